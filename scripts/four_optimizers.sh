@@ -1,0 +1,14 @@
+#!/bin/sh
+# Compares SGD, Adagrad, RMSprop and Adam over five seeds, which they share: for one seed all
+# four start from the same weights and see the same batches. On handwritten digits, unless told
+# otherwise; what follows the command goes to run.py:
+#
+#     scripts/four_optimizers.sh dataset=iris training.epochs=20
+#     scripts/four_optimizers.sh --cfg job
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+python=$root/.venv/bin/python
+[ -x "$python" ] || python=python
+
+exec "$python" "$root/run.py" -m optimizer=sgd,adagrad,rmsprop,adam 'seed=range(5)' "$@"
