@@ -32,6 +32,7 @@ import yaml
 from numpy.typing import NDArray
 
 from experiments.errors import RecordError
+from experiments.masking import mask_secrets
 
 FORMAT: Final = 1
 STATUSES: Final = ("done", "stopped_early", "diverged", "failed", "interrupted")
@@ -75,6 +76,8 @@ def write_record(
 ) -> Path:
     """Write a run's record; the same arguments give the same bytes.
 
+    Passwords in addresses are masked: a record is made to be shared.
+
     Parameters
     ----------
     folder
@@ -105,7 +108,7 @@ def write_record(
     if problem is not None:
         raise ValueError(f"not the contents of a record: {problem}")
     files = {
-        CONFIG: config_yaml.encode("utf-8", "backslashreplace"),
+        CONFIG: mask_secrets(config_yaml).encode("utf-8", "backslashreplace"),
         METRICS: metrics_to_csv(metrics).encode(),
         WEIGHTS: weights_to_npz(weights),
     }
@@ -123,7 +126,7 @@ def write_record(
         atomic_write(folder / name, content)
     # A lone surrogate (an undecodable byte of a file name) becomes its JSON escape.
     text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    atomic_write(folder / RECORD, text.encode("utf-8", "backslashreplace"))
+    atomic_write(folder / RECORD, mask_secrets(text).encode("utf-8", "backslashreplace"))
     return folder
 
 
@@ -143,7 +146,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             # After a successful rename there is nothing left to remove.
             temporary.unlink(missing_ok=True)
