@@ -1,0 +1,86 @@
+"""Neural networks from scratch in NumPy, for a stack of runs at once.
+
+Every array carries a leading run axis: parameters are one array (runs, P), a batch is
+(runs, batch, features). One run is a stack of one.
+
+>>> import numpy as np, nn
+>>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+>>> y = np.array([[0], [1], [1], [0]])
+>>> network = nn.Network(nn.mlp([4], 1, activation=nn.activations.Tanh()), inputs=2,
+...                      loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
+>>> optimizer = nn.OptimizerStack([nn.Adam(lr=0.1)] * 3, network.layout, network.dtype)
+>>> for _ in range(500):
+...     _ = network.backpropagate(x, y)
+...     optimizer.step(network.parameters, network.gradients)
+>>> (network.predict(x).round() == y).all()
+True
+"""
+
+from nn import activations, gradient_check, initializers, layers, losses, regularization, schedules
+from nn.architectures import mlp
+from nn.layers import BatchNorm, Dense, Dropout, LayerNorm
+from nn.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    KLDivergence,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
+from nn.network import Network
+from nn.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    Muon,
+    NAdam,
+    Nesterov,
+    Optimizer,
+    OptimizerStack,
+    RAdam,
+    RMSprop,
+)
+
+__all__ = [
+    "SGD",
+    "AMSGrad",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Dense",
+    "Dropout",
+    "Huber",
+    "KLDivergence",
+    "LayerNorm",
+    "Lion",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Momentum",
+    "Muon",
+    "NAdam",
+    "Nesterov",
+    "Network",
+    "Optimizer",
+    "OptimizerStack",
+    "RAdam",
+    "RMSprop",
+    "activations",
+    "gradient_check",
+    "initializers",
+    "layers",
+    "losses",
+    "mlp",
+    "regularization",
+    "schedules",
+]

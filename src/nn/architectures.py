@@ -1,0 +1,61 @@
+"""Ready-made architectures: lists of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from nn.activations import Activation, ReLU
+from nn.initializers import Initializer
+from nn.layers import Activation as ActivationLayer
+from nn.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+
+
+def mlp(
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: Activation | None = None,
+    initializer: Initializer | None = None,
+    bias_initializer: Initializer | None = None,
+    dropout: float = 0.0,
+    normalization: Literal["batch", "layer"] | None = None,
+) -> list[Layer]:
+    """Multilayer perceptron: dense → normalization → activation → dropout, then dense.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Width of each hidden layer. Empty gives linear, logistic or softmax regression,
+        as the loss has it.
+    outputs : int
+        Width of the output layer.
+    activation : Activation, default ReLU()
+        Of the hidden layers.
+    initializer : Initializer, optional
+        Of all weights. By default what suits the activation in hidden layers, and
+        N(0, 1/fan_in) in the output layer.
+    bias_initializer : Initializer, optional
+        Of all biases; zeros by default.
+    dropout : float, default 0.0
+        Rate after each hidden layer, in [0, 1).
+    normalization : {"batch", "layer"}, optional
+        Before each hidden activation; none by default.
+
+    Returns
+    -------
+    list of Layer
+    """
+    activation = activation or ReLU()
+    suited = initializer or Initializer.named(activation.initializer)
+    last = initializer or Initializer.named("scaled_gaussian")
+    biases = bias_initializer or Initializer.named("zeros")
+    layers: list[Layer] = []
+    for units in hidden:
+        layers.append(Dense(units, suited, biases))
+        if normalization is not None:
+            layers.append(BatchNorm() if normalization == "batch" else LayerNorm())
+        layers.append(ActivationLayer(activation))
+        if dropout > 0:
+            layers.append(Dropout(dropout))
+    return [*layers, Dense(outputs, last, biases)]

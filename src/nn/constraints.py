@@ -1,0 +1,203 @@
+"""Constraints declared as data: the one description of what a component accepts.
+
+Every component (optimizer, loss, activation, layer, ...) is a dataclass whose fields carry
+their own range in the type: ``beta1: Annotated[float, Interval(0, 1, "left")] = 0.9``.
+Construction checks them, and so can anybody who holds the values but no instance yet
+(:func:`problems`), which is how a configuration is checked before anything is built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A range of numbers.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends; infinite by default.
+    closed : {"both", "left", "right", "neither"}
+        Which ends belong to the range. Values must be finite in any case.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed: Literal["both", "left", "right", "neither"] = "both"
+
+    def __contains__(self, value: float) -> bool:
+        above = value >= self.low if self.closed in ("both", "left") else value > self.low
+        below = value <= self.high if self.closed in ("both", "right") else value < self.high
+        return above and below and math.isfinite(value)
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            if self.low == -math.inf:
+                return "finite"
+            return (
+                f"at least {self.low:g}"
+                if self.closed in ("both", "left")
+                else f"above {self.low:g}"
+            )
+        left = "[" if self.closed in ("both", "left") else "("
+        right = "]" if self.closed in ("both", "right") else ")"
+        return f"in {left}{self.low:g}, {self.high:g}{right}"
+
+
+Positive = Annotated[float, Interval(0, closed="neither")]
+NonNegative = Annotated[float, Interval(0)]
+Finite = Annotated[float, Interval()]
+Decay = Annotated[float, Interval(0, 1, "left")]
+"""A decay rate of a running average: 0 forgets at once, 1 would never forget."""
+Fraction = Annotated[float, Interval(0, 1)]
+Probability = Annotated[float, Interval(0, 1, "left")]
+Count = Annotated[int, Interval(1)]
+
+
+class Component:
+    """A part that is chosen by name and set by numbers: a dataclass that checks its fields.
+
+    Subclasses are dataclasses. Those that people choose by name set :attr:`name`.
+    """
+
+    name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})
+        if wrong:
+            raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names by which the known subclasses can be chosen, sorted."""
+        return sorted(kind.name for kind in _descendants(cls) if kind.name)
+
+    @classmethod
+    def named(cls, name: str, **options: Any) -> Self:
+        """Build the subclass that is called `name`.
+
+        Parameters
+        ----------
+        name : str
+            One of :meth:`names`; a subclass of one's own counts once its module is imported.
+        **options
+            Its fields.
+
+        Raises
+        ------
+        ValueError
+            If there is no such subclass (the nearest name is suggested) or an option is wrong.
+        """
+        for kind in _descendants(cls):
+            if kind.name == name:
+                chosen: Self = kind(**options)
+                return chosen
+        known = cls.names()
+        raise ValueError(
+            f"no {cls.__name__.lower()} is called {name!r}{suggestion(name, known)} "
+            f"(known: {', '.join(known)})"
+        )
+
+
+def _descendants(cls: type[Any]) -> Iterable[type[Any]]:
+    for kind in cls.__subclasses__():
+        yield kind
+        yield from _descendants(kind)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with `values` as arguments of the dataclass `kind`.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass, its fields typed and, where they have a range, ``Annotated`` with it.
+    values : mapping of str to object
+        Field names and the values they would get.
+
+    Returns
+    -------
+    list of str
+        One sentence for each fault: unknown names (with the nearest right one), missing
+        values, wrong types, values out of range. Empty if all is well.
+    """
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
+    hints = _hints(kind)
+    found = [
+        f"unknown key {key!r}{suggestion(key, fields)} (known: {', '.join(fields)})"
+        for key in values
+        if key not in fields
+    ]
+    for key, field in fields.items():
+        if key in values:
+            fault = _fault(values[key], hints[key])
+            if fault:
+                found.append(f"{key} must be {fault}, but is {values[key]!r}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            found.append(f"{key} is required")
+    return found
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _fault(value: Any, hint: Any) -> str | None:
+    """What `value` would have to be to fit `hint`, or None if it fits."""
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        inner, *constraints = typing.get_args(hint)
+        fault = _fault(value, inner)
+        for constraint in constraints:
+            if isinstance(constraint, Interval) and (fault or value not in constraint):
+                wanted = "a whole number" if inner is int else "a number"
+                return f"{wanted} {constraint}"
+        return fault
+    if origin in (typing.Union, types.UnionType):
+        faults = [_fault(value, option) for option in typing.get_args(hint)]
+        return None if None in faults else " or ".join(dict.fromkeys(f for f in faults if f))
+    if origin is Literal:
+        options = typing.get_args(hint)
+        return None if value in options else "one of " + ", ".join(map(str, options))
+    if origin in (tuple, list):
+        item = typing.get_args(hint)[0]
+        if not isinstance(value, (tuple, list)):
+            return "a list"
+        faults = [fault for entry in value if (fault := _fault(entry, item))]
+        return f"a list of items each {faults[0]}" if faults else None
+    return _plain_fault(value, hint)
+
+
+def _plain_fault(value: Any, kind: Any) -> str | None:
+    if kind is float:
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return None if good else "a number"
+    if kind is int:
+        good = isinstance(value, int) and not isinstance(value, bool)
+        return None if good else "a whole number"
+    if kind is bool:
+        return None if isinstance(value, bool) else "true or false"
+    if kind is str:
+        return None if isinstance(value, str) else "a word"
+    if kind is type(None):
+        return None if value is None else "null"
+    if isinstance(kind, type) and not isinstance(value, kind):
+        return f"a {kind.__name__}"
+    return None

@@ -1,0 +1,204 @@
+"""Initial weights, each drawn from an explicit random stream.
+
+Draws are made in float64 whatever the network's precision, so that a run in float32 starts from
+the rounded weights of the same run in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.constraints import Component, Finite, Positive
+
+Array = NDArray[np.float64]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Initializer(Component):
+    """Base of the initializers: a distribution of weight matrices."""
+
+    @abstractmethod
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        """Draw weights.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The run's stream for initialization.
+        shape : tuple of int
+            ``(fan_in, fan_out)`` of a weight matrix, or the shape of a bias.
+
+        Returns
+        -------
+        ndarray of that shape, float64
+        """
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zeros."""
+
+    name: ClassVar[str] = "zeros"
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """All one value.
+
+    Parameters
+    ----------
+    value : float, default 0.0
+    """
+
+    name: ClassVar[str] = "constant"
+    value: Finite = 0.0
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """Independent N(0, std²).
+
+    Parameters
+    ----------
+    std : float, default 0.01
+    """
+
+    name: ClassVar[str] = "normal"
+    std: Positive = 0.01
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return rng.standard_normal(shape) * self.std
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Independent uniform in [-limit, limit).
+
+    Parameters
+    ----------
+    limit : float, default 0.05
+    """
+
+    name: ClassVar[str] = "uniform"
+    limit: Positive = 0.05
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return rng.uniform(-self.limit, self.limit, shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """N(0, std²) with draws beyond two standard deviations drawn again.
+
+    Parameters
+    ----------
+    std : float, default 0.01
+        Of the normal before it is cut; the weights' own is 0.88 of it.
+    """
+
+    name: ClassVar[str] = "truncated_normal"
+    std: Positive = 0.01
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        draws = rng.standard_normal(shape)
+        while (beyond := np.abs(draws) > 2).any():
+            draws[beyond] = rng.standard_normal(int(beyond.sum()))
+        return draws * self.std
+
+
+@dataclass(frozen=True)
+class ScaledGaussian(Initializer):
+    """N(0, 1/fan_in), which keeps the variance of a linear layer (Nielsen 2015, chapter 3)."""
+
+    name: ClassVar[str] = "scaled_gaussian"
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return rng.standard_normal(shape) / math.sqrt(shape[0])
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Base of the initializers with variance `gain` / fan, normal or uniform.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}
+        Of the same variance: uniform draws lie within ±√(3·variance).
+    """
+
+    distribution: Literal["normal", "uniform"] = "normal"
+
+    @abstractmethod
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Variance of a weight between `fan_in` inputs and `fan_out` outputs."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        variance = self.variance(shape[0], shape[-1])
+        if self.distribution == "normal":
+            return rng.standard_normal(shape) * math.sqrt(variance)
+        limit = math.sqrt(3 * variance)
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class Xavier(VarianceScaling):
+    """Variance 2 / (fan_in + fan_out), uniform by default (Glorot & Bengio 2010, eq. 16)."""
+
+    name: ClassVar[str] = "xavier"
+    distribution: Literal["normal", "uniform"] = "uniform"
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 2 / (fan_in + fan_out)
+
+
+@dataclass(frozen=True)
+class He(VarianceScaling):
+    """Variance 2 / fan_in, for ReLU and its kin (He et al. 2015, eq. 10)."""
+
+    name: ClassVar[str] = "he"
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 2 / fan_in
+
+
+@dataclass(frozen=True)
+class LeCun(VarianceScaling):
+    """Variance 1 / fan_in (LeCun et al. 1998, section 4.6), normal or uniform."""
+
+    name: ClassVar[str] = "lecun"
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 1 / fan_in
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """A uniformly random orthogonal matrix times a gain (Saxe et al. 2014).
+
+    Parameters
+    ----------
+    gain : float, default 1.0
+    """
+
+    name: ClassVar[str] = "orthogonal"
+    gain: Positive = 1.0
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        rows, columns = shape
+        draws = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(draws)
+        q = q * np.sign(np.diag(r))  # makes the distribution uniform (Mezzadri 2007)
+        return (q if rows >= columns else q.T) * self.gain

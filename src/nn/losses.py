@@ -1,0 +1,333 @@
+"""Losses: the mean over the batch of a per-sample loss.
+
+Losses over probabilities are computed from logits wherever loss and output activation are a
+canonical pair, so that they stay finite for any finite logits; their gradient is then ŷ - y.
+Any other pair goes through the chain rule (:class:`Objective`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.activations import Activation, row_maximum, row_sum, softplus
+from nn.constraints import Component, Positive, Probability
+
+Array = NDArray[np.floating]
+Reduction = Literal["mean", "sum"]
+
+
+@dataclass(frozen=True)
+class Loss(Component):
+    """Base of the losses: a per-sample loss and its derivative.
+
+    Attributes
+    ----------
+    canonical : str
+        Output activation that goes with the loss unless another is asked for.
+    over_probabilities : bool
+        Whether outputs must lie between 0 and 1.
+    """
+
+    canonical: ClassVar[str] = "identity"
+    over_probabilities: ClassVar[bool] = False
+
+    @abstractmethod
+    def value(self, outputs: Array, targets: Array) -> Array:
+        """Compute the loss of each sample.
+
+        Parameters
+        ----------
+        outputs, targets : ndarray of shape (..., batch, outputs)
+            Activated outputs ŷ of the network, and y.
+
+        Returns
+        -------
+        ndarray of shape (..., batch)
+        """
+
+    @abstractmethod
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        """Write the derivative of each sample's loss with respect to `outputs` into `out`."""
+
+    def value_from_logits(self, logits: Array, targets: Array) -> Array | None:
+        """Compute the loss of each sample under the canonical activation, if that is stable."""
+        return None
+
+    def fused_factor(self, outputs: int) -> float | None:
+        """Return the factor c of the canonical pair's gradient c·(ŷ - y), if it has that form."""
+        return None
+
+    def smooth(self, targets: Array) -> Array:
+        """Return the targets to train on: `targets` (n, outputs), smoothed where the loss asks for it."""
+        return targets
+
+
+def _per_sample(losses: Array, reduction: Reduction) -> Array:
+    total = row_sum(losses)[..., 0]
+    return total / losses.shape[-1] if reduction == "mean" else total
+
+
+def _share(outputs: int, reduction: Reduction) -> float:
+    return 1 / outputs if reduction == "mean" else 1.0
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """L = scale · (ŷ - y)², averaged (or summed) over the outputs.
+
+    Parameters
+    ----------
+    scale : float, default 1.0
+        0.5 gives the quadratic cost of Nielsen's book (2015, chapter 1) with ``reduction="sum"``.
+    reduction : {"mean", "sum"}, default "mean"
+        Over several outputs.
+    """
+
+    name: ClassVar[str] = "mse"
+    scale: Positive = 1.0
+    reduction: Reduction = "mean"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        difference = outputs - targets
+        difference *= difference
+        return _per_sample(difference, self.reduction) * self.scale
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        np.subtract(outputs, targets, out=out)
+        out *= 2 * self.scale * _share(outputs.shape[-1], self.reduction)
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """L = abs(ŷ - y), averaged (or summed) over the outputs; derivative 0 at 0.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}, default "mean"
+        Over several outputs.
+    """
+
+    name: ClassVar[str] = "mae"
+    reduction: Reduction = "mean"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return _per_sample(np.abs(outputs - targets), self.reduction)
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        np.subtract(outputs, targets, out=out)
+        np.sign(out, out=out)
+        out *= _share(outputs.shape[-1], self.reduction)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """L = ½e² for abs(e) ≤ δ, δ(abs(e) - δ/2) beyond, with e = ŷ - y (Huber 1964).
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        Where the square turns into a line, in units of the target.
+    reduction : {"mean", "sum"}, default "mean"
+        Over several outputs.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: Positive = 1.0
+    reduction: Reduction = "mean"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        error = np.abs(outputs - targets)
+        near = np.minimum(error, self.delta)  # ½near² + δ(error - near) is both branches
+        error -= near
+        error *= self.delta
+        near *= near
+        near *= 0.5
+        return _per_sample(near + error, self.reduction)
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        np.subtract(outputs, targets, out=out)
+        np.clip(out, -self.delta, self.delta, out=out)
+        out *= _share(outputs.shape[-1], self.reduction)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """L = -[y log ŷ + (1 - y) log(1 - ŷ)], averaged (or summed) over the outputs.
+
+    Parameters
+    ----------
+    label_smoothing : float, default 0.0
+        α in [0, 1): training targets become (1 - α)y + α/2 (Szegedy et al. 2016, section 7).
+    reduction : {"mean", "sum"}, default "mean"
+        Over several outputs.
+    """
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    canonical: ClassVar[str] = "sigmoid"
+    over_probabilities: ClassVar[bool] = True
+    label_smoothing: Probability = 0.0
+    reduction: Reduction = "mean"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        tiny = np.finfo(outputs.dtype).tiny
+        loss = targets * np.log(np.maximum(outputs, tiny))
+        loss += (1 - targets) * np.log(np.maximum(1 - outputs, tiny))
+        return -_per_sample(loss, self.reduction)
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        tiny = np.finfo(outputs.dtype).tiny
+        np.divide(1 - targets, np.maximum(1 - outputs, tiny), out=out)
+        out -= targets / np.maximum(outputs, tiny)
+        out *= _share(outputs.shape[-1], self.reduction)
+
+    def value_from_logits(self, logits: Array, targets: Array) -> Array:
+        # -log ŷ = softplus(-z) and -log(1-ŷ) = softplus(z) = z + softplus(-z)
+        loss, work = np.empty_like(logits), np.empty_like(logits)
+        softplus(logits, loss, work)
+        np.multiply(logits, targets, out=work)
+        loss -= work
+        return _per_sample(loss, self.reduction)
+
+    def fused_factor(self, outputs: int) -> float:
+        return _share(outputs, self.reduction)
+
+    def smooth(self, targets: Array) -> Array:
+        if self.label_smoothing == 0:
+            return targets
+        return targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """L = -Σₖ yₖ log ŷₖ over the classes.
+
+    Parameters
+    ----------
+    label_smoothing : float, default 0.0
+        α in [0, 1): training targets become (1 - α)y + α/K (Szegedy et al. 2016, section 7).
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    canonical: ClassVar[str] = "softmax"
+    over_probabilities: ClassVar[bool] = True
+    label_smoothing: Probability = 0.0
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        tiny = np.finfo(outputs.dtype).tiny
+        loss = np.log(np.maximum(outputs, tiny))
+        loss *= targets
+        return -row_sum(loss)[..., 0]
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        np.divide(targets, np.maximum(outputs, np.finfo(outputs.dtype).tiny), out=out)
+        np.negative(out, out=out)
+
+    def value_from_logits(self, logits: Array, targets: Array) -> Array:
+        log_probabilities = _log_softmax(logits)
+        log_probabilities *= targets
+        return -row_sum(log_probabilities)[..., 0]
+
+    def fused_factor(self, outputs: int) -> float:
+        return 1.0
+
+    def smooth(self, targets: Array) -> Array:
+        if self.label_smoothing == 0:
+            return targets
+        return targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[-1]
+
+
+@dataclass(frozen=True)
+class KLDivergence(CrossEntropy):
+    """L = Σₖ yₖ (log yₖ - log ŷₖ), with 0·log 0 = 0: cross-entropy less the targets' entropy.
+
+    Parameters
+    ----------
+    label_smoothing : float, default 0.0
+        As for :class:`CrossEntropy`.
+    """
+
+    name: ClassVar[str] = "kl_divergence"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return super().value(outputs, targets) - _entropy(targets)
+
+    def value_from_logits(self, logits: Array, targets: Array) -> Array:
+        return super().value_from_logits(logits, targets) - _entropy(targets)
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits - row_maximum(logits)
+    shifted -= np.log(row_sum(np.exp(shifted)))
+    return shifted
+
+
+def _entropy(targets: Array) -> Array:
+    tiny = np.finfo(targets.dtype).tiny
+    entropy: Array = -row_sum(targets * np.log(np.maximum(targets, tiny)))[..., 0]
+    return entropy
+
+
+class Objective:
+    """A loss joined to an output activation: from logits to loss, outputs and gradient.
+
+    Parameters
+    ----------
+    loss : Loss
+    activation : Activation or None
+        Of the output layer; None takes the loss's canonical one.
+
+    Raises
+    ------
+    ValueError
+        If the loss is over probabilities and the activation does not give any.
+    """
+
+    def __init__(self, loss: Loss, activation: Activation | None = None) -> None:
+        self.loss = loss
+        self.activation = activation or Activation.named(loss.canonical)
+        if loss.over_probabilities and self.activation.name not in ("sigmoid", "softmax"):
+            raise ValueError(
+                f"{loss.name} needs outputs that are probabilities: output activation sigmoid or "
+                f"softmax, not {self.activation.name}"
+            )
+        self._canonical = self.activation.name == loss.canonical
+
+    def outputs(self, logits: Array) -> Array:
+        """Return the activated outputs, a new array of the shape of `logits`."""
+        return self.activation(logits)
+
+    def per_sample(self, logits: Array, targets: Array) -> Array:
+        """Compute the loss of each sample: (..., batch) from logits and targets (..., batch, outputs)."""
+        if self._canonical:
+            losses = self.loss.value_from_logits(logits, targets)
+            if losses is not None:
+                return losses
+        return self.loss.value(self.outputs(logits), targets)
+
+    def gradient(self, logits: Array, targets: Array, out: Array, work: Array) -> None:
+        """Write the gradient of the batch's mean loss with respect to `logits` into `out`.
+
+        Parameters
+        ----------
+        logits, targets : ndarray of shape (runs, batch, outputs)
+        out : ndarray of the same shape
+        work : ndarray of shape (1 + activation.scratch, runs, batch, outputs)
+            Scratch space.
+        """
+        batch, width = logits.shape[-2:]
+        outputs, scratch = work[0], work[1:]
+        factor = self.loss.fused_factor(width) if self._canonical else None
+        if factor is not None:
+            self.activation.forward(logits, out, scratch)
+            out -= targets
+            out *= factor / batch
+            return
+        self.activation.forward(logits, outputs, scratch)
+        self.loss.gradient(outputs, targets, out)
+        out *= 1 / batch
+        self.activation.backward(out, logits, outputs, out, scratch)

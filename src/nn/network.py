@@ -1,0 +1,304 @@
+"""A stack of networks of one architecture: forward, backward, prediction, evaluation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nn.activations import Activation
+from nn.layers import Binding, Layer
+from nn.losses import Loss, Objective
+from nn.parameters import Layout, Workspace
+from nn.randomness import stream
+
+Array = NDArray[np.floating]
+
+_ROWS = 512
+"""Rows a pass of prediction or evaluation takes at once. Fixed, so that sums do not depend on
+the stack; small enough for a stack's activations to stay in cache."""
+
+
+class Network:
+    """Networks of one architecture, one for each run, trained side by side.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, or sequence of such sequences
+        The architecture; one for all runs, or each run's own, which may differ in what a layer
+        lists as ``per_run`` (dropout rates, initializers).
+    inputs : int
+        Number of input features.
+    loss : Loss
+    output_activation : Activation, optional
+        The loss's canonical one by default.
+    seeds : sequence of int
+        One for each run; a run's initial weights and dropout depend on its seed alone.
+    dtype : {"float32", "float64"}, default "float32"
+
+    Attributes
+    ----------
+    parameters, gradients : ndarray of shape (runs, P)
+        Contiguous; layers hold views. The layout puts weights before biases and gains.
+    statistics : ndarray of shape (runs, S)
+        Running statistics of normalization layers.
+    layout : Layout
+        Where each parameter is.
+
+    Raises
+    ------
+    ValueError
+        If the runs' architectures cannot share a stack, or loss and output activation do not
+        go together.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] | Sequence[Sequence[Layer]],
+        inputs: int,
+        *,
+        loss: Loss,
+        output_activation: Activation | None = None,
+        seeds: Sequence[int] = (0,),
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.objective = Objective(loss, output_activation)
+        self.inputs = inputs
+        self.seeds = list(seeds)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self._architectures = _one_each(layers, len(self.seeds))
+        self._names = _layer_names(self._architectures[0])
+        self._widths = [inputs]
+        for layer in self._architectures[0]:
+            self._widths.append(layer.width(self._widths[-1]))
+        placed = list(zip(self._names, self._architectures[0], self._widths, strict=False))
+        self.layout = Layout(
+            replace(p, name=f"{name}/{p.name}")
+            for name, layer, fan_in in placed
+            for p in layer.parameters(fan_in)
+        )
+        self.statistics_layout = Layout(
+            replace(p, name=f"{name}/{p.name}")
+            for name, layer, fan_in in placed
+            for p in layer.statistics(fan_in)
+        )
+        self._generators = [
+            [stream(seed, "dropout", position) for seed in self.seeds]
+            for position in range(len(self._names))
+        ]
+        self.parameters = np.zeros((self.runs, self.layout.size), self.dtype)
+        self.statistics = np.zeros((self.runs, self.statistics_layout.size), self.dtype)
+        self._bind()
+        self._initialize()
+
+    @property
+    def runs(self) -> int:
+        """Number of runs in the stack."""
+        return len(self.seeds)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self._widths[-1]
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """Compute the logits.
+
+        Parameters
+        ----------
+        x : ndarray of shape (runs, batch, inputs), or (1, batch, inputs) if all runs share it
+        training : bool, default False
+            Whether dropout and batch statistics are in effect.
+
+        Returns
+        -------
+        ndarray of shape (runs, batch, outputs)
+            A buffer that the next call overwrites.
+        """
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backpropagate(self, x: Array, targets: Array) -> Array:
+        """Fill :attr:`gradients` with those of the batch's mean loss.
+
+        Parameters
+        ----------
+        x : ndarray of shape (runs, batch, inputs), or (batch, inputs) if all runs share it
+        targets : ndarray of shape (runs, batch, outputs), or (batch, outputs)
+
+        Returns
+        -------
+        ndarray of shape (runs, batch, outputs)
+            The logits, in a buffer that the next call overwrites.
+        """
+        targets = self._stacked(targets)
+        logits = self.forward(self._stacked(x), training=True)
+        grad = self.workspace.array("output gradient", logits.shape)
+        scratch = (1 + self.objective.activation.scratch, *logits.shape)
+        work = self.workspace.array("output work", scratch)
+        self.objective.gradient(logits, targets, grad, work)
+        for position in reversed(range(len(self.layers))):
+            grad = self.layers[position].backward(grad, input_gradient=position > 0)
+        return logits
+
+    def loss(self, x: Array, targets: Array) -> NDArray[np.float64]:
+        """Compute the mean loss of each run.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, inputs), or (runs, n, inputs)
+        targets : ndarray of shape (n, outputs), or (runs, n, outputs)
+
+        Returns
+        -------
+        ndarray of shape (runs,), float64
+        """
+        targets = self._stacked(targets)
+        total = np.zeros(self.runs)
+        for rows, logits in self.logits(x):
+            losses = self.objective.per_sample(logits, targets[:, rows])
+            total += losses.astype(np.float64).sum(axis=1)
+        mean: NDArray[np.float64] = total / targets.shape[1]
+        return mean
+
+    def predict(self, x: Array) -> Array:
+        """Compute the activated outputs.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, inputs), or (runs, n, inputs)
+
+        Returns
+        -------
+        ndarray of shape (runs, n, outputs)
+        """
+        n = np.asarray(x).shape[-2]
+        outputs = np.empty((self.runs, n, self.outputs), self.dtype)
+        for rows, logits in self.logits(x):
+            outputs[:, rows] = self.objective.outputs(logits)
+        return outputs
+
+    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
+        """Iterate over `x`, (n, inputs) or (runs, n, inputs), in blocks of rows.
+
+        Yields
+        ------
+        rows : slice
+            Which rows of `x`.
+        logits : ndarray of shape (runs, rows, outputs)
+            In a buffer that the next block overwrites.
+        """
+        x = self._stacked(x)
+        for start in range(0, x.shape[1], _ROWS):
+            rows = slice(start, min(start + _ROWS, x.shape[1]))
+            yield rows, self.forward(x[:, rows])
+
+    def weights(self, run: int = 0) -> dict[str, Array]:
+        """Copy one run's parameters and statistics, by name, without the run axis."""
+        views = self.layout.views(self.parameters) | self.statistics_layout.views(self.statistics)
+        return {name: view[run].copy() for name, view in views.items()}
+
+    def load(self, weights: Mapping[str, Array]) -> None:
+        """Take over named parameters and statistics, as :meth:`weights` gives them.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing or does not fit the architecture.
+        """
+        self.layout.fill(self.parameters, weights)
+        self.statistics_layout.fill(self.statistics, weights)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Let all runs but these leave the stack; what is left goes on unchanged.
+
+        Parameters
+        ----------
+        runs : sequence of int
+            Positions of the runs that stay, in their new order.
+        """
+        kept = list(runs)
+        self.seeds = [self.seeds[run] for run in kept]
+        self._architectures = [self._architectures[run] for run in kept]
+        self._generators = [[row[run] for run in kept] for row in self._generators]
+        self.parameters = self.parameters[kept]
+        self.statistics = self.statistics[kept]
+        self._bind()
+
+    def _bind(self) -> None:
+        """Give each layer its views of the stack's arrays."""
+        self.gradients = np.zeros_like(self.parameters)
+        self.workspace = Workspace(self.dtype)
+        parameters = self.layout.views(self.parameters)
+        gradients = self.layout.views(self.gradients)
+        statistics = self.statistics_layout.views(self.statistics)
+        self.layers = [
+            layer.bind(
+                Binding(
+                    peers=[architecture[position] for architecture in self._architectures],
+                    parameters=_local(parameters, name),
+                    gradients=_local(gradients, name),
+                    statistics=_local(statistics, name),
+                    generators=self._generators[position],
+                    workspace=self.workspace,
+                    name=name,
+                )
+            )
+            for position, (name, layer) in enumerate(
+                zip(self._names, self._architectures[0], strict=True)
+            )
+        ]
+
+    def _initialize(self) -> None:
+        for run, (seed, architecture) in enumerate(
+            zip(self.seeds, self._architectures, strict=True)
+        ):
+            for position, layer in enumerate(architecture):
+                at = self.layers[position].at
+                values = {k: v[run] for k, v in (at.parameters | at.statistics).items()}
+                layer.initialize(stream(seed, "initialization", position), values)
+
+    def _stacked(self, array: Array) -> Array:
+        array = np.asarray(array, self.dtype)
+        return array if array.ndim == 3 else array[np.newaxis]
+
+
+def _one_each(
+    layers: Sequence[Layer] | Sequence[Sequence[Layer]], runs: int
+) -> list[Sequence[Layer]]:
+    if runs == 0:
+        raise ValueError("a network needs at least one seed")
+    if not layers:
+        raise ValueError("a network needs at least one layer")
+    each: list[Sequence[Layer]] = []
+    for entry in layers:
+        if isinstance(entry, Layer):
+            each = [layers] * runs  # type: ignore[list-item]
+            break
+        each.append(entry)
+    if len(each) != runs:
+        raise ValueError(f"{len(each)} architectures for {runs} seeds")
+    structures = {tuple(layer.structure() for layer in architecture) for architecture in each}
+    if len(structures) > 1:
+        raise ValueError("runs of different architectures cannot share a stack")
+    return each
+
+
+def _layer_names(layers: Sequence[Layer]) -> list[str]:
+    count: Counter[str] = Counter()
+    names = []
+    for layer in layers:
+        kind = layer.name or type(layer).__name__.lower()
+        count[kind] += 1
+        names.append(f"{kind}{count[kind]}")
+    return names
+
+
+def _local(named: dict[str, Array], layer: str) -> dict[str, Array]:
+    prefix = f"{layer}/"
+    return {k.removeprefix(prefix): v for k, v in named.items() if k.startswith(prefix)}

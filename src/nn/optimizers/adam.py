@@ -1,0 +1,73 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.constraints import Decay, Positive
+from nn.optimizers.base import Array, Namespace, Optimizer
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """m ← β₁m + (1-β₁)g; v ← β₂v + (1-β₂)g²; θ ← θ - η·m̂/(√v̂ + ε).
+
+    With m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ).
+
+    Parameters
+    ----------
+    lr : float, default 0.001
+        Learning rate η.
+    beta1, beta2 : float, default 0.9 and 0.999
+        Decay of the averages of g and g², in [0, 1).
+    eps : float, default 1e-8
+        ε, outside the root.
+
+    References
+    ----------
+    Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
+    """
+
+    name: ClassVar[str] = "adam"
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    lr: Positive = 0.001
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    eps: Positive = 1e-8
+
+    @staticmethod
+    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+        # η·m̂/(√v̂ + ε) = (η√b₂/b₁)·m/(√v + ε√b₂), with bᵢ = 1 - βᵢᵗ: fewer passes over arrays
+        root = np.sqrt(1 - h.beta2**t)
+        return {
+            "beta1": h.beta1,
+            "beta2": h.beta2,
+            "gain1": 1 - h.beta1,
+            "gain2": 1 - h.beta2,
+            "eps": h.eps * root,
+            "step": h.lr * root / (1 - h.beta1**t),
+        }
+
+    @staticmethod
+    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        average_moments(g, s, c, work[0])
+        np.sqrt(s.v, out=g)
+        g += c.eps
+        np.divide(s.m, g, out=g)
+        g *= c.step
+        theta -= g
+
+
+def average_moments(g: Array, s: Namespace, c: Namespace, work: Array) -> None:
+    """M ← β₁m + (1-β₁)g and v ← β₂v + (1-β₂)g², in place."""
+    s.m *= c.beta1
+    s.m += np.multiply(g, c.gain1, out=work)
+    s.v *= c.beta2
+    np.multiply(g, g, out=work)
+    work *= c.gain2
+    s.v += work

@@ -1,0 +1,43 @@
+"""Adam with the maximum of past second moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from nn.optimizers.adam import Adam, average_moments
+from nn.optimizers.base import Array, Namespace
+
+
+@dataclass(frozen=True)
+class AMSGrad(Adam):
+    """Adam with the running maximum of v in the denominator.
+
+    As in the paper's Algorithm 2 the maximum is of v itself, with Adam's bias corrections
+    applied as in common implementations.
+
+    Parameters
+    ----------
+    lr, beta1, beta2, eps
+        As for :class:`~nn.optimizers.Adam`.
+
+    References
+    ----------
+    Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond".
+    """
+
+    name: ClassVar[str] = "amsgrad"
+    state: ClassVar[tuple[str, ...]] = ("m", "v", "v_max")
+
+    @staticmethod
+    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        average_moments(g, s, c, work[0])
+        np.maximum(s.v_max, s.v, out=s.v_max)
+        np.sqrt(s.v_max, out=g)
+        g += c.eps
+        np.divide(s.m, g, out=g)
+        g *= c.step
+        theta -= g

@@ -1,0 +1,302 @@
+"""What an update rule is, and how it runs for many runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.constraints import Component, NonNegative, Positive
+from nn.parameters import Layout
+
+Array = NDArray[np.floating]
+Namespace = SimpleNamespace
+
+
+@dataclass(frozen=True)
+class Optimizer(Component):
+    """Base of the optimizers: hyperparameters as fields, the rule as two functions.
+
+    A rule is written once and runs for any number of runs, each with its own hyperparameters:
+
+    - :meth:`coefficients`, once a step, turns hyperparameters into the numbers that the rule
+      multiplies with: arrays (runs, 1) in float64, rounded to the network's precision after.
+    - :meth:`update`, elementwise, changes parameters and state in place. It is called for
+      blocks of parameters that fit the cache.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, above 0; a schedule multiplies it.
+    weight_decay : float, default 0.0
+        λ, at least 0. Coupled (λθ is added to the gradient) unless :attr:`decoupled`.
+    decay_biases : bool, default False
+        Whether decay acts on biases and normalization gains too.
+
+    Attributes
+    ----------
+    state : tuple of str
+        Names of the state arrays, each of the shape of the parameters, 0 at the start.
+    running : tuple of str
+        Names of running products of coefficients, (runs, 1) in float64, 1 at the start.
+    scratch : int
+        How many scratch arrays :meth:`update` needs.
+    decoupled : bool
+        Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
+    """
+
+    state: ClassVar[tuple[str, ...]] = ()
+    running: ClassVar[tuple[str, ...]] = ()
+    scratch: ClassVar[int] = 1
+    decoupled: ClassVar[bool] = False
+
+    lr: Positive = 0.01
+    weight_decay: NonNegative = 0.0
+    decay_biases: bool = False
+
+    def variant(self) -> tuple[Any, ...]:
+        """Return what must be the same for runs to update in one call."""
+        return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields that are not numbers."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in values.items() if not _is_number(v)}
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of the state arrays that these settings need."""
+        return self.state
+
+    @staticmethod
+    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+        """Compute the numbers of step `t`.
+
+        Parameters
+        ----------
+        h : namespace
+            Each hyperparameter by name as a float64 array (runs, 1), or (1, 1) where all runs
+            agree; `h.lr` after the schedule, whose factor is `h.schedule`; the
+            :attr:`running` products, to be updated.
+        t : int
+            The step, from 1.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        """Take the step, in place.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (runs, n)
+            Parameters, or a block of them.
+        g : ndarray of shape (runs, n)
+            Gradients; may be overwritten.
+        s : namespace of ndarrays of shape (runs, n)
+            The :attr:`state`.
+        c : namespace of ndarrays of shape (runs, 1) or (1, 1)
+            The :meth:`coefficients`, in the network's precision, and the fields that are not
+            numbers as they are.
+        work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
+            Scratch space.
+        """
+        raise NotImplementedError
+
+    def initial_state(self) -> dict[str, float]:
+        """Return the values that state arrays start from where that is not 0."""
+        return {}
+
+    @classmethod
+    def rule(cls, optimizers: Sequence[Any], layout: Layout) -> Rule:
+        """Bind the rule to a stack of runs with these hyperparameters."""
+        return Rule(optimizers, layout)
+
+
+_BLOCK = 1 << 15
+"""Elements of a block: parameters, gradients, state and scratch of one stay in the L2 cache."""
+
+
+class Rule:
+    """One optimizer class at work on a group of runs.
+
+    Parameters
+    ----------
+    optimizers : sequence of Optimizer
+        One for each run, of one class and :meth:`~Optimizer.variant`.
+    layout : Layout
+        Tells where the parameters that decay are.
+
+    Attributes
+    ----------
+    state : dict of str to ndarray
+        (runs, P) for each name; everything that a checkpoint needs with :attr:`running`.
+    running : dict of str to ndarray
+        (runs, 1) float64.
+    """
+
+    def __init__(self, optimizers: Sequence[Optimizer], layout: Layout) -> None:
+        self.optimizers = list(optimizers)
+        self.layout = layout
+        self.kind = optimizers[0]
+        self.decays = self.kind.weight_decay > 0
+        self.decayed = layout.size if self.kind.decay_biases else layout.decayed
+        self.state: dict[str, Array] = {}
+        runs = len(self.optimizers)
+        self.running = {name: np.ones((runs, 1)) for name in self.kind.running}
+        self._hyperparameters = _columns(self.optimizers)
+        self._options = self.kind.options()
+        self._work: Array = np.empty((0, 0, 0))
+
+    def start(self, dtype: np.dtype[np.floating]) -> None:
+        """Allocate the state at its initial values."""
+        for name in self.kind.slots():
+            self.state[name] = np.zeros((len(self.optimizers), self.layout.size), dtype)
+            for row, optimizer in enumerate(self.optimizers):
+                self.state[name][row] = optimizer.initial_state().get(name, 0)
+
+    def step(
+        self, theta: Array, g: Array, t: int, factor: NDArray[np.float64] | None = None
+    ) -> None:
+        """Update parameters (runs, P) in place.
+
+        Parameters
+        ----------
+        theta, g : ndarray of shape (runs, P)
+            Parameters and gradients; both are changed.
+        t : int
+            The step, from 1.
+        factor : ndarray of shape (runs, 1), optional
+            What the schedule multiplies the learning rate by.
+        """
+        h = Namespace(**self._hyperparameters, **self.running)
+        h.schedule = np.ones((1, 1)) if factor is None else factor
+        h.lr = h.lr * h.schedule
+        coefficients = self.kind.coefficients(h, t)
+        for name in self.running:
+            self.running[name] = np.broadcast_to(getattr(h, name), (len(theta), 1)).copy()
+        if self.decays:
+            decay = 1 - h.lr * h.weight_decay if self.kind.decoupled else h.weight_decay
+            coefficients["decay"] = decay
+        c = Namespace(
+            **{k: v.astype(theta.dtype) for k, v in coefficients.items()}, **self._options
+        )
+        self._apply(theta, g, c)
+
+    def _apply(self, theta: Array, g: Array, c: Namespace) -> None:
+        runs, size = theta.shape
+        width = max(_BLOCK // runs, 256)
+        for start in range(0, size, width):
+            block = slice(start, min(start + width, size))
+            self._apply_block(theta, g, c, block)
+
+    def _apply_block(self, theta: Array, g: Array, c: Namespace, block: slice) -> None:
+        work = self._scratch(len(theta), block.stop - block.start, theta.dtype)
+        if self.decays and block.start < self.decayed:
+            part = slice(block.start, min(block.stop, self.decayed))
+            self._decay(theta[:, part], g[:, part], c, work)
+        state = Namespace(**{name: array[:, block] for name, array in self.state.items()})
+        self.kind.update(theta[:, block], g[:, block], state, c, work)
+
+    def _decay(self, theta: Array, g: Array, c: Namespace, work: Sequence[Array]) -> None:
+        if self.kind.decoupled:
+            theta *= c.decay
+        else:
+            g += np.multiply(theta, c.decay, out=work[0][:, : theta.shape[1]])
+
+    def _scratch(self, runs: int, width: int, dtype: np.dtype[Any]) -> Sequence[Array]:
+        if self._work.shape[1] != runs or self._work.shape[2] < width:
+            self._work = np.empty((max(self.kind.scratch, 1), runs, width), dtype)
+        return list(self._work[:, :, :width])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Let all runs but these rows leave the group."""
+        self.optimizers = [self.optimizers[row] for row in rows]
+        self.state = {name: array[rows] for name, array in self.state.items()}
+        self.running = {name: array[rows] for name, array in self.running.items()}
+        self._hyperparameters = _columns(self.optimizers)
+
+
+def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
+    """Numeric hyperparameters as float64 columns: (runs, 1), or (1, 1) where all agree.
+
+    Both shapes give the same bits; the small one lets NumPy treat a block as one long row.
+    """
+    columns = {}
+    for field in fields(optimizers[0]):
+        values = [getattr(optimizer, field.name) for optimizer in optimizers]
+        if _is_number(values[0]):
+            column = np.array(values, np.float64).reshape(-1, 1)
+            columns[field.name] = column[:1] if (column == column[0]).all() else column
+    return columns
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+class OptimizerStack:
+    """The optimizers of a stack of runs: each run's own, grouped so that equal rules go together.
+
+    Runs next to each other with the same rule update in one call, so that a stack sorted by
+    optimizer is fastest; any order gives the same bits.
+
+    Parameters
+    ----------
+    optimizers : sequence of Optimizer
+        One for each run.
+    layout : Layout
+        Of the network's parameters.
+    dtype : dtype
+        Of the parameters.
+    """
+
+    def __init__(
+        self, optimizers: Sequence[Optimizer], layout: Layout, dtype: np.dtype[np.floating]
+    ) -> None:
+        self.t = 0
+        self.groups: list[tuple[slice, Rule]] = []
+        start = 0
+        for _, group in groupby(optimizers, key=lambda o: o.variant()):
+            members = list(group)
+            rule = members[0].rule(members, layout)
+            rule.start(np.dtype(dtype))
+            self.groups.append((slice(start, start + len(members)), rule))
+            start += len(members)
+
+    def step(
+        self, parameters: Array, gradients: Array, factor: NDArray[np.float64] | None = None
+    ) -> None:
+        """Take one step of every run, in place.
+
+        Parameters
+        ----------
+        parameters, gradients : ndarray of shape (runs, P)
+            Gradients are used up.
+        factor : ndarray of shape (runs, 1), float64, optional
+            What schedules multiply the learning rates by; 1 by default.
+        """
+        self.t += 1
+        for rows, rule in self.groups:
+            own = None if factor is None else factor[rows]
+            rule.step(parameters[rows], gradients[rows], self.t, own)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Let all runs but these leave; they keep their state. The order must stay."""
+        groups: list[tuple[slice, Rule]] = []
+        start = 0
+        for rows, rule in self.groups:
+            own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
+            if own:
+                rule.keep(own)
+                groups.append((slice(start, start + len(own)), rule))
+                start += len(own)
+        self.groups = groups

@@ -1,0 +1,155 @@
+"""Muon: momentum, orthogonalized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.constraints import Decay, Fraction, Positive
+from nn.optimizers.adam import Adam
+from nn.optimizers.base import Array, Namespace, Optimizer, Rule
+from nn.parameters import Layout, Parameter, Workspace
+
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+_ITERATIONS = 5
+
+
+@dataclass(frozen=True)
+class Muon(Optimizer):
+    """Weight matrices: m ← μm + (1-μ)g; u = (1-μ)g + μm; θ ← θ(1-ηλ) - η√max(1, fan_out/fan_in)·U.
+
+    U is u made nearly orthogonal: u/(‖u‖_F + 1e-7) through five Newton-Schulz steps
+    X ← aX + (bA + cA²)X, with A = XXᵀ on the short side and (a, b, c) =
+    (3.4445, -4.7750, 2.0315). Everything that is not a weight matrix takes AdamW's step
+    with a rate of its own.
+
+    Parameters
+    ----------
+    lr : float, default 0.02
+        Learning rate η of the matrices.
+    momentum : float, default 0.95
+        μ, in [0, 1].
+    adamw_lr : float, default 0.001
+        Learning rate of everything else; the schedule multiplies it alike.
+    beta1, beta2, eps : float, default 0.9, 0.999 and 1e-8
+        Of the AdamW part.
+    weight_decay : float, default 0.0
+        λ, decoupled; acts on the AdamW part only with ``decay_biases``.
+
+    References
+    ----------
+    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+
+    name: ClassVar[str] = "muon"
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    decoupled: ClassVar[bool] = True
+    lr: Positive = 0.02
+    momentum: Fraction = 0.95
+    adamw_lr: Positive = 0.001
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    eps: Positive = 1e-8
+
+    @staticmethod
+    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+        adamw = Namespace(**vars(h))
+        adamw.lr = h.adamw_lr * h.schedule
+        return {
+            **Adam.coefficients(adamw, t),
+            "lr": h.lr,
+            "momentum": h.momentum,
+            "gain": 1 - h.momentum,
+            "adamw_decay": 1 - adamw.lr * h.weight_decay,
+        }
+
+    update = staticmethod(Adam.update)
+
+    @classmethod
+    def rule(cls, optimizers: Sequence[Any], layout: Layout) -> Rule:
+        return _MuonRule(optimizers, layout)
+
+
+class _MuonRule(Rule):
+    """Muon on the matrices, one by one; AdamW on the rest, which follows them in the layout."""
+
+    def start(self, dtype: np.dtype[np.floating]) -> None:
+        super().start(dtype)
+        self._workspace = Workspace(dtype)
+
+    def _apply(self, theta: Array, g: Array, c: Namespace) -> None:
+        for parameter in self.layout.parameters:
+            if parameter.decays:
+                self._orthogonal_step(theta, g, c, self.layout.slices[parameter.name], parameter)
+        rest = slice(self.layout.decayed, theta.shape[1])
+        if rest.start == rest.stop:
+            return
+        if self.decays and self.kind.decay_biases:
+            theta[:, rest] *= c.adamw_decay
+        work = self._scratch(len(theta), rest.stop - rest.start, theta.dtype)
+        state = Namespace(**{name: array[:, rest] for name, array in self.state.items()})
+        self.kind.update(theta[:, rest], g[:, rest], state, c, work)
+
+    def _orthogonal_step(
+        self, theta: Array, g: Array, c: Namespace, where: slice, parameter: Parameter
+    ) -> None:
+        fan_in, fan_out = parameter.shape[0], parameter.size // parameter.shape[0]
+        weights, u, m = theta[:, where], g[:, where], self.state["m"][:, where]
+        work = self._workspace.array("step", u.shape)
+        u *= c.gain
+        m *= c.momentum
+        m += u
+        u += np.multiply(m, c.momentum, out=work)
+        direction = newton_schulz(u.reshape(len(theta), fan_in, fan_out), self._workspace)
+        if self.decays:
+            weights *= c.decay
+        np.multiply(direction.reshape(len(theta), -1), c.lr, out=work)
+        work *= max(1.0, fan_out / fan_in) ** 0.5
+        weights -= work
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._workspace = Workspace(self._workspace.dtype)
+
+
+def newton_schulz(u: Array, workspace: Workspace | None = None) -> Array:
+    """Bring the singular values of each matrix near 1.
+
+    Parameters
+    ----------
+    u : ndarray of shape (runs, rows, columns)
+    workspace : Workspace, optional
+        For the intermediate products.
+
+    Returns
+    -------
+    ndarray of the same shape
+        In a buffer of the workspace.
+    """
+    workspace = workspace or Workspace(u.dtype)
+    runs, rows, columns = u.shape
+    short, long = min(rows, columns), max(rows, columns)
+    tall = rows > columns
+    x, step = (workspace.array(key, (runs, short, long)) for key in ("x", "x step"))
+    gram, square = (workspace.array(key, (runs, short, short)) for key in ("gram", "gram²"))
+    np.copyto(x, u.transpose(0, 2, 1) if tall else u)
+    flat = x.reshape(runs, 1, -1)
+    x /= np.sqrt(np.matmul(flat, flat.transpose(0, 2, 1))) + 1e-7
+    for _ in range(_ITERATIONS):
+        np.matmul(x, x.transpose(0, 2, 1), out=gram)
+        np.matmul(gram, gram, out=square)
+        square *= _C
+        gram *= _B
+        square += gram
+        np.matmul(square, x, out=step)
+        x *= _A
+        x += step
+    if not tall:
+        return x
+    result = workspace.array("untransposed", (runs, rows, columns))
+    np.copyto(result, x.transpose(0, 2, 1))
+    return result

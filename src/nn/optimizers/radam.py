@@ -1,0 +1,63 @@
+"""Adam with a rectified variance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.optimizers.adam import Adam, average_moments
+from nn.optimizers.base import Array, Namespace
+
+
+@dataclass(frozen=True)
+class RAdam(Adam):
+    """θ ← θ - η·rₜ·m̂·√(1-β₂ᵗ)/(√v + ε) while ρₜ > 5, and θ ← θ - η·m̂ before.
+
+    ρ∞ = 2/(1-β₂) - 1; ρₜ = ρ∞ - 2tβ₂ᵗ/(1-β₂ᵗ);
+    rₜ = √[(ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ)].
+
+    Parameters
+    ----------
+    lr, beta1, beta2, eps
+        As for :class:`~nn.optimizers.Adam`.
+
+    References
+    ----------
+    Liu et al. 2020, "On the variance of the adaptive learning rate and beyond", Algorithm 2.
+    """
+
+    name: ClassVar[str] = "radam"
+
+    @staticmethod
+    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+        power = h.beta2**t
+        limit = 2 / (1 - h.beta2) - 1
+        rho = limit - 2 * t * power / (1 - power)
+        rectified = rho > 5
+        rho = np.where(rectified, rho, limit + 5)  # any value that the root is defined for
+        limit = np.where(rectified, limit, limit + 5)
+        rectification = np.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
+        step = h.lr / (1 - h.beta1**t)
+        return {
+            "beta1": h.beta1,
+            "beta2": h.beta2,
+            "gain1": 1 - h.beta1,
+            "gain2": 1 - h.beta2,
+            "eps": h.eps,
+            "rectified": rectified,
+            "step": np.where(rectified, step * rectification * np.sqrt(1 - power), step),
+        }
+
+    @staticmethod
+    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        average_moments(g, s, c, work[0])
+        np.sqrt(s.v, out=g)
+        g += c.eps
+        np.copyto(g, 1, where=c.rectified == 0)
+        np.divide(s.m, g, out=g)
+        g *= c.step
+        theta -= g

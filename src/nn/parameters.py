@@ -1,0 +1,103 @@
+"""Where parameters live: one contiguous ``(runs, size)`` array, layers hold views into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named array of a layer.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the network, such as ``"dense1/weights"``.
+    shape : tuple of int
+        Without the run axis.
+    decays : bool
+        Whether weight decay acts on it: true for weights, false for biases and gains.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    decays: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.prod(self.shape))
+
+
+class Layout:
+    """The order of a network's parameters in one flat array.
+
+    Parameters that decay come first, so that weight decay and penalties act on one slice.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+
+    Attributes
+    ----------
+    size : int
+        Length of one run's flat array.
+    decayed : int
+        How many of its leading entries decay.
+    slices : dict of str to slice
+        Where each parameter is.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.parameters = sorted(parameters, key=lambda p: not p.decays)  # stable
+        self.slices: dict[str, slice] = {}
+        start = 0
+        for parameter in self.parameters:
+            self.slices[parameter.name] = slice(start, start + parameter.size)
+            start += parameter.size
+        self.size = start
+        self.decayed = sum(p.size for p in self.parameters if p.decays)
+
+    def views(self, flat: Array) -> dict[str, Array]:
+        """Return views of each parameter, (runs, *shape), into the flat array (runs, size)."""
+        runs = len(flat)
+        return {
+            p.name: flat[:, self.slices[p.name]].reshape(runs, *p.shape) for p in self.parameters
+        }
+
+    def fill(self, flat: Array, values: Mapping[str, Array]) -> None:
+        """Copy named arrays, (*shape) or (runs, *shape), into the flat array.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing or has another shape.
+        """
+        for name, view in self.views(flat).items():
+            if name not in values:
+                raise ValueError(f"the weights lack {name!r}")
+            given = np.asarray(values[name])
+            if given.shape not in (view.shape, view.shape[1:]):
+                raise ValueError(f"{name!r} has shape {given.shape}, not {view.shape[1:]}")
+            view[...] = given
+
+
+class Workspace:
+    """Buffers that are allocated once: the same key and shape give the same memory."""
+
+    def __init__(self, dtype: np.dtype[np.floating]) -> None:
+        self.dtype = dtype
+        self._arrays: dict[tuple[object, tuple[int, ...]], Array] = {}
+
+    def array(self, key: object, shape: tuple[int, ...]) -> Array:
+        """Return the buffer of this key and shape; its content is whatever was left there."""
+        found = self._arrays.get((key, shape))
+        if found is None:
+            found = self._arrays[key, shape] = np.empty(shape, self.dtype)
+        return found

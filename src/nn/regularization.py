@@ -1,0 +1,66 @@
+"""What is done to gradients before the optimizer sees them: penalties and clipping.
+
+Dropout is a layer (:class:`nn.layers.Dropout`), label smoothing belongs to the losses over
+classes, weight decay to the optimizers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+def add_l2_gradient(gradients: Array, parameters: Array, strength: Array, work: Array) -> None:
+    """Add λθ, the gradient of the penalty ½λ‖θ‖².
+
+    Parameters
+    ----------
+    gradients, parameters, work : ndarray of shape (runs, n)
+        Gradients are changed in place; `work` is scratch space.
+    strength : ndarray of shape (runs, 1)
+        λ of each run, at least 0.
+    """
+    gradients += np.multiply(parameters, strength, out=work)
+
+
+def add_l1_gradient(gradients: Array, parameters: Array, strength: Array, work: Array) -> None:
+    """Add λ·sign(θ), the gradient of the penalty λ‖θ‖₁ (0 at 0).
+
+    Parameters
+    ----------
+    gradients, parameters, work : ndarray of shape (runs, n)
+        Gradients are changed in place; `work` is scratch space.
+    strength : ndarray of shape (runs, 1)
+        λ of each run, at least 0.
+    """
+    np.sign(parameters, out=work)
+    work *= strength
+    gradients += work
+
+
+def global_norm(gradients: Array) -> Array:
+    """Return the Euclidean norm of each run's gradient: (runs, 1) from (runs, n)."""
+    # A product slice by slice, so that a run's sum does not depend on its neighbours.
+    rows = gradients[:, np.newaxis, :]
+    norms: Array = np.sqrt(np.matmul(rows, rows.transpose(0, 2, 1))[:, :, 0])
+    return norms
+
+
+def clip_by_norm(gradients: Array, norms: Array, limit: Array) -> None:
+    """Scale each run's gradient down to norm `limit` where it is longer (Pascanu et al. 2013).
+
+    Parameters
+    ----------
+    gradients : ndarray of shape (runs, n)
+        Changed in place.
+    norms, limit : ndarray of shape (runs, 1)
+        :func:`global_norm` of the gradients, and the largest norm allowed.
+    """
+    gradients *= np.where(norms > limit, limit / np.maximum(norms, limit), gradients.dtype.type(1))
+
+
+def clip_by_value(gradients: Array, limit: Array) -> None:
+    """Clip every entry to [-limit, limit], in place; `limit` is (runs, 1)."""
+    np.clip(gradients, -limit, limit, out=gradients)

@@ -1,0 +1,260 @@
+"""Learning-rate schedules: factors that multiply the optimizer's rate.
+
+A schedule counts in units of time, u = 0, 1, 2, ...: epochs or steps, as its ``by`` says. With
+``warmup`` w the factor rises linearly, (u+1)/w, for the first w units; then the schedule
+proper runs over the time that is left.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.constraints import Component, Count, Fraction, Interval, NonNegative, Positive
+
+Array = NDArray[np.float64]
+State = dict[str, float]
+Factor = Annotated[float, Interval(0, 1, "right")]
+
+
+@dataclass(frozen=True)
+class Schedule(Component):
+    """Base of the schedules.
+
+    Parameters
+    ----------
+    by : {"epoch", "step"}, default "epoch"
+        Unit of time.
+    warmup : float, default 0
+        Length of the linear warm-up in that unit.
+    """
+
+    by: Literal["epoch", "step"] = "epoch"
+    warmup: NonNegative = 0
+
+    def factors(self, u: Array, total: float, state: Mapping[str, float] | None = None) -> Array:
+        """Compute the factors at given times.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n,)
+            Times in the schedule's unit, from 0.
+        total : float
+            Length of the whole training in that unit.
+        state : mapping of str to float, optional
+            What :meth:`observe` keeps up to date.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
+        u = np.asarray(u, np.float64)
+        after = np.maximum(u - self.warmup, 0)
+        factors = self.shape(after, max(total - self.warmup, 1), state or self.initial_state())
+        if self.warmup == 0:
+            return factors
+        return np.where(u < self.warmup, np.minimum((u + 1) / self.warmup, 1), factors)
+
+    @abstractmethod
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        """Factors at times `u` after the warm-up, of a training that lasts `total` more."""
+
+    def initial_state(self) -> State:
+        """State before the first epoch, for schedules that have one."""
+        return {}
+
+    def observe(self, state: State, value: float) -> None:
+        """Take note, in `state`, of an epoch's validation loss."""
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """Factor 1."""
+
+    name: ClassVar[str] = "constant"
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        return np.ones_like(u)
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """γ^⌊u/every⌋.
+
+    Parameters
+    ----------
+    every : int, default 10
+        Units of time between drops.
+    gamma : float, default 0.1
+        γ, in (0, 1].
+    """
+
+    name: ClassVar[str] = "step"
+    every: Count = 10
+    gamma: Factor = 0.1
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        return np.power(self.gamma, np.floor(u / self.every))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """γ^u.
+
+    Parameters
+    ----------
+    gamma : float, default 0.95
+        γ, in (0, 1].
+    """
+
+    name: ClassVar[str] = "exponential"
+    gamma: Factor = 0.95
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        return np.power(self.gamma, u)
+
+
+@dataclass(frozen=True)
+class InverseSquareRoot(Schedule):
+    """1/√t with t = u + 1."""
+
+    name: ClassVar[str] = "inverse_square_root"
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        return 1 / np.sqrt(u + 1)
+
+
+@dataclass(frozen=True)
+class Polynomial(Schedule):
+    """end + (1 - end)(1 - u/total)^power.
+
+    Parameters
+    ----------
+    power : float, default 1.0
+        1 is a straight line.
+    end : float, default 0.0
+        Factor at the end of training, in [0, 1].
+    """
+
+    name: ClassVar[str] = "polynomial"
+    power: Positive = 1.0
+    end: Fraction = 0.0
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        left = np.clip(1 - u / total, 0, 1)
+        return self.end + (1 - self.end) * np.power(left, self.power)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """end + (1 - end)·½(1 + cos(πu/T)), restarted after each period T if one is given.
+
+    Parameters
+    ----------
+    period : int, optional
+        Length of the first period; by default the whole training, without restarts.
+    growth : float, default 1.0
+        Each period is this many times as long as the one before, at least 1.
+    end : float, default 0.0
+        Factor at the end of a period, in [0, 1].
+
+    References
+    ----------
+    Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5.
+    """
+
+    name: ClassVar[str] = "cosine"
+    period: Count | None = None
+    growth: Annotated[float, Interval(1)] = 1.0
+    end: Fraction = 0.0
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        if self.period is None:
+            phase = np.minimum(u / total, 1)
+        elif self.growth == 1:
+            phase = (u % self.period) / self.period
+        else:
+            # Period i starts at period·(growth^i - 1)/(growth - 1).
+            i = np.floor(
+                np.log1p(u * (self.growth - 1) / self.period) / math.log(self.growth) + 1e-9
+            )
+            start = self.period * (np.power(self.growth, i) - 1) / (self.growth - 1)
+            phase = (u - start) / (self.period * np.power(self.growth, i))
+        return self.end + (1 - self.end) * 0.5 * (1 + np.cos(math.pi * phase))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start` to 1, then down to `end`, both along half a cosine.
+
+    Parameters
+    ----------
+    rise : float, default 0.3
+        Share of the training in which the rate rises, in [0, 1].
+    start : float, default 0.04
+        Factor at the start, in (0, 1].
+    end : float, default 4e-6
+        Factor at the end, in [0, 1].
+
+    References
+    ----------
+    Smith & Topin 2019, "Super-convergence: very fast training using large learning rates".
+    """
+
+    name: ClassVar[str] = "one_cycle"
+    rise: Fraction = 0.3
+    start: Factor = 0.04
+    end: Fraction = 4e-6
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        last = max(total - 1, 1)  # the last unit of time gets the factor `end`
+        peak = self.rise * last
+        up = np.clip(u / peak, 0, 1) if peak > 0 else np.ones_like(u)
+        down = np.clip((u - peak) / (last - peak), 0, 1) if last > peak else np.zeros_like(u)
+        rising = self.start + (1 - self.start) * 0.5 * (1 - np.cos(math.pi * up))
+        falling = self.end + (1 - self.end) * 0.5 * (1 + np.cos(math.pi * down))
+        return np.where(u < peak, rising, falling)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    """Multiply by `gamma` whenever the validation loss has not improved for `patience` epochs.
+
+    Parameters
+    ----------
+    gamma : float, default 0.1
+        In (0, 1].
+    patience : int, default 5
+        Epochs without improvement that are waited for.
+    threshold : float, default 1e-4
+        Share of the best loss by which a loss must be lower to count as better.
+    minimum : float, default 1e-4
+        The factor falls no lower, in [0, 1].
+    """
+
+    name: ClassVar[str] = "reduce_on_plateau"
+    gamma: Factor = 0.1
+    patience: Count = 5
+    threshold: NonNegative = 1e-4
+    minimum: Fraction = 1e-4
+
+    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+        return np.full_like(u, state["factor"])
+
+    def initial_state(self) -> State:
+        return {"factor": 1.0, "best": math.inf, "waited": 0.0}
+
+    def observe(self, state: State, value: float) -> None:
+        if math.isinf(state["best"]) or value < state["best"] - self.threshold * abs(state["best"]):
+            state["best"], state["waited"] = value, 0.0
+            return
+        state["waited"] += 1
+        if state["waited"] >= self.patience:
+            state["factor"] = max(state["factor"] * self.gamma, self.minimum)
+            state["waited"] = 0.0
