@@ -1,0 +1,235 @@
+"""Where MLflow keeps runs: the address, and the database behind it opened safely.
+
+MLflow is imported inside functions: it takes more than a second, which runs that only train, or
+only show their configuration, should not pay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from experiments.errors import TrackingError
+from experiments.locking import locked
+from experiments.masking import mask_secrets
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DATABASE: Final = "mlflow.db"
+ARTIFACTS: Final = "mlartifacts"
+_SQLITE: Final = "sqlite:///"
+_SERVERS: Final = ("http", "https")
+_DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
+
+# Defaults only: whoever sets one of these knows why.
+_ENVIRONMENT: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own defaults keep a run waiting for minutes when no server answers.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
+    """Make a tracking address absolute.
+
+    Parameters
+    ----------
+    uri
+        A server (`http://...`), a database (`sqlite:///runs.db`, `postgresql://...`), or None for
+        `MLFLOW_TRACKING_URI`, or for the database `mlflow.db` where that is not set either.
+    folder
+        Where a relative database is; by default the project's folder (that of `run.py`), or the
+        working directory where this package is installed without it.
+
+    Raises
+    ------
+    TrackingError
+        For an address that cannot keep runs.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{DATABASE}"
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme in _SERVERS:
+        return uri.rstrip("/")
+    if scheme not in _DATABASES:
+        raise TrackingError(
+            f"tracking.uri is {mask_secrets(uri)!r}, which is neither a server nor a database. "
+            f"Give http://HOST:PORT, or {_SQLITE}FILE.db for a file."
+        )
+    if scheme != "sqlite":
+        return uri
+    path, question_mark, query = uri.removeprefix(_SQLITE).partition("?")
+    if not uri.startswith(_SQLITE) or path in ("", ":memory:"):
+        raise TrackingError(
+            f"tracking.uri is {uri!r}, which names no file, so its runs could not be looked at. "
+            f"Give {_SQLITE}FILE.db."
+        )
+    absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
+    return f"{_SQLITE}{absolute.as_posix()}{question_mark}{query}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Give the database file of a resolved address; None where it is not SQLite."""
+    if not uri.startswith(_SQLITE):
+        return None
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
+
+
+def is_server(uri: str) -> bool:
+    """Tell whether the address is a server's, which has its own pages."""
+    return urlsplit(uri).scheme in _SERVERS
+
+
+def open_client(uri: str) -> MlflowClient:
+    """Open a resolved address, making the database first where it is a missing file.
+
+    Raises
+    ------
+    TrackingError
+        Where it cannot be opened; says what to do.
+    """
+    prepare_mlflow()
+    with tracking_errors(uri, "open"):
+        from mlflow import MlflowClient
+
+        database = sqlite_file(uri)
+        if database is not None:
+            _make_database(database)
+        client = MlflowClient(tracking_uri=uri)
+        # The first call opens the database, or asks the server.
+        client.search_experiments(max_results=1)
+        return client
+
+
+def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
+    """Give the id of the experiment called `name`, made where it is missing.
+
+    Raises
+    ------
+    TrackingError
+        Where the name belongs to an experiment that was deleted.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with tracking_errors(uri, f"open the experiment {name!r} of"):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            try:
+                return client.create_experiment(
+                    name,
+                    artifact_location=_artifact_location(uri, name),
+                    # Without it a fresh browser opens the page of generative AI.
+                    tags={"mlflow.experimentKind": "custom_model_development"},
+                )
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                # Another process was faster.
+                experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        number = "ID" if experiment is None else experiment.experiment_id
+        raise TrackingError(
+            f"{mask_secrets(uri)}: the experiment {name!r} was deleted. Restore it (with "
+            f"MLFLOW_TRACKING_URI set to this address: mlflow experiments restore --experiment-id "
+            f"{number}), or choose another name with experiment_name=NAME."
+        )
+    return str(experiment.experiment_id)
+
+
+def prepare_mlflow() -> None:
+    """Set MLflow's environment and quiet its log; call before the first import of it."""
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import mlflow  # noqa: F401  (its import resets the level of its own logger)
+
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"mlflow\.")
+
+
+@contextmanager
+def tracking_errors(uri: str, doing: str, cure: str | None = None) -> Iterator[None]:
+    """Turn whatever goes wrong at the tracker into one message with its cause and a cure."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        raise TrackingError(
+            f"MLflow at {mask_secrets(uri)}: could not {doing} it: {_cause(error)} "
+            f"{cure or _default_cure(uri)}"
+        ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Give the part of an error's text that a person can use."""
+    text = mask_secrets(str(getattr(error, "message", None) or error))
+    if "database is locked" in text:
+        return "the database is locked by another program."
+    # SQLAlchemy appends the statement, its parameters and a link; requests, its pool's state.
+    first = re.split(r"\n\[SQL|\(Background on", text)[0].strip()
+    refused = re.search(r"(Connection refused|Name or service not known|timed out)", first)
+    if refused is not None:
+        return f"{refused[1]}."
+    return (first[:600] or type(error).__name__).rstrip(".") + "."
+
+
+def _default_cure(uri: str) -> str:
+    database = sqlite_file(uri)
+    if database is not None:
+        return f"Check that {database} can be written, or choose another (--uri or tracking.uri)."
+    if is_server(uri):
+        return "Check that the server runs and can be reached (--uri or tracking.uri)."
+    return "Check the address (--uri or tracking.uri)."
+
+
+def _make_database(path: Path) -> None:
+    """Make the tables once, however many processes come at the same moment."""
+    if path.exists() and path.stat().st_size > 0:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock")):
+        if path.exists() and path.stat().st_size > 0:
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        # Made beside it and renamed: one killed half-way leaves no half a database behind.
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+                f"{_SQLITE}{unfinished.as_posix()}", (path.parent / ARTIFACTS).as_uri()
+            )
+            store.engine.dispose()
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def _artifact_location(uri: str, experiment_name: str) -> str | None:
+    """Choose where files go: beside a SQLite database; elsewhere the server knows."""
+    database = sqlite_file(uri)
+    if database is None:
+        return None
+    folder = re.sub(r"[^\w.-]+", "_", experiment_name).strip(".") or "_"
+    return (database.parent / ARTIFACTS / folder[:100]).as_uri()
+
+
+def _project() -> Path:
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "run.py").is_file() else Path.cwd()
