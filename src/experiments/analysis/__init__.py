@@ -1,0 +1,1 @@
+"""Records to tables, words, pictures and reports. Reads records only; never trains."""

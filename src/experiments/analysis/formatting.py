@@ -1,0 +1,61 @@
+"""Numbers with the digits that their spread supports: `0.9712 ± 0.0031`."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+
+def decimals(means: Sequence[float], deviations: Sequence[float]) -> int:
+    """Choose the decimals of a column: two digits of its typical standard deviation.
+
+    Without deviations (one seed), four digits of the typical mean. NaNs are ignored; the
+    result is between 0 and 6, and at most 4 without deviations.
+    """
+    spread = [value for value in deviations if math.isfinite(value) and value > 0]
+    if spread:
+        return _between(0, 1 - _magnitude(statistics.median(spread)), 6)
+    size = [abs(value) for value in means if math.isfinite(value) and value != 0]
+    return _between(0, 3 - _magnitude(statistics.median(size)), 4) if size else 2
+
+
+def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
+    """Write a column of `mean ± deviation`, all cells of one width, the signs aligned.
+
+    A missing (NaN) deviation leaves the mean alone; a missing mean leaves a dash.
+    """
+    places = decimals(means, deviations)
+    left = [number(mean, places) for mean in means]
+    right = [
+        "" if math.isnan(mean) or math.isnan(deviation) else number(deviation, places)
+        for mean, deviation in zip(means, deviations, strict=True)
+    ]
+    wide, narrow = max(map(len, left)), max(map(len, right))
+    return [
+        first.rjust(wide)
+        + (f" ± {second:>{narrow}}" if second else " " * (narrow + 3 if narrow else 0))
+        for first, second in zip(left, right, strict=True)
+    ]
+
+
+def single(mean: float, deviation: float) -> str:
+    """Write one mean, with its deviation where there is one."""
+    return column([mean], [deviation])[0].strip()
+
+
+def number(value: float, places: int) -> str:
+    """Write a number with fixed decimals, or in powers of ten where those would hide it."""
+    if math.isnan(value):
+        return "–"
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 0.5 * 10.0**-places):
+        return f"{value:.1e}"
+    return f"{value:.{places}f}"
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(value))
+
+
+def _between(low: int, value: int, high: int) -> int:
+    return max(low, min(value, high))

@@ -1,0 +1,254 @@
+"""Which runs belong together: what was varied, and the runs that differ in their seed alone.
+
+A comparison is of groups. Runs of one group share the values of the grouping keys, and each
+key is the name of a configuration group (`optimizer`, whose value is the choice, `adam`) or
+the dotted name of a setting (`optimizer.lr`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from experiments.errors import ConfigError
+from experiments.records import Record, Scalar
+
+FINISHED: Final = ("done", "stopped_early")
+
+# Settings that say where results go, not what they are, and presets whose effect shows in
+# the settings they set.
+_NO_RESULT: Final = frozenset(
+    {"seed", "experiment_name", "experiment", "debug", "tracking", "hydra"}
+)
+_NO_RESULT_KEYS: Final = frozenset({"dataset.dir"})
+
+_ABSENT: Final = object()  # a setting that a run does not have is unlike any value, None too
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share the values of the grouping keys.
+
+    Attributes
+    ----------
+    by
+        The grouping keys.
+    values
+        Their values, in the same order; None where the runs do not have the setting.
+    runs
+        Every run, whatever its status, by seed.
+    """
+
+    by: tuple[str, ...]
+    values: tuple[Scalar, ...]
+    runs: tuple[Record, ...]
+
+    @property
+    def finished(self) -> tuple[Record, ...]:
+        """The runs that may be averaged: neither diverged, failed nor interrupted."""
+        return tuple(run for run in self.runs if run.status in FINISHED)
+
+    @property
+    def seeds(self) -> frozenset[int]:
+        """The seeds of the finished runs."""
+        return frozenset(run.seed for run in self.finished)
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer's choice, which decides the colour."""
+        return self.runs[0].choices.get("optimizer", "")
+
+    @property
+    def scope(self) -> tuple[Scalar, ...]:
+        """Values of the keys that decide what a loss means; only equal scopes compare."""
+        return tuple(
+            value for key, value in zip(self.by, self.values, strict=True) if sets_the_task(key)
+        )
+
+    def count(self, status: str) -> int:
+        """Count the runs of a status."""
+        return sum(run.status == status for run in self.runs)
+
+    def measured(self, metric: str) -> list[float]:
+        """Give a summary metric of the finished runs, by seed, where it is a finite number."""
+        values = (run.summary.get(metric) for run in self.finished)
+        return [float(value) for value in values if value is not None and math.isfinite(value)]
+
+
+def distinct(records: Iterable[Record]) -> list[Record]:
+    """Keep one execution of every run, sorted by seed and name.
+
+    Two executions of one identity are the same run twice: counted as two they would make
+    the spread look smaller. A finished execution is kept before another, then the latest.
+    """
+    kept: dict[str, Record] = {}
+    for record in records:
+        key = record.identity or record.uid
+        if key not in kept or _worth(record) > _worth(kept[key]):
+            kept[key] = record
+    return sorted(kept.values(), key=lambda run: (run.seed, run.name, run.identity, run.uid))
+
+
+def varied(records: Iterable[Record]) -> list[str]:
+    """Name what differs between runs, the seed excepted.
+
+    A configuration group counts where its choice differs. A setting inside a configuration
+    group counts where it differs between runs *of the same choice*: `optimizer.beta1`, which
+    only Adam has, follows from the choice; a swept `optimizer.lr` does not. Any other setting
+    counts where it differs at all.
+
+    Returns
+    -------
+    list of str
+        `optimizer` first, then the other choices, then the settings, each sorted.
+    """
+    runs = list(records)
+    flats = [run.flat_config() for run in runs]
+    choices = {key for run in runs for key in run.choices if not _is_ignored(key)}
+    differing = [key for key in choices if len({run.choices.get(key, _ABSENT) for run in runs}) > 1]
+    settings = []
+    for key in {key for flat in flats for key in flat} - choices:
+        if _is_ignored(key):
+            continue
+        group = _configuration_group(key, choices)
+        seen: dict[str | None, set[object]] = {}
+        for run, flat in zip(runs, flats, strict=True):
+            choice = None if group is None else run.choices.get(group)
+            seen.setdefault(choice, set()).add(flat.get(key, _ABSENT))
+        if any(len(values) > 1 for values in seen.values()):
+            settings.append(key)
+    return sorted(differing, key=lambda key: (key != "optimizer", key)) + sorted(settings)
+
+
+def sets_the_task(key: str) -> bool:
+    """Say whether losses of runs that differ in this key cannot be compared or averaged."""
+    return key.split(".")[0] in ("dataset", "loss")
+
+
+def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> list[Group]:
+    """Group distinct runs and rank the groups.
+
+    Parameters
+    ----------
+    records
+        Runs of any status; repeats of one run are dropped (see `distinct`).
+    by
+        Grouping keys. By default `optimizer` and all that was varied. A dataset or loss that
+        varies always groups too, because losses on different tasks have no common mean.
+
+    Returns
+    -------
+    list of Group
+        Task by task, by the mean of the best validation loss over finished runs, lowest
+        first; groups without one last.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, or no run has one of the keys.
+    """
+    runs = distinct(records)
+    if not runs:
+        raise ConfigError("There are no runs to compare. Give folders with finished runs in them.")
+    keys = _grouping_keys(runs, by)
+    members: dict[tuple[Scalar, ...], list[Record]] = {}
+    for run in runs:
+        members.setdefault(tuple(_value(run, key) for key in keys), []).append(run)
+    groups = [Group(keys, values, tuple(found)) for values, found in members.items()]
+    return sorted(groups, key=_rank)
+
+
+def scopes(groups: Sequence[Group]) -> list[list[Group]]:
+    """Split ranked groups into those that can be compared with one another."""
+    parts: dict[tuple[Scalar, ...], list[Group]] = {}
+    for group in groups:
+        parts.setdefault(group.scope, []).append(group)
+    return list(parts.values())
+
+
+def labels(groups: Sequence[Group]) -> list[str]:
+    """Name each group by what tells it from the others: `adam`, or `adam, lr=0.01`."""
+    by = telling_keys(groups)
+    short = short_names(by)
+    return [
+        ", ".join(
+            show(value) if _is_choice(group, key) else f"{short[key]}={show(value)}"
+            for key, value in zip(group.by, group.values, strict=True)
+            if key in by
+        )
+        for group in groups
+    ]
+
+
+def telling_keys(groups: Sequence[Group]) -> list[str]:
+    """Drop the keys whose value is the same in all groups, unless that leaves none."""
+    by = groups[0].by
+    telling = [key for i, key in enumerate(by) if len({group.values[i] for group in groups}) > 1]
+    return telling or [key for key in by if not sets_the_task(key)][:1] or list(by[:1])
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Shorten dotted names to their last part where that is clear: `optimizer.lr` to `lr`."""
+    last = [key.rsplit(".", 1)[-1] for key in keys]
+    return {
+        key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)
+    }
+
+
+def show(value: Scalar) -> str:
+    """Write a grouping key's value for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[str, ...]:
+    differing = varied(runs)
+    if by is None:
+        return tuple(dict.fromkeys(["optimizer", *differing]))
+    if not by:
+        raise ConfigError("There is nothing to group by. Name at least one key, such as optimizer.")
+    known = {"seed"}.union(*(run.choices for run in runs), *(run.flat_config() for run in runs))
+    for key in by:
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else "Name a choice or a setting of the runs."
+            raise ConfigError(f"Cannot group by {key!r}: no run has it. {hint}")
+    return tuple(dict.fromkeys([*by, *(key for key in differing if sets_the_task(key))]))
+
+
+def _value(run: Record, key: str) -> Scalar:
+    if key == "seed":
+        return run.seed
+    choices = run.choices
+    return choices[key] if key in choices else run.flat_config().get(key)
+
+
+def _is_choice(group: Group, key: str) -> bool:
+    return any(key in run.choices for run in group.runs)
+
+
+def _rank(group: Group) -> tuple[list[str], bool, float, list[str]]:
+    losses = group.measured("best/val_loss")
+    mean = math.fsum(losses) / len(losses) if losses else math.inf
+    return [show(value) for value in group.scope], not losses, mean, list(map(show, group.values))
+
+
+def _worth(record: Record) -> tuple[bool, bool, float, str]:
+    finished = record.status in FINISHED
+    return finished, record.status == "diverged", record.finished.timestamp(), record.uid
+
+
+def _is_ignored(key: str) -> bool:
+    return key.split(".")[0].split("/")[0] in _NO_RESULT or key in _NO_RESULT_KEYS
+
+
+def _configuration_group(key: str, choices: set[str]) -> str | None:
+    """Find the innermost configuration group that a setting belongs to."""
+    owners = [group for group in choices if key.startswith(group.replace("/", ".") + ".")]
+    return max(owners, key=len, default=None)

@@ -1,0 +1,130 @@
+"""The comparison as files: a table for programs, a page for people, and the picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.analysis.conclusions import headline, remarks, scope_names
+from experiments.analysis.drawing import style
+from experiments.analysis.groups import Group, group_runs, scopes
+from experiments.analysis.layout import Column, columns
+from experiments.analysis.plots import plot_comparison
+from experiments.analysis.tables import comparison
+from experiments.errors import RecordError
+from experiments.records import Record, atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_comparison(
+    records: Sequence[Record], folder: Path, by: Sequence[str] | None = None
+) -> list[Path]:
+    """Write `comparison.csv`, `.md`, `.png` and `.svg`.
+
+    The same records give the same bytes, in whatever order they come.
+
+    Parameters
+    ----------
+    records
+        Runs of any status.
+    folder
+        Made if it is missing. Older files of these names are replaced.
+    by
+        Grouping keys (see `experiments.analysis.tables.comparison`).
+
+    Returns
+    -------
+    list of Path
+        The files, in the order above.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, or no run has one of the keys.
+    RecordError
+        Where the folder cannot be written.
+    """
+    figure = plot_comparison(records, by)
+    contents = {
+        "comparison.csv": comparison(records, by).to_csv(lineterminator="\n").encode(),
+        "comparison.md": markdown(records, by).encode(),
+        "comparison.png": saved(figure, "png"),
+        "comparison.svg": saved(figure, "svg"),
+    }
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(
+            f"{folder}: cannot be made: {error.strerror}. Choose another folder."
+        ) from error
+    for name, content in contents.items():
+        atomic_write(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def markdown(
+    records: Sequence[Record], by: Sequence[str] | None = None, picture: str = "comparison.png"
+) -> str:
+    """Write the comparison as Markdown: the headline, the table, its limits and the picture.
+
+    Parameters
+    ----------
+    records, by
+        As in `write_comparison`.
+    picture
+        Where the picture is; empty for none.
+    """
+    records = list(records)
+    groups = group_runs(records, by)
+    table = comparison(records, by)
+    parts = scopes(groups)
+    blocks = ["# Comparison", f"**{_escape(headline(groups))}**"]
+    start = 0
+    for part, name in zip(parts, scope_names(parts), strict=True):
+        if len(parts) > 1:
+            blocks.append(f"## {_escape(name)}")
+        rows = table.iloc[start : start + len(part)]
+        blocks.append(_markdown_table(part, columns(part, rows)))
+        start += len(part)
+    blocks += [f"- {_escape(remark)}" for remark in remarks(records, groups)]
+    text = "\n\n".join(blocks).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ")
+    if picture:
+        text += f"\n\n![Learning curves and final metrics by group]({picture})"
+    return text + "\n"
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """Render a figure as `png`, `svg` or `pdf`, without dates in it."""
+    buffer = io.BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with style():
+        figure.savefig(buffer, format=kind, metadata=undated.get(kind))
+    return buffer.getvalue()
+
+
+def _markdown_table(groups: Sequence[Group], laid: Sequence[Column]) -> str:
+    lines = [
+        [_escape(one.header) for one in laid],
+        [":--" if one.is_text else "--:" for one in laid],
+    ]
+    for row in range(len(groups)):
+        cells = [_escape(one.cells[row].strip()) for one in laid]
+        lines.append(
+            [
+                f"**{cell}**" if row in one.best else cell
+                for one, cell in zip(laid, cells, strict=True)
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escape(text: str) -> str:
+    """Keep names such as `my_adam` and `a|b` from being read as markup."""
+    for sign in "\\|*_`<":
+        text = text.replace(sign, "\\" + sign)
+    return text

@@ -1,0 +1,161 @@
+"""Records as pandas tables: the runs, their curves, and the comparison of groups over seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from experiments.analysis.groups import Group, group_runs, varied
+from experiments.records import Record
+
+__all__ = ["METRICS", "comparison", "curves_table", "higher_is_better", "runs_table", "varied"]
+
+# Selection reads validation; test is what the weights of the best validation epoch give.
+METRICS: Final = (
+    "best/val_loss",
+    "best/val_accuracy",
+    "best/val_r2",
+    "test/loss",
+    "test/accuracy",
+    "test/r2",
+)
+_ALWAYS: Final = ("best/val_loss", "test/loss")
+
+
+def higher_is_better(metric: str) -> bool:
+    """Say which way a metric points: accuracies and R² up, losses and times down."""
+    return metric.endswith(("accuracy", "r2"))
+
+
+def runs_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate runs.
+
+    Returns
+    -------
+    DataFrame, one row a run, in the order given
+        Columns `name`, `status`, `seed`, the choices (`optimizer`), the settings by dotted
+        name (`optimizer.lr`) and the summary (`best/val_loss`). A cell is empty where a run
+        does not have the setting or the metric. Names that occur twice are numbered.
+    """
+    runs = list(records)
+    rows = []
+    for name, run in zip(_unique_names(runs), runs, strict=True):
+        rows.append(
+            {
+                **{key: value for key, value in run.flat_config().items() if key != "seed"},
+                **run.choices,
+                **run.summary,
+                "name": name,
+                "status": run.status,
+                "seed": run.seed,
+            }
+        )
+    columns = dict.fromkeys(["name", "status", "seed"])
+    for part in ("choices", "flat_config", "summary"):
+        for run in runs:
+            found = run.flat_config() if part == "flat_config" else getattr(run, part)
+            columns.update(dict.fromkeys(found))
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def curves_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate learning curves in long form.
+
+    Returns
+    -------
+    DataFrame with columns `run` (as `name` in `runs_table`), `epoch`, `metric`, `value`
+        One row a measurement; epoch 0 is before training. What was not measured has no row;
+        a value that was measured as not a number has one.
+    """
+    runs = list(records)
+    parts: list[tuple[str, int, str, float]] = []
+    for name, run in zip(_unique_names(runs), runs, strict=True):
+        columns = run.measurements()
+        epochs = columns.pop("epoch", [])
+        for metric, values in columns.items():
+            parts += [
+                (name, int(epoch), metric, value)
+                for epoch, value in zip(epochs, values, strict=True)
+                if epoch is not None and value is not None
+            ]
+    table = pd.DataFrame(parts, columns=["run", "epoch", "metric", "value"])
+    return table.astype({"run": "str", "epoch": "int64", "metric": "str", "value": "float64"})
+
+
+def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd.DataFrame:
+    """Compare groups of runs over their seeds.
+
+    Parameters
+    ----------
+    records
+        Runs of any status. Repeats of one run (equal identity) are counted once.
+    by
+        Grouping keys; by default `optimizer` and all that was varied (see `varied`). A
+        dataset or loss that varies always groups too.
+
+    Returns
+    -------
+    DataFrame, one row a group, indexed by the grouping keys
+        `runs`, and of these `finished`, `diverged`, `failed`, `interrupted`; `seeds` of the
+        finished runs; for each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one
+        run), `<metric> best` and `<metric> n`, the number of runs that these rest on;
+        `best/epoch median`; `time/us_per_step median` (microseconds).
+
+        **Diverged, failed and interrupted runs are in no mean, best or median**, only in
+        their counts: a mean beside a count of diverged runs is that of the survivors.
+
+        Sorted by the mean of the best validation loss, task by task.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, or no run has one of the keys.
+    """
+    groups = group_runs(records, by)
+    metrics = [
+        metric
+        for metric in METRICS
+        if metric in _ALWAYS or any(group.measured(metric) for group in groups)
+    ]
+    index: pd.Index = (
+        pd.Index([group.values[0] for group in groups], name=groups[0].by[0], dtype=object)
+        if len(groups[0].by) == 1
+        else pd.MultiIndex.from_tuples([group.values for group in groups], names=groups[0].by)
+    )
+    return pd.DataFrame([_row(group, metrics) for group in groups], index=index)
+
+
+def _row(group: Group, metrics: Sequence[str]) -> dict[str, float]:
+    row: dict[str, float] = {
+        "runs": len(group.runs),
+        "seeds": len(group.seeds),
+        "finished": len(group.finished),
+        "diverged": group.count("diverged"),
+        "failed": group.count("failed"),
+        "interrupted": group.count("interrupted"),
+    }
+    for metric in metrics:
+        values = group.measured(metric)
+        best = max if higher_is_better(metric) else min
+        row[f"{metric} mean"] = float(np.mean(values)) if values else np.nan
+        row[f"{metric} sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+        row[f"{metric} best"] = best(values, default=np.nan)
+        row[f"{metric} n"] = len(values)
+    for metric in ("best/epoch", "time/us_per_step"):
+        values = group.measured(metric)
+        row[f"{metric} median"] = float(np.median(values)) if values else np.nan
+    return row
+
+
+def _unique_names(runs: Sequence[Record]) -> list[str]:
+    """Tell apart runs of one name by numbers: `adam-seed0`, `adam-seed0 (2)`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for run in runs:
+        seen[run.name] += 1
+        names.append(run.name if seen[run.name] == 1 else f"{run.name} ({seen[run.name]})")
+    return names

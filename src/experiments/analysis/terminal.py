@@ -1,0 +1,132 @@
+"""The comparison in the terminal: a table, and below it in words what it does and does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from experiments.analysis.conclusions import headline, remarks, scope_names
+from experiments.analysis.groups import Group, group_runs, scopes
+from experiments.analysis.layout import Column, columns, fitting
+from experiments.analysis.tables import comparison
+from experiments.palette import color_of
+from experiments.records import Record
+
+# Lines of words longer than this are hard to read, however wide the window is.
+_WORDS_WIDTH = 100
+_PLAIN = str.maketrans({"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'"})
+
+
+class ComparisonView:
+    """What Rich prints: `console.print(ComparisonView(records))`.
+
+    Columns are left out, the least important first, until the table fits the width; the CSV
+    of the report has them all. The best value of a column is bold, or has a star where the
+    output is not a terminal. There is neither colour nor line drawing in that case.
+
+    Parameters
+    ----------
+    records
+        Runs of any status.
+    by
+        Grouping keys (see `experiments.analysis.tables.comparison`).
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, or no run has one of the keys.
+    """
+
+    def __init__(self, records: Sequence[Record], by: Sequence[str] | None = None) -> None:
+        self._records = list(records)
+        self._groups = group_runs(self._records, by)
+        self._table = comparison(self._records, by)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render for the console's width and abilities."""
+        for part in self._lines(console, options.max_width):
+            if isinstance(part, Text) and not _speaks_unicode(console):
+                yield Text(part.plain.translate(_PLAIN))
+            else:
+                yield part
+
+    def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
+        parts = scopes(self._groups)
+        start = 0
+        for part, name in zip(parts, scope_names(parts), strict=True):
+            if len(parts) > 1:
+                yield Text(name, style="bold")
+            rows = self._table.iloc[start : start + len(part)]
+            yield _table(part, columns(part, rows), console, width)
+            yield Text()
+            start += len(part)
+        words = min(width, _WORDS_WIDTH)
+        for line in Text(headline(self._groups)).wrap(console, words):
+            line.stylize("bold")
+            yield line
+        for remark in remarks(self._records, self._groups):
+            for line in Text(remark).wrap(console, words):
+                line.stylize("dim")
+                yield line
+
+
+def print_comparison(
+    records: Sequence[Record], by: Sequence[str] | None = None, console: Console | None = None
+) -> None:
+    """Print the comparison of runs, to standard output unless another console is given."""
+    (console or Console()).print(ComparisonView(records, by))
+
+
+def _table(groups: Sequence[Group], laid: list[Column], console: Console, width: int) -> Table:
+    pretty = console.is_terminal and _speaks_unicode(console)
+    if not console.is_terminal:
+        laid = [_starred(one) for one in laid]
+    if not _speaks_unicode(console):
+        laid = [_plain(one) for one in laid]
+    dotted = console.color_system is not None and _speaks_unicode(console)
+    if dotted:
+        laid = [_with_room_for_dots(laid[0]), *laid[1:]]
+    kept = fitting(laid, width)
+    table = Table(
+        box=SIMPLE_HEAD if pretty else None,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1 if pretty else 2, 0, 0),  # the box adds a space of its own
+        header_style="bold",
+    )
+    for one in kept:
+        table.add_column(one.header, justify="left" if one.is_text else "right", no_wrap=True)
+    for row, group in enumerate(groups):
+        cells = [
+            Text(one.cells[row], style="bold green" if row in one.best else "") for one in kept
+        ]
+        if dotted:
+            # The name itself keeps the terminal's colour: some of ours are unreadable on black.
+            cells[0].stylize(color_of(group.optimizer), 0, 1)
+        table.add_row(*cells)
+    return table
+
+
+def _starred(one: Column) -> Column:
+    if not one.best:
+        return one
+    cells = [cell + ("*" if row in one.best else " ") for row, cell in enumerate(one.cells)]
+    return Column(one.header + " ", tuple(cells), one.best, one.rank, one.is_text)
+
+
+def _with_room_for_dots(one: Column) -> Column:
+    cells = tuple(f"● {cell}" for cell in one.cells)
+    return Column(f"  {one.header}", cells, one.best, one.rank, one.is_text)
+
+
+def _plain(one: Column) -> Column:
+    cells = tuple(cell.translate(_PLAIN) for cell in one.cells)
+    return Column(one.header.translate(_PLAIN), cells, one.best, one.rank, one.is_text)
+
+
+def _speaks_unicode(console: Console) -> bool:
+    return console.encoding.startswith("utf")
