@@ -56,7 +56,7 @@ $(LOCKED): requirements.lock
 	  echo "'$(PYTHON)' cannot make virtual environments (no venv or ensurepip)." >&2; \
 	  echo "On Debian and Ubuntu: apt install python3-venv." \
 	    "Or choose another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Building .venv; the first time this downloads about 250 MB ..."
+	@echo "Building .venv; the first time this downloads some 200 MB ..."
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@awk '/^[^ #]/ { backend = /^setuptools==/ } backend' requirements.lock > .venv/backend.lock
