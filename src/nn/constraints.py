@@ -14,6 +14,7 @@ import functools
 import math
 import types
 import typing
+from abc import ABC
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -63,7 +64,7 @@ Probability = Annotated[float, Interval(0, 1, "left")]
 Count = Annotated[int, Interval(1)]
 
 
-class Component:
+class Component(ABC):
     """A part that is chosen by name and set by numbers: a dataclass that checks its fields.
 
     Subclasses are dataclasses. Those that people choose by name set :attr:`name`.
@@ -98,10 +99,21 @@ class Component:
         ValueError
             If there is no such subclass (the nearest name is suggested) or an option is wrong.
         """
+        chosen: Self = cls.class_named(name)(**options)
+        return chosen
+
+    @classmethod
+    def class_named(cls, name: str) -> type[Any]:
+        """Return the subclass that is called `name`.
+
+        Raises
+        ------
+        ValueError
+            If there is none (the nearest name is suggested).
+        """
         for kind in _descendants(cls):
             if kind.name == name:
-                chosen: Self = kind(**options)
-                return chosen
+                return kind
         known = cls.names()
         raise ValueError(
             f"no {cls.__name__.lower()} is called {name!r}{suggestion(name, known)} "

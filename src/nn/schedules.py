@@ -65,6 +65,11 @@ class Schedule(Component):
     def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
         """Factors at times `u` after the warm-up, of a training that lasts `total` more."""
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all factors are 1."""
+        return False
+
     def initial_state(self) -> State:
         """State before the first epoch, for schedules that have one."""
         return {}
@@ -78,6 +83,10 @@ class Constant(Schedule):
     """Factor 1."""
 
     name: ClassVar[str] = "constant"
+
+    @property
+    def is_constant(self) -> bool:
+        return self.warmup == 0
 
     def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
         return np.ones_like(u)

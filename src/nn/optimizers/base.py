@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
@@ -73,6 +74,7 @@ class Optimizer(Component):
         return self.state
 
     @staticmethod
+    @abstractmethod
     def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
         """Compute the numbers of step `t`.
 
@@ -89,9 +91,9 @@ class Optimizer(Component):
         -------
         dict of str to ndarray
         """
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         """Take the step, in place.
 
@@ -109,7 +111,6 @@ class Optimizer(Component):
         work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
             Scratch space.
         """
-        raise NotImplementedError
 
     def initial_state(self) -> dict[str, float]:
         """Return the values that state arrays start from where that is not 0."""

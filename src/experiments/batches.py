@@ -1,0 +1,75 @@
+"""The batches of a stack of runs: which rows each run sees at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.randomness import stream
+
+Array = NDArray[np.floating]
+
+
+class Batches:
+    """Shuffled batches, in an order that only a run's seed decides.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (rows, features)
+    targets : ndarray of shape (rows, outputs)
+    batch_size : int
+        Rows of a step, at least 1. With the whole set or more, every step takes all rows in
+        their order, and there is nothing to shuffle.
+    seeds : sequence of int
+        One for each run.
+    """
+
+    def __init__(
+        self, inputs: Array, targets: Array, batch_size: int, seeds: Sequence[int]
+    ) -> None:
+        self.inputs, self.targets = inputs, targets
+        self.batch_size = min(batch_size, len(inputs))
+        self.seeds = list(seeds)
+        self._streams = {seed: stream(seed, "batches") for seed in self.seeds}
+        self._buffers: dict[tuple[int, ...], Array] = {}
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch; the last may be short."""
+        return -(-len(self.inputs) // self.batch_size)
+
+    def epoch(self) -> Iterator[tuple[Array, Array]]:
+        """Iterate over one epoch.
+
+        Yields
+        ------
+        inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
+        targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
+            Both in buffers that the next step overwrites.
+        """
+        rows = len(self.inputs)
+        if self.batch_size == rows:
+            yield self.inputs[np.newaxis], self.targets[np.newaxis]
+            return
+        # Runs with one seed share its order.
+        orders = {seed: rng.permutation(rows) for seed, rng in self._streams.items()}
+        order = np.stack([orders[seed] for seed in self.seeds])
+        for start in range(0, rows, self.batch_size):
+            taken = order[:, start : start + self.batch_size]
+            yield self._take(self.inputs, taken), self._take(self.targets, taken)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Let all runs but these leave."""
+        self.seeds = [self.seeds[run] for run in runs]
+        self._streams = {seed: self._streams[seed] for seed in self.seeds}
+        self._buffers = {}
+
+    def _take(self, array: Array, rows: NDArray[np.integer]) -> Array:
+        shape = (*rows.shape, array.shape[1])
+        key = (id(array), *shape)
+        if key not in self._buffers:
+            self._buffers[key] = np.empty(shape, array.dtype)
+        # mode="clip" writes into the buffer directly; the default checks through a copy.
+        return np.take(array, rows, axis=0, out=self._buffers[key], mode="clip")

@@ -1,0 +1,147 @@
+"""Loss and score of a stack of networks on one part of the data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets import Task
+from nn.network import Network
+
+Array = NDArray[np.floating]
+Totals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One part of the data as evaluation needs it.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (rows, features)
+    targets : ndarray of shape (rows, outputs)
+        Encoded; not smoothed, so that losses are comparable whatever the smoothing.
+    score : Score
+    """
+
+    inputs: Array
+    targets: Array
+    score: Score
+
+    def measure(self, network: Network) -> tuple[Totals, Totals]:
+        """Compute the mean loss and the score of each run: two arrays (runs,)."""
+        loss = np.zeros(network.runs)
+        score: Totals | float = 0.0
+        for rows, logits in network.logits(self.inputs):
+            losses = network.objective.per_sample(logits, self.targets[np.newaxis, rows])
+            loss += losses.astype(np.float64).sum(axis=1)
+            score = score + self.score.total(network, logits, rows)
+        return loss / len(self.inputs), self.score.finish(np.asarray(score))
+
+
+class Score(ABC):
+    """What is reported beside the loss: higher is better."""
+
+    name: str
+
+    @abstractmethod
+    def total(self, network: Network, logits: Array, rows: slice) -> Totals:
+        """Return each run's sums over these rows of the part: (runs,) or (runs, outputs)."""
+
+    @abstractmethod
+    def finish(self, total: Totals) -> Totals:
+        """Turn the sums over all rows into the score (runs,)."""
+
+
+class Accuracy(Score):
+    """Share of rows whose most probable class is the right one.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (rows,)
+        Class indices.
+    """
+
+    name = "accuracy"
+
+    def __init__(self, labels: NDArray[np.integer]) -> None:
+        self.labels = labels
+
+    def total(self, network: Network, logits: Array, rows: slice) -> Totals:
+        # Softmax keeps the order of the logits.
+        softmax = network.objective.activation.name == "softmax"
+        outputs = logits if softmax else network.objective.outputs(logits)
+        return (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
+
+    def finish(self, total: Totals) -> Totals:
+        return total / len(self.labels)
+
+
+class ThresholdAccuracy(Score):
+    """Share of outputs on the right side of ½: one output of two classes, or several labels.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (rows, outputs)
+        Zeros and ones.
+    """
+
+    name = "accuracy"
+
+    def __init__(self, labels: Array) -> None:
+        self.labels = labels > 0.5
+
+    def total(self, network: Network, logits: Array, rows: slice) -> Totals:
+        outputs = network.objective.outputs(logits)
+        return ((outputs > 0.5) == self.labels[rows]).sum(axis=(1, 2), dtype=np.float64)
+
+    def finish(self, total: Totals) -> Totals:
+        return total / self.labels.size
+
+
+class R2(Score):
+    """Coefficient of determination, averaged over the outputs: 1 - Σ(ŷ-y)² / Σ(y-ȳ)².
+
+    An output that does not vary counts as 1 if predicted exactly and as 0 otherwise.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (rows, outputs)
+    """
+
+    name = "r2"
+
+    def __init__(self, targets: Array) -> None:
+        self.targets = targets.astype(np.float64)
+        self.variation = ((self.targets - self.targets.mean(axis=0)) ** 2).sum(axis=0)
+
+    def total(self, network: Network, logits: Array, rows: slice) -> Totals:
+        outputs = network.objective.outputs(logits).astype(np.float64)
+        return ((outputs - self.targets[rows]) ** 2).sum(axis=1)
+
+    def finish(self, total: Totals) -> Totals:
+        lost = np.where(
+            self.variation > 0, total / np.where(self.variation > 0, self.variation, 1), total > 0
+        )
+        return 1 - lost.mean(axis=1)
+
+
+def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
+    """Choose the score of a task.
+
+    Parameters
+    ----------
+    task : Task
+    labels : ndarray
+        The part's targets as the dataset has them.
+    encoded : ndarray of shape (rows, outputs)
+        As the network sees them.
+    """
+    if task is Task.REGRESSION:
+        return R2(encoded)
+    if task is Task.MULTILABEL or encoded.shape[1] == 1:
+        return ThresholdAccuracy(encoded)
+    return Accuracy(labels.astype(np.intp))

@@ -1,0 +1,86 @@
+"""Models as configurations name them: recipes for a list of layers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import nn
+from nn.activations import Activation
+from nn.constraints import Component, Count, Probability
+from nn.initializers import Initializer, Zeros
+from nn.layers import Layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Component):
+    """Base of the models.
+
+    Parameters
+    ----------
+    output_activation : Activation, optional
+        Of the output layer; the loss's canonical one by default.
+    """
+
+    output_activation: Activation | None = None
+
+    @abstractmethod
+    def layers(self, outputs: int) -> list[Layer]:
+        """Return the layers of a network with `outputs` outputs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLP(Model):
+    """Multilayer perceptron; without hidden layers linear, logistic or softmax regression.
+
+    Parameters
+    ----------
+    hidden : list of int, default [64]
+        Width of each hidden layer.
+    activation : Activation, default ReLU
+        Of the hidden layers.
+    initializer : Initializer, optional
+        Of all weights. By default what suits the activation in hidden layers, and
+        N(0, 1/fan_in) in the output layer.
+    bias_initializer : Initializer, default Zeros
+        Of all biases.
+    normalization : {"batch", "layer"}, optional
+        Before each hidden activation.
+    dropout : float, default 0.0
+        Rate after each hidden layer, in [0, 1).
+    """
+
+    hidden: tuple[Count, ...] = (64,)
+    activation: Activation = nn.activations.ReLU()
+    initializer: Initializer | None = None
+    bias_initializer: Initializer = Zeros()
+    normalization: Literal["batch", "layer"] | None = None
+    dropout: Probability = 0.0
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return nn.mlp(
+            self.hidden,
+            outputs,
+            activation=self.activation,
+            initializer=self.initializer,
+            bias_initializer=self.bias_initializer,
+            dropout=self.dropout,
+            normalization=self.normalization,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequential(Model):
+    """Given layers, one after the other, and a dense output layer after them.
+
+    Parameters
+    ----------
+    hidden_layers : list of Layer
+        Everything before the output layer.
+    """
+
+    hidden_layers: tuple[Layer, ...]
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return [*self.hidden_layers, nn.Dense(outputs)]

@@ -1,0 +1,366 @@
+"""Training a stack of runs: data × network × optimizers → epochs → outcomes."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.batches import Batches
+from experiments.config import Run
+from experiments.datasets import Dataset
+from experiments.evaluation import Evaluated, score_for
+from experiments.targets import encoding_for
+from nn import regularization
+from nn.network import Network
+from nn.optimizers import OptimizerStack
+
+Array = NDArray[np.floating]
+
+DONE: Final = "done"
+STOPPED_EARLY: Final = "stopped_early"
+DIVERGED: Final = "diverged"
+INTERRUPTED: Final = "interrupted"
+
+
+@dataclass
+class Outcome:
+    """What training one run gave.
+
+    Parameters
+    ----------
+    position : int
+        Of the run in what was given to :func:`train`.
+    status : str
+        "done", "stopped_early", "diverged" or "interrupted".
+    message : str or None
+        Why, for people, where it is not plain.
+    metrics : dict of str to list
+        A column for each metric, an entry for each epoch; entry 0 is before training, where
+        what was not measured is None.
+    summary : dict of str to float
+    weights : dict of str to ndarray
+        ``final/<name>`` and ``best/<name>``, the latter of the best validation epoch.
+    """
+
+    position: int
+    status: str
+    message: str | None
+    metrics: dict[str, list[float | None]]
+    summary: dict[str, float]
+    weights: dict[str, NDArray[Any]]
+
+
+@dataclass
+class _Progress:
+    """What is known of one run while it trains."""
+
+    position: int
+    run: Run
+    metrics: dict[str, list[float | None]] = field(default_factory=dict)
+    schedule_state: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    waited: int = 0
+    message: str | None = None
+
+    def append(self, row: dict[str, float | None]) -> None:
+        for name, value in row.items():
+            self.metrics.setdefault(name, []).append(value)
+
+    @property
+    def best_loss(self) -> float:
+        if self.best_epoch is None:
+            return np.inf
+        loss = self.metrics["val/loss"][self.best_epoch]
+        return np.inf if loss is None else loss
+
+
+EpochListener = Callable[[int, Sequence[tuple[int, float]]], None]
+"""Called after each epoch with its number and, for each live run, position and validation loss."""
+
+
+def train(
+    runs: Sequence[Run], dataset: Dataset, on_epoch: EpochListener | None = None
+) -> Iterator[Outcome]:
+    """Train runs side by side in one stack.
+
+    Each run gives the bits that it gives alone. A run that ends (its last epoch, divergence,
+    early stopping) leaves the stack; the others go on unchanged.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        That can share a stack: same architecture, loss, batch size and precision (see
+        :func:`experiments.sweeps.stacking.stack_key`).
+    dataset : Dataset
+        Which all runs name.
+    on_epoch : callable, optional
+        Told of each epoch.
+
+    Yields
+    ------
+    Outcome
+        Of each run, when it ends. On KeyboardInterrupt the outcomes of the runs that have not
+        ended follow, as "interrupted", and then the interrupt goes on.
+    """
+    stack = _Stack(runs, dataset)
+    # A diverging run overflows; that is found at the end of the epoch and is no warning.
+    with np.errstate(all="ignore"):
+        try:
+            yield from stack.evaluate(0)
+            while stack.live:
+                stack.train_epoch()
+                yield from stack.evaluate(stack.epoch)
+                if on_epoch is not None and stack.live:
+                    on_epoch(stack.epoch, stack.losses())
+        except KeyboardInterrupt:
+            yield from stack.leave(
+                {row: INTERRUPTED for row in range(len(stack.live))},
+            )
+            raise
+
+
+class _Stack:
+    """The live runs, row by row the same in network, optimizers and batches."""
+
+    def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
+        first = runs[0]
+        settings = first.training
+        encoding = encoding_for(dataset, first.objective)
+        self.parts: dict[str, Evaluated] = {}
+        for name, part in dataset.parts.items():
+            encoded = encoding.encode(part, settings.dtype)
+            inputs = np.ascontiguousarray(part.inputs, settings.dtype)
+            score = score_for(dataset.task, part.targets, encoded)
+            self.parts[name] = Evaluated(inputs, encoded, score)
+        self.score = self.parts["train"].score.name
+        self.live = [_Progress(position, run) for position, run in enumerate(runs)]
+        for progress in self.live:
+            progress.schedule_state = progress.run.schedule.initial_state()
+        self.network = Network(
+            [run.model.layers(encoding.outputs) for run in runs],
+            dataset.features,
+            loss=first.loss,
+            output_activation=first.model.output_activation,
+            seeds=[run.seed for run in runs],
+            dtype=settings.dtype,
+        )
+        self.optimizers = OptimizerStack(
+            [run.optimizer for run in runs], self.network.layout, self.network.dtype
+        )
+        rows = len(self.parts["train"].inputs)
+        size = rows if settings.batch_size == "full" else settings.batch_size
+        smoothed = first.loss.smooth(self.parts["train"].targets).astype(settings.dtype)
+        self.batches = Batches(
+            self.parts["train"].inputs, smoothed, size, [run.seed for run in runs]
+        )
+        self.epoch = 0
+        self.seconds = 0.0  # of training alone, without evaluation
+        self.started = time.perf_counter()
+        self.run_steps = 0  # steps times runs, over the whole training
+        self.best = np.empty_like(self.network.parameters)
+        self.best_statistics = np.empty_like(self.network.statistics)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Collect the live runs' numbers for the steps."""
+        training = [progress.run.training for progress in self.live]
+        first, network = training[0], self.network
+        self.penalized = network.layout.size if first.penalize_biases else network.layout.decayed
+
+        def column(values: Sequence[float | None]) -> Array | None:
+            if not values[0]:
+                return None
+            return np.array(values, network.dtype).reshape(-1, 1)
+
+        self.l1 = column([t.l1 for t in training])
+        self.l2 = column([t.l2 for t in training])
+        self.clip_norm = column([t.clip_norm for t in training])
+        self.clip_value = column([t.clip_value for t in training])
+        self.work = np.empty((network.runs, self.penalized), network.dtype)
+
+    def train_epoch(self) -> None:
+        """Take one epoch's steps."""
+        began = time.perf_counter()
+        self.epoch += 1
+        factors = self._factors()
+        network, steps = self.network, self.batches.steps
+        norms = np.zeros((network.runs, 1))
+        for step, (inputs, targets) in enumerate(self.batches.epoch()):
+            network.backpropagate(inputs, targets)
+            gradients = network.gradients
+            self._penalize(gradients)
+            norm = regularization.global_norm(gradients)
+            norms += norm
+            if self.clip_norm is not None:
+                regularization.clip_by_norm(gradients, norm, self.clip_norm)
+            if self.clip_value is not None:
+                regularization.clip_by_value(gradients, self.clip_value)
+            factor = None if factors is None else factors[min(step, len(factors) - 1)]
+            self.optimizers.step(network.parameters, gradients, factor)
+        self.norms = norms[:, 0] / steps
+        last = np.ones((network.runs, 1)) if factors is None else factors[-1]
+        rates = [progress.run.optimizer.lr for progress in self.live]
+        self.rates = last[:, 0] * np.array(rates)
+        self.seconds += time.perf_counter() - began
+        self.run_steps += steps * network.runs
+
+    def _penalize(self, gradients: Array) -> None:
+        part, parameters = gradients[:, : self.penalized], self.network.parameters
+        if self.l2 is not None:
+            regularization.add_l2_gradient(
+                part, parameters[:, : self.penalized], self.l2, self.work
+            )
+        if self.l1 is not None:
+            regularization.add_l1_gradient(
+                part, parameters[:, : self.penalized], self.l1, self.work
+            )
+
+    def _factors(self) -> NDArray[np.float64] | None:
+        """Factors of the learning rates in this epoch: (1 or steps, runs, 1), or all 1."""
+        if all(p.run.schedule.is_constant for p in self.live):
+            return None
+        steps, columns = self.batches.steps, []
+        for progress in self.live:
+            schedule, epochs = progress.run.schedule, progress.run.training.epochs
+            if schedule.by == "step":
+                times = np.arange(steps) + (self.epoch - 1.0) * steps
+                total = float(epochs * steps)
+            else:
+                times, total = np.array([self.epoch - 1.0]), float(epochs)
+            columns.append(schedule.factors(times, total, progress.schedule_state))
+        longest = max(len(column) for column in columns)
+        table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
+        return table[:, :, np.newaxis]
+
+    def evaluate(self, epoch: int) -> Iterator[Outcome]:
+        """Measure all live runs after `epoch` and let those that have ended leave."""
+        began = self.epoch > 0
+        measured = {name: self.parts[name].measure(self.network) for name in ("train", "validation")}
+        seconds = time.perf_counter() - self.started
+        for row, progress in enumerate(self.live):
+            progress.append(
+                {
+                    "epoch": epoch,
+                    "step": epoch * self.batches.steps,
+                    "seconds": seconds,
+                    "train/loss": float(measured["train"][0][row]),
+                    f"train/{self.score}": float(measured["train"][1][row]),
+                    "val/loss": float(measured["validation"][0][row]),
+                    f"val/{self.score}": float(measured["validation"][1][row]),
+                    "lr": float(self.rates[row]) if began else None,
+                    "gradient_norm": float(self.norms[row]) if began else None,
+                }
+            )
+        ended = {}
+        for row in range(len(self.live)):
+            status = self._judge(row, epoch)
+            if status is not None:
+                ended[row] = status
+        if ended:
+            yield from self.leave(ended)
+
+    def _judge(self, row: int, epoch: int) -> str | None:
+        """Take note of an epoch's validation loss; return the status of a run that has ended."""
+        progress = self.live[row]
+        training = progress.run.training
+        losses = [progress.metrics[name][epoch] for name in ("train/loss", "val/loss")]
+        if not all(np.isfinite(loss) for loss in losses if loss is not None):
+            progress.message = f"the loss was not finite after epoch {epoch}"
+            return DIVERGED
+        loss = losses[1]
+        assert loss is not None
+        if epoch > 0:
+            progress.run.schedule.observe(progress.schedule_state, loss)
+        better = loss < progress.best_loss
+        progress.waited += 1
+        if loss < progress.best_loss - (training.early_stopping.min_delta if epoch else 0):
+            progress.waited = 0
+        if better:
+            progress.best_epoch = epoch
+            self.best[row] = self.network.parameters[row]
+            self.best_statistics[row] = self.network.statistics[row]
+        if epoch >= training.epochs:
+            return DONE
+        patience = training.early_stopping.patience
+        if patience is not None and progress.waited >= patience:
+            progress.message = f"no better validation loss for {patience} epochs"
+            return STOPPED_EARLY
+        return None
+
+    def losses(self) -> list[tuple[int, float]]:
+        """Position and last validation loss of each live run."""
+        return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
+
+    def leave(self, ended: dict[int, str]) -> Iterator[Outcome]:
+        """Take runs out of the stack.
+
+        Parameters
+        ----------
+        ended : dict of int to str
+            Status of each leaving run, by row.
+        """
+        rows = list(ended)
+        finals = [self.network.weights(row) for row in rows]
+        at_best = copy.copy(self.network)
+        at_best.keep(rows)
+        at_best.parameters[...] = self.best[rows]
+        at_best.statistics[...] = self.best_statistics[rows]
+        test_loss, test_score = self.parts["test"].measure(at_best)
+        us_per_step = self.seconds / max(self.run_steps, 1) * 1e6
+        for i, row in enumerate(rows):
+            progress = self.live[row]
+            weights = {f"final/{name}": array for name, array in finals[i].items()}
+            summary = self._summary(progress, us_per_step)
+            if progress.best_epoch is not None:
+                summary["test/loss"] = float(test_loss[i])
+                summary[f"test/{self.score}"] = float(test_score[i])
+                weights |= {f"best/{name}": array for name, array in at_best.weights(i).items()}
+            yield Outcome(
+                progress.position,
+                ended[row],
+                progress.message,
+                progress.metrics,
+                summary,
+                weights,
+            )
+        self._keep([row for row in range(len(self.live)) if row not in ended])
+
+    def _summary(self, progress: _Progress, us_per_step: float) -> dict[str, float]:
+        summary: dict[str, float] = {}
+
+        def add(name: str, column: str, epoch: int) -> None:
+            value = progress.metrics[column][epoch]
+            if value is not None:
+                summary[name] = value
+
+        if progress.best_epoch is not None:
+            best = progress.best_epoch
+            summary["best/epoch"] = best
+            add("best/val_loss", "val/loss", best)
+            add(f"best/val_{self.score}", f"val/{self.score}", best)
+            add("best/train_loss", "train/loss", best)
+        for part in ("train", "val"):
+            add(f"final/{part}_loss", f"{part}/loss", -1)
+            add(f"final/{part}_{self.score}", f"{part}/{self.score}", -1)
+        summary["time/us_per_step"] = us_per_step
+        add("time/seconds", "seconds", -1)
+        return summary
+
+    def _keep(self, rows: list[int]) -> None:
+        self.live = [self.live[row] for row in rows]
+        if not rows:
+            return
+        self.network.keep(rows)
+        self.optimizers.keep(rows)
+        self.batches.keep(rows)
+        self.best = self.best[rows]
+        self.best_statistics = self.best_statistics[rows]
+        if hasattr(self, "norms"):
+            self.norms, self.rates = self.norms[rows], self.rates[rows]
+        self._bind()
