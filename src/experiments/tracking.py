@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments import records, tracking_store
+from experiments.errors import TrackingError
 from experiments.locking import locked
 from experiments.masking import mask_secrets
 from experiments.palette import color_of
@@ -90,6 +91,43 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
             best[key] = record
     chosen = {record.uid for record in best.values()}
     return [record for record in trained if record.uid in chosen]
+
+
+def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
+    """Copy a published run's record out of MLflow.
+
+    Parameters
+    ----------
+    uri
+        As `Tracker` takes it.
+    run_id
+        The run's id in MLflow.
+    folder
+        Where the record's files go.
+
+    Raises
+    ------
+    TrackingError
+        Where there is no such address, run or record in it.
+    """
+    uri = tracking_store.resolve_uri(uri)
+    database = tracking_store.sqlite_file(uri)
+    if database is not None and not database.exists():
+        raise TrackingError(
+            f"{database}: there is no such database. Say where MLflow keeps the run, with --uri."
+        )
+    client = tracking_store.open_client(uri)
+    cure = "Give the id of a run that this program published, and its address with --uri."
+    with tracking_store.tracking_errors(uri, f"fetch the run {run_id} from", cure):
+        found = {file.path for file in client.list_artifacts(run_id)}
+        if records.RECORD not in found:
+            raise TrackingError(
+                f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"
+            )
+        for name in records.FILES:
+            if name in found:
+                client.download_artifacts(run_id, name, str(folder))
+    return Record.read(folder)
 
 
 class Tracker:
@@ -262,8 +300,8 @@ class Tracker:
             found = self._client.search_runs(
                 [self.experiment_id], f"tags.uid = '{_quoted(uid)}'", max_results=1
             )
-            return found[0] if found else self._client.create_run(
-                self.experiment_id, **description()
+            return (
+                found[0] if found else self._client.create_run(self.experiment_id, **description())
             )
 
     def _log(self, run_id: str, record: Record) -> None:
@@ -367,9 +405,7 @@ def _params(record: Record) -> list[Any]:
 
     # The tracker's own settings change nothing about a run, and their address may be private.
     values: dict[str, object] = {
-        key: value
-        for key, value in record.flat_config().items()
-        if not key.startswith("tracking.")
+        key: value for key, value in record.flat_config().items() if not key.startswith("tracking.")
     }
     values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
     values["seed"] = record.seed
@@ -422,12 +458,19 @@ def _non_finite(record: Record) -> list[str]:
 def _dataset_input(record: Record) -> DatasetInput | None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
+    from experiments.datasets import Preprocessing
+
     data = record.dataset
     if not data.get("digest"):
         return None
+    preprocessing = Preprocessing.from_json(record.preprocessing_json)
     columns = [
-        {"name": name, "type": "double", "required": True}
-        for name in data.get("feature_names", [])
+        {
+            "name": name,
+            "type": "string" if name in preprocessing.levels else "double",
+            "required": True,
+        }
+        for name in preprocessing.columns
     ]
     profile = {key: data[key] for key in ("task", "rows", "features", "outputs") if key in data}
     dataset = Dataset(

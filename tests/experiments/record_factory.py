@@ -96,9 +96,7 @@ def record_weights() -> dict[str, Any]:
         "dense2/weights": (4, 3),
         "dense2/bias": (3,),
     }
-    best = {
-        name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()
-    }
+    best = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     return {
         **{f"final/{name}": value + np.float32(1) for name, value in best.items()},
         **{f"best/{name}": value for name, value in best.items()},
@@ -114,25 +112,47 @@ dataset:
   _target_: experiments.datasets.Csv
   limit: null
 model:
+  _target_: experiments.models.MLP
   hidden:
   - 4
   activation: relu
   dropout: 0.0
 loss:
   _target_: nn.CrossEntropy
+  label_smoothing: 0.0
 optimizer:
   _target_: nn.{optimizer.title()}
   lr: 0.001
 schedule:
-  _target_: nn.Constant
+  _target_: nn.schedules.Constant
 training:
   epochs: 3
+  batch_size: 32
+  dtype: float32
   early_stopping:
     patience: null
 tracking:
+  enabled: true
   uri: null
   models: best
 """
+
+
+def preprocessing_json() -> str:
+    """Give what `Preprocessing.to_json` gives for three number columns."""
+    return json.dumps(
+        {
+            "format": 1,
+            "columns": FEATURES,
+            "levels": {},
+            "fills": {},
+            "dtype": "float64",
+            "center": [1.0, 2.0, 3.0],
+            "scale": [2.0, 2.0, 0.5],
+            "target_center": [],
+            "target_scale": [],
+        }
+    )
 
 
 def make_record(
@@ -141,7 +161,7 @@ def make_record(
     metrics: Mapping[str, Sequence[float | None]] | None = None,
     weights: Mapping[str, Any] | None = None,
     config: str | None = None,
-    preprocessing_json: str | None = None,
+    preprocessing: str | None = None,
     **changes: Any,
 ) -> Record:
     """Write a made-up record into `folder` and read it back."""
@@ -152,6 +172,6 @@ def make_record(
         config_yaml=config or config_yaml(data["choices"]["optimizer"], data["seed"]),
         metrics=record_metrics() if metrics is None else metrics,
         weights=record_weights() if weights is None else weights,
-        preprocessing_json=preprocessing_json or json.dumps({"made": "up"}),
+        preprocessing_json=preprocessing or preprocessing_json(),
     )
     return Record.read(folder)

@@ -1,0 +1,264 @@
+"""A trained run as a function: a raw table in, named predictions out.
+
+`scripts/predict.py` and the model that MLflow serves both predict through `Predictor`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import experiments
+import nn
+from experiments import records
+from experiments.errors import RecordError
+from experiments.records import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import Model, ModelSignature
+
+_PROBABILITIES: Final = frozenset({"softmax", "sigmoid"})
+
+# What loading a served model imports, beside this project's own code.
+_REQUIRED: Final = ("mlflow", "numpy", "pandas", "PyYAML")
+
+_ARTIFACT: Final = "record"
+
+
+class Predictor:
+    """Predicts with the weights of one run.
+
+    Parameters
+    ----------
+    record
+        The run.
+    which : {"best", "final"}
+        Its weights of the best validation epoch, or those after the last.
+
+    Attributes
+    ----------
+    features : tuple of str
+        The raw columns it needs.
+    columns : tuple of str
+        The columns of its predictions.
+
+    Raises
+    ------
+    RecordError
+        Where the run left no weights, or they do not fit its configuration.
+    """
+
+    def __init__(self, record: Record, which: str = "best") -> None:
+        from experiments.config import network_from_config
+        from experiments.datasets import Preprocessing
+
+        weights = record.weights(which)
+        dataset = record.dataset
+        self._task = str(dataset["task"])
+        self._targets = tuple(str(name) for name in dataset["target_names"])
+        self._preprocessing = Preprocessing.from_json(record.preprocessing_json)
+        self.features = self._preprocessing.columns
+        self._network = network_from_config(
+            record.config, int(dataset["features"]), _output_width(weights)
+        )
+        try:
+            self._network.load(weights)
+        except ValueError as error:
+            raise RecordError(
+                f"{record.folder / records.WEIGHTS}: the weights do not fit the network that "
+                f"{records.CONFIG} describes: {error}. Run again with this version of the program."
+            ) from error
+        self._gives_probabilities = (
+            self._network.objective.activation.name in _PROBABILITIES and self._task != "regression"
+        )
+        # The network computes in buffers of its own, and servers call from several threads.
+        self._lock = threading.Lock()
+
+    @property
+    def categorical(self) -> frozenset[str]:
+        """Those of `features` that hold text."""
+        return frozenset(self._preprocessing.levels)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the predictions, in order."""
+        probabilities = tuple(f"probability_{name}" for name in self._targets)
+        given = probabilities if self._gives_probabilities else ()
+        return (self._targets if self._by_target else ("prediction",)) + given
+
+    def predict(self, raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+        """Predict for every row of a raw table.
+
+        Parameters
+        ----------
+        raw : DataFrame with the columns `features`, or ndarray of shape (n, features)
+            Columns in any order; others are ignored. An array's columns are in the order of
+            `features`; images may keep their shape, (n, height, width).
+
+        Returns
+        -------
+        DataFrame of n rows
+            Classification: `prediction`, a class, and where the network gives probabilities one
+            column `probability_<class>` a class. Several labels: a column of 0 and 1 a label,
+            and their probabilities. Regression: a column a target, in its own unit.
+
+        Raises
+        ------
+        DataError
+            Where a column is missing, or a cell cannot be encoded; names row and column.
+        """
+        import pandas as pd
+
+        inputs = self._preprocessing.encode(self._columns_or_array(raw))
+        with self._lock:
+            outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
+        named: dict[str, Any] = {}
+        if self._task == "regression":
+            decoded = np.asarray(self._preprocessing.decode_targets(outputs))
+            named = dict(zip(self._targets, decoded.reshape(len(outputs), -1).T, strict=True))
+        elif self._task == "multilabel":
+            named = dict(zip(self._targets, (outputs >= 0.5).astype(np.int64).T, strict=True))
+        else:
+            if outputs.shape[1] == 1:  # one output for two classes: that of the second
+                outputs = np.hstack([1 - outputs, outputs])
+            classes = np.array(self._targets, dtype=object)
+            named["prediction"] = classes[outputs.argmax(axis=1)]
+        if self._gives_probabilities:
+            named |= {
+                f"probability_{name}": column
+                for name, column in zip(self._targets, outputs.T, strict=True)
+            }
+        return pd.DataFrame(named, index=raw.index if isinstance(raw, pd.DataFrame) else None)
+
+    @property
+    def _by_target(self) -> bool:
+        return self._task in ("regression", "multilabel")
+
+    def _columns_or_array(self, raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame | NDArray[Any]:
+        """Give what `Preprocessing.encode` takes: images as rows, unnamed columns by order."""
+        import pandas as pd
+
+        if isinstance(raw, pd.DataFrame):
+            # So MLflow hands on an array.
+            unnamed = isinstance(raw.columns, pd.RangeIndex)
+            return raw.to_numpy() if unnamed else raw
+        array = np.asarray(raw)
+        return array.reshape(len(array), -1) if array.ndim > 2 else array
+
+
+def save_model(record: Record, folder: Path, model: Model) -> None:
+    """Write a run as an MLflow model that needs neither this checkout nor a pickle.
+
+    Parameters
+    ----------
+    record
+        The run; its best weights are served.
+    folder
+        Where to write; must not exist.
+    model
+        MLflow's description of it, completed here.
+    """
+    import mlflow.pyfunc
+
+    source = Path(__file__).resolve()
+    staged = folder.with_name(f"{folder.name}-{_ARTIFACT}")
+    staged.mkdir(parents=True)
+    for name in records.FILES:
+        shutil.copy(record.folder / name, staged / name)
+    code, installed = _code(record.config)
+    mlflow.pyfunc.save_model(
+        path=folder,
+        mlflow_model=model,
+        python_model=str(source.with_name("served_model.py")),
+        artifacts={_ARTIFACT: str(staged)},
+        code_paths=[str(path) for path in code],
+        signature=signature(record),
+        pip_requirements=[f"{name}=={metadata.version(name)}" for name in (*_REQUIRED, *installed)],
+    )
+
+
+def served_record(artifacts: dict[str, str]) -> Record:
+    """Read the record inside a loaded model."""
+    return Record.read(artifacts[_ARTIFACT])
+
+
+def signature(record: Record) -> ModelSignature:
+    """Describe a run's raw columns and predictions as MLflow does."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    predictor = Predictor(record)
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string if name in predictor.categorical else DataType.double, name)
+        for name in predictor.features
+    ]
+    labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(
+            DataType.string
+            if name == "prediction"
+            else DataType.long
+            if name in labels
+            else DataType.double,
+            name,
+        )
+        for name in predictor.columns
+    ]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
+    """Read the width of the network's output off its last dense layer.
+
+    The data do not tell: two classes may be one output or two, as the loss has it.
+    """
+    biases = {
+        int(layer[1]): len(bias)
+        for name, bias in weights.items()
+        if (layer := re.fullmatch(r"dense(\d+)/bias", name)) is not None
+    }
+    return biases[max(biases)]
+
+
+def _code(config: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
+    """Find the code that a configuration needs: folders to copy, and installed distributions.
+
+    Components from a user's own package are part of the model as much as ours.
+    """
+    own = [Path(package.__path__[0]) for package in (nn, experiments)]
+    foreign = sorted({target.partition(".")[0] for target in _targets(config)})
+    installed: list[str] = []
+    for name in foreign:
+        if name in (nn.__name__, experiments.__name__):
+            continue
+        distributions = metadata.packages_distributions().get(name)
+        if distributions:
+            installed += distributions
+            continue
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            file = Path(spec.origin)
+            own.append(file.parent if file.name == "__init__.py" else file)
+    return own, sorted(set(installed))
+
+
+def _targets(config: object) -> Iterator[str]:
+    if isinstance(config, Mapping):
+        target = config.get("_target_")
+        if isinstance(target, str):
+            yield target
+        for value in config.values():
+            yield from _targets(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _targets(value)
