@@ -207,15 +207,26 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
 def scale_score(axes: Axes, values: NDArray[np.float64], ends: Sequence[float]) -> None:
     """Set limits around scores (accuracy, R²) whose last values are `ends`.
 
-    R² has no lower bound, and far below 0 before training: there it is cut off, to leave
-    the room to where the curves end.
+    R² before training can be far below 0: there it is cut off. Many curves, which end close
+    to each other, get the height that telling them apart takes: the lowest scores, of the
+    first epochs, are cut off, at most two thirds of the range.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
-    floor = min(-0.25, min(ends, default=0.0) - 0.25)
-    limit(axes, max(low, floor), high)
+    if ends:
+        low = max(low, min(-0.25, min(ends) - 0.25))
+    if len(ends) > 6:
+        low = max(low, min(high - 3 * (high - min(ends)), high - (high - low) / 3))
+    limit(axes, low, high)
+
+
+def count_epochs(axes: Axes) -> None:
+    """Mark whole epochs on the x axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
 
 
 def limit(axes: Axes, low: float, high: float) -> None:

@@ -22,6 +22,21 @@ _HEADERS: Final = {
     "test/r2": "test R²",
 }
 
+# What is left out where there is no room: the highest first. The rest always stays.
+_LEFT_OUT: Final = (
+    "test/r2",
+    "test/accuracy",
+    "best/val_r2",
+    "best/val_accuracy",
+    "failed",
+    "interrupted",
+    "seeds",
+    "epoch",
+    "time",
+    "test/loss",
+)
+_RANKS: Final = {name: rank for rank, name in enumerate(_LEFT_OUT, start=1)}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -61,19 +76,19 @@ def columns(groups: Sequence[Group], table: pd.DataFrame) -> list[Column]:
     laid = _names(groups)
     for metric in METRICS:
         if f"{metric} mean" in table and table[f"{metric} mean"].notna().any():
-            laid.append(_metric(table, metric, rank=6 if metric == "test/loss" else 0))
+            laid.append(_metric(table, metric, rank=_RANKS.get(metric, 0)))
     if table["best/epoch median"].notna().any():
         cells = [number(value, int(value % 1 != 0)) for value in table["best/epoch median"]]
-        laid.append(Column("epoch", tuple(cells), rank=4))
+        laid.append(Column("epoch", tuple(cells), rank=_RANKS["epoch"]))
     if table["time/us_per_step median"].notna().any():
         laid.append(_time(table["time/us_per_step median"].tolist()))
-    for rank, status in enumerate(("diverged", "failed", "interrupted")):
+    for status in ("diverged", "failed", "interrupted"):
         if table[status].any():
             pairs = zip(table[status], table["runs"], strict=True)
             cells = [f"{count}/{runs}" if count else "" for count, runs in pairs]
-            laid.append(Column(status, tuple(cells), rank=rank))
+            laid.append(Column(status, tuple(cells), rank=_RANKS.get(status, 0)))
     if table["seeds"].nunique() > 1:
-        laid.append(Column("seeds", tuple(map(str, table["seeds"])), rank=3))
+        laid.append(Column("seeds", tuple(map(str, table["seeds"])), rank=_RANKS["seeds"]))
     return laid
 
 
@@ -106,7 +121,7 @@ def _metric(table: pd.DataFrame, metric: str, rank: int) -> Column:
 def _time(medians: list[float]) -> Column:
     places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
     cells = [number(value, places) for value in medians]
-    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), rank=5)
+    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
 
 
 def _best(values: Sequence[float], written: Sequence[str], higher: bool) -> frozenset[int]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from experiments.analysis.conclusions import scope_names
 from experiments.analysis.drawing import (
-    FONT_SIZE,
     INK,
     PALE,
+    count_epochs,
     label_ends,
     label_gutter,
     limit,
@@ -31,7 +31,15 @@ from experiments.analysis.drawing import (
     write,
 )
 from experiments.analysis.formatting import number
-from experiments.analysis.groups import FINISHED, Group, group_runs, labels, scopes, show
+from experiments.analysis.groups import (
+    FINISHED,
+    Group,
+    group_runs,
+    labels,
+    scopes,
+    show,
+    telling_keys,
+)
 from experiments.analysis.tables import higher_is_better
 from experiments.palette import color_of
 from experiments.records import Record
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 # More names than this cannot be told apart by colour, nor stand beside a curve's end.
 MOST_NAMED: Final = 16
 _MOST_ROWS: Final = 48
+_TALLEST_ROW: Final = 0.5  # inches
 
 _STRIP_METRICS: Final = {
     "test/accuracy": "Test accuracy at the best validation epoch",
@@ -89,7 +98,7 @@ def plot_run(record: Record) -> Figure:
     title = f"{record.name}: {_context([record])}"
     with style():
         if not curves.get("epoch", np.empty(0)).size:
-            return _empty(title, f"The run {record.status}: no epoch was measured.")
+            return _empty(title, f"No epoch was measured: {_status(record)}")
         gutter = label_gutter(["validation"])
         figure = new_figure(0.6 + 2 * (3.3 + gutter + 0.55) + 2.4 + 0.3, 3.95)
         write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
@@ -142,19 +151,23 @@ def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) 
         width = 0.6 + 2 * (3.3 + end) + 0.6 + side + 3.3 + (notes + 0.2 if notes else 0) + 0.2
         caption = wrapped(_caption(rows), width - 0.3, 7.5)
         bottom = 0.2 + 0.14 * (caption.count("\n") + 1)
-        figure = new_figure(width, 0.35 + sum(height + 1.0 for height in heights) + bottom)
+        heading = 0.3 if len(parts) > 1 else 0.0
+        tall = sum(height + heading + 1.0 for height in heights)
+        figure = new_figure(width, 0.35 + tall + bottom)
         write(figure, 0.15, 0.12, _title(parts), size=10.5, weight="bold")
         top = 0.35
         scope_titles = scope_names(parts) if len(parts) > 1 else [""]
         for row, height, name in zip(rows, heights, scope_titles, strict=True):
+            write(figure, 0.15, top + 0.1, name, size=10, weight="bold")
+            top += heading
             score = _score_of([curves for one in row for curves in one.finished + one.diverged])
             left = 0.6
             for kind in ("loss", score):
                 axes = panel(figure, left, top + 0.45, 3.3, height)
-                _comparison_panel(axes, row, kind, name)
+                _comparison_panel(axes, row, kind)
                 left += 3.3 + end + 0.6
             left += side - 0.6
-            _strip_panel(panel(figure, left, top + 0.45, 3.3, height), row[:_MOST_ROWS], name)
+            _strip_panel(panel(figure, left, top + 0.45, 3.3, height), row[:_MOST_ROWS])
             top += height + 1.0
         write(figure, 0.15, top + 0.1, caption, size=7.5, color="#555555", linespacing=1.3)
     return figure
@@ -164,8 +177,6 @@ def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) 
 
 
 def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | None) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     epochs = curves["epoch"]
     parts = [("train", "#6b6b6b"), ("val", color)]
     found = [
@@ -173,8 +184,8 @@ def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | 
         for name, shade in parts
         if f"{name}/{kind}" in curves and np.isfinite(curves[f"{name}/{kind}"]).any()
     ]
-    _title_panel(axes, _SCORES.get(kind, kind).capitalize())
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _title_panel(axes, _SCORES.get(kind, kind).capitalize(), pad=16)
+    count_epochs(axes)
     if not found:
         _say_unmeasured(axes)
         return
@@ -219,10 +230,8 @@ def _mark_best(
 
 
 def _rate_panel(axes: Axes, curves: Curves, color: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    _title_panel(axes, "Learning rate")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    _title_panel(axes, "Learning rate", pad=16)
+    count_epochs(axes)
     rates, epochs = curves.get("lr", np.empty(0)), curves["epoch"]
     finite = rates[np.isfinite(rates)]
     if not finite.size:
@@ -275,13 +284,10 @@ def _drawn(part: Sequence[Group]) -> list[_Drawn]:
     ]
 
 
-def _comparison_panel(axes: Axes, row: Sequence[_Drawn], kind: str, scope: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
+def _comparison_panel(axes: Axes, row: Sequence[_Drawn], kind: str) -> None:
     metric = f"val/{kind}"
-    title = f"Validation {_SCORES.get(kind, kind)}"
-    _title_panel(axes, f"{scope}: {title.lower()}" if scope else title)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _title_panel(axes, f"Validation {_SCORES.get(kind, kind)}")
+    count_epochs(axes)
     settled = [curves for one in row for curves in one.finished if metric in curves]
     # A diverging run would leave no room for the others, so it does not set the limits.
     measured = settled or [c for one in row for c in one.diverged if metric in c]
@@ -356,13 +362,15 @@ def _median(
     return having[0]["epoch"][:length][measured], (low, middle, high)
 
 
-def _strip_panel(axes: Axes, row: Sequence[_Drawn], scope: str) -> None:
+def _strip_panel(axes: Axes, row: Sequence[_Drawn]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     metric = next(
         (name for name in _STRIP_METRICS if any(one.group.measured(name) for one in row)), None
     )
-    axes.set_ylim(len(row) - 0.4, -0.6)
+    height = axes.get_window_extent().height / axes.figure.dpi
+    spare = max(0.0, height / _TALLEST_ROW - len(row)) / 2
+    axes.set_ylim(len(row) - 0.45 + spare, -0.55 - spare)
     axes.set_yticks(range(len(row)), [one.label for one in row])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -379,10 +387,10 @@ def _strip_panel(axes: Axes, row: Sequence[_Drawn], scope: str) -> None:
         )
     if metric is None:
         _title_panel(axes, "Final metric", below="")
-        _say_unmeasured(axes)
+        axes.set_xticks([])
+        axes.grid(visible=False)
         return
-    title = _STRIP_METRICS[metric]
-    _title_panel(axes, f"{scope}: {title[0].lower()}{title[1:]}" if scope else title, below="")
+    _title_panel(axes, _STRIP_METRICS[metric], below="")
     points = [one.group.measured(metric) for one in row]
     intervals = [mean_interval(values) for values in points]
     low, high = strip_limits(points, intervals, higher_is_better(metric))
@@ -411,7 +419,7 @@ def _strip_row(
     axes.scatter(values, heights, s=14, color=one.color, alpha=0.55, linewidths=0, zorder=3)
     if len(values) > 1:
         axes.plot(interval, [place, place], color=INK, linewidth=1.2, zorder=4)
-        axes.plot([mean, mean], [place - 0.3, place + 0.3], color=INK, linewidth=1.8, zorder=5)
+        axes.plot([mean], [place], "|", color=INK, markersize=11, markeredgewidth=1.8, zorder=5)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -434,7 +442,7 @@ def strip_limits(
     """Choose the limits of a strip plot: all points, unless a bad group would hide the rest.
 
     The better half of the groups (two at least) sets the measure: what lies further from
-    them than three times their range, on the bad side, is left outside.
+    them than six times their range, on the bad side, is left outside.
     """
     filled = [list(values) for values in points if values]
     ranked = sorted(filled, key=lambda values: math.fsum(values) / len(values), reverse=higher)
@@ -444,7 +452,7 @@ def strip_limits(
         value
         for values in filled
         for value in values
-        if (value >= min(core) - 3 * range_ if higher else value <= max(core) + 3 * range_)
+        if (value >= min(core) - 6 * range_ if higher else value <= max(core) + 6 * range_)
     ]
     low, high = min(kept), max(kept)
     room = high - low or 0.01 * abs(low) or 0.01
@@ -459,12 +467,12 @@ def strip_limits(
 
 def _absent(group: Group) -> str:
     """Say what is missing from a group's means."""
-    words = [
-        f"{group.count(status)} {status}"
-        for status in ("diverged", "failed", "interrupted")
-        if group.count(status)
-    ]
-    return f"{', '.join(words)} of {len(group.runs)}" if words else ""
+    counts = [(group.count(status), status) for status in ("diverged", "failed", "interrupted")]
+    missing = [(count, status) for count, status in counts if count]
+    return ", ".join(
+        f"{count} of {len(group.runs)} {status}" if place == 0 else f"{count} {status}"
+        for place, (count, status) in enumerate(missing)
+    )
 
 
 def _title(parts: Sequence[Sequence[Group]]) -> str:
@@ -475,13 +483,17 @@ def _title(parts: Sequence[Sequence[Group]]) -> str:
         span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         seeds = f"{span} seed{'' if counts[-1] == 1 else 's'}"
     context = _context([run for group in groups for run in group.runs])
-    return f"{context}: {len(groups)} group{'' if len(groups) == 1 else 's'}, {seeds}"
+    noun = "optimizer" if telling_keys(parts[0]) == ["optimizer"] else "group"
+    count = max(len(part) for part in parts)
+    return f"{context}: {count} {noun}{'' if count == 1 else 's'}, {seeds}"
 
 
 def _context(runs: Sequence[Record]) -> str:
-    shared = [{run.choices.get(key) for run in runs} for key in ("dataset", "model")]
-    found = [names.pop() for names in shared if len(names) == 1]
-    return ", ".join(name for name in found if name) or "several datasets and models"
+    found = []
+    for key in ("dataset", "model"):
+        names = sorted({run.choices[key] for run in runs if key in run.choices})
+        found += [f"{len(names)} {key}s"] if len(names) > 3 else [" and ".join(names)][: len(names)]
+    return ", ".join(found) or "Runs"
 
 
 def _caption(rows: Sequence[Sequence[_Drawn]]) -> str:
@@ -493,7 +505,7 @@ def _caption(rows: Sequence[Sequence[_Drawn]]) -> str:
             "as far as all seeds went. Right: every seed a point; the bar is the mean, the line "
             "its 95% interval (Student's t)."
         )
-    else:
+    elif any(one.finished for one in drawn):
         words.append("One seed each: another seed may give another order.")
     if any(one.diverged for one in drawn):
         words.append("Diverged runs end in × and are in no median, mean or interval.")
@@ -508,8 +520,8 @@ def _caption(rows: Sequence[Sequence[_Drawn]]) -> str:
 # ---- shared
 
 
-def _title_panel(axes: Axes, title: str, below: str = "epoch") -> None:
-    axes.set_title(title, loc="left", size=9, weight="bold", pad=14 if below else 8)
+def _title_panel(axes: Axes, title: str, below: str = "epoch", pad: float = 8) -> None:
+    axes.set_title(title, loc="left", size=9, weight="bold", pad=pad)
     axes.set_xlabel(below)
 
 
@@ -517,14 +529,14 @@ def _say_unmeasured(axes: Axes) -> None:
     axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=PALE)
     axes.grid(visible=False)
     axes.set_xticks([])
-    if not axes.get_yticklabels():
-        axes.set_yticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("")
 
 
 def _empty(title: str, message: str) -> Figure:
     figure = new_figure(7, 1.6)
     write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-    write(figure, 0.15, 0.6, message, size=FONT_SIZE + 1)
+    write(figure, 0.15, 0.5, wrapped(message, 6.7), color="#b00020", linespacing=1.3)
     return figure
 
 

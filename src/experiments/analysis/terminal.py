@@ -65,6 +65,8 @@ class ComparisonView:
             yield Text()
             start += len(part)
         words = min(width, _WORDS_WIDTH)
+        if not console.is_terminal and len(self._groups) > len(parts):
+            yield Text("* the best of its column")
         for line in Text(headline(self._groups)).wrap(console, words):
             line.stylize("bold")
             yield line
@@ -90,7 +92,8 @@ def _table(groups: Sequence[Group], laid: list[Column], console: Console, width:
     dotted = console.color_system is not None and _speaks_unicode(console)
     if dotted:
         laid = [_with_room_for_dots(laid[0]), *laid[1:]]
-    kept = fitting(laid, width)
+    # Rich would take away the blanks behind a number that line it up with the others.
+    kept = [one if one.is_text else _to_the_right(one) for one in fitting(laid, width)]
     table = Table(
         box=SIMPLE_HEAD if pretty else None,
         show_edge=False,
@@ -99,7 +102,7 @@ def _table(groups: Sequence[Group], laid: list[Column], console: Console, width:
         header_style="bold",
     )
     for one in kept:
-        table.add_column(one.header, justify="left" if one.is_text else "right", no_wrap=True)
+        table.add_column(one.header, no_wrap=True)
     for row, group in enumerate(groups):
         cells = [
             Text(one.cells[row], style="bold green" if row in one.best else "") for one in kept
@@ -121,6 +124,12 @@ def _starred(one: Column) -> Column:
 def _with_room_for_dots(one: Column) -> Column:
     cells = tuple(f"● {cell}" for cell in one.cells)
     return Column(f"  {one.header}", cells, one.best, one.rank, one.is_text)
+
+
+def _to_the_right(one: Column) -> Column:
+    width = max(map(len, (one.header, *one.cells)))
+    cells = tuple(cell.rjust(width) for cell in one.cells)
+    return Column(one.header.rjust(width), cells, one.best, one.rank)
 
 
 def _plain(one: Column) -> Column:

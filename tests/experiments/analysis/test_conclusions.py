@@ -1,0 +1,90 @@
+from experiments.analysis.conclusions import headline, overlapping, remarks
+from experiments.analysis.groups import group_runs
+from tests.experiments.analysis.made_up_sweeps import make_run, sweep
+
+
+def runs_with(folder, **losses):
+    return [
+        make_run(folder / f"{optimizer}{seed}", optimizer, seed, summary={"best/val_loss": loss})
+        for optimizer, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]
+
+
+def test_groups_whose_spreads_overlap_are_not_separated(tmp_path):
+    # 0.10 ± 0.02 reaches 0.12; 0.15 ± 0.04 begins at 0.11; 0.5 ± 0.1 is far away.
+    groups = group_runs(
+        runs_with(tmp_path, adam=[0.08, 0.1, 0.12], sgd=[0.11, 0.15, 0.19], lion=[0.4, 0.5, 0.6])
+    )
+    assert [group.optimizer for group in overlapping(groups)] == ["sgd"]
+    words = headline(groups)
+    assert "adam has the lowest mean validation loss, 0.100 ± 0.020" in words
+    assert "overlaps that of sgd: these runs do not separate them" in words
+    assert "lion" not in words
+
+
+def test_groups_whose_spreads_do_not_overlap_are_told_apart(tmp_path):
+    # 0.10 ± 0.02 reaches 0.12; 0.15 ± 0.02 begins at 0.13.
+    groups = group_runs(runs_with(tmp_path, adam=[0.08, 0.1, 0.12], sgd=[0.13, 0.15, 0.17]))
+    assert overlapping(groups) == []
+    assert "overlaps that of no other group" in headline(groups)
+
+
+def test_one_seed_names_no_winner(tmp_path):
+    groups = group_runs(runs_with(tmp_path, adam=[0.1], sgd=[9.0]))
+    assert "on one seed: another seed may order them differently" in headline(groups)
+    assert any("no spread is known" in remark for remark in remarks([], groups))
+
+
+def test_a_leader_of_one_seed_is_not_separated_from_groups_of_several(tmp_path):
+    groups = group_runs(runs_with(tmp_path, adam=[0.1], sgd=[0.5, 0.6, 0.7]))
+    assert "from one seed only" in headline(groups)
+    assert len(overlapping(groups)) == 1
+
+
+def test_one_group_and_no_finished_run(tmp_path):
+    alone = group_runs(runs_with(tmp_path / "a", adam=[0.1, 0.2]))
+    assert "no other group to compare it with" in headline(alone)
+    lost = group_runs(sweep(tmp_path / "b", ["sgd"], [0], diverged=[("sgd", 0)]))
+    assert "No run finished" in headline(lost)
+
+
+def test_a_leader_with_diverged_runs_is_said_to_have_them(tmp_path):
+    runs = sweep(tmp_path, ("adam", "sgd"), range(4), diverged=[("adam", 0)])
+    assert "adam (1 of its 4 runs diverged) has the lowest" in headline(group_runs(runs))
+
+
+def test_each_task_has_its_own_sentence(tmp_path):
+    runs = sweep(tmp_path / "a") + sweep(tmp_path / "b", choices={"dataset": "wine"})
+    words = headline(group_runs(runs))
+    assert "On digits: adam" in words
+    assert "On wine: adam" in words
+
+
+def test_remarks_name_what_limits_the_numbers(tmp_path):
+    runs = sweep(
+        tmp_path / "a",
+        ("adam", "sgd"),
+        range(4),
+        diverged=[("sgd", 0), ("sgd", 1)],
+        failed=[("adam", 3)],
+    )
+    given = runs + sweep(tmp_path / "b", ("adam",), [0])
+    said = " ".join(remarks(given, group_runs(given)))
+    assert "over 2 to 3 seeds" in said
+    assert "Test is read at the best validation epoch" in said
+    assert "† Diverged: 2 of 4 runs of sgd. They are left out of the means" in said
+    assert "Failed: 1 of 4 runs of adam" in said
+    assert "Not all groups have the same seeds" in said
+    assert "1 run is a repeat of another and not counted again" in said
+
+
+def test_grouping_over_a_swept_setting_is_said(tmp_path):
+    runs = [
+        run
+        for rate in (0.1, 0.01)
+        for run in sweep(tmp_path / f"{rate}", settings={"optimizer": {"lr": rate}})
+    ]
+    swept = "Runs of one group differ in optimizer.lr too"
+    assert any(swept in remark for remark in remarks(runs, group_runs(runs, ["optimizer"])))
+    assert not any(swept in remark for remark in remarks(runs, group_runs(runs)))

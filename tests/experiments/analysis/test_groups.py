@@ -1,0 +1,110 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from experiments.analysis.groups import distinct, group_runs, labels, scopes, varied
+from experiments.errors import ConfigError
+from tests.experiments.analysis.made_up_sweeps import make_run, sweep
+
+
+def lr(rate):
+    return {"optimizer": {"lr": rate}}
+
+
+def test_an_optimizer_is_named_without_the_settings_that_follow_from_it(tmp_path):
+    runs = [
+        make_run(tmp_path / "a", "sgd", 0, settings=lr(0.1)),
+        make_run(tmp_path / "b", "adam", 0, settings=lr(0.001)),
+        make_run(tmp_path / "c", "adam", 1, settings=lr(0.001)),
+    ]
+    assert runs[1].flat_config()["optimizer.beta1"] == 0.9
+    assert "optimizer.beta1" not in runs[0].flat_config()
+    assert varied(runs) == ["optimizer"]
+
+
+def test_a_setting_swept_within_one_optimizer_counts(tmp_path):
+    runs = [
+        make_run(tmp_path / "a", "sgd", 0, settings=lr(0.1)),
+        make_run(tmp_path / "b", "adam", 0, settings=lr(0.001)),
+        make_run(tmp_path / "c", "adam", 0, settings=lr(0.01)),
+    ]
+    assert varied(runs) == ["optimizer", "optimizer.lr"]
+    assert varied(runs[1:]) == ["optimizer.lr"]
+
+
+def test_settings_outside_the_differing_choice_count_where_they_differ_at_all(tmp_path):
+    runs = [
+        make_run(tmp_path / "a", "sgd", 0, settings={"training": {"epochs": 50}}),
+        make_run(tmp_path / "b", "adam", 0, settings={"model": {"hidden": [8, 8]}}),
+    ]
+    assert varied(runs) == ["optimizer", "model.hidden", "training.epochs"]
+
+
+def test_a_setting_that_some_runs_lack_differs(tmp_path):
+    runs = [
+        make_run(tmp_path / "a"),
+        make_run(tmp_path / "b", settings={"model": {"dropout": None}}),
+    ]
+    assert varied(runs) == ["model.dropout"]
+
+
+def test_seeds_and_where_results_go_do_not_count(tmp_path):
+    runs = [
+        make_run(tmp_path / "a", seed=0),
+        make_run(
+            tmp_path / "b",
+            seed=1,
+            settings={"tracking": {"uri": "sqlite:///x.db"}, "dataset": {"dir": "elsewhere"}},
+            choices={"tracking": "server", "experiment": "xor"},
+        ),
+    ]
+    assert varied(runs) == []
+    assert varied([]) == []
+
+
+def test_one_run_done_twice_is_one_run_and_the_finished_execution_is_kept(tmp_path):
+    later = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1)).isoformat()
+    finished = make_run(tmp_path / "a", seed=3)
+    interrupted = make_run(tmp_path / "b", seed=3, status="interrupted", finished=later)
+    again = make_run(tmp_path / "c", seed=3, finished=later)
+    assert finished.identity == interrupted.identity == again.identity
+    assert distinct([finished, interrupted]) == [finished]
+    assert distinct([interrupted, finished]) == [finished]
+    assert distinct([finished, again, interrupted]) == [again]
+
+
+def test_runs_are_grouped_by_what_was_varied_and_by_the_optimizer_at_least(tmp_path):
+    same = sweep(tmp_path / "a", ["adam"], range(3))
+    (group,) = group_runs(same)
+    assert group.by == ("optimizer",)
+    assert [run.seed for run in group.runs] == [0, 1, 2]
+
+    swept = [run for r in (0.1, 0.01) for run in sweep(tmp_path / f"{r}", settings=lr(r))]
+    groups = group_runs(swept)
+    assert len(groups) == 8
+    assert {group.by for group in groups} == {("optimizer", "optimizer.lr")}
+    assert "adam, lr=0.01" in labels(groups)
+
+
+def test_other_tasks_are_never_averaged_together(tmp_path):
+    runs = sweep(tmp_path / "a") + sweep(
+        tmp_path / "b", score="r2", choices={"dataset": "diabetes", "loss": "mse"}
+    )
+    groups = group_runs(runs, ["optimizer"])
+    assert groups[0].by == ("optimizer", "dataset", "loss")
+    parts = scopes(groups)
+    assert [{run.choices["dataset"] for g in part for run in g.runs} for part in parts] == [
+        {"diabetes"},
+        {"digits"},
+    ]
+    assert [len(part) for part in parts] == [4, 4]
+
+
+def test_unknown_keys_are_refused_with_the_nearest_right_one(tmp_path):
+    runs = sweep(tmp_path, ["adam"], [0])
+    with pytest.raises(ConfigError, match=r"'optimiser'.*Did you mean optimizer\?"):
+        group_runs(runs, ["optimiser"])
+    with pytest.raises(ConfigError, match="nothing to group by"):
+        group_runs(runs, [])
+    with pytest.raises(ConfigError, match="no runs to compare"):
+        group_runs([])

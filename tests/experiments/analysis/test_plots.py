@@ -1,0 +1,240 @@
+import math
+import statistics
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from experiments.analysis.drawing import readable, shades
+from experiments.analysis.plots import (
+    MOST_NAMED,
+    mean_interval,
+    plot_comparison,
+    plot_run,
+    strip_limits,
+)
+from experiments.palette import color_of
+from tests.experiments.analysis.made_up_sweeps import ALL, make_run, sweep
+
+
+def titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def labelled(axes):
+    return [text for text in axes.texts if text.get_text() in ALL]
+
+
+def overlaps(texts, figure):
+    boxes = [text.get_window_extent(figure.canvas.get_renderer()) for text in texts]
+    boxes.sort(key=lambda box: box.y0)
+    return [pair for pair in pairwise(boxes) if pair[0].y1 > pair[1].y0 + 1]
+
+
+@pytest.mark.parametrize("optimizers", [ALL[:2], ALL])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_every_curve_is_named_without_overlap_inside_the_picture(tmp_path, optimizers, seeds):
+    figure = plot_comparison(sweep(tmp_path, optimizers, range(seeds)))
+    width, height = figure.get_size_inches() * figure.dpi
+    for axes in figure.axes[:2]:
+        texts = labelled(axes)
+        assert sorted(text.get_text() for text in texts) == sorted(optimizers)
+        assert overlaps(texts, figure) == []
+        for text in texts:
+            box = text.get_window_extent(figure.canvas.get_renderer())
+            assert box.x0 >= 0
+            assert box.x1 <= width
+            assert box.y0 >= 0
+            assert box.y1 <= height
+    names = figure.axes[2].get_yticklabels()
+    assert sorted(name.get_text() for name in names) == sorted(optimizers)
+    assert overlaps(names, figure) == []
+    right_of = max(
+        text.get_window_extent(figure.canvas.get_renderer()).x1 for text in labelled(figure.axes[1])
+    )
+    assert right_of < min(name.get_window_extent(figure.canvas.get_renderer()).x0 for name in names)
+
+
+def bold(axes, color):
+    return [
+        line for line in axes.lines if line.get_color() == color and line.get_linewidth() == 2.0
+    ]
+
+
+def test_the_bold_line_is_the_median_and_colours_are_the_palettes(tmp_path):
+    runs = sweep(tmp_path, ("sgd", "adam"), range(4))
+    axes = plot_comparison(runs).axes[0]
+    (line,) = bold(axes, color_of("adam"))
+    curves = [run.metrics()["val/loss"] for run in runs if run.choices["optimizer"] == "adam"]
+    expected = [statistics.median(values) for values in zip(*curves, strict=True)]
+    np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
+    thin = [line for line in axes.lines if line.get_linewidth() == 0.6]
+    assert len(thin) == 8
+
+
+def test_the_median_goes_as_far_as_all_seeds_and_leaves_diverged_runs_out(tmp_path):
+    runs = sweep(
+        tmp_path,
+        ("sgd", "adam"),
+        range(4),
+        stopped={("adam", 0): 12, ("adam", 1): 20},
+        diverged=[("adam", 3)],
+    )
+    axes = plot_comparison(runs).axes[0]
+    (line,) = bold(axes, color_of("adam"))
+    assert line.get_xdata()[-1] == 12
+    kept = [run.metrics()["val/loss"][:13] for run in runs[4:7]]
+    np.testing.assert_allclose(line.get_ydata(), np.median(kept, axis=0))
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert len(crosses) == 1
+    assert axes.get_ylim()[1] < 5  # the diverged run reached hundreds
+    words = [text.get_text() for text in plot_comparison(runs).axes[2].texts]
+    assert "1 of 4 diverged" in words
+
+
+@pytest.mark.parametrize(("low", "scale"), [(0.05, "log"), (0.5, "linear")])
+def test_losses_are_logarithmic_over_more_than_a_decade(tmp_path, low, scale):
+    metrics = {"epoch": [0.0, 1.0], "val/loss": [1.0, low], "val/accuracy": [0.1, 0.9]}
+    figure = plot_comparison([make_run(tmp_path, metrics=metrics)])
+    assert figure.axes[0].get_yscale() == scale
+    assert figure.axes[1].get_yscale() == "linear"
+
+
+def test_regression_shows_r2_and_each_task_has_a_row(tmp_path):
+    runs = sweep(tmp_path / "a", seeds=range(2)) + sweep(
+        tmp_path / "b", seeds=range(2), score="r2", choices={"dataset": "diabetes", "loss": "mse"}
+    )
+    assert titles(plot_comparison(runs)) == [
+        "Validation loss",
+        "Validation R²",
+        "Test R² at the best validation epoch",
+        "Validation loss",
+        "Validation accuracy",
+        "Test accuracy at the best validation epoch",
+    ]
+
+
+def test_of_many_groups_the_best_are_named(tmp_path):
+    runs = [
+        run
+        for rate in (0.1, 0.01)
+        for run in sweep(tmp_path / f"{rate}", ALL, [0], settings={"optimizer": {"lr": rate}})
+    ]
+    figure = plot_comparison(runs)
+    names = [text for text in figure.axes[0].texts if "lr=" in text.get_text()]
+    assert len(names) == MOST_NAMED
+    assert len(figure.axes[2].get_yticklabels()) == 28
+    assert overlaps(figure.axes[2].get_yticklabels(), figure) == []
+    assert any("The best 16 groups" in text.get_text() for text in figure.texts)
+
+
+def test_pictures_of_nothing_say_so(tmp_path):
+    runs = sweep(tmp_path, ["sgd"], range(2), failed=[("sgd", 0), ("sgd", 1)])
+    words = [text.get_text() for axes in plot_comparison(runs).axes for text in axes.texts]
+    assert "not measured" in words
+    assert "2 of 2 failed" in words
+    run = make_run(tmp_path / "x", status="failed", message="Out of memory", metrics={"epoch": []})
+    assert any(
+        "No epoch was measured: failed: Out of memory" in text.get_text()
+        for text in plot_run(run).texts
+    )
+
+
+def test_all_runs_diverged(tmp_path):
+    runs = sweep(tmp_path, ["sgd"], range(2), diverged=[("sgd", 0), ("sgd", 1)])
+    axes = plot_comparison(runs).axes[0]
+    assert len([line for line in axes.lines if line.get_marker() == "x"]) == 2
+    assert axes.get_ylim()[1] > 30
+
+
+def test_a_run_shows_its_curves_and_best_epoch(tmp_path):
+    (run,) = sweep(tmp_path, ["adam"], [0])
+    figure = plot_run(run)
+    assert titles(figure) == ["Loss", "Accuracy", "Learning rate"]
+    loss, _, rate = figure.axes
+    words = [text.get_text() for text in loss.texts]
+    assert words == [f"best epoch {run.summary['best/epoch']:g}", "train", "validation"]
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), run.metrics()["train/loss"])
+    np.testing.assert_array_equal(loss.lines[1].get_ydata(), run.metrics()["val/loss"])
+    assert loss.lines[1].get_color() == color_of("adam")
+    np.testing.assert_array_equal(rate.lines[0].get_ydata(), run.metrics()["lr"])
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_short_runs_can_be_drawn(tmp_path, epochs):
+    (run,) = sweep(tmp_path, ["adam"], [0], epochs=max(epochs, 1), stopped={("adam", 0): epochs})
+    plot_run(run).canvas.draw()
+    plot_comparison([run]).canvas.draw()
+
+
+def test_a_diverged_run_says_so(tmp_path):
+    (run,) = sweep(tmp_path, ["sgd"], [1], diverged=[("sgd", 1)], message="Lower optimizer.lr.")
+    texts = [text.get_text() for text in plot_run(run).texts]
+    assert "diverged: Lower optimizer.lr." in texts
+
+
+def test_runs_without_accuracy_or_rate_can_be_drawn(tmp_path):
+    metrics = {"epoch": [0.0, 1.0], "train/loss": [2.0, 1.0], "val/loss": [2.0, None]}
+    figure = plot_run(make_run(tmp_path, metrics=metrics, summary={}))
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert words.count("not measured") == 2
+
+
+def test_the_interval_is_students():
+    # Of 1, 2, 3, 4, 5: t(4) at 97.5% is 2.7764, the standard error √2.5/√5.
+    low, high = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (low, high) == pytest.approx(
+        (3 - 2.776445 * math.sqrt(0.5), 3 + 2.776445 * math.sqrt(0.5))
+    )
+    assert mean_interval([7.0]) == (7.0, 7.0)
+
+
+def test_a_hopeless_group_does_not_hide_the_others():
+    good = [[0.96, 0.97], [0.95, 0.96], [0.94, 0.95]]
+    low, high = strip_limits([*good, [0.1, 0.2]], [(0.9, 1.0)] * 4, higher=True)
+    assert 0.5 < low < 0.94
+    assert high > 0.97
+    low, high = strip_limits(
+        [[-v for v in vs] for vs in good] + [[9.0]], [(0, 0)] * 4, higher=False
+    )
+    assert -0.94 < high < 1
+    low, high = strip_limits([[0.5]], [(0.5, 0.5)], higher=True)
+    assert low < 0.5 < high
+
+
+@pytest.mark.parametrize("color", ["#e69f00", "#56b4e9", "#000000", "#ffffff", "#f0e442"])
+def test_names_are_readable_on_white(color):
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(readable(color))
+    ]
+    luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
+    assert 1.05 / (luminance + 0.05) >= 4.45
+
+
+def test_shades_of_one_colour_differ():
+    assert shades("#0072b2", 1) == ["#0072b2"]
+    assert len(set(shades("#0072b2", 9))) == 9
+
+
+def test_nothing_is_registered_globally(tmp_path):
+    script = (
+        "import sys\n"
+        "import experiments.analysis.report, experiments.analysis.terminal\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "from experiments.records import Record\n"
+        "from experiments.analysis.plots import plot_comparison\n"
+        "from experiments.analysis.report import saved\n"
+        "import matplotlib\n"
+        "def settings():  # asking for the backend would import pyplot\n"
+        "    names = set(matplotlib.rcParams) - {'backend'}\n"
+        "    return {name: matplotlib.rcParams[name] for name in names}\n"
+        "before = settings()\n"
+        "saved(plot_comparison([Record.read(sys.argv[1])]), 'png')\n"
+        "assert settings() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    sweep(tmp_path, ["adam"], [0])
+    subprocess.run([sys.executable, "-c", script, tmp_path / "0"], check=True)
