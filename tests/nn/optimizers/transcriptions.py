@@ -1,0 +1,250 @@
+"""Every optimizer's definition once more, in plain Python: floats, lists and `math`, no arrays.
+
+One object updates one number (Muon: one matrix), the way the papers write it. Nothing here
+comes from the package under test.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Matrix = list[list[float]]
+
+
+@dataclass
+class Number:
+    """One parameter with its settings, its state and the count of steps."""
+
+    theta: float
+    settings: dict[str, Any]
+    decays: bool
+    state: dict[str, float] = field(default_factory=dict)
+    t: int = 0
+
+    def get(self, name: str) -> float:
+        """State starts at 0."""
+        return self.state.get(name, 0.0)
+
+
+def decayed_gradient(n: Number, g: float) -> float:
+    if n.decays or n.settings["decay_biases"]:
+        return g + n.settings["weight_decay"] * n.theta
+    return g
+
+
+def shrink(n: Number, eta: float) -> None:
+    if n.decays or n.settings["decay_biases"]:
+        n.theta = n.theta * (1 - eta * n.settings["weight_decay"])
+
+
+def sgd(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    n.theta -= eta * g
+
+
+def momentum(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    v = n.settings["momentum"] * n.get("v") + (1 - n.settings["dampening"]) * g
+    if n.t == 1:
+        v = g
+    n.state["v"] = v
+    n.theta -= eta * v
+
+
+def nesterov(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    mu = n.settings["momentum"]
+    v = mu * n.get("v") + g
+    n.state["v"] = v
+    n.theta -= eta * (g + mu * v)
+
+
+def adagrad(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    if n.t == 1:
+        n.state["s"] = n.settings["initial_accumulator"]
+    n.state["s"] += g**2
+    rate = eta / (1 + (n.t - 1) * n.settings["lr_decay"])
+    n.theta -= rate * g / (math.sqrt(n.state["s"]) + n.settings["eps"])
+
+
+def adadelta(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    rho, eps = n.settings["rho"], n.settings["eps"]
+    s = rho * n.get("s") + (1 - rho) * g**2
+    delta = g * math.sqrt(n.get("u") + eps) / math.sqrt(s + eps)
+    n.state["u"] = rho * n.get("u") + (1 - rho) * delta**2
+    n.state["s"] = s
+    n.theta -= eta * delta
+
+
+def rmsprop(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    rho = n.settings["rho"]
+    s = rho * n.get("s") + (1 - rho) * g**2
+    n.state["s"] = s
+    if n.settings["centered"]:
+        mean = rho * n.get("mean") + (1 - rho) * g
+        n.state["mean"] = mean
+        s = max(s - mean**2, 0.0)  # a variance; below 0 by rounding only
+    quotient = g / (math.sqrt(s) + n.settings["eps"])
+    n.state["v"] = n.settings["momentum"] * n.get("v") + quotient
+    n.theta -= eta * n.state["v"]
+
+
+def moments(n: Number, g: float) -> tuple[float, float]:
+    beta1, beta2 = n.settings["beta1"], n.settings["beta2"]
+    n.state["m"] = beta1 * n.get("m") + (1 - beta1) * g
+    n.state["v"] = beta2 * n.get("v") + (1 - beta2) * g**2
+    return n.state["m"], n.state["v"]
+
+
+def adam_step(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, g)
+    m_hat = m / (1 - n.settings["beta1"] ** n.t)
+    v_hat = v / (1 - n.settings["beta2"] ** n.t)
+    n.theta -= eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"])
+
+
+def adam(n: Number, g: float, eta: float) -> None:
+    adam_step(n, decayed_gradient(n, g), eta)
+
+
+def adamw(n: Number, g: float, eta: float) -> None:
+    shrink(n, eta)
+    adam_step(n, g, eta)
+
+
+def amsgrad(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, decayed_gradient(n, g))
+    n.state["largest"] = max(n.get("largest"), v)
+    m_hat = m / (1 - n.settings["beta1"] ** n.t)
+    v_hat = n.state["largest"] / (1 - n.settings["beta2"] ** n.t)
+    n.theta -= eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"])
+
+
+def adamax(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    beta1 = n.settings["beta1"]
+    m = beta1 * n.get("m") + (1 - beta1) * g
+    u = max(n.settings["beta2"] * n.get("u"), abs(g) + n.settings["eps"])
+    n.state.update(m=m, u=u)
+    n.theta -= eta / (1 - beta1**n.t) * m / u
+
+
+def nadam(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    m, v = moments(n, g)
+    beta1 = n.settings["beta1"]
+    now = beta1 * (1 - 0.5 * 0.96 ** (0.004 * n.t))
+    following = beta1 * (1 - 0.5 * 0.96 ** (0.004 * (n.t + 1)))
+    product = n.state.get("product", 1.0) * now
+    n.state["product"] = product
+    d = math.sqrt(v / (1 - n.settings["beta2"] ** n.t)) + n.settings["eps"]
+    n.theta -= eta * (1 - now) / (1 - product) * g / d
+    n.theta -= eta * following / (1 - product * following) * m / d
+
+
+def radam(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, decayed_gradient(n, g))
+    beta2 = n.settings["beta2"]
+    m_hat = m / (1 - n.settings["beta1"] ** n.t)
+    limit = 2 / (1 - beta2) - 1
+    rho = limit - 2 * n.t * beta2**n.t / (1 - beta2**n.t)
+    if rho <= 5:
+        n.theta -= eta * m_hat
+        return
+    r = math.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
+    correction = math.sqrt(1 - beta2**n.t)
+    n.theta -= eta * r * m_hat * correction / (math.sqrt(v) + n.settings["eps"])
+
+
+def lion(n: Number, g: float, eta: float) -> None:
+    beta1, beta2 = n.settings["beta1"], n.settings["beta2"]
+    mixed = beta1 * n.get("m") + (1 - beta1) * g
+    sign = (mixed > 0) - (mixed < 0)
+    n.state["m"] = beta2 * n.get("m") + (1 - beta2) * g
+    shrink(n, eta)
+    n.theta -= eta * sign
+
+
+UPDATES: dict[str, Callable[[Number, float, float], None]] = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "amsgrad": amsgrad,
+    "adamax": adamax,
+    "nadam": nadam,
+    "radam": radam,
+    "adamw": adamw,
+    "lion": lion,
+}
+
+
+def trajectory(
+    name: str,
+    settings: dict[str, Any],
+    start: list[float],
+    decays: list[bool],
+    gradients: list[list[float]],
+    factors: list[float],
+) -> list[list[float]]:
+    """Parameters after each step."""
+    numbers = [Number(theta, settings, d) for theta, d in zip(start, decays, strict=True)]
+    result = []
+    for row, factor in zip(gradients, factors, strict=True):
+        for n, g in zip(numbers, row, strict=True):
+            n.t += 1
+            UPDATES[name](n, g, settings["lr"] * factor)
+        result.append([n.theta for n in numbers])
+    return result
+
+
+def product(a: Matrix, b: Matrix) -> Matrix:
+    columns = transposed(b)
+    return [[math.fsum(x * y for x, y in zip(r, c, strict=True)) for c in columns] for r in a]
+
+
+def transposed(a: Matrix) -> Matrix:
+    return [list(row) for row in zip(*a, strict=True)]
+
+
+def combined(p: float, a: Matrix, q: float, b: Matrix) -> Matrix:
+    return [[p * x + q * y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
+
+
+def orthogonalized(u: Matrix) -> Matrix:
+    """u/(‖u‖_F + 1e-7) through five Newton-Schulz steps, on the short side."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    length = math.sqrt(math.fsum(x * x for row in u for x in row)) + 1e-7
+    x = [[value / length for value in row] for row in u]
+    tall = len(x) > len(x[0])
+    if tall:
+        x = transposed(x)
+    for _ in range(5):
+        gram = product(x, transposed(x))
+        x = combined(a, x, 1, product(combined(b, gram, c, product(gram, gram)), x))
+    return transposed(x) if tall else x
+
+
+def muon_trajectory(
+    settings: dict[str, Any], start: Matrix, gradients: list[Matrix], factors: list[float]
+) -> list[Matrix]:
+    """A weight matrix (fan_in, fan_out) after each step of Muon."""
+    mu, decay = settings["momentum"], settings["weight_decay"]
+    theta = start
+    m = [[0.0] * len(row) for row in start]
+    result = []
+    for g, factor in zip(gradients, factors, strict=True):
+        eta = settings["lr"] * factor
+        m = combined(mu, m, 1 - mu, g)
+        step = orthogonalized(combined(1 - mu, g, mu, m))
+        stretch = math.sqrt(max(1.0, len(start[0]) / len(start)))
+        theta = combined(1 - eta * decay, theta, -eta * stretch, step)
+        result.append(theta)
+    return result
