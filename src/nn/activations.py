@@ -312,7 +312,8 @@ class Softmax(Activation):
     name: ClassVar[str] = "softmax"
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
-        np.subtract(z, row_maximum(z), out=out)
+        with np.errstate(over="ignore"):  # of the difference to -inf, whose exponential is right
+            np.subtract(z, row_maximum(z), out=out)
         np.exp(out, out=out)
         out /= row_sum(out)
 
