@@ -4,7 +4,7 @@
 # otherwise; what follows the command goes to run.py:
 #
 #     scripts/four_optimizers.sh dataset=iris training.epochs=20
-#     scripts/four_optimizers.sh --cfg job
+#     scripts/four_optimizers.sh hydra.sweep.dir=/tmp/sweep
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
