@@ -61,6 +61,8 @@ class Training(Component):
     penalize_biases : bool, default False
         Whether penalties act on biases and normalization gains too.
     early_stopping : EarlyStopping
+    blas_threads : int, default 1
+        Threads of a matrix product. Another number may change the last bits of a result.
     """
 
     epochs: Count = 20
@@ -72,6 +74,7 @@ class Training(Component):
     l2: NonNegative = 0.0
     penalize_biases: bool = False
     early_stopping: EarlyStopping = EarlyStopping()
+    blas_threads: Count = 1
 
 
 @dataclass(frozen=True, kw_only=True)

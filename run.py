@@ -1,0 +1,16 @@
+"""Train a network, or sweep over many: `python run.py --help` tells how."""
+
+import hydra
+from omegaconf import DictConfig
+
+from experiments.application import friendly_errors, run
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config: DictConfig) -> float:
+    return run(config)
+
+
+if __name__ == "__main__":
+    with friendly_errors():
+        main()

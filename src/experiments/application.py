@@ -1,0 +1,156 @@
+"""What `run.py` does: one run, from configuration to record to tracker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from rich.console import Console
+
+    from experiments.publishing import Publisher
+    from experiments.records import Record
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+_INTERRUPTED = 130  # as shells have it for SIGINT
+
+
+def run(config: DictConfig) -> float:
+    """Train one run, write its record and publish it.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As Hydra composed it.
+
+    Returns
+    -------
+    float
+        The best validation loss, for sweepers that search; infinite if there is none.
+    """
+    # Slow imports wait until something is to be trained: --help and --cfg stay quick.
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+    from rich.console import Console
+
+    from experiments.execution import cached_dataset, execute
+    from experiments.jobs import make_job
+    from experiments.progress import ProgressBar
+    from experiments.publishing import Publisher
+    from experiments.records import Record
+    from experiments.sweeps.naming import sweep_id
+
+    hydra = HydraConfig.get()
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    in_sweep = str(hydra.mode) == "RunMode.MULTIRUN"
+    job = make_job(
+        {str(key): value for key, value in resolved.items()},
+        choices=dict(hydra.runtime.choices),
+        overrides=list(hydra.overrides.task),
+        folder=Path(hydra.runtime.output_dir),
+        sweep=sweep_id(Path(hydra.sweep.dir)) if in_sweep else None,
+    )
+    console = Console(highlight=False)
+    dataset = cached_dataset(job.run.dataset)
+    publisher = Publisher(job.run.tracking, job.run.experiment_name, warn)
+    with ProgressBar(job.run.training.epochs) as bar:
+        folders = list(execute([job], dataset, bar.show_epoch))
+    record = Record.read(folders[0])
+    publisher.publish(record)
+    publisher.publish_models([record])
+    _print_result(console, record, publisher)
+    if record.status == "interrupted":
+        raise KeyboardInterrupt
+    if record.status == "failed":
+        from experiments.errors import UserError
+
+        raise UserError(
+            f"{record.name} failed: {record.message}. The full story is in "
+            f"{record.folder / 'run.log'}"
+        )
+    loss = record.summary.get("best/val_loss")
+    return float("inf") if loss is None else loss
+
+
+def _print_result(console: Console, record: Record, publisher: Publisher) -> None:
+    """Say in a few lines how the run ended and where everything is."""
+    summary = record.summary
+
+    def measured(*names: str) -> str:
+        values = ((name, summary.get(name)) for name in names)
+        return "  ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
+
+    status = record.status.replace("_", " ")
+    console.print(f"{record.name}: {status}" + (f" ({record.message})" if record.message else ""))
+    best = summary.get("best/epoch")
+    if best is not None:
+        console.print(
+            f"  best at epoch {best:.0f}: "
+            + measured("best/val_loss", "best/val_accuracy", "best/val_r2")
+        )
+        console.print("  test there:    " + measured("test/loss", "test/accuracy", "test/r2"))
+    steps = summary.get("time/us_per_step")
+    if steps is not None:
+        console.print(f"  {steps:.0f} µs a step, {summary.get('time/seconds') or 0:.2f} s in all")
+    console.print(f"  record in {shown(record.folder)}", soft_wrap=True)
+    if publisher.unpublished:
+        console.print(
+            f"Not published yet; publish with\n  python scripts/publish.py {shown(record.folder)}",
+            soft_wrap=True,
+        )
+    where = publisher.where()
+    if where:
+        console.print("Open it in the MLflow UI:", *where, sep="\n  ", soft_wrap=True)
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be typed from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Show a user's mistake as one message and exit with status 1; let defects show in full.
+
+    Hydra would otherwise print its own mistakes without suggestions and ours with a traceback.
+    Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
+    """
+    if os.environ.get(_FULL_ERROR):
+        yield
+        return
+    os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
+    from experiments.errors import UserError
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except UserError as error:
+        _fail(str(error))
+    except Exception as error:
+        from hydra.errors import HydraException
+
+        if not isinstance(error, HydraException):
+            raise
+        from experiments.sweeps.explaining import explain
+
+        _fail(explain(error, sys.argv[1:]))
+
+
+def warn(message: str) -> None:
+    """Print a warning to standard error."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,54 @@
+"""The board on which workers write how far their runs are, for the launcher to read.
+
+A small file in shared memory terms: one row of numbers for each run, written by one worker and
+read by the launcher, without locks, since a torn number only shows for a moment in a progress
+bar. Its first row carries the launcher's wish that everybody stop.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+
+class Board:
+    """Progress of the runs of a sweep.
+
+    Parameters
+    ----------
+    path : Path
+        The file; every process opens its own view of it.
+    runs : int
+        Number of runs.
+    create : bool
+        True in the launcher, which makes the file.
+    """
+
+    def __init__(self, path: Path, runs: int, *, create: bool = False) -> None:
+        self._rows = np.memmap(
+            path, dtype=np.float64, mode="w+" if create else "r+", shape=(runs + 1, 2)
+        )
+
+    def write(self, run: int, epoch: int, loss: float) -> None:
+        """Note that `run` has finished `epoch` with this validation loss."""
+        self._rows[run + 1] = epoch, loss
+
+    @property
+    def epochs(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Epochs that each run has finished."""
+        return np.array(self._rows[1:, 0])
+
+    @property
+    def losses(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Last validation loss of each run; 0 where there is none yet."""
+        return np.array(self._rows[1:, 1])
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the launcher wants everybody to stop."""
+        return bool(self._rows[0, 0])
+
+    def stop(self) -> None:
+        """Ask every worker to stop after the epoch it is in."""
+        self._rows[0, 0] = 1

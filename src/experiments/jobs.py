@@ -1,0 +1,106 @@
+"""A job: a run to be trained, with its configuration, its folder and how it came about."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.config import Run, run_from_config
+
+_SHOWN_ANYWAY = ("optimizer", "seed")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be trained.
+
+    Parameters
+    ----------
+    run : Run
+    config : mapping
+        The resolved configuration that the run was built from.
+    choices : mapping of str to str
+        What was chosen from each group: ``{"optimizer": "adam", ...}``.
+    overrides : sequence of str
+        What the command line changed.
+    folder : Path
+        Where the record goes.
+    name : str
+        For people: ``adam-seed3``.
+    sweep : str or None
+        Id of the sweep that the run belongs to.
+    command : str
+        That was typed.
+    """
+
+    run: Run
+    config: Mapping[str, Any]
+    choices: Mapping[str, str]
+    overrides: Sequence[str]
+    folder: Path
+    name: str
+    sweep: str | None
+    command: str
+
+
+def make_job(
+    config: Mapping[str, Any],
+    *,
+    choices: Mapping[str, str | None],
+    overrides: Sequence[str],
+    folder: Path,
+    sweep: str | None = None,
+    varied: Sequence[str] = (),
+) -> Job:
+    """Check a resolved configuration and make it a job.
+
+    Parameters
+    ----------
+    config, choices, overrides, folder, sweep
+        As in :class:`Job`; choices of Hydra's own groups are left out.
+    varied : sequence of str
+        Keys that differ between the jobs of the sweep; they enter the name.
+
+    Raises
+    ------
+    ConfigError
+        Listing everything that is wrong with the configuration.
+    """
+    run = run_from_config(config)
+    chosen = {
+        group: choice
+        for group, choice in choices.items()
+        if choice is not None and not group.startswith("hydra/")
+    }
+    return Job(
+        run,
+        config,
+        chosen,
+        list(overrides),
+        folder,
+        _name(run, chosen, overrides, varied),
+        sweep,
+        command(),
+    )
+
+
+def command() -> str:
+    """Return the command line that was typed, ready to be typed again."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _name(
+    run: Run, choices: Mapping[str, str], overrides: Sequence[str], varied: Sequence[str]
+) -> str:
+    parts = [choices.get("optimizer", type(run.optimizer).__name__.lower())]
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key in varied and key not in _SHOWN_ANYWAY:
+            short = key.rpartition(".")[2]
+            value = value.strip("[]").replace(",", "x")
+            parts.append(value if "." not in key else f"{short}{value}")
+    return "-".join([*parts, f"seed{run.seed}"])

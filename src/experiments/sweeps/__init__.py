@@ -1,0 +1,1 @@
+"""Sweeps: composing jobs, stacking runs that can train side by side, running all of them."""

@@ -1,0 +1,210 @@
+"""Composing the configurations of many jobs, fast and with all their faults.
+
+Hydra composes a job from its YAML files in about 60 ms. Here files are read once for each
+combination of group choices; values are then set on a copy, by Hydra's own parser and rules.
+The result is exactly what Hydra gives (``ConfigLoader.load_sweep_config``).
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.errors import ConfigError
+from nn.constraints import suggestion
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A job's composed configuration.
+
+    Parameters
+    ----------
+    config : DictConfig
+        The application's part, unresolved.
+    hydra : dict
+        Hydra's own part as plain values, unresolved.
+    resolved : dict
+        The application's part as plain values, interpolations resolved.
+    """
+
+    config: DictConfig
+    hydra: dict[str, Any]
+    resolved: dict[str, Any]
+
+
+class Composer:
+    """Composes jobs of one sweep.
+
+    Parameters
+    ----------
+    loader : ConfigLoader
+        Hydra's.
+    master : DictConfig
+        The configuration that Hydra composed for the sweep itself.
+    """
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._bases: dict[tuple[str, ...], tuple[DictConfig, dict[str, Any]]] = {}
+
+    def compose(self, overrides: Sequence[str], number: int = 0) -> Composed:
+        """Compose one job.
+
+        Parameters
+        ----------
+        overrides : sequence of str
+            As on the command line, each with one value.
+        number : int
+            Of the job in its sweep.
+
+        Raises
+        ------
+        ConfigError
+            Listing every override that cannot be applied, with the nearest right name.
+        """
+        parsed = self._parsed(overrides)
+        groups = [o for o in parsed if self._is_group(o)]
+        values = [o for o in parsed if not self._is_group(o)]
+        faults = [fault for o in groups for fault in self._group_faults(o)]
+        if faults:
+            raise ConfigError("\n".join(faults))
+        base, hydra_base = self._base(tuple(str(o.input_line) for o in groups))
+        config = copy.deepcopy(base)
+        for override in values:
+            try:
+                ConfigLoaderImpl._apply_overrides_to_config([override], config)
+            except (HydraException, OmegaConfBaseException) as error:
+                faults.append(_value_fault(override, config, error))
+        if faults:
+            raise ConfigError("\n".join(faults))
+        hydra = self._hydra_node(hydra_base, parsed, number)
+        return Composed(config, hydra, self._resolved(config, hydra))
+
+    def _parsed(self, overrides: Sequence[str]) -> list[Override]:
+        try:
+            return list(self._parser.parse_overrides(list(overrides)))
+        except HydraException as error:
+            raise ConfigError(str(error)) from error
+
+    def _is_group(self, override: Override) -> bool:
+        if override.package is not None:
+            return True
+        return bool(self._loader.list_groups("")) and self._group_exists(override.key_or_group)
+
+    def _group_exists(self, key: str) -> bool:
+        parent, _, name = key.rpartition("/")
+        return name in self._loader.list_groups(parent)
+
+    def _group_faults(self, override: Override) -> Iterator[str]:
+        if override.is_delete() or not isinstance(override.value(), str):
+            return
+        choice = str(override.value())
+        group = override.key_or_group
+        options = self._loader.get_group_options(group, ObjectType.CONFIG)
+        if choice not in options:
+            yield (
+                f"{group}={choice}: there is no such choice{suggestion(choice, options)} "
+                f"(choices: {', '.join(options)})"
+            )
+
+    def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, dict[str, Any]]:
+        """Compose group choices alone: the application's part, and Hydra's as plain values."""
+        if groups not in self._bases:
+            try:
+                full = self._loader.load_sweep_config(self._master, list(groups))
+            except HydraException as error:
+                raise ConfigError(first_lines(error)) from error
+            hydra = OmegaConf.to_container(full.hydra, resolve=False)
+            assert isinstance(hydra, dict)
+            with open_dict(full):
+                del full["hydra"]
+            self._bases[groups] = full, {str(k): v for k, v in hydra.items()}
+        return self._bases[groups]
+
+    def _hydra_node(
+        self, base: dict[str, Any], parsed: Sequence[Override], number: int
+    ) -> dict[str, Any]:
+        settings = base["job"]["config"]["override_dirname"]
+        dirname = get_overrides_dirname(
+            overrides=list(parsed),
+            kv_sep=settings["kv_sep"],
+            item_sep=settings["item_sep"],
+            exclude_keys=settings["exclude_keys"],
+        )
+        task = [str(override.input_line) for override in parsed]
+        return {
+            **base,
+            "overrides": {**base["overrides"], "task": task},
+            "job": {**base["job"], "id": number, "num": number, "override_dirname": dirname},
+        }
+
+    def _resolved(self, config: DictConfig, hydra: dict[str, Any]) -> dict[str, Any]:
+        try:
+            if "${hydra" not in str(config):
+                return _plain(config)
+            # What reaches into Hydra's part needs both in one tree, and the resolver too.
+            whole = copy.deepcopy(config)
+            with open_dict(whole):
+                whole["hydra"] = hydra
+            before = HydraConfig.instance().cfg
+            HydraConfig.instance().cfg = whole
+            try:
+                resolved = _plain(whole)
+            finally:
+                HydraConfig.instance().cfg = before
+            del resolved["hydra"]
+            return resolved
+        except OmegaConfBaseException as error:
+            raise ConfigError(first_lines(error)) from error
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def flat_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Iterate over the dotted names of everything in a configuration."""
+    for key in config:
+        name = f"{prefix}{key}"
+        yield name
+        value = config._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_none() and not value._is_missing():
+            yield from flat_keys(value, f"{name}.")
+
+
+def _value_fault(override: Override, config: DictConfig, error: Exception) -> str:
+    key = override.key_or_group
+    known = list(flat_keys(config))
+    if key in known or override.is_add():
+        return f"{override.input_line}: {first_lines(error)}"
+    siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
+    near = suggestion(key, siblings) or suggestion(key, known)
+    hint = f" (known: {', '.join(siblings)})" if siblings else ""
+    return f"unknown key {key!r}{near}{hint}"
+
+
+def first_lines(error: Exception) -> str:
+    """Shorten Hydra's message to what a user needs."""
+    text = re.sub(r"\n\s*(full_key|object_type|reference_type)[^\n]*", "", str(error))
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        text += " " + str(cause).split("\n", 1)[0]
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

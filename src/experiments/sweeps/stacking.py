@@ -1,0 +1,108 @@
+"""Which runs share a stack, and how wide a stack is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from experiments.config import Run
+from experiments.datasets import Dataset
+from experiments.jobs import Job
+from experiments.targets import encoding_for
+
+_CACHE_BYTES = 4 * 2**20
+"""What a stack may touch in a step, so that it stays in a core's share of the caches."""
+
+
+def stack_key(run: Run, outputs: int) -> str:
+    """Describe what runs must have in common to train in one stack.
+
+    That is what fixes shapes and code: data, architecture, loss, batch size, precision, and
+    which of the penalties and clippings are in use. Everything else may differ.
+
+    Parameters
+    ----------
+    run : Run
+    outputs : int
+        Width of the network's output.
+
+    Returns
+    -------
+    str
+        Equal for runs that can share a stack.
+    """
+    training = run.training
+    return repr(
+        (
+            run.dataset,
+            run.loss,
+            run.model.output_activation,
+            [layer.structure() for layer in run.model.layers(outputs)],
+            training.batch_size,
+            training.dtype,
+            training.blas_threads,
+            training.penalize_biases,
+            training.l1 > 0,
+            training.l2 > 0,
+            training.clip_norm is None,
+            training.clip_value is None,
+        )
+    )
+
+
+def make_stacks(
+    jobs: Sequence[Job],
+    datasets: Mapping[str, Dataset],
+    *,
+    width: int | None = None,
+    workers: int = 1,
+) -> list[list[int]]:
+    """Group jobs into stacks.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    datasets : mapping of str to Dataset
+        By the ``repr`` of their source.
+    width : int, optional
+        Most runs in a stack. By default as many as fit the cache: many small networks, or one
+        large one.
+    workers : int, default 1
+        Stacks are narrow enough that every worker gets one.
+
+    Returns
+    -------
+    list of list of int
+        Positions of the jobs in each stack, those with one optimizer next to each other.
+    """
+    alike: dict[str, list[int]] = {}
+    for position, job in enumerate(jobs):
+        outputs = encoding_for(datasets[repr(job.run.dataset)], job.run.objective).outputs
+        alike.setdefault(stack_key(job.run, outputs), []).append(position)
+    share = -(-len(jobs) // workers)
+    stacks = []
+    for positions in alike.values():
+        positions.sort(key=lambda p: (repr(jobs[p].run.optimizer.variant()), p))
+        first = jobs[positions[0]].run
+        fitting = cache_width(first, datasets[repr(first.dataset)])
+        most = max(1, min(width or fitting, share))
+        # Equal shares: 20 runs at most 16 wide are 10 and 10.
+        count = -(-len(positions) // most)
+        size = -(-len(positions) // count)
+        stacks += [positions[i : i + size] for i in range(0, len(positions), size)]
+    return stacks
+
+
+def cache_width(run: Run, dataset: Dataset) -> int:
+    """Number of runs whose parameters, gradients, state and activations fit the cache."""
+    fan_in, parameters, units = dataset.features, 0, dataset.features
+    outputs = encoding_for(dataset, run.objective).outputs
+    for layer in run.model.layers(outputs):
+        parameters += sum(p.size for p in layer.parameters(fan_in))
+        fan_in = layer.width(fan_in)
+        units += fan_in
+    batch = run.training.batch_size
+    rows = len(dataset.train) if batch == "full" else min(batch, len(dataset.train))
+    state = 2 + len(run.optimizer.slots())
+    numbers = parameters * (state + 1) + 2 * rows * units
+    size = 8 if run.training.dtype == "float64" else 4
+    return max(1, _CACHE_BYTES // (numbers * size))
