@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -33,11 +33,27 @@ def run(config: DictConfig) -> float:
     float
         The best validation loss, for sweepers that search; infinite if there is none.
     """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from experiments.errors import UserError
+
+    try:
+        return _run(config)
+    except UserError as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise  # the sweep goes on with its other jobs
+        fail(str(error))
+
+
+def _run(config: DictConfig) -> float:
     # Slow imports wait until something is to be trained: --help and --cfg stay quick.
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
     from rich.console import Console
 
+    from experiments.errors import UserError
     from experiments.execution import cached_dataset, execute
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
@@ -48,7 +64,7 @@ def run(config: DictConfig) -> float:
     hydra = HydraConfig.get()
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
-    in_sweep = str(hydra.mode) == "RunMode.MULTIRUN"
+    in_sweep = hydra.mode is RunMode.MULTIRUN
     job = make_job(
         {str(key): value for key, value in resolved.items()},
         choices=dict(hydra.runtime.choices),
@@ -68,8 +84,6 @@ def run(config: DictConfig) -> float:
     if record.status == "interrupted":
         raise KeyboardInterrupt
     if record.status == "failed":
-        from experiments.errors import UserError
-
         raise UserError(
             f"{record.name} failed: {record.message}. The full story is in "
             f"{record.folder / 'run.log'}"
@@ -135,7 +149,7 @@ def friendly_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except UserError as error:
-        _fail(str(error))
+        fail(str(error))
     except Exception as error:
         from hydra.errors import HydraException
 
@@ -143,7 +157,7 @@ def friendly_errors() -> Iterator[None]:
             raise
         from experiments.sweeps.explaining import explain
 
-        _fail(explain(error, sys.argv[1:]))
+        fail(explain(error, sys.argv[1:]))
 
 
 def warn(message: str) -> None:
@@ -151,6 +165,7 @@ def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
+    """Print an error to standard error and exit with status 1."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(1)

@@ -193,7 +193,8 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
     if len(faults) > known:
         return None
     try:
-        return chosen(**settings)
+        part: T = chosen(**settings)
+        return part
     except (ValueError, ConfigError) as error:
         faults.append(f"{where}: {error}" if where else str(error))
         return None

@@ -74,7 +74,8 @@ class Accuracy(Score):
         # Softmax keeps the order of the logits.
         softmax = network.objective.activation.name == "softmax"
         outputs = logits if softmax else network.objective.outputs(logits)
-        return (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
+        hits: Totals = (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
+        return hits
 
     def finish(self, total: Totals) -> Totals:
         return total / len(self.labels)
@@ -96,7 +97,8 @@ class ThresholdAccuracy(Score):
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         outputs = network.objective.outputs(logits)
-        return ((outputs > 0.5) == self.labels[rows]).sum(axis=(1, 2), dtype=np.float64)
+        hits: Totals = ((outputs > 0.5) == self.labels[rows]).sum(axis=(1, 2), dtype=np.float64)
+        return hits
 
     def finish(self, total: Totals) -> Totals:
         return total / self.labels.size
@@ -120,13 +122,15 @@ class R2(Score):
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         outputs = network.objective.outputs(logits).astype(np.float64)
-        return ((outputs - self.targets[rows]) ** 2).sum(axis=1)
+        squares: Totals = ((outputs - self.targets[rows]) ** 2).sum(axis=1)
+        return squares
 
     def finish(self, total: Totals) -> Totals:
         lost = np.where(
             self.variation > 0, total / np.where(self.variation > 0, self.variation, 1), total > 0
         )
-        return 1 - lost.mean(axis=1)
+        score: Totals = 1 - lost.mean(axis=1)
+        return score
 
 
 def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:

@@ -69,7 +69,7 @@ def execute(
                 yield _write(job, dataset, outcome, started)
     except UserError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's record
         if len(jobs) == 1:
             yield write_failure(jobs[0], error, dataset, started)
             return

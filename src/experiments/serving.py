@@ -85,11 +85,6 @@ class Predictor:
         self._lock = threading.Lock()
 
     @property
-    def categorical(self) -> frozenset[str]:
-        """Those of `features` that hold text."""
-        return frozenset(self._preprocessing.levels)
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the predictions, in order."""
         probabilities = tuple(f"probability_{name}" for name in self._targets)
@@ -119,7 +114,11 @@ class Predictor:
         """
         import pandas as pd
 
-        inputs = self._preprocessing.encode(self._columns_or_array(raw))
+        index = raw.index if isinstance(raw, pd.DataFrame) else None
+        if not isinstance(raw, pd.DataFrame):
+            raw = np.asarray(raw)
+            raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
+        inputs = self._preprocessing.encode(raw)
         with self._lock:
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
         named: dict[str, Any] = {}
@@ -127,7 +126,7 @@ class Predictor:
             decoded = np.asarray(self._preprocessing.decode_targets(outputs))
             named = dict(zip(self._targets, decoded.reshape(len(outputs), -1).T, strict=True))
         elif self._task == "multilabel":
-            named = dict(zip(self._targets, (outputs >= 0.5).astype(np.int64).T, strict=True))
+            named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:
             if outputs.shape[1] == 1:  # one output for two classes: that of the second
                 outputs = np.hstack([1 - outputs, outputs])
@@ -138,22 +137,11 @@ class Predictor:
                 f"probability_{name}": column
                 for name, column in zip(self._targets, outputs.T, strict=True)
             }
-        return pd.DataFrame(named, index=raw.index if isinstance(raw, pd.DataFrame) else None)
+        return pd.DataFrame(named, index=index)
 
     @property
     def _by_target(self) -> bool:
         return self._task in ("regression", "multilabel")
-
-    def _columns_or_array(self, raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame | NDArray[Any]:
-        """Give what `Preprocessing.encode` takes: images as rows, unnamed columns by order."""
-        import pandas as pd
-
-        if isinstance(raw, pd.DataFrame):
-            # So MLflow hands on an array.
-            unnamed = isinstance(raw.columns, pd.RangeIndex)
-            return raw.to_numpy() if unnamed else raw
-        array = np.asarray(raw)
-        return array.reshape(len(array), -1) if array.ndim > 2 else array
 
 
 def save_model(record: Record, folder: Path, model: Model) -> None:
@@ -196,23 +184,19 @@ def signature(record: Record) -> ModelSignature:
     """Describe a run's raw columns and predictions as MLflow does."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
 
     predictor = Predictor(record)
+    # As doubles MLflow would refuse columns of integers, which is how pandas reads many a table of
+    # numbers; the preprocessing checks every cell itself, and says which one is wrong.
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.string if name in predictor.categorical else DataType.double, name)
+        ColSpec(AnyType(), name)  # type: ignore[no-untyped-call]
         for name in predictor.features
     ]
     labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
+    types = {"prediction": DataType.string, **dict.fromkeys(labels, DataType.long)}
     outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(
-            DataType.string
-            if name == "prediction"
-            else DataType.long
-            if name in labels
-            else DataType.double,
-            name,
-        )
-        for name in predictor.columns
+        ColSpec(types.get(name, DataType.double), name) for name in predictor.columns
     ]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 

@@ -32,7 +32,8 @@ class Encoding:
         targets = np.asarray(part.targets)
         if not self.one_hot:
             return targets.reshape(len(targets), self.outputs).astype(dtype)
-        return np.eye(self.outputs, dtype=dtype)[targets]
+        rows: NDArray[np.floating] = np.eye(self.outputs, dtype=dtype)[targets]
+        return rows
 
 
 def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:

@@ -66,6 +66,7 @@ class _Progress:
     schedule_state: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     waited: int = 0
+    to_beat: float = np.inf
     message: str | None = None
 
     def append(self, row: dict[str, float | None]) -> None:
@@ -119,9 +120,7 @@ def train(
                 if on_epoch is not None and stack.live:
                     on_epoch(stack.epoch, stack.losses())
         except KeyboardInterrupt:
-            yield from stack.leave(
-                {row: INTERRUPTED for row in range(len(stack.live))},
-            )
+            yield from stack.leave(dict.fromkeys(range(len(stack.live)), INTERRUPTED))
             raise
 
 
@@ -174,7 +173,7 @@ class _Stack:
         self.penalized = network.layout.size if first.penalize_biases else network.layout.decayed
 
         def column(values: Sequence[float | None]) -> Array | None:
-            if not values[0]:
+            if not values[0]:  # then it is off in all runs: they would not share a stack
                 return None
             return np.array(values, network.dtype).reshape(-1, 1)
 
@@ -226,6 +225,7 @@ class _Stack:
         if all(p.run.schedule.is_constant for p in self.live):
             return None
         steps, columns = self.batches.steps, []
+        times: NDArray[np.float64]
         for progress in self.live:
             schedule, epochs = progress.run.schedule, progress.run.training.epochs
             if schedule.by == "step":
@@ -241,7 +241,8 @@ class _Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Measure all live runs after `epoch` and let those that have ended leave."""
         began = self.epoch > 0
-        measured = {name: self.parts[name].measure(self.network) for name in ("train", "validation")}
+        train_loss, train_score = self.parts["train"].measure(self.network)
+        val_loss, val_score = self.parts["validation"].measure(self.network)
         seconds = time.perf_counter() - self.started
         for row, progress in enumerate(self.live):
             progress.append(
@@ -249,10 +250,10 @@ class _Stack:
                     "epoch": epoch,
                     "step": epoch * self.batches.steps,
                     "seconds": seconds,
-                    "train/loss": float(measured["train"][0][row]),
-                    f"train/{self.score}": float(measured["train"][1][row]),
-                    "val/loss": float(measured["validation"][0][row]),
-                    f"val/{self.score}": float(measured["validation"][1][row]),
+                    "train/loss": float(train_loss[row]),
+                    f"train/{self.score}": float(train_score[row]),
+                    "val/loss": float(val_loss[row]),
+                    f"val/{self.score}": float(val_score[row]),
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(self.norms[row]) if began else None,
                 }
@@ -277,11 +278,10 @@ class _Stack:
         assert loss is not None
         if epoch > 0:
             progress.run.schedule.observe(progress.schedule_state, loss)
-        better = loss < progress.best_loss
         progress.waited += 1
-        if loss < progress.best_loss - (training.early_stopping.min_delta if epoch else 0):
-            progress.waited = 0
-        if better:
+        if loss < progress.to_beat - training.early_stopping.min_delta:
+            progress.waited, progress.to_beat = 0, loss
+        if loss < progress.best_loss:
             progress.best_epoch = epoch
             self.best[row] = self.network.parameters[row]
             self.best_statistics[row] = self.network.statistics[row]

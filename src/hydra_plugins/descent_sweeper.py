@@ -1,5 +1,6 @@
 """By which Hydra finds ``hydra/sweeper=grid``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -27,7 +28,7 @@ class GridSweeper(BasicSweeper):
     launcher finds all that are wrong while it composes them.
     """
 
-    def validate_batch_is_legal(self, batch: object) -> None:
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         assert self.config is not None
         if self.config.hydra.runtime.choices.get("hydra/launcher") != "stacked":
             super().validate_batch_is_legal(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -142,7 +143,7 @@ def _row(group: Group, metrics: Sequence[str]) -> dict[str, float]:
         values = group.measured(metric)
         best = max if higher_is_better(metric) else min
         row[f"{metric} mean"] = float(np.mean(values)) if values else np.nan
-        row[f"{metric} sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+        row[f"{metric} sd"] = statistics.stdev(values) if len(values) > 1 else np.nan
         row[f"{metric} best"] = best(values, default=np.nan)
         row[f"{metric} n"] = len(values)
     for metric in ("best/epoch", "time/us_per_step"):

@@ -163,7 +163,7 @@ class Composer:
             with open_dict(whole):
                 whole["hydra"] = hydra
             before = HydraConfig.instance().cfg
-            HydraConfig.instance().cfg = whole
+            HydraConfig.instance().cfg = whole  # type: ignore[assignment]
             try:
                 resolved = _plain(whole)
             finally:
@@ -183,7 +183,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
 def flat_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     """Iterate over the dotted names of everything in a configuration."""
     for key in config:
-        name = f"{prefix}{key}"
+        name = f"{prefix}{key!s}"
         yield name
         value = config._get_node(key)
         if isinstance(value, DictConfig) and not value._is_none() and not value._is_missing():

@@ -155,7 +155,9 @@ def _compose(
         raise ConfigError(_listed(faults, len(job_overrides)))
     for job, one in zip(jobs, composed, strict=True):
         one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
-        _write_hydra_folder(job.folder / str(config.hydra.output_subdir or ".hydra"), one.config, one.hydra)
+        _write_hydra_folder(
+            job.folder / str(config.hydra.output_subdir or ".hydra"), one.config, one.hydra
+        )
     return jobs
 
 
@@ -215,7 +217,9 @@ def _write_hydra_folder(folder: Path, config: DictConfig, hydra: Mapping[str, An
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}); choose hydra.sweep.dir") from error
+        raise UserError(
+            f"{folder} cannot be made ({error.strerror}); choose hydra.sweep.dir"
+        ) from error
     atomic_write(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
     node = yaml.dump({"hydra": dict(hydra)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     atomic_write(folder / "hydra.yaml", node.encode())

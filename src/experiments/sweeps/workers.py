@@ -59,7 +59,9 @@ class Workers:
     def __enter__(self) -> Self:
         from joblib.externals.loky import get_reusable_executor
 
-        self._executor = get_reusable_executor(max_workers=self._count, initializer=_ignore_interrupt)
+        self._executor = get_reusable_executor(
+            max_workers=self._count, initializer=_ignore_interrupt
+        )
         self._fill()
         return self
 
@@ -101,7 +103,7 @@ class Workers:
         self._waiting = iter(())
         for future in self._running:
             future.cancel()
-        done, self._running = wait(self._running, timeout=_PATIENCE)
+        wait(self._running, timeout=_PATIENCE)
         for position, job in enumerate(self._jobs):
             if (job.folder / "record.json").exists():
                 yield position

@@ -1,0 +1,44 @@
+"""What the datasets that scikit-learn brings along have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.source import SplitSource
+from experiments.datasets.table import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundled(SplitSource):
+    """A classification dataset that is installed with scikit-learn.
+
+    Parameters
+    ----------
+    seed, limit, validation, test, scaling
+        See `SplitSource`.
+    """
+
+    name: ClassVar[str]
+    image_shape: ClassVar[tuple[int, int] | None] = None
+
+    @abstractmethod
+    def bunch(self) -> Any:
+        """Call scikit-learn's loader, importing it only now."""
+
+    def load(self) -> Dataset:
+        """Read the installed files."""
+        bunch = self.bunch()
+        names = tuple(str(name) for name in bunch.target_names)
+        return self.prepare(
+            name=self.name,
+            task=Task.BINARY if len(names) == 2 else Task.MULTICLASS,
+            table=Table.of_numbers(np.asarray(bunch.data), tuple(map(str, bunch.feature_names))),
+            targets=np.asarray(bunch.target, np.int64),
+            target_names=names,
+            image_shape=self.image_shape,
+        )

@@ -1,0 +1,145 @@
+"""Prepared datasets kept on disk, so that the next process need not import what made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import io
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from experiments.datasets.atomic import write_atomically
+from experiments.datasets.dataset import Dataset, Part, Task
+from experiments.datasets.preprocessing import Preprocessing
+from experiments.datasets.source import Source
+
+_LIBRARIES: Final = ("numpy", "pandas", "scikit-learn")
+_PARTS: Final = ("train", "validation", "test")
+
+_log = logging.getLogger(__name__)
+
+
+def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
+    """Load a source's dataset, from the cache where it is there.
+
+    An entry is used only by the source that made it: same class and fields, same code of the
+    class's module and of this package, same library versions, same files (path, size, time of
+    change). A damaged entry is made again; a cache that cannot be written is no error. A fresh
+    and a cached dataset are the same to the bit.
+
+    Parameters
+    ----------
+    source : Source
+        What to load.
+    cache_dir : Path, optional
+        The folder of the cache, made if it is missing; no cache where it is not given.
+
+    Raises
+    ------
+    DataError
+        What `source.load` raises.
+    """
+    key = None if cache_dir is None else _key(source)
+    if cache_dir is None or key is None:
+        return source.load()
+    path = Path(cache_dir) / f"{type(source).__name__.lower()}-{key[:32]}.npz"
+    dataset = _read(path)
+    if dataset is not None:
+        for note in dataset.notes:
+            _log.info(note)
+        return dataset
+    dataset = source.load()
+    # A file that changed meanwhile must not be known by what it was before.
+    if _key(source) == key:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, _pack(dataset))
+        except OSError as error:
+            _log.debug("the dataset is not cached: %s", error)
+    return dataset
+
+
+def _key(source: Source) -> str | None:
+    """Everything that decides the dataset, hashed; None where that cannot be known."""
+    kind = type(source)
+    module = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if not kind.cacheable or module is None:
+        return None
+    code = hashlib.sha256()
+    try:
+        for path in [Path(module), *sorted(Path(__file__).parent.glob("*.py"))]:
+            code.update(hashlib.sha256(path.read_bytes()).digest())
+        files = [
+            (str(path.resolve()), (found := path.stat()).st_size, found.st_mtime_ns)
+            for path in source.files()
+        ]
+    except OSError:
+        return None
+    identity = {
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "fields": {f.name: repr(getattr(source, f.name)) for f in dataclasses.fields(source)},
+        "code": code.hexdigest(),
+        "files": files,
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _pack(dataset: Dataset) -> bytes:
+    described: dict[str, Any] = {
+        "name": dataset.name,
+        "task": str(dataset.task),
+        "feature_names": dataset.feature_names,
+        "target_names": dataset.target_names,
+        "preprocessing": dataset.preprocessing.to_json(),
+        "digest": dataset.digest,
+        "image_shape": dataset.image_shape,
+        "notes": dataset.notes,
+    }
+    arrays = {"description": np.frombuffer(json.dumps(described).encode(), np.uint8)}
+    for name, part in dataset.parts.items():
+        arrays[f"{name}/inputs"] = part.inputs
+        arrays[f"{name}/targets"] = part.targets
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its flag allow_pickle takes no array
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> Dataset | None:
+    """Read an entry; None where it is missing or damaged (the archive has checksums)."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            described = json.loads(archive["description"].tobytes())
+            parts = {
+                name: Part(archive[f"{name}/inputs"], archive[f"{name}/targets"]) for name in _PARTS
+            }
+        shape = described["image_shape"]
+        return Dataset(
+            name=described["name"],
+            task=Task(described["task"]),
+            feature_names=tuple(described["feature_names"]),
+            target_names=tuple(described["target_names"]),
+            preprocessing=Preprocessing.from_json(described["preprocessing"]),
+            digest=described["digest"],
+            image_shape=None if shape is None else (shape[0], shape[1]),
+            notes=tuple(described["notes"]),
+            **parts,
+        )
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - a damaged file leads NumPy to nearly any of them
+        _log.debug("%s is made again: %s", path, error)
+        return None

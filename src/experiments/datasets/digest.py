@@ -1,0 +1,75 @@
+"""One number for the data an experiment used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets.splits import Split
+from experiments.datasets.table import Table
+
+
+def dataset_digest(
+    table: Table,
+    targets: NDArray[Any],
+    split: Split,
+    description: dict[str, Any],
+) -> str:
+    """Hash the raw data, the split and the kind of preprocessing.
+
+    The same on every machine: bytes are taken in little-endian order, and fitted statistics,
+    whose last bit may depend on the processor, enter by the options and rows that decide them.
+
+    Parameters
+    ----------
+    table : Table
+        The raw inputs.
+    targets : ndarray
+        The raw targets.
+    split : Split
+        The rows of each part.
+    description : dict
+        What else decides the prepared data: task, names, scaling, ...; plain JSON values.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
+    state = hashlib.sha256()
+    _text(state, json.dumps(description, sort_keys=True))
+    _array(state, table.numbers)
+    for name in table.names:
+        if name in table.texts:
+            _text(state, name)
+            _texts(state, table.texts[name])
+    _array(state, targets)
+    for part in (split.train, split.validation, split.test):
+        _array(state, part.astype(np.int64))
+    return state.hexdigest()
+
+
+def _array(state: Any, array: NDArray[Any]) -> None:
+    array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+    if array.dtype.kind == "f" and np.isnan(array.max(initial=-np.inf)):
+        # There are many bit patterns for "not a number".
+        array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
+    _text(state, f"{array.dtype.str}{array.shape}")
+    state.update(array)
+
+
+def _texts(state: Any, texts: Iterable[str]) -> None:
+    for text in texts:
+        _text(state, text)
+
+
+def _text(state: Any, text: str) -> None:
+    # The length first: otherwise "ab", "c" and "a", "bc" would be the same.
+    encoded = text.encode("utf-8", "surrogatepass")
+    state.update(f"{len(encoded)}:".encode())
+    state.update(encoded)

@@ -1,0 +1,85 @@
+"""Image sets from OpenML, through scikit-learn's client: needs a network."""
+
+from __future__ import annotations
+
+import http.client
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import DataError
+
+
+class Images(NamedTuple):
+    """An image set with its published division.
+
+    Images are uint8 of shape (count, height, width), labels uint8 of shape (count,).
+    """
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+
+
+def fetch_images(name: str, version: int, train_rows: int, shape: tuple[int, int]) -> Images:
+    """Fetch an image set of 8-bit pixels.
+
+    Parameters
+    ----------
+    name : str
+        On OpenML, such as "mnist_784".
+    version : int
+        On OpenML.
+    train_rows : int
+        The first so many rows are the published training set, the others the test set.
+    shape : tuple of int
+        Height and width of an image.
+
+    Raises
+    ------
+    DataError
+        If it cannot be fetched (no network, server down), or what comes is something else.
+    """
+    from sklearn.datasets import fetch_openml
+
+    try:
+        with warnings.catch_warnings():
+            # One a retry; the error says it all.
+            warnings.simplefilter("ignore", UserWarning)
+            bunch = fetch_openml(
+                name=name, version=version, as_frame=False, parser="pandas", cache=False
+            )
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DataError(
+            f"OpenML's dataset {name} (version {version}) could not be fetched "
+            f"({type(error).__name__}: {error}). Is there a network?"
+        ) from error
+    return _divided(bunch, f"OpenML's dataset {name} (version {version})", train_rows, shape)
+
+
+def _divided(bunch: Any, what: str, train_rows: int, shape: tuple[int, int]) -> Images:
+    try:
+        pixels = np.asarray(bunch.data)
+        labels = np.asarray(bunch.target).astype(np.float64)
+        fits = (
+            pixels.ndim == 2
+            and pixels.shape[1] == shape[0] * shape[1]
+            and len(labels) == len(pixels) > train_rows
+            and bool(pixels.min() >= 0 and pixels.max() <= 255)
+            and set(np.unique(labels)) <= set(range(10))
+        )
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise DataError(
+            f"{what} is not a set of more than {train_rows} images of {shape[0]}×{shape[1]} "
+            "pixels 0 to 255 with labels 0 to 9. Give the files in IDX form instead."
+        )
+    images = pixels.astype(np.uint8).reshape(-1, *shape)
+    digits = labels.astype(np.uint8)
+    return Images(
+        images[:train_rows], digits[:train_rows], images[train_rows:], digits[train_rows:]
+    )

@@ -1,0 +1,431 @@
+"""From a raw table to the network's inputs, and from its predictions back to raw units.
+
+Fitted once, on the training part; then kept as JSON beside the weights, so that a served model
+encodes new rows exactly as the training rows were encoded. Needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from experiments.datasets.scaling import Scaling, fit_scaling
+from experiments.datasets.table import Table, is_missing, parse_numbers
+from experiments.errors import DataError
+from nn.constraints import suggestion
+
+FORMAT: Final = 1
+Impute = Literal["mean", "median"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How raw columns become features: gaps filled, categories one-hot, numbers scaled.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        The raw input columns, in order.
+    center, scale : tuple of float, one an encoded feature
+        A feature is ``(value - center) / scale``. One-hot features have centre 0 and scale 1.
+    levels : mapping of str to tuple of str
+        The levels of each categorical column; each level is one feature, in this order.
+    fills : mapping of str to float or str
+        What replaces a missing value, by column. A column without one refuses missing values.
+    dtype : {"float64", "float32"}
+        Of the encoded inputs. Scaling happens in it too.
+    target_center, target_scale : tuple of float, one a target column
+        Empty unless targets are scaled.
+    """
+
+    columns: tuple[str, ...]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fills: Mapping[str, float | str] = field(default_factory=dict)
+    dtype: Literal["float64", "float32"] = "float64"
+    target_center: tuple[float, ...] = ()
+    target_scale: tuple[float, ...] = ()
+
+    @property
+    def encoded_names(self) -> tuple[str, ...]:
+        """One name a feature, such as "age" or "colour=red"."""
+        names: list[str] = []
+        for column in self.columns:
+            if column in self.levels:
+                names += [f"{column}={level}" for level in self.levels[column]]
+            else:
+                names.append(column)
+        return tuple(names)
+
+    def encode(self, raw: Any) -> NDArray[Any]:
+        """Encode raw rows as the training rows were encoded.
+
+        Parameters
+        ----------
+        raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
+            A frame's or mapping's columns are found by name, in any order, others ignored; an
+            array's columns are those of `columns`, in that order. Numbers may be given as text.
+
+        Returns
+        -------
+        ndarray of shape (rows, features)
+            float64, or float32 for images (see `dtype`).
+
+        Raises
+        ------
+        DataError
+            For a missing column, a cell that is not a number, a level not seen in training, a
+            missing value that nothing was fitted for, a number that is not finite: naming row
+            (from 1) and column.
+        """
+        return self.encode_table(self._table(raw))
+
+    def encode_table(self, table: Table) -> NDArray[Any]:
+        """Encode a table whose columns already have the right types; see `encode`."""
+        inputs = np.empty((len(table), len(self.scale)), self.dtype)
+        # Values beyond float32 become infinite here, and are refused below.
+        with np.errstate(over="ignore"):
+            inputs[:, self._number_slots] = _filled(table, self.fills)
+            for column, first in self._text_slots.items():
+                codes = self._codes(column, table.texts[column])
+                inputs[:, first : first + len(self.levels[column])] = 0
+                inputs[np.arange(len(table)), first + codes] = 1
+            # An array of a smaller type would be promoted by float64 statistics.
+            center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
+            if center.any():
+                inputs -= center
+            if (scale != 1).any():
+                inputs /= scale
+        if inputs.size and not (np.isfinite(inputs.min()) and np.isfinite(inputs.max())):
+            row, slot = np.argwhere(~np.isfinite(inputs))[0]
+            raise DataError(
+                f"row {row + 1}, column {self.encoded_names[slot]!r}: the value is infinite or "
+                "too large to be scaled. Correct it."
+            )
+        return inputs
+
+    def encode_targets(self, raw: ArrayLike) -> NDArray[np.float64]:
+        """Scale raw regression targets; the inverse of `decode_targets`."""
+        targets = np.array(raw, np.float64)
+        if self.target_scale:
+            targets -= np.array(self.target_center)
+            targets /= np.array(self.target_scale)
+        return targets
+
+    def decode_targets(self, scaled: ArrayLike) -> NDArray[np.float64]:
+        """Take scaled predictions back to raw units.
+
+        Parameters
+        ----------
+        scaled : array-like of shape (..., target columns)
+
+        Returns
+        -------
+        float64 ndarray of the same shape
+            A copy as it is where targets were not scaled, as for classes.
+        """
+        targets = np.array(scaled, np.float64)
+        if self.target_scale:
+            if targets.ndim == 0 or targets.shape[-1] != len(self.target_scale):
+                raise ValueError(
+                    f"predictions have shape {targets.shape}, not (..., {len(self.target_scale)})"
+                )
+            targets *= np.array(self.target_scale)
+            targets += np.array(self.target_center)
+        return targets
+
+    def to_json(self) -> str:
+        """Write as JSON; every number reads back as the same bits."""
+        contents = {
+            "format": FORMAT,
+            "columns": self.columns,
+            "levels": dict(self.levels),
+            "fills": dict(self.fills),
+            "dtype": self.dtype,
+            "center": self.center,
+            "scale": self.scale,
+            "target_center": self.target_center,
+            "target_scale": self.target_scale,
+        }
+        return json.dumps(contents, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Preprocessing:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            If it is something else.
+        """
+        try:
+            contents = json.loads(text)
+            if contents["format"] != FORMAT:
+                raise ValueError(f"format {contents['format']!r}, not {FORMAT}")
+            preprocessing = cls(
+                columns=tuple(map(str, contents["columns"])),
+                center=tuple(map(float, contents["center"])),
+                scale=tuple(map(float, contents["scale"])),
+                levels={str(k): tuple(map(str, v)) for k, v in contents["levels"].items()},
+                fills={
+                    str(k): v if isinstance(v, str) else float(v)
+                    for k, v in contents["fills"].items()
+                },
+                dtype=contents["dtype"],
+                target_center=tuple(map(float, contents["target_center"])),
+                target_scale=tuple(map(float, contents["target_scale"])),
+            )
+            lengths = {len(preprocessing.center), len(preprocessing.scale)}
+            targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
+            if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
+                raise ValueError("the columns do not fit their scaling")
+            if preprocessing.dtype not in ("float64", "float32"):
+                raise ValueError(f"dtype {preprocessing.dtype!r}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
+                "Use the preprocessing.json of a run that has ended."
+            ) from error
+        return preprocessing
+
+    @cached_property
+    def _slots(self) -> dict[str, int]:
+        """The first encoded feature of each column."""
+        slots, slot = {}, 0
+        for column in self.columns:
+            slots[column] = slot
+            slot += len(self.levels[column]) if column in self.levels else 1
+        return slots
+
+    @cached_property
+    def _number_slots(self) -> Any:
+        """Where the number columns go: a slice where that is all of them, which copies faster."""
+        slots = [slot for column, slot in self._slots.items() if column not in self.levels]
+        return np.array(slots, np.intp) if self.levels else slice(None)
+
+    @cached_property
+    def _text_slots(self) -> dict[str, int]:
+        return {column: slot for column, slot in self._slots.items() if column in self.levels}
+
+    def _codes(self, column: str, cells: NDArray[np.object_]) -> NDArray[np.intp]:
+        """Look up the index of each cell's level."""
+        levels = self.levels[column]
+        known: dict[Any, int] = {level: code for code, level in enumerate(levels)}
+        codes = np.empty(len(cells), np.intp)
+        for row, cell in enumerate(cells):
+            if is_missing(cell):
+                if column not in self.fills:
+                    raise _missing(row, column)
+                codes[row] = known[self.fills[column]]
+                continue
+            code = known.get(cell.strip()) if isinstance(cell, str) else _code_of(cell, levels)
+            if code is None:
+                raise DataError(
+                    f"row {row + 1}, column {column!r}: {str(cell)!r} is not among the levels seen "
+                    f"in training ({', '.join(levels)}). Correct it, or train again with such rows."
+                )
+            codes[row] = code
+        return codes
+
+    def _table(self, raw: Any) -> Table:
+        if isinstance(raw, Table):
+            return raw
+        cells = self._cells(raw)
+        if isinstance(cells, np.ndarray):
+            if not self.levels and cells.dtype.kind in "fiub":
+                return Table(self.columns, cells)
+            cells = dict(zip(self.columns, cells.T, strict=True))
+        rows = {len(column) for column in cells.values()}
+        if len(rows) > 1:
+            raise DataError(f"the columns differ in length ({sorted(rows)}). Make them equal.")
+        numbers = [_numbers(name, cells[name]) for name in self.columns if name not in self.levels]
+        matrix = np.stack(numbers, axis=1) if numbers else np.empty((max(rows, default=0), 0))
+        texts = {name: cells[name].astype(object) for name in self.levels}
+        return Table(self.columns, matrix, texts)
+
+    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        """Take the columns out of whatever holds them."""
+        if hasattr(raw, "columns") or isinstance(raw, Mapping):
+            labels = raw.columns if hasattr(raw, "columns") else raw.keys()
+            found = {str(label): label for label in labels}
+            absent = [name for name in self.columns if name not in found]
+            if absent:
+                raise DataError(
+                    f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
+                    f"are {_listed(found)}; those needed are {_listed(self.columns)}."
+                )
+            columns = {name: np.asarray(raw[found[name]]) for name in self.columns}
+            for name, column in columns.items():
+                if column.ndim != 1:
+                    raise DataError(
+                        f"column {name!r} has shape {column.shape}, not (rows,). "
+                        "Is there more than one of this name?"
+                    )
+            return columns
+        try:
+            array = raw if isinstance(raw, np.ndarray) else np.array(raw, object)
+        except ValueError as error:
+            raise DataError(f"the rows differ in length ({error}). Make them equal.") from None
+        if array.ndim != 2 or array.shape[1] != len(self.columns):
+            raise DataError(
+                f"the raw inputs have shape {array.shape}, not (rows, {len(self.columns)}): one "
+                f"column for each of {_listed(self.columns)}."
+            )
+        return array
+
+
+def fit_preprocessing(
+    train: Table,
+    *,
+    levels: Mapping[str, tuple[str, ...]],
+    scaling: Scaling,
+    impute: Impute | None,
+    dtype: Literal["float64", "float32"],
+    targets: NDArray[np.float64] | None,
+    target_names: tuple[str, ...] = (),
+) -> Preprocessing:
+    """Fit on the training part.
+
+    Parameters
+    ----------
+    train : Table
+        The training rows.
+    levels : mapping of str to tuple of str
+        Of each categorical column of the table.
+    scaling : {"standard", "minmax", "max", "none"}
+        Of the number columns (see :func:`fit_scaling`); one-hot features stay 0 and 1.
+    impute : {"mean", "median"} or None
+        What replaces missing numbers; a missing category becomes the most frequent one (of
+        several, the first). None refuses missing values.
+    dtype : {"float64", "float32"}
+        Of the encoded inputs.
+    targets : float64 ndarray of shape (rows, target columns), optional
+        Given where they are to be standardised.
+    target_names : tuple of str
+        Of these columns, for the error.
+
+    Raises
+    ------
+    DataError
+        For a column to be imputed that has no value in the training part, and what `encode`
+        and :func:`fit_scaling` refuse.
+    """
+    fills = {} if impute is None else _fills(train, levels, impute)
+    names = train.number_names
+    center, scale = fit_scaling(_filled(train, fills), scaling, names)
+    statistics = dict(zip(names, zip(center.tolist(), scale.tolist(), strict=True), strict=True))
+    encoded = [
+        entry
+        for name in train.names
+        for entry in ([(0.0, 1.0)] * len(levels[name]) if name in levels else [statistics[name]])
+    ]
+    target_center: tuple[float, ...] = ()
+    target_scale: tuple[float, ...] = ()
+    if targets is not None:
+        centers, scales = fit_scaling(targets, "standard", target_names)
+        target_center, target_scale = tuple(centers.tolist()), tuple(scales.tolist())
+    return Preprocessing(
+        columns=train.names,
+        center=tuple(entry[0] for entry in encoded),
+        scale=tuple(entry[1] for entry in encoded),
+        levels=dict(levels),
+        fills=fills,
+        dtype=dtype,
+        target_center=target_center,
+        target_scale=target_scale,
+    )
+
+
+def _fills(
+    train: Table, levels: Mapping[str, tuple[str, ...]], impute: Impute
+) -> dict[str, float | str]:
+    fills: dict[str, float | str] = {}
+    for position, name in enumerate(train.number_names):
+        values = train.numbers[:, position].astype(np.float64)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            raise _nothing_to_impute_from(name)
+        if impute == "median":
+            # Halved before they are added: the sum of two large numbers may overflow.
+            low, high = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]]
+            fills[name] = float(low / 2 + high / 2) if low != high else float(low)
+        else:
+            fills[name] = float(np.sum(values / len(values)))
+    for name, column in train.texts.items():
+        counts = [int(np.sum(column == level)) for level in levels[name]]
+        if not any(counts):
+            raise _nothing_to_impute_from(name)
+        fills[name] = levels[name][int(np.argmax(counts))]
+    return fills
+
+
+def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
+    """Return the number columns without gaps; the same array where it has none."""
+    numbers = table.numbers
+    # The maximum is NaN where any element is; that needs no array of booleans.
+    if numbers.dtype.kind != "f" or not np.isnan(numbers.max(initial=-np.inf)):
+        return numbers
+    numbers = numbers.copy()
+    for position, name in enumerate(table.number_names):
+        gaps = np.isnan(numbers[:, position])
+        if gaps.any():
+            if name not in fills:
+                raise _missing(int(np.argmax(gaps)), name)
+            numbers[gaps, position] = fills[name]
+    return numbers
+
+
+def _numbers(name: str, cells: NDArray[Any]) -> NDArray[np.float64]:
+    values, wrong = parse_numbers(cells)
+    if wrong is not None:
+        raise DataError(
+            f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a number. Correct it."
+        )
+    return values
+
+
+def _code_of(cell: Any, levels: tuple[str, ...]) -> int | None:
+    """Find the level that spells the same value as a cell that is not text.
+
+    Readers of tables disagree on types: what was the text "1" or "true" in training may arrive
+    as the number 1.0 or the truth value True.
+    """
+    for code, level in enumerate(levels):
+        if isinstance(cell, bool | np.bool_):
+            if level.lower() == str(bool(cell)).lower():
+                return code
+        else:
+            try:
+                if float(level) == float(cell):
+                    return code
+            except (TypeError, ValueError):
+                if level == str(cell):
+                    return code
+    return None
+
+
+def _missing(row: int, column: str) -> DataError:
+    return DataError(
+        f"row {row + 1}, column {column!r}: the value is missing, and nothing was fitted to "
+        "replace it. Fill it in, or train with dataset.missing=mean or median."
+    )
+
+
+def _nothing_to_impute_from(column: str) -> DataError:
+    return DataError(
+        f"column {column!r} has no value in the training part, so nothing can replace its missing "
+        "values. Leave it out (dataset.ignore) or choose dataset.missing=drop."
+    )
+
+
+def _listed(names: Any, most: int = 12) -> str:
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

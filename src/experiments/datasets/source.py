@@ -1,0 +1,157 @@
+"""What a source of data is; how to write one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from numpy.typing import NDArray
+
+from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.prepare import prepare
+from experiments.datasets.scaling import Scaling
+from experiments.datasets.splits import split_rows
+from experiments.datasets.table import Table
+from experiments.errors import ConfigError
+from nn.constraints import Interval, problems
+
+Share = Annotated[float, Interval(0, 1, "neither")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """Where a dataset comes from: the options as fields, and `load`.
+
+    A dataset of one's own is a subclass in any importable module, and one YAML file. The fields
+    are the schema: the configuration may name nothing else, and types and ranges are checked
+    when the object is made. ::
+
+        # parity.py
+        @dataclass(frozen=True, kw_only=True)
+        class Parity(SplitSource):
+            bits: Annotated[int, Interval(1, 16)] = 6
+            scaling: Scaling = "none"
+
+            def load(self) -> Dataset:
+                numbers = np.arange(2**self.bits)
+                inputs = numbers[:, None] >> np.arange(self.bits) & 1
+                return self.prepare(
+                    name="parity",
+                    task=Task.BINARY,
+                    table=Table.of_numbers(inputs),
+                    targets=inputs.sum(axis=1) % 2,
+                    target_names=("even", "odd"),
+                )
+
+        # conf/dataset/parity.yaml
+        _target_: parity.Parity
+        bits: 8
+
+    `SplitSource` brings the options of splitting and scaling; a source with parts of its own
+    making derives from `Source` and calls :func:`~experiments.datasets.prepare.prepare`.
+
+    `load` must depend on the fields alone (and on the files that `files` names): its result is
+    kept by :func:`~experiments.datasets.cache.load_dataset`.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        Decides the split, the subset of `limit` and what is generated. It is not the run's
+        seed, so that all runs of a comparison see the same data.
+    limit : int, optional
+        Use at most so many rows, at least 3.
+
+    Raises
+    ------
+    ConfigError
+        At construction, if a field has the wrong type or is out of range.
+    """
+
+    cacheable: ClassVar[bool] = True
+    """Whether keeping the prepared dataset on disk saves time."""
+
+    seed: Annotated[int, Interval(0)] = 0
+    limit: Annotated[int, Interval(3)] | None = None
+
+    def __post_init__(self) -> None:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        wrong = problems(type(self), values)
+        if wrong:
+            raise ConfigError(
+                f"dataset {type(self).__name__}: "
+                + "; ".join(f"dataset.{fault}" for fault in wrong)
+                + "."
+            )
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Read or generate, split and encode the data.
+
+        Raises
+        ------
+        DataError
+            If the data are missing, malformed or do not fit the options: naming file, place
+            and cure.
+        """
+
+    def files(self) -> tuple[Path, ...]:
+        """Name the files that `load` would read; when one changes, the cache is not used."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSource(Source):
+    """A source whose rows are split here, into training, validation and test.
+
+    Parameters
+    ----------
+    seed, limit
+        See `Source`.
+    validation, test : float, default 0.15
+        Fractions of the rows, less than 1 together.
+    scaling : {"standard", "minmax", "max", "none"}, default "standard"
+        Of the inputs, fitted on the training part.
+    """
+
+    validation: Share = 0.15
+    test: Share = 0.15
+    scaling: Scaling = "standard"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.validation + self.test >= 1:
+            raise ConfigError(
+                f"dataset {type(self).__name__}: dataset.validation={self.validation} and "
+                f"dataset.test={self.test} leave no rows for training. Lower one of them."
+            )
+
+    def prepare(
+        self, *, name: str, task: Task, table: Table, targets: NDArray[Any], **options: Any
+    ) -> Dataset:
+        """Split and encode with the options of this source.
+
+        Parameters
+        ----------
+        name, task, table, targets, **options
+            As for :func:`~experiments.datasets.prepare.prepare`.
+        """
+        split = split_rows(
+            len(table),
+            targets if task.has_classes else None,
+            seed=self.seed,
+            limit=self.limit,
+            validation=self.validation,
+            test=self.test,
+        )
+        return prepare(
+            name=name,
+            task=task,
+            table=table,
+            targets=targets,
+            split=split,
+            scaling=self.scaling,
+            **options,
+        )

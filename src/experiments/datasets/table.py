@@ -1,0 +1,113 @@
+"""Raw columns, before any encoding: numbers and text, with gaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "?"})
+"""Cells that stand for a missing value, in lower case and without blanks around them.
+
+"none" is not among them: it is an answer in many tables (none, mild, severe).
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Raw input columns.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Every column, in order.
+    numbers : ndarray of shape (rows, number columns)
+        The columns that are not in `texts`, in order; any numeric type, NaN where missing.
+    texts : mapping of str to ndarray of str, shape (rows,)
+        The categorical columns by name, as object arrays; an empty string where missing.
+    """
+
+    names: tuple[str, ...]
+    numbers: NDArray[Any]
+    texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = (len(self), len(self.number_names))
+        if self.numbers.shape != shape:
+            raise ValueError(f"the numbers have shape {self.numbers.shape}, not {shape}")
+        if any(column.shape != shape[:1] for column in self.texts.values()):
+            raise ValueError(f"a text column does not have {shape[0]} rows")
+        if len(set(self.names)) != len(self.names) or not set(self.texts) <= set(self.names):
+            raise ValueError("the names of the columns do not fit the columns")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """The columns of `numbers`."""
+        return tuple(name for name in self.names if name not in self.texts)
+
+    def take(self, rows: NDArray[np.intp]) -> Table:
+        """Return the given rows, in the given order."""
+        texts = {name: column[rows] for name, column in self.texts.items()}
+        return Table(self.names, self.numbers[rows], texts)
+
+    @staticmethod
+    def of_numbers(numbers: NDArray[Any], names: Sequence[str] | None = None) -> Table:
+        """Make a table of numbers alone.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (rows, columns)
+        names : sequence of str, optional
+            "x1", "x2", ... where not given.
+        """
+        if names is None:
+            names = [f"x{position}" for position in range(1, numbers.shape[1] + 1)]
+        return Table(tuple(names), numbers)
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell stands for a missing value: None, NaN, pandas' NA, or text in `MISSING`."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in MISSING
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float | np.floating) and math.isnan(cell)
+
+
+def parse_numbers(cells: NDArray[Any]) -> tuple[NDArray[np.float64], int | None]:
+    """Read one column as numbers.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (rows,)
+        Numbers, or objects among which text such as " 1.5e3" counts as the number it spells.
+
+    Returns
+    -------
+    values : float64 ndarray of shape (rows,)
+        NaN where a value is missing, and where it is not a number.
+    wrong : int or None
+        The first row that is neither a number nor missing.
+    """
+    if cells.dtype.kind in "fiub":
+        return cells.astype(np.float64), None
+    values = np.full(len(cells), np.nan)
+    wrong = None
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            continue
+        try:
+            # Python reads 1_000 as a number; in a table it is more likely a code.
+            if isinstance(cell, str) and "_" in cell:
+                raise ValueError
+            values[row] = float(cell)
+        except (TypeError, ValueError, OverflowError):
+            wrong = row if wrong is None else wrong
+    return values, wrong
