@@ -64,7 +64,7 @@ Probability = Annotated[float, Interval(0, 1, "left")]
 Count = Annotated[int, Interval(1)]
 
 
-class Component(ABC):
+class Component(ABC):  # noqa: B024, what is abstract is each family's own
     """A part that is chosen by name and set by numbers: a dataclass that checks its fields.
 
     Subclasses are dataclasses. Those that people choose by name set :attr:`name`.
@@ -150,7 +150,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         values, wrong types, values out of range. Empty if all is well.
     """
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
-    hints = _hints(kind)
+    hints = _hints(typing.cast(Any, kind))
     found = [
         f"unknown key {key!r}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
@@ -172,7 +172,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _fault(value: Any, hint: Any) -> str | None:
-    """What `value` would have to be to fit `hint`, or None if it fits."""
+    """Say what `value` would have to be to fit `hint`; None if it fits."""
     origin = typing.get_origin(hint)
     if origin is Annotated:
         inner, *constraints = typing.get_args(hint)

@@ -141,7 +141,7 @@ class Layer(Component):
 
 
 def _column(view: Array) -> Array:
-    """(runs, width) → (runs, 1, width), to meet a batch."""
+    """Insert the batch axis: (runs, width) → (runs, 1, width)."""
     return view[:, np.newaxis, :]
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.activations import Activation, row_maximum, row_sum, softplus
+from nn.activations import Activation, row_maximum, row_sum
 from nn.constraints import Component, Positive, Probability
 
 Array = NDArray[np.floating]
@@ -63,7 +63,7 @@ class Loss(Component):
         return None
 
     def smooth(self, targets: Array) -> Array:
-        """Return the targets to train on: `targets` (n, outputs), smoothed where the loss asks for it."""
+        """Return the targets to train on: (n, outputs), smoothed where the loss asks for it."""
         return targets
 
 
@@ -174,23 +174,29 @@ class BinaryCrossEntropy(Loss):
     reduction: Reduction = "mean"
 
     def value(self, outputs: Array, targets: Array) -> Array:
-        tiny = np.finfo(outputs.dtype).tiny
-        loss = targets * np.log(np.maximum(outputs, tiny))
-        loss += (1 - targets) * np.log(np.maximum(1 - outputs, tiny))
+        least, resolution = _floors(outputs)
+        loss = targets * np.log(np.maximum(outputs, least))
+        loss += (1 - targets) * np.log(np.maximum(1 - outputs, resolution))
         return -_per_sample(loss, self.reduction)
 
     def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
-        tiny = np.finfo(outputs.dtype).tiny
-        np.divide(1 - targets, np.maximum(1 - outputs, tiny), out=out)
-        out -= targets / np.maximum(outputs, tiny)
+        least, resolution = _floors(outputs)
+        np.divide(1 - targets, np.maximum(1 - outputs, resolution), out=out)
+        out -= targets / np.maximum(outputs, least)
         out *= _share(outputs.shape[-1], self.reduction)
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array:
         # -log ŷ = softplus(-z) and -log(1-ŷ) = softplus(z) = z + softplus(-z)
-        loss, work = np.empty_like(logits), np.empty_like(logits)
-        softplus(logits, loss, work)
-        np.multiply(logits, targets, out=work)
-        loss -= work
+        # together are log(1 + e^-|z|) + ([z > 0] - y)·z: added in this order the loss of a
+        # confident, right output keeps its digits, where softplus(z) - y·z would round to 0.
+        loss, work = np.abs(logits), np.empty_like(logits)
+        np.negative(loss, out=loss)
+        np.exp(loss, out=loss)
+        np.log1p(loss, out=loss)
+        np.greater(logits, 0, out=work)
+        work -= targets
+        work *= logits
+        loss += work
         return _per_sample(loss, self.reduction)
 
     def fused_factor(self, outputs: int) -> float:
@@ -238,7 +244,8 @@ class CrossEntropy(Loss):
     def smooth(self, targets: Array) -> Array:
         if self.label_smoothing == 0:
             return targets
-        return targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[-1]
+        share: float = self.label_smoothing / targets.shape[-1]
+        return targets * (1 - self.label_smoothing) + share
 
 
 @dataclass(frozen=True)
@@ -258,6 +265,16 @@ class KLDivergence(CrossEntropy):
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array:
         return super().value_from_logits(logits, targets) - _entropy(targets)
+
+
+def _floors(outputs: Array) -> tuple[np.floating, np.floating]:
+    """Smallest ŷ and smallest 1 - ŷ that the precision tells from 0.
+
+    They differ: ŷ keeps its digits towards 0, but 1 - ŷ is a multiple of the spacing below 1.
+    Dividing by less would make up gradients of 1e29 where the true one is below 1.
+    """
+    info = np.finfo(outputs.dtype)
+    return info.tiny, info.epsneg
 
 
 def _log_softmax(logits: Array) -> Array:
@@ -302,7 +319,7 @@ class Objective:
         return self.activation(logits)
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
-        """Compute the loss of each sample: (..., batch) from logits and targets (..., batch, outputs)."""
+        """Compute each sample's loss, (..., batch), from (..., batch, outputs) of both."""
         if self._canonical:
             losses = self.loss.value_from_logits(logits, targets)
             if losses is not None:

@@ -49,7 +49,7 @@ def cdf(z: Array, out: Array) -> None:
     Parameters
     ----------
     z : ndarray of any shape
-        Finite values with \\|z\\| at most 40.
+        Finite values between -40 and 40.
     out : C-contiguous ndarray of the same shape
         Receives Φ(z), to the last digits of its precision, also in the left tail.
     """
