@@ -10,9 +10,10 @@ import logging
 import os
 import re
 import secrets
+import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -78,6 +79,11 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
             f"Give {_SQLITE}FILE.db."
         )
     absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
+    if re.search("%[0-9A-Fa-f]{2}", str(absolute)):
+        raise TrackingError(
+            f"tracking.uri: the path {absolute} holds a percent sign before two digits, which "
+            f"MLflow would take for another character. Give {_SQLITE}FILE.db in another folder."
+        )
     return f"{_SQLITE}{absolute.as_posix()}{question_mark}{query}"
 
 
@@ -108,6 +114,7 @@ def open_client(uri: str) -> MlflowClient:
         database = sqlite_file(uri)
         if database is not None:
             _make_database(database)
+            _check_database(database)
         client = MlflowClient(tracking_uri=uri)
         # The first call opens the database, or asks the server.
         client.search_experiments(max_results=1)
@@ -170,7 +177,7 @@ def tracking_errors(uri: str, doing: str, cure: str | None = None) -> Iterator[N
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
             f"MLflow at {mask_secrets(uri)}: could not {doing} it: {_cause(error)} "
             f"{cure or _default_cure(uri)}"
@@ -219,6 +226,13 @@ def _make_database(path: Path) -> None:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _check_database(path: Path) -> None:
+    """Find in a moment what MLflow would retry for minutes: a file that is no database."""
+    # A locked database is another matter: MLflow waits for it.
+    with closing(sqlite3.connect(path, timeout=20)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def _artifact_location(uri: str, experiment_name: str) -> str | None:
