@@ -38,7 +38,10 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         above = value >= self.low if self.closed in ("both", "left") else value > self.low
         below = value <= self.high if self.closed in ("both", "right") else value < self.high
-        return above and below and math.isfinite(value)
+        try:
+            return above and below and math.isfinite(value)
+        except OverflowError:  # a whole number larger than any float
+            return False
 
     def __str__(self) -> str:
         if self.high == math.inf:
@@ -81,7 +84,7 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
     @classmethod
     def names(cls) -> list[str]:
         """Names by which the known subclasses can be chosen, sorted."""
-        return sorted(kind.name for kind in _descendants(cls) if kind.name)
+        return sorted({kind.name for kind in _descendants(cls)} - {""})
 
     @classmethod
     def named(cls, name: str, **options: Any) -> Self:
@@ -112,7 +115,7 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
             If there is none (the nearest name is suggested).
         """
         for kind in _descendants(cls):
-            if kind.name == name:
+            if kind.name == name != "":
                 return kind
         known = cls.names()
         raise ValueError(
