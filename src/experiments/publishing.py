@@ -29,6 +29,7 @@ class Publisher:
         self._warn = warn
         self._failure: TrackingError | None = None
         self.unpublished: list[Record] = []
+        self._run_id: str | None = None
         self.tracker: Tracker | None = None
         if settings.enabled:
             self._try(lambda: self._open(experiment_name))
@@ -51,8 +52,11 @@ class Publisher:
         if not self._settings.enabled:
             return
         tracker = self.tracker
-        if tracker is None or not self._try(lambda: tracker.publish(record)):
+        if tracker is None or not self._try(lambda: self._publish(tracker, record)):
             self.unpublished.append(record)
+
+    def _publish(self, tracker: Tracker, record: Record) -> None:
+        self._run_id = tracker.publish(record)
 
     def publish_models(self, records: Sequence[Record]) -> None:
         """Publish learning curves and models of those runs that get them."""
@@ -72,10 +76,18 @@ class Publisher:
             self._try(lambda: tracker.publish_summary(sweep, files=files, note=note, name=name))
 
     def where(self, sweep: str | None = None) -> list[str]:
-        """Return the lines that open the MLflow UI on these runs; none if nothing is there."""
-        if self.tracker is None or self._failure is not None:
+        """Return the lines that open the MLflow UI; none if nothing is there.
+
+        Parameters
+        ----------
+        sweep : str, optional
+            Whose runs to show; by default the run that was published last.
+        """
+        if self.tracker is None or self._failure is not None or self._run_id is None:
             return []
-        command, link = self.tracker.ui_command(), self.tracker.ui_link(sweep)
+        command = self.tracker.ui_command()
+        run_id = self._run_id if sweep is None else None
+        link = self.tracker.ui_link(sweep, run_id=run_id)
         return [link] if command is None else [command, link]
 
     def _try(self, action: Callable[[], object]) -> bool:

@@ -268,7 +268,7 @@ class Tracker:
             base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         page = f"{base}/#/experiments/{quote(self.experiment_id)}/runs"
         if run_id is not None:
-            return f"{page}/{quote(run_id)}"
+            return f"{page}/{quote(run_id)}?workflowType=machine_learning"
         # Without a workflow type a fresh browser opens the page of generative AI.
         query = {"workflowType": "machine_learning"}
         if sweep is not None:

@@ -321,7 +321,7 @@ def test_the_page_shows_exactly_the_runs_of_a_sweep(tmp_path: Path, tracker: Tra
     assert tracker.ui_link("multirun/1") == (
         f"{page}?searchFilter=tags.sweep+%3D+%27multirun%2F1%27&workflowType=machine_learning"
     )
-    assert tracker.ui_link(run_id="abc") == f"{page}/abc"
+    assert tracker.ui_link(run_id="abc") == f"{page}/abc?workflowType=machine_learning"
 
 
 def test_the_command_opens_the_same_database(tracker: Tracker, uri: str) -> None:

@@ -121,7 +121,7 @@ def _pack(dataset: Dataset) -> bytes:
 def _read(path: Path) -> Dataset | None:
     """Read an entry; None where it is missing or damaged (the archive has checksums)."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             described = json.loads(archive["description"].tobytes())
             parts = {
                 name: Part(archive[f"{name}/inputs"], archive[f"{name}/targets"]) for name in _PARTS

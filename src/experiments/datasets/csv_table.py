@@ -284,15 +284,14 @@ class Csv(SplitSource):
         return values
 
     def _levels(self, cells: CsvTable, name: str) -> NDArray[np.object_]:
-        column = np.array(["" if is_missing(cell) else cell for cell in cells[name]], object)
-        levels = {cell for cell in column if cell}
+        levels = {cell for cell in cells[name] if not is_missing(cell)}
         if len(levels) > self.max_levels:
             raise DataError(
                 f"{cells.path}: the categorical column {name!r} has {len(levels)} levels (such as "
                 f"{min(levels)!r}). Leave it out (dataset.ignore=[{name}]), or allow more: "
                 f"dataset.max_levels={len(levels)}."
             )
-        return column
+        return cells[name]
 
     def _read_targets(self, cells: CsvTable) -> tuple[Task, NDArray[Any], tuple[str, ...]]:
         read = {name: parse_numbers(cells[name]) for name in self._targets}
@@ -371,7 +370,7 @@ class Csv(SplitSource):
         kinds = []
         for name in table.names:
             if name in table.texts:
-                levels = len({cell for cell in table.texts[name] if cell})
+                levels = len({cell for cell in table.texts[name] if not is_missing(cell)})
                 kinds.append(f"{name} (category, {levels} levels)")
             else:
                 kinds.append(f"{name} (number)")

@@ -52,7 +52,7 @@ def fetch_images(name: str, version: int, train_rows: int, shape: tuple[int, int
             bunch = fetch_openml(
                 name=name, version=version, as_frame=False, parser="pandas", cache=False
             )
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, LookupError, http.client.HTTPException) as error:
         raise DataError(
             f"OpenML's dataset {name} (version {version}) could not be fetched "
             f"({type(error).__name__}: {error}). Is there a network?"

@@ -63,11 +63,11 @@ def prepare(
     DataError
         For data that cannot be encoded or do not fit the description.
     """
-    task = Task(task)
+    task, table = Task(task), table.tidied()
     scaled = task is Task.REGRESSION and scale_targets
     targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
     levels = {
-        column: tuple(sorted({str(cell) for cell in cells if cell}))
+        column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
     preprocessing = fit_preprocessing(

@@ -296,7 +296,7 @@ def fit_preprocessing(
     Parameters
     ----------
     train : Table
-        The training rows.
+        The training rows, tidied.
     levels : mapping of str to tuple of str
         Of each categorical column of the table.
     scaling : {"standard", "minmax", "max", "none"}

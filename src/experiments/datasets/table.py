@@ -57,6 +57,16 @@ class Table:
         texts = {name: column[rows] for name, column in self.texts.items()}
         return Table(self.names, self.numbers[rows], texts)
 
+    def tidied(self) -> Table:
+        """Return the same table with blanks around texts removed and missing texts empty."""
+        texts = {
+            name: np.array(
+                ["" if is_missing(cell) else str(cell).strip() for cell in cells], object
+            )
+            for name, cells in self.texts.items()
+        }
+        return Table(self.names, self.numbers, texts)
+
     @staticmethod
     def of_numbers(numbers: NDArray[Any], names: Sequence[str] | None = None) -> Table:
         """Make a table of numbers alone.
