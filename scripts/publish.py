@@ -48,7 +48,8 @@ def _publish(options: argparse.Namespace) -> int:
         print(file=sys.stderr)
     for name, tracker in trackers.items():
         runs = [r for r in found.values() if (options.experiment or r.experiment) == name]
-        print(f"{len(runs)} runs are in the experiment {name!r}. To look at them:")
+        count = "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+        print(f"{count} in the experiment {name!r}. To look:")
         command = tracker.ui_command()
         if command is not None:
             print(f"    {command}")
