@@ -197,6 +197,8 @@ class Orthogonal(Initializer):
     gain: Positive = 1.0
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        if len(shape) != 2:
+            raise ValueError("the orthogonal initializer is for matrices of weights, not biases")
         rows, columns = shape
         draws = rng.standard_normal((max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(draws)

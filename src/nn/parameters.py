@@ -77,15 +77,17 @@ class Layout:
         Raises
         ------
         ValueError
-            If an array is missing or has another shape.
+            If an array is missing or has another shape; then nothing is copied.
         """
-        for name, view in self.views(flat).items():
+        views = self.views(flat)
+        for name, view in views.items():  # all of them first, so that a failure changes nothing
             if name not in values:
                 raise ValueError(f"the weights lack {name!r}")
-            given = np.asarray(values[name])
-            if given.shape not in (view.shape, view.shape[1:]):
-                raise ValueError(f"{name!r} has shape {given.shape}, not {view.shape[1:]}")
-            view[...] = given
+            shape = np.shape(values[name])
+            if shape not in (view.shape, view.shape[1:]):
+                raise ValueError(f"{name!r} has shape {shape}, not {view.shape[1:]}")
+        for name, view in views.items():
+            view[...] = values[name]
 
 
 class Workspace:

@@ -6,6 +6,8 @@ classes, weight decay to the optimizers.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,10 +43,21 @@ def add_l1_gradient(gradients: Array, parameters: Array, strength: Array, work: 
 
 
 def global_norm(gradients: Array) -> Array:
-    """Return the Euclidean norm of each run's gradient: (runs, 1) from (runs, n)."""
+    """Return the Euclidean norm of each run's gradient: (runs, 1) from (runs, n).
+
+    Right also where squares overflow or underflow, which they do from 1e19 on in float32.
+    """
     # A product slice by slice, so that a run's sum does not depend on its neighbours.
     rows = gradients[:, np.newaxis, :]
-    norms: Array = np.sqrt(np.matmul(rows, rows.transpose(0, 2, 1))[:, :, 0])
+    with np.errstate(over="ignore"):
+        norms: Array = np.sqrt(np.matmul(rows, rows.transpose(0, 2, 1))[:, :, 0])
+    info = np.finfo(gradients.dtype)
+    exact = (norms > math.sqrt(info.tiny / info.eps)) & (norms < math.inf)
+    for run in np.flatnonzero(~exact):  # squares that no float holds: rare, so one by one
+        largest = max(gradients[run].max(), -gradients[run].min())
+        if 0 < largest < math.inf:
+            scaled = gradients[run] / largest
+            norms[run] = largest * np.sqrt(scaled @ scaled)
     return norms
 
 
