@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import io
 import json
 import logging
@@ -92,6 +91,8 @@ def _key(source: Source) -> str | None:
 
 
 def _version(library: str) -> str | None:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import warnings
 from typing import Any, NamedTuple
 
@@ -43,16 +42,27 @@ def fetch_images(name: str, version: int, train_rows: int, shape: tuple[int, int
     DataError
         If it cannot be fetched (no network, server down), or what comes is something else.
     """
+    from http.client import HTTPException
+
     from sklearn.datasets import fetch_openml
 
+    # Read as they are: small integers, and the labels that follow as text. Left to itself,
+    # scikit-learn 1.9 makes categories of the labels and fails on those of pandas 3.1.
+    pixels = shape[0] * shape[1]
+    types = dict.fromkeys(range(pixels), "int16") | {pixels: "str"}
     try:
         with warnings.catch_warnings():
             # One a retry; the error says it all.
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore")
             bunch = fetch_openml(
-                name=name, version=version, as_frame=False, parser="pandas", cache=False
+                name=name,
+                version=version,
+                as_frame=False,
+                parser="pandas",
+                read_csv_kwargs={"dtype": types},
+                cache=False,
             )
-    except (OSError, ValueError, LookupError, http.client.HTTPException) as error:
+    except (OSError, ValueError, LookupError, TypeError, HTTPException) as error:
         raise DataError(
             f"OpenML's dataset {name} (version {version}) could not be fetched "
             f"({type(error).__name__}: {error}). Is there a network?"
@@ -63,7 +73,7 @@ def fetch_images(name: str, version: int, train_rows: int, shape: tuple[int, int
 def _divided(bunch: Any, what: str, train_rows: int, shape: tuple[int, int]) -> Images:
     try:
         pixels = np.asarray(bunch.data)
-        labels = np.asarray(bunch.target).astype(np.float64)
+        labels = np.array([int(str(label).strip("'")) for label in bunch.target])
         fits = (
             pixels.ndim == 2
             and pixels.shape[1] == shape[0] * shape[1]

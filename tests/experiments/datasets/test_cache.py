@@ -1,0 +1,157 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from experiments.datasets import Csv, Diabetes, Digits, Iris, Mnist, load_dataset
+
+SRC = Path(__file__).parents[3] / "src"
+
+
+def assert_same(first, second):
+    for name in ("name", "task", "feature_names", "target_names", "preprocessing", "digest"):
+        assert getattr(first, name) == getattr(second, name)
+    assert (first.image_shape, first.notes) == (second.image_shape, second.notes)
+    for name, part in first.parts.items():
+        for ours, theirs in (
+            (part.inputs, second.parts[name].inputs),
+            (part.targets, second.parts[name].targets),
+        ):
+            assert ours.dtype == theirs.dtype
+            assert ours.shape == theirs.shape
+            assert ours.tobytes() == theirs.tobytes()
+            assert ours.flags.c_contiguous == theirs.flags.c_contiguous
+            assert not ours.flags.writeable
+            assert not theirs.flags.writeable
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Count how often Iris and Csv are really loaded."""
+    calls = []
+    for kind in (Iris, Csv):
+        original = kind.load
+        monkeypatch.setattr(
+            kind, "load", lambda self, original=original: calls.append(self) or original(self)
+        )
+    return calls
+
+
+@pytest.mark.parametrize("source", [Digits(scaling="standard"), Diabetes(), Iris(limit=30)])
+def test_cached_equals_fresh(source, tmp_path):
+    fresh = source.load()
+    assert_same(load_dataset(source, tmp_path / "cache"), fresh)
+    assert_same(load_dataset(source, tmp_path / "cache"), fresh)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_second_time_nothing_is_loaded(loads, tmp_path):
+    load_dataset(Iris(), tmp_path)
+    load_dataset(Iris(), tmp_path)
+    assert len(loads) == 1
+    load_dataset(Iris(seed=1), tmp_path)
+    load_dataset(Iris(), None)
+    assert len(loads) == 3
+
+
+def test_other_library_versions_are_another_entry(loads, tmp_path, monkeypatch):
+    load_dataset(Iris(), tmp_path)
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0")
+    load_dataset(Iris(), tmp_path)
+    assert len(loads) == 2
+
+
+def test_changed_file_is_read_again_and_notes_are_shown_each_time(loads, tmp_path, caplog):
+    table = tmp_path / "t.csv"
+    table.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    source = Csv(path=str(table), target="y")
+    with caplog.at_level("INFO"):
+        first = load_dataset(source, tmp_path / "cache")
+        assert len(caplog.messages) == 2
+        assert_same(load_dataset(source, tmp_path / "cache"), first)
+        assert caplog.messages[:2] == caplog.messages[2:]
+    assert len(loads) == 1
+    found = table.stat()
+    os.utime(table, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    load_dataset(source, tmp_path / "cache")
+    assert len(loads) == 2
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_entry_is_made_again(tmp_path, data):
+    fresh = load_dataset(Iris(), tmp_path)
+    (entry,) = tmp_path.iterdir()
+    whole = entry.read_bytes()
+    position = data.draw(st.integers(0, len(whole) - 1))
+    damaged = data.draw(
+        st.sampled_from(
+            [
+                b"",
+                whole[:position],
+                whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :],
+            ]
+        )
+    )
+    entry.write_bytes(damaged)
+    assert_same(load_dataset(Iris(), tmp_path), fresh)
+
+
+def test_cache_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert_same(load_dataset(Iris(), tmp_path / "file"), Iris().load())
+    assert_same(load_dataset(Iris(), tmp_path / "file" / "below"), Iris().load())
+
+
+def test_image_sets_are_not_cached(tmp_path, monkeypatch):
+    monkeypatch.setattr(Mnist, "load", lambda _: Iris().load())
+    load_dataset(Mnist(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def python(code, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+LOADED = (
+    "print(*[m for m in ('sklearn', 'pandas', 'scipy', 'hydra', 'mlflow') if m in sys.modules])"
+)
+
+
+def test_importing_costs_numpy_alone():
+    assert python(f"import sys, experiments.datasets; {LOADED}") == []
+
+
+def test_cached_digits_do_not_import_sklearn(tmp_path):
+    expected = load_dataset(Digits(), tmp_path)
+    code = (
+        "import sys, pathlib; from experiments.datasets import Digits, load_dataset;"
+        f"print(load_dataset(Digits(), pathlib.Path(sys.argv[1])).digest); {LOADED}"
+    )
+    assert python(code, str(tmp_path)) == [expected.digest]
+
+
+def test_preprocessing_works_without_sklearn_or_pandas(tmp_path):
+    dataset = Diabetes().load()
+    (tmp_path / "p.json").write_text(dataset.preprocessing.to_json())
+    code = (
+        "import sys, pathlib, numpy; from experiments.datasets import Preprocessing;"
+        "p = Preprocessing.from_json(pathlib.Path(sys.argv[1]).read_text());"
+        f"print(p.encode(numpy.ones((1, 10)))[0, 0].hex()); {LOADED}"
+    )
+    expected = float(dataset.preprocessing.encode(np.ones((1, 10)))[0, 0]).hex()
+    assert python(code, str(tmp_path / "p.json")) == [expected]
