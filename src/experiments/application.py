@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-    from experiments.publishing import Publisher
+    from experiments.publishing_process import Published
     from experiments.records import Record
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -48,6 +48,8 @@ def run(config: DictConfig) -> float:
 
 def _run(config: DictConfig) -> float:
     # Slow imports wait until something is to be trained: --help and --cfg stay quick.
+    from collections import deque
+
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
@@ -57,7 +59,7 @@ def _run(config: DictConfig) -> float:
     from experiments.execution import cached_dataset, execute
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
-    from experiments.publishing import Publisher
+    from experiments.publishing_process import Destination, PublishingProcess
     from experiments.records import Record
     from experiments.sweeps.naming import sweep_id
 
@@ -73,15 +75,26 @@ def _run(config: DictConfig) -> float:
         sweep=sweep_id(Path(hydra.sweep.dir)) if in_sweep else None,
     )
     console = Console(highlight=False)
-    dataset = cached_dataset(job.run.dataset)
-    publisher = Publisher(job.run.tracking, job.run.experiment_name, warn)
-    with ProgressBar(job.run.training.epochs) as bar:
-        folders = list(execute([job], dataset, bar.show_epoch))
-    record = Record.read(folders[0])
-    publisher.publish(record)
-    publisher.publish_models([record])
-    _print_result(console, record, publisher)
-    if record.status == "interrupted":
+    tracked = job.run.tracking.enabled
+    destination = Destination(job.run.tracking, job.run.experiment_name)
+    with PublishingProcess(warn) if tracked else nullcontext() as publishing:
+        if publishing is not None:
+            publishing.open(destination)
+        dataset = cached_dataset(job.run.dataset)
+        interrupted = False
+        try:
+            with ProgressBar(job.run.training.epochs) as bar:
+                deque(execute([job], dataset, bar.show_epoch), maxlen=0)
+        except KeyboardInterrupt:
+            interrupted = True
+        record = Record.read(job.folder)
+        if publishing is not None:
+            publishing.publish(destination, job.folder)
+            publishing.publish_models(destination, [job.folder])
+        _print_result(console, record)
+        if publishing is not None:
+            print_published(console, publishing.finish(destination), job.folder)
+    if interrupted:
         raise KeyboardInterrupt
     if record.status == "failed":
         raise UserError(
@@ -92,8 +105,8 @@ def _run(config: DictConfig) -> float:
     return float("inf") if loss is None else loss
 
 
-def _print_result(console: Console, record: Record, publisher: Publisher) -> None:
-    """Say in a few lines how the run ended and where everything is."""
+def _print_result(console: Console, record: Record) -> None:
+    """Say in a few lines how the run ended and where its record is."""
     summary = record.summary
 
     def measured(*names: str) -> str:
@@ -113,14 +126,18 @@ def _print_result(console: Console, record: Record, publisher: Publisher) -> Non
     if steps is not None:
         console.print(f"  {steps:.0f} µs a step, {summary.get('time/seconds') or 0:.2f} s in all")
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)
-    if publisher.unpublished:
+
+
+def print_published(console: Console, published: Published, folder: Path) -> None:
+    """Say what is not published and how to do it, and where to look at what is."""
+    if published.unpublished:
+        what = "The run is" if published.unpublished == 1 else "Some runs are"
         console.print(
-            f"Not published yet; publish with\n  python scripts/publish.py {shown(record.folder)}",
+            f"{what} not published yet; publish with\n  python scripts/publish.py {shown(folder)}",
             soft_wrap=True,
         )
-    where = publisher.where()
-    if where:
-        console.print("Open it in the MLflow UI:", *where, sep="\n  ", soft_wrap=True)
+    if published.where:
+        console.print("Open in the MLflow UI:", *published.where, sep="\n  ", soft_wrap=True)
 
 
 def shown(path: Path) -> str:

@@ -229,7 +229,7 @@ class _Stack:
         for progress in self.live:
             schedule, epochs = progress.run.schedule, progress.run.training.epochs
             if schedule.by == "step":
-                times = np.arange(steps) + (self.epoch - 1.0) * steps
+                times = np.arange(steps, dtype=np.float64) + (self.epoch - 1) * steps
                 total = float(epochs * steps)
             else:
                 times, total = np.array([self.epoch - 1.0]), float(epochs)

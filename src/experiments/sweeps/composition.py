@@ -61,6 +61,7 @@ class Composer:
         self._loader = loader
         self._master = master
         self._parser = OverridesParser.create(config_loader=loader)
+        self._groups: dict[str, list[str] | None] = {}
         self._bases: dict[tuple[str, ...], tuple[DictConfig, dict[str, Any]]] = {}
 
     def compose(self, overrides: Sequence[str], number: int = 0) -> Composed:
@@ -103,20 +104,24 @@ class Composer:
             raise ConfigError(str(error)) from error
 
     def _is_group(self, override: Override) -> bool:
-        if override.package is not None:
-            return True
-        return bool(self._loader.list_groups("")) and self._group_exists(override.key_or_group)
+        return override.package is not None or self._options(override.key_or_group) is not None
 
-    def _group_exists(self, key: str) -> bool:
-        parent, _, name = key.rpartition("/")
-        return name in self._loader.list_groups(parent)
+    def _options(self, group: str) -> list[str] | None:
+        """Return the choices of a group, None if there is no such group."""
+        if group not in self._groups:
+            parent, _, name = group.rpartition("/")
+            known = name in self._loader.list_groups(parent)
+            self._groups[group] = (
+                self._loader.get_group_options(group, ObjectType.CONFIG) if known else None
+            )
+        return self._groups[group]
 
     def _group_faults(self, override: Override) -> Iterator[str]:
         if override.is_delete() or not isinstance(override.value(), str):
             return
         choice = str(override.value())
         group = override.key_or_group
-        options = self._loader.get_group_options(group, ObjectType.CONFIG)
+        options = self._options(group) or []
         if choice not in options:
             yield (
                 f"{group}={choice}: there is no such choice{suggestion(choice, options)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from experiments.application import shown, warn
+from experiments.application import print_published, shown, warn
 from experiments.datasets import Dataset
 from experiments.errors import ConfigError, UserError
 from experiments.execution import cached_dataset, write_failure
 from experiments.jobs import Job, make_job
 from experiments.progress import ProgressBar
-from experiments.publishing import Publisher
+from experiments.publishing_process import Destination, PublishingProcess
 from experiments.records import Record, atomic_write
 from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
@@ -78,48 +79,74 @@ def launch(
     console = Console(highlight=False)
     plural = "s" if len(jobs) != 1 else ""
     console.print(f"{len(jobs)} run{plural} → {shown(folder)}", soft_wrap=True)
-    tracking = jobs[0].run
-    publisher = Publisher(tracking.tracking, tracking.experiment_name, warn)
     stacks = make_stacks(jobs, datasets, width=width, workers=Workers.count(n_jobs))
-    records: dict[int, Record] = {}
-    failed: list[Record] = []
-    epochs = sum(job.run.training.epochs for job in jobs)
-    interrupted = False
-    with (
-        Workers(jobs, stacks, n_jobs, folder) as workers,
-        ProgressBar(epochs, len(jobs)) as bar,
-    ):
-        publisher.open()
-        finished = workers.finished(lambda: bar.show_sweep(len(records), workers.epochs()))
-        try:
-            for position in finished:
-                record = Record.read(jobs[position].folder)
-                records[position] = record
-                if record.status == "failed":
-                    failed.append(record)
-                    warn(f"{record.name} failed: {record.message} (see {_log_of(record)})")
-                publisher.publish(record)
-                bar.show_sweep(len(records), workers.epochs(), "training and publishing")
-        except KeyboardInterrupt:
-            interrupted = True
-            warn("interrupted; keeping what has finished (press Ctrl-C again to leave at once)")
-            for position in workers.stop():
-                records[position] = Record.read(jobs[position].folder)
-            for position, job in enumerate(jobs):
-                if position not in records:
-                    message = "the sweep was interrupted before this run ended"
-                    write_failure(job, message, status="interrupted")
-                    records[position] = Record.read(job.folder)
-            for record in records.values():
-                publisher.publish(record)
-    ordered = [records[position] for position in range(len(jobs))]
-    _conclude(console, publisher, ordered, folder)
+    destinations = [Destination(job.run.tracking, job.run.experiment_name) for job in jobs]
+    with PublishingProcess(warn) as publishing:
+        for destination in dict.fromkeys(destinations):
+            if destination.tracking.enabled:
+                publishing.open(destination)
+        records, interrupted = _train(jobs, stacks, n_jobs, destinations, publishing)
+        _conclude(console, records, folder, destinations, publishing)
     if interrupted:
         raise KeyboardInterrupt
+    failed = [record for record in records if record.status == "failed"]
     if failed:
         listed = "\n".join(f"  {r.name}: {r.message} (see {_log_of(r)})" for r in failed)
         raise SweepError(f"{len(failed)} of {len(jobs)} runs failed:\n{listed}")
-    return [_job_return(job, record) for job, record in zip(jobs, ordered, strict=True)]
+    return [_job_return(job, record) for job, record in zip(jobs, records, strict=True)]
+
+
+def _train(
+    jobs: Sequence[Job],
+    stacks: Sequence[Sequence[int]],
+    n_jobs: int,
+    destinations: Sequence[Destination],
+    publishing: PublishingProcess,
+) -> tuple[list[Record], bool]:
+    """Train all stacks and have each run published when it ends.
+
+    Returns
+    -------
+    records : list of Record
+        Of each job.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+    records: dict[int, Record] = {}
+    epochs = sum(job.run.training.epochs for job in jobs)
+
+    def note(position: int) -> None:
+        record = records[position] = Record.read(jobs[position].folder)
+        if record.status == "failed":
+            warn(f"{record.name} failed: {record.message} (see {_log_of(record)})")
+        if destinations[position].tracking.enabled:
+            publishing.publish(destinations[position], record.folder)
+
+    with (
+        Workers(jobs, stacks, n_jobs) as workers,
+        ProgressBar(epochs, len(jobs)) as bar,
+    ):
+
+        def show() -> None:
+            bar.show_sweep(len(records), workers.epochs())
+            publishing.poll()
+
+        try:
+            # The comparison's libraries take a second to import: now, while workers train.
+            importlib.import_module("experiments.analysis.report")
+            for position in workers.finished(show):
+                note(position)
+            return [records[position] for position in range(len(jobs))], False
+        except KeyboardInterrupt:
+            warn("interrupted; keeping what has finished (press Ctrl-C again to leave at once)")
+            stopped = list(workers.stop())
+    for position, job in enumerate(jobs):
+        if position not in records:
+            if position not in stopped:
+                message = "the sweep was interrupted before this run ended"
+                write_failure(job, message, status="interrupted")
+            note(position)
+    return [records[position] for position in range(len(jobs))], True
 
 
 def _compose(
@@ -235,33 +262,36 @@ _Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str
 
 
 def _conclude(
-    console: Console, publisher: Publisher, records: Sequence[Record], folder: Path
+    console: Console,
+    records: Sequence[Record],
+    folder: Path,
+    destinations: Sequence[Destination],
+    publishing: PublishingProcess,
 ) -> None:
     """Compare, publish the comparison, and say where everything is."""
     from experiments.analysis.report import markdown, write_comparison
     from experiments.analysis.terminal import print_comparison
 
     trained = [record for record in records if record.status != "interrupted"]
+    tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))
+    for destination in tracked:
+        own = [
+            record.folder
+            for record, where in zip(records, destinations, strict=True)
+            if where == destination and record.status != "interrupted"
+        ]
+        publishing.publish_models(destination, own)
     if trained:
-        publisher.publish_models(trained)
         files = write_comparison(trained, folder)
         console.print()
         print_comparison(trained, console=console)
-        sweep = trained[0].sweep
-        if sweep is not None:
-            publisher.publish_comparison(sweep, files, markdown(trained))
+        for destination in tracked:
+            publishing.publish_comparison(destination, sweep_id(folder), files, markdown(trained))
     counted = Counter(record.status for record in records)
     told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
     console.print(f"\n{told} · records and comparison in {shown(folder)}", soft_wrap=True)
-    if publisher.unpublished:
-        console.print(
-            f"{len(publisher.unpublished)} runs are not published yet; publish them with\n"
-            f"  python scripts/publish.py {shown(folder)}",
-            soft_wrap=True,
-        )
-    where = publisher.where(records[0].sweep)
-    if where:
-        console.print("Open these runs in the MLflow UI:", *where, sep="\n  ", soft_wrap=True)
+    if tracked:
+        print_published(console, publishing.finish(tracked[0], sweep_id(folder)), folder)
 
 
 def _job_return(job: Job, record: Record) -> JobReturn:

@@ -93,7 +93,7 @@ def make_stacks(
 
 
 def cache_width(run: Run, dataset: Dataset) -> int:
-    """Return the number of runs whose parameters, gradients, state and activations fit the cache."""
+    """Return how many runs' parameters, gradients, state and activations fit the cache."""
     fan_in, parameters, units = dataset.features, 0, dataset.features
     outputs = encoding_for(dataset, run.objective).outputs
     for layer in run.model.layers(outputs):

@@ -32,13 +32,9 @@ class Workers:
         Positions of the jobs of each stack.
     n_jobs : int
         Processes; -1 takes one for each core.
-    folder : Path
-        Of the sweep.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]], n_jobs: int, folder: Path
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]], n_jobs: int) -> None:
         self._jobs = jobs
         self._waiting = iter(stacks)
         self._count = min(self.count(n_jobs), len(stacks))
