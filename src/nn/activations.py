@@ -154,19 +154,19 @@ class LeakyReLU(Activation):
 
     name: ClassVar[str] = "leaky_relu"
     initializer: ClassVar[str] = "he"
+    scratch: ClassVar[int] = 2
     slope: NonNegative = 0.01
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
-        self._factor(z, work[0])
-        np.multiply(z, work[0], out=out)
+        _minimum(z, work[0])
+        work[0] *= self.slope
+        _maximum(z, out)
+        out += work[0]
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
-        self._factor(z, work[0])
+        work[0].fill(self.slope)
+        _merge(z, 1, work)
         np.multiply(grad, work[0], out=out)
-
-    def _factor(self, z: Array, out: Array) -> None:
-        out.fill(self.slope)
-        np.copyto(out, 1, where=z > 0)
 
 
 @dataclass(frozen=True)
@@ -181,14 +181,16 @@ class ELU(Activation):
 
     name: ClassVar[str] = "elu"
     initializer: ClassVar[str] = "he"
+    scratch: ClassVar[int] = 2
     alpha: Positive = 1.0
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         _elu(z, self.alpha, out, work[0])
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
-        np.add(a, self.alpha, out=work[0])
-        np.copyto(work[0], 1, where=z > 0)
+        _minimum(a, work[0])
+        work[0] += self.alpha
+        _merge(z, 1, work)
         np.multiply(grad, work[0], out=out)
 
 
@@ -201,6 +203,7 @@ class SELU(Activation):
 
     name: ClassVar[str] = "selu"
     initializer: ClassVar[str] = "lecun"
+    scratch: ClassVar[int] = 2
     scale: ClassVar[float] = 1.0507009873554805
     alpha: ClassVar[float] = 1.6732632423543772
 
@@ -209,8 +212,9 @@ class SELU(Activation):
         out *= self.scale
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
-        np.add(a, self.scale * self.alpha, out=work[0])
-        np.copyto(work[0], self.scale, where=z > 0)
+        _minimum(a, work[0])
+        work[0] += self.scale * self.alpha
+        _merge(z, self.scale, work)
         np.multiply(grad, work[0], out=out)
 
 
@@ -358,6 +362,15 @@ def _elu(z: Array, alpha: float, out: Array, work: Array) -> None:
     out *= alpha
     _maximum(z, work)
     out += work
+
+
+def _merge(z: Array, slope: float, work: Array) -> None:
+    """Put `slope` into work[0] where z > 0; products with 0 and 1 need no mask in memory."""
+    np.less_equal(z, 0, out=work[1])
+    work[0] *= work[1]
+    np.greater(z, 0, out=work[1])
+    work[1] *= slope
+    work[0] += work[1]
 
 
 # NumPy's maximum of two arrays is several times faster than that of an array and a scalar.

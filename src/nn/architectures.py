@@ -46,6 +46,8 @@ def mlp(
     -------
     list of Layer
     """
+    if normalization not in ("batch", "layer", None):
+        raise ValueError(f"normalization must be 'batch', 'layer' or None, not {normalization!r}")
     activation = activation or ReLU()
     suited = initializer or Initializer.named(activation.initializer)
     last = initializer or Initializer.named("scaled_gaussian")
@@ -56,6 +58,6 @@ def mlp(
         if normalization is not None:
             layers.append(BatchNorm() if normalization == "batch" else LayerNorm())
         layers.append(ActivationLayer(activation))
-        if dropout > 0:
+        if dropout != 0:
             layers.append(Dropout(dropout))
     return [*layers, Dense(outputs, last, biases)]

@@ -12,7 +12,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,15 +250,16 @@ class Dropout(Layer):
         self.active = training and self.rate > 0
         if not self.active:
             return x
-        rate = self.numbers("rate")
         shape = (len(self.at.peers), *x.shape[1:])
         # Drawn in float32 in any precision, so that precision does not change the masks.
-        draws = np.empty(shape[1:], np.float32)
+        memory = self.buffer("draws", shape[1:]).reshape(-1).view(np.float32)
+        draws = memory[: shape[1] * shape[2]].reshape(shape[1:])
         self.mask = self.buffer("mask", shape)
-        for run, rng in enumerate(self.at.generators):
+        for mask, rng, peer in zip(self.mask, self.at.generators, self.at.peers, strict=True):
+            rate = cast(Dropout, peer).rate
             rng.random(dtype=np.float32, out=draws)
-            np.greater_equal(draws, np.float32(rate[run, 0, 0]), out=self.mask[run])
-        self.mask *= 1 / (1 - rate)
+            np.greater_equal(draws, np.float32(rate), out=mask)
+            mask *= 1 / (1 - rate)  # in double precision: a rate next to 1 rounds to 1
         return np.multiply(x, self.mask, out=self.buffer("out", shape))
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:

@@ -52,8 +52,8 @@ class Network:
     Raises
     ------
     ValueError
-        If the runs' architectures cannot share a stack, or loss and output activation do not
-        go together.
+        If the runs' architectures cannot share a stack, loss and output activation do not
+        go together, or inputs or targets have another shape than they must.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class Network:
         self.inputs = inputs
         self.seeds = list(seeds)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"networks train in float32 or float64, not {self.dtype}")
         self._architectures = _one_each(layers, len(self.seeds))
         self._names = _layer_names(self._architectures[0])
         self._widths = [inputs]
@@ -136,8 +138,9 @@ class Network:
         ndarray of shape (runs, batch, outputs)
             The logits, in a buffer that the next call overwrites.
         """
-        targets = self._stacked(targets)
-        logits = self.forward(self._stacked(x), training=True)
+        x = self._inputs(x)
+        targets = self._targets(targets, x.shape[1])
+        logits = self.forward(x, training=True)
         grad = self.workspace.array("output gradient", logits.shape)
         scratch = (1 + self.objective.activation.scratch, *logits.shape)
         work = self.workspace.array("output work", scratch)
@@ -158,7 +161,8 @@ class Network:
         -------
         ndarray of shape (runs,), float64
         """
-        targets = self._stacked(targets)
+        x = self._inputs(x)
+        targets = self._targets(targets, x.shape[1])
         total = np.zeros(self.runs)
         for rows, logits in self.logits(x):
             losses = self.objective.per_sample(logits, targets[:, rows])
@@ -177,8 +181,8 @@ class Network:
         -------
         ndarray of shape (runs, n, outputs)
         """
-        n = np.asarray(x).shape[-2]
-        outputs = np.empty((self.runs, n, self.outputs), self.dtype)
+        x = self._inputs(x)
+        outputs = np.empty((self.runs, x.shape[1], self.outputs), self.dtype)
         for rows, logits in self.logits(x):
             outputs[:, rows] = self.objective.outputs(logits)
         return outputs
@@ -193,7 +197,7 @@ class Network:
         logits : ndarray of shape (runs, rows, outputs)
             In a buffer that the next block overwrites.
         """
-        x = self._stacked(x)
+        x = self._inputs(x)
         for start in range(0, x.shape[1], _ROWS):
             rows = slice(start, min(start + _ROWS, x.shape[1]))
             yield rows, self.forward(x[:, rows])
@@ -209,8 +213,17 @@ class Network:
         Raises
         ------
         ValueError
-            If an array is missing or does not fit the architecture.
+            If an array is missing or does not fit the architecture; then nothing changes.
         """
+        unknown = [
+            name
+            for name in weights
+            if name not in self.layout.slices and name not in self.statistics_layout.slices
+        ]
+        if unknown:
+            raise ValueError(f"the network has no {unknown[0]!r}")
+        for layout in (self.layout, self.statistics_layout):
+            layout.check(weights, self.runs)
         self.layout.fill(self.parameters, weights)
         self.statistics_layout.fill(self.statistics, weights)
 
@@ -263,9 +276,28 @@ class Network:
                 values = {k: v[run] for k, v in (at.parameters | at.statistics).items()}
                 layer.initialize(stream(seed, "initialization", position), values)
 
-    def _stacked(self, array: Array) -> Array:
+    def _inputs(self, x: Array) -> Array:
+        return self._stacked("inputs", x, None, self.inputs)
+
+    def _targets(self, targets: Array, n: int) -> Array:
+        return self._stacked("targets", targets, n, self.outputs)
+
+    def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:
+        """Give a batch its run axis; refuse shapes that NumPy would stretch without a word."""
         array = np.asarray(array, self.dtype)
-        return array if array.ndim == 3 else array[np.newaxis]
+        stacked = array[np.newaxis] if array.ndim == 2 else array
+        if (
+            stacked.ndim != 3
+            or stacked.shape[0] not in (1, self.runs)
+            or n not in (None, stacked.shape[1])
+            or stacked.shape[2] != width
+        ):
+            rows = "n" if n is None else n
+            raise ValueError(
+                f"{what} have shape {array.shape}, not ({rows}, {width}) "
+                f"or ({self.runs}, {rows}, {width})"
+            )
+        return stacked
 
 
 def _one_each(

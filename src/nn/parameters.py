@@ -79,15 +79,18 @@ class Layout:
         ValueError
             If an array is missing or has another shape; then nothing is copied.
         """
-        views = self.views(flat)
-        for name, view in views.items():  # all of them first, so that a failure changes nothing
-            if name not in values:
-                raise ValueError(f"the weights lack {name!r}")
-            shape = np.shape(values[name])
-            if shape not in (view.shape, view.shape[1:]):
-                raise ValueError(f"{name!r} has shape {shape}, not {view.shape[1:]}")
-        for name, view in views.items():
+        self.check(values, len(flat))
+        for name, view in self.views(flat).items():
             view[...] = values[name]
+
+    def check(self, values: Mapping[str, Array], runs: int) -> None:
+        """Raise what :meth:`fill` would raise for an array of so many runs."""
+        for p in self.parameters:
+            if p.name not in values:
+                raise ValueError(f"the weights lack {p.name!r}")
+            shape = np.shape(values[p.name])
+            if shape not in (p.shape, (runs, *p.shape)):
+                raise ValueError(f"{p.name!r} has shape {shape}, not {p.shape}")
 
 
 class Workspace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby
+from itertools import groupby, pairwise
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -291,7 +291,20 @@ class OptimizerStack:
             rule.step(parameters[rows], gradients[rows], self.t, own)
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave; they keep their state. The order must stay."""
+        """Let all runs but these leave; they keep their state.
+
+        Parameters
+        ----------
+        runs : sequence of int
+            Positions of the runs that stay, in ascending order.
+
+        Raises
+        ------
+        ValueError
+            If they are not in ascending order, which would part state from parameters.
+        """
+        if any(run >= following for run, following in pairwise(runs)):
+            raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
         groups: list[tuple[slice, Rule]] = []
         start = 0
         for rows, rule in self.groups:
