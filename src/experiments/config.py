@@ -241,9 +241,10 @@ def _chosen_class(
     settings = dict(node)
     if "_target_" in settings:
         return _imported(str(settings.pop("_target_")), kind, where, faults), settings
-    if not inspect.isabstract(kind) and "name" not in settings:
+    by_name = issubclass(kind, Component) and bool(kind.names())
+    if not inspect.isabstract(kind) and not (by_name and "name" in settings):
         return kind, settings
-    if "name" in settings and issubclass(kind, Component):
+    if by_name and "name" in settings:
         name = settings.pop("name")
         try:
             return kind.class_named(str(name)), settings
@@ -258,6 +259,8 @@ def _imported(target: str, kind: type[Any], where: str, faults: list[str]) -> ty
     """Import the class called `target`, which must be a subclass of `kind`."""
     module_name, _, name = target.rpartition(".")
     try:
+        if target.startswith("."):
+            raise ImportError("a relative name")
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, ValueError, AttributeError) as error:
         faults.append(
@@ -269,6 +272,13 @@ def _imported(target: str, kind: type[Any], where: str, faults: list[str]) -> ty
         faults.append(
             f"{where}._target_: {target} is not a dataclass derived from "
             f"{kind.__module__}.{kind.__name__}"
+        )
+        return None
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        faults.append(
+            f"{where}._target_: {target} is abstract; name a class derived from it that has "
+            f"{missing}"
         )
         return None
     return found
