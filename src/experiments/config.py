@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from experiments.datasets import Source
 from experiments.errors import ConfigError
 from experiments.models import Model
-from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems
+from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems, type_hints
 from nn.losses import Loss, Objective
 from nn.network import Network
 from nn.optimizers import Optimizer
@@ -179,7 +179,7 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
     for key in [key for key, value in settings.items() if value == "???"]:
         faults.append(f"{prefix}{key} must be given (it is ??? so far)")
         del settings[key]
-    hints = typing.get_type_hints(chosen, include_extras=True)
+    hints = type_hints(typing.cast(Any, chosen))
     unbuilt = set()
     for key, value in settings.items():
         if key in hints:

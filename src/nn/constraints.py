@@ -153,7 +153,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         values, wrong types, values out of range. Empty if all is well.
     """
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
-    hints = _hints(typing.cast(Any, kind))
+    hints = type_hints(typing.cast(Any, kind))
     found = [
         f"unknown key {key!r}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
@@ -170,7 +170,8 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def type_hints(kind: Any) -> dict[str, Any]:
+    """Return the types of a class's fields with what they are annotated with."""
     return typing.get_type_hints(kind, include_extras=True)
 
 

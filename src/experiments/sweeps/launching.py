@@ -21,7 +21,7 @@ from experiments.execution import cached_dataset, write_failure
 from experiments.jobs import Job, make_job
 from experiments.progress import ProgressBar
 from experiments.publishing_process import Destination, PublishingProcess
-from experiments.records import Record, atomic_write
+from experiments.records import Record
 from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.stacking import make_stacks
@@ -160,7 +160,8 @@ def _compose(
     composer = Composer(hydra_context.config_loader, config)
     varied = _varied(job_overrides)
     faults: dict[str, list[str]] = {}
-    composed, jobs = [], []
+    jobs: list[Job] = []
+    files: list[dict[str, str]] = []
     for number, overrides in enumerate(job_overrides, start=first):
         try:
             one = composer.compose(list(overrides), number)
@@ -168,7 +169,7 @@ def _compose(
                 one.resolved,
                 choices=one.hydra["runtime"]["choices"],
                 overrides=overrides,
-                folder=folder / _subfolder(config, one.hydra, number),
+                folder=folder / _subfolder(one.hydra),
                 sweep=sweep_id(folder),
                 varied=varied,
             )
@@ -176,15 +177,14 @@ def _compose(
             for fault in str(error).splitlines():
                 faults.setdefault(fault, []).append(" ".join(overrides))
             continue
-        composed.append(one)
         jobs.append(job)
+        one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
+        # As text, which is small: thousands of composed configurations would not be.
+        files.append(_hydra_files(one.config, one.hydra))
     if faults:
         raise ConfigError(_listed(faults, len(job_overrides)))
-    for job, one in zip(jobs, composed, strict=True):
-        one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
-        _write_hydra_folder(
-            job.folder / str(config.hydra.output_subdir or ".hydra"), one.config, one.hydra
-        )
+    for job, texts in zip(jobs, files, strict=True):
+        _write_hydra_folder(job.folder / str(config.hydra.output_subdir or ".hydra"), texts)
     return jobs
 
 
@@ -229,29 +229,35 @@ def _listed(faults: Mapping[str, Sequence[str]], jobs: int) -> str:
     return "\n".join(lines)
 
 
-def _subfolder(config: DictConfig, hydra: Mapping[str, Any], number: int) -> str:
+def _subfolder(hydra: Mapping[str, Any]) -> str:
     """Resolve ``hydra.sweep.subdir`` for one job."""
-    raw = OmegaConf.to_container(config.hydra, resolve=False)
-    assert isinstance(raw, dict)
-    template = raw["sweep"]["subdir"]
-    if template == "${hydra.job.num}":
-        return str(number)
+    if hydra["sweep"]["subdir"] == "${hydra.job.num}":
+        return str(hydra["job"]["num"])
     return str(OmegaConf.create({"hydra": dict(hydra)}).hydra.sweep.subdir)
 
 
-def _write_hydra_folder(folder: Path, config: DictConfig, hydra: Mapping[str, Any]) -> None:
-    """Write what Hydra's own launcher writes: config, Hydra's part, overrides."""
+def _hydra_files(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Hydra's own launcher writes for a job: config, Hydra's part, overrides."""
+    contents = {
+        "config.yaml": OmegaConf.to_container(config, resolve=False),
+        "hydra.yaml": {"hydra": dict(hydra)},
+        "overrides.yaml": hydra["overrides"]["task"],
+    }
+    return {
+        name: yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        for name, content in contents.items()
+    }
+
+
+def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be made ({error.strerror}); choose hydra.sweep.dir"
+            f"{folder} cannot be written ({error.strerror}); choose another hydra.sweep.dir"
         ) from error
-    atomic_write(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
-    node = yaml.dump({"hydra": dict(hydra)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    atomic_write(folder / "hydra.yaml", node.encode())
-    overrides = yaml.dump(hydra["overrides"]["task"], Dumper=_Dumper, allow_unicode=True)
-    atomic_write(folder / "overrides.yaml", overrides.encode())
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
