@@ -119,6 +119,8 @@ class R2(Score):
     def __init__(self, targets: Array) -> None:
         self.targets = targets.astype(np.float64)
         self.variation = ((self.targets - self.targets.mean(axis=0)) ** 2).sum(axis=0)
+        # The mean of equal numbers may differ from them in its last digit.
+        self.variation[(self.targets == self.targets[0]).all(axis=0)] = 0
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         outputs = network.objective.outputs(logits).astype(np.float64)
@@ -126,9 +128,8 @@ class R2(Score):
         return squares
 
     def finish(self, total: Totals) -> Totals:
-        lost = np.where(
-            self.variation > 0, total / np.where(self.variation > 0, self.variation, 1), total > 0
-        )
+        varies = self.variation > 0
+        lost = np.where(varies, total / np.where(varies, self.variation, 1), total != 0)
         score: Totals = 1 - lost.mean(axis=1)
         return score
 
