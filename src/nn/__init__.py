@@ -6,13 +6,13 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 >>> import numpy as np, nn
 >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 >>> y = np.array([[0], [1], [1], [0]])
->>> network = nn.Network(nn.mlp([4], 1, activation=nn.activations.Tanh()), inputs=2,
+>>> network = nn.Network(nn.mlp([8], 1, activation=nn.activations.Tanh()), inputs=2,
 ...                      loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
 >>> optimizer = nn.OptimizerStack([nn.Adam(lr=0.1)] * 3, network.layout, network.dtype)
 >>> for _ in range(500):
 ...     _ = network.backpropagate(x, y)
 ...     optimizer.step(network.parameters, network.gradients)
->>> (network.predict(x).round() == y).all()
+>>> bool((network.predict(x).round() == y).all())
 True
 """
 

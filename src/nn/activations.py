@@ -70,6 +70,8 @@ class Activation(Component):
     def __call__(self, z: Array) -> Array:
         """Return the activation of `z`, an ndarray of any shape, as a new array."""
         z = np.asarray(z)
+        if not np.issubdtype(z.dtype, np.floating):
+            z = z.astype(np.float64)
         out = np.empty_like(z)
         self.forward(z, out, np.empty((self.scratch, *z.shape), z.dtype))
         return out

@@ -231,6 +231,13 @@ def test_any_shape(activation: Activation, shape: tuple[int, ...]) -> None:
 
 
 @everyone
+def test_lists_and_whole_numbers(activation: Activation) -> None:
+    expected = activation(np.array([-2.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(activation([-2, 0, 3]), expected)
+    np.testing.assert_array_equal(activation(np.array([-2, 0, 3])), expected)
+
+
+@everyone
 def test_gradient_in_place(activation: Activation) -> None:
     z = np.random.default_rng(0).standard_normal((2, 5, 3))
     grad = np.random.default_rng(1).standard_normal((2, 5, 3))

@@ -1,0 +1,104 @@
+"""Training that has got going allocates nothing large."""
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import nn
+from nn.activations import Activation
+from nn.losses import Loss
+from nn.optimizers import Optimizer
+from nn.regularization import add_l1_gradient, clip_by_norm, global_norm
+
+KIB = 1 << 10
+
+
+def peak(network: nn.Network, optimizer: Optimizer, batch: int) -> int:
+    """Most bytes held at a time, beyond what was held before, in steps after the first two."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((network.runs, batch, network.inputs)).astype(network.dtype)
+    y = rng.dirichlet(np.ones(network.outputs), (network.runs, batch)).astype(network.dtype)
+    stack = nn.OptimizerStack([optimizer] * network.runs, network.layout, network.dtype)
+    factor, limit = np.ones((network.runs, 1)), np.ones((network.runs, 1), network.dtype)
+    work = np.empty_like(network.parameters)
+
+    def step() -> None:
+        network.backpropagate(x, y)
+        add_l1_gradient(network.gradients, network.parameters, 1e-4 * limit, work)
+        clip_by_norm(network.gradients, global_norm(network.gradients), limit)
+        stack.step(network.parameters, network.gradients, factor)
+
+    for _ in range(2):
+        step()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(3):
+            step()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def make(layers, inputs: int, loss: Loss | None = None, output=None, dtype=np.float32):
+    return nn.Network(
+        layers,
+        inputs,
+        loss=loss or nn.CrossEntropy(),
+        output_activation=output,
+        seeds=[0, 1],
+        dtype=dtype,
+    )
+
+
+@pytest.mark.parametrize("name", Optimizer.names())
+def test_optimizers(name: str) -> None:
+    # 2 runs of 256·256 + … parameters: 530 KiB, and as much gradients.
+    network = make(nn.mlp([256], 4), 256)
+    assert network.parameters.nbytes > 500 * KIB
+    optimizer = Optimizer.named(name, weight_decay=0.01)
+    assert peak(network, optimizer, batch=2) < 30 * KIB
+
+
+def test_rmsprop_with_everything() -> None:
+    network = make(nn.mlp([256], 4), 256)
+    assert peak(network, nn.RMSprop(centered=True, momentum=0.9), batch=2) < 30 * KIB
+
+
+# 2 runs × 1024 samples × 128 units: an array of activations has 1 MiB, or 2 in float64. What
+# has one number for a sample or a unit may come and go.
+BATCH, UNITS = 1024, 128
+SMALL = {np.float32: 100 * KIB, np.float64: 200 * KIB}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", Activation.names())
+def test_activations(name: str, dtype: type) -> None:
+    network = make(nn.mlp([UNITS], 2, activation=Activation.named(name)), 8, dtype=dtype)
+    # The normal distribution function works on blocks of a fixed size.
+    limit = 500 * KIB if name == "gelu" else SMALL[dtype]
+    assert peak(network, nn.SGD(), BATCH) < limit
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "layer", [nn.Dense(UNITS), nn.Dropout(0.5), nn.BatchNorm(), nn.LayerNorm()], ids=repr
+)
+def test_layers(layer, dtype: type) -> None:
+    network = make([nn.Dense(UNITS), layer, nn.Dense(2)], 8, dtype=dtype)
+    assert peak(network, nn.SGD(), BATCH) < SMALL[dtype]
+
+
+@pytest.mark.parametrize("name", Loss.names())
+def test_losses(name: str) -> None:
+    # 2 runs × 1024 samples × 128 outputs
+    assert peak(make(nn.mlp([], UNITS), 8, Loss.named(name)), nn.SGD(), BATCH) < SMALL[np.float32]
+
+
+def test_nielsens_sigmoid_with_squared_error() -> None:
+    network = make(nn.mlp([], UNITS), 8, nn.MeanSquaredError(), nn.activations.Sigmoid())
+    assert peak(network, nn.SGD(), BATCH) < SMALL[np.float32]
