@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.stacking import make_stacks
 from experiments.sweeps.workers import Workers
 from experiments.targets import encoding_for
+
+# The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps.launching
+_log = logging.getLogger(__name__)
 
 
 class SweepError(UserError):
@@ -73,9 +77,12 @@ def launch(
         After what has finished is published and what has not is marked.
     """
     setup_globals()
+    _log.debug("started")
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     jobs = _compose(hydra_context, config, job_overrides, first, folder)
+    _log.debug("composed")
     datasets = _load(jobs)
+    _log.debug("loaded")
     console = Console(highlight=False)
     plural = "s" if len(jobs) != 1 else ""
     console.print(f"{len(jobs)} run{plural} → {shown(folder)}", soft_wrap=True)
@@ -86,6 +93,7 @@ def launch(
             if destination.tracking.enabled:
                 publishing.open(destination)
         records, interrupted = _train(jobs, stacks, n_jobs, destinations, publishing)
+        _log.debug("trained")
         _conclude(console, records, folder, destinations, publishing)
     if interrupted:
         raise KeyboardInterrupt
@@ -295,9 +303,11 @@ def _conclude(
             publishing.publish_comparison(destination, sweep_id(folder), files, markdown(trained))
     counted = Counter(record.status for record in records)
     told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
+    _log.debug("compared")
     console.print(f"\n{told} · records and comparison in {shown(folder)}", soft_wrap=True)
     if tracked:
         print_published(console, publishing.finish(tracked[0], sweep_id(folder)), folder)
+        _log.debug("published")
 
 
 def _job_return(job: Job, record: Record) -> JobReturn:
