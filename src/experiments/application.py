@@ -62,6 +62,7 @@ def _run(config: DictConfig) -> float:
     from experiments.publishing_process import Destination, PublishingProcess
     from experiments.records import Record
     from experiments.sweeps.naming import sweep_id
+    from experiments.tracking import choose_models
 
     hydra = HydraConfig.get()
     resolved = OmegaConf.to_container(config, resolve=True)
@@ -90,6 +91,10 @@ def _run(config: DictConfig) -> float:
         record = Record.read(job.folder)
         if publishing is not None:
             publishing.publish(destination, job.folder)
+            if choose_models([record], job.run.tracking.models):
+                from experiments.analysis.report import write_learning_curves
+
+                write_learning_curves(record)
             publishing.publish_models(destination, [job.folder])
         _print_result(console, record)
         if publishing is not None:

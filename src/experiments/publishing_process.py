@@ -6,7 +6,7 @@ that nothing else needs to wait for. What is asked for is done in order.
 
 from __future__ import annotations
 
-import signal
+import importlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from experiments.config import Tracking
+from experiments.helpers import interrupts_held, serve_parent
 from experiments.publishing import Publisher
 from experiments.records import Record
+from experiments.tracking_store import prepare_mlflow
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,13 @@ class PublishingProcess:
         from joblib.externals.loky import ProcessPoolExecutor
 
         self._warn = warn
-        self._executor = ProcessPoolExecutor(max_workers=1, initializer=_ignore_interrupt)
+        self._executor = ProcessPoolExecutor(max_workers=1, initializer=serve_parent)
         self._asked: deque[Future[list[str]]] = deque()
         self._broken = False
+
+    def warm_up(self) -> None:
+        """Start the process and have it import what it needs."""
+        self._ask(_warm_up)
 
     def open(self, destination: Destination) -> None:
         """Reach a tracker, which takes seconds at first."""
@@ -113,7 +119,8 @@ class PublishingProcess:
         if self._broken:
             return
         try:
-            self._asked.append(self._executor.submit(action, *arguments))
+            with interrupts_held():
+                self._asked.append(self._executor.submit(action, *arguments))
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
 
@@ -161,6 +168,12 @@ def _said() -> list[str]:
     return said
 
 
+def _warm_up() -> list[str]:
+    prepare_mlflow()
+    importlib.import_module("mlflow")
+    return []
+
+
 def _open(destination: Destination) -> list[str]:
     _publisher(destination).open()
     return _said()
@@ -186,8 +199,3 @@ def _publish_comparison(
 def _report(destination: Destination, sweep: str | None) -> Published:
     unpublished = sum(len(publisher.unpublished) for publisher in _publishers.values())
     return Published(unpublished, _publisher(destination).where(sweep))
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that asks: what it asked for is still published."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

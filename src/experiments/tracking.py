@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import io
 import json
 import math
 import re
@@ -48,7 +47,6 @@ _CUT: Final = " ... [cut]"
 _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 _COMPARISON_COLOR: Final = "#7f7f7f"
-_PICTURE: Final = "learning_curves.png"
 
 _ENDED: Final = {
     "done": "FINISHED",
@@ -323,11 +321,8 @@ class Tracker:
 
         from experiments.serving import save_model
 
+        self._client.log_artifact(run_id, str(_learning_curves(record)))
         with tempfile.TemporaryDirectory() as scratch:
-            picture = Path(scratch) / _PICTURE
-            picture.write_bytes(_learning_curves(record))
-            self._client.log_artifact(run_id, str(picture))
-
             logged = self._client.create_logged_model(
                 self.experiment_id,
                 name=_model_name(record),
@@ -486,12 +481,12 @@ def _dataset_input(record: Record) -> DatasetInput | None:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def _learning_curves(record: Record) -> bytes:
-    from experiments.analysis.plots import plot_run
+def _learning_curves(record: Record) -> Path:
+    """Find the picture beside the record, or draw it."""
+    from experiments.analysis.report import LEARNING_CURVES, write_learning_curves
 
-    picture = io.BytesIO()
-    plot_run(record).savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    picture = record.folder / LEARNING_CURVES
+    return picture if picture.exists() else write_learning_curves(record)
 
 
 def _model_name(record: Record) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.conclusions import headline, remarks, scope_names
 from experiments.analysis.drawing import style
 from experiments.analysis.groups import Group, group_runs, scopes
 from experiments.analysis.layout import Column, columns
-from experiments.analysis.plots import plot_comparison
+from experiments.analysis.plots import plot_comparison, plot_run
 from experiments.analysis.tables import comparison
 from experiments.errors import RecordError
 from experiments.records import Record, atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+LEARNING_CURVES: Final = "learning_curves.png"
 
 
 def write_comparison(
@@ -96,6 +98,13 @@ def markdown(
     if picture:
         text += f"\n\n![Learning curves and final metrics by group]({picture})"
     return text + "\n"
+
+
+def write_learning_curves(record: Record) -> Path:
+    """Draw a run's learning curves into its folder, and return the picture's path."""
+    path = record.folder / LEARNING_CURVES
+    atomic_write(path, saved(plot_run(record), "png"))
+    return path
 
 
 def saved(figure: Figure, kind: str) -> bytes:

@@ -28,6 +28,7 @@ from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.stacking import make_stacks
 from experiments.sweeps.workers import Workers
 from experiments.targets import encoding_for
+from experiments.tracking import choose_models
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps.launching
 _log = logging.getLogger(__name__)
@@ -79,16 +80,16 @@ def launch(
     setup_globals()
     _log.debug("started")
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    jobs = _compose(hydra_context, config, job_overrides, first, folder)
-    _log.debug("composed")
-    datasets = _load(jobs)
-    _log.debug("loaded")
     console = Console(highlight=False)
-    plural = "s" if len(jobs) != 1 else ""
-    console.print(f"{len(jobs)} run{plural} → {shown(folder)}", soft_wrap=True)
-    stacks = make_stacks(jobs, datasets, width=width, workers=Workers.count(n_jobs))
-    destinations = [Destination(job.run.tracking, job.run.experiment_name) for job in jobs]
     with PublishingProcess(warn) as publishing:
+        jobs = _compose(hydra_context, config, job_overrides, first, folder, publishing)
+        _log.debug("composed")
+        datasets = _load(jobs)
+        _log.debug("loaded")
+        plural = "s" if len(jobs) != 1 else ""
+        console.print(f"{len(jobs)} run{plural} → {shown(folder)}", soft_wrap=True)
+        stacks = make_stacks(jobs, datasets, width=width, workers=Workers.count(n_jobs))
+        destinations = [Destination(job.run.tracking, job.run.experiment_name) for job in jobs]
         for destination in dict.fromkeys(destinations):
             if destination.tracking.enabled:
                 publishing.open(destination)
@@ -163,6 +164,7 @@ def _compose(
     job_overrides: Sequence[Sequence[str]],
     first: int,
     folder: Path,
+    publishing: PublishingProcess,
 ) -> list[Job]:
     """Compose and check every job; write each its Hydra folder."""
     composer = Composer(hydra_context.config_loader, config)
@@ -185,6 +187,8 @@ def _compose(
             for fault in str(error).splitlines():
                 faults.setdefault(fault, []).append(" ".join(overrides))
             continue
+        if not jobs and job.run.tracking.enabled:
+            publishing.warm_up()  # while the other jobs are composed
         jobs.append(job)
         one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
         # As text, which is small: thousands of composed configurations would not be.
@@ -283,18 +287,21 @@ def _conclude(
     publishing: PublishingProcess,
 ) -> None:
     """Compare, publish the comparison, and say where everything is."""
-    from experiments.analysis.report import markdown, write_comparison
+    from experiments.analysis.report import markdown, write_comparison, write_learning_curves
     from experiments.analysis.terminal import print_comparison
 
     trained = [record for record in records if record.status != "interrupted"]
     tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))
     for destination in tracked:
         own = [
-            record.folder
+            record
             for record, where in zip(records, destinations, strict=True)
             if where == destination and record.status != "interrupted"
         ]
-        publishing.publish_models(destination, own)
+        # Drawn here, because the process that publishes has more than enough to do.
+        for record in choose_models(own, destination.tracking.models):
+            write_learning_curves(record)
+        publishing.publish_models(destination, [record.folder for record in own])
     if trained:
         files = write_comparison(trained, folder)
         console.print()
