@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -16,6 +15,7 @@ from typing import Self
 from experiments.board import Board
 from experiments.datasets import Dataset, Source
 from experiments.execution import cached_dataset, execute
+from experiments.helpers import interrupts_held, serve_parent
 from experiments.jobs import Job
 
 _POLL = 0.1  # seconds between looks at the board
@@ -55,24 +55,22 @@ class Workers:
     def __enter__(self) -> Self:
         from joblib.externals.loky import get_reusable_executor
 
-        self._executor = get_reusable_executor(
-            max_workers=self._count, initializer=_ignore_interrupt
-        )
+        with interrupts_held():
+            self._executor = get_reusable_executor(
+                max_workers=self._count, initializer=serve_parent
+            )
         self._fill()
         return self
 
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
         for stack in itertools.islice(self._waiting, 2 * self._count - len(self._running)):
-            self._running.add(
-                self._executor.submit(
-                    _train_stack,
-                    [self._jobs[position] for position in stack],
-                    list(stack),
-                    self._board_path,
-                    len(self._jobs),
+            jobs = [self._jobs[position] for position in stack]
+            with interrupts_held():
+                future = self._executor.submit(
+                    _train_stack, jobs, list(stack), self._board_path, len(self._jobs)
                 )
-            )
+            self._running.add(future)
 
     def finished(self, on_wait: Callable[[], None]) -> Iterator[int]:
         """Iterate over the positions of jobs as their records are written.
@@ -113,11 +111,6 @@ class Workers:
         self._board.stop()
         self._executor.shutdown(wait=error is None, kill_workers=error is not None)
         self._board_path.unlink(missing_ok=True)
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the launcher, which asks workers to stop through the board."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _train_stack(
