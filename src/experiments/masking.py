@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_USER_INFO = re.compile(r"(?<=://)[^\s/@'\"\\]+(?=@)")
+# Hydra escapes a colon in an override, and JSON that backslash once more.
+_USER_INFO = re.compile(r"(?<=://)(?:[^\s/@'\"\\]|\\+[^\s\w'\"\\])+(?=@)")
 
 
 def mask_secrets(text: str) -> str:

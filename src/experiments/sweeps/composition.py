@@ -79,7 +79,7 @@ class Composer:
         ConfigError
             Listing every override that cannot be applied, with the nearest right name.
         """
-        parsed = self._parsed(overrides)
+        parsed = parse(overrides, self._parser)
         groups = [o for o in parsed if self._is_group(o)]
         values = [o for o in parsed if not self._is_group(o)]
         faults = [fault for o in groups for fault in self._group_faults(o)]
@@ -96,12 +96,6 @@ class Composer:
             raise ConfigError("\n".join(faults))
         hydra = self._hydra_node(hydra_base, parsed, number)
         return Composed(config, hydra, self._resolved(config, hydra))
-
-    def _parsed(self, overrides: Sequence[str]) -> list[Override]:
-        try:
-            return list(self._parser.parse_overrides(list(overrides)))
-        except HydraException as error:
-            raise ConfigError(str(error)) from error
 
     def _is_group(self, override: Override) -> bool:
         return override.package is not None or self._options(override.key_or_group) is not None
@@ -177,6 +171,42 @@ class Composer:
             return resolved
         except OmegaConfBaseException as error:
             raise ConfigError(first_lines(error)) from error
+
+
+def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
+    """Parse overrides as the command line gives them.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+    parser : OverridesParser, optional
+        By default one that cannot tell choices from groups by a pattern.
+
+    Raises
+    ------
+    ConfigError
+        Listing every override that is malformed.
+    """
+    parser = parser or OverridesParser.create()
+    parsed, faults = [], []
+    for override in overrides:
+        try:
+            parsed += parser.parse_overrides([override])
+        except HydraException as error:
+            faults.append(_malformed(override, error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return parsed
+
+
+def _malformed(override: str, error: HydraException) -> str:
+    if "=" not in override and not override.startswith("~"):
+        return f"{override!r} is no setting: give NAME=VALUE, or GROUP=CHOICE"
+    reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
+    return (
+        f"{override}: cannot be read ({' '.join(reason.split())}). Close what is opened, and put a "
+        "value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
+    )
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

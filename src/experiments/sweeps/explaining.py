@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 
 from experiments.errors import ConfigError
-from experiments.sweeps.composition import Composer, first_lines
+from experiments.sweeps.composition import Composer, first_lines, parse
+
+_CONFIG = "config"
 
 
 def explain(error: HydraException, arguments: Sequence[str]) -> str:
@@ -21,25 +31,57 @@ def explain(error: HydraException, arguments: Sequence[str]) -> str:
     arguments : sequence of str
         The command line.
     """
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
     try:
-        _compose(overrides)
-    except ConfigError as found:
-        return str(found)
+        return "\n".join(dict.fromkeys(_faults(arguments))) or first_lines(error)
     except Exception:  # noqa: BLE001 - whatever it is, Hydra's own words are better than it
         return first_lines(error)
-    return first_lines(error)
 
 
-def _compose(overrides: Sequence[str]) -> None:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+def _faults(arguments: Sequence[str]) -> Iterator[str]:
+    options = get_args_parser().parse_args(list(arguments))
+    try:
+        parsed = parse(options.overrides)
+    except ConfigError as found:
+        yield str(found)
+        return
+    # Hydra's own settings are no part of a job.
+    parsed = [override for override in parsed if not override.key_or_group.startswith("hydra.")]
+    sweeps = [override for override in parsed if override.is_sweep_override()]
+    if sweeps and not options.multirun:
+        for override in sweeps:
+            yield _not_a_sweep(override)
+        return
+    composer = _composer(options)
+    for job in BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]:
+        try:
+            composer.compose(job)
+        except ConfigError as found:
+            yield str(found)
 
+
+def _not_a_sweep(override: Override) -> str:
+    key = override.get_key_element()
+    values = str(override.input_line).partition("=")[2]
+    return (
+        f"{override.input_line}: several values are a sweep, which needs -m: "
+        f"python run.py -m {override.input_line}. A list is {key}=[{values}], "
+        f"a text with commas {key}='\"{values}\"'"
+    )
+
+
+def _composer(options: Namespace) -> Composer:
+    """Load the configuration as the command line has it, but without its overrides."""
+    program = Path(sys.argv[0]).resolve().parent
+    path = create_config_search_path(str(program / (options.config_path or "conf")))
+    if options.config_dir is not None:
+        path.append("command-line", f"file://{Path(options.config_dir).absolute()}")
     GlobalHydra.instance().clear()
-    folder = Path(__file__).resolve().parents[3] / "conf"
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        master = compose("config", return_hydra_config=True)
-        master.hydra.job.config_name = "config"
-        Composer(hydra.config_loader, master).compose(overrides)
+    hydra = Hydra.create_main_hydra2("run", path)
+    try:
+        master = hydra.compose_config(
+            options.config_name or _CONFIG, [], RunMode.RUN, with_log_configuration=False
+        )
+        master.hydra.job.config_name = options.config_name or _CONFIG
+        return Composer(hydra.config_loader, master)
+    finally:
+        GlobalHydra.instance().clear()
