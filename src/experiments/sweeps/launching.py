@@ -185,7 +185,7 @@ def _compose(
             )
         except ConfigError as error:
             for fault in str(error).splitlines():
-                faults.setdefault(fault, []).append(" ".join(overrides))
+                faults.setdefault(fault, []).append(_told(overrides, varied))
             continue
         if not jobs and job.run.tracking.enabled:
             publishing.warm_up()  # while the other jobs are composed
@@ -195,6 +195,11 @@ def _compose(
         files.append(_hydra_files(one.config, one.hydra))
     if faults:
         raise ConfigError(_listed(faults, len(job_overrides)))
+    if len({job.folder for job in jobs}) < len(jobs):
+        raise ConfigError(
+            f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')} gives several runs one "
+            "folder, where each would overwrite the others; put ${hydra.job.num} into it"
+        )
     for job, texts in zip(jobs, files, strict=True):
         _write_hydra_folder(job.folder / str(config.hydra.output_subdir or ".hydra"), texts)
     return jobs
@@ -203,15 +208,23 @@ def _compose(
 def _load(jobs: Sequence[Job]) -> dict[str, Dataset]:
     """Load every dataset of the sweep once, and check that losses fit them."""
     datasets: dict[str, Dataset] = {}
+    unloaded: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
+    varied = _varied([job.overrides for job in jobs])
     for job in jobs:
-        source = job.run.dataset
-        if repr(source) not in datasets:
-            datasets[repr(source)] = cached_dataset(source)
+        source = repr(job.run.dataset)
         try:
-            encoding_for(datasets[repr(source)], job.run.objective)
-        except ConfigError as error:
-            faults.setdefault(str(error), []).append(" ".join(job.overrides))
+            if source in unloaded:
+                raise UserError(unloaded[source])
+            if source not in datasets:
+                try:
+                    datasets[source] = cached_dataset(job.run.dataset)
+                except UserError as error:
+                    unloaded[source] = str(error)
+                    raise
+            encoding_for(datasets[source], job.run.objective)
+        except UserError as error:
+            faults.setdefault(str(error), []).append(_told(job.overrides, varied))
     if faults:
         raise ConfigError(_listed(faults, len(jobs)))
     return datasets
@@ -225,6 +238,12 @@ def _varied(job_overrides: Sequence[Sequence[str]]) -> list[str]:
             key, _, value = override.lstrip("+").partition("=")
             values.setdefault(key, set()).add(value)
     return [key for key, seen in values.items() if len(seen) > 1]
+
+
+def _told(overrides: Sequence[str], varied: Sequence[str]) -> str:
+    """Tell a job by what sets it apart from the others."""
+    own = [o for o in overrides if o.lstrip("+").partition("=")[0] in varied]
+    return " ".join(own or overrides)
 
 
 def _listed(faults: Mapping[str, Sequence[str]], jobs: int) -> str:
