@@ -213,18 +213,19 @@ def _load(jobs: Sequence[Job]) -> dict[str, Dataset]:
     varied = _varied([job.overrides for job in jobs])
     for job in jobs:
         source = repr(job.run.dataset)
-        try:
-            if source in unloaded:
-                raise UserError(unloaded[source])
-            if source not in datasets:
-                try:
-                    datasets[source] = cached_dataset(job.run.dataset)
-                except UserError as error:
-                    unloaded[source] = str(error)
-                    raise
-            encoding_for(datasets[source], job.run.objective)
-        except UserError as error:
-            faults.setdefault(str(error), []).append(_told(job.overrides, varied))
+        if source not in datasets and source not in unloaded:
+            try:
+                datasets[source] = cached_dataset(job.run.dataset)
+            except UserError as error:
+                unloaded[source] = str(error)
+        fault = unloaded.get(source)
+        if fault is None:
+            try:
+                encoding_for(datasets[source], job.run.objective)
+            except ConfigError as error:
+                fault = str(error)
+        if fault is not None:
+            faults.setdefault(fault, []).append(_told(job.overrides, varied))
     if faults:
         raise ConfigError(_listed(faults, len(jobs)))
     return datasets
