@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from experiments.records import Record
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_INTERRUPTED = 130  # as shells have it for SIGINT
+_BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 
 
 def run(config: DictConfig) -> float:
@@ -60,7 +62,7 @@ def _run(config: DictConfig) -> float:
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
     from experiments.publishing_process import Destination, PublishingProcess
-    from experiments.records import Record
+    from experiments.records import RECORD, Record
     from experiments.sweeps.naming import sweep_id
     from experiments.tracking import choose_models
 
@@ -88,6 +90,8 @@ def _run(config: DictConfig) -> float:
                 deque(execute([job], dataset, bar.show_epoch), maxlen=0)
         except KeyboardInterrupt:
             interrupted = True
+        if interrupted and not (job.folder / RECORD).exists():
+            raise KeyboardInterrupt  # before there was anything to record
         record = Record.read(job.folder)
         if publishing is not None:
             publishing.publish(destination, job.folder)
@@ -166,20 +170,68 @@ def friendly_errors() -> Iterator[None]:
     os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
     from experiments.errors import UserError
 
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), _terminate)
     try:
         yield
+    except Terminated as error:
+        sys.exit(_BY_SIGNAL + error.number)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(_BY_SIGNAL + signal.SIGINT)
     except UserError as error:
         fail(str(error))
-    except Exception as error:
-        from hydra.errors import HydraException
-
-        if not isinstance(error, HydraException):
+    except OSError as error:
+        if error.filename is None:
             raise
-        from experiments.sweeps.explaining import explain
+        fail(
+            f"{error.filename}: {error.strerror}. Another place for results is chosen with "
+            "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
+        )
+    except Exception as error:
+        message = _hydras_message(error)
+        if message is None:
+            raise
+        fail(message)
 
-        fail(explain(error, sys.argv[1:]))
+
+class Terminated(KeyboardInterrupt):
+    """Another signal that asks the program to end, handled as Ctrl-C is."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated(number)
+
+
+def _hydras_message(error: Exception) -> str | None:
+    """Say what Hydra or OmegaConf refused; None if the error is not theirs."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from experiments.sweeps.composition import first_lines
+    from experiments.sweeps.explaining import explain
+
+    if isinstance(error, HydraException):
+        return explain(error, sys.argv[1:])
+    # Options that exclude each other are plain ValueErrors.
+    if isinstance(error, OmegaConfBaseException) or (
+        isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
+    ):
+        return first_lines(error)
+    return None
+
+
+def _raised_in(trace: TracebackType | None) -> str:
+    """Return the name of the module in which an error came up."""
+    module = ""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    return module
 
 
 def warn(message: str) -> None:
