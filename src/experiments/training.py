@@ -110,18 +110,21 @@ def train(
         ended follow, as "interrupted", and then the interrupt goes on.
     """
     stack = _Stack(runs, dataset)
-    # A diverging run overflows; that is found at the end of the epoch and is no warning.
-    with np.errstate(all="ignore"):
-        try:
-            yield from stack.evaluate(0)
-            while stack.live:
-                stack.train_epoch()
-                yield from stack.evaluate(stack.epoch)
-                if on_epoch is not None and stack.live:
-                    on_epoch(stack.epoch, stack.losses())
-        except KeyboardInterrupt:
-            yield from stack.leave(dict.fromkeys(range(len(stack.live)), INTERRUPTED))
-            raise
+    try:
+        yield from stack.evaluate(0)
+        while stack.live:
+            stack.train_epoch()
+            yield from stack.evaluate(stack.epoch)
+            if on_epoch is not None and stack.live:
+                on_epoch(stack.epoch, stack.losses())
+    except KeyboardInterrupt:
+        yield from stack.leave(dict.fromkeys(range(len(stack.live)), INTERRUPTED))
+        raise
+
+
+# A diverging run overflows; that is found at the end of the epoch and is no warning. Set for
+# each piece of work, not round the yields, where it would reach whoever takes the outcomes.
+_overflow_allowed = np.errstate(all="ignore")
 
 
 class _Stack:
@@ -183,6 +186,7 @@ class _Stack:
         self.clip_value = column([t.clip_value for t in training])
         self.work = np.empty((network.runs, self.penalized), network.dtype)
 
+    @_overflow_allowed
     def train_epoch(self) -> None:
         """Take one epoch's steps."""
         began = time.perf_counter()
@@ -241,8 +245,8 @@ class _Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Measure all live runs after `epoch` and let those that have ended leave."""
         began = self.epoch > 0
-        train_loss, train_score = self.parts["train"].measure(self.network)
-        val_loss, val_score = self.parts["validation"].measure(self.network)
+        train_loss, train_score = self._measure("train", self.network)
+        val_loss, val_score = self._measure("validation", self.network)
         seconds = time.perf_counter() - self.started
         for row, progress in enumerate(self.live):
             progress.append(
@@ -265,6 +269,11 @@ class _Stack:
                 ended[row] = status
         if ended:
             yield from self.leave(ended)
+
+    @_overflow_allowed
+    def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
+        """Loss and score of the runs of `network` on one part of the data."""
+        return self.parts[part].measure(network)
 
     def _judge(self, row: int, epoch: int) -> str | None:
         """Take note of an epoch's validation loss; return the status of a run that has ended."""
@@ -311,7 +320,7 @@ class _Stack:
         at_best.keep(rows)
         at_best.parameters[...] = self.best[rows]
         at_best.statistics[...] = self.best_statistics[rows]
-        test_loss, test_score = self.parts["test"].measure(at_best)
+        test_loss, test_score = self._measure("test", at_best)
         us_per_step = self.seconds / max(self.run_steps, 1) * 1e6
         for i, row in enumerate(rows):
             progress = self.live[row]
@@ -345,11 +354,12 @@ class _Stack:
             add("best/val_loss", "val/loss", best)
             add(f"best/val_{self.score}", f"val/{self.score}", best)
             add("best/train_loss", "train/loss", best)
-        for part in ("train", "val"):
-            add(f"final/{part}_loss", f"{part}/loss", -1)
-            add(f"final/{part}_{self.score}", f"{part}/{self.score}", -1)
         summary["time/us_per_step"] = us_per_step
-        add("time/seconds", "seconds", -1)
+        if progress.metrics:  # empty if interrupted before anything was measured
+            for part in ("train", "val"):
+                add(f"final/{part}_loss", f"{part}/loss", -1)
+                add(f"final/{part}_{self.score}", f"{part}/{self.score}", -1)
+            add("time/seconds", "seconds", -1)
         return summary
 
     def _keep(self, rows: list[int]) -> None:
