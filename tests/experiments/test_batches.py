@@ -36,7 +36,7 @@ def test_each_epoch_shows_each_row_once(rows: int, batch_size: int, seeds: list[
         epoch = orders(batches)
         assert len(epoch) == len(seeds)
         for run in epoch:
-            assert sorted(list(chain.from_iterable(run))) == list(range(rows))
+            assert sorted(chain.from_iterable(run)) == list(range(rows))
             assert len(run) == batches.steps == int(np.ceil(rows / batch_size))
             assert all(len(step) == min(batch_size, rows) for step in run[:-1])
             assert len(run[-1]) == rows - min(batch_size, rows) * (len(run) - 1)
