@@ -84,14 +84,14 @@ def _run(config: DictConfig) -> float:
         if publishing is not None:
             publishing.open(destination)
         dataset = cached_dataset(job.run.dataset)
-        interrupted = False
+        interrupt: KeyboardInterrupt | None = None
         try:
             with ProgressBar(job.run.training.epochs) as bar:
                 deque(execute([job], dataset, bar.show_epoch), maxlen=0)
-        except KeyboardInterrupt:
-            interrupted = True
-        if interrupted and not (job.folder / RECORD).exists():
-            raise KeyboardInterrupt  # before there was anything to record
+        except KeyboardInterrupt as error:
+            if not (job.folder / RECORD).exists():
+                raise  # before there was anything to record
+            interrupt = error
         record = Record.read(job.folder)
         if publishing is not None:
             publishing.publish(destination, job.folder)
@@ -103,8 +103,8 @@ def _run(config: DictConfig) -> float:
         _print_result(console, record)
         if publishing is not None:
             print_published(console, publishing.finish(destination), job.folder)
-    if interrupted:
-        raise KeyboardInterrupt
+    if interrupt is not None:
+        raise interrupt
     if record.status == "failed":
         raise UserError(
             f"{record.name} failed: {record.message}. The full story is in "
@@ -203,7 +203,7 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(number: int, _: FrameType | None) -> None:
     raise Terminated(number)
 
 

@@ -93,11 +93,11 @@ def launch(
         for destination in dict.fromkeys(destinations):
             if destination.tracking.enabled:
                 publishing.open(destination)
-        records, interrupted = _train(jobs, stacks, n_jobs, destinations, publishing)
+        records, interrupt = _train(jobs, stacks, n_jobs, destinations, publishing)
         _log.debug("trained")
         _conclude(console, records, folder, destinations, publishing)
-    if interrupted:
-        raise KeyboardInterrupt
+    if interrupt is not None:
+        raise interrupt
     failed = [record for record in records if record.status == "failed"]
     if failed:
         listed = "\n".join(f"  {r.name}: {r.message} (see {_log_of(r)})" for r in failed)
@@ -111,15 +111,15 @@ def _train(
     n_jobs: int,
     destinations: Sequence[Destination],
     publishing: PublishingProcess,
-) -> tuple[list[Record], bool]:
+) -> tuple[list[Record], KeyboardInterrupt | None]:
     """Train all stacks and have each run published when it ends.
 
     Returns
     -------
     records : list of Record
         Of each job.
-    interrupted : bool
-        Whether Ctrl-C ended it.
+    interrupt : KeyboardInterrupt or None
+        That ended it.
     """
     records: dict[int, Record] = {}
     epochs = sum(job.run.training.epochs for job in jobs)
@@ -145,8 +145,9 @@ def _train(
             importlib.import_module("experiments.analysis.report")
             for position in workers.finished(show):
                 note(position)
-            return [records[position] for position in range(len(jobs))], False
-        except KeyboardInterrupt:
+            return [records[position] for position in range(len(jobs))], None
+        except KeyboardInterrupt as error:
+            interrupt = error
             warn("interrupted; keeping what has finished (press Ctrl-C again to leave at once)")
             stopped = list(workers.stop())
     for position, job in enumerate(jobs):
@@ -155,7 +156,7 @@ def _train(
                 message = "the sweep was interrupted before this run ended"
                 write_failure(job, message, status="interrupted")
             note(position)
-    return [records[position] for position in range(len(jobs))], True
+    return [records[position] for position in range(len(jobs))], interrupt
 
 
 def _compose(
