@@ -157,8 +157,8 @@ class TestForward:
     def test_losses_of_many_rows_in_single_precision_add_up_in_double(self) -> None:
         network = nn.Network(nn.mlp([], 1), 1, loss=nn.MeanSquaredError())
         network.parameters[...] = 0
-        y = np.full((100_000, 1), 0.1)
-        expected = float(np.float32(0.1) * np.float32(0.1))
+        y = np.random.default_rng(0).uniform(0, 1, (100_000, 1)).astype(np.float32)
+        expected = (y * y).mean(dtype=np.float64)  # of squares rounded to single precision
         actual = network.loss(np.zeros((100_000, 1)), y).item()
         assert actual == pytest.approx(expected, rel=1e-12)
 
