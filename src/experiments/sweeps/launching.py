@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.application import print_published, shown, warn
-from experiments.datasets import Dataset
+from experiments.datasets import Dataset, Source
 from experiments.errors import ConfigError, UserError
 from experiments.execution import cached_dataset, write_failure
 from experiments.jobs import Job, make_job
@@ -206,17 +206,17 @@ def _compose(
     return jobs
 
 
-def _load(jobs: Sequence[Job]) -> dict[str, Dataset]:
+def _load(jobs: Sequence[Job]) -> dict[Source, Dataset]:
     """Load every dataset of the sweep once, and check that losses fit them."""
-    datasets: dict[str, Dataset] = {}
-    unloaded: dict[str, str] = {}
+    datasets: dict[Source, Dataset] = {}
+    unloaded: dict[Source, str] = {}
     faults: dict[str, list[str]] = {}
     varied = _varied([job.overrides for job in jobs])
     for job in jobs:
-        source = repr(job.run.dataset)
+        source = job.run.dataset
         if source not in datasets and source not in unloaded:
             try:
-                datasets[source] = cached_dataset(job.run.dataset)
+                datasets[source] = cached_dataset(source)
             except UserError as error:
                 unloaded[source] = str(error)
         fault = unloaded.get(source)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from experiments.config import Run
-from experiments.datasets import Dataset
+from experiments.datasets import Dataset, Source
 from experiments.jobs import Job
 from experiments.targets import encoding_for
 
@@ -13,7 +13,7 @@ _CACHE_BYTES = 4 * 2**20
 """What a stack may touch in a step, so that it stays in a core's share of the caches."""
 
 
-def stack_key(run: Run, outputs: int) -> str:
+def stack_key(run: Run, outputs: int) -> Hashable:
     """Describe what runs must have in common to train in one stack.
 
     That is what fixes shapes and code: data, architecture, loss, batch size, precision, and
@@ -27,31 +27,31 @@ def stack_key(run: Run, outputs: int) -> str:
 
     Returns
     -------
-    str
+    hashable
         Equal for runs that can share a stack.
     """
     training = run.training
-    return repr(
-        (
-            run.dataset,
-            run.loss,
-            run.model.output_activation,
-            [layer.structure() for layer in run.model.layers(outputs)],
-            training.batch_size,
-            training.dtype,
-            training.blas_threads,
-            training.penalize_biases,
-            training.l1 > 0,
-            training.l2 > 0,
-            training.clip_norm is None,
-            training.clip_value is None,
-        )
+    # The parts themselves: what they look like in print does not tell a class of one's own from
+    # one of ours with the same name.
+    return (
+        run.dataset,
+        run.loss,
+        run.model.output_activation,
+        tuple(layer.structure() for layer in run.model.layers(outputs)),
+        training.batch_size,
+        training.dtype,
+        training.blas_threads,
+        training.penalize_biases,
+        training.l1 > 0,
+        training.l2 > 0,
+        training.clip_norm is None,
+        training.clip_value is None,
     )
 
 
 def make_stacks(
     jobs: Sequence[Job],
-    datasets: Mapping[str, Dataset],
+    datasets: Mapping[Source, Dataset],
     *,
     width: int | None = None,
     workers: int = 1,
@@ -61,29 +61,28 @@ def make_stacks(
     Parameters
     ----------
     jobs : sequence of Job
-    datasets : mapping of str to Dataset
-        By the ``repr`` of their source.
+    datasets : mapping of Source to Dataset
     width : int, optional
         Most runs in a stack. By default as many as fit the cache: many small networks, or one
         large one.
     workers : int, default 1
-        Stacks are narrow enough that every worker gets one.
+        No stack is wider than a worker's equal share of the jobs.
 
     Returns
     -------
     list of list of int
         Positions of the jobs in each stack, those with one optimizer next to each other.
     """
-    alike: dict[str, list[int]] = {}
+    alike: dict[Hashable, list[int]] = {}
     for position, job in enumerate(jobs):
-        outputs = encoding_for(datasets[repr(job.run.dataset)], job.run.objective).outputs
+        outputs = encoding_for(datasets[job.run.dataset], job.run.objective).outputs
         alike.setdefault(stack_key(job.run, outputs), []).append(position)
     share = -(-len(jobs) // workers)
     stacks = []
     for positions in alike.values():
         positions.sort(key=lambda p: (repr(jobs[p].run.optimizer.variant()), p))
         first = jobs[positions[0]].run
-        fitting = cache_width(first, datasets[repr(first.dataset)])
+        fitting = cache_width(first, datasets[first.dataset])
         most = max(1, min(width or fitting, share))
         # Equal shares: 20 runs at most 16 wide are 10 and 10.
         count = -(-len(positions) // most)
