@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import numpy as np
 
 from experiments.errors import DataError, UserError
+from experiments.own_modules import search_working_directory
 from experiments.records import Record, atomic_write
 from experiments.serving import Predictor
 from experiments.tracking import fetch_record
@@ -35,6 +36,7 @@ _RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    search_working_directory()
     try:
         with tempfile.TemporaryDirectory() as scratch:
             record = _record(options.run, options.uri, Path(scratch))

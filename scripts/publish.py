@@ -15,12 +15,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.errors import TrackingError, UserError
+from experiments.own_modules import search_working_directory
 from experiments.records import Record, find_records
 from experiments.tracking import Tracker, choose_models
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    search_working_directory()
     try:
         return _publish(options)
     except UserError as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
+from experiments.own_modules import search_working_directory
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
@@ -164,6 +166,7 @@ def friendly_errors() -> Iterator[None]:
     Hydra would otherwise print its own mistakes without suggestions and ours with a traceback.
     Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
     """
+    search_working_directory()
     if os.environ.get(_FULL_ERROR):
         yield
         return

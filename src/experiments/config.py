@@ -265,7 +265,7 @@ def _imported(target: str, kind: type[Any], where: str, faults: list[str]) -> ty
     except (ImportError, ValueError, AttributeError) as error:
         faults.append(
             f"{where}._target_: cannot import {target!r} ({error}); it must be the full name of "
-            f"a class in an installed package or in a module beside run.py"
+            f"a class in an installed package or in a module in the working directory"
         )
         return None
     if not (inspect.isclass(found) and issubclass(found, kind) and dataclasses.is_dataclass(found)):

@@ -74,7 +74,7 @@ def _composer(options: Namespace) -> Composer:
     program = Path(sys.argv[0]).resolve().parent
     path = create_config_search_path(str(program / (options.config_path or "conf")))
     if options.config_dir is not None:
-        path.append("command-line", f"file://{Path(options.config_dir).absolute()}")
+        path.prepend("command-line", f"file://{Path(options.config_dir).absolute()}")
     GlobalHydra.instance().clear()
     hydra = Hydra.create_main_hydra2("run", path)
     try:
