@@ -324,6 +324,9 @@ class _Stack:
         us_per_step = self.seconds / max(self.run_steps, 1) * 1e6
         for i, row in enumerate(rows):
             progress = self.live[row]
+            for array in finals[i].values():
+                # The sign of a NaN depends on the order of operands, which depends on the stack.
+                array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(progress, us_per_step)
             if progress.best_epoch is not None:

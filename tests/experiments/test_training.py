@@ -57,16 +57,17 @@ def column(outcome: Outcome, name: str) -> NDArray[np.float64]:
 
 def bits(outcome: Outcome) -> dict[str, Any]:
     """Everything in an outcome but its place and the time it took, in comparable form."""
+
+    def number(value: float | None) -> Any:
+        # NaN has a sign bit, which no file shows.
+        return "nan" if value is not None and math.isnan(value) else repr(value)
+
     metrics: dict[str, Any] = {
-        name: [None if value is None else np.float64(value).tobytes() for value in values]
+        name: [number(value) for value in values]
         for name, values in outcome.metrics.items()
         if name not in TIMES
     }
-    summary = {
-        name: np.float64(value).tobytes()
-        for name, value in outcome.summary.items()
-        if name not in TIMES
-    }
+    summary = {name: number(value) for name, value in outcome.summary.items() if name not in TIMES}
     weights = {name: (a.dtype, a.shape, a.tobytes()) for name, a in outcome.weights.items()}
     return {
         "status": outcome.status,
