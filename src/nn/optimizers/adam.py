@@ -17,7 +17,8 @@ from nn.optimizers.base import Array, Namespace, Optimizer
 class Adam(Optimizer):
     """m ← β₁m + (1-β₁)g; v ← β₂v + (1-β₂)g²; θ ← θ - η·m̂/(√v̂ + ε).
 
-    With m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ).
+    With m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ). The state holds m/(1-β₁) and v/(1-β₂), which takes
+    fewer passes over the arrays; the coefficients put that right.
 
     Parameters
     ----------
@@ -42,15 +43,14 @@ class Adam(Optimizer):
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
-        # η·m̂/(√v̂ + ε) = (η√b₂/b₁)·m/(√v + ε√b₂), with bᵢ = 1 - βᵢᵗ: fewer passes over arrays
-        root = np.sqrt(1 - h.beta2**t)
+        # With M = m/(1-β₁), V = v/(1-β₂) and r = √[(1-β₂ᵗ)/(1-β₂)]:
+        # m̂/(√v̂ + ε) = r(1-β₁)/(1-β₁ᵗ) · M/(√V + εr)
+        root = np.sqrt((1 - h.beta2**t) / (1 - h.beta2))
         return {
             "beta1": h.beta1,
             "beta2": h.beta2,
-            "gain1": 1 - h.beta1,
-            "gain2": 1 - h.beta2,
             "eps": h.eps * root,
-            "step": h.lr * root / (1 - h.beta1**t),
+            "step": h.lr * root * (1 - h.beta1) / (1 - h.beta1**t),
         }
 
     @staticmethod
@@ -64,10 +64,8 @@ class Adam(Optimizer):
 
 
 def average_moments(g: Array, s: Namespace, c: Namespace, work: Array) -> None:
-    """M ← β₁m + (1-β₁)g and v ← β₂v + (1-β₂)g², in place."""
+    """Let M ← β₁M + g and V ← β₂V + g², in place: the moments m/(1-β₁) and v/(1-β₂)."""
     s.m *= c.beta1
-    s.m += np.multiply(g, c.gain1, out=work)
+    s.m += g
     s.v *= c.beta2
-    np.multiply(g, g, out=work)
-    work *= c.gain2
-    s.v += work
+    s.v += np.multiply(g, g, out=work)

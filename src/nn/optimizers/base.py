@@ -122,8 +122,9 @@ class Optimizer(Component):
         return Rule(optimizers, layout)
 
 
-_BLOCK = 1 << 15
-"""Elements of a block: parameters, gradients, state and scratch of one stay in the L2 cache."""
+_BLOCK = 1 << 18
+"""Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
+in the cache while the rule passes over them, and enough to pay for a dozen calls."""
 
 
 class Rule:
@@ -155,7 +156,7 @@ class Rule:
         self.running = {name: np.ones((runs, 1)) for name in self.kind.running}
         self._hyperparameters = _columns(self.optimizers)
         self._options = self.kind.options()
-        self._work: Array = np.empty((0, 0, 0))
+        self._work: Array = np.empty((1, 0))
 
     def start(self, dtype: np.dtype[np.floating]) -> None:
         """Allocate the state at its initial values."""
@@ -193,19 +194,24 @@ class Rule:
         self._apply(theta, g, c)
 
     def _apply(self, theta: Array, g: Array, c: Namespace) -> None:
+        """Update block by block: whole rows while they fit, pieces of one row where not."""
         runs, size = theta.shape
-        width = max(_BLOCK // runs, 256)
-        for start in range(0, size, width):
-            block = slice(start, min(start + width, size))
-            self._apply_block(theta, g, c, block)
+        rows, width = max(1, _BLOCK // size), min(size, _BLOCK)
+        for first in range(0, runs, rows):
+            block = slice(first, min(first + rows, runs))
+            own = c if rows >= runs else _rows(c, block)
+            for start in range(0, size, width):
+                self._apply_block(theta, g, own, block, slice(start, min(start + width, size)))
 
-    def _apply_block(self, theta: Array, g: Array, c: Namespace, block: slice) -> None:
-        work = self._scratch(len(theta), block.stop - block.start, theta.dtype)
-        if self.decays and block.start < self.decayed:
-            part = slice(block.start, min(block.stop, self.decayed))
-            self._decay(theta[:, part], g[:, part], c, work)
-        state = Namespace(**{name: array[:, block] for name, array in self.state.items()})
-        self.kind.update(theta[:, block], g[:, block], state, c, work)
+    def _apply_block(
+        self, theta: Array, g: Array, c: Namespace, rows: slice, columns: slice
+    ) -> None:
+        work = self._scratch(rows.stop - rows.start, columns.stop - columns.start, theta.dtype)
+        if self.decays and columns.start < self.decayed:
+            part = slice(columns.start, min(columns.stop, self.decayed))
+            self._decay(theta[rows, part], g[rows, part], c, work)
+        state = Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
+        self.kind.update(theta[rows, columns], g[rows, columns], state, c, work)
 
     def _decay(self, theta: Array, g: Array, c: Namespace, work: Sequence[Array]) -> None:
         if self.kind.decoupled:
@@ -214,9 +220,11 @@ class Rule:
             g += np.multiply(theta, c.decay, out=work[0][:, : theta.shape[1]])
 
     def _scratch(self, runs: int, width: int, dtype: np.dtype[Any]) -> Sequence[Array]:
-        if self._work.shape[1] != runs or self._work.shape[2] < width:
-            self._work = np.empty((max(self.kind.scratch, 1), runs, width), dtype)
-        return list(self._work[:, :, :width])
+        """Return contiguous scratch arrays (runs, width)."""
+        needed = max(self.kind.scratch, 1), runs * width
+        if self._work.shape[1] < needed[1]:
+            self._work = np.empty(needed, dtype)
+        return [memory[: needed[1]].reshape(runs, width) for memory in self._work]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Let all runs but these rows leave the group."""
@@ -224,6 +232,15 @@ class Rule:
         self.state = {name: array[rows] for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
+
+
+def _rows(c: Namespace, rows: slice) -> Namespace:
+    """Coefficients of some of the runs."""
+    own = {
+        name: value[rows] if isinstance(value, np.ndarray) and len(value) > 1 else value
+        for name, value in vars(c).items()
+    }
+    return Namespace(**own)
 
 
 def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:

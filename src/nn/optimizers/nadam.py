@@ -43,12 +43,10 @@ class NAdam(Adam):
         return {
             "beta1": h.beta1,
             "beta2": h.beta2,
-            "gain1": 1 - h.beta1,
-            "gain2": 1 - h.beta2,
-            "root": 1 / np.sqrt(1 - h.beta2**t),
+            "root": np.sqrt((1 - h.beta2) / (1 - h.beta2**t)),
             "eps": h.eps,
             "g_step": h.lr * (1 - mu) / (1 - h.mu_product),
-            "m_step": h.lr * mu_next / (1 - h.mu_product * mu_next),
+            "m_step": h.lr * (1 - h.beta1) * mu_next / (1 - h.mu_product * mu_next),
         }
 
     @staticmethod

@@ -41,15 +41,14 @@ class RAdam(Adam):
         rho = np.where(rectified, rho, limit + 5)  # any value that the root is defined for
         limit = np.where(rectified, limit, limit + 5)
         rectification = np.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
-        step = h.lr / (1 - h.beta1**t)
+        step = h.lr * (1 - h.beta1) / (1 - h.beta1**t)
+        root = np.sqrt((1 - power) / (1 - h.beta2))
         return {
             "beta1": h.beta1,
             "beta2": h.beta2,
-            "gain1": 1 - h.beta1,
-            "gain2": 1 - h.beta2,
-            "eps": h.eps,
+            "eps": h.eps / np.sqrt(1 - h.beta2),
             "rectified": rectified,
-            "step": np.where(rectified, step * rectification * np.sqrt(1 - power), step),
+            "step": np.where(rectified, step * rectification * root, step),
         }
 
     @staticmethod
