@@ -567,7 +567,8 @@ ON_PURPOSE: dict[str, dict[str, Any]] = {
 def choice(path: str) -> DictConfig:
     loaded = OmegaConf.load(CONF / f"{path}.yaml")
     assert isinstance(loaded, DictConfig)
-    parents = loaded.pop("defaults", [])
+    # Only parents count here: `override` entries choose in other groups.
+    parents = [entry for entry in loaded.pop("defaults", []) if isinstance(entry, str)]
     group = path.partition("/")[0]
     merged = OmegaConf.merge(*(choice(f"{group}/{parent}") for parent in parents), loaded)
     assert isinstance(merged, DictConfig)
