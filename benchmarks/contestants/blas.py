@@ -1,0 +1,70 @@
+"""The lower bound: the matrix products of a training step, and nothing else."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.contestants.descent import Descent
+from benchmarks.contestants.worker import serve
+
+Array = NDArray[np.float32]
+Product = tuple[Array, Array, Array]
+
+
+class Blas(Descent):
+    """Products of the shapes that :class:`Descent` has, into arrays that are there already.
+
+    For each layer x·W, xᵀ·δ and, but for the first, δ·Wᵀ. Nothing is drawn, added, activated
+    or updated; every step multiplies the same numbers.
+    """
+
+    ways = ("stack by stack", "run by run")
+
+    def start(self, way: str) -> None:
+        self.products = [self._step(width, split=way == "run by run") for width in self.widths]
+
+    def _step(self, runs: int, *, split: bool) -> list[Product]:
+        """List the products of a step: left, right, result."""
+        rng = np.random.default_rng(0)
+        batch, widths = self.size.batch, self.size.widths
+
+        def array(*shape: int) -> Array:
+            return rng.standard_normal((runs, *shape), dtype=np.float32)
+
+        values = [array(batch, width) for width in widths]
+        errors = [array(batch, width) for width in widths]
+        weights = [array(*shape) for shape in pairwise(widths)]
+        gradients = [np.empty_like(matrix) for matrix in weights]
+        forward, backward = [], []
+        for layer, matrix in enumerate(weights):
+            forward.append((values[layer], matrix, np.empty_like(values[layer + 1])))
+        for layer, matrix in reversed(list(enumerate(weights))):
+            error = errors[layer + 1]
+            backward.append((values[layer].transpose(0, 2, 1), error, gradients[layer]))
+            if layer > 0:
+                back = np.empty_like(errors[layer])
+                backward.append((error, matrix.transpose(0, 2, 1), back))
+        products = forward + backward
+        if not split:
+            return products
+        return [
+            (left[run], right[run], result[run])
+            for run in range(runs)
+            for left, right, result in products
+        ]
+
+    def train(self, epochs: int) -> None:
+        for products in self.products:
+            for _ in range(epochs * self.size.steps):
+                for left, right, result in products:
+                    np.matmul(left, right, out=result)
+
+    def loss(self) -> None:
+        """Nothing is learnt."""
+
+
+if __name__ == "__main__":
+    serve(Blas)

@@ -1,0 +1,111 @@
+"""Descent: runs side by side in stacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import nn
+from benchmarks.contestants.worker import Contestant, mean_cross_entropy, serve
+from experiments.batches import Batches
+from experiments.config import Run, Training
+from experiments.datasets import Dataset, Part, Source, Task
+from experiments.datasets.preprocessing import Preprocessing
+from experiments.jobs import Job
+from experiments.models import MLP
+from experiments.sweeps.stacking import make_stacks
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared(Source):
+    """Stands for data that are in memory already."""
+
+    def load(self) -> Dataset:
+        raise NotImplementedError("it is never asked for")
+
+
+class Descent(Contestant):
+    """Stacks as wide as a sweep on one core makes them, one after another."""
+
+    ways = ("stacked",)
+
+    def prepare(self) -> None:
+        _, *hidden, outputs = self.size.widths
+        self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
+        kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
+        run = Run(
+            dataset=_Prepared(),
+            model=MLP(hidden=tuple(hidden)),
+            loss=nn.CrossEntropy(),
+            optimizer=kind(lr=self.lr),
+            schedule=nn.schedules.Constant(),
+            training=Training(batch_size=self.size.batch, dtype="float32"),
+        )
+        self.run = run
+        job = Job(run, {}, {}, [], Path(), "", None, "")
+        stacks = make_stacks([job] * self.size.runs, {run.dataset: self._dataset()})
+        self.widths = [len(stack) for stack in stacks]
+
+    def _dataset(self) -> Dataset:
+        features, outputs = self.size.widths[0], self.size.widths[-1]
+        names = tuple(f"x{i}" for i in range(features))
+        part = Part(self.inputs, self.labels)
+        return Dataset(
+            name="benchmark",
+            task=Task.MULTICLASS,
+            train=part,
+            validation=part,
+            test=part,
+            feature_names=names,
+            target_names=tuple(f"y{i}" for i in range(outputs)),
+            preprocessing=Preprocessing(names, (0.0,) * features, (1.0,) * features),
+            digest="",
+        )
+
+    def version(self) -> str:
+        from threadpoolctl import threadpool_info
+
+        kernels = {info.get("architecture") or info["internal_api"] for info in threadpool_info()}
+        blas = "/".join(sorted(kernels))
+        return f"NumPy {np.__version__}, BLAS kernels {blas}, stacks of {self.widths[0]}"
+
+    def start(self, way: str) -> None:
+        self.stacks = []
+        first = 0
+        for width in self.widths:
+            seeds = range(first, first + width)
+            first += width
+            network = nn.Network(
+                self.run.model.layers(self.size.widths[-1]),
+                self.size.widths[0],
+                loss=self.run.loss,
+                seeds=seeds,
+            )
+            optimizers = nn.OptimizerStack(
+                [self.run.optimizer] * width, network.layout, network.dtype
+            )
+            batches = Batches(self.inputs, self.targets, self.size.batch, seeds)
+            self.stacks.append((network, optimizers, batches))
+
+    def train(self, epochs: int) -> None:
+        with np.errstate(all="ignore"):
+            for network, optimizers, batches in self.stacks:
+                for _ in range(epochs):
+                    for inputs, targets in batches.epoch():
+                        network.backpropagate(inputs, targets)
+                        optimizers.step(network.parameters, network.gradients)
+
+    def loss(self) -> float:
+        losses = [
+            mean_cross_entropy(logits, self.labels[rows])
+            for network, _, _ in self.stacks
+            for rows, stacked in network.logits(self.inputs)
+            for logits in stacked
+        ]
+        return float(np.mean(losses))
+
+
+if __name__ == "__main__":
+    serve(Descent)

@@ -1,0 +1,66 @@
+"""PyTorch, eager, with fused optimizers, one run after another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contestants.worker import Contestant, serve
+
+
+class PyTorch(Contestant):
+    """Rows are taken a batch at a time, or permuted once an epoch and sliced."""
+
+    ways = ("rows by batch", "rows by epoch")
+
+    def prepare(self) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        torch.manual_seed(0)
+        self.torch = torch
+        self.x, self.y = torch.from_numpy(self.inputs), torch.from_numpy(self.labels)
+
+    def version(self) -> str:
+        return f"PyTorch {self.torch.__version__}"
+
+    def start(self, way: str) -> None:
+        self.way = way
+        optimizer = {"adam": self.torch.optim.Adam, "sgd": self.torch.optim.SGD}[self.optimizer]
+        networks = [self._network() for _ in range(self.size.runs)]
+        self.runs = [(net, optimizer(net.parameters(), lr=self.lr, fused=True)) for net in networks]
+
+    def _network(self) -> Any:
+        layers: list[Any] = []
+        for fan_in, fan_out in pairwise(self.size.widths):
+            layers += [self.torch.nn.Linear(fan_in, fan_out), self.torch.nn.ReLU()]
+        return self.torch.nn.Sequential(*layers[:-1])
+
+    def train(self, epochs: int) -> None:
+        rows, batch = self.size.rows, self.size.batch
+        cross_entropy = self.torch.nn.functional.cross_entropy
+        for network, optimizer in self.runs:
+            for _ in range(epochs):
+                order = self.torch.randperm(rows)
+                if self.way == "rows by epoch":
+                    x, y = self.x[order], self.y[order]
+                for start in range(0, rows, batch):
+                    if self.way == "rows by epoch":
+                        inputs, labels = x[start : start + batch], y[start : start + batch]
+                    else:
+                        taken = order[start : start + batch]
+                        inputs, labels = self.x[taken], self.y[taken]
+                    optimizer.zero_grad()
+                    cross_entropy(network(inputs), labels).backward()
+                    optimizer.step()
+
+    def loss(self) -> float:
+        with self.torch.no_grad():
+            loss = self.torch.nn.functional.cross_entropy
+            return float(np.mean([loss(network(self.x), self.y) for network, _ in self.runs]))
+
+
+if __name__ == "__main__":
+    serve(PyTorch)

@@ -1,0 +1,76 @@
+"""What was measured, one row a repetition, and what is computed from it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import median
+
+OURS = "Descent"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number.
+
+    Parameters
+    ----------
+    part : str
+        "step" and "compile"; "sweep", its "phase"s, the "cpu" time of all its processes, and
+        the peer's "run"; "command".
+    case : str
+        The size of the networks, the sweep or the command.
+    contestant : str
+    value : float
+    unit : str
+    repetition : int, default 0
+        Those of one number were measured one after the other.
+    optimizer : str, default ""
+        Of a step.
+    cores : int, default 1
+    database : str, default ""
+        Of a sweep or command: "fresh" or "existing".
+    detail : str, default ""
+        The way of training, the phase, "extrapolated".
+    """
+
+    part: str
+    case: str
+    contestant: str
+    value: float
+    unit: str
+    repetition: int = 0
+    optimizer: str = ""
+    cores: int = 1
+    database: str = ""
+    detail: str = ""
+
+
+def write_csv(measurements: Sequence[Measurement], path: Path) -> None:
+    """Write all measurements, one a row."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Measurement)])
+        writer.writeheader()
+        writer.writerows(asdict(measurement) for measurement in measurements)
+
+
+def select(measurements: Iterable[Measurement], **wanted: object) -> list[Measurement]:
+    """Return the measurements whose fields have these values."""
+    return [m for m in measurements if all(getattr(m, k) == v for k, v in wanted.items())]
+
+
+def middle(measurements: Iterable[Measurement]) -> float:
+    """Return the median of the values."""
+    return median(m.value for m in measurements)
+
+
+def ratio(theirs: Sequence[Measurement], ours: Sequence[Measurement]) -> float:
+    """Return how many times as long theirs takes.
+
+    The median over repetitions of the ratio within one: a machine that is slower for a while
+    is so for both.
+    """
+    by_repetition = {m.repetition: m.value for m in ours}
+    return median(m.value / by_repetition[m.repetition] for m in theirs)

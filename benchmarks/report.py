@@ -1,0 +1,138 @@
+"""What was measured, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.measurements import OURS, Measurement, middle, ratio, select
+from benchmarks.steps import BOUND
+from benchmarks.sweeps import EXISTING, PEER, PHASES
+
+
+def names(measurements: Sequence[Measurement], field: str, **wanted: object) -> list[str]:
+    """Return what a field of these measurements holds, each once, in order."""
+    return list(dict.fromkeys(getattr(m, field) for m in select(measurements, **wanted)))
+
+
+def steps_report(found: Sequence[Measurement]) -> Iterator[str]:
+    """Iterate over the lines of part one."""
+    yield "Training step, microseconds a run and step: median (lowest to highest), times Descent's"
+    for case in names(found, "case", part="step"):
+        for optimizer in names(found, "optimizer", part="step", case=case):
+            yield f"\n{case} {optimizer}"
+            here = select(found, case=case, optimizer=optimizer)
+            yield from _contestants(here)
+            for compiling in select(here, part="compile"):
+                yield f"  {compiling.contestant} compiled before for {compiling.value:.1f} s"
+
+
+def _contestants(here: Sequence[Measurement]) -> Iterator[str]:
+    ours = select(here, part="step", contestant=OURS)
+    for name in names(here, "contestant", part="step"):
+        theirs = select(here, part="step", contestant=name)
+        values = [m.value for m in theirs]
+        times = ratio(theirs, ours)
+        compared = f"{times:8.2f} ×"
+        if name == BOUND:
+            compared += f"  (Descent reaches {times:.0%} of its speed)"
+        spread = f"({min(values):.2f} to {max(values):.2f})"
+        what = f"{name}, {theirs[0].detail}"
+        yield f"  {what:<42}{middle(theirs):10.2f} {spread:<24}{compared}"
+
+
+def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:
+    """Iterate over the lines of part two."""
+    yield "Whole sweeps, seconds from command to comparison: median (lowest to highest)"
+    for case in names(found, "case", part="sweep"):
+        yield f"\n{case}"
+        whole = select(found, part="sweep", case=case)
+        for key in sorted({(m.cores, m.database) for m in whole}, reverse=True):
+            cores, database = key
+            here = select(whole, cores=cores, database=database)
+            ours = select(here, contestant=OURS)
+            for name in names(here, "contestant"):
+                theirs = select(here, contestant=name)
+                values = [m.value for m in theirs]
+                told = f", {theirs[0].detail}" if theirs[0].detail else ""
+                what = f"{name}, {cores} core{'s' * (cores > 1)}, {database} database{told}"
+                spread = f"({min(values):.2f} to {max(values):.2f})"
+                yield f"  {what:<66}{middle(theirs):8.2f} {spread:<20}{ratio(theirs, ours):6.2f} ×"
+    yield from _marginal(found)
+    yield from _where(found)
+    yield "\nCommands of Descent, seconds"
+    for case in names(found, "case", part="command"):
+        told = " (published, existing database)" if case == "a single run" else ""
+        yield f"  {case + told:<46}{middle(select(found, part='command', case=case)):8.2f}"
+
+
+def _marginal(found: Sequence[Measurement]) -> Iterator[str]:
+    """Say what each further run costs, from the smallest sweep and the largest."""
+    counts = sorted(int(case.split()[0]) for case in names(found, "case", part="sweep"))
+    if len(counts) < 2:
+        return
+    least, most = counts[0], counts[-1]
+    yield f"\nMilliseconds for each run beyond {least}, up to {most}"
+    for cores in sorted({m.cores for m in select(found, part="sweep")}, reverse=True):
+        for name in names(found, "contestant", part="sweep"):
+            ends = [
+                middle(
+                    select(
+                        found,
+                        part="sweep",
+                        contestant=name,
+                        case=f"{runs} runs",
+                        cores=cores,
+                        database=EXISTING,
+                    )
+                )
+                for runs in (least, most)
+            ]
+            each = (ends[1] - ends[0]) / (most - least) * 1000
+            what = f"{name}, {cores} core{'s' * (cores > 1)}, existing database"
+            yield f"  {what:<66}{each:8.1f}"
+
+
+def _where(found: Sequence[Measurement]) -> Iterator[str]:
+    columns = [
+        (case, cores, database)
+        for case in names(found, "case", part="phase")
+        for cores in sorted({m.cores for m in select(found, part="phase")}, reverse=True)
+        for database in sorted({m.database for m in select(found, part="phase")})
+    ]
+    yield "\nWhere Descent's time goes, seconds (medians)"
+    for row, texts in enumerate(zip(*[_heading(*column) for column in columns], strict=True)):
+        yield f"  {'' if row else 'phase':<20}" + "".join(f"{text:>10}" for text in texts)
+    for phase in (*PHASES, "all CPU time"):
+        wanted = {"part": "cpu"} if phase == "all CPU time" else {"part": "phase", "detail": phase}
+        values = [
+            middle(
+                select(found, contestant=OURS, case=case, cores=cores, database=database, **wanted)
+            )
+            for case, cores, database in columns
+        ]
+        yield f"  {phase:<20}" + "".join(f"{value:>10.2f}" for value in values)
+
+
+def _heading(case: str, cores: int, database: str) -> tuple[str, str, str]:
+    return case, f"{cores} core{'s' * (cores > 1)}", database
+
+
+def speedups(found: Sequence[Measurement]) -> Iterator[str]:
+    """Iterate over the ratios in short: how many times as long the others take."""
+    for case in names(found, "case", part="step"):
+        for optimizer in names(found, "optimizer", part="step", case=case):
+            here = select(found, part="step", case=case, optimizer=optimizer)
+            ours = select(here, contestant=OURS)
+            told = ", ".join(
+                f"{name} {ratio(select(here, contestant=name), ours):.2f}"
+                for name in names(here, "contestant")
+                if name != OURS
+            )
+            yield f"  {case} {optimizer}: {told}"
+    for case in names(found, "case", part="sweep", contestant=PEER):
+        for cores in sorted({m.cores for m in select(found, part="sweep")}, reverse=True):
+            here = select(found, part="sweep", case=case, cores=cores, database=EXISTING)
+            theirs = select(here, contestant=PEER)
+            times = ratio(theirs, select(here, contestant=OURS))
+            told = f" ({theirs[0].detail})" if theirs[0].detail else ""
+            yield f"  {case}, {cores} core{'s' * (cores > 1)}: {PEER}{told} {times:.2f}"

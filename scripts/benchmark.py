@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Measure how fast this project trains, beside others, on this machine.
+
+    scripts/benchmark.py                          # everything; takes about half an hour
+    scripts/benchmark.py steps --sizes 64-64-10   # training steps of one size
+    scripts/benchmark.py sweeps --runs 20         # the 20-run sweep, from command to comparison
+    scripts/benchmark.py --peers-python ~/peers/bin/python
+
+PyTorch and JAX take part where they are installed: in this environment, or in that of
+--peers-python. All that is compared is measured in turn, on the same cores. Prints the ratios and
+writes benchmark.csv and benchmark.png; docs/benchmark.md says exactly what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import report, steps, sweeps
+from benchmarks.cores import CAN_PIN, available
+from benchmarks.measurements import Measurement, write_csv
+from benchmarks.sizes import OPTIMIZERS, SIZES
+
+from experiments.environment import environment
+
+PARTS = ("steps", "sweeps")
+SIZES_BY_NAME = {size.name: size for size in SIZES}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        _benchmark(options)
+    except (steps.WorkerError, sweeps.CommandError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchmark.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        type=_part,
+        metavar="PART",
+        help="steps (training steps) or sweeps (whole sweeps); both by default",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("benchmark"),
+        metavar="DIR",
+        help="for benchmark.csv and benchmark.png; ./benchmark by default",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=_count,
+        metavar="N",
+        help="repetitions of everything, of which medians are shown; 15 for steps, 3 for sweeps",
+    )
+    parser.add_argument(
+        "--cores",
+        type=_cores,
+        metavar="N[,N]",
+        help="the last one is used for steps, all for sweeps; by default the last two there are",
+    )
+    parser.add_argument(
+        "--peers-python",
+        default=sys.executable,
+        metavar="PATH",
+        help="interpreter of an environment with PyTorch and JAX, and for sweeps with Hydra, "
+        "MLflow and scikit-learn too; this one by default",
+    )
+    part = parser.add_argument_group("steps")
+    part.add_argument(
+        "--sizes",
+        type=_some_of(SIZES_BY_NAME),
+        default=list(SIZES_BY_NAME),
+        metavar="SIZE[,SIZE]",
+        help=f"of {', '.join(SIZES_BY_NAME)}; all by default",
+    )
+    part.add_argument(
+        "--optimizers",
+        type=_some_of(OPTIMIZERS),
+        default=list(OPTIMIZERS),
+        metavar="NAME[,NAME]",
+        help=f"of {', '.join(OPTIMIZERS)}; both by default",
+    )
+    part = parser.add_argument_group("sweeps")
+    part.add_argument(
+        "--runs",
+        type=_some_of([str(runs) for runs in sweeps.SWEEPS]),
+        default=["20", "400"],
+        metavar="N[,N]",
+        help=f"which sweeps, of {', '.join(map(str, sweeps.SWEEPS))}; 20 and 400 by default",
+    )
+    peer = part.add_mutually_exclusive_group()
+    peer.add_argument(
+        "--peer",
+        type=Path,
+        default=sweeps.OWN_PEER,
+        metavar="PATH",
+        help="the script to compare with, whose Hydra configuration has optimizer, seed, epochs, "
+        "batch_size and tracking_uri; benchmarks/peer/run.py by default",
+    )
+    peer.add_argument("--no-peer", action="store_true", help="compare with no script")
+    part.add_argument(
+        "--whole-peer",
+        action="store_true",
+        help="let the script do the 400 runs, which takes it ten minutes and more, four times a "
+        "repetition; otherwise its time for them is extrapolated from 20",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of repetitions; at least 1")
+    return int(text)
+
+
+def _cores(text: str) -> list[int]:
+    allowed = available()
+    chosen = [int(part) if part.isdecimal() else -1 for part in text.split(",")]
+    if not set(chosen) <= set(allowed) or len(set(chosen)) < len(chosen):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: choose among the cores {', '.join(map(str, allowed))}, each once"
+        )
+    return chosen
+
+
+def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Make a parser of names separated by commas."""
+    names = list(known)
+
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        for name in chosen:
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"{name!r} is not among {', '.join(names)}")
+        return chosen
+
+    return parse
+
+
+def _part(text: str) -> str:
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither steps nor sweeps")
+    return text
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from benchmarks.picture import draw
+
+    parts = options.parts or PARTS
+    cores = options.cores or available()[-2:]
+    machine = _machine()
+    print(machine)
+    if not CAN_PIN:
+        print("This system cannot keep processes on chosen cores: expect noise.")
+    found: list[Measurement] = []
+    if "steps" in parts:
+        found += _steps(options, cores[-1])
+    if "sweeps" in parts:
+        found += _sweeps(options, cores)
+    print("\nTimes as long as Descent takes")
+    print(*report.speedups(found), sep="\n")
+    options.output.mkdir(parents=True, exist_ok=True)
+    table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
+    write_csv(found, table)
+    draw(found, picture, machine)
+    print(f"\nWritten: {table}, {picture}")
+
+
+def _machine() -> str:
+    """Say what everything is measured on."""
+    about = environment()
+    told = [str(about["cpu"]), f"Python {about['python']}", f"NumPy {about['numpy']}"]
+    told.append(str(about["blas"]))
+    # A setting by which the kernels are not those that OpenBLAS would choose for this machine.
+    if kernels := os.environ.get("OPENBLAS_CORETYPE"):
+        told.append(f"OPENBLAS_CORETYPE={kernels}")
+    return ", ".join(told)
+
+
+def _steps(options: argparse.Namespace, core: int) -> list[Measurement]:
+    print(f"\nTraining steps on core {core} ...")
+    found = steps.measure(
+        [SIZES_BY_NAME[name] for name in options.sizes],
+        options.optimizers,
+        repeats=options.repeats or 15,
+        core=core,
+        python=sys.executable,
+        peers_python=options.peers_python,
+        tell=_tell,
+    )
+    print()
+    print(*report.steps_report(found), sep="\n")
+    return found
+
+
+def _sweeps(options: argparse.Namespace, cores: Sequence[int]) -> list[Measurement]:
+    print(f"\nSweeps on cores {', '.join(map(str, cores))} ...")
+    peer = None if options.no_peer else options.peer.resolve()
+    if peer is not None and (lacking := sweeps.peer_lacks(options.peers_python)):
+        _tell(f"{sweeps.PEER}: {lacking} is not installed for {options.peers_python}; skipped")
+        peer = None
+    folder = Path(tempfile.mkdtemp(prefix="benchmark"))
+    try:
+        settings = sweeps.Settings(
+            repeats=options.repeats or 3,
+            cores=cores,
+            peer=peer,
+            peers_python=options.peers_python,
+            whole_peer=options.whole_peer,
+            folder=folder,
+        )
+        chosen = [sweeps.SWEEPS[int(runs)] for runs in options.runs]
+        found = sweeps.measure(chosen, settings, _tell)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print()
+    print(*report.sweeps_report(found), sep="\n")
+    return found
+
+
+def _tell(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
