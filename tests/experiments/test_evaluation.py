@@ -190,6 +190,6 @@ def test_a_tie_goes_to_the_first_class_and_one_half_to_class_zero() -> None:
     labels = np.array([0, 1, 2, 0])
     part = evaluated(Task.MULTICLASS, z, labels, np.eye(3)[labels])
     assert part.measure(echo(z, nn.CrossEntropy()))[1] == [0.5]
-    y = np.array([[0.0], [1.0], [1.0], [0.0]])
+    y = np.array([[0.0], [1.0], [0.0], [0.0]])
     part = evaluated(Task.BINARY, np.zeros((4, 1)), y[:, 0].astype(int), y)
-    assert part.measure(echo(y, nn.BinaryCrossEntropy()))[1] == [0.5]
+    assert part.measure(echo(y, nn.BinaryCrossEntropy()))[1] == [0.75]

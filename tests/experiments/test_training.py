@@ -620,6 +620,7 @@ def test_a_training_loss_that_is_not_finite_is_divergence_too(
         # patience 2: after two epochs without improvement the next one is slower
         ([9, 5, 5, 5, 5, 5, 5], [1, 1, 1, 0.1, 0.1, 0.01]),
         ([9, 5, 4, 3, 2, 1, 0], [1, 1, 1, 1, 1, 1]),
+        ([1, 5, 5, 5, 5, 5, 5], [1, 1, 1, 0.1, 0.1, 0.01]),  # before training is no epoch of it
         ([9, 5, 6, 4, 5, 5, 9], [1, 1, 1, 1, 1, 0.1]),
     ],
 )
