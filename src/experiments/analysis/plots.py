@@ -285,6 +285,8 @@ def _drawn(part: Sequence[Group]) -> list[_Drawn]:
 
 
 def _comparison_panel(axes: Axes, row: Sequence[_Drawn], kind: str) -> None:
+    from matplotlib.collections import LineCollection
+
     metric = f"val/{kind}"
     _title_panel(axes, f"Validation {_SCORES.get(kind, kind)}")
     count_epochs(axes)
@@ -308,12 +310,18 @@ def _comparison_panel(axes: Axes, row: Sequence[_Drawn], kind: str) -> None:
     for place, (one, (x, band)) in enumerate(reversed(list(zip(row, medians, strict=True)))):
         order = 2 + place
         if len(one.finished) > 1:
-            for curves in one.finished:
-                if metric in curves:
-                    axes.plot(
-                        curves["epoch"], curves[metric], color=one.color, linewidth=0.6,
-                        alpha=0.45 if many <= 40 else 0.25, zorder=order,
-                    )  # fmt: skip
+            # One collection: an artist for each of thousands of seeds takes time and memory.
+            lines = [
+                np.column_stack([curves["epoch"], curves[metric]])
+                for curves in one.finished
+                if metric in curves
+            ]
+            axes.add_collection(
+                LineCollection(
+                    lines, colors=one.color, linewidths=0.6,
+                    alpha=0.45 if many <= 40 else 0.25, zorder=order,
+                )
+            )  # fmt: skip
         for curves in one.diverged:
             _draw_diverged(axes, one, curves, metric, order)
         if x.size:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
 from experiments.analysis.drawing import readable, shades
@@ -71,8 +72,11 @@ def test_the_bold_line_is_the_median_and_colours_are_the_palettes(tmp_path):
     curves = [run.metrics()["val/loss"] for run in runs if run.choices["optimizer"] == "adam"]
     expected = [statistics.median(values) for values in zip(*curves, strict=True)]
     np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
-    thin = [line for line in axes.lines if line.get_linewidth() == 0.6]
-    assert len(thin) == 8
+    thin = [one for one in axes.collections if isinstance(one, LineCollection)]
+    drawn = [segment[:, 1] for one in thin for segment in one.get_segments()]
+    assert len(drawn) == 8
+    for curve in curves:
+        assert any(np.array_equal(curve, segment) for segment in drawn)
 
 
 def test_the_median_goes_as_far_as_all_seeds_and_leaves_diverged_runs_out(tmp_path):

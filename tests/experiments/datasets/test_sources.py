@@ -187,6 +187,7 @@ def test_wrong_options_are_refused_at_construction(kind, options, message):
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_yaml_gives_the_defaults_of_the_class_and_names_all_its_fields(path):
     config = OmegaConf.load(path)
+    config.pop("defaults", None)  # for Hydra, which loss goes with the data; not a field
     if path.stem == "csv":
         assert OmegaConf.missing_keys(config) == {"path", "target"}
         config.update({"path": "table.csv", "target": "y"})
