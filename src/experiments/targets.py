@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets import Dataset, Part, Task
 from experiments.errors import ConfigError
-from nn.losses import BinaryCrossEntropy, Objective
+from nn.losses import BinaryCrossEntropy, CrossEntropy, Objective
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
     if task is Task.REGRESSION and loss.over_probabilities:
         raise _misfit(dataset, loss.name, "mse, mae or huber")
     if task is Task.MULTILABEL:
+        if isinstance(loss, CrossEntropy):  # and its kin: one class a row
+            raise _misfit(dataset, loss.name, "binary_cross_entropy")
         if softmax:
             raise _misfit(dataset, f"{loss.name} with softmax outputs", "binary_cross_entropy")
         return Encoding(len(dataset.target_names), one_hot=False)

@@ -215,5 +215,9 @@ def _plain_fault(value: Any, kind: Any) -> str | None:
     if kind is type(None):
         return None if value is None else "null"
     if isinstance(kind, type) and not isinstance(value, kind):
-        return f"a {kind.__name__}"
+        return f"{_article(kind.__name__)} {kind.__name__}"
     return None
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "AEIOUaeiou" else "a"
