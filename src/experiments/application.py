@@ -57,19 +57,24 @@ def _run(config: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
     from rich.console import Console
 
-    from experiments.errors import UserError
+    from experiments.errors import ConfigError, UserError
     from experiments.execution import cached_dataset, execute
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
     from experiments.publishing_process import Destination, PublishingProcess
     from experiments.records import RECORD, Record
+    from experiments.sweeps.composition import first_lines
     from experiments.sweeps.naming import sweep_id
     from experiments.tracking import choose_models
 
     hydra = HydraConfig.get()
-    resolved = OmegaConf.to_container(config, resolve=True)
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(first_lines(error)) from error
     assert isinstance(resolved, dict)
     in_sweep = hydra.mode is RunMode.MULTIRUN
     job = make_job(
@@ -177,6 +182,10 @@ def friendly_errors() -> Iterator[None]:
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), _terminate)
     try:
+        if {"-m", "--multirun"} & set(sys.argv):
+            from experiments.sweeps.deferring import deferred
+
+            sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
         yield
     except Terminated as error:
         sys.exit(_BY_SIGNAL + error.number)
@@ -184,15 +193,8 @@ def friendly_errors() -> Iterator[None]:
         sys.exit(_BY_SIGNAL + signal.SIGINT)
     except UserError as error:
         fail(str(error))
-    except OSError as error:
-        if error.filename is None:
-            raise
-        fail(
-            f"{error.filename}: {error.strerror}. Another place for results is chosen with "
-            "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
-        )
     except Exception as error:
-        message = _hydras_message(error)
+        message = _message(error)
         if message is None:
             raise
         fail(message)
@@ -210,8 +212,8 @@ def _terminate(number: int, _: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _hydras_message(error: Exception) -> str | None:
-    """Say what Hydra or OmegaConf refused; None if the error is not theirs."""
+def _message(error: Exception) -> str | None:
+    """Say what Hydra, OmegaConf or the file system refused; None for a defect of ours."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -220,6 +222,11 @@ def _hydras_message(error: Exception) -> str | None:
 
     if isinstance(error, HydraException):
         return explain(error, sys.argv[1:])
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{error.filename}: {error.strerror}. Another place for results is chosen with "
+            "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
+        )
     # Options that exclude each other are plain ValueErrors.
     if isinstance(error, OmegaConfBaseException) or (
         isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")

@@ -90,7 +90,10 @@ def make_job(
 
 def command() -> str:
     """Return the command line that was typed, ready to be typed again."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    program, arguments = sys.argv[0], sys.argv[1:]
+    if program in sys.orig_argv:  # what was typed, before settings were deferred
+        arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
+    return shlex.join(["python", Path(program).name, *arguments])
 
 
 def _name(

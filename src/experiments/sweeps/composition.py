@@ -111,11 +111,13 @@ class Composer:
         return self._groups[group]
 
     def _group_faults(self, override: Override) -> Iterator[str]:
+        group = override.key_or_group
+        options = self._options(group) or []
+        if not override.is_delete() and override.value() is None:
+            yield f"{group}=null: give one of its choices ({', '.join(options)})"
         if override.is_delete() or not isinstance(override.value(), str):
             return
         choice = str(override.value())
-        group = override.key_or_group
-        options = self._options(group) or []
         if choice not in options:
             yield (
                 f"{group}={choice}: there is no such choice{suggestion(choice, options)} "

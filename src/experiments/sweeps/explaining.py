@@ -39,6 +39,9 @@ def explain(error: HydraException, arguments: Sequence[str]) -> str:
 
 def _faults(arguments: Sequence[str]) -> Iterator[str]:
     options = get_args_parser().parse_args(list(arguments))
+    if options.config_dir is not None and not Path(options.config_dir).is_dir():
+        yield f"--config-dir {options.config_dir}: there is no such folder"
+        return
     try:
         parsed = parse(options.overrides)
     except ConfigError as found:
