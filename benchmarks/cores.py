@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+_SOURCE = Path(__file__).resolve().parents[1] / "src"
 CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
@@ -33,8 +35,9 @@ def pinned(cores: Sequence[int]) -> Iterator[None]:
 
 
 def one_thread_each() -> dict[str, str]:
-    """Return an environment in which every library takes one thread."""
+    """Return an environment in which every library takes one thread, and the project is found."""
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
     threads = {f"{name}_NUM_THREADS": "1" for name in names}
     jax = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu"}
-    return {**os.environ, **threads, **jax}
+    path = os.pathsep.join(filter(None, [str(_SOURCE), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, **threads, **jax, "PYTHONPATH": path}

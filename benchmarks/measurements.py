@@ -74,3 +74,8 @@ def ratio(theirs: Sequence[Measurement], ours: Sequence[Measurement]) -> float:
     """
     by_repetition = {m.repetition: m.value for m in ours}
     return median(m.value / by_repetition[m.repetition] for m in theirs)
+
+
+def counted_cores(cores: int) -> str:
+    """Return "1 core", "2 cores"."""
+    return "1 core" if cores == 1 else f"{cores} cores"

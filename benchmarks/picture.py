@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measurements import OURS, Measurement, middle, ratio, select
+from benchmarks.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarks.report import names
 from benchmarks.steps import BOUND
 from benchmarks.sweeps import EXISTING, EXTRAPOLATED, PEER, PHASES
@@ -59,13 +59,13 @@ def draw(found: Sequence[Measurement], path: Path, caption: str) -> None:
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if cases:
         rows[0].suptitle(
-            "Training step: microseconds a run and step (shorter is better; × as long as Descent)",
+            "Training step: microseconds a run and step (less is better; × as long as Descent)",
             fontsize=11,
         )
         panels = rows[0].subplots(1, len(cases), sharey=True, squeeze=False)[0]
         for axes, case in zip(panels, cases, strict=True):
             _steps(axes, select(found, part="step", case=case), case)
-        _legend(panels[0], found)
+        _legend(panels[-1], found)
     if has_sweeps:
         left, right = rows[-1].subplots(1, 2)
         _sweeps(left, found)
@@ -101,6 +101,7 @@ def _steps(axes: Axes, here: Sequence[Measurement], case: str) -> None:
                 )
             lengths += values
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(min(lengths) / 1.6, max(lengths) * 4)
     axes.set_ylim(len(contestants) - 0.5, -0.5)
     axes.set_yticks(range(len(contestants)), contestants)
@@ -117,7 +118,7 @@ def _legend(axes: Axes, found: Sequence[Measurement]) -> None:
         face = "black" if filled else "white"
         label = {"adam": "Adam", "sgd": "SGD"}[optimizer]
         axes.plot([], [], marker, color="black", mfc=face, label=label)
-    axes.legend(fontsize=8, loc="lower left", frameon=False)
+    axes.legend(fontsize=8, loc="upper right", frameon=False)
 
 
 def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
@@ -153,9 +154,10 @@ def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
                     fontsize=8,
                 )
                 who = "PyTorch + Hydra\n+ MLflow" if name == PEER else name
-                labels.append(f"{case}, {who}, {cores} core{'s' * (cores > 1)}")
+                labels.append(f"{case}, {who}, {counted_cores(cores)}")
                 longest = max(longest, value, fresh)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(1, longest * 5)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_yticks(range(len(labels)), labels, fontsize=7.5)
@@ -177,7 +179,7 @@ def _where(axes: Axes, found: Sequence[Measurement]) -> None:
                     len(labels), value, left=begin, color=color, edgecolor="white", label=label
                 )
                 begin += value
-            labels.append(f"{case},\n{cores} core{'s' * (cores > 1)}")
+            labels.append(f"{case},\n{counted_cores(cores)}")
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.measurements import OURS, Measurement, middle, ratio, select
+from benchmarks.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarks.steps import BOUND
 from benchmarks.sweeps import EXISTING, PEER, PHASES
 
@@ -54,7 +54,7 @@ def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:
                 theirs = select(here, contestant=name)
                 values = [m.value for m in theirs]
                 told = f", {theirs[0].detail}" if theirs[0].detail else ""
-                what = f"{name}, {cores} core{'s' * (cores > 1)}, {database} database{told}"
+                what = f"{name}, {counted_cores(cores)}, {database} database{told}"
                 spread = f"({min(values):.2f} to {max(values):.2f})"
                 yield f"  {what:<66}{middle(theirs):8.2f} {spread:<20}{ratio(theirs, ours):6.2f} ×"
     yield from _marginal(found)
@@ -88,7 +88,7 @@ def _marginal(found: Sequence[Measurement]) -> Iterator[str]:
                 for runs in (least, most)
             ]
             each = (ends[1] - ends[0]) / (most - least) * 1000
-            what = f"{name}, {cores} core{'s' * (cores > 1)}, existing database"
+            what = f"{name}, {counted_cores(cores)}, existing database"
             yield f"  {what:<66}{each:8.1f}"
 
 
@@ -114,7 +114,7 @@ def _where(found: Sequence[Measurement]) -> Iterator[str]:
 
 
 def _heading(case: str, cores: int, database: str) -> tuple[str, str, str]:
-    return case, f"{cores} core{'s' * (cores > 1)}", database
+    return case, counted_cores(cores), database
 
 
 def speedups(found: Sequence[Measurement]) -> Iterator[str]:
@@ -135,4 +135,4 @@ def speedups(found: Sequence[Measurement]) -> Iterator[str]:
             theirs = select(here, contestant=PEER)
             times = ratio(theirs, select(here, contestant=OURS))
             told = f" ({theirs[0].detail})" if theirs[0].detail else ""
-            yield f"  {case}, {cores} core{'s' * (cores > 1)}: {PEER}{told} {times:.2f}"
+            yield f"  {case}, {counted_cores(cores)}: {PEER}{told} {times:.2f}"

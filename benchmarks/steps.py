@@ -86,8 +86,7 @@ class Worker:
             if "missing" in self.about:
                 raise Missing(self.about["missing"])
         except BaseException:
-            self._process.kill()
-            self._process.wait()
+            self._end()
             raise
 
     def __enter__(self) -> Self:
@@ -99,8 +98,11 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def repeat(self) -> float:
         """Run one repetition; return the microseconds a run and step."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.cores import pinned
-from benchmarks.measurements import OURS, Measurement, select
+from benchmarks.measurements import OURS, Measurement, counted_cores, select
 
 _ROOT = Path(__file__).resolve().parents[1]
 PEER: Final = "PyTorch + Hydra + MLflow"
@@ -272,8 +272,8 @@ def measure(
                 found.append(one)
                 if one.part == "sweep":
                     tell(
-                        f"{one.contestant}, {one.case}, {one.cores} core(s), {one.database} "
-                        f"database: {one.value:.2f} s"
+                        f"{one.contestant}, {one.case}, {counted_cores(one.cores)}, "
+                        f"{one.database} database: {one.value:.2f} s"
                     )
         found += _commands(settings, repetition)
     return found + _extrapolate(sweeps, found)

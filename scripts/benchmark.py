@@ -21,9 +21,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report, steps, sweeps
 from benchmarks.cores import CAN_PIN, available
@@ -177,8 +176,8 @@ def _benchmark(options: argparse.Namespace) -> None:
         found += _steps(options, cores[-1])
     if "sweeps" in parts:
         found += _sweeps(options, cores)
-    print("\nTimes as long as Descent takes")
-    print(*report.speedups(found), sep="\n")
+    if short := list(report.speedups(found)):
+        print("\nTimes as long as Descent takes", *short, sep="\n")
     options.output.mkdir(parents=True, exist_ok=True)
     table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
     write_csv(found, table)
