@@ -220,17 +220,17 @@ def _message(error: Exception) -> str | None:
     from experiments.sweeps.composition import first_lines
     from experiments.sweeps.explaining import explain
 
-    if isinstance(error, HydraException):
+    # Hydra's own exceptions, one of which is an OSError, and those it leaves plain.
+    if isinstance(error, HydraException) or (
+        isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
+    ):
         return explain(error, sys.argv[1:])
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"{error.filename}: {error.strerror}. Another place for results is chosen with "
             "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
         )
-    # Options that exclude each other are plain ValueErrors.
-    if isinstance(error, OmegaConfBaseException) or (
-        isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
-    ):
+    if isinstance(error, OmegaConfBaseException):
         return first_lines(error)
     return None
 

@@ -12,7 +12,6 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from experiments.errors import ConfigError
@@ -21,12 +20,12 @@ from experiments.sweeps.composition import Composer, first_lines, parse
 _CONFIG = "config"
 
 
-def explain(error: HydraException, arguments: Sequence[str]) -> str:
+def explain(error: Exception, arguments: Sequence[str]) -> str:
     """Turn Hydra's complaint into one that lists everything and suggests what was meant.
 
     Parameters
     ----------
-    error : HydraException
+    error : Exception
         Which Hydra stopped at, the first fault it met.
     arguments : sequence of str
         The command line.
