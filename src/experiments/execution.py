@@ -18,6 +18,7 @@ from experiments.environment import environment
 from experiments.errors import UserError
 from experiments.identity import identity
 from experiments.jobs import Job
+from experiments.masking import mask_secrets
 from experiments.records import write_record
 from experiments.targets import encoding_for
 from experiments.training import EpochListener, Outcome, train
@@ -141,7 +142,7 @@ def _write(job: Job, dataset: Dataset | None, outcome: Outcome, started: datetim
         weights=outcome.weights,
         preprocessing_json=dataset.preprocessing.to_json() if dataset else None,
     )
-    (folder / LOG).write_text(_log(job, outcome, started), encoding="utf-8")
+    (folder / LOG).write_text(mask_secrets(_log(job, outcome, started)), encoding="utf-8")
     return folder
 
 
