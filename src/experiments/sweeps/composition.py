@@ -205,8 +205,9 @@ def _malformed(override: str, error: HydraException) -> str:
     if "=" not in override and not override.startswith("~"):
         return f"{override!r} is no setting: give NAME=VALUE, or GROUP=CHOICE"
     reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
-    place = getattr(error.__cause__, "startIndex", None)
-    if place is not None:
+    pointed = re.match(r"(LexerNoViableAltException: ).*\n( *)\^", str(error))
+    if pointed is not None:
+        place = len(pointed[2]) - len(pointed[1])
         reason = f"{override[place : place + 1]!r} cannot stand there"
     return (
         f"{override}: cannot be read ({' '.join(reason.split())}). Close what is opened, and put a "
