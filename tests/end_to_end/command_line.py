@@ -66,9 +66,7 @@ def python(
         timeout=timeout,
         check=False,
     )
-    return Finished(
-        done.returncode, done.stdout, done.stderr, time.monotonic() - started, folder
-    )
+    return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - started, folder)
 
 
 def run(*arguments: object, folder: Path, **options: Any) -> Finished:

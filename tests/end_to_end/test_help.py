@@ -1,0 +1,115 @@
+"""What the command line tells about itself, and how quickly."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.end_to_end.command_line import ROOT, Finished, python, run, script, succeeded
+
+SLOW_TO_IMPORT = ("mlflow", "pandas", "sklearn", "matplotlib", "scipy", "joblib")
+
+
+def imported(finished: Finished) -> set[str]:
+    """The top-level packages that ``-X importtime`` reports."""
+    lines = [line for line in finished.err.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def test_help_is_a_page_for_newcomers_and_quick(tmp_path: Path) -> None:
+    finished = python("-X", "importtime", ROOT / "run.py", "--help", folder=tmp_path)
+    assert finished.status == 0
+    page = finished.out
+    for group in ("dataset", "model", "loss", "optimizer", "schedule", "experiment", "debug"):
+        choices = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+        (line,) = [line for line in page.splitlines() if line.startswith(f"{group}: ")]
+        assert set(line.partition(": ")[2].split(", ")) == choices
+    for words in (
+        "python run.py -m",
+        "seed=",
+        "tracking.uri=",
+        "--cfg job",
+        '"$(python run.py -sc',
+    ):
+        assert words in page
+    assert "$APP_CONFIG_GROUPS" not in page
+    assert max(map(len, page.splitlines())) <= 130
+    assert {"hydra", "omegaconf"} <= imported(finished)
+    assert imported(finished).isdisjoint(SLOW_TO_IMPORT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_in_the_help_page_is_understood(tmp_path: Path) -> None:
+    """As ``--cfg job`` shows; the settings all at once."""
+    page = succeeded(run("--help", folder=tmp_path)).out
+    block = page.split("Settings often changed")[1].split("After -m")[0]
+    settings = [word for line in block.splitlines()[1:] for word in line.split() if "=" in word]
+    assert len(settings) == 12
+    shown = yaml.safe_load(succeeded(run("--cfg", "job", *settings, folder=tmp_path)).out)
+    assert shown["model"]["hidden"] == [64, 32]
+    assert shown["training"]["early_stopping"]["patience"] == 5
+    assert shown["tracking"]["uri"] == "http://localhost:5000"
+    # What is shown is what is accepted: lines as they stand, in a run of no length.
+    kept = [word for word in settings if not word.startswith(("tracking", "training.epochs"))]
+    trained = run(*kept, "debug=fast", "dataset.limit=60", folder=tmp_path)
+    assert succeeded(trained).record().config["model"]["activation"] == "tanh"
+
+
+def test_cfg_shows_the_configuration_and_runs_nothing(tmp_path: Path) -> None:
+    command = ("--cfg", "job", "experiment=xor", "optimizer.lr=0.5", "seed=7")
+    finished = python("-X", "importtime", ROOT / "run.py", *command, folder=tmp_path)
+    shown = yaml.safe_load(finished.out)
+    assert finished.status == 0
+    assert shown["seed"] == 7
+    assert shown["optimizer"]["lr"] == 0.5
+    assert shown["optimizer"]["_target_"] == "nn.SGD"
+    assert shown["loss"]["_target_"] == "nn.BinaryCrossEntropy"
+    assert shown["model"]["hidden"] == [4]
+    assert "hydra" not in shown
+    assert imported(finished).isdisjoint(SLOW_TO_IMPORT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("optim", {"optimizer=", "optimizer."}),
+        (
+            "optimizer=ada",
+            {f"optimizer={name}" for name in ["adadelta", "adagrad", "adam", "adamax", "adamw"]},
+        ),
+        ("optimizer.b", {"optimizer.beta1=", "optimizer.beta2="}),
+        ("dataset=i", {"dataset=iris"}),
+        ("experiment=", {"experiment=xor"}),
+        ("optimizer=sgd optimizer.b", set()),
+    ],
+)
+def test_shell_completion(typed: str, offered: set[str], tmp_path: Path) -> None:
+    """As bash asks, through the variables that it sets for a completion function."""
+    line = f"python run.py {typed}"
+    asked = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_CWORD": "2"}
+    finished = run("-sc", "query=bash", folder=tmp_path, env=asked)
+    assert set(succeeded(finished).out.split()) == offered
+
+
+def test_shell_completion_installs(tmp_path: Path) -> None:
+    finished = succeeded(run("-sc", "install=bash", folder=tmp_path))
+    assert "complete " in finished.out
+    assert "COMP_LINE" in finished.out
+
+
+@pytest.mark.parametrize("name", ["predict.py", "publish.py", "compare.py"])
+def test_scripts_explain_themselves(name: str, tmp_path: Path) -> None:
+    finished = succeeded(script(name, "--help", folder=tmp_path))
+    assert finished.out.startswith("usage: ")
+    assert script(name, folder=tmp_path).status == 2  # what is missing is argparse's to say
+
+
+@pytest.mark.parametrize("name", ["predict.py", "publish.py", "compare.py"])
+def test_scripts_say_that_a_folder_is_missing(name: str, tmp_path: Path) -> None:
+    more = ["table.csv"] if name == "predict.py" else []
+    finished = script(name, "nowhere", *more, folder=tmp_path)
+    assert finished.status == 1
+    assert "nowhere" in finished.err
+    assert "Traceback" not in finished.err
+    assert finished.err.count("\n") == 1
