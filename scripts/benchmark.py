@@ -22,13 +22,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report, steps, sweeps
-from benchmarks.cores import CAN_PIN, available
-from benchmarks.measurements import Measurement, write_csv
-from benchmarks.sizes import OPTIMIZERS, SIZES
-
+from benchmarking import report, steps, sweeps
+from benchmarking.cores import CAN_PIN, available
+from benchmarking.measurements import Measurement, write_csv
+from benchmarking.sizes import OPTIMIZERS, SIZES
 from experiments.environment import environment
 
 PARTS = ("steps", "sweeps")
@@ -114,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         default=sweeps.OWN_PEER,
         metavar="PATH",
         help="the script to compare with, whose Hydra configuration has optimizer, seed, epochs, "
-        "batch_size and tracking_uri; benchmarks/peer/run.py by default",
+        "batch_size and tracking_uri; scripts/benchmarking/peer/run.py by default",
     )
     peer.add_argument("--no-peer", action="store_true", help="compare with no script")
     part.add_argument(
@@ -163,7 +161,7 @@ def _part(text: str) -> str:
 
 
 def _benchmark(options: argparse.Namespace) -> None:
-    from benchmarks.picture import draw
+    from benchmarking.picture import draw
 
     parts = options.parts or PARTS
     cores = options.cores or available()[-2:]

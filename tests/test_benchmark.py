@@ -12,15 +12,16 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from benchmarks import report, steps, sweeps
-from benchmarks.contestants.blas import Blas
-from benchmarks.contestants.descent import Descent
-from benchmarks.contestants.scikit_learn import ScikitLearn
-from benchmarks.contestants.worker import make_data, mean_cross_entropy
-from benchmarks.cores import available, pinned
-from benchmarks.measurements import OURS, Measurement, ratio, write_csv
-from benchmarks.picture import draw
-from benchmarks.sizes import OPTIMIZERS, SIZES, Size
+
+from benchmarking import report, steps, sweeps
+from benchmarking.contestants.blas import Blas
+from benchmarking.contestants.descent import Descent
+from benchmarking.contestants.scikit_learn import ScikitLearn
+from benchmarking.contestants.worker import make_data, mean_cross_entropy
+from benchmarking.cores import available, pinned
+from benchmarking.measurements import OURS, Measurement, ratio, write_csv
+from benchmarking.picture import draw
+from benchmarking.sizes import OPTIMIZERS, SIZES, Size
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = Size((3, 5, 2), batch=4, runs=3, rows=32, epochs=2)
@@ -164,7 +165,7 @@ def interpreter(folder: Path, program: str) -> str:
 def test_peer_whose_library_is_missing_is_left_out(tmp_path: Path) -> None:
     python = interpreter(
         tmp_path,
-        f"sys.path.insert(0, {str(ROOT)!r}); sys.modules['torch'] = None; module = sys.argv[2]\n"
+        f"sys.path.insert(0, {str(ROOT / "scripts")!r}); sys.modules['torch'] = None; module = sys.argv[2]\n"
         "sys.argv = sys.argv[2:]\n"
         "runpy.run_module(module, run_name='__main__')",
     )

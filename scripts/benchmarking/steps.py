@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from benchmarks.cores import one_thread_each, pinned
-from benchmarks.measurements import OURS, Measurement
-from benchmarks.sizes import OPTIMIZERS, Size
+from benchmarking.cores import one_thread_each, pinned
+from benchmarking.measurements import OURS, Measurement
+from benchmarking.sizes import OPTIMIZERS, Size
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 UNIT: Final = "µs a run and step"
 BOUND: Final = "matrix products alone"
 JAX: Final = "JAX"
@@ -73,8 +73,8 @@ class Worker:
         self.entry = entry
         asked = {"size": asdict(size), "optimizer": optimizer, "lr": OPTIMIZERS[optimizer]}
         self._process = subprocess.Popen(
-            [python, "-m", f"benchmarks.contestants.{entry.module}", json.dumps(asked)],
-            cwd=_ROOT,
+            [python, "-m", f"benchmarking.contestants.{entry.module}", json.dumps(asked)],
+            cwd=_ROOT / "scripts",
             env=one_thread_each(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import nn
-from benchmarks.contestants.worker import Contestant, mean_cross_entropy, serve
+from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
 from experiments.batches import Batches
 from experiments.config import Run, Training
 from experiments.datasets import Dataset, Part, Source, Task

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants.worker import Contestant, mean_cross_entropy, serve
+from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
 
 
 class Jax(Contestant):

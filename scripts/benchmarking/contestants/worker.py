@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.sizes import Size
+from benchmarking.sizes import Size
 
 _SHORTEST = 0.2  # seconds of a repetition, so that the clock and interrupts do not matter
 

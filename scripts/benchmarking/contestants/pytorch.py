@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants.worker import Contestant, serve
+from benchmarking.contestants.worker import Contestant, serve
 
 
 class PyTorch(Contestant):

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from benchmarks.contestants.worker import Contestant, serve
+from benchmarking.contestants.worker import Contestant, serve
 
 
 class ScikitLearn(Contestant):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-_SOURCE = Path(__file__).resolve().parents[1] / "src"
+_SOURCE = Path(__file__).resolve().parents[2] / "src"
 CAN_PIN = hasattr(os, "sched_setaffinity")
 
 

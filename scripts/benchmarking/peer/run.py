@@ -3,7 +3,7 @@
 The usual way and the same work as the project's sweep on digits: losses and accuracies of the
 training and validation parts after each epoch, the test at the end, weights as an artifact. ::
 
-    python benchmarks/peer/run.py -m optimizer=sgd,adagrad,rmsprop,adam 'seed=range(5)'
+    python scripts/benchmarking/peer/run.py -m optimizer=sgd,adagrad,rmsprop,adam 'seed=range(5)'
 """
 
 from pathlib import Path

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measurements import OURS, Measurement, counted_cores, middle, ratio, select
-from benchmarks.report import names
-from benchmarks.steps import BOUND
-from benchmarks.sweeps import EXISTING, EXTRAPOLATED, PEER, PHASES
+from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
+from benchmarking.report import names
+from benchmarking.steps import BOUND
+from benchmarking.sweeps import EXISTING, EXTRAPOLATED, PEER, PHASES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.measurements import OURS, Measurement, counted_cores, middle, ratio, select
-from benchmarks.steps import BOUND
-from benchmarks.sweeps import EXISTING, PEER, PHASES
+from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
+from benchmarking.steps import BOUND
+from benchmarking.sweeps import EXISTING, PEER, PHASES
 
 
 def names(measurements: Sequence[Measurement], field: str, **wanted: object) -> list[str]:

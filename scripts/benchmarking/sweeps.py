@@ -19,12 +19,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from benchmarks.cores import pinned
-from benchmarks.measurements import OURS, Measurement, counted_cores, select
+from benchmarking.cores import pinned
+from benchmarking.measurements import OURS, Measurement, counted_cores, select
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 PEER: Final = "PyTorch + Hydra + MLflow"
-OWN_PEER: Final = _ROOT / "benchmarks" / "peer" / "run.py"
+OWN_PEER: Final = _ROOT / "scripts" / "benchmarking" / "peer" / "run.py"
 EXTRAPOLATED: Final = "extrapolated"
 FRESH: Final = "fresh"
 EXISTING: Final = "existing"

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.contestants.descent import Descent
-from benchmarks.contestants.worker import serve
+from benchmarking.contestants.descent import Descent
+from benchmarking.contestants.worker import serve
 
 Array = NDArray[np.float32]
 Product = tuple[Array, Array, Array]
