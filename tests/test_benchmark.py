@@ -24,6 +24,7 @@ from benchmarking.picture import draw
 from benchmarking.sizes import OPTIMIZERS, SIZES, Size
 
 ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = str(ROOT / "scripts")
 TINY = Size((3, 5, 2), batch=4, runs=3, rows=32, epochs=2)
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -165,7 +166,7 @@ def interpreter(folder: Path, program: str) -> str:
 def test_peer_whose_library_is_missing_is_left_out(tmp_path: Path) -> None:
     python = interpreter(
         tmp_path,
-        f"sys.path.insert(0, {str(ROOT / "scripts")!r}); sys.modules['torch'] = None; module = sys.argv[2]\n"
+        f"sys.path.insert(0, {SCRIPTS!r}); sys.modules['torch'] = None; module = sys.argv[2]\n"
         "sys.argv = sys.argv[2:]\n"
         "runpy.run_module(module, run_name='__main__')",
     )
