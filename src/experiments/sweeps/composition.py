@@ -152,7 +152,7 @@ class Composer:
         return {
             **base,
             "overrides": {**base["overrides"], "task": task},
-            "job": {**base["job"], "id": number, "num": number, "override_dirname": dirname},
+            "job": {**base["job"], "id": str(number), "num": number, "override_dirname": dirname},
         }
 
     def _resolved(self, config: DictConfig, hydra: dict[str, Any]) -> dict[str, Any]:
@@ -166,11 +166,10 @@ class Composer:
             before = HydraConfig.instance().cfg
             HydraConfig.instance().cfg = whole  # type: ignore[assignment]
             try:
-                resolved = _plain(whole)
+                # Not the whole: not everything in Hydra's part is known before the job runs.
+                return {str(key): _resolved_part(whole, str(key)) for key in config}
             finally:
                 HydraConfig.instance().cfg = before
-            del resolved["hydra"]
-            return resolved
         except OmegaConfBaseException as error:
             raise ConfigError(first_lines(error)) from error
 
@@ -219,6 +218,13 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def _resolved_part(config: DictConfig, key: str) -> Any:
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    part = config[key]
+    return OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part
 
 
 def flat_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
