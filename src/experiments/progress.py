@@ -51,9 +51,22 @@ class ProgressBar:
         text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
 
-    def show_sweep(self, done: int, epochs: float, doing: str = "training") -> None:
-        """Show how many runs of a sweep have ended and how many epochs are done in all."""
-        text = f"{doing}: {done}/{self.runs} runs done"
+    def show_sweep(self, done: int, epochs: float, loss: float | None = None) -> None:
+        """Show how far a sweep is.
+
+        Parameters
+        ----------
+        done : int
+            Runs that have ended.
+        epochs : float
+            Epochs that all runs together have finished.
+        loss : float, optional
+            Median of the validation losses of the runs that are training.
+        """
+        each, mean = self._epochs / self.runs, epochs / self.runs
+        text = f"{done}/{self.runs} runs done  epoch {mean:.0f}/{each:.0f}"
+        if loss is not None:
+            text += f"  median val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epochs, description=text)
 
     def __enter__(self) -> Self:

@@ -30,11 +30,11 @@ def test_a_sweep_shows_runs_and_the_share_of_all_epochs() -> None:
     console = terminal()
     with ProgressBar(40, 4, console=console) as bar:
         bar.show_sweep(1, 30.0)
-    assert "training: 1/4 runs done" in shown(console)
+    assert "1/4 runs done  epoch 8/10 " in shown(console)
     assert "75%" in shown(console)
     with ProgressBar(40, 4, console=console) as bar:
-        bar.show_sweep(4, 40.0, "publishing")
-    assert "publishing: 4/4 runs done" in shown(console)
+        bar.show_sweep(2, 30.0, 0.25)
+    assert "2/4 runs done  epoch 8/10  median val/loss 0.25" in shown(console)
 
 
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:

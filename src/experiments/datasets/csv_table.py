@@ -123,7 +123,7 @@ class Csv(SplitSource):
         The column to be predicted, or several.
     task : {"binary", "multiclass", "multilabel", "regression"}, optional
         By default inferred. One target is a class if it is text, or whole numbers with at most
-        20 different values, else a number (regression). Several targets are labels if all are 0
+        20 different values that come twice on average, else a number (regression). Several targets are labels if all are 0
         or 1, else numbers.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
         What to do about missing inputs: refuse the file; replace them by the column's mean or
@@ -324,7 +324,9 @@ class Csv(SplitSource):
             return Task.REGRESSION
         whole = wrong is None and np.isfinite(values).all() and (values == np.rint(values)).all()
         different = len(np.unique(values))
-        if wrong is None and (not whole or different > _MOST_CLASSES):
+        # Whole numbers that hardly come twice are measurements, not classes.
+        measured = different > _MOST_CLASSES or 2 * different > len(values)
+        if wrong is None and (not whole or (measured and different > 2)):
             return Task.REGRESSION
         return Task.MULTICLASS if wrong is not None or different != 2 else Task.BINARY
 

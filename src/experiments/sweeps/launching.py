@@ -137,7 +137,7 @@ def _train(
     ):
 
         def show() -> None:
-            bar.show_sweep(len(records), workers.epochs())
+            bar.show_sweep(len(records), workers.epochs(), workers.loss())
             publishing.poll()
 
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -90,6 +91,11 @@ class Workers:
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
         return float(self._board.epochs.sum())
+
+    def loss(self) -> float | None:
+        """Return the median validation loss of the runs that are training; None if none is."""
+        losses = [loss for loss in self._board.losses if loss]
+        return statistics.median(losses) if losses else None
 
     def stop(self) -> Iterator[int]:
         """Ask all workers to stop; iterate over the positions whose records they still wrote."""
