@@ -123,8 +123,8 @@ class Csv(SplitSource):
         The column to be predicted, or several.
     task : {"binary", "multiclass", "multilabel", "regression"}, optional
         By default inferred. One target is a class if it is text, or whole numbers with at most
-        20 different values that come twice on average, else a number (regression). Several targets are labels if all are 0
-        or 1, else numbers.
+        20 different values that come twice on average, else a number (regression). Several
+        targets are labels if all are 0 or 1, else numbers.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
         What to do about missing inputs: refuse the file; replace them by the column's mean or
         median in the training part (a category by the most frequent one); drop their rows.
