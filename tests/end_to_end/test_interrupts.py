@@ -1,0 +1,219 @@
+"""Ctrl-C and other ends: quick and clean, what has finished is kept, nobody is left behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.records import Record, find_records
+from tests.end_to_end.command_line import NOT_TRACKED, RUN, environment, tracked, uri
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+ENDLESS = "training.epochs=1000000"
+PATIENCE = 60.0
+
+
+@dataclass
+class Running:
+    """A command under way, in a session of its own."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait for something to happen while the command runs."""
+        deadline = time.monotonic() + PATIENCE
+        while not ready():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def finish(self) -> tuple[str, str, float]:
+        """Wait for the end; return what was printed and the seconds it took."""
+        started = time.monotonic()
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return out, err, time.monotonic() - started
+
+    def left_behind(self) -> list[str]:
+        """Processes of the session that still run, a moment later."""
+        deadline = time.monotonic() + 10
+        while found := self._session():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        return found
+
+    def _session(self) -> list[str]:
+        found = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                name, _, rest = status.read_text().rpartition(")")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            state, _, _, session = rest.split()[:4]
+            if int(session) == self.process.pid and state != "Z":
+                found.append(name)
+        return found
+
+    def records(self) -> list[Record]:
+        return find_records(self.folder)
+
+
+@pytest.fixture
+def start(tmp_path: Path):
+    """Start ``python run.py ARGUMENTS``; whatever is left of it dies with the test."""
+    started: list[Running] = []
+
+    def start(*arguments: str) -> Running:
+        process = subprocess.Popen(
+            [sys.executable, RUN, *arguments],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(Running(process, tmp_path))
+        return started[-1]
+
+    yield start
+    for running in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.process.pid, signal.SIGKILL)
+        running.process.communicate()
+
+
+def training(running: Running) -> bool:
+    """Whether a single run has loaded its data and had a second to train."""
+    loaded = list(running.folder.glob(".cache/datasets/iris*"))
+    return bool(loaded) and time.time() - loaded[0].stat().st_mtime > 1
+
+
+def some_done(running: Running) -> bool:
+    """Whether a sweep has finished runs."""
+    return len(list(running.folder.glob("multirun/*/*/*/record.json"))) >= 2
+
+
+def composed(running: Running) -> bool:
+    """Whether a sweep has written what its jobs are."""
+    return bool(list(running.folder.glob("multirun/*/*/3/.hydra/overrides.yaml")))
+
+
+def assert_clean(running: Running, status: int = 130) -> tuple[str, str]:
+    out, err, seconds = running.finish()
+    assert running.process.returncode == status, out + err
+    assert "Traceback" not in err
+    assert "KeyboardInterrupt" not in err
+    assert seconds < 15
+    assert running.left_behind() == []
+    return out, err
+
+
+@pytest.mark.parametrize(
+    "whom",
+    [
+        pytest.param(os.killpg, id="as the terminal does"),
+        pytest.param(os.kill, id="the process alone", marks=pytest.mark.slow),
+    ],
+)
+def test_single_run(start, whom: Callable[[int, int], None], tmp_path: Path) -> None:
+    running = start(ENDLESS, "dataset=iris", tracked(tmp_path))
+    running.wait_until(lambda: training(running))
+    whom(running.process.pid, signal.SIGINT)
+    out, _ = assert_clean(running)
+    (record,) = running.records()
+    assert record.status == "interrupted"
+    assert "adam-seed0: interrupted" in out
+    assert len(record.metrics()["epoch"]) > 10
+    assert record.weights("best").keys() == record.weights("final").keys()
+    client = MlflowClient(uri(tmp_path))
+    (published,) = client.search_runs([client.get_experiment_by_name("descent").experiment_id])
+    assert published.info.status == "KILLED"
+    assert published.data.tags["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "whom",
+    [
+        pytest.param(os.killpg, id="as the terminal does"),
+        pytest.param(os.kill, id="the process alone", marks=pytest.mark.slow),
+    ],
+)
+def test_sweep(start, whom: Callable[[int, int], None], tmp_path: Path) -> None:
+    running = start(
+        "-m", "training.epochs=3,1000000", "seed=0,1,2", "dataset=iris",
+        "hydra.launcher.width=3", tracked(tmp_path),
+    )  # fmt: skip
+    running.wait_until(lambda: some_done(running))
+    time.sleep(1)
+    whom(running.process.pid, signal.SIGINT)
+    out, err = assert_clean(running)
+    assert err.startswith("warning: interrupted")
+    statuses = {record.name: record.status for record in running.records()}
+    assert len(statuses) == 6
+    assert sorted(set(statuses.values())) == ["done", "interrupted"]
+    assert [n for n, status in statuses.items() if status == "done"] == [
+        f"adam-epochs3-seed{seed}" for seed in range(3)
+    ]
+    assert "3 done, 3 interrupted" in out
+    client = MlflowClient(uri(tmp_path))
+    experiment = client.get_experiment_by_name("descent").experiment_id
+    published = client.search_runs([experiment], "tags.kind = 'run'")
+    assert {run.info.run_name: run.data.tags["status"] for run in published} == statuses
+
+
+@pytest.mark.slow
+def test_sweep_that_has_just_started(start, tmp_path: Path) -> None:
+    """Workers that still import their libraries show no tracebacks; every run is marked."""
+    running = start("-m", ENDLESS, "seed=range(4)", "dataset=iris", tracked(tmp_path))
+    running.wait_until(lambda: composed(running))
+    time.sleep(0.2)
+    os.killpg(running.process.pid, signal.SIGINT)
+    _, err = assert_clean(running)
+    assert [line for line in err.splitlines() if not line.startswith("warning: ")] == []
+    assert {record.status for record in running.records()} <= {"interrupted"}
+
+
+@pytest.mark.slow
+def test_twice_leaves_at_once(start) -> None:
+    running = start("-m", ENDLESS, "seed=range(4)", "dataset=iris", NOT_TRACKED)
+    running.wait_until(lambda: composed(running))
+    time.sleep(2)
+    os.killpg(running.process.pid, signal.SIGINT)
+    time.sleep(0.05)
+    os.killpg(running.process.pid, signal.SIGINT)
+    assert_clean(running)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("-m", "seed=range(4)")], ids=["run", "sweep"])
+def test_terminated(start, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """As ``timeout``, a closing terminal or a queueing system do it."""
+    running = start(*arguments, ENDLESS, "dataset=iris", tracked(tmp_path))
+    running.wait_until(lambda: composed(running) if arguments else training(running))
+    time.sleep(3)
+    running.process.terminate()
+    assert_clean(running, status=128 + signal.SIGTERM)
+    records = running.records()
+    assert len(records) == (4 if arguments else 1)
+    assert {record.status for record in records} == {"interrupted"}
+
+
+@pytest.mark.slow
+def test_killed_leaves_no_workers(start, tmp_path: Path) -> None:
+    running = start("-m", ENDLESS, "seed=range(4)", "dataset=iris", tracked(tmp_path))
+    running.wait_until(lambda: composed(running))
+    time.sleep(3)
+    running.process.kill()
+    assert running.left_behind() == []
