@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from experiments.child_processes import interrupts_held, serve_parent
 from experiments.config import Tracking
-from experiments.helpers import interrupts_held, serve_parent
 from experiments.publishing import Publisher
 from experiments.records import Record
 from experiments.tracking_store import prepare_mlflow

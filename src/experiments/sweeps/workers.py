@@ -7,16 +7,17 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from experiments.board import Board
+from experiments.child_processes import interrupts_held, serve_parent
 from experiments.datasets import Dataset, Source
+from experiments.errors import UserError
 from experiments.execution import cached_dataset, execute
-from experiments.helpers import interrupts_held, serve_parent
 from experiments.jobs import Job
 
 _POLL = 0.1  # seconds between looks at the board
@@ -80,13 +81,25 @@ class Workers:
         ----------
         on_wait : callable
             Called several times a second.
+
+        Raises
+        ------
+        UserError
+            If a worker dies.
         """
         while self._running:
             done, self._running = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
             self._fill()
             on_wait()
             for future in done:
-                yield from future.result()
+                try:
+                    yield from future.result()
+                except BrokenExecutor as error:
+                    raise UserError(
+                        "a worker process died, killed perhaps for want of memory. Runs that had "
+                        "ended have their records; give the command again with fewer workers "
+                        "(hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1)"
+                    ) from error
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
