@@ -158,10 +158,8 @@ def print_published(console: Console, published: Published, folder: Path) -> Non
 
 def shown(path: Path) -> str:
     """Return a path as short as it can be typed from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here = Path.cwd()
+    return str(path.relative_to(here)) if here in path.parents else str(path)
 
 
 @contextmanager

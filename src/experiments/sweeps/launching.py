@@ -22,7 +22,7 @@ from experiments.execution import cached_dataset, write_failure
 from experiments.jobs import Job, make_job
 from experiments.progress import ProgressBar
 from experiments.publishing_process import Destination, PublishingProcess
-from experiments.records import Record
+from experiments.records import Record, find_records
 from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.stacking import make_stacks
@@ -95,7 +95,8 @@ def launch(
                 publishing.open(destination)
         records, interrupt = _train(jobs, stacks, n_jobs, destinations, publishing)
         _log.debug("trained")
-        _conclude(console, records, folder, destinations, publishing)
+        earlier = _earlier_batches(folder, records) if first > 0 else []
+        _conclude(console, records, earlier, folder, destinations, publishing)
     if interrupt is not None:
         raise interrupt
     failed = [record for record in records if record.status == "failed"]
@@ -303,6 +304,7 @@ _Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str
 def _conclude(
     console: Console,
     records: Sequence[Record],
+    earlier: Sequence[Record],
     folder: Path,
     destinations: Sequence[Destination],
     publishing: PublishingProcess,
@@ -311,7 +313,7 @@ def _conclude(
     from experiments.analysis.report import markdown, write_comparison, write_learning_curves
     from experiments.analysis.terminal import print_comparison
 
-    trained = [record for record in records if record.status != "interrupted"]
+    trained = [record for record in [*earlier, *records] if record.status != "interrupted"]
     tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))
     for destination in tracked:
         own = [
@@ -336,6 +338,12 @@ def _conclude(
     if tracked:
         print_published(console, publishing.finish(tracked[0], sweep_id(folder)), folder)
         _log.debug("published")
+
+
+def _earlier_batches(folder: Path, records: Sequence[Record]) -> list[Record]:
+    """Read what a sweeper that launches jobs in several batches has had trained before."""
+    now = {record.folder for record in records}
+    return [record for record in find_records(folder) if record.folder not in now]
 
 
 def _job_return(job: Job, record: Record) -> JobReturn:
