@@ -151,7 +151,8 @@ class TestFailure:
 @pytest.fixture(scope="module")
 def unreachable(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("unreachable")
-    return run("-m", "seed=0,1", *FEW, NOBODY, folder=folder)
+    quick = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}  # patience is measured by a slow test
+    return run("-m", "seed=0,1", *FEW, NOBODY, folder=folder, env=quick)
 
 
 class TestUnreachableTracker:

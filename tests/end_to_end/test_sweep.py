@@ -186,6 +186,18 @@ def test_stacks_and_workers_do_not_show(
         assert_same_bits(record, found[name])
 
 
+@pytest.mark.slow
+def test_batches_are_compared_together(tmp_path: Path) -> None:
+    sweep = ("-m", *GRID, *SETTINGS, NOT_TRACKED, "hydra.sweeper.max_batch_size=3")
+    finished = succeeded(run(*sweep, "hydra.sweep.dir=sweep", folder=tmp_path))
+    assert finished.out.count("records and comparison in sweep") == 2
+    with open(tmp_path / "sweep" / "comparison.csv", newline="") as file:
+        assert [(row["optimizer"], row["runs"]) for row in csv.DictReader(file)] == [
+            ("sgd", "2"),
+            ("adam", "2"),
+        ]
+
+
 OPTIMIZERS = (
     "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon"
 )
