@@ -136,6 +136,7 @@ print(len(model.predict(pandas.DataFrame(0, index=range(2), columns=pixels))))
 """
 
 
+@pytest.mark.slow
 def test_activation_and_the_model_that_carries_it(folder: Path, tmp_path: Path) -> None:
     command = command_with("model=softsign_mlp")
     (record,) = trained(folder, "activation", command, tracked(folder))
