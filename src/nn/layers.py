@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
@@ -328,18 +328,11 @@ class BatchNorm(Layer):
         return out
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
-        _normalization_gradients(self, grad)
-        if not input_gradient:
-            return grad
         batch = grad.shape[1]
         average = np.full((1, batch), 1 / batch, grad.dtype)
-        grad *= _column(self.at.parameters["gain"])
-        product = np.multiply(grad, self.normal, out=self.buffer("work", grad.shape))
-        correlation = np.matmul(average, product)
-        grad -= np.matmul(average, grad)
-        grad -= np.multiply(self.normal, correlation, out=product)
-        grad *= self.scale
-        return grad
+        return _normalization_backward(
+            self, grad, input_gradient, lambda values: np.matmul(average, values)
+        )
 
 
 @dataclass
@@ -376,22 +369,33 @@ class LayerNorm(Layer):
         return out
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
-        _normalization_gradients(self, grad)
-        if not input_gradient:
-            return grad
         average = np.full((grad.shape[2], 1), 1 / grad.shape[2], grad.dtype)
-        grad *= _column(self.at.parameters["gain"])
-        product = np.multiply(grad, self.normal, out=self.buffer("work", grad.shape))
-        correlation = np.matmul(product, average)
-        grad -= np.matmul(grad, average)
-        grad -= np.multiply(self.normal, correlation, out=product)
-        grad *= self.scale
-        return grad
+        return _normalization_backward(
+            self, grad, input_gradient, lambda values: np.matmul(values, average)
+        )
 
 
-def _normalization_gradients(layer: BatchNorm | LayerNorm, grad: Array) -> None:
-    """Gradients of gain and shift: sums over the batch of grad·normal and of grad."""
+def _normalization_backward(
+    layer: BatchNorm | LayerNorm,
+    grad: Array,
+    input_gradient: bool,
+    mean: Callable[[Array], Array],
+) -> Array:
+    """Backward pass of a normalization over whatever axis `mean` averages.
+
+    Gain and shift get the sums over the batch of grad·normal and of grad; the input gets
+    scale · (δ - mean(δ) - normal · mean(δ·normal)), with δ = grad·gain.
+    """
     ones = np.ones((1, grad.shape[1]), grad.dtype)
     product = np.multiply(grad, layer.normal, out=layer.buffer("work", grad.shape))
     np.matmul(ones, product, out=_column(layer.at.gradients["gain"]))
     np.matmul(ones, grad, out=_column(layer.at.gradients["shift"]))
+    if not input_gradient:
+        return grad
+    grad *= _column(layer.at.parameters["gain"])
+    np.multiply(grad, layer.normal, out=product)
+    correlation = mean(product)
+    grad -= mean(grad)
+    grad -= np.multiply(layer.normal, correlation, out=product)
+    grad *= layer.scale
+    return grad
