@@ -180,7 +180,7 @@ def _ours(sweep: Sweep, cores: int) -> _Contestant:
         "model.hidden=[64]",
         "training.batch_size=32",
         "training.epochs=20",
-        "hydra.verbose=experiments.sweeps.launching",
+        "hydra.verbose=experiments.sweeps",
     ]
     command = (sys.executable, str(_ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))
     return _Contestant(OURS, sweep, cores, (*command, *settings), "tracking.uri")

@@ -129,6 +129,7 @@ def _write(job: Job, dataset: Dataset | None, outcome: Outcome, started: datetim
         "command": job.command,
         "overrides": list(job.overrides),
         "choices": dict(job.choices),
+        "labels": dict(job.labels),
         "seed": job.run.seed,
         "summary": outcome.summary,
         "dataset": _describe(job, dataset),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Job:
         Id of the sweep that the run belongs to.
     command : str
         That was typed.
+    labels : mapping of str to str
+        What part the run has in its sweep, such as ``{"stage": "tuning"}``.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class Job:
     name: str
     sweep: str | None
     command: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_job(
@@ -55,12 +58,13 @@ def make_job(
     folder: Path,
     sweep: str | None = None,
     varied: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> Job:
     """Check a resolved configuration and make it a job.
 
     Parameters
     ----------
-    config, choices, overrides, folder, sweep
+    config, choices, overrides, folder, sweep, labels
         As in :class:`Job`; choices of Hydra's own groups are left out.
     varied : sequence of str
         Keys that differ between the jobs of the sweep; they enter the name.
@@ -85,6 +89,7 @@ def make_job(
         _name(run, chosen, overrides, varied),
         sweep,
         command(),
+        dict(labels or {}),
     )
 
 

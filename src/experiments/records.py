@@ -291,6 +291,12 @@ class Record:
         return {str(group): str(choice) for group, choice in self.data["choices"].items()}
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What part the run has in its sweep, such as `stage: tuning`."""
+        labels = self.data.get("labels") or {}
+        return {str(name): str(label) for name, label in labels.items()}
+
+    @property
     def summary(self) -> dict[str, float | None]:
         """Metrics of the whole run; None where the number was not finite."""
         return dict(self.data["summary"])

@@ -361,6 +361,7 @@ def _tags(record: Record) -> dict[str, str]:
         "identity": record.identity,
         "status": record.status,
         "sweep": record.sweep,
+        **record.labels,
         "message": record.message,
         "command": record.command,
         "commit": environment.get("commit"),

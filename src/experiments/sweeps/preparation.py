@@ -1,0 +1,187 @@
+"""Preparing a sweep: every job is composed and checked, and its data loaded, before any trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.datasets import Dataset, Source
+from experiments.errors import ConfigError, UserError
+from experiments.execution import cached_dataset
+from experiments.jobs import Job, make_job
+from experiments.sweeps.composition import Composer
+from experiments.sweeps.naming import sweep_id
+from experiments.targets import encoding_for
+
+
+def compose_jobs(
+    hydra_context: HydraContext,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+    folder: Path,
+    *,
+    labels: Sequence[Mapping[str, str]] | None = None,
+    on_first: Callable[[Job], None] = lambda job: None,
+) -> list[Job]:
+    """Compose and check every job of a sweep; write each its Hydra folder.
+
+    Parameters
+    ----------
+    hydra_context : HydraContext
+    config : DictConfig
+        Hydra's for the sweep itself.
+    job_overrides : sequence of sequence of str
+        What each job changes.
+    first : int
+        Number of the first job.
+    folder : Path
+        The sweep's.
+    labels : sequence of mapping, optional
+        Those of each job.
+    on_first : callable, optional
+        Told of the first job that is right, while the others are composed.
+
+    Raises
+    ------
+    ConfigError
+        Listing every job that is wrong.
+    UserError
+        If a folder cannot be written.
+    """
+    composer = Composer(hydra_context.config_loader, config)
+    varied = _varied(job_overrides)
+    faults: dict[str, list[str]] = {}
+    jobs: list[Job] = []
+    files: list[dict[str, str]] = []
+    for index, overrides in enumerate(job_overrides):
+        try:
+            one = composer.compose(list(overrides), first + index)
+            job = make_job(
+                one.resolved,
+                choices=one.hydra["runtime"]["choices"],
+                overrides=overrides,
+                folder=folder / _subfolder(one.hydra),
+                sweep=sweep_id(folder),
+                varied=varied,
+                labels=labels[index] if labels else {},
+            )
+        except ConfigError as error:
+            for fault in str(error).splitlines():
+                faults.setdefault(fault, []).append(_told(overrides, varied))
+            continue
+        if not jobs:
+            on_first(job)
+        jobs.append(job)
+        one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
+        # As text, which is small: thousands of composed configurations would not be.
+        files.append(_hydra_files(one.config, one.hydra))
+    if faults:
+        raise ConfigError(_listed(faults, len(job_overrides)))
+    if len({job.folder for job in jobs}) < len(jobs):
+        raise ConfigError(
+            f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')} gives several runs one "
+            "folder, where each would overwrite the others; put ${hydra.job.num} into it"
+        )
+    for job, texts in zip(jobs, files, strict=True):
+        _write_hydra_folder(job.folder / str(config.hydra.output_subdir or ".hydra"), texts)
+    return jobs
+
+
+def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
+    """Load every dataset of the sweep once, and check that losses fit them."""
+    datasets: dict[Source, Dataset] = {}
+    unloaded: dict[Source, str] = {}
+    faults: dict[str, list[str]] = {}
+    varied = _varied([job.overrides for job in jobs])
+    for job in jobs:
+        source = job.run.dataset
+        if source not in datasets and source not in unloaded:
+            try:
+                datasets[source] = cached_dataset(source)
+            except UserError as error:
+                unloaded[source] = str(error)
+        fault = unloaded.get(source)
+        if fault is None:
+            try:
+                encoding_for(datasets[source], job.run.objective)
+            except ConfigError as error:
+                fault = str(error)
+        if fault is not None:
+            faults.setdefault(fault, []).append(_told(job.overrides, varied))
+    if faults:
+        raise ConfigError(_listed(faults, len(jobs)))
+    return datasets
+
+
+def _varied(job_overrides: Sequence[Sequence[str]]) -> list[str]:
+    """Return the keys that differ between jobs."""
+    values: dict[str, set[str]] = {}
+    for overrides in job_overrides:
+        for override in overrides:
+            key, _, value = override.lstrip("+").partition("=")
+            values.setdefault(key, set()).add(value)
+    return [key for key, seen in values.items() if len(seen) > 1]
+
+
+def _told(overrides: Sequence[str], varied: Sequence[str]) -> str:
+    """Tell a job by what sets it apart from the others."""
+    own = [o for o in overrides if o.lstrip("+").partition("=")[0] in varied]
+    return " ".join(own or overrides)
+
+
+def _listed(faults: Mapping[str, Sequence[str]], jobs: int) -> str:
+    """List what is wrong, each fault once, with the jobs that have it."""
+    lines = [f"nothing was trained; of {jobs} jobs these are wrong:"]
+    for fault, having in faults.items():
+        if len(having) == jobs:
+            who = "every job"
+        elif len(having) <= 3:
+            who = "; ".join(having)
+        else:
+            who = f"{having[0]} and {len(having) - 1} others"
+        lines.append(f"  {fault}  [{who}]")
+    return "\n".join(lines)
+
+
+def _subfolder(hydra: Mapping[str, Any]) -> str:
+    """Resolve ``hydra.sweep.subdir`` for one job."""
+    if hydra["sweep"]["subdir"] == "${hydra.job.num}":
+        return str(hydra["job"]["num"])
+    return str(OmegaConf.create({"hydra": dict(hydra)}).hydra.sweep.subdir)
+
+
+def _hydra_files(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Hydra's own launcher writes for a job: config, Hydra's part, overrides."""
+    contents = {
+        "config.yaml": OmegaConf.to_container(config, resolve=False),
+        "hydra.yaml": {"hydra": dict(hydra)},
+        "overrides.yaml": hydra["overrides"]["task"],
+    }
+    return {
+        name: yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        for name, content in contents.items()
+    }
+
+
+def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another hydra.sweep.dir"
+        ) from error
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """libyaml's dumper, with enumerations written by their names."""
+
+
+_Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))

@@ -1,0 +1,226 @@
+"""A sweep: its jobs are composed, checked, stacked, trained in workers, published and compared."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+from rich.console import Console
+
+from experiments.application import print_published, shown, warn
+from experiments.execution import write_failure
+from experiments.jobs import Job
+from experiments.progress import ProgressBar
+from experiments.publishing_process import Destination, PublishingProcess
+from experiments.records import Record, find_records
+from experiments.sweeps.naming import sweep_id
+from experiments.sweeps.preparation import compose_jobs, load_datasets
+from experiments.sweeps.stacking import make_stacks
+from experiments.sweeps.workers import Workers
+from experiments.tracking import choose_models
+
+# The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
+_log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """Runs the jobs of a sweep, in one batch or several.
+
+    Parameters
+    ----------
+    hydra_context : HydraContext
+    config : DictConfig
+        Hydra's for the sweep itself.
+    n_jobs : int
+        Worker processes; -1 takes one for each core.
+    width : int, optional
+        Most runs in one stack; by default as many as fit the cache.
+    """
+
+    def __init__(
+        self, hydra_context: HydraContext, config: DictConfig, *, n_jobs: int, width: int | None
+    ) -> None:
+        self._hydra_context = hydra_context
+        self._config = config
+        self._n_jobs = n_jobs
+        self._width = width
+        self.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        self.console = Console(highlight=False)
+        self.jobs: list[Job] = []
+        self.records: list[Record] = []
+        self._first = 0
+        self._publishing = PublishingProcess(warn)
+
+    def __enter__(self) -> Self:
+        _log.debug("started")
+        self._publishing.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._publishing.__exit__(kind, error, trace)
+
+    def run(
+        self,
+        job_overrides: Sequence[Sequence[str]],
+        first: int = 0,
+        labels: Sequence[Mapping[str, str]] | None = None,
+    ) -> list[Record]:
+        """Train a batch of jobs and have each run published when it ends.
+
+        Parameters
+        ----------
+        job_overrides : sequence of sequence of str
+            What each job changes.
+        first : int
+            Number of the first job.
+        labels : sequence of mapping, optional
+            What part each run has in the sweep; see :class:`experiments.jobs.Job`.
+
+        Returns
+        -------
+        list of Record
+            Of each job, failed ones too.
+
+        Raises
+        ------
+        ConfigError
+            Listing every job that is wrong, before any has trained.
+        KeyboardInterrupt
+            After runs that have not ended are marked.
+        """
+        if not self.jobs:
+            self._first = first
+        jobs = compose_jobs(
+            self._hydra_context,
+            self._config,
+            job_overrides,
+            first,
+            self.folder,
+            labels=labels,
+            on_first=self._warm_up,
+        )
+        _log.debug("composed")
+        datasets = load_datasets(jobs)
+        _log.debug("loaded")
+        plural = "s" if len(jobs) != 1 else ""
+        self.console.print(f"{len(jobs)} run{plural} → {shown(self.folder)}", soft_wrap=True)
+        workers = Workers.count(self._n_jobs)
+        stacks = make_stacks(jobs, datasets, width=self._width, workers=workers)
+        for destination in dict.fromkeys(_destination(job) for job in jobs):
+            if destination.tracking.enabled:
+                self._publishing.open(destination)
+        records, interrupt = self._train(jobs, stacks)
+        _log.debug("trained")
+        self.jobs += jobs
+        self.records += records
+        if interrupt is not None:
+            raise interrupt
+        return records
+
+    def _warm_up(self, job: Job) -> None:
+        if job.run.tracking.enabled:
+            self._publishing.warm_up()
+
+    def _train(
+        self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]]
+    ) -> tuple[list[Record], KeyboardInterrupt | None]:
+        """Train all stacks; return each job's record, and the interrupt that ended it if any."""
+        records: dict[int, Record] = {}
+        epochs = sum(job.run.training.epochs for job in jobs)
+
+        def note(position: int) -> None:
+            record = records[position] = Record.read(jobs[position].folder)
+            if record.status == "failed":
+                warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
+            if jobs[position].run.tracking.enabled:
+                self._publishing.publish(_destination(jobs[position]), record.folder)
+
+        with (
+            Workers(jobs, stacks, self._n_jobs) as workers,
+            ProgressBar(epochs, len(jobs)) as bar,
+        ):
+
+            def show() -> None:
+                bar.show_sweep(len(records), workers.epochs(), workers.loss())
+                self._publishing.poll()
+
+            try:
+                # The comparison's libraries take a second to import: now, while workers train.
+                importlib.import_module("experiments.analysis.report")
+                for position in workers.finished(show):
+                    note(position)
+                return [records[position] for position in range(len(jobs))], None
+            except KeyboardInterrupt as error:
+                interrupt = error
+                warn("interrupted; keeping what has finished (press Ctrl-C again to leave at once)")
+                stopped = list(workers.stop())
+        for position, job in enumerate(jobs):
+            if position not in records:
+                if position not in stopped:
+                    message = "the sweep was interrupted before this run ended"
+                    write_failure(job, message, status="interrupted")
+                note(position)
+        return [records[position] for position in range(len(jobs))], interrupt
+
+    def conclude(self) -> None:
+        """Compare all runs, publish the comparison, and say where everything is."""
+        from experiments.analysis.report import markdown, write_comparison, write_learning_curves
+        from experiments.analysis.terminal import print_comparison
+
+        console, publishing = self.console, self._publishing
+        trained = [r for r in self._all_records() if r.status != "interrupted"]
+        destinations = [_destination(job) for job in self.jobs]
+        tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))
+        for destination in tracked:
+            own = [
+                record
+                for record, where in zip(self.records, destinations, strict=True)
+                if where == destination and record.status != "interrupted"
+            ]
+            # Drawn here, because the process that publishes has more than enough to do.
+            for record in choose_models(own, destination.tracking.models):
+                write_learning_curves(record)
+            publishing.publish_models(destination, [record.folder for record in own])
+        sweep = sweep_id(self.folder)
+        if trained:
+            files = write_comparison(trained, self.folder)
+            console.print()
+            print_comparison(trained, console=console)
+            for destination in tracked:
+                publishing.publish_comparison(destination, sweep, files, markdown(trained))
+        counted = Counter(record.status for record in self.records)
+        told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
+        _log.debug("compared")
+        console.print(f"\n{told} · records and comparison in {shown(self.folder)}", soft_wrap=True)
+        if tracked:
+            print_published(console, publishing.finish(tracked[0], sweep), self.folder)
+            _log.debug("published")
+
+    def _all_records(self) -> list[Record]:
+        """Return what this and, for a sweeper that launches in batches, earlier ones trained."""
+        if self._first == 0:
+            return self.records
+        now = {record.folder for record in self.records}
+        earlier = [record for record in find_records(self.folder) if record.folder not in now]
+        return [*earlier, *self.records]
+
+
+def _destination(job: Job) -> Destination:
+    return Destination(job.run.tracking, job.run.experiment_name)
+
+
+def log_of(record: Record) -> str:
+    """Return the path of a run's log, as short as it can be typed."""
+    return shown(record.folder / "run.log")
