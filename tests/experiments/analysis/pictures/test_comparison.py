@@ -1,22 +1,13 @@
-import math
 import statistics
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 
-from experiments.analysis.drawing import readable, shades
-from experiments.analysis.plots import (
-    MOST_NAMED,
-    mean_interval,
-    plot_comparison,
-    plot_run,
-    strip_limits,
-)
+from experiments.analysis.pictures.comparison import plot_comparison
+from experiments.analysis.pictures.looks import MOST_NAMED
+from experiments.analysis.pictures.run import plot_run
 from experiments.palette import color_of
 from tests.experiments.analysis.made_up_sweeps import ALL, make_run, sweep
 
@@ -154,91 +145,8 @@ def test_all_runs_diverged(tmp_path):
     assert axes.get_ylim()[1] > 30
 
 
-def test_a_run_shows_its_curves_and_best_epoch(tmp_path):
-    (run,) = sweep(tmp_path, ["adam"], [0])
-    figure = plot_run(run)
-    assert titles(figure) == ["Loss", "Accuracy", "Learning rate"]
-    loss, _, rate = figure.axes
-    words = [text.get_text() for text in loss.texts]
-    assert words == [f"best epoch {run.summary['best/epoch']:g}", "train", "validation"]
-    np.testing.assert_array_equal(loss.lines[0].get_ydata(), run.metrics()["train/loss"])
-    np.testing.assert_array_equal(loss.lines[1].get_ydata(), run.metrics()["val/loss"])
-    assert loss.lines[1].get_color() == color_of("adam")
-    np.testing.assert_array_equal(rate.lines[0].get_ydata(), run.metrics()["lr"])
-
-
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_short_runs_can_be_drawn(tmp_path, epochs):
     (run,) = sweep(tmp_path, ["adam"], [0], epochs=max(epochs, 1), stopped={("adam", 0): epochs})
     plot_run(run).canvas.draw()
     plot_comparison([run]).canvas.draw()
-
-
-def test_a_diverged_run_says_so(tmp_path):
-    (run,) = sweep(tmp_path, ["sgd"], [1], diverged=[("sgd", 1)], message="Lower optimizer.lr.")
-    texts = [text.get_text() for text in plot_run(run).texts]
-    assert "diverged: Lower optimizer.lr." in texts
-
-
-def test_runs_without_accuracy_or_rate_can_be_drawn(tmp_path):
-    metrics = {"epoch": [0.0, 1.0], "train/loss": [2.0, 1.0], "val/loss": [2.0, None]}
-    figure = plot_run(make_run(tmp_path, metrics=metrics, summary={}))
-    words = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert words.count("not measured") == 2
-
-
-def test_the_interval_is_students():
-    # Of 1, 2, 3, 4, 5: t(4) at 97.5% is 2.7764, the standard error √2.5/√5.
-    low, high = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert (low, high) == pytest.approx(
-        (3 - 2.776445 * math.sqrt(0.5), 3 + 2.776445 * math.sqrt(0.5))
-    )
-    assert mean_interval([7.0]) == (7.0, 7.0)
-
-
-def test_a_hopeless_group_does_not_hide_the_others():
-    good = [[0.96, 0.97], [0.95, 0.96], [0.94, 0.95]]
-    low, high = strip_limits([*good, [0.1, 0.2]], [(0.9, 1.0)] * 4, higher=True)
-    assert 0.5 < low < 0.94
-    assert high > 0.97
-    low, high = strip_limits(
-        [[-v for v in vs] for vs in good] + [[9.0]], [(0, 0)] * 4, higher=False
-    )
-    assert -0.94 < high < 1
-    low, high = strip_limits([[0.5]], [(0.5, 0.5)], higher=True)
-    assert low < 0.5 < high
-
-
-@pytest.mark.parametrize("color", ["#e69f00", "#56b4e9", "#000000", "#ffffff", "#f0e442"])
-def test_names_are_readable_on_white(color):
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(readable(color))
-    ]
-    luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
-    assert 1.05 / (luminance + 0.05) >= 4.45
-
-
-def test_shades_of_one_colour_differ():
-    assert shades("#0072b2", 1) == ["#0072b2"]
-    assert len(set(shades("#0072b2", 9))) == 9
-
-
-def test_nothing_is_registered_globally(tmp_path):
-    script = (
-        "import sys\n"
-        "import experiments.analysis.report, experiments.analysis.terminal\n"
-        "assert 'matplotlib' not in sys.modules\n"
-        "from experiments.records import Record\n"
-        "from experiments.analysis.plots import plot_comparison\n"
-        "from experiments.analysis.report import saved\n"
-        "import matplotlib\n"
-        "def settings():  # asking for the backend would import pyplot\n"
-        "    names = set(matplotlib.rcParams) - {'backend'}\n"
-        "    return {name: matplotlib.rcParams[name] for name in names}\n"
-        "before = settings()\n"
-        "saved(plot_comparison([Record.read(sys.argv[1])]), 'png')\n"
-        "assert settings() == before\n"
-        "assert 'matplotlib.pyplot' not in sys.modules\n"
-    )
-    sweep(tmp_path, ["adam"], [0])
-    subprocess.run([sys.executable, "-c", script, tmp_path / "0"], check=True)

@@ -1,23 +1,20 @@
-"""The comparison as files: a table for programs, a page for people, and the picture."""
+"""What every sweep ends with: a table for programs, a page for people, and the picture."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from experiments.analysis.conclusions import headline, remarks, scope_names
-from experiments.analysis.drawing import style
 from experiments.analysis.groups import Group, group_runs, scopes
 from experiments.analysis.layout import Column, columns
-from experiments.analysis.plots import plot_comparison, plot_run
+from experiments.analysis.pictures.comparison import plot_comparison
+from experiments.analysis.pictures.drawing import saved
+from experiments.analysis.pictures.run import plot_run
 from experiments.analysis.tables import comparison
 from experiments.errors import RecordError
 from experiments.records import Record, atomic_write
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LEARNING_CURVES: Final = "learning_curves.png"
 
@@ -105,15 +102,6 @@ def write_learning_curves(record: Record) -> Path:
     path = record.folder / LEARNING_CURVES
     atomic_write(path, saved(plot_run(record), "png"))
     return path
-
-
-def saved(figure: Figure, kind: str) -> bytes:
-    """Render a figure as `png`, `svg` or `pdf`, without dates in it."""
-    buffer = io.BytesIO()
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with style():
-        figure.savefig(buffer, format=kind, metadata=undated.get(kind))
-    return buffer.getvalue()
 
 
 def _markdown_table(groups: Sequence[Group], laid: Sequence[Column]) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from experiments.analysis.spreading import spread
+from experiments.analysis.pictures.spreading import spread
 
 
 def test_labels_with_room_stay_where_they_are():

@@ -7,6 +7,7 @@ reader's own matplotlib settings do not change a picture.
 from __future__ import annotations
 
 import colorsys
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.spreading import spread
+from experiments.analysis.pictures.spreading import spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +58,15 @@ def style() -> Iterator[None]:
 
     with matplotlib.style.context(["default", _STYLE]):
         yield
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """Render a figure as `png`, `svg` or `pdf`, without dates in it."""
+    buffer = io.BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with style():
+        figure.savefig(buffer, format=kind, metadata=undated.get(kind))
+    return buffer.getvalue()
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -233,6 +243,21 @@ def limit(axes: Axes, low: float, high: float) -> None:
     """Set the limits of the y axis with a little room beyond."""
     room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - room, high + room)
+
+
+def title_panel(axes: Axes, title: str, below: str = "epoch", pad: float = 8) -> None:
+    """Write what a panel shows above it, and what its x axis is below it."""
+    axes.set_title(title, loc="left", size=9, weight="bold", pad=pad)
+    axes.set_xlabel(below)
+
+
+def say_unmeasured(axes: Axes) -> None:
+    """Leave a panel empty but for the word that says so."""
+    axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=PALE)
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("")
 
 
 def _luminance(rgb: tuple[float, float, float]) -> float:

@@ -1,0 +1,1 @@
+"""Figures, drawn from records and statistics without pyplot. Colours are the palette's."""
