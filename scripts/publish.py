@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from experiments.errors import TrackingError, UserError
 from experiments.own_modules import search_working_directory
 from experiments.records import Record, find_records
-from experiments.tracking import Tracker, choose_models
+from experiments.tracking.tracker import Tracker, choose_models
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

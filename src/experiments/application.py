@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-    from experiments.publishing_process import Published
     from experiments.records import Record
+    from experiments.tracking.process import Published
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
@@ -64,11 +64,11 @@ def _run(config: DictConfig) -> float:
     from experiments.execution import cached_dataset, execute
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
-    from experiments.publishing_process import Destination, PublishingProcess
     from experiments.records import RECORD, Record
     from experiments.sweeps.composition import first_lines
     from experiments.sweeps.naming import sweep_id
-    from experiments.tracking import choose_models
+    from experiments.tracking.process import Destination, PublishingProcess
+    from experiments.tracking.tracker import choose_models
 
     hydra = HydraConfig.get()
     try:

@@ -18,13 +18,13 @@ from experiments.application import print_published, shown, warn
 from experiments.execution import write_failure
 from experiments.jobs import Job
 from experiments.progress import ProgressBar
-from experiments.publishing_process import Destination, PublishingProcess
 from experiments.records import Record, find_records
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.preparation import compose_jobs, load_datasets
 from experiments.sweeps.stacking import make_stacks
 from experiments.sweeps.workers import Workers
-from experiments.tracking import choose_models
+from experiments.tracking.process import Destination, PublishingProcess
+from experiments.tracking.tracker import choose_models
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
 _log = logging.getLogger(__name__)

@@ -245,5 +245,5 @@ def _artifact_location(uri: str, experiment_name: str) -> str | None:
 
 
 def _project() -> Path:
-    folder = Path(__file__).resolve().parents[2]
+    folder = Path(__file__).resolve().parents[3]
     return folder if (folder / "run.py").is_file() else Path.cwd()

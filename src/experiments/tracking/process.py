@@ -17,9 +17,9 @@ from typing import Any, Self
 
 from experiments.child_processes import interrupts_held, serve_parent
 from experiments.config import Tracking
-from experiments.publishing import Publisher
 from experiments.records import Record
-from experiments.tracking_store import prepare_mlflow
+from experiments.tracking.publisher import Publisher
+from experiments.tracking.store import prepare_mlflow
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from experiments import records, tracking_store
+from experiments import records
 from experiments.errors import TrackingError
 from experiments.locking import locked
 from experiments.masking import mask_secrets
 from experiments.palette import color_of
 from experiments.records import Record
+from experiments.tracking import store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -108,15 +109,15 @@ def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
     TrackingError
         Where there is no such address, run or record in it.
     """
-    uri = tracking_store.resolve_uri(uri)
-    database = tracking_store.sqlite_file(uri)
+    uri = store.resolve_uri(uri)
+    database = store.sqlite_file(uri)
     if database is not None and not database.exists():
         raise TrackingError(
             f"{database}: there is no such database. Say where MLflow keeps the run, with --uri."
         )
-    client = tracking_store.open_client(uri)
+    client = store.open_client(uri)
     cure = "Give the id of a run that this program published, and its address with --uri."
-    with tracking_store.tracking_errors(uri, f"fetch the run {run_id} from", cure):
+    with store.tracking_errors(uri, f"fetch the run {run_id} from", cure):
         found = {file.path for file in client.list_artifacts(run_id)}
         if records.RECORD not in found:
             raise TrackingError(
@@ -136,7 +137,7 @@ class Tracker:
     Parameters
     ----------
     uri
-        As `tracking_store.resolve_uri` takes it: a server, a database, or None for the default.
+        As `store.resolve_uri` takes it: a server, a database, or None for the default.
     experiment_name
         Made in MLflow where it is missing.
 
@@ -148,7 +149,7 @@ class Tracker:
     """
 
     def __init__(self, uri: str | None, experiment_name: str) -> None:
-        self.uri = tracking_store.resolve_uri(uri)
+        self.uri = store.resolve_uri(uri)
         self.experiment_name = experiment_name
 
     def open(self) -> None:
@@ -158,9 +159,7 @@ class Tracker:
     @cached_property
     def experiment_id(self) -> str:
         """The experiment's number in MLflow."""
-        return tracking_store.find_or_create_experiment(
-            self._client, self.uri, self.experiment_name
-        )
+        return store.find_or_create_experiment(self._client, self.uri, self.experiment_name)
 
     def publish(self, record: Record, *, model: bool = False) -> str:
         """Publish a run, or what is missing of it.
@@ -254,14 +253,14 @@ class Tracker:
 
     def ui_command(self) -> str | None:
         """Give the command that starts MLflow's pages; None for a server, which has its own."""
-        if tracking_store.is_server(self.uri):
+        if store.is_server(self.uri):
             return None
         return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(mask_secrets(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Give the address of the page that shows one run, a sweep's runs, or the experiment's."""
         base = "http://127.0.0.1:5000"
-        if tracking_store.is_server(self.uri):
+        if store.is_server(self.uri):
             parts = urlsplit(self.uri)
             base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         page = f"{base}/#/experiments/{quote(self.experiment_id)}/runs"
@@ -275,7 +274,7 @@ class Tracker:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return tracking_store.open_client(self.uri)
+        return store.open_client(self.uri)
 
     def _errors(self, folder: Path | None, doing: str) -> AbstractContextManager[None]:
         _ = self.experiment_id  # its own errors say more
@@ -285,11 +284,11 @@ class Tracker:
                 "Nothing is lost: when that is put right, publish with "
                 f"`python scripts/publish.py {shlex.quote(str(folder))}`."
             )
-        return tracking_store.tracking_errors(self.uri, doing, cure)
+        return store.tracking_errors(self.uri, doing, cure)
 
     def _find_or_create(self, uid: str, description: Any) -> Run:
         """Find the run tagged `uid`; make it where there is none, as `description()` says."""
-        database = tracking_store.sqlite_file(self.uri)
+        database = store.sqlite_file(self.uri)
         # Between two processes publishing the same record, only one may find nothing.
         lock: AbstractContextManager[None] = nullcontext()
         if database is not None:

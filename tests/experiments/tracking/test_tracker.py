@@ -15,12 +15,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from scripts.publish import main as publish
 
-from experiments import tracking_store
 from experiments.errors import TrackingError
 from experiments.palette import color_of
 from experiments.records import FILES, Record
-from experiments.tracking import Tracker, choose_models, fetch_record
-from experiments.tracking_store import resolve_uri, sqlite_file
+from experiments.tracking import store
+from experiments.tracking.store import resolve_uri, sqlite_file
+from experiments.tracking.tracker import Tracker, choose_models, fetch_record
 from tests.experiments.record_factory import (
     STARTED,
     config_yaml,
@@ -45,7 +45,7 @@ def tracker(uri: str, request: pytest.FixtureRequest) -> Tracker:
 
 @pytest.fixture
 def client(uri: str) -> MlflowClient:
-    return tracking_store.open_client(uri)
+    return store.open_client(uri)
 
 
 def points(client: MlflowClient, run: Run) -> dict[str, list[tuple[int, float, int]]]:
@@ -501,7 +501,7 @@ def test_a_folder_without_runs_is_one_message(
 PUBLISH = """
 import sys
 from experiments.records import find_records
-from experiments.tracking import Tracker
+from experiments.tracking.tracker import Tracker
 folder, uri = sys.argv[1:]
 tracker = Tracker(uri, "together")
 for record in find_records(folder):
@@ -525,7 +525,7 @@ def test_many_processes_publish_at_once_to_a_new_database(tmp_path: Path) -> Non
         _, errors = worker.communicate(timeout=120)
         assert worker.returncode == 0, errors.decode()
     tracker = Tracker(uri, "together")
-    client = tracking_store.open_client(uri)
+    client = store.open_client(uri)
     runs = client.search_runs([tracker.experiment_id])
     assert sorted(run.data.params["seed"] for run in runs) == ["0", "1", "100", "101", "102", "2"]
     assert {run.info.status for run in runs} == {"FINISHED"}
@@ -573,7 +573,7 @@ def test_a_server_is_published_to_as_well(tmp_path: Path, server: str) -> None:
     tracker = Tracker(server, "remote")
     run_id = tracker.publish(record, model=True)
     assert tracker.publish(record, model=True) == run_id
-    client = tracking_store.open_client(server)
+    client = store.open_client(server)
     (run,) = client.search_runs([tracker.experiment_id])
     assert run.info.status == "FINISHED"
     assert run.info.end_time == START + 12_500

@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from experiments import publishing
 from experiments.config import Tracking
 from experiments.errors import TrackingError
-from experiments.publishing import Publisher
 from experiments.records import Record
+from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 
 
@@ -54,7 +53,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Say what fails from now on; nothing at first."""
     monkeypatch.setattr(FakeTracker, "failing", set())
     monkeypatch.setattr(FakeTracker, "calls", [])
-    monkeypatch.setattr(publishing, "Tracker", FakeTracker)
+    monkeypatch.setattr("experiments.tracking.publisher.Tracker", FakeTracker)
 
     def set_failing(*names: str) -> None:
         FakeTracker.failing = set(names)

@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.config import Tracking
 from experiments.errors import TrackingError
 from experiments.records import Record
-from experiments.tracking import Tracker, choose_models
+from experiments.tracking.tracker import Tracker, choose_models
 
 
 class Publisher:

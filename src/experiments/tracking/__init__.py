@@ -1,0 +1,1 @@
+"""Records to MLflow: the tracker, and publishing to it beside training."""
