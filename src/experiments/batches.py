@@ -40,6 +40,11 @@ class Batches:
         """Steps of an epoch; the last may be short."""
         return -(-len(self.inputs) // self.batch_size)
 
+    @property
+    def last_full(self) -> int:
+        """The epoch's last step (from 0) that is not short."""
+        return len(self.inputs) // self.batch_size - 1
+
     def epoch(self) -> Iterator[tuple[Array, Array]]:
         """Iterate over one epoch.
 

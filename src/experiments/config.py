@@ -63,6 +63,9 @@ class Training(Component):
     early_stopping : EarlyStopping
     blas_threads : int, default 1
         Threads of a matrix product. Another number may change the last bits of a result.
+    snapshots : "auto", int or None, default "auto"
+        Of how many epochs at most the parameters are kept, for pictures of a run's path; at
+        least 2. "auto": 50 where a network has two inputs, else none.
     """
 
     epochs: Count = 20
@@ -75,6 +78,7 @@ class Training(Component):
     penalize_biases: bool = False
     early_stopping: EarlyStopping = EarlyStopping()
     blas_threads: Count = 1
+    snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,6 +142,7 @@ def _write(job: Job, dataset: Dataset | None, outcome: Outcome, started: datetim
         metrics=outcome.metrics,
         weights=outcome.weights,
         preprocessing_json=dataset.preprocessing.to_json() if dataset else None,
+        snapshots=outcome.snapshots,
     )
     (folder / LOG).write_text(mask_secrets(_log(job, outcome, started)), encoding="utf-8")
     return folder
@@ -166,7 +167,7 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
 def _log(job: Job, outcome: Outcome, started: datetime) -> str:
     """Tell the run's story in lines, one an epoch."""
     lines = [f"{started:%Y-%m-%d %H:%M:%S} {job.name}: {job.command}"]
-    measured = [name for name in outcome.metrics if "/" in name]
+    measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
     for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
         values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
         lines.append(f"epoch {epoch}: {values}")

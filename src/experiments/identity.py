@@ -14,7 +14,14 @@ import nn
 
 _WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name"})
 _LIBRARIES: Final = ("numpy",)
-_CODE: Final = ("batches.py", "evaluation.py", "models.py", "targets.py", "training.py")
+_CODE: Final = (
+    "batches.py",
+    "evaluation.py",
+    "models.py",
+    "snapshots.py",
+    "targets.py",
+    "training.py",
+)
 
 
 def identity(config: Mapping[str, Any], digest: str) -> str:

@@ -6,6 +6,7 @@ predictions all read it. `record.json` is written last, so a folder that has one
     config.yaml         the resolved configuration
     metrics.csv         one row an epoch; epoch 0 is before training
     weights.npz         arrays `final/<name>` and `best/<name>`, plain numbers, never pickled
+    snapshots.npz       where they were asked for: the weights at some epochs
     preprocessing.json  how raw columns become the network's inputs
     record.json         identity, status, summary, dataset and environment
 """
@@ -42,7 +43,8 @@ CONFIG: Final = "config.yaml"
 METRICS: Final = "metrics.csv"
 WEIGHTS: Final = "weights.npz"
 PREPROCESSING: Final = "preprocessing.json"
-FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, RECORD)
+SNAPSHOTS: Final = "snapshots.npz"
+FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, RECORD)  # snapshots may be missing
 
 _REQUIRED: Final[Mapping[str, type]] = {
     "uid": str,
@@ -73,6 +75,7 @@ def write_record(
     metrics: Mapping[str, Sequence[float | None] | NDArray[Any]],
     weights: Mapping[str, NDArray[Any]],
     preprocessing_json: str | None,
+    snapshots: Mapping[str, NDArray[Any]] | None = None,
 ) -> Path:
     """Write a run's record; the same arguments give the same bytes.
 
@@ -92,6 +95,8 @@ def write_record(
         Written in the order given.
     preprocessing_json
         The dataset's preprocessing; None where the data could not be loaded.
+    snapshots : "epoch" or name of a parameter -> ndarray of numbers
+        The first axis is that of the moments (see `Record.snapshots`). No file without any.
 
     Returns
     -------
@@ -114,12 +119,15 @@ def write_record(
     }
     if preprocessing_json is not None:
         files[PREPROCESSING] = preprocessing_json.encode()
+    if snapshots:
+        files[SNAPSHOTS] = weights_to_npz(snapshots)
 
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Until the new record is whole, the folder must not look complete.
         (folder / RECORD).unlink(missing_ok=True)
+        (folder / SNAPSHOTS).unlink(missing_ok=True)  # an older record's
     except OSError as error:
         raise _cannot_write(folder, error) from error
     for name, content in files.items():
@@ -389,24 +397,36 @@ class Record:
         """
         if which not in ("best", "final"):
             raise ValueError(f"which is {which!r}; choose 'best' or 'final'")
-        path = self.folder / WEIGHTS
-        prefix = which + "/"
-        content = io.BytesIO(self._bytes(WEIGHTS))
+        found = self._arrays(WEIGHTS, which + "/")
+        if not found:
+            raise RecordError(
+                f"{self.folder / WEIGHTS}: this run left no {which} weights (its status is "
+                f"{self.status}). Choose a run that was trained."
+            )
+        return found
+
+    def snapshots(self) -> dict[str, NDArray[Any]]:
+        """Read the weights that were kept over the epochs (`training.snapshots`).
+
+        Returns
+        -------
+        name -> ndarray of shape (moments, *shape)
+            Parameters and running statistics by name, and under `epoch` the moments (moments,).
+            Empty where none were kept.
+        """
+        return self._arrays(SNAPSHOTS) if (self.folder / SNAPSHOTS).exists() else {}
+
+    def _arrays(self, file: str, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Read the arrays of an archive whose names begin with `prefix`, which is taken off."""
         try:
-            with np.load(content, allow_pickle=False) as archive:
-                found = {
+            with np.load(io.BytesIO(self._bytes(file)), allow_pickle=False) as archive:
+                return {
                     name.removeprefix(prefix): archive[name]
                     for name in archive.files
                     if name.startswith(prefix)
                 }
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise _corrupt(path, str(error)) from error
-        if not found:
-            raise RecordError(
-                f"{path}: this run left no {which} weights (its status is {self.status}). "
-                "Choose a run that was trained."
-            )
-        return found
+            raise _corrupt(self.folder / file, str(error)) from error
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name

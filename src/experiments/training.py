@@ -15,6 +15,7 @@ from experiments.batches import Batches
 from experiments.config import Run
 from experiments.datasets import Dataset
 from experiments.evaluation import Evaluated, score_for
+from experiments.snapshots import snapshot_epochs
 from experiments.targets import encoding_for
 from nn import regularization
 from nn.network import Network
@@ -46,6 +47,9 @@ class Outcome:
     summary : dict of str to float
     weights : dict of str to ndarray
         ``final/<name>`` and ``best/<name>``, the latter of the best validation epoch.
+    snapshots : dict of str to ndarray
+        ``epoch`` (moments,), and parameters and statistics as they were then, each
+        (moments, *shape); empty where none were asked for.
     """
 
     position: int
@@ -54,6 +58,7 @@ class Outcome:
     metrics: dict[str, list[float | None]]
     summary: dict[str, float]
     weights: dict[str, NDArray[Any]]
+    snapshots: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,7 +67,9 @@ class _Progress:
 
     position: int
     run: Run
+    moments: frozenset[int]  # the epochs after which a snapshot is taken
     metrics: dict[str, list[float | None]] = field(default_factory=dict)
+    snapshots: list[Array] = field(default_factory=list)  # each (parameters + statistics,)
     schedule_state: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     waited: int = 0
@@ -141,7 +148,10 @@ class _Stack:
             score = score_for(dataset.task, part.targets, encoded)
             self.parts[name] = Evaluated(inputs, encoded, score)
         self.score = self.parts["train"].score.name
-        self.live = [_Progress(position, run) for position, run in enumerate(runs)]
+        self.live = [
+            _Progress(position, run, frozenset(snapshot_epochs(run.training, dataset.features)))
+            for position, run in enumerate(runs)
+        ]
         for progress in self.live:
             progress.schedule_state = progress.run.schedule.initial_state()
         self.network = Network(
@@ -200,6 +210,8 @@ class _Stack:
             self._penalize(gradients)
             norm = regularization.global_norm(gradients)
             norms += norm
+            if step == self.batches.last_full:
+                self.gradients_by_layer = self._norms_by_layer(gradients)
             if self.clip_norm is not None:
                 regularization.clip_by_norm(gradients, norm, self.clip_norm)
             if self.clip_value is not None:
@@ -245,6 +257,8 @@ class _Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Measure all live runs after `epoch` and let those that have ended leave."""
         began = self.epoch > 0
+        weights = self._norms_by_layer(self.network.parameters)
+        gradients = self.gradients_by_layer if began else dict.fromkeys(weights)
         train_loss, train_score = self._measure("train", self.network)
         val_loss, val_score = self._measure("validation", self.network)
         seconds = time.perf_counter() - self.started
@@ -260,6 +274,11 @@ class _Stack:
                     f"val/{self.score}": float(val_score[row]),
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(self.norms[row]) if began else None,
+                    **{f"weight_norm/{layer}": float(norm[row]) for layer, norm in weights.items()},
+                    **{
+                        f"gradient_norm/{layer}": None if norm is None else float(norm[row])
+                        for layer, norm in gradients.items()
+                    },
                 }
             )
         ended = {}
@@ -269,6 +288,18 @@ class _Stack:
                 ended[row] = status
         if ended:
             yield from self.leave(ended)
+
+    @_overflow_allowed
+    def _norms_by_layer(self, flat: Array) -> dict[str, Array]:
+        """Norm (runs,) of what each layer has of `flat` (runs, P), biases and gains left out."""
+        layout = self.network.layout
+        found: dict[str, Array] = {}
+        for parameter in layout.parameters:
+            if parameter.decays:
+                layer = parameter.name.partition("/")[0]
+                norm = regularization.global_norm(flat[:, layout.slices[parameter.name]])[:, 0]
+                found[layer] = np.hypot(found[layer], norm) if layer in found else norm
+        return found
 
     @_overflow_allowed
     def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
@@ -285,6 +316,11 @@ class _Stack:
             return DIVERGED
         loss = losses[1]
         assert loss is not None
+        if epoch in progress.moments:
+            network = self.network
+            progress.snapshots.append(
+                np.concatenate([network.parameters[row], network.statistics[row]])
+            )
         if epoch > 0:
             progress.run.schedule.observe(progress.schedule_state, loss)
         progress.waited += 1
@@ -340,8 +376,21 @@ class _Stack:
                 progress.metrics,
                 summary,
                 weights,
+                self._snapshots(progress),
             )
         self._keep([row for row in range(len(self.live)) if row not in ended])
+
+    def _snapshots(self, progress: _Progress) -> dict[str, NDArray[Any]]:
+        """Name what was kept of a run's parameters; the moments take the place of the runs."""
+        if not progress.snapshots:
+            return {}
+        parameters, statistics = self.network.layout, self.network.statistics_layout
+        flat = np.stack(progress.snapshots)
+        return {
+            "epoch": np.array(sorted(progress.moments)[: len(flat)]),
+            **parameters.views(flat[:, : parameters.size]),
+            **statistics.views(flat[:, parameters.size :]),
+        }
 
     def _summary(self, progress: _Progress, us_per_step: float) -> dict[str, float]:
         summary: dict[str, float] = {}
@@ -376,4 +425,7 @@ class _Stack:
         self.best_statistics = self.best_statistics[rows]
         if hasattr(self, "norms"):
             self.norms, self.rates = self.norms[rows], self.rates[rows]
+            self.gradients_by_layer = {
+                layer: norm[rows] for layer, norm in self.gradients_by_layer.items()
+            }
         self._bind()

@@ -101,7 +101,13 @@ def test_config_is_resolved_and_whole(record: Record) -> None:
 def test_metrics_have_a_row_for_each_epoch(record: Record) -> None:
     with open(record.folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "step", "seconds", *COLUMNS]
+    layers = [name for name in record.weights() if name.endswith("/weights")]
+    norms = [
+        f"{norm}/{name.removesuffix('/weights')}"
+        for norm in ("weight_norm", "gradient_norm")
+        for name in layers
+    ]
+    assert list(rows[0]) == ["epoch", "step", "seconds", *COLUMNS, *norms]
     assert len(rows) == EPOCHS + 1
     assert rows[0]["lr"] == rows[0]["gradient_norm"] == ""
     assert rows[1]["lr"] == "0.03"

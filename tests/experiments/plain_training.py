@@ -40,6 +40,7 @@ class History:
     lr: list[float | None] = field(default_factory=lambda: [None])
     gradient_norm: list[float | None] = field(default_factory=lambda: [None])
     weights: list[Weights] = field(default_factory=list)
+    gradients: list[Weights] = field(default_factory=list)  # of each epoch's last full batch
 
 
 def forward(weights: Weights, x: Array) -> list[Array]:
@@ -109,12 +110,14 @@ def train_plainly(
     x, y = train[0], smoothed(train[1], rules)
     measure()
     for epoch, steps in enumerate(batches):
-        norms, rate = [], 0.0
+        norms, rate, last_full = [], 0.0, {}
         for step, rows in enumerate(steps):
             g = gradients(weights, x[rows], y[rows], rules.loss)
             for name, value in weights.items():
                 if rules.penalize_biases or name.endswith("/weights"):
                     g[name] = g[name] + rules.l2 * value + rules.l1 * np.sign(value)
+            if len(rows) == len(steps[0]):
+                last_full = g
             norm = np.sqrt(sum((value**2).sum() for value in g.values()))
             norms.append(norm)
             rate = rules.lr * rules.factor(epoch, epoch * len(steps) + step)
@@ -123,5 +126,6 @@ def train_plainly(
                 weights[name] -= rate * np.clip(clipped, -rules.clip_value, rules.clip_value)
         history.lr.append(rate)
         history.gradient_norm.append(float(np.mean(norms)))
+        history.gradients.append(last_full)
         measure()
     return history

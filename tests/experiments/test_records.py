@@ -182,6 +182,22 @@ def test_weights_keep_their_shape() -> None:
         assert archive["a/row"].shape == (1,)
 
 
+def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_path: Path) -> None:
+    assert make_record(tmp_path).snapshots() == {}
+    kept = {"epoch": np.array([0, 2, 7]), "dense1/bias": np.arange(6, dtype=np.float32)}
+    kept["dense1/bias"] = kept["dense1/bias"].reshape(3, 2)
+    write(tmp_path, snapshots=kept)
+    found = Record.read(tmp_path).snapshots()
+    assert list(found) == list(kept)
+    for name, array in kept.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    (tmp_path / "snapshots.npz").write_bytes(b"PK")
+    with pytest.raises(RecordError, match=r"snapshots\.npz"):
+        Record.read(tmp_path).snapshots()
+    assert make_record(tmp_path).snapshots() == {}
+
+
 def test_objects_are_never_pickled() -> None:
     with pytest.raises(TypeError, match="'w'"):
         weights_to_npz({"w": np.array([{}], object)})

@@ -69,12 +69,14 @@ def bits(outcome: Outcome) -> dict[str, Any]:
     }
     summary = {name: number(value) for name, value in outcome.summary.items() if name not in TIMES}
     weights = {name: (a.dtype, a.shape, a.tobytes()) for name, a in outcome.weights.items()}
+    kept = {name: (a.dtype, a.shape, a.tobytes()) for name, a in outcome.snapshots.items()}
     return {
         "status": outcome.status,
         "message": outcome.message,
         **metrics,
         **{f"summary {key}": value for key, value in summary.items()},
         **{f"weights {key}": value for key, value in weights.items()},
+        **{f"snapshots {key}": value for key, value in kept.items()},
     }
 
 
@@ -170,6 +172,7 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
             l2=draw(small) if used["l2"] else 0.0,
             clip_norm=draw(small) if used["norm"] else None,
             clip_value=draw(small) if used["value"] else None,
+            snapshots=draw(st.sampled_from(["auto", None, 2, 3, 9])),
             early_stopping=EarlyStopping(
                 patience=draw(st.none() | st.integers(1, 2)), min_delta=draw(small | st.just(0.0))
             ),
@@ -309,6 +312,13 @@ def assert_as_plainly(outcome: Outcome, history: History) -> None:
     assert outcome.metrics["lr"][1:] == pytest.approx(history.lr[1:], **tolerance)
     measured = outcome.metrics["gradient_norm"][1:]
     assert measured == pytest.approx(history.gradient_norm[1:], **tolerance)
+    for name in (name for name in history.weights[0] if name.endswith("/weights")):
+        layer = name.removesuffix("/weights")
+        lengths = [np.linalg.norm(weights[name]) for weights in history.weights]
+        assert outcome.metrics[f"weight_norm/{layer}"] == pytest.approx(lengths, **tolerance)
+        lengths = [np.linalg.norm(gradients[name]) for gradients in history.gradients]
+        measured = outcome.metrics[f"gradient_norm/{layer}"]
+        assert measured == [None, *(pytest.approx(length, **tolerance) for length in lengths)]
     best = int(np.argmin(history.val_loss))
     assert outcome.summary["best/epoch"] == best
     for name, value in history.weights[-1].items():
@@ -732,6 +742,59 @@ def test_running_statistics_are_the_best_epochs_too() -> None:
         assert whole.weights[f"final/batchnorm1/{name}"].tobytes() != expected.tobytes()
 
 
+# Snapshots
+
+
+@pytest.mark.parametrize("normalization", [None, "batch"])
+def test_a_snapshot_is_what_a_run_of_so_many_epochs_ends_with(normalization: Any) -> None:
+    dataset = make_dataset()
+    model = MLP(hidden=(4,), activation=Tanh(), normalization=normalization)
+    kept = outcome_of(make_run(epochs=12, snapshots=5, model=model), dataset).snapshots
+    moments = kept.pop("epoch").tolist()
+    assert (moments[0], moments[-1], len(moments)) == (0, 12, 5)
+    for place, epoch in enumerate(moments[1:], start=1):
+        shorter = outcome_of(make_run(epochs=epoch, snapshots=None, model=model), dataset)
+        final = {
+            name.removeprefix("final/"): array
+            for name, array in shorter.weights.items()
+            if name.startswith("final/")
+        }
+        assert list(kept) == list(final)
+        for name, array in final.items():
+            assert kept[name].dtype == array.dtype
+            assert kept[name][place].tobytes() == array.tobytes(), (name, epoch)
+
+
+@pytest.mark.parametrize(
+    ("features", "asked", "count"), [(2, "auto", 50), (3, "auto", 0), (2, None, 0), (3, 4, 4)]
+)
+def test_snapshots_are_taken_where_they_are_asked_for(
+    features: int, asked: Any, count: int
+) -> None:
+    dataset = make_dataset(features=features)
+    outcome = outcome_of(make_run(epochs=100, snapshots=asked), dataset)
+    assert len(outcome.snapshots.get("epoch", [])) == count
+    unasked = outcome_of(make_run(epochs=100, snapshots=None), dataset)
+    assert {**bits(unasked), **bits(outcome)} == bits(outcome)
+
+
+def test_snapshots_end_where_a_run_ends() -> None:
+    dataset = make_dataset()
+    stopped, diverged, alone = outcomes(
+        [
+            make_run(epochs=40, snapshots=41, early_stopping=EarlyStopping(patience=3)),
+            make_run(epochs=40, snapshots=41, optimizer=nn.SGD(lr=1e308)),
+            make_run(epochs=40, snapshots=3),
+        ],
+        dataset,
+    )
+    assert stopped.snapshots["epoch"].tolist() == stopped.metrics["epoch"]
+    assert diverged.status == "diverged"
+    # What a run diverged to is no point of its path.
+    assert diverged.snapshots["epoch"].tolist() == diverged.metrics["epoch"][:-1]
+    assert alone.snapshots["epoch"].tolist() == [0, 1, 40]
+
+
 # What an outcome holds
 
 
@@ -750,6 +813,10 @@ def test_columns_and_summary(task: Task) -> None:
         f"val/{score}",
         "lr",
         "gradient_norm",
+        "weight_norm/dense1",
+        "weight_norm/dense2",
+        "gradient_norm/dense1",
+        "gradient_norm/dense2",
     ]
     assert {len(values) for values in outcome.metrics.values()} == {5}
     assert outcome.metrics["epoch"] == [0, 1, 2, 3, 4]

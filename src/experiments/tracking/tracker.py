@@ -46,6 +46,9 @@ _DIGEST: Final = 36
 
 _CUT: Final = " ... [cut]"
 _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
+# Two columns a layer: for every run of a sweep they would make publishing an eighth slower, so
+# only the runs chosen for a model have them in MLflow; the record has them always.
+_BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 _COMPARISON_COLOR: Final = "#7f7f7f"
 
@@ -123,7 +126,7 @@ def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
             raise TrackingError(
                 f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"
             )
-        for name in records.FILES:
+        for name in (*records.FILES, records.SNAPSHOTS):
             if name in found:
                 client.download_artifacts(run_id, name, str(folder))
     return Record.read(folder)
@@ -169,8 +172,9 @@ class Tracker:
         record
             Of a run that has ended, in whatever way.
         model
-            Also log the learning curves as a picture and a model that `mlflow.pyfunc.load_model`
-            loads anywhere. May be asked for later, of a run already published.
+            Also log the norms of each layer, the learning curves as a picture, and a model that
+            `mlflow.pyfunc.load_model` loads anywhere. May be asked for later, of a run already
+            published.
 
         Returns
         -------
@@ -302,7 +306,8 @@ class Tracker:
             )
 
     def _log(self, run_id: str, record: Record) -> None:
-        metrics, params = _metrics(record), _params(record)
+        metrics = _epoch_metrics(record, by_layer=False) + _summary_metrics(record)
+        params = _params(record)
         for points, pairs in zip_longest(
             _chunks(metrics, _METRICS_A_BATCH), _chunks(params, _PARAMS_A_BATCH), fillvalue=()
         ):
@@ -310,7 +315,7 @@ class Tracker:
         inputs = _dataset_input(record)
         if inputs is not None:
             self._client.log_inputs(run_id, [inputs])
-        for name in records.FILES:
+        for name in (*records.FILES, records.SNAPSHOTS):
             if (record.folder / name).exists():
                 self._client.log_artifact(run_id, str(record.folder / name))
 
@@ -320,6 +325,8 @@ class Tracker:
 
         from experiments.serving import save_model
 
+        for points in _chunks(_epoch_metrics(record, by_layer=True), _METRICS_A_BATCH):
+            self._client.log_batch(run_id, metrics=points, synchronous=True)
         self._client.log_artifact(run_id, str(_learning_curves(record)))
         with tempfile.TemporaryDirectory() as scratch:
             logged = self._client.create_logged_model(
@@ -410,7 +417,7 @@ def _params(record: Record) -> list[Any]:
     ]
 
 
-def _metrics(record: Record) -> list[Metric]:
+def _epoch_metrics(record: Record, *, by_layer: bool) -> list[Metric]:
     from mlflow.entities import Metric
 
     columns = record.measurements()
@@ -418,14 +425,13 @@ def _metrics(record: Record) -> list[Metric]:
     epochs = columns.get("epoch", [])
     seconds = columns.get("seconds") or [0.0] * len(epochs)
     times = [_milliseconds(start + (second or 0.0)) for second in seconds]
-    points = [
+    return [
         Metric(_key(name), value, time, int(epoch or 0))
         for name, column in columns.items()
-        if name not in _NOT_PER_EPOCH
+        if name not in _NOT_PER_EPOCH and name.startswith(_BY_LAYER) == by_layer
         for value, time, epoch in zip(column, times, epochs, strict=True)
         if value is not None and math.isfinite(value)
     ]
-    return points + _summary_metrics(record)
 
 
 def _summary_metrics(record: Record) -> list[Metric]:

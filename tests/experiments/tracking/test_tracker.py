@@ -118,6 +118,22 @@ def test_a_run_is_published_whole(tmp_path: Path, tracker: Tracker, client: Mlfl
         assert Path(fetched).read_bytes() == (record.folder / name).read_bytes()
 
 
+def test_norms_by_layer_are_published_with_the_model_alone(
+    tmp_path: Path, tracker: Tracker, client: MlflowClient
+) -> None:
+    norms = {"weight_norm/dense1": [1.0, 2.0, 3.0, 4.0]}
+    norms["gradient_norm/dense1"] = [None, 0.5, 0.25, 0.125]
+    record = make_record(tmp_path, metrics={**record_metrics(), **norms})
+    run = client.get_run(tracker.publish(record))
+    assert not set(norms) & set(points(client, run))
+    run = client.get_run(tracker.publish(record, model=True))
+    found = points(client, run)
+    assert [point[:2] for point in found["weight_norm/dense1"]] == list(
+        enumerate(norms["weight_norm/dense1"])
+    )
+    assert [point[0] for point in found["gradient_norm/dense1"]] == [1, 2, 3]
+
+
 def test_publishing_again_adds_nothing(tmp_path: Path, tracker: Tracker, uri: str) -> None:
     record = make_record(tmp_path)
     first = tracker.publish(record, model=True)
