@@ -167,7 +167,11 @@ def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]])
     lengths = {name: len(column) for name, column in metrics.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of the metrics differ in length: {lengths}")
-    cells = [[_cell(value) for value in column] for column in metrics.values()]
+    # Nearly all are floats: asking what else a value may be would take longer than writing it.
+    cells = [
+        [repr(value) if type(value) is float else _cell(value) for value in column]
+        for column in metrics.values()
+    ]
     rows = [",".join(metrics), *(",".join(row) for row in zip(*cells, strict=True))]
     return "\n".join(rows) + "\n"
 

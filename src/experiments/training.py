@@ -171,6 +171,13 @@ class _Stack:
         self.batches = Batches(
             self.parts["train"].inputs, smoothed, size, [run.seed for run in runs]
         )
+        # Where in the layout each layer's weights are: nearly always in one piece.
+        self.layers: dict[str, list[slice]] = {}
+        for parameter in self.network.layout.parameters:
+            if parameter.decays:
+                pieces = self.layers.setdefault(parameter.name.partition("/")[0], [])
+                pieces.append(self.network.layout.slices[parameter.name])
+        self.gradient_norms: dict[str, Array] = {}
         self.epoch = 0
         self.seconds = 0.0  # of training alone, without evaluation
         self.started = time.perf_counter()
@@ -210,8 +217,8 @@ class _Stack:
             self._penalize(gradients)
             norm = regularization.global_norm(gradients)
             norms += norm
-            if step == self.batches.last_full:
-                self.gradients_by_layer = self._norms_by_layer(gradients)
+            if step == self.batches.last_full and _measures_layers(self.epoch):
+                self.gradient_norms = self._norms_by_layer(gradients)
             if self.clip_norm is not None:
                 regularization.clip_by_norm(gradients, norm, self.clip_norm)
             if self.clip_value is not None:
@@ -257,8 +264,7 @@ class _Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Measure all live runs after `epoch` and let those that have ended leave."""
         began = self.epoch > 0
-        weights = self._norms_by_layer(self.network.parameters)
-        gradients = self.gradients_by_layer if began else dict.fromkeys(weights)
+        norms = self._layer_norms(epoch)
         train_loss, train_score = self._measure("train", self.network)
         val_loss, val_score = self._measure("validation", self.network)
         seconds = time.perf_counter() - self.started
@@ -274,11 +280,7 @@ class _Stack:
                     f"val/{self.score}": float(val_score[row]),
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(self.norms[row]) if began else None,
-                    **{f"weight_norm/{layer}": float(norm[row]) for layer, norm in weights.items()},
-                    **{
-                        f"gradient_norm/{layer}": None if norm is None else float(norm[row])
-                        for layer, norm in gradients.items()
-                    },
+                    **{name: column[row] for name, column in norms.items()},
                 }
             )
         ended = {}
@@ -289,17 +291,27 @@ class _Stack:
         if ended:
             yield from self.leave(ended)
 
+    def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
+        """Norms of each layer's weights and of their gradient, by the name of the metric."""
+        measured = {}
+        if _measures_layers(epoch):
+            measured["weight_norm"] = self._norms_by_layer(self.network.parameters)
+            if epoch > 0:
+                measured["gradient_norm"] = self.gradient_norms
+        unmeasured: list[float | None] = [None] * len(self.live)
+        return {
+            f"{name}/{layer}": measured[name][layer].tolist() if name in measured else unmeasured
+            for name in ("weight_norm", "gradient_norm")
+            for layer in self.layers
+        }
+
     @_overflow_allowed
     def _norms_by_layer(self, flat: Array) -> dict[str, Array]:
         """Norm (runs,) of what each layer has of `flat` (runs, P), biases and gains left out."""
-        layout = self.network.layout
-        found: dict[str, Array] = {}
-        for parameter in layout.parameters:
-            if parameter.decays:
-                layer = parameter.name.partition("/")[0]
-                norm = regularization.global_norm(flat[:, layout.slices[parameter.name]])[:, 0]
-                found[layer] = np.hypot(found[layer], norm) if layer in found else norm
-        return found
+        return {
+            layer: np.hypot.reduce([regularization.global_norm(flat[:, s])[:, 0] for s in slices])
+            for layer, slices in self.layers.items()
+        }
 
     @_overflow_allowed
     def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
@@ -425,7 +437,10 @@ class _Stack:
         self.best_statistics = self.best_statistics[rows]
         if hasattr(self, "norms"):
             self.norms, self.rates = self.norms[rows], self.rates[rows]
-            self.gradients_by_layer = {
-                layer: norm[rows] for layer, norm in self.gradients_by_layer.items()
-            }
         self._bind()
+
+
+def _measures_layers(epoch: int) -> bool:
+    """Whether norms by layer are taken: every epoch below 100, every tenth below 1000, ..."""
+    apart: int = 10 ** max(len(str(epoch)) - 2, 0)
+    return epoch % apart == 0
