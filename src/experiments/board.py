@@ -26,9 +26,14 @@ class Board:
     """
 
     def __init__(self, path: Path, runs: int, *, create: bool = False) -> None:
+        self._opened = path, runs
         self._rows = np.memmap(
             path, dtype=np.float64, mode="w+" if create else "r+", shape=(runs + 1, 2)
         )
+
+    def __reduce__(self) -> tuple[type[Board], tuple[Path, int]]:
+        """Be sent to another process as what opens the same file there."""
+        return Board, self._opened
 
     def write(self, run: int, epoch: int, loss: float) -> None:
         """Note that `run` has finished `epoch` with this validation loss."""

@@ -12,6 +12,7 @@ from experiments.errors import UserError
 from experiments.jobs import Job
 from experiments.records import Record
 from experiments.sweeps.sweep import Sweep, log_of
+from experiments.sweeps.workers import WorkersLost
 
 
 class SweepError(UserError):
@@ -54,14 +55,14 @@ def launch(
         Listing every job that is wrong, before any has trained.
     SweepError
         Naming every run that failed, after all others have ended.
-    KeyboardInterrupt
+    KeyboardInterrupt, WorkersLost
         After what has finished is published and what has not is marked.
     """
     setup_globals()
     with Sweep(hydra_context, config, n_jobs=n_jobs, width=width) as sweep:
         try:
             records = sweep.run(job_overrides, first)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, WorkersLost):
             if sweep.records:  # else it came before anything was trained
                 sweep.conclude()
             raise

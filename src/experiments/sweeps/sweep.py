@@ -19,10 +19,11 @@ from experiments.execution import write_failure
 from experiments.jobs import Job
 from experiments.progress import ProgressBar
 from experiments.records import Record, find_records
+from experiments.sweeps.backends.processes import Processes
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.preparation import compose_jobs, load_datasets
 from experiments.sweeps.stacking import make_stacks
-from experiments.sweeps.workers import Workers
+from experiments.sweeps.workers import Workers, WorkersLost
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.tracker import choose_models
 
@@ -49,7 +50,7 @@ class Sweep:
     ) -> None:
         self._hydra_context = hydra_context
         self._config = config
-        self._n_jobs = n_jobs
+        self._backend = Processes(n_jobs)
         self._width = width
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.console = Console(highlight=False)
@@ -69,6 +70,7 @@ class Sweep:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._backend.close(kill=True)
         self._publishing.__exit__(kind, error, trace)
 
     def run(
@@ -97,7 +99,7 @@ class Sweep:
         ------
         ConfigError
             Listing every job that is wrong, before any has trained.
-        KeyboardInterrupt
+        KeyboardInterrupt, WorkersLost
             After runs that have not ended are marked.
         """
         if not self.jobs:
@@ -116,8 +118,7 @@ class Sweep:
         _log.debug("loaded")
         plural = "s" if len(jobs) != 1 else ""
         self.console.print(f"{len(jobs)} run{plural} → {shown(self.folder)}", soft_wrap=True)
-        workers = Workers.count(self._n_jobs)
-        stacks = make_stacks(jobs, datasets, width=self._width, workers=workers)
+        stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         for destination in dict.fromkeys(_destination(job) for job in jobs):
             if destination.tracking.enabled:
                 self._publishing.open(destination)
@@ -135,7 +136,7 @@ class Sweep:
 
     def _train(
         self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]]
-    ) -> tuple[list[Record], KeyboardInterrupt | None]:
+    ) -> tuple[list[Record], KeyboardInterrupt | WorkersLost | None]:
         """Train all stacks; return each job's record, and the interrupt that ended it if any."""
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
@@ -148,7 +149,7 @@ class Sweep:
                 self._publishing.publish(_destination(jobs[position]), record.folder)
 
         with (
-            Workers(jobs, stacks, self._n_jobs) as workers,
+            Workers(self._backend, jobs, stacks, warn) as workers,
             ProgressBar(epochs, len(jobs)) as bar,
         ):
 
@@ -162,9 +163,11 @@ class Sweep:
                 for position in workers.finished(show):
                     note(position)
                 return [records[position] for position in range(len(jobs))], None
-            except KeyboardInterrupt as error:
+            except (KeyboardInterrupt, WorkersLost) as error:
                 interrupt = error
-                warn("interrupted; keeping what has finished (press Ctrl-C again to leave at once)")
+                if isinstance(error, KeyboardInterrupt):
+                    told = "interrupted; keeping what has finished"
+                    warn(f"{told} (press Ctrl-C again to leave at once)")
                 stopped = list(workers.stop())
         for position, job in enumerate(jobs):
             if position not in records:
@@ -180,6 +183,7 @@ class Sweep:
         from experiments.analysis.terminal import print_comparison
 
         console, publishing = self.console, self._publishing
+        self._backend.close()
         trained = [r for r in self._all_records() if r.status != "interrupted"]
         destinations = [_destination(job) for job in self.jobs]
         tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))

@@ -1,78 +1,85 @@
-"""Worker processes that train stacks."""
+"""Workers that train stacks: what they are given, what comes back, and what if one dies."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from experiments.board import Board
-from experiments.child_processes import interrupts_held, serve_parent
 from experiments.datasets import Dataset, Source
 from experiments.errors import UserError
-from experiments.execution import cached_dataset, execute
+from experiments.execution import cached_dataset, execute, write_failure
 from experiments.jobs import Job
+from experiments.records import RECORD
+from experiments.sweeps.backends.backend import Backend, WorkerDied
+from experiments.sweeps.stack_queue import TRIES, Stack, StackQueue
 
 _POLL = 0.1  # seconds between looks at the board
 _PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
 
+DEATHS_IN_A_ROW: Final = 20
+"""Deaths with no run ended between them after which it is not the runs that are at fault."""
+
+
+class WorkersLost(UserError):
+    """There is nobody left to train what has not ended."""
+
 
 class Workers:
-    """Trains stacks in worker processes, a bounded number at a time.
+    """Trains stacks in workers, a bounded number at a time.
 
     Parameters
     ----------
+    backend : Backend
+        Where they are; it stays open, unless they are stopped.
     jobs : sequence of Job
     stacks : sequence of sequence of int
         Positions of the jobs of each stack.
-    n_jobs : int
-        Processes; -1 takes one for each core.
+    warn : callable
+        Shows a warning to people.
     """
 
-    def __init__(self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]], n_jobs: int) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        jobs: Sequence[Job],
+        stacks: Sequence[Sequence[int]],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._backend = backend
         self._jobs = jobs
-        self._waiting = iter(stacks)
-        self._count = min(self.count(n_jobs), len(stacks))
-        self._running: set[Future[list[int]]] = set()
-        # A file that lives as long as the sweep, in memory where the system has such a place.
+        self._queue = StackQueue(stacks)
+        self._warn = warn
+        self._running: dict[Future[None], Stack] = {}
+        self._deaths = 0
+        # A file that lives as long as the batch, in memory where the system has such a place.
         shm = Path("/dev/shm")
         handle, path = tempfile.mkstemp("descent", dir=shm if shm.is_dir() else None)
         os.close(handle)
         self._board_path = Path(path)
         self._board = Board(self._board_path, len(jobs), create=True)
 
-    @staticmethod
-    def count(n_jobs: int) -> int:
-        """Return the number of processes that `n_jobs` asks for."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return n_jobs if n_jobs > 0 else max(1, (cores or 1) + 1 + n_jobs)
-
     def __enter__(self) -> Self:
-        from joblib.externals.loky import get_reusable_executor
-
-        with interrupts_held():
-            self._executor = get_reusable_executor(
-                max_workers=self._count, initializer=serve_parent
-            )
+        for job in self._jobs:
+            # From now on a record is one of this batch.
+            (job.folder / RECORD).unlink(missing_ok=True)
         self._fill()
         return self
 
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
-        for stack in itertools.islice(self._waiting, 2 * self._count - len(self._running)):
-            jobs = [self._jobs[position] for position in stack]
-            with interrupts_held():
-                future = self._executor.submit(
-                    _train_stack, jobs, list(stack), self._board_path, len(self._jobs)
-                )
-            self._running.add(future)
+        most = 2 * self._backend.count
+        while (stack := self._queue.take(len(self._running), most)) is not None:
+            jobs = [self._jobs[position] for position in stack.positions]
+            future = self._backend.submit(_train_stack, jobs, list(stack.positions), self._board)
+            self._running[future] = stack
 
     def finished(self, on_wait: Callable[[], None]) -> Iterator[int]:
         """Iterate over the positions of jobs as their records are written.
@@ -84,22 +91,72 @@ class Workers:
 
         Raises
         ------
-        UserError
-            If a worker dies.
+        WorkersLost
+            If one worker after the other dies, whatever it trains.
         """
         while self._running:
-            done, self._running = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
+            ended: list[int] = []
+            for future in done:
+                ended += self._settle(future, self._running.pop(future))
             self._fill()
             on_wait()
-            for future in done:
-                try:
-                    yield from future.result()
-                except BrokenExecutor as error:
-                    raise UserError(
-                        "a worker process died, killed perhaps for want of memory. Runs that had "
-                        "ended have their records; give the command again with fewer workers "
-                        "(hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1)"
-                    ) from error
+            yield from ended
+            if self._deaths >= DEATHS_IN_A_ROW:
+                raise WorkersLost(
+                    f"{self._deaths} workers died one after the other and no run ended; runs that "
+                    "had ended before have their records. If memory is short, fewer workers "
+                    "(hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1) may help"
+                )
+
+    def _settle(self, future: Future[None], stack: Stack) -> list[int]:
+        """Return which runs of a stack have ended; have the others tried again."""
+        try:
+            self._backend.result(future)
+        except WorkerDied as death:
+            left = [position for position in stack.positions if not self._ended(position)]
+            ended = [position for position in stack.positions if position not in left]
+            if not left:
+                pass
+            elif not death.deaths:
+                self._queue.put_back(Stack(left, stack.deaths))
+            else:
+                self._deaths = 0 if ended else self._deaths + death.deaths
+                again = self._queue.blame(stack, left, death.deaths)
+                self._warn(self._told(left, again, stack.alone, death.how))
+                if not again:
+                    ended += self._give_up(left, death.how)
+            return ended
+        self._deaths = 0
+        return list(stack.positions)
+
+    def _ended(self, position: int) -> bool:
+        return (self._jobs[position].folder / RECORD).exists()
+
+    def _give_up(self, positions: Sequence[int], how: str) -> Sequence[int]:
+        for position in positions:
+            write_failure(
+                self._jobs[position],
+                f"killed its worker {TRIES} times while nothing else was trained{_reason(how)}: "
+                "a smaller network or batch may help",
+            )
+        self._deaths = 0
+        return positions
+
+    def _told(self, left: Sequence[int], again: Sequence[Stack], alone: bool, how: str) -> str:
+        """Say that a worker died, at what, and what comes next."""
+        names = [self._jobs[position].name for position in left]
+        what = names[0] if len(names) == 1 else f"{len(names)} runs ({names[0]}, ...)"
+        they = "it is" if len(names) == 1 else "they are"
+        if not again:
+            then = "given up"
+        elif len(again) > 1:
+            then = "tried again in halves"
+        elif alone or not again[0].alone:
+            then = "tried again"
+        else:
+            then = "tried again alone, when the others have ended"
+        return f"a worker died{_reason(how)}, at {what}; {they} {then}"
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
@@ -111,15 +168,14 @@ class Workers:
         return statistics.median(losses) if losses else None
 
     def stop(self) -> Iterator[int]:
-        """Ask all workers to stop; iterate over the positions whose records they still wrote."""
+        """Have all workers stop; iterate over the positions whose records they still wrote."""
+        self._queue.clear()
         self._board.stop()
-        self._waiting = iter(())
         for future in self._running:
             future.cancel()
         wait(self._running, timeout=_PATIENCE)
-        for position, job in enumerate(self._jobs):
-            if (job.folder / "record.json").exists():
-                yield position
+        self._backend.close(kill=True)
+        yield from filter(self._ended, range(len(self._jobs)))
 
     def __exit__(
         self,
@@ -128,14 +184,17 @@ class Workers:
         trace: TracebackType | None,
     ) -> None:
         self._board.stop()
-        self._executor.shutdown(wait=error is None, kill_workers=error is not None)
         self._board_path.unlink(missing_ok=True)
 
 
-def _train_stack(
-    jobs: Sequence[Job], positions: list[int], board_path: Path, runs: int
-) -> list[int]:
-    board = Board(board_path, runs)
+def _reason(how: str) -> str:
+    """Guess why a worker ended; a segmentation fault is no want of memory."""
+    known = f" ({how})" if how else ""
+    return known if how not in ("", "SIGKILL") else f"{known}, perhaps for want of memory"
+
+
+def _train_stack(jobs: Sequence[Job], positions: Sequence[int], board: Board) -> None:
+    """Train jobs in a worker, which notes on the board how far they are."""
 
     def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
         if board.stopping:
@@ -150,7 +209,6 @@ def _train_stack(
         pass  # the records say so
     for position, job in zip(positions, jobs, strict=True):
         board.write(position, job.run.training.epochs, 0)
-    return positions
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,1 @@
+"""Where stacks are trained: one module an engine, all behind :class:`Backend`."""

@@ -1,0 +1,102 @@
+"""Worker processes on this machine: joblib's loky."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future
+from typing import Any, TypeVar
+
+from experiments.child_processes import interrupts_held, serve_parent
+from experiments.sweeps.backends.backend import WorkerDied
+
+T = TypeVar("T")
+
+
+def processes(n_jobs: int) -> int:
+    """Return the number of processes that `n_jobs` asks for; -1 is one for each core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return n_jobs if n_jobs > 0 else max(1, (cores or 1) + 1 + n_jobs)
+
+
+class Processes:
+    """Processes on this machine, started when they are needed.
+
+    Each is a pool of one, so that it is known what a process was doing when it died, and the
+    others go on.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Processes; -1 takes one for each core.
+    """
+
+    def __init__(self, n_jobs: int) -> None:
+        self._count = processes(n_jobs)
+        self._pools: list[_Pool] = []
+        self._pool_of: dict[Future[Any], _Pool] = {}
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        while True:
+            pool = min(self._pools, key=lambda pool: len(pool.calls), default=None)
+            if pool is None or (pool.calls and len(self._pools) < self._count):
+                pool = _Pool()
+                self._pools.append(pool)
+            try:
+                future = pool.submit(function, *arguments)
+            except BrokenExecutor:
+                self._pools.remove(pool)
+                continue
+            self._pool_of[future] = pool
+            return future
+
+    def result(self, future: Future[T]) -> T:
+        pool = self._pool_of.pop(future)
+        try:
+            return future.result()
+        except BrokenExecutor as error:
+            raise WorkerDied(int(pool.culprit() is future), _how(error)) from error
+        finally:
+            pool.calls.remove(future)
+
+    def close(self, *, kill: bool = False) -> None:
+        for pool in self._pools:
+            pool.executor.shutdown(wait=False, kill_workers=kill)
+        self._pools.clear()
+
+
+class _Pool:
+    """A process and the calls it was given, in turn."""
+
+    def __init__(self) -> None:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        self.executor = ProcessPoolExecutor(max_workers=1, initializer=serve_parent)
+        self.calls: list[Future[Any]] = []
+        self._culprit: Future[Any] | None = None
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        with interrupts_held():
+            future: Future[T] = self.executor.submit(function, *arguments)
+        self.calls.append(future)
+        return future
+
+    def culprit(self) -> Future[Any]:
+        """Return the call that the process was at when it died: the first that it did not end."""
+        if self._culprit is None:
+            self._culprit = next(
+                call
+                for call in self.calls
+                if not call.done() or isinstance(call.exception(), BrokenExecutor)
+            )
+        return self._culprit
+
+
+def _how(error: BrokenExecutor) -> str:
+    """Return by which signal or with which status a process ended, from loky's long message."""
+    return ", ".join(re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error)))
