@@ -24,8 +24,8 @@ from experiments.sweeps.stack_queue import TRIES, Stack, StackQueue
 _POLL = 0.1  # seconds between looks at the board
 _PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
 
-DEATHS_IN_A_ROW: Final = 20
-"""Deaths with no run ended between them after which it is not the runs that are at fault."""
+DEATHS_AT_FIRST: Final = 20
+"""Deaths before any run has ended after which it is not the runs that are at fault."""
 
 
 class WorkersLost(UserError):
@@ -58,7 +58,8 @@ class Workers:
         self._queue = StackQueue(stacks)
         self._warn = warn
         self._running: dict[Future[None], Stack] = {}
-        self._deaths = 0
+        self._deaths = 0  # before any run has ended
+        self._any_ended = False
         # A file that lives as long as the batch, in memory where the system has such a place.
         shm = Path("/dev/shm")
         handle, path = tempfile.mkstemp("descent", dir=shm if shm.is_dir() else None)
@@ -92,7 +93,7 @@ class Workers:
         Raises
         ------
         WorkersLost
-            If one worker after the other dies, whatever it trains.
+            If one worker after the other dies before any run has ended.
         """
         while self._running:
             done, _ = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
@@ -102,11 +103,11 @@ class Workers:
             self._fill()
             on_wait()
             yield from ended
-            if self._deaths >= DEATHS_IN_A_ROW:
+            if self._deaths >= DEATHS_AT_FIRST and not self._any_ended:
                 raise WorkersLost(
-                    f"{self._deaths} workers died one after the other and no run ended; runs that "
-                    "had ended before have their records. If memory is short, fewer workers "
-                    "(hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1) may help"
+                    f"{self._deaths} workers died before any run ended. If memory is short, fewer "
+                    "workers (hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1) "
+                    "may help; if not, a library that they use may be broken: try one run alone"
                 )
 
     def _settle(self, future: Future[None], stack: Stack) -> list[int]:
@@ -116,18 +117,19 @@ class Workers:
         except WorkerDied as death:
             left = [position for position in stack.positions if not self._ended(position)]
             ended = [position for position in stack.positions if position not in left]
+            self._any_ended |= bool(ended)
             if not left:
                 pass
             elif not death.deaths:
                 self._queue.put_back(Stack(left, stack.deaths))
             else:
-                self._deaths = 0 if ended else self._deaths + death.deaths
+                self._deaths += death.deaths
                 again = self._queue.blame(stack, left, death.deaths)
                 self._warn(self._told(left, again, stack.alone, death.how))
                 if not again:
                     ended += self._give_up(left, death.how)
             return ended
-        self._deaths = 0
+        self._any_ended = True
         return list(stack.positions)
 
     def _ended(self, position: int) -> bool:
@@ -140,7 +142,6 @@ class Workers:
                 f"killed its worker {TRIES} times while nothing else was trained{_reason(how)}: "
                 "a smaller network or batch may help",
             )
-        self._deaths = 0
         return positions
 
     def _told(self, left: Sequence[int], again: Sequence[Stack], alone: bool, how: str) -> str:
