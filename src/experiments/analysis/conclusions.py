@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from experiments.analysis.formatting import single
+from experiments.analysis.formatting import interval, listing, number, single
 from experiments.analysis.groups import (
     Group,
     distinct,
@@ -16,7 +17,12 @@ from experiments.analysis.groups import (
     show,
     varied,
 )
+from experiments.analysis.measuring import by_seed
+from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.records import Record
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Entry, Part
 
 LOSS = "best/val_loss"
 
@@ -36,17 +42,21 @@ def headline(groups: Sequence[Group]) -> str:
     return " ".join(f"On {name}: {_sentence(part)}" for name, part in named)
 
 
-def overlapping(groups: Sequence[Group]) -> list[Group]:
-    """Find the groups whose spread of validation loss overlaps that of the first.
+def unseparated(groups: Sequence[Group]) -> list[Group]:
+    """Find the groups of one task that the seeds do not separate from the first.
 
-    The spread is one sample standard deviation to either side of the mean. A group of one
-    run has no known spread; it cannot be told apart from another.
+    By the paired differences of the best validation loss, corrected for the number of pairs
+    (see `experiments.analysis.pairs`); diverged runs count. A group of one run has no known
+    spread; it cannot be told apart from another.
     """
     ranked = [group for group in groups if group.measured(LOSS)]
-    if not ranked:
-        return []
-    first_high = _spread(ranked[0])[1]
-    return [group for group in ranked[1:] if _spread(group)[0] <= first_high]
+    separated = {
+        place
+        for pair in _pairs(ranked)
+        if pair.separated and "0" in (pair.first, pair.second)
+        for place in map(int, (pair.first, pair.second))
+    }
+    return [group for place, group in enumerate(ranked) if place and place not in separated]
 
 
 def remarks(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
@@ -91,7 +101,6 @@ def _sentence(groups: Sequence[Group]) -> str:
         return f"{name}: best validation loss {value}. There is no other group to compare it with."
     if len(ranked) == 1:
         return f"Only {name} has finished runs: best validation loss {value}."
-    shared = [names[id(group)] for group in overlapping(groups)]
     if all(len(group.seeds) < 2 for group in ranked):
         return (
             f"{name} has the lowest validation loss, {value}, on one seed: "
@@ -102,30 +111,31 @@ def _sentence(groups: Sequence[Group]) -> str:
             f"{name} has the lowest validation loss, {value}, but from one seed only: "
             "its spread is not known, so it is not separated from the others."
         )
+    claim = f"{name} has the lowest mean validation loss, {value}"
+    better = [
+        names[id(ranked[int(pair.first)])]
+        for pair in _pairs(ranked)
+        if pair.separated and pair.second == "0"
+    ]
+    if better:  # only where the first has runs that diverged, which its mean leaves out
+        return f"{claim}; but counting those that diverged, {listing(better)} did better."
+    shared = [names[id(group)] for group in unseparated(ranked)]
     if shared:
-        return (
-            f"{name} has the lowest mean validation loss, {value}, but the spread of its seeds "
-            f"overlaps that of {_listing(shared)}: these runs do not separate them."
-        )
-    return (
-        f"{name} has the lowest validation loss, {value}; the spread of its seeds "
-        f"overlaps that of no other group."
-    )
+        return f"{claim}, but the seeds do not separate it from {listing(shared)}."
+    return f"{claim}, and the seeds separate it from every other group."
+
+
+def _pairs(ranked: Sequence[Group]) -> list[Pair]:
+    """Compare the groups of one task in pairs, each labelled by its place."""
+    compared = ranked[:MOST_COMPARED]
+    values = dict(zip(map(str, range(len(compared))), by_seed(compared, LOSS), strict=True))
+    return compare_pairs(values, metric=LOSS)
 
 
 def _value(group: Group) -> str:
     losses = group.measured(LOSS)
     deviation = statistics.stdev(losses) if len(losses) > 1 else math.nan
     return single(statistics.fmean(losses), deviation)
-
-
-def _spread(group: Group) -> tuple[float, float]:
-    losses = group.measured(LOSS)
-    mean = statistics.fmean(losses)
-    if len(losses) < 2:
-        return -math.inf, math.inf
-    deviation = statistics.stdev(losses)
-    return mean - deviation, mean + deviation
 
 
 def _how(groups: Sequence[Group]) -> str:
@@ -137,7 +147,11 @@ def _how(groups: Sequence[Group]) -> str:
     if high == 1:
         over = "One seed each, so no spread is known."
     else:
-        over = f"Mean ± standard deviation over {seeds} seeds."
+        over = (
+            f"Mean ± standard deviation over {seeds} seeds; separated by the differences over "
+            "the seeds that two groups share (Student's t, stretched by a bootstrap; Holm's "
+            "correction for all pairs)."
+        )
     return f"{over} Test is read at the best validation epoch. Epochs and times are medians."
 
 
@@ -151,7 +165,7 @@ def _left_out(groups: Sequence[Group]) -> list[str]:
     ]
     if diverged:
         said.append(
-            f"† Diverged: {_listing(diverged)}. They are left out of the means, which speak for "
+            f"† Diverged: {listing(diverged)}. They are left out of the means, which speak for "
             "the other runs only."
         )
     for status, word in (("failed", "Failed"), ("interrupted", "Interrupted")):
@@ -161,7 +175,7 @@ def _left_out(groups: Sequence[Group]) -> list[str]:
             if group.count(status)
         ]
         if found:
-            said.append(f"{word}: {_listing(found)}. They are left out of the means.")
+            said.append(f"{word}: {listing(found)}. They are left out of the means.")
     return said
 
 
@@ -170,7 +184,7 @@ def _limits(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
     within = sorted({key for group in groups for key in varied(group.runs)})
     if within:
         said.append(
-            f"Runs of one group differ in {_listing(within)} too, so the spread is not that of "
+            f"Runs of one group differ in {listing(within)} too, so the spread is not that of "
             "seeds alone."
         )
     if any(len({group.seeds for group in part if group.finished}) > 1 for part in scopes(groups)):
@@ -184,7 +198,116 @@ def _limits(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
     return said
 
 
-def _listing(words: Sequence[str]) -> str:
-    if len(words) > 6:
-        words = [*words[:5], f"{len(words) - 5} more"]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+# ---- a whole study
+
+
+def conclude(part: Part) -> str:
+    """Say what one part of a study found: who does best, how fast, and what tuning changed."""
+    having = [entry for entry in part.entries if part.metric in entry.metrics]
+    metric = metric_name(part.metric)
+    if not having:
+        return f"No run measured the {metric}, so there is nothing to compare."
+    tuned = [entry for entry in having if entry.setting == "tuned"]
+    focus = tuned if tuned and len(tuned) < len(having) else having
+    words = [_who(part, focus, metric), *_how_fast(part, focus)]
+    if focus is tuned:
+        words += _what_tuning_did(part, having)
+        words[0] = f"Tuned, {words[0]}"
+    return " ".join(words)
+
+
+def metric_name(metric: str) -> str:
+    """Name a metric for people: `validation loss` for `best/val_loss`."""
+    area = {"area/val_loss": "area under the validation loss", "best/epoch": "best epoch"}
+    if metric in area:
+        return area[metric]
+    when, _, what = metric.partition("/")
+    parts = {"val": "validation", "train": "training", "r2": "R²"}
+    words = [parts.get(word, word) for word in what.split("_")]
+    return " ".join([*([when] if when in ("test", "final") else []), *words])
+
+
+def _base(entry: Entry) -> str:
+    return entry.name.removesuffix(f" ({entry.setting})")
+
+
+def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
+    best = entries[0]
+    value = interval(best.metrics[part.metric].mean)
+    if len(entries) == 1:
+        return f"{_base(best)} has {metric} {value}; there is no other group to compare it with."
+    if len(best.metrics[part.metric].seeds) < 2:
+        return (
+            f"{_base(best)} has the best {metric}, "
+            f"{number(best.metrics[part.metric].mean.value, 4)}, on one seed: another seed may "
+            "order them differently."
+        )
+    pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
+    close = [one for one in entries[1:] if one.label in pairs and not pairs[one.label].separated]
+    behind = [one for one in entries[1:] if one.label in pairs and pairs[one.label].separated]
+    worse = listing([_base(one) for one in behind])
+    if not close:
+        return f"{_base(best)} has the best {metric}, {value}, separated from {worse}."
+    names = listing([_base(one) for one in (best, *close)])
+    text = f"{names} are not separated by {metric}"
+    if len(close) == 1:
+        pair = pairs[close[0].label]
+        more = "" if pair.seeds_needed is None else f"; about {pair.seeds_needed} seeds would do it"
+        text += f" (difference {interval(pair.adjusted)}{more})"
+    if behind:
+        text += f"; {_base(best)} does better than {worse}"
+    return text + "."
+
+
+def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
+    """Say which of the best reach the target in fewer epochs than which of the rest."""
+    if part.target is None:
+        return []
+    close = {
+        pair.second for pair in part.pairs if pair.first == entries[0].label and not pair.separated
+    }
+    leaders = [one for one in entries if one is entries[0] or one.label in close]
+    faster = {(pair.first, pair.second) for pair in part.time_pairs if pair.separated}
+    slower = [
+        one
+        for one in entries
+        if one not in leaders and all((best.label, one.label) in faster for best in leaders)
+    ]
+    if not slower:
+        return []
+    aim = f"{metric_name(part.target.curve)} {number(part.target.value, 4)}"
+    if part.target.curve == "val/accuracy":
+        aim = f"{100 * part.target.value:.3g}%"
+    subject = {1: _base(leaders[0]) + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
+    times = listing([_epochs(one) for one in leaders])
+    others = listing([_epochs(one) for one in slower])
+    names = listing([_base(one) for one in slower])
+    return [f"{subject} {aim} in fewer epochs than {names} (median {times} against {others})."]
+
+
+def _epochs(entry: Entry) -> str:
+    found = entry.times["epoch"]
+    if math.isinf(found.median.value):
+        return f"never in {len(found.times) - found.reached} of {len(found.times)} runs"
+    return f"{found.median.value:g}"
+
+
+def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
+    places = {(entry.optimizer, entry.setting): entry.label for entry in entries}
+    found: dict[str, list[str]] = {"better": [], "worse": [], "same": []}
+    verdicts = {frozenset((pair.first, pair.second)): pair for pair in part.pairs}
+    for entry in entries:
+        default = places.get((entry.optimizer, "default"), "")
+        pair = verdicts.get(frozenset((entry.label, default)))
+        if entry.setting != "tuned" or pair is None:
+            continue
+        verdict = "better" if pair.first == entry.label else "worse"
+        found[verdict if pair.separated else "same"].append(_base(entry))
+    words = []
+    if found["better"]:
+        words.append(f"Tuning improved on the defaults of {listing(found['better'])}.")
+    if found["same"]:
+        words.append(f"It is not separated from the defaults of {listing(found['same'])}.")
+    if found["worse"]:
+        words.append(f"The defaults of {listing(found['worse'])} do better than what it chose.")
+    return words

@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from experiments.analysis.statistics.estimate import Estimate
+
 
 def decimals(means: Sequence[float], deviations: Sequence[float]) -> int:
     """Choose the decimals of a column: two digits of its typical standard deviation.
@@ -48,9 +50,27 @@ def number(value: float, places: int) -> str:
     """Write a number with fixed decimals, or in powers of ten where those would hide it."""
     if math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     if value != 0 and (abs(value) >= 1e5 or abs(value) < 0.5 * 10.0**-places):
         return f"{value:.1e}"
     return f"{value:.{places}f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`."""
+    ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]
+    spread = max((abs(end - estimate.value) for end in ends), default=math.nan)
+    places = decimals([estimate.value], [spread])
+    low, high = (number(end, places) for end in (estimate.low, estimate.high))
+    return f"{number(estimate.value, places)} [{low}, {high}]"
+
+
+def listing(words: Sequence[str]) -> str:
+    """Write a list as a sentence has it: `a, b and c`; from the sixth on only their number."""
+    if len(words) > 6:
+        words = [*words[:5], f"{len(words) - 5} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _magnitude(value: float) -> int:

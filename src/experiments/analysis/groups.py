@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,9 @@ _NO_RESULT: Final = frozenset(
     {"seed", "experiment_name", "experiment", "debug", "tracking", "hydra"}
 )
 _NO_RESULT_KEYS: Final = frozenset({"dataset.dir"})
+
+# A label of runs in a tuned comparison: `tuned` or `default`. It groups like a choice.
+SETTING: Final = "setting"
 
 _ABSENT: Final = object()  # a setting that a run does not have is unlike any value, None too
 
@@ -84,9 +87,10 @@ def distinct(records: Iterable[Record]) -> list[Record]:
     Two executions of one identity are the same run twice: counted as two they would make
     the spread look smaller. A finished execution is kept before another, then the latest.
     """
-    kept: dict[str, Record] = {}
+    kept: dict[tuple[str, str | None], Record] = {}
     for record in records:
-        key = record.identity or record.uid
+        # Tuning may choose the defaults: the same run, then, has a part in both settings.
+        key = record.identity or record.uid, record.labels.get(SETTING)
         if key not in kept or _worth(record) > _worth(kept[key]):
             kept[key] = record
     return sorted(kept.values(), key=lambda run: (run.seed, run.name, run.identity, run.uid))
@@ -169,24 +173,40 @@ def scopes(groups: Sequence[Group]) -> list[list[Group]]:
     return list(parts.values())
 
 
-def labels(groups: Sequence[Group]) -> list[str]:
-    """Name each group by what tells it from the others: `adam`, or `adam, lr=0.01`."""
+def labels(
+    groups: Sequence[Group], details: Sequence[Mapping[str, Scalar]] | None = None
+) -> list[str]:
+    """Name each group by what tells it from the others: `adam`, or `adam, lr=0.01`.
+
+    Parameters
+    ----------
+    groups
+        Of one comparison.
+    details
+        What else to tell of each, in parentheses: `adam (tuned, lr 0.003)`.
+    """
     by = telling_keys(groups)
-    short = short_names(by)
-    return [
-        ", ".join(
+    short = short_names([key for key in by if key != SETTING])
+    names = []
+    for group, more in zip(groups, details or [{}] * len(groups), strict=True):
+        told = {key: value for key, value in zip(group.by, group.values, strict=True) if key in by}
+        setting = told.pop(SETTING, None) if len(told) > 1 else None
+        name = ", ".join(
             show(value) if _is_choice(group, key) else f"{short[key]}={show(value)}"
-            for key, value in zip(group.by, group.values, strict=True)
-            if key in by
+            for key, value in told.items()
         )
-        for group in groups
-    ]
+        aside = [] if setting is None else [show(setting)]
+        aside += [f"{key} {show(value)}" for key, value in more.items()]
+        names.append(f"{name} ({', '.join(aside)})" if aside else name)
+    return names
 
 
 def telling_keys(groups: Sequence[Group]) -> list[str]:
     """Drop the keys whose value is the same in all groups, unless that leaves none."""
     by = groups[0].by
     telling = [key for i, key in enumerate(by) if len({group.values[i] for group in groups}) > 1]
+    if telling == [SETTING]:
+        telling = [by[0], SETTING]
     return telling or [key for key in by if not sets_the_task(key)][:1] or list(by[:1])
 
 
@@ -208,23 +228,43 @@ def show(value: Scalar) -> str:
 
 
 def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[str, ...]:
-    differing = varied(runs)
+    differing = _differing(runs)
     if by is None:
         return tuple(dict.fromkeys(["optimizer", *differing]))
     if not by:
         raise ConfigError("There is nothing to group by. Name at least one key, such as optimizer.")
     known = {"seed"}.union(*(run.choices for run in runs), *(run.flat_config() for run in runs))
+    if SETTING in differing:
+        known.add(SETTING)
     for key in by:
         if key not in known:
             near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else "Name a choice or a setting of the runs."
             raise ConfigError(f"Cannot group by {key!r}: no run has it. {hint}")
-    return tuple(dict.fromkeys([*by, *(key for key in differing if sets_the_task(key))]))
+    kept = [key for key in differing if sets_the_task(key) or key == SETTING]
+    return tuple(dict.fromkeys([*by, *kept]))
+
+
+def _differing(runs: Sequence[Record]) -> list[str]:
+    """Name what was varied; of tuned runs only that they are, not what tuning has chosen."""
+    differing = varied(runs)
+    settings = {run.labels.get(SETTING) for run in runs}
+    if settings == {None}:
+        return differing
+    alike: dict[tuple[object, ...], list[Record]] = {}
+    for run in runs:
+        task = [value for key, value in sorted(run.choices.items()) if sets_the_task(key)]
+        alike.setdefault((run.labels.get(SETTING), *task), []).append(run)
+    within = {key for part in alike.values() for key in varied(part)}
+    kept = [key for key in differing if sets_the_task(key) or key in within]
+    return [*kept, SETTING] if len(settings) > 1 else kept
 
 
 def _value(run: Record, key: str) -> Scalar:
     if key == "seed":
         return run.seed
+    if key == SETTING:
+        return run.labels.get(SETTING)
     choices = run.choices
     return choices[key] if key in choices else run.flat_config().get(key)
 

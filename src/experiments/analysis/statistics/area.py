@@ -1,0 +1,27 @@
+"""The area under a curve: how low a loss was over the whole of training, not at its best alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def area_under_curve(epochs: Sequence[float], values: Sequence[float], last: float) -> float:
+    """Give the mean height of a curve from its first epoch to `last`, by the trapezoidal rule.
+
+    Parameters
+    ----------
+    epochs, values
+        Of equal length. Where a value is not finite the area is NaN.
+    last
+        Where the area ends; a curve that stopped before is held at its last value.
+    """
+    x, y = np.asarray(epochs, np.float64), np.asarray(values, np.float64)
+    if not x.size or not np.isfinite(y).all():
+        return math.nan
+    if last > x[-1]:
+        x, y = np.append(x, last), np.append(y, y[-1])
+    width = float(x[-1] - x[0])
+    return float(np.trapezoid(y, x)) / width if width > 0 else float(y[0])

@@ -1,0 +1,54 @@
+"""How many seeds would separate a difference such as the one that was seen.
+
+The power of a paired t-test, from the noncentral t distribution: Cohen (1988), "Statistical power
+analysis for the behavioral sciences"; Colas, Sigaud and Oudeyer (2018), "How many random seeds?".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+MOST: Final = 10_000
+
+
+def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """Give the number of seeds with which a two-sided paired t-test finds a difference.
+
+    Parameters
+    ----------
+    effect
+        The mean of the paired differences over their standard deviation; the sign is ignored.
+    alpha
+        The test's level.
+    power
+        The probability with which the test is to find it.
+
+    Returns
+    -------
+    int or None
+        None where there is no difference, or `MOST` seeds would not do.
+    """
+    if not abs(effect) > 0 or power_of(abs(effect), MOST, alpha) < power:
+        return None
+    low, high = 1, 2
+    while power_of(abs(effect), high, alpha) < power:
+        low, high = high, min(2 * high, MOST)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if power_of(abs(effect), middle, alpha) < power:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
+    """Give the power of a two-sided paired t-test with `count` pairs (at least 2)."""
+    from scipy.special import nctdtr, ndtr, stdtrit
+
+    quantile = float(stdtrit(count - 1, 1 - alpha / 2))
+    shift = abs(effect) * math.sqrt(count)
+    if shift > 30 or count > 1000:  # far out the noncentral t is not computed reliably
+        return float(ndtr(shift - quantile))
+    return float(1 - nctdtr(count - 1, shift, quantile) + nctdtr(count - 1, shift, -quantile))

@@ -1,0 +1,207 @@
+r"""Means over seeds and their differences: Student's t, stretched by a studentized bootstrap.
+
+One procedure serves a mean, the mean of paired differences, the difference of two independent
+means, and a mean over several datasets: each is a weighted sum of means of independent strata,
+
+.. math::
+    \hat\theta = \sum_i w_i \bar x_i, \qquad
+    s^2 = \sum_i w_i^2 s_i^2 / n_i, \qquad
+    \nu = s^4 \Big/ \sum_i \frac{(w_i^2 s_i^2 / n_i)^2}{n_i - 1}
+
+(one stratum with weight 1 gives Student's :math:`\nu = n - 1`, two with weights 1 and -1 Welch's
+test). Its interval is
+
+.. math:: [\hat\theta - c_\text{low}\, t_{\nu}\, s,\; \hat\theta + c_\text{high}\, t_{\nu}\, s]
+
+Each stretch *c* is the 97.5% quantile of the studentized bootstrap distribution over Student's,
+held between 1 and 1.5: where the sample is skewed the interval grows on the side that needs it,
+it is never narrower than Student's, and the far tail of the bootstrap, which is erratic where a
+few runs of ten diverge, does not decide. The plain percentile bootstrap covers 90% of the time
+with 10 seeds, and 84% with 5, where it promises 95%. The p-value inverts the interval: it is
+below *α* exactly where the interval at level *1 - α* leaves zero out.
+
+References
+----------
+Student (1908), "The probable error of a mean". Welch (1947), "The generalization of Student's
+problem". Efron and Tibshirani (1993), "An introduction to the bootstrap", ch. 12.5. Hesterberg
+(2015), "What teachers should know about the bootstrap". Colas, Sigaud and Oudeyer (2019), "A
+hitchhiker's guide to statistical comparisons of reinforcement learning algorithms".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.analysis.statistics.estimate import Estimate
+
+Values = NDArray[np.float64]
+
+_RESAMPLES: Final = 4000
+# With fewer there are too few different resamples for a quantile in the tail (126 of five
+# values); with more than the other the stretch is 1 for all that matters.
+FEWEST: Final = 6
+MOST: Final = 200
+_CALIBRATED: Final = 0.95
+_MOST_STRETCHED: Final = 1.5
+
+
+@dataclass(frozen=True)
+class Studentized:
+    """An estimate, its standard error, and how its interval is made.
+
+    Attributes
+    ----------
+    value
+        The estimate.
+    error
+        Its standard error; NaN for a single value.
+    df
+        Degrees of freedom of Student's distribution.
+    count
+        Observations in the smallest stratum.
+    stretch_low, stretch_high
+        How much further than Student's interval this one reaches on each side, 1 to 1.5.
+    """
+
+    value: float
+    error: float
+    df: float
+    count: int
+    stretch_low: float = 1.0
+    stretch_high: float = 1.0
+
+    def interval(self, level: float = 0.95) -> Estimate:
+        """Give the interval of a level between 0 and 1.
+
+        Without any spread there is no error to estimate. The interval is then the value
+        itself if so many equal signs are unlikely enough by chance, and otherwise unbounded.
+        """
+        if not self.error > 0:
+            known = (self.value == 0 and self.count > 1) or self.p_value() <= 1 - level
+            low, high = (self.value, self.value) if known else (-math.inf, math.inf)
+            return Estimate(self.value, low, high, level)
+        from scipy.special import stdtrit
+
+        reach = float(stdtrit(self.df, 0.5 + level / 2)) * self.error
+        return Estimate(
+            self.value,
+            self.value - self.stretch_low * reach,
+            self.value + self.stretch_high * reach,
+            level,
+        )
+
+    def p_value(self) -> float:
+        """Give the two-sided p-value of a true value of zero.
+
+        Without any spread it is that of the sign test: *n* equal signs have probability
+        :math:`2^{1-n}`.
+        """
+        if self.count < 2 or self.value == 0:
+            return 1.0
+        if not self.error > 0:
+            return float(2.0 ** (1 - self.count))
+        from scipy.special import stdtr
+
+        stretch = self.stretch_low if self.value > 0 else self.stretch_high
+        return float(2 * stdtr(self.df, -abs(self.value) / (self.error * stretch)))
+
+
+def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> Studentized:
+    """Estimate a weighted sum of the means of independent strata.
+
+    Parameters
+    ----------
+    strata
+        Finite observations, one sequence a stratum, each of one value at least.
+    weights
+        One a stratum.
+    """
+    samples = [np.asarray(values, np.float64) for values in strata]
+    value = float(sum(w * x.mean() for w, x in zip(weights, samples, strict=True)))
+    count = min(x.size for x in samples)
+    if count < 2:
+        return Studentized(value, math.nan, math.nan, count)
+    parts = np.array(
+        [w * w * x.var(ddof=1) / x.size for w, x in zip(weights, samples, strict=True)]
+    )
+    variance = float(parts.sum())
+    size = max(float(np.abs(x).max()) * abs(w) for w, x in zip(weights, samples, strict=True))
+    if math.sqrt(variance) <= 1e-12 * size:  # what is left is rounding
+        return Studentized(value, 0.0, math.nan, count)
+    df = variance**2 / float(sum(p * p / (x.size - 1) for p, x in zip(parts, samples, strict=True)))
+    low, high = _stretches(samples, weights, df)
+    return Studentized(value, math.sqrt(variance), df, count, low, high)
+
+
+def mean(values: Sequence[float]) -> Studentized:
+    """Estimate the mean of one sample (of paired differences, for example)."""
+    return studentize([values], [1.0])
+
+
+def _stretches(
+    samples: Sequence[Values], weights: Sequence[float], df: float
+) -> tuple[float, float]:
+    if any(not FEWEST <= x.size <= MOST for x in samples):
+        return 1.0, 1.0
+    moved, variance = np.zeros(_RESAMPLES), np.zeros(_RESAMPLES)
+    for stratum, (w, x) in enumerate(zip(weights, samples, strict=True)):
+        times = drawn(x.size, stratum)
+        centred = x - x.mean()
+        means = times @ centred / x.size
+        squares = times @ centred**2 / x.size
+        moved += w * means
+        variance += w * w * np.maximum(squares - means**2, 0) / (x.size - 1)
+    return stretches(moved, np.sqrt(variance), df)
+
+
+def stretches(moved: Values, errors: Values, df: float) -> tuple[float, float]:
+    """Compare the tails of a studentized bootstrap distribution with Student's.
+
+    Parameters
+    ----------
+    moved
+        How far each resample's estimate is from the sample's.
+    errors
+        Each resample's own standard error.
+    df
+        Of the Student distribution to compare with.
+
+    Returns
+    -------
+    tuple of float
+        The stretch of the interval's low end and of its high end.
+    """
+    from scipy.special import stdtrit
+
+    # A resample of one value over and over has no error of its own: it is infinitely far out.
+    far = np.where(moved == 0, 0.0, np.copysign(math.inf, moved))
+    ratio = np.divide(moved, errors, out=far, where=errors > 0)
+    ratio.sort()
+    place = math.ceil((0.5 + _CALIBRATED / 2) * ratio.size) - 1
+    quantile = float(stdtrit(df, 0.5 + _CALIBRATED / 2))
+    # What the bootstrap finds above its centre is what the estimate may lie above the truth.
+    low, high = float(ratio[place]), -float(ratio[ratio.size - 1 - place])
+    return (
+        min(max(1.0, low / quantile), _MOST_STRETCHED),
+        min(max(1.0, high / quantile), _MOST_STRETCHED),
+    )
+
+
+@lru_cache(maxsize=64)
+def drawn(size: int, stratum: int = 0) -> Values:
+    """Draw how many times each of `size` values comes in each resample, always the same way.
+
+    Returns
+    -------
+    float64 ndarray of shape (resamples, size)
+    """
+    generator = np.random.default_rng([size, stratum])
+    times = generator.multinomial(size, np.full(size, 1 / size), size=_RESAMPLES)
+    return times.astype(np.float64)

@@ -1,0 +1,94 @@
+"""Time to a target: when a curve first reaches a value, never for those that do not.
+
+A run that misses its target counts as infinitely slow: in the median it ranks last, and the
+curve of the share that has reached the target stays below 1. Capped at the last epoch instead,
+a mean would reward giving up early.
+
+References
+----------
+Schneider et al. (2019), "DeepOBS"; Dahl et al. (2023), "Benchmarking neural network training
+algorithms" (AlgoPerf), where a miss is infinite too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.analysis.statistics.estimate import Estimate
+from experiments.analysis.statistics.improvement import proportion
+from experiments.analysis.statistics.median import median
+
+
+@dataclass(frozen=True)
+class TimeToTarget:
+    """When the runs of a group reached a target.
+
+    Attributes
+    ----------
+    unit
+        `epoch`, `step` or `seconds`.
+    seeds
+        Of the runs.
+    times
+        One a seed; infinite for a miss.
+    median
+        With its interval, either end of which may be infinite.
+    """
+
+    unit: str
+    seeds: tuple[int, ...]
+    times: tuple[float, ...]
+    median: Estimate
+
+    @property
+    def reached(self) -> int:
+        """How many reached the target."""
+        return sum(math.isfinite(time) for time in self.times)
+
+    def curve(self) -> list[tuple[float, Estimate]]:
+        """Give the share that has reached the target, as a step curve.
+
+        Returns
+        -------
+        list of (time, share)
+            From time 0 on; each share, with Wilson's 95% interval, holds until the next time.
+        """
+        times = sorted({0.0, *(time for time in self.times if math.isfinite(time))})
+        count = len(self.times)
+        return [
+            (time, proportion(sum(one <= time for one in self.times) / count, count))
+            for time in times
+        ]
+
+
+def time_to_target(unit: str, times: dict[int, float]) -> TimeToTarget:
+    """Sum up times by seed; there must be one at least."""
+    values = tuple(times.values())
+    return TimeToTarget(unit, tuple(times), values, median(values))
+
+
+def first_reached(curve: Sequence[float], target: float, *, higher: bool) -> int | None:
+    """Give the first place of a curve at or beyond the target; NaN reaches nothing."""
+    values = np.asarray(curve, np.float64)
+    with np.errstate(invalid="ignore"):
+        found = np.flatnonzero(values >= target if higher else values <= target)
+    return int(found[0]) if found.size else None
+
+
+def ranks(samples: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Replace values by their rank among all of them, ties by the middle rank.
+
+    Ranks make infinite times comparable: a paired t-test on them is a test of which group is
+    faster (Conover and Iman, 1981, "Rank transformations as a bridge between parametric and
+    nonparametric statistics").
+    """
+    pooled = np.concatenate([np.asarray(sample, np.float64) for sample in samples])
+    values, inverse, counts = np.unique(pooled, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    middle = last - (counts - 1) / 2
+    ranked = iter(middle[inverse].tolist() if values.size else [])
+    return [[next(ranked) for _ in sample] for sample in samples]

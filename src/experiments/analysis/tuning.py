@@ -1,0 +1,166 @@
+"""How each optimizer was tuned: what was tried, what was chosen, how much the choice matters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.analysis.groups import SETTING, Group, varied
+from experiments.analysis.measuring import by_seed, untrained
+from experiments.analysis.statistics.median import median
+from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
+from experiments.analysis.tables import higher_is_better
+from experiments.records import Record, Scalar
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How one optimizer was tuned.
+
+    Attributes
+    ----------
+    optimizer
+        Its name.
+    trials
+        Different settings tried.
+    seeds
+        Tuning seeds.
+    searched
+        The values tried of every hyperparameter that varied, by its dotted name, sorted.
+    chosen
+        The values chosen, by dotted name; empty where no tuned run is at hand.
+    at_edge
+        Those whose chosen value is the lowest or highest tried.
+    """
+
+    optimizer: str
+    trials: int
+    seeds: tuple[int, ...]
+    searched: Mapping[str, tuple[Scalar, ...]]
+    chosen: Mapping[str, Scalar]
+    at_edge: tuple[str, ...]
+
+
+def is_tuning(run: Record) -> bool:
+    """Say whether a run's part is to choose settings, not to report."""
+    return run.labels.get("stage") == "tuning"
+
+
+def _by_optimizer(runs: Iterable[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for run in runs:
+        found.setdefault(run.choices.get("optimizer", ""), []).append(run)
+    return found
+
+
+def _settings(
+    runs: Sequence[Record], keys: Sequence[str]
+) -> dict[tuple[Scalar, ...], list[Record]]:
+    found: dict[tuple[Scalar, ...], list[Record]] = {}
+    for run in runs:
+        flat = run.flat_config()
+        found.setdefault(tuple(flat.get(key) for key in keys), []).append(run)
+    return found
+
+
+def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
+    """Give what tuning chose for a tuned group: what differed between the runs it tried."""
+    if group.runs[0].labels.get(SETTING) != "tuned":
+        return {}
+    mine = [run for run in tried if is_tuning(run) and run.choices == group.runs[0].choices]
+    flat = group.runs[0].flat_config()
+    return {key: flat.get(key) for key in varied(mine)}
+
+
+def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
+    """Tell how each optimizer of one task was tuned.
+
+    Parameters
+    ----------
+    groups
+        Those that report.
+    tried
+        The tuning runs.
+    """
+    result = []
+    for optimizer, runs in _by_optimizer(tried).items():
+        keys = varied(runs)
+        settings = _settings(runs, keys)
+        searched = {
+            key: tuple(sorted({setting[i] for setting in settings}, key=_order))
+            for i, key in enumerate(keys)
+        }
+        picked: dict[str, Scalar] = {}
+        for group in groups:
+            if group.optimizer == optimizer:
+                picked = chosen(group, tried) or picked
+        edge = tuple(
+            key
+            for key, value in picked.items()
+            if len(searched.get(key, ())) > 2
+            and isinstance(value, int | float)
+            and value in (searched[key][0], searched[key][-1])
+        )
+        seeds = tuple(sorted({run.seed for run in runs}))
+        result.append(Tuning(optimizer, len(settings), seeds, searched, picked, edge))
+    return result
+
+
+def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> list[Sensitivity]:
+    """Work out each optimizer's sensitivity to every number that varied between runs of one task.
+
+    Parameters
+    ----------
+    tried
+        The tuning runs, or all.
+    metric
+        What was measured.
+    tolerance
+        As `statistics.sensitivity` takes it.
+    """
+    higher = higher_is_better(metric)
+    result = []
+    for optimizer, runs in _by_optimizer(tried).items():
+        keys = varied(runs)
+        starts = [value for run in runs if math.isfinite(value := untrained(run, metric))]
+        if not starts:
+            continue
+        members = [
+            Group(tuple(keys), setting, tuple(own))
+            for setting, own in _settings(runs, keys).items()
+        ]
+        scored = [
+            (group, list(found.values()))
+            for group, found in zip(members, by_seed(members, metric), strict=True)
+            if found
+        ]
+        # The best first, so that each value of one key is met first at its best setting.
+        scored.sort(key=lambda pair: median(pair[1]).value * (-1 if higher else 1))
+        for place, key in enumerate(keys):
+            best: dict[float, tuple[Group, list[float]]] = {}
+            for group, found in scored:
+                tried_value = group.values[place]
+                if isinstance(tried_value, int | float) and not isinstance(tried_value, bool):
+                    best.setdefault(float(tried_value), (group, found))
+            if len(best) > 1:
+                result.append(
+                    sensitivity(
+                        optimizer,
+                        key,
+                        metric,
+                        {value: found for value, (_, found) in best.items()},
+                        start=float(np.median(starts)),
+                        higher=higher,
+                        tolerance=tolerance,
+                        diverged={v: group.count("diverged") for v, (group, _) in best.items()},
+                    )
+                )
+    return result
+
+
+def _order(value: Scalar) -> tuple[bool, float, str]:
+    numeric = isinstance(value, int | float)
+    return not numeric, float(value) if isinstance(value, int | float) else 0.0, str(value)
