@@ -14,7 +14,7 @@ import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from experiments.datasets import Source
 from experiments.errors import ConfigError
@@ -26,6 +26,9 @@ from nn.optimizers import Optimizer
 from nn.schedules import Schedule
 
 T = TypeVar("T")
+
+SEARCH: Final = "_search_"
+"""Key of a node under which it declares what a comparison tunes; no part of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,15 @@ def run_from_config(config: Mapping[str, Any]) -> Run:
     if faults or run is None:
         raise ConfigError("\n".join(faults))
     return run
+
+
+def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration without what its nodes declare for a search."""
+    return {
+        key: without_search(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key != SEARCH
+    }
 
 
 def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:

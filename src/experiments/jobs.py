@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.config import Run, run_from_config
+from experiments.config import Run, run_from_config, without_search
 
 _SHOWN_ANYWAY = ("optimizer", "seed")
 
@@ -65,7 +65,8 @@ def make_job(
     Parameters
     ----------
     config, choices, overrides, folder, sweep, labels
-        As in :class:`Job`; choices of Hydra's own groups are left out.
+        As in :class:`Job`; choices of Hydra's own groups are left out, and so is what the
+        configuration declares for a search.
     varied : sequence of str
         Keys that differ between the jobs of the sweep; they enter the name.
 
@@ -74,6 +75,7 @@ def make_job(
     ConfigError
         Listing everything that is wrong with the configuration.
     """
+    config = without_search(config)
     run = run_from_config(config)
     chosen = {
         group: choice

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from experiments.sweeps.sweep import Sweep
 
 
 @dataclass
@@ -50,11 +54,10 @@ class StackedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         from experiments.sweeps.launching import launch
 
-        return launch(
-            self.hydra_context,
-            self.config,
-            job_overrides,
-            initial_job_idx,
-            n_jobs=self.n_jobs,
-            width=self.width,
-        )
+        return launch(self.open_sweep(), job_overrides, initial_job_idx)
+
+    def open_sweep(self) -> "Sweep":
+        """Make a sweep that trains as this launcher is set to."""
+        from experiments.sweeps.sweep import Sweep
+
+        return Sweep(self.hydra_context, self.config, n_jobs=self.n_jobs, width=self.width)

@@ -80,7 +80,7 @@ def test_cfg_shows_the_configuration_and_runs_nothing(tmp_path: Path) -> None:
         ),
         ("optimizer.b", {"optimizer.beta1=", "optimizer.beta2="}),
         ("dataset=i", {"dataset=iris"}),
-        ("experiment=", {"experiment=xor"}),
+        ("experiment=x", {"experiment=xor"}),
         ("optimizer=sgd optimizer.b", set()),
     ],
 )

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 import nn
 from experiments import datasets
 from experiments.config import (
+    SEARCH,
     EarlyStopping,
     Run,
     Tracking,
@@ -593,6 +594,8 @@ def test_a_file_of_conf_is_its_class(path: str) -> None:
     assert isinstance(written, dict)
     group, _, name = path.partition("/")
     kind = FAMILIES[group]
+    assert (SEARCH in written) == (group == "optimizer")
+    written.pop(SEARCH, None)
     if "_target_" in written:
         module, _, class_name = str(written.pop("_target_")).rpartition(".")
         kind = getattr(importlib.import_module(module), class_name)

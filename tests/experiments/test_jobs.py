@@ -75,7 +75,22 @@ def test_choices_are_the_applications_own() -> None:
     )
     assert made.choices == {"optimizer": "sgd", "model": "mlp"}
     assert (made.overrides, made.folder, made.sweep) == (["seed=1"], Path("folder"), "2025_x")
-    assert made.config is job.config
+    assert made.config == job.config
+
+
+def test_what_a_search_declares_is_no_part_of_a_run() -> None:
+    job = make_small_job(Path("unused"))
+    optimizer = {**job.config["optimizer"], "_search_": {"lr": {"low": 1e-4, "high": 1}}}
+    model = {**job.config["model"], "_search_": {"dropout": [0, 0.5]}}
+    made = make_job(
+        {**job.config, "optimizer": optimizer, "model": model},
+        choices={},
+        overrides=(),
+        folder=Path("folder"),
+    )
+    assert made.config == job.config
+    assert made.run == job.run
+    assert "_search_" in optimizer
 
 
 def test_a_wrong_configuration_makes_no_job() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
-from hydra.types import HydraContext
-from omegaconf import DictConfig
 
 from experiments.errors import UserError
 from experiments.jobs import Job
@@ -19,30 +17,17 @@ class SweepError(UserError):
     """Runs of a sweep that failed, when all others have ended."""
 
 
-def launch(
-    hydra_context: HydraContext,
-    config: DictConfig,
-    job_overrides: Sequence[Sequence[str]],
-    first: int,
-    *,
-    n_jobs: int,
-    width: int | None,
-) -> list[JobReturn]:
+def launch(sweep: Sweep, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
     """Run the jobs of a sweep.
 
     Parameters
     ----------
-    hydra_context : HydraContext
-    config : DictConfig
-        Hydra's for the sweep itself.
+    sweep : Sweep
+        Not entered yet.
     job_overrides : sequence of sequence of str
         What each job changes.
     first : int
         Number of the first job.
-    n_jobs : int
-        Worker processes; -1 takes one for each core.
-    width : int, optional
-        Most runs in one stack.
 
     Returns
     -------
@@ -59,7 +44,7 @@ def launch(
         After what has finished is published and what has not is marked.
     """
     setup_globals()
-    with Sweep(hydra_context, config, n_jobs=n_jobs, width=width) as sweep:
+    with sweep:
         try:
             records = sweep.run(job_overrides, first)
         except (KeyboardInterrupt, WorkersLost):
@@ -67,11 +52,16 @@ def launch(
                 sweep.conclude()
             raise
         sweep.conclude()
+    raise_failed(records)
+    return [_job_return(job, record) for job, record in zip(sweep.jobs, records, strict=True)]
+
+
+def raise_failed(records: Sequence[Record]) -> None:
+    """Raise SweepError naming every run that failed, if any did."""
     failed = [record for record in records if record.status == "failed"]
     if failed:
         listed = "\n".join(f"  {r.name}: {r.message} (see {log_of(r)})" for r in failed)
         raise SweepError(f"{len(failed)} of {len(records)} runs failed:\n{listed}")
-    return [_job_return(job, record) for job, record in zip(sweep.jobs, records, strict=True)]
 
 
 def _job_return(job: Job, record: Record) -> JobReturn:

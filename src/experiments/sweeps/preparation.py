@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.datasets import Dataset, Source
@@ -20,7 +19,7 @@ from experiments.targets import encoding_for
 
 
 def compose_jobs(
-    hydra_context: HydraContext,
+    composer: Composer,
     config: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first: int,
@@ -33,7 +32,7 @@ def compose_jobs(
 
     Parameters
     ----------
-    hydra_context : HydraContext
+    composer : Composer
     config : DictConfig
         Hydra's for the sweep itself.
     job_overrides : sequence of sequence of str
@@ -54,7 +53,6 @@ def compose_jobs(
     UserError
         If a folder cannot be written.
     """
-    composer = Composer(hydra_context.config_loader, config)
     varied = _varied(job_overrides)
     faults: dict[str, list[str]] = {}
     jobs: list[Job] = []

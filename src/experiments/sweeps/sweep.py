@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ from experiments.jobs import Job
 from experiments.progress import ProgressBar
 from experiments.records import Record, find_records
 from experiments.sweeps.backends.processes import Processes
+from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.preparation import compose_jobs, load_datasets
 from experiments.sweeps.stacking import make_stacks
@@ -29,6 +30,9 @@ from experiments.tracking.tracker import choose_models
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
 _log = logging.getLogger(__name__)
+
+Comparison = Callable[[Sequence[Record], Path, Console], tuple[list[Path], str]]
+"""Compares runs: writes files to a folder, prints, and returns the files and a text for MLflow."""
 
 
 class Sweep:
@@ -48,8 +52,8 @@ class Sweep:
     def __init__(
         self, hydra_context: HydraContext, config: DictConfig, *, n_jobs: int, width: int | None
     ) -> None:
-        self._hydra_context = hydra_context
         self._config = config
+        self.composer = Composer(hydra_context.config_loader, config)
         self._backend = Processes(n_jobs)
         self._width = width
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
@@ -78,6 +82,7 @@ class Sweep:
         job_overrides: Sequence[Sequence[str]],
         first: int = 0,
         labels: Sequence[Mapping[str, str]] | None = None,
+        told: str | None = None,
     ) -> list[Record]:
         """Train a batch of jobs and have each run published when it ends.
 
@@ -89,6 +94,8 @@ class Sweep:
             Number of the first job.
         labels : sequence of mapping, optional
             What part each run has in the sweep; see :class:`experiments.jobs.Job`.
+        told : str, optional
+            What to say of the batch; by default how many runs it has.
 
         Returns
         -------
@@ -105,7 +112,7 @@ class Sweep:
         if not self.jobs:
             self._first = first
         jobs = compose_jobs(
-            self._hydra_context,
+            self.composer,
             self._config,
             job_overrides,
             first,
@@ -116,8 +123,9 @@ class Sweep:
         _log.debug("composed")
         datasets = load_datasets(jobs)
         _log.debug("loaded")
-        plural = "s" if len(jobs) != 1 else ""
-        self.console.print(f"{len(jobs)} run{plural} → {shown(self.folder)}", soft_wrap=True)
+        told = told or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}"
+        where = "" if self.jobs else f" → {shown(self.folder)}"
+        self.console.print(told + where, soft_wrap=True)
         stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         for destination in dict.fromkeys(_destination(job) for job in jobs):
             if destination.tracking.enabled:
@@ -177,10 +185,15 @@ class Sweep:
                 note(position)
         return [records[position] for position in range(len(jobs))], interrupt
 
-    def conclude(self) -> None:
-        """Compare all runs, publish the comparison, and say where everything is."""
-        from experiments.analysis.report import markdown, write_comparison, write_learning_curves
-        from experiments.analysis.terminal import print_comparison
+    def conclude(self, compare: Comparison | None = None) -> None:
+        """Compare all runs, publish the comparison, and say where everything is.
+
+        Parameters
+        ----------
+        compare : callable, optional
+            How; by default as every sweep does.
+        """
+        from experiments.analysis.report import write_learning_curves
 
         console, publishing = self.console, self._publishing
         self._backend.close()
@@ -199,11 +212,9 @@ class Sweep:
             publishing.publish_models(destination, [record.folder for record in own])
         sweep = sweep_id(self.folder)
         if trained:
-            files = write_comparison(trained, self.folder)
-            console.print()
-            print_comparison(trained, console=console)
+            files, note = (compare or _compare)(trained, self.folder, console)
             for destination in tracked:
-                publishing.publish_comparison(destination, sweep, files, markdown(trained))
+                publishing.publish_comparison(destination, sweep, files, note)
         counted = Counter(record.status for record in self.records)
         told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
         _log.debug("compared")
@@ -219,6 +230,17 @@ class Sweep:
         now = {record.folder for record in self.records}
         earlier = [record for record in find_records(self.folder) if record.folder not in now]
         return [*earlier, *self.records]
+
+
+def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple[list[Path], str]:
+    """Compare runs as every sweep does."""
+    from experiments.analysis.report import markdown, write_comparison
+    from experiments.analysis.terminal import print_comparison
+
+    files = write_comparison(records, folder)
+    console.print()
+    print_comparison(records, console=console)
+    return files, markdown(records)
 
 
 def _destination(job: Job) -> Destination:

@@ -1,0 +1,59 @@
+"""What the sweeper `tune_then_compare` does: a tuned comparison from command line to report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import setup_globals
+from hydra.types import HydraContext
+
+from experiments.sweeps.launching import raise_failed
+from experiments.sweeps.protocol import Protocol
+from experiments.sweeps.sweep import Sweep
+from experiments.sweeps.tuning import TunedComparison
+from experiments.sweeps.workers import WorkersLost
+
+
+def tune_then_compare(
+    hydra_context: HydraContext,
+    sweep: Sweep,
+    terms: Mapping[str, Any],
+    arguments: Sequence[str],
+) -> None:
+    """Tune every optimizer, train what is reported, and write the report.
+
+    Parameters
+    ----------
+    hydra_context : HydraContext
+    sweep : Sweep
+        Not entered yet.
+    terms : mapping
+        The sweeper's settings; see :class:`Protocol`.
+    arguments : sequence of str
+        Overrides of the command line.
+
+    Raises
+    ------
+    ConfigError
+        If something is wrong with the settings or with any run, before any has trained.
+    SweepError
+        Naming every run that failed, after all others have ended.
+    KeyboardInterrupt, WorkersLost
+        After what has finished is published and what has not is marked.
+    """
+    setup_globals()
+    protocol = Protocol.from_config(terms)
+    parser = OverridesParser.create(config_loader=hydra_context.config_loader)
+    overrides = parser.parse_overrides(list(arguments))
+    with sweep:
+        comparison = TunedComparison(sweep, protocol, overrides)
+        try:
+            comparison.run()
+        except (KeyboardInterrupt, WorkersLost):
+            if sweep.records:
+                sweep.conclude()
+            raise
+        sweep.conclude()
+    raise_failed(sweep.records)
