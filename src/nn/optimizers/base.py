@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby, pairwise
@@ -12,10 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nn import fusion
 from nn.constraints import Component, NonNegative, Positive
 from nn.parameters import Layout
 
 Array = NDArray[np.floating]
+Coefficients = dict[str, NDArray[np.float64]]
 Namespace = SimpleNamespace
 
 
@@ -75,7 +78,7 @@ class Optimizer(Component):
 
     @staticmethod
     @abstractmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         """Compute the numbers of step `t`.
 
         Parameters
@@ -126,6 +129,15 @@ _BLOCK = 1 << 18
 """Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
 in the cache while the rule passes over them, and enough to pay for a dozen calls."""
 
+COMPILE_AFTER = 1 << 25
+"""Elements after which a rule is compiled: by then NumPy has taken as long as that takes, so
+that training costs at most twice what it might whether it ends soon or late."""
+
+_ONE = np.ones((1, 1))
+
+_updated: Counter[type[Optimizer]] = Counter()
+"""Elements that this process has updated by each rule."""
+
 
 class Rule:
     """One optimizer class at work on a group of runs.
@@ -157,6 +169,7 @@ class Rule:
         self._hyperparameters = _columns(self.optimizers)
         self._options = self.kind.options()
         self._work: Array = np.empty((1, 0))
+        self._compiled: list[tuple[slice, fusion.Loop]] | None = None
 
     def start(self, dtype: np.dtype[np.floating]) -> None:
         """Allocate the state at its initial values."""
@@ -180,7 +193,7 @@ class Rule:
             What the schedule multiplies the learning rate by.
         """
         h = Namespace(**self._hyperparameters, **self.running)
-        h.schedule = np.ones((1, 1)) if factor is None else factor
+        h.schedule = _ONE if factor is None else factor
         h.lr = h.lr * h.schedule
         coefficients = self.kind.coefficients(h, t)
         for name in self.running:
@@ -188,12 +201,28 @@ class Rule:
         if self.decays:
             decay = 1 - h.lr * h.weight_decay if self.kind.decoupled else h.weight_decay
             coefficients["decay"] = decay
-        c = Namespace(
-            **{k: v.astype(theta.dtype) for k, v in coefficients.items()}, **self._options
-        )
-        self._apply(theta, g, c)
+        self._apply(theta, g, coefficients)
 
-    def _apply(self, theta: Array, g: Array, c: Namespace) -> None:
+    def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
+        """Update in one compiled pass where there is one, else in NumPy's many: the same bits."""
+        arrays = [theta, *self.state.values(), g]
+        loops = self._loops(theta, coefficients) if fusion.alike(arrays) else []
+        if not loops:
+            self._apply_in_blocks(theta, g, self._rounded(coefficients, theta.dtype))
+            return
+        numbers = np.empty((len(theta), len(coefficients)), theta.dtype)
+        for column, coefficient in enumerate(coefficients.values()):
+            numbers[:, column : column + 1] = coefficient
+        for columns, loop in loops:
+            loop(arrays, columns, numbers)
+
+    def _rounded(self, coefficients: Coefficients, dtype: np.dtype[Any]) -> Namespace:
+        """Return what :meth:`Optimizer.update` takes as `c`."""
+        return Namespace(
+            **{name: value.astype(dtype) for name, value in coefficients.items()}, **self._options
+        )
+
+    def _apply_in_blocks(self, theta: Array, g: Array, c: Namespace) -> None:
         """Update block by block: whole rows while they fit, pieces of one row where not."""
         runs, size = theta.shape
         rows, width = max(1, _BLOCK // size), min(size, _BLOCK)
@@ -209,15 +238,55 @@ class Rule:
         work = self._scratch(rows.stop - rows.start, columns.stop - columns.start, theta.dtype)
         if self.decays and columns.start < self.decayed:
             part = slice(columns.start, min(columns.stop, self.decayed))
-            self._decay(theta[rows, part], g[rows, part], c, work)
+            spare = work[0][:, : part.stop - part.start]
+            self._decay(theta[rows, part], g[rows, part], c, spare)
         state = Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
         self.kind.update(theta[rows, columns], g[rows, columns], state, c, work)
 
-    def _decay(self, theta: Array, g: Array, c: Namespace, work: Sequence[Array]) -> None:
+    def _decay(self, theta: Array, g: Array, c: Namespace, work: Array) -> None:
         if self.kind.decoupled:
             theta *= c.decay
         else:
-            g += np.multiply(theta, c.decay, out=work[0][:, : theta.shape[1]])
+            g += np.multiply(theta, c.decay, out=work)
+
+    def _loops(
+        self, theta: Array, coefficients: Coefficients
+    ) -> Sequence[tuple[slice, fusion.Loop]]:
+        """Return the rule compiled, for columns that decay and others, once that pays."""
+        if self._compiled is None:
+            kind = type(self.kind)
+            _updated[kind] += theta.size
+            if _updated[kind] < COMPILE_AFTER:
+                return []
+            split, size = self.decayed if self.decays else 0, theta.shape[1]
+            parts = [
+                part for part in (slice(0, split), slice(split, size)) if part.start < part.stop
+            ]
+            loops = [self._fuse(coefficients, theta.dtype, part.start < split) for part in parts]
+            self._compiled = [(part, loop) for part, loop in zip(parts, loops, strict=True) if loop]
+        return self._compiled
+
+    def _fuse(
+        self, coefficients: Coefficients, dtype: np.dtype[Any], decays: bool
+    ) -> fusion.Loop | None:
+        def update(
+            changed: Sequence[Any], read: Sequence[Any], numbers: Sequence[Any], work: Sequence[Any]
+        ) -> None:
+            (theta, *state), (g,) = changed, read
+            c = Namespace(**dict(zip(coefficients, numbers, strict=True)), **self._options)
+            if decays:
+                self._decay(theta, g, c, work[0])
+            s = Namespace(**dict(zip(self.state, state, strict=True)))
+            self.kind.update(theta, g, s, c, work)
+
+        return fusion.fuse(
+            update,
+            changed=1 + len(self.state),
+            read=1,
+            numbers=len(coefficients),
+            scratch=max(self.kind.scratch, 1),
+            dtype=dtype,
+        )
 
     def _scratch(self, runs: int, width: int, dtype: np.dtype[Any]) -> Sequence[Array]:
         """Return contiguous scratch arrays (runs, width)."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nn.constraints import Decay, Fraction, Positive
 from nn.optimizers.adam import Adam
-from nn.optimizers.base import Array, Namespace, Optimizer, Rule
+from nn.optimizers.base import Array, Coefficients, Namespace, Optimizer, Rule
 from nn.parameters import Layout, Parameter, Workspace
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -81,7 +81,8 @@ class _MuonRule(Rule):
         super().start(dtype)
         self._workspace = Workspace(dtype)
 
-    def _apply(self, theta: Array, g: Array, c: Namespace) -> None:
+    def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
+        c = self._rounded(coefficients, theta.dtype)
         for parameter in self.layout.parameters:
             if parameter.decays:
                 self._orthogonal_step(theta, g, c, self.layout.slices[parameter.name], parameter)

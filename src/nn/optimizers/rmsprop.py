@@ -78,9 +78,9 @@ class RMSprop(Optimizer):
             np.sqrt(s.s, out=root)
         root += c.eps
         g /= root
+        direction = g
         if hasattr(s, "v"):
             s.v *= c.momentum
             s.v += g
-            np.copyto(g, s.v)
-        g *= c.lr
-        theta -= g
+            direction = s.v
+        theta -= np.multiply(direction, c.lr, out=g)

@@ -1,0 +1,299 @@
+"""Compiled loops give the bits of the NumPy code that they are recorded from."""
+
+import contextlib
+import dataclasses
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nn import fusion
+from nn.optimizers import SGD, Optimizer, OptimizerStack, base
+from nn.parameters import Layout, Parameter
+from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
+
+HYPOTHESIS = {"deadline": None, "derandomize": True, "database": None}
+NEVER = 1 << 60
+DTYPES = [np.float32, np.float64]
+
+needs_llvmlite = pytest.mark.skipif(
+    fusion._llvm() is None, reason="llvmlite, the extra `fast`, is not installed"
+)
+
+
+@contextlib.contextmanager
+def compile_after(elements: int) -> Iterator[None]:
+    with (
+        mock.patch.object(base, "COMPILE_AFTER", elements),
+        mock.patch.object(base, "_updated", Counter()),
+    ):
+        yield
+
+
+def layout(weights: int, biases: int) -> Layout:
+    return Layout([Parameter("w", (weights, 1), decays=True), Parameter("b", (biases,))])
+
+
+def trajectory(
+    optimizers: list[Optimizer], where: Layout, dtype: type, *, after: int, steps: int = 7
+) -> tuple[list[np.ndarray], list[base.Rule]]:
+    """Parameters and state after each step; gradients of all sizes, with zeros among them."""
+    rng = np.random.default_rng(0)
+    shape = (len(optimizers), where.size)
+    theta = rng.standard_normal(shape).astype(dtype)
+    seen = []
+    with compile_after(after), np.errstate(all="ignore"):
+        stack = OptimizerStack(optimizers, where, np.dtype(dtype))
+        for step in range(steps):
+            g = rng.standard_normal(shape) * 10.0 ** rng.integers(-25, 12, shape)
+            g[rng.random(shape) < 0.1] = 0
+            factor = np.full((len(optimizers), 1), 0.9**step)
+            stack.step(theta, g.astype(dtype), factor)
+            seen.append(theta.copy())
+            for _, rule in stack.groups:
+                seen += [array.copy() for array in rule.state.values()]
+    return seen, [rule for _, rule in stack.groups]
+
+
+def assert_equal_bits(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(a, e)  # NaN equals NaN
+        numbers = ~np.isnan(e)
+        np.testing.assert_array_equal(np.signbit(a)[numbers], np.signbit(e)[numbers])
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}, {"decay_biases": True}])
+@pytest.mark.parametrize("name", sorted({*Optimizer.names()} - {"muon"}))
+def test_every_elementwise_rule_is_compiled(name: str, options: dict, dtype: type) -> None:
+    rules = [Optimizer.named(name, lr=lr, **options) for lr in (0.1, 0.2, 0.3)]
+    numpy, (plain,) = trajectory(rules, layout(37, 5), dtype, after=NEVER)
+    fused, (compiled,) = trajectory(rules, layout(37, 5), dtype, after=0)
+    assert plain._compiled is None
+    assert sum(part.stop - part.start for part, _ in compiled._compiled) == 42
+    assert_equal_bits(fused, numpy)
+
+
+@needs_llvmlite
+@given(
+    st.lists(optimizers(), min_size=1, max_size=5),
+    st.integers(1, 70),
+    st.integers(0, 40),
+    st.sampled_from(DTYPES),
+    st.integers(0, 600),
+)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+def test_any_rules_side_by_side(
+    rules: list[Optimizer], weights: int, biases: int, dtype: type, after: int
+) -> None:
+    where = layout(weights, biases) if biases else Layout([Parameter("w", (weights, 1), True)])
+    numpy, _ = trajectory(rules, where, dtype, after=NEVER)
+    fused, _ = trajectory(rules, where, dtype, after=after)
+    assert_equal_bits(fused, numpy)
+
+
+@needs_llvmlite
+@given(PROBLEMS, st.lists(RUNS, min_size=1, max_size=5), st.integers(0, 2000))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+def test_whole_training(problem, runs, after: int) -> None:
+    half = {2: list(range(0, len(runs), 2))}
+    with np.errstate(all="ignore"):
+        with compile_after(NEVER):
+            numpy = train(problem, runs, half)
+        with compile_after(after):
+            fused = train(problem, runs, half)
+    assert numpy.keys() == fused.keys()
+    for run in numpy:
+        assert_same_bits(fused[run], numpy[run])
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.5, 3e-39, -1e-45, 1e38, -3e38, np.inf, -np.inf, np.nan]
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "ufunc", list(fusion._INSTRUCTIONS), ids=[ufunc.__name__ for ufunc in fusion._INSTRUCTIONS]
+)
+def test_every_instruction_on_special_values(ufunc: np.ufunc, dtype: type) -> None:
+    a, b = (grid.reshape(1, -1).astype(dtype) for grid in np.meshgrid(SPECIAL, SPECIAL))
+    inputs = [a, b][: ufunc.nin]
+
+    def body(changed, read, numbers, scratch) -> None:
+        ufunc(*read, out=changed[0])
+
+    loop = fusion.fuse(body, changed=1, read=ufunc.nin, numbers=0, scratch=0, dtype=np.dtype(dtype))
+    out = np.full_like(a, 7)
+    loop([out, *inputs], slice(0, a.size), np.empty((1, 0), dtype))
+    with np.errstate(all="ignore"):
+        expected = ufunc(*inputs)
+    if ufunc in (np.maximum, np.minimum):  # where NumPy lets the place decide between 0 and -0
+        out, expected = out + 0, expected + 0
+    assert_equal_bits([out], [expected])
+
+
+@needs_llvmlite
+@pytest.mark.parametrize(
+    "ufunc", list(fusion._COMPARISONS), ids=[ufunc.__name__ for ufunc in fusion._COMPARISONS]
+)
+def test_every_comparison_as_a_mask(ufunc: np.ufunc) -> None:
+    a, b = (grid.reshape(1, -1).astype(np.float32) for grid in np.meshgrid(SPECIAL, SPECIAL))
+
+    def body(changed, read, numbers, scratch) -> None:
+        np.copyto(changed[0], 2, where=ufunc(*read))
+
+    loop = fusion.fuse(body, changed=1, read=2, numbers=0, scratch=0, dtype=np.dtype("f"))
+    out = np.full_like(a, 7)
+    loop([out, a, b], slice(0, a.size), np.empty((1, 0), "f"))
+    np.testing.assert_array_equal(out, np.where(ufunc(a, b), 2, 7))
+
+
+@needs_llvmlite
+def test_only_the_columns_asked_for_change() -> None:
+    def body(changed, read, numbers, scratch) -> None:
+        np.multiply(read[0], numbers[1], out=scratch[0])
+        changed[0] += scratch[0]
+        changed[0] -= 0.1
+
+    loop = fusion.fuse(body, changed=1, read=1, numbers=2, scratch=1, dtype=np.dtype("f"))
+    x = np.ones((3, 50), np.float32)
+    y = np.arange(150, dtype=np.float32).reshape(3, 50)
+    numbers = np.array([[9, 1], [9, 2], [9, 3]], np.float32)
+    loop([x[:, 10:40], y[:, 10:40]], slice(3, 20), numbers)
+    expected = np.ones((3, 50), np.float32)
+    expected[:, 13:30] = expected[:, 13:30] + y[:, 13:30] * numbers[:, 1:] - np.float32(0.1)
+    np.testing.assert_array_equal(x, expected)
+    loop([x[:0], y[:0]], slice(0, 50), numbers[:0])  # no runs
+    loop([x, y], slice(7, 7), numbers)  # no columns
+    np.testing.assert_array_equal(x, expected)
+
+
+def sums(theta, g, s, c, work) -> None:
+    g /= np.sqrt(np.sum(g * g, axis=1, keepdims=True)) + 1
+    theta -= g
+
+
+def shapes(theta, g, s, c, work) -> None:
+    theta -= np.full(theta.shape, c.lr, theta.dtype)
+
+
+def double_precision(theta, g, s, c, work) -> None:
+    g *= np.float64(1 / 3)
+    theta -= g
+
+
+def slices(theta, g, s, c, work) -> None:
+    theta[:, ::2] -= g[:, ::2]
+
+
+def another_function(theta, g, s, c, work) -> None:
+    theta -= np.tanh(g, out=g)
+
+
+def some_of_it(theta, g, s, c, work) -> None:
+    np.multiply(g, c.lr, out=g, where=np.array([True]))
+    theta -= g
+
+
+_calls = 0
+
+
+def counted(theta, g, s, c, work) -> None:
+    global _calls
+    _calls += 1
+    theta -= _calls * g
+
+
+@pytest.mark.parametrize(
+    "update", [sums, shapes, double_precision, slices, another_function, some_of_it, counted]
+)
+def test_other_rules_stay_with_numpy(update) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Own(SGD):
+        name = ""
+
+    Own.update = staticmethod(update)
+    global _calls
+    _calls = 0
+    numpy, _ = trajectory([Own(lr=0.3)], layout(9, 2), np.float32, after=NEVER)
+    _calls = 0
+    after, (rule,) = trajectory([Own(lr=0.3)], layout(9, 2), np.float32, after=0)
+    assert not rule._compiled
+    if update is not counted:  # which has been called to be looked at, too
+        assert_equal_bits(after, numpy)
+
+
+def test_random_numbers_are_not_frozen() -> None:
+    generator = random.Random(0)
+
+    def body(changed, read, numbers, scratch) -> None:
+        changed[0] += generator.random()
+
+    loop = fusion.fuse(body, changed=1, read=0, numbers=0, scratch=0, dtype=np.dtype("f"))
+    assert loop is None
+
+
+@needs_llvmlite
+def test_a_rule_of_ones_own_is_compiled() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Signed(SGD):
+        name = ""
+
+        @staticmethod
+        def update(theta, g, s, c, work) -> None:
+            theta -= c.lr * np.sign(g) + 0.5 * np.abs(-g) / (1 + np.square(g))
+
+    numpy, _ = trajectory([Signed()] * 2, layout(33, 3), np.float32, after=NEVER)
+    fused, (rule,) = trajectory([Signed()] * 2, layout(33, 3), np.float32, after=0)
+    assert rule._compiled
+    assert_equal_bits(fused, numpy)
+
+
+def test_arrays_that_do_not_fit_together_stay_with_numpy() -> None:
+    where = layout(40, 2)
+    results = []
+    for after in (NEVER, 0):
+        rng = np.random.default_rng(0)
+        theta = np.asfortranarray(rng.standard_normal((3, 42)).astype(np.float32))
+        g = rng.standard_normal((3, 42)).astype(np.float32)
+        with compile_after(after):
+            stack = OptimizerStack([Optimizer.named("adam")] * 3, where, np.dtype("f"))
+            for _ in range(3):
+                stack.step(theta, g.copy())
+        results.append(theta)
+    np.testing.assert_array_equal(*results)
+
+
+def test_without_llvmlite_numpy_does_it() -> None:
+    program = (
+        "import sys; sys.modules['llvmlite'] = None\n"
+        "import numpy as np, nn\n"
+        "from nn.optimizers import base\n"
+        "base.COMPILE_AFTER = 0\n"
+        "network = nn.Network(nn.mlp([4], 1), 2, loss=nn.MeanSquaredError())\n"
+        "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"
+        "network.backpropagate(np.ones((3, 2)), np.ones((3, 1)))\n"
+        "stack.step(network.parameters, network.gradients)\n"
+        "assert stack.groups[0][1]._compiled == []\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_compiler_is_not_imported_before_it_pays() -> None:
+    program = (
+        "import sys, numpy as np, nn\n"
+        "network = nn.Network(nn.mlp([4], 1), 2, loss=nn.MeanSquaredError())\n"
+        "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"
+        "network.backpropagate(np.ones((3, 2)), np.ones((3, 1)))\n"
+        "stack.step(network.parameters, network.gradients)\n"
+        "assert 'llvmlite' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
