@@ -26,7 +26,7 @@ from experiments.errors import DataError, UserError
 from experiments.own_modules import search_working_directory
 from experiments.records import Record, atomic_write
 from experiments.serving import Predictor
-from experiments.tracking.tracker import fetch_record
+from experiments.tracking.fetching import fetch_record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,8 @@ from scripts.predict import main as predict
 from experiments.errors import DataError, RecordError
 from experiments.records import Record
 from experiments.serving import Predictor
-from experiments.tracking.tracker import Tracker, fetch_record
+from experiments.tracking.fetching import fetch_record
+from experiments.tracking.tracker import Tracker
 from tests.experiments.record_factory import (
     CLASSES,
     FEATURES,

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments import records
-from experiments.errors import TrackingError
 from experiments.locking import locked
 from experiments.masking import mask_secrets
 from experiments.palette import color_of
@@ -93,43 +92,6 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
             best[key] = record
     chosen = {record.uid for record in best.values()}
     return [record for record in trained if record.uid in chosen]
-
-
-def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
-    """Copy a published run's record out of MLflow.
-
-    Parameters
-    ----------
-    uri
-        As `Tracker` takes it.
-    run_id
-        The run's id in MLflow.
-    folder
-        Where the record's files go.
-
-    Raises
-    ------
-    TrackingError
-        Where there is no such address, run or record in it.
-    """
-    uri = store.resolve_uri(uri)
-    database = store.sqlite_file(uri)
-    if database is not None and not database.exists():
-        raise TrackingError(
-            f"{database}: there is no such database. Say where MLflow keeps the run, with --uri."
-        )
-    client = store.open_client(uri)
-    cure = "Give the id of a run that this program published, and its address with --uri."
-    with store.tracking_errors(uri, f"fetch the run {run_id} from", cure):
-        found = {file.path for file in client.list_artifacts(run_id)}
-        if records.RECORD not in found:
-            raise TrackingError(
-                f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"
-            )
-        for name in (*records.FILES, records.SNAPSHOTS):
-            if name in found:
-                client.download_artifacts(run_id, name, str(folder))
-    return Record.read(folder)
 
 
 class Tracker:

@@ -19,8 +19,9 @@ from experiments.errors import TrackingError
 from experiments.palette import color_of
 from experiments.records import FILES, Record
 from experiments.tracking import store
+from experiments.tracking.fetching import fetch_record
 from experiments.tracking.store import resolve_uri, sqlite_file
-from experiments.tracking.tracker import Tracker, choose_models, fetch_record
+from experiments.tracking.tracker import Tracker, choose_models
 from tests.experiments.record_factory import (
     STARTED,
     config_yaml,
