@@ -189,7 +189,7 @@ def _limits(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
         )
     if any(len({group.seeds for group in part if group.finished}) > 1 for part in scopes(groups)):
         said.append("Not all groups have the same seeds, so some differences may be the seeds'.")
-    repeats = len(records) - len(distinct(records))
+    repeats = len(records) - len({record.uid for record in distinct(records)})
     if repeats:
         said.append(
             f"{repeats} {'run is a repeat' if repeats == 1 else 'runs are repeats'} of another "

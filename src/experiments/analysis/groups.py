@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from experiments.errors import ConfigError
@@ -86,14 +86,26 @@ def distinct(records: Iterable[Record]) -> list[Record]:
 
     Two executions of one identity are the same run twice: counted as two they would make
     the spread look smaller. A finished execution is kept before another, then the latest.
+
+    Where tuning chose the defaults, one run is labelled `tuned,default`. It is given once for
+    each setting, since it has a part in both.
     """
     kept: dict[tuple[str, str | None], Record] = {}
-    for record in records:
-        # Tuning may choose the defaults: the same run, then, has a part in both settings.
+    for record in (part for execution in records for part in _by_setting(execution)):
         key = record.identity or record.uid, record.labels.get(SETTING)
         if key not in kept or _worth(record) > _worth(kept[key]):
             kept[key] = record
     return sorted(kept.values(), key=lambda run: (run.seed, run.name, run.identity, run.uid))
+
+
+def _by_setting(record: Record) -> list[Record]:
+    settings = record.labels.get(SETTING, "").split(",")
+    if len(settings) == 1:
+        return [record]
+    return [
+        replace(record, data={**record.data, "labels": {**record.labels, SETTING: setting}})
+        for setting in settings
+    ]
 
 
 def varied(records: Iterable[Record]) -> list[str]:
