@@ -35,7 +35,7 @@ def run(config: DictConfig) -> float:
     Returns
     -------
     float
-        The best validation loss, for sweepers that search; infinite if there is none.
+        The record's objective, for sweepers that search.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
@@ -117,8 +117,7 @@ def _run(config: DictConfig) -> float:
             f"{record.name} failed: {record.message}. The full story is in "
             f"{record.folder / 'run.log'}"
         )
-    loss = record.summary.get("best/val_loss")
-    return float("inf") if loss is None else loss
+    return record.objective
 
 
 def _print_result(console: Console, record: Record) -> None:

@@ -261,6 +261,12 @@ class Record:
         return None if message is None else str(message)
 
     @property
+    def objective(self) -> float:
+        """What a search minimizes: the best validation loss; infinite if the run diverged."""
+        loss = self.summary.get("best/val_loss")
+        return math.inf if loss is None or self.status == "diverged" else loss
+
+    @property
     def started(self) -> datetime:
         """In UTC."""
         return _time(self.data["started"])

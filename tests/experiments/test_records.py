@@ -77,6 +77,23 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
             np.testing.assert_array_equal(weights[name], value)
 
 
+@pytest.mark.parametrize(
+    ("status", "loss", "objective"),
+    [
+        ("done", 0.4, 0.4),
+        ("stopped_early", 0.4, 0.4),
+        ("diverged", 0.4, math.inf),
+        ("failed", None, math.inf),
+    ],
+)
+def test_a_search_minimizes_the_validation_loss(
+    status: str, loss: float | None, objective: float, tmp_path: Path
+) -> None:
+    summary = {} if loss is None else {"best/val_loss": loss}
+    write(tmp_path, data=record_data(status=status, summary=summary))
+    assert Record.read(tmp_path).objective == objective
+
+
 def test_flat_config_has_dotted_names_and_no_nesting(tmp_path: Path) -> None:
     config = (
         "seed: 3\nmodel:\n  hidden: [64, 32]\n  deep: {rate: 1.0e-05}\n  none: null\nempty: {}\n"

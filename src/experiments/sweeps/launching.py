@@ -65,11 +65,10 @@ def raise_failed(records: Sequence[Record]) -> None:
 
 
 def _job_return(job: Job, record: Record) -> JobReturn:
-    loss = record.summary.get("best/val_loss")
     return JobReturn(
         overrides=list(job.overrides),
         working_dir=str(job.folder),
         task_name="run",
         status=JobStatus.COMPLETED,
-        _return_value=float("inf") if loss is None else loss,
+        _return_value=record.objective,
     )
