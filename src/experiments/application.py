@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from experiments.own_modules import search_working_directory
+from experiments.warning import warn
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
+    from experiments.execution import Execution
     from experiments.records import Record
     from experiments.tracking.process import Published
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_PATIENCE = 10.0  # seconds that an epoch gets to end after Ctrl-C
 _BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 
 
@@ -61,12 +65,12 @@ def _run(config: DictConfig) -> float:
     from rich.console import Console
 
     from experiments.errors import ConfigError, UserError
-    from experiments.execution import cached_dataset, execute
+    from experiments.execution import Execution, cached_dataset, execute
     from experiments.jobs import make_job
     from experiments.progress import ProgressBar
     from experiments.records import RECORD, Record
     from experiments.sweeps.composition import first_lines
-    from experiments.sweeps.naming import sweep_id
+    from experiments.sweeps.naming import id_by_folder
     from experiments.tracking.process import Destination, PublishingProcess
     from experiments.tracking.tracker import choose_models
 
@@ -82,7 +86,7 @@ def _run(config: DictConfig) -> float:
         choices=dict(hydra.runtime.choices),
         overrides=list(hydra.overrides.task),
         folder=Path(hydra.runtime.output_dir),
-        sweep=sweep_id(Path(hydra.sweep.dir)) if in_sweep else None,
+        sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
     console = Console(highlight=False)
     tracked = job.run.tracking.enabled
@@ -91,15 +95,34 @@ def _run(config: DictConfig) -> float:
         if publishing is not None:
             publishing.open(destination)
         dataset = cached_dataset(job.run.dataset)
+        execution = Execution(job, dataset)
+        if job.run.rerun:
+            execution.forget()
+        earlier = execution.take_over()
         interrupt: KeyboardInterrupt | None = None
-        try:
-            with ProgressBar(job.run.training.epochs) as bar:
-                deque(execute([job], dataset, bar.show_epoch), maxlen=0)
-        except KeyboardInterrupt as error:
-            if not (job.folder / RECORD).exists():
-                raise  # before there was anything to record
-            interrupt = error
+        if earlier is None:
+            if not job.run.rerun:
+                _announce(console, execution)
+            try:
+                with ProgressBar(job.run.training.epochs) as bar, interrupts_between_epochs() as ok:
+
+                    def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
+                        bar.show_epoch(epoch, losses)
+                        ok()
+
+                    deque(execute([job], dataset, on_epoch), maxlen=0)
+            except KeyboardInterrupt as error:
+                if not (job.folder / RECORD).exists():
+                    raise  # before there was anything to record
+                interrupt = error
         record = Record.read(job.folder)
+        if earlier is not None:
+            console.print(
+                f"{record.name} is finished already, trained on {earlier.finished:%Y-%m-%d %H:%M} "
+                f"UTC in {shown(earlier.folder)}, and is not trained again (rerun=true trains it "
+                "anew)",
+                soft_wrap=True,
+            )
         if publishing is not None:
             publishing.publish(destination, job.folder)
             if choose_models([record], job.run.tracking.models):
@@ -118,6 +141,15 @@ def _run(config: DictConfig) -> float:
             f"{record.folder / 'run.log'}"
         )
     return record.objective
+
+
+def _announce(console: Console, execution: Execution) -> None:
+    """Say that a run goes on from a checkpoint, or why it trains though it was finished once."""
+    reason = execution.why_anew()
+    if execution.checkpoints.exist:
+        console.print("going on from the last checkpoint")
+    elif reason is not None:
+        console.print(f"trained anew: {reason}", soft_wrap=True)
 
 
 def _print_result(console: Console, record: Record) -> None:
@@ -175,9 +207,8 @@ def friendly_errors() -> Iterator[None]:
     os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
     from experiments.errors import UserError
 
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), _terminate)
+    for number in _terminating():
+        signal.signal(number, _terminate)
     try:
         if {"-m", "--multirun"} & set(sys.argv):
             from experiments.sweeps.deferring import deferred
@@ -197,12 +228,59 @@ def friendly_errors() -> Iterator[None]:
         fail(message)
 
 
+@contextmanager
+def interrupts_between_epochs() -> Iterator[Callable[[], None]]:
+    """Have Ctrl-C, and what else asks the program to end, wait for the end of an epoch.
+
+    There a run can be kept so that it goes on later. A second one is not held up, nor is the
+    first longer than `_PATIENCE`.
+
+    Yields
+    ------
+    callable
+        To be called after each epoch; raises the interrupt that has come meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which gets all signals
+        yield lambda: None
+        return
+    came: list[KeyboardInterrupt] = []
+
+    def raise_it() -> None:
+        if came:
+            raise came[0]
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if came:
+            raise_it()
+        came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        if hasattr(signal, "setitimer"):  # Windows has none
+            signal.signal(signal.SIGALRM, lambda *_: raise_it())
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+
+    handled = [s for s in (signal.SIGINT, *_terminating()) if signal.getsignal(s) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
+    try:
+        yield raise_it
+    finally:
+        if came and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    raise_it()
+
+
 class Terminated(KeyboardInterrupt):
     """Another signal that asks the program to end, handled as Ctrl-C is."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+def _terminating() -> list[signal.Signals]:
+    """Return the signals that ask a program to end; Windows has no SIGHUP."""
+    names = ("SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
@@ -239,11 +317,6 @@ def _raised_in(trace: TracebackType | None) -> str:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         trace = trace.tb_next
     return module
-
-
-def warn(message: str) -> None:
-    """Print a warning to standard error."""
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def fail(message: str) -> NoReturn:

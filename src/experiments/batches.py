@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,14 @@ class Batches:
         for start in range(0, rows, self.batch_size):
             taken = order[:, start : start + self.batch_size]
             yield self._take(self.inputs, taken), self._take(self.targets, taken)
+
+    def random_state(self, run: int) -> dict[str, Any]:
+        """Return where a run's order is drawn from, as JSON holds it."""
+        return dict(self._streams[self.seeds[run]].bit_generator.state)
+
+    def restore_random_state(self, run: int, state: Mapping[str, Any]) -> None:
+        """Draw a run's orders, and those of all runs with its seed, from there on."""
+        self._streams[self.seeds[run]].bit_generator.state = state
 
     def keep(self, runs: Sequence[int]) -> None:
         """Let all runs but these leave."""

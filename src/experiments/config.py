@@ -104,6 +104,20 @@ class Tracking(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checkpoint(Component):
+    """How often what a run needs to go on after a crash is kept.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        Between two checkpoints, which are taken after an epoch; 0 takes one after every epoch,
+        None takes none. 10 by default, so a run that is shorter costs nothing.
+    """
+
+    seconds: NonNegative | None = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run(Component):
     """Everything that decides one run.
 
@@ -113,7 +127,9 @@ class Run(Component):
         Of initial weights, batch order and dropout; at least 0.
     experiment_name : str, default "descent"
         Under which the tracker keeps the run.
-    dataset, model, loss, optimizer, schedule, training, tracking
+    rerun : bool, default False
+        Whether to train anew what is finished already.
+    dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
         The parts, each described by its own class.
     """
 
@@ -124,8 +140,10 @@ class Run(Component):
     schedule: Schedule
     training: Training = Training()
     tracking: Tracking = Tracking()
+    checkpoint: Checkpoint = Checkpoint()
     seed: Annotated[int, Interval(0)] = 0
     experiment_name: str = "descent"
+    rerun: bool = False
 
     @property
     def objective(self) -> Objective:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 # Read from the installed packages' metadata: importing them would cost seconds.
 PACKAGES: Final = ("numpy", "hydra-core", "mlflow", "pandas", "scipy", "scikit-learn")
@@ -22,7 +23,8 @@ def _environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
-        "blas": _blas(),
+        "blas": blas(),
+        "blas_core": _blas_core(),
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
@@ -38,9 +40,9 @@ def environment() -> dict[str, Any]:
     -------
     dict
         `python`; one version for each of `PACKAGES`, None where it is not installed; `blas` (name
-        and version NumPy was built with); `platform`, `cpu`, `cpu_count`; `commit` and `dirty`
-        (does the checkout differ from it?), both None where this code is not in a checkout.
-        Found once in a process.
+        and version NumPy was built with) and `blas_core` (whose kernels it uses); `platform`,
+        `cpu`, `cpu_count`; `commit` and `dirty` (does the checkout differ from it?), both None
+        where this code is not in a checkout. Found once in a process.
     """
     return dict(_environment())
 
@@ -52,11 +54,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _blas() -> str | None:
+@cache
+def blas() -> str | None:
+    """Name and version of the BLAS that NumPy was built with; None where it does not tell."""
     built = np.show_config(mode="dicts") or {}
     blas = built.get("Build Dependencies", {}).get("blas", {})
     words = [str(blas[key]) for key in ("name", "version") if blas.get(key)]
     return " ".join(words) or None
+
+
+def _blas_core() -> str | None:
+    """Name the kind of processor whose kernels BLAS uses: another's may round another way."""
+    loaded = threadpool_info()
+    cores = [str(found["architecture"]) for found in loaded if found.get("architecture")]
+    return cores[0] if cores else None
 
 
 def _cpu() -> str | None:

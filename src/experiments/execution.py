@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,33 +14,47 @@ from typing import Any
 import yaml
 from threadpoolctl import threadpool_limits
 
+from experiments.checkpoints import Checkpoint, Checkpoints, State
 from experiments.datasets import Dataset, Source, load_dataset
 from experiments.environment import environment
 from experiments.errors import UserError
-from experiments.identity import identity
+from experiments.finished_runs import FINISHED, FinishedRuns
+from experiments.identity import Identity
 from experiments.jobs import Job
-from experiments.masking import mask_secrets
-from experiments.records import write_record
+from experiments.records import (
+    Record,
+    copy_record,
+    discard_record,
+    write_progress,
+    write_record,
+)
 from experiments.targets import encoding_for
 from experiments.training import EpochListener, Outcome, train
+from experiments.warning import warn, warn_once
 
-LOG = "run.log"
+CACHE = Path(".cache")
+"""Below the working directory: datasets, checkpoints, and the index of finished runs."""
 
 _environment = cache(environment)
 
 
 def cached_dataset(source: Source) -> Dataset:
     """Load a dataset, through the cache below the working directory."""
-    return load_dataset(source, Path(".cache") / "datasets")
+    return load_dataset(source, CACHE / "datasets")
 
 
 def execute(
-    jobs: Sequence[Job], dataset: Dataset, on_epoch: EpochListener | None = None
+    jobs: Sequence[Job],
+    dataset: Dataset,
+    on_epoch: EpochListener | None = None,
+    *,
+    cache_dir: Path = CACHE,
 ) -> Iterator[Path]:
-    """Train jobs in one stack and write each run's record when the run ends.
+    """Train jobs in stacks and write each run's record when the run ends.
 
-    If training fails, every run that has not ended is tried alone, so that only those fail
-    that are at fault; a failure is a record too.
+    What is finished already is taken over, and what has left a checkpoint goes on from there. If
+    training fails, every run that has not ended is tried alone, so that only those fail that are
+    at fault; a failure is a record too.
 
     Parameters
     ----------
@@ -49,6 +64,8 @@ def execute(
         Theirs.
     on_epoch : callable, optional
         Told of each epoch; see :func:`experiments.training.train`.
+    cache_dir : Path
+        Where checkpoints and the index of finished runs are.
 
     Yields
     ------
@@ -60,92 +77,257 @@ def execute(
     RecordError
         If a record cannot be written.
     """
-    started = datetime.now(UTC)
-    open_jobs = dict(enumerate(jobs))
-    threads = jobs[0].run.training.blas_threads
+    groups: dict[int | None, list[tuple[int, Execution]]] = {}
+    for position, job in enumerate(jobs):
+        execution = Execution(job, dataset, cache_dir)
+        if execution.take_over() is not None:
+            yield job.folder
+        else:
+            discard_record(job.folder)
+            # A stack is at one epoch.
+            groups.setdefault(execution.resume(), []).append((position, execution))
+    for group in groups.values():
+        yield from _train([e for _, e in group], [p for p, _ in group], dataset, on_epoch)
+
+
+def _train(
+    executions: Sequence[Execution],
+    positions: Sequence[int],
+    dataset: Dataset,
+    on_epoch: EpochListener | None,
+) -> Iterator[Path]:
+    """Train runs of one epoch in one stack; `positions` are what the listener knows them by."""
+    left = dict(enumerate(executions))
+    first = executions[0]
+    states = [e.state for e in executions if e.state is not None]
     try:
-        with threadpool_limits(limits=threads, user_api="blas"):
-            for outcome in train([job.run for job in jobs], dataset, on_epoch):
-                job = open_jobs.pop(outcome.position)
-                yield _write(job, dataset, outcome, started)
+        with threadpool_limits(limits=first.job.run.training.blas_threads, user_api="blas"):
+            for outcome in train(
+                [e.job.run for e in executions],
+                dataset,
+                _renumbered(on_epoch, positions),
+                states=states or None,
+                keeper=_Keeper(executions),
+            ):
+                yield left.pop(outcome.position).write(outcome)
     except UserError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's record
-        if len(jobs) == 1:
-            yield write_failure(jobs[0], error, dataset, started)
+        if len(executions) == 1:
+            yield first.write_failure(error)
             return
-        left = list(open_jobs.items())
-        for position, job in left:
-            yield from execute([job], dataset, _at(position, on_epoch))
+        for index, execution in left.items():
+            execution.resume()
+            yield from _train([execution], [positions[index]], dataset, on_epoch)
 
 
-def write_failure(
-    job: Job,
-    error: BaseException | str,
-    dataset: Dataset | None = None,
-    started: datetime | None = None,
-    *,
-    status: str = "failed",
-) -> Path:
-    """Write the record of a run that could not be trained."""
-    if isinstance(error, str):
-        message, details = error, error
-    else:
-        message = f"{type(error).__name__}: {error}"
-        details = "".join(traceback.format_exception(error))
-    outcome = Outcome(0, status, message, {}, {}, {})
-    folder = _write(job, dataset, outcome, started or datetime.now(UTC))
-    with (folder / LOG).open("a", encoding="utf-8") as log:
-        log.write(details)
-    return folder
-
-
-def _at(position: int, on_epoch: EpochListener | None) -> EpochListener | None:
-    """Tell a listener to several runs of one that now trains alone."""
+def _renumbered(on_epoch: EpochListener | None, positions: Sequence[int]) -> EpochListener | None:
+    """Tell a listener to several runs of some of them."""
     if on_epoch is None:
         return None
 
     def listener(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
-        on_epoch(epoch, [(position, loss) for _, loss in losses])
+        on_epoch(epoch, [(positions[index], loss) for index, loss in losses])
 
     return listener
 
 
-def _write(job: Job, dataset: Dataset | None, outcome: Outcome, started: datetime) -> Path:
-    duration = outcome.summary.get("time/seconds")
-    finished = datetime.now(UTC)
-    if duration is not None:
-        finished = started + timedelta(seconds=duration)
-    data = {
-        "uid": secrets.token_hex(16),
-        "identity": identity(job.config, dataset.digest if dataset else ""),
-        "name": job.name,
-        "status": outcome.status,
-        "message": outcome.message,
-        "started": started.isoformat(),
-        "finished": finished.isoformat(),
-        "experiment": job.run.experiment_name,
-        "sweep": job.sweep,
-        "command": job.command,
-        "overrides": list(job.overrides),
-        "choices": dict(job.choices),
-        "labels": dict(job.labels),
-        "seed": job.run.seed,
-        "summary": outcome.summary,
-        "dataset": _describe(job, dataset),
-        "environment": {**_environment(), "blas_threads": job.run.training.blas_threads},
-    }
-    folder = write_record(
-        job.folder,
-        data=data,
-        config_yaml=yaml.safe_dump(dict(job.config), sort_keys=False, allow_unicode=True),
-        metrics=outcome.metrics,
-        weights=outcome.weights,
-        preprocessing_json=dataset.preprocessing.to_json() if dataset else None,
-        snapshots=outcome.snapshots,
-    )
-    (folder / LOG).write_text(mask_secrets(_log(job, outcome, started)), encoding="utf-8")
-    return folder
+class Execution:
+    """One job on its way to a record.
+
+    Parameters
+    ----------
+    job : Job
+    dataset : Dataset or None
+        None where it could not be loaded.
+    cache_dir : Path
+        See :func:`execute`.
+    """
+
+    def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
+        self.job = job
+        self.dataset = dataset
+        self.identity = Identity.of(job.config, dataset.digest if dataset else "")
+        self.finished_runs = FinishedRuns(cache_dir / "runs")
+        self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
+        self.state: State | None = None
+        self._about: dict[str, Any] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._about = {
+            "uid": secrets.token_hex(16),
+            "started": datetime.now(UTC).isoformat(),
+            "resumed": [],
+        }
+
+    def forget(self) -> None:
+        """Have the run trained anew, from its start."""
+        self.finished_runs.forget(self.identity)
+        self.checkpoints.remove()
+
+    def take_over(self) -> Record | None:
+        """Write the record of this run from that of an earlier one that is finished.
+
+        Returns
+        -------
+        Record or None
+            The earlier run's; None where there is none.
+        """
+        record = self.finished_runs.find(self.identity)
+        if record is None:
+            return None
+        # What the run is in this command; what it did and when stays as it was.
+        data = {**record.data, **self._told_by_job()}
+        self._enter()
+        copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
+        return record
+
+    def why_anew(self) -> str | None:
+        """Say why the run trains though one of its configuration is finished."""
+        return self.finished_runs.why_anew(self.identity)
+
+    def resume(self) -> int | None:
+        """Go on from the last checkpoint; return its epoch, None where there is none."""
+        checkpoint = self.checkpoints.latest(warn)
+        if checkpoint is None:
+            self._begin()
+            self.state = None
+            return None
+        self.state = checkpoint.state
+        epoch = checkpoint.state.epoch
+        self._about = {**checkpoint.about, "resumed": [*checkpoint.about["resumed"], epoch]}
+        return epoch
+
+    def keep(self, outcome: Outcome, state: State) -> None:
+        """Write a checkpoint, and what there is of the record so far.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or may not be written.
+        """
+        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
+        write_progress(
+            self.job.folder,
+            data=self._data(outcome),
+            config_yaml=self._config_yaml(),
+            metrics=outcome.metrics,
+        )
+
+    def write(self, outcome: Outcome, details: str = "") -> Path:
+        """Write the record of a run that has ended; `details` end its log."""
+        dataset = self.dataset
+        ended = outcome.status in FINISHED
+        if ended:
+            # First, because it leads nowhere until the record is whole, and then at once.
+            self._enter()
+        folder = write_record(
+            self.job.folder,
+            data=self._data(outcome),
+            config_yaml=self._config_yaml(),
+            metrics=outcome.metrics,
+            weights=outcome.weights,
+            preprocessing_json=dataset.preprocessing.to_json() if dataset else None,
+            snapshots=outcome.snapshots,
+            log=self._log(outcome) + details,
+        )
+        if ended:
+            self.checkpoints.remove()
+        return folder
+
+    def write_failure(self, error: BaseException | str, status: str = "failed") -> Path:
+        """Write the record of a run that could not be trained."""
+        if isinstance(error, str):
+            message, details = error, error
+        else:
+            message = f"{type(error).__name__}: {error}"
+            details = "".join(traceback.format_exception(error))
+        return self.write(Outcome(0, status, message, {}, {}, {}), details)
+
+    def _enter(self) -> None:
+        try:
+            self.finished_runs.add(self.identity, self.job.folder)
+        except OSError as error:
+            warn_once(
+                f"{self.finished_runs.folder} cannot be written ({error.strerror}): the same "
+                "command will train again what is finished now"
+            )
+
+    def _config_yaml(self) -> str:
+        return yaml.safe_dump(dict(self.job.config), sort_keys=False, allow_unicode=True)
+
+    def _told_by_job(self) -> dict[str, Any]:
+        job = self.job
+        return {
+            "name": job.name,
+            "experiment": job.run.experiment_name,
+            "sweep": job.sweep,
+            "command": job.command,
+            "overrides": list(job.overrides),
+            "choices": dict(job.choices),
+            "labels": dict(job.labels),
+        }
+
+    def _data(self, outcome: Outcome) -> dict[str, Any]:
+        """Say what `record.json` says."""
+        started, finished = datetime.fromisoformat(self._about["started"]), datetime.now(UTC)
+        duration = outcome.summary.get("time/seconds")
+        if duration is not None:
+            finished = started + timedelta(seconds=duration)
+        training = self.job.run.training
+        return {
+            **self._about,
+            "identity": self.identity.id,
+            "identity_parts": self.identity.parts(),
+            "status": outcome.status,
+            "message": outcome.message,
+            "finished": finished.isoformat(),
+            **self._told_by_job(),
+            "seed": self.job.run.seed,
+            "summary": outcome.summary,
+            "dataset": _describe(self.job, self.dataset),
+            "environment": {**_environment(), "blas_threads": training.blas_threads},
+        }
+
+    def _log(self, outcome: Outcome) -> str:
+        """Tell the run's story in lines, one an epoch."""
+        started = datetime.fromisoformat(self._about["started"])
+        lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
+        measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
+        for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
+            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            lines.append(f"epoch {epoch}: {values}")
+            if epoch in self._about["resumed"]:
+                lines.append("interrupted; goes on from here")
+        lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
+        return "\n".join(lines) + "\n"
+
+
+class _Keeper:
+    """Writes checkpoints of a stack's runs, each at its interval; see `training.Keeper`."""
+
+    def __init__(self, executions: Sequence[Execution]) -> None:
+        self._executions = executions
+        self._last = [time.monotonic()] * len(executions)
+
+    def due(self, position: int) -> bool:
+        seconds = self._executions[position].job.run.checkpoint.seconds
+        return seconds is not None and time.monotonic() - self._last[position] >= seconds
+
+    def keep(self, outcome: Outcome, state: State) -> None:
+        execution = self._executions[outcome.position]
+        if execution.job.run.checkpoint.seconds is None:
+            return
+        try:
+            execution.keep(outcome, state)
+        except OSError as error:
+            warn_once(
+                f"{error.filename or execution.checkpoints.folder}: a checkpoint cannot be "
+                f"written ({error.strerror}); training goes on, but after a crash it starts anew "
+                "or from an earlier one"
+            )
+        self._last[outcome.position] = time.monotonic()
 
 
 def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
@@ -162,14 +344,3 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "feature_names": list(dataset.feature_names),
         "image_shape": dataset.image_shape,
     }
-
-
-def _log(job: Job, outcome: Outcome, started: datetime) -> str:
-    """Tell the run's story in lines, one an epoch."""
-    lines = [f"{started:%Y-%m-%d %H:%M:%S} {job.name}: {job.command}"]
-    measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
-    for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
-        values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
-        lines.append(f"epoch {epoch}: {values}")
-    lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
-    return "\n".join(lines) + "\n"

@@ -1,19 +1,26 @@
-"""What a run is known by: a hash of everything that can change its result."""
+"""What a run is known by: everything that can change its result, and nothing else."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import nn
+from experiments.environment import blas
+from experiments.own_modules import own_sources
 
-_WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name"})
-_LIBRARIES: Final = ("numpy",)
+WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name", "rerun", "checkpoint"})
+"""Settings that no result depends on."""
+
+PLACES: Final = frozenset({"dir", "fallback_dir", "download"})
+"""Settings of a dataset that say where its files are."""
+
 _CODE: Final = (
     "batches.py",
     "evaluation.py",
@@ -21,40 +28,140 @@ _CODE: Final = (
     "snapshots.py",
     "targets.py",
     "training.py",
+    "datasets/preprocessing.py",
+    "datasets/scaling.py",
 )
 
 
-def identity(config: Mapping[str, Any], digest: str) -> str:
-    """Hash a run's configuration, its data, and the code and libraries that train it.
+@dataclass(frozen=True)
+class Identity:
+    """What decides a run's result, part by part, so that one can tell what has changed.
 
     Parameters
     ----------
-    config : mapping
-        Resolved; where it is tracked and under which experiment's name does not count.
-    digest : str
-        Of the data.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
+    config : str
+        Hash of the resolved configuration.
+    data : str
+        Digest of the data.
+    code : str
+        Hash of the source that computes results.
+    own_code : mapping of str to str
+        Hash of each module of the user's own that the configuration names.
+    libraries : mapping of str to str
+        Versions of what the code stands on.
     """
-    counted = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
-    # Where the files lie does not matter, only what is in them, which the digest tells.
-    dataset = dict(counted.get("dataset", {}))
-    dataset.pop("dir", None)
-    parts = {"config": {**counted, "dataset": dataset}, "data": digest, "code": code_fingerprint()}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    config: str
+    data: str
+    code: str
+    own_code: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], digest: str) -> Identity:
+        """Identify a run.
+
+        Parameters
+        ----------
+        config : mapping
+            Resolved. Where results are kept and under which name does not count, nor where the
+            data's files lie, since the digest tells what is in them. 1 and 1.0 are the same.
+        digest : str
+            Of the data.
+        """
+        counted = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
+        dataset = counted.get("dataset")
+        if isinstance(dataset, Mapping):
+            counted["dataset"] = {k: v for k, v in dataset.items() if k not in PLACES}
+        own = {name: _hash(source) for name, source in own_sources(_targets(counted)).items()}
+        text = json.dumps(_canonical(counted), sort_keys=True, default=str)
+        return cls(_hash(text.encode()), digest, code_fingerprint(), own, libraries())
+
+    @property
+    def id(self) -> str:
+        """All parts in one: SHA-256 in hexadecimal."""
+        return _hash(json.dumps(self.parts(), sort_keys=True).encode())
+
+    def parts(self) -> dict[str, Any]:
+        """Return the parts as JSON holds them."""
+        return asdict(self)
+
+    def changes_since(self, parts: Mapping[str, Any]) -> list[str]:
+        """Say in words what is not as it was.
+
+        Parameters
+        ----------
+        parts : mapping
+            An earlier run's :meth:`parts`; what is missing counts as unchanged.
+        """
+        before = {**self.parts(), **parts}
+        said = [
+            sentence
+            for part, sentence in (
+                ("config", "the configuration has changed"),
+                ("data", "the data have changed"),
+                ("code", "the code that trains has changed"),
+            )
+            if before[part] != getattr(self, part)
+        ]
+        own = before["own_code"]
+        said += [
+            f"the module {name} has changed"
+            for name, source in self.own_code.items()
+            if own.get(name) != source
+        ]
+        versions = before["libraries"]
+        said += [
+            f"{name} {versions.get(name)} -> {version}"
+            for name, version in self.libraries.items()
+            if versions.get(name) != version
+        ]
+        return said
 
 
 @cache
 def code_fingerprint() -> str:
-    """Hash the source that computes results, and the versions of the libraries it stands on."""
+    """Hash the source that computes results."""
     here = Path(__file__).parent
     files = sorted(Path(nn.__file__).parent.rglob("*.py")) + [here / name for name in _CODE]
     hashed = hashlib.sha256()
     for file in files:
         hashed.update(file.read_bytes())
-    for library in _LIBRARIES:
-        hashed.update(f"{library} {metadata.version(library)}".encode())
     return hashed.hexdigest()
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries whose arithmetic decides a result's bits.
+
+    Not the processor: OpenBLAS and NumPy choose their kernels by it, and another kernel may round
+    the last bit another way. Runs of one sweep may be trained by machines that differ in it; a
+    record's environment says which it was.
+    """
+    return {"numpy": metadata.version("numpy"), "blas": blas() or "unknown"}
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Find the classes that a configuration names."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            yield from _targets(item)
+
+
+def _canonical(value: Any) -> Any:
+    """Write numbers that are equal alike: 1.0 as 1."""
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

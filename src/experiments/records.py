@@ -9,6 +9,9 @@ predictions all read it. `record.json` is written last, so a folder that has one
     snapshots.npz       where they were asked for: the weights at some epochs
     preprocessing.json  how raw columns become the network's inputs
     record.json         identity, status, summary, dataset and environment
+
+While a run trains, its folder may hold what there is so far: `config.yaml`, `metrics.csv` and
+`progress.json`, which is as `record.json` will be.
 """
 
 from __future__ import annotations
@@ -32,18 +35,22 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from experiments.atomic import write_atomically
 from experiments.errors import RecordError
 from experiments.masking import mask_secrets
 
 FORMAT: Final = 1
 STATUSES: Final = ("done", "stopped_early", "diverged", "failed", "interrupted")
+RUNNING: Final = "running"
 
 RECORD: Final = "record.json"
+PROGRESS: Final = "progress.json"
 CONFIG: Final = "config.yaml"
 METRICS: Final = "metrics.csv"
 WEIGHTS: Final = "weights.npz"
 PREPROCESSING: Final = "preprocessing.json"
 SNAPSHOTS: Final = "snapshots.npz"
+LOG: Final = "run.log"
 FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, RECORD)  # snapshots may be missing
 
 _REQUIRED: Final[Mapping[str, type]] = {
@@ -76,6 +83,7 @@ def write_record(
     weights: Mapping[str, NDArray[Any]],
     preprocessing_json: str | None,
     snapshots: Mapping[str, NDArray[Any]] | None = None,
+    log: str | None = None,
 ) -> Path:
     """Write a run's record; the same arguments give the same bytes.
 
@@ -97,6 +105,8 @@ def write_record(
         The dataset's preprocessing; None where the data could not be loaded.
     snapshots : "epoch" or name of a parameter -> ndarray of numbers
         The first axis is that of the moments (see `Record.snapshots`). No file without any.
+    log
+        The run's story in lines.
 
     Returns
     -------
@@ -108,12 +118,10 @@ def write_record(
     RecordError
         Where the disk is full or may not be written.
     """
-    contents = _strict({"format": FORMAT, **data})
-    problem = _problem(contents)
-    if problem is not None:
-        raise ValueError(f"not the contents of a record: {problem}")
+    folder = Path(folder)
+    contents = _contents(data, STATUSES)
     files = {
-        CONFIG: mask_secrets(config_yaml).encode("utf-8", "backslashreplace"),
+        CONFIG: _config_bytes(config_yaml),
         METRICS: metrics_to_csv(metrics).encode(),
         WEIGHTS: weights_to_npz(weights),
     }
@@ -121,21 +129,145 @@ def write_record(
         files[PREPROCESSING] = preprocessing_json.encode()
     if snapshots:
         files[SNAPSHOTS] = weights_to_npz(snapshots)
+    _make(folder)
+    discard_record(folder)
+    for name, content in files.items():
+        atomic_write(folder / name, content)
+    if log is not None:
+        _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
+    _complete(folder, contents)
+    return folder
 
+
+def write_progress(
+    folder: str | os.PathLike[str],
+    *,
+    data: Mapping[str, Any],
+    config_yaml: str,
+    metrics: Mapping[str, Sequence[float | None] | NDArray[Any]],
+) -> None:
+    """Write what there is of a run that trains, for whoever watches it; see `write_record`.
+
+    The record takes its place when the run ends. It is not forced to the disk's surface: it is
+    written again soon.
+
+    Raises
+    ------
+    OSError
+        Where the disk is full or may not be written.
+    """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / CONFIG, _config_bytes(config_yaml))
+    write_atomically(folder / METRICS, metrics_to_csv(metrics).encode())
+    write_atomically(folder / PROGRESS, _contents(data, (RUNNING,)))
+
+
+def copy_record(
+    record: Record,
+    folder: str | os.PathLike[str],
+    *,
+    data: Mapping[str, Any],
+    config_yaml: str,
+) -> Path:
+    """Give a finished run a second record, in another folder: the same results, told anew.
+
+    Its files are shared with the first (hard links) where the file system can.
+
+    Parameters
+    ----------
+    record
+        Of a run that has ended.
+    folder
+        The second record's. An older record in it is replaced.
+    data
+        The contents of its `record.json`.
+    config_yaml
+        The resolved configuration as YAML text.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RecordError
+        Where the first record lacks a file, the disk is full or may not be written.
+    """
+    folder = Path(folder)
+    contents = _contents(data, STATUSES)
+    if not (folder.is_dir() and folder.samefile(record.folder)):
+        _make(folder)
+        discard_record(folder)
+        for name in (METRICS, WEIGHTS, PREPROCESSING, SNAPSHOTS):
+            if (record.folder / name).exists():
+                _link(record.folder / name, folder / name)
+        if (record.folder / LOG).exists():
+            _write_log(folder, (record.folder / LOG).read_bytes())
+    atomic_write(folder / CONFIG, _config_bytes(config_yaml))
+    _complete(folder, contents)
+    return folder
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Until the new record is whole, the folder must not look complete.
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def discard_record(folder: Path) -> None:
+    """Have a folder not look complete until a new record in it is whole."""
+    try:
         (folder / RECORD).unlink(missing_ok=True)
         (folder / SNAPSHOTS).unlink(missing_ok=True)  # an older record's
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    for name, content in files.items():
-        atomic_write(folder / name, content)
-    # A lone surrogate (an undecodable byte of a file name) becomes its JSON escape.
+
+
+def _config_bytes(config_yaml: str) -> bytes:
+    return mask_secrets(config_yaml).encode("utf-8", "backslashreplace")
+
+
+def _contents(data: Mapping[str, Any], statuses: Sequence[str]) -> bytes:
+    """Write what a record says as strict JSON."""
+    contents = _strict({"format": FORMAT, **data})
+    problem = _problem(contents, statuses)
+    if problem is not None:
+        raise ValueError(f"not the contents of a record: {problem}")
     text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    atomic_write(folder / RECORD, mask_secrets(text).encode("utf-8", "backslashreplace"))
-    return folder
+    # A lone surrogate (an undecodable byte of a file name) becomes its JSON escape.
+    return mask_secrets(text).encode("utf-8", "backslashreplace")
+
+
+def _write_log(folder: Path, content: bytes) -> None:
+    # In place, and never shared: Hydra may have opened it to write its own lines.
+    try:
+        (folder / LOG).write_bytes(content)
+    except OSError as error:
+        raise _cannot_write(folder / LOG, error) from error
+
+
+def _complete(folder: Path, contents: bytes) -> None:
+    atomic_write(folder / RECORD, contents)
+    (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Have a file under a second name, or copy it where that cannot be."""
+    try:
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(source)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another file system, or one without links
+            write_atomically(target, source.read_bytes())
+    except FileNotFoundError:
+        raise _corrupt(source, "the file is missing") from None
+    except OSError as error:
+        raise _cannot_write(target, error) from error
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes) -> None:
@@ -210,8 +342,22 @@ class Record:
         RecordError
             Where there is no complete record in it, or the record cannot be understood.
         """
-        folder = Path(folder)
-        path = folder / RECORD
+        return cls._read(Path(folder), RECORD, STATUSES)
+
+    @classmethod
+    def read_progress(cls, folder: str | os.PathLike[str]) -> Record:
+        """Read what there is of a run that trains: its status is `RUNNING`.
+
+        Raises
+        ------
+        RecordError
+            Where it has left nothing yet, or has ended.
+        """
+        return cls._read(Path(folder), PROGRESS, (RUNNING,))
+
+    @classmethod
+    def _read(cls, folder: Path, name: str, statuses: Sequence[str]) -> Record:
+        path = folder / name
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -219,7 +365,7 @@ class Record:
                 message = f"{folder}: there is no such folder. Give the output folder of a run."
             else:
                 message = (
-                    f"{folder}: no complete record of a run here ({RECORD} is missing). "
+                    f"{folder}: no complete record of a run here ({name} is missing). "
                     "Give the output folder of a run that has ended."
                 )
             raise RecordError(message) from None
@@ -229,7 +375,7 @@ class Record:
             data = json.loads(text)
         except ValueError as error:
             raise _corrupt(path, f"not JSON: {error}") from error
-        problem = _problem(data)
+        problem = _problem(data, statuses)
         if problem is not None:
             raise _corrupt(path, problem)
         return cls(folder, data)
@@ -245,13 +391,23 @@ class Record:
         return str(self.data["identity"])
 
     @property
+    def identity_parts(self) -> dict[str, Any]:
+        """What the identity is made of; see :class:`experiments.identity.Identity`."""
+        return dict(self.data.get("identity_parts") or {})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no file of the record has been lost since it was written."""
+        return all((self.folder / name).is_file() for name in FILES)
+
+    @property
     def name(self) -> str:
         """For people, such as `adam-seed3`."""
         return str(self.data["name"])
 
     @property
     def status(self) -> str:
-        """One of `STATUSES`."""
+        """One of `STATUSES`, or `RUNNING`."""
         return str(self.data["status"])
 
     @property
@@ -479,7 +635,7 @@ def _natural(path: Path) -> list[list[tuple[int, int, str]]]:
     ]
 
 
-def _problem(data: Any) -> str | None:
+def _problem(data: Any, statuses: Sequence[str]) -> str | None:
     """Say what keeps `data` from being the contents of a record; None if nothing does."""
     if not isinstance(data, dict):
         return "not a JSON object"
@@ -491,8 +647,8 @@ def _problem(data: Any) -> str | None:
     for key, kind in _REQUIRED.items():
         if not isinstance(data.get(key), kind):
             return f"{key!r} is {data.get(key)!r}, not {kind.__name__}"
-    if data["status"] not in STATUSES:
-        return f"'status' is {data['status']!r}, not one of {', '.join(STATUSES)}"
+    if data["status"] not in statuses:
+        return f"'status' is {data['status']!r}, not one of {', '.join(statuses)}"
     for key in ("started", "finished"):
         try:
             _time(data[key])

@@ -6,12 +6,13 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.batches import Batches
+from experiments.checkpoints import State
 from experiments.config import Run
 from experiments.datasets import Dataset
 from experiments.evaluation import Evaluated, score_for
@@ -27,6 +28,7 @@ DONE: Final = "done"
 STOPPED_EARLY: Final = "stopped_early"
 DIVERGED: Final = "diverged"
 INTERRUPTED: Final = "interrupted"
+RUNNING: Final = "running"
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Outcome:
     position : int
         Of the run in what was given to :func:`train`.
     status : str
-        "done", "stopped_early", "diverged" or "interrupted".
+        "done", "stopped_early", "diverged" or "interrupted"; "running" while it trains.
     message : str or None
         Why, for people, where it is not plain.
     metrics : dict of str to list
@@ -46,7 +48,8 @@ class Outcome:
         what was not measured is None.
     summary : dict of str to float
     weights : dict of str to ndarray
-        ``final/<name>`` and ``best/<name>``, the latter of the best validation epoch.
+        ``final/<name>`` and ``best/<name>``, the latter of the best validation epoch; empty
+        while it trains.
     snapshots : dict of str to ndarray
         ``epoch`` (moments,), and parameters and statistics as they were then, each
         (moments, *shape); empty where none were asked for.
@@ -75,6 +78,9 @@ class _Progress:
     waited: int = 0
     to_beat: float = np.inf
     message: str | None = None
+    resumed_at: int = 0  # the epoch, with the seconds that had passed, and those of training alone
+    seconds: float = 0.0
+    training_seconds: float = 0.0
 
     def append(self, row: dict[str, float | None]) -> None:
         for name, value in row.items():
@@ -92,8 +98,23 @@ EpochListener = Callable[[int, Sequence[tuple[int, float]]], None]
 """Called after each epoch with its number and, for each live run, position and validation loss."""
 
 
+class Keeper(Protocol):
+    """Keeps what a run needs to go on later."""
+
+    def due(self, position: int) -> bool:
+        """Whether it is time to keep the run at this position."""
+
+    def keep(self, outcome: Outcome, state: State) -> None:
+        """Keep a run that trains: what came of it so far, and its state."""
+
+
 def train(
-    runs: Sequence[Run], dataset: Dataset, on_epoch: EpochListener | None = None
+    runs: Sequence[Run],
+    dataset: Dataset,
+    on_epoch: EpochListener | None = None,
+    *,
+    states: Sequence[State] | None = None,
+    keeper: Keeper | None = None,
 ) -> Iterator[Outcome]:
     """Train runs side by side in one stack.
 
@@ -109,6 +130,12 @@ def train(
         Which all runs name.
     on_epoch : callable, optional
         Told of each epoch.
+    states : sequence of State, optional
+        From which the runs go on, all of one epoch. The bits are those of runs that were never
+        interrupted.
+    keeper : Keeper, optional
+        Asked after each epoch, and given every run's state on a KeyboardInterrupt that comes
+        between two epochs.
 
     Yields
     ------
@@ -118,13 +145,20 @@ def train(
     """
     stack = _Stack(runs, dataset)
     try:
-        yield from stack.evaluate(0)
+        if states is None:
+            yield from stack.evaluate(0)
+        else:
+            stack.restore(states)
         while stack.live:
             stack.train_epoch()
             yield from stack.evaluate(stack.epoch)
             if on_epoch is not None and stack.live:
                 on_epoch(stack.epoch, stack.losses())
+            if keeper is not None:
+                stack.keep_due(keeper)
     except KeyboardInterrupt:
+        if keeper is not None and stack.between_epochs:
+            stack.keep_all(keeper)
         yield from stack.leave(dict.fromkeys(range(len(stack.live)), INTERRUPTED))
         raise
 
@@ -179,6 +213,7 @@ class _Stack:
                 pieces.append(self.network.layout.slices[parameter.name])
         self.gradient_norms: dict[str, Array] = {}
         self.epoch = 0
+        self.between_epochs = False  # else a state is half one epoch's, half the next one's
         self.seconds = 0.0  # of training alone, without evaluation
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
@@ -207,6 +242,7 @@ class _Stack:
     def train_epoch(self) -> None:
         """Take one epoch's steps."""
         began = time.perf_counter()
+        self.between_epochs = False
         self.epoch += 1
         factors = self._factors()
         network, steps = self.network, self.batches.steps
@@ -273,7 +309,7 @@ class _Stack:
                 {
                     "epoch": epoch,
                     "step": epoch * self.batches.steps,
-                    "seconds": seconds,
+                    "seconds": progress.seconds + seconds,
                     "train/loss": float(train_loss[row]),
                     f"train/{self.score}": float(train_score[row]),
                     "val/loss": float(val_loss[row]),
@@ -288,6 +324,7 @@ class _Stack:
             status = self._judge(row, epoch)
             if status is not None:
                 ended[row] = status
+        self.between_epochs = True
         if ended:
             yield from self.leave(ended)
 
@@ -354,6 +391,73 @@ class _Stack:
         """Position and last validation loss of each live run."""
         return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
 
+    def keep_due(self, keeper: Keeper) -> None:
+        """Give `keeper` the runs that it wants to have now."""
+        for row, progress in enumerate(self.live):
+            if keeper.due(progress.position):
+                self._keep_state(row, keeper)
+
+    def keep_all(self, keeper: Keeper) -> None:
+        """Give `keeper` every run."""
+        for row in range(len(self.live)):
+            self._keep_state(row, keeper)
+
+    def _keep_state(self, row: int, keeper: Keeper) -> None:
+        progress = self.live[row]
+        summary = self._summary(progress)
+        outcome = Outcome(progress.position, RUNNING, None, progress.metrics, summary, {})
+        keeper.keep(outcome, self._state(row))
+
+    def _state(self, row: int) -> State:
+        """Everything that a run needs to go on, as views."""
+        progress, network = self.live[row], self.network
+        arrays: dict[str, NDArray[Any]] = {
+            "parameters": network.parameters[row],
+            "statistics": network.statistics[row],
+            "best/parameters": self.best[row],
+            "best/statistics": self.best_statistics[row],
+        }
+        state = self.optimizers.state(row)
+        if progress.snapshots:
+            arrays["snapshots"] = np.stack(progress.snapshots)
+        arrays |= {f"optimizer/{name}": array for name, array in state.items()}
+        values = {
+            "metrics": progress.metrics,
+            "schedule": progress.schedule_state,
+            "best_epoch": progress.best_epoch,
+            "waited": progress.waited,
+            "to_beat": progress.to_beat,
+            "training_seconds": self._training_seconds(progress),
+            "batches": self.batches.random_state(row),
+            "layers": network.random_states(row),
+        }
+        return State(self.epoch, values, arrays)
+
+    def restore(self, states: Sequence[State]) -> None:
+        """Put every run where its state says it was, all after the same epoch."""
+        (self.epoch,) = {state.epoch for state in states}
+        self.optimizers.t = self.epoch * self.batches.steps
+        for row, (progress, state) in enumerate(zip(self.live, states, strict=True)):
+            values, arrays = state.values, state.arrays
+            self.network.parameters[row] = arrays["parameters"]
+            self.network.statistics[row] = arrays["statistics"]
+            self.best[row] = arrays["best/parameters"]
+            self.best_statistics[row] = arrays["best/statistics"]
+            prefix = "optimizer/"
+            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            self.optimizers.restore(row, own)
+            self.network.restore_random_states(row, values["layers"])
+            self.batches.restore_random_state(row, values["batches"])
+            progress.snapshots = list(arrays.get("snapshots", ()))
+            progress.metrics = values["metrics"]
+            progress.schedule_state = values["schedule"]
+            progress.best_epoch, progress.waited = values["best_epoch"], values["waited"]
+            progress.to_beat = values["to_beat"]
+            progress.resumed_at = self.epoch
+            progress.seconds = progress.metrics["seconds"][-1] or 0.0
+            progress.training_seconds = values["training_seconds"]
+        self.between_epochs = True
+
     def leave(self, ended: dict[int, str]) -> Iterator[Outcome]:
         """Take runs out of the stack.
 
@@ -369,14 +473,13 @@ class _Stack:
         at_best.parameters[...] = self.best[rows]
         at_best.statistics[...] = self.best_statistics[rows]
         test_loss, test_score = self._measure("test", at_best)
-        us_per_step = self.seconds / max(self.run_steps, 1) * 1e6
         for i, row in enumerate(rows):
             progress = self.live[row]
             for array in finals[i].values():
                 # The sign of a NaN depends on the order of operands, which depends on the stack.
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
-            summary = self._summary(progress, us_per_step)
+            summary = self._summary(progress)
             if progress.best_epoch is not None:
                 summary["test/loss"] = float(test_loss[i])
                 summary[f"test/{self.score}"] = float(test_score[i])
@@ -404,7 +507,17 @@ class _Stack:
             **statistics.views(flat[:, parameters.size :]),
         }
 
-    def _summary(self, progress: _Progress, us_per_step: float) -> dict[str, float]:
+    def _training_seconds(self, progress: _Progress) -> float:
+        """Seconds of training alone: a run's share of those of its stacks."""
+        each = self.seconds / max(self.run_steps, 1)
+        steps = (self._measured(progress) - progress.resumed_at) * self.batches.steps
+        return progress.training_seconds + each * steps
+
+    def _measured(self, progress: _Progress) -> int:
+        """Return the last epoch that was measured."""
+        return max(len(progress.metrics.get("epoch", ())) - 1, 0)
+
+    def _summary(self, progress: _Progress) -> dict[str, float]:
         summary: dict[str, float] = {}
 
         def add(name: str, column: str, epoch: int) -> None:
@@ -418,7 +531,8 @@ class _Stack:
             add("best/val_loss", "val/loss", best)
             add(f"best/val_{self.score}", f"val/{self.score}", best)
             add("best/train_loss", "train/loss", best)
-        summary["time/us_per_step"] = us_per_step
+        steps = self._measured(progress) * self.batches.steps
+        summary["time/us_per_step"] = self._training_seconds(progress) / max(steps, 1) * 1e6
         if progress.metrics:  # empty if interrupted before anything was measured
             for part in ("train", "val"):
                 add(f"final/{part}_loss", f"{part}/loss", -1)

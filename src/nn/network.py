@@ -227,6 +227,15 @@ class Network:
         self.layout.fill(self.parameters, weights)
         self.statistics_layout.fill(self.statistics, weights)
 
+    def random_states(self, run: int) -> list[dict[str, Any]]:
+        """Return where one run's random streams are, one for each layer, as JSON holds it."""
+        return [dict(row[run].bit_generator.state) for row in self._generators]
+
+    def restore_random_states(self, run: int, states: Sequence[Mapping[str, Any]]) -> None:
+        """Set one run's random streams to where :meth:`random_states` found them."""
+        for row, state in zip(self._generators, states, strict=True):
+            row[run].bit_generator.state = state
+
     def keep(self, runs: Sequence[int]) -> None:
         """Let all runs but these leave the stack; what is left goes on unchanged.
 

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_info
 from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.errors import ConfigError, RecordError
-from experiments.execution import execute, write_failure
-from experiments.identity import identity
+from experiments.execution import Execution, execute
+from experiments.identity import Identity
 from experiments.jobs import Job
 from experiments.records import FILES, Record, find_records
 from experiments.training import train
@@ -27,6 +27,12 @@ from nn.optimizers import SGD
 from tests.experiments.small_runs import make_dataset, make_small_job
 
 DATASET = make_dataset()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another test has trained is unknown here."""
+    monkeypatch.chdir(tmp_path)
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,12 @@ def faulty(job: Job, step: int) -> Job:
     )
 
 
-def executed(jobs: Sequence[Job], dataset: Dataset = DATASET) -> dict[str, Record]:
+def executed(
+    jobs: Sequence[Job], dataset: Dataset = DATASET, *, cache: str = ".cache"
+) -> dict[str, Record]:
     """The records by the folder's name, in the order in which they came."""
-    return {folder.name: Record.read(folder) for folder in execute(jobs, dataset)}
+    folders = execute(jobs, dataset, cache_dir=Path(cache))
+    return {folder.name: Record.read(folder) for folder in folders}
 
 
 def without_times(record: Record) -> dict[str, Any]:
@@ -82,7 +91,7 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
     data = json.loads((folder / "record.json").read_text())
     (outcome,) = train([job.run], DATASET)
     assert re.fullmatch("[0-9a-f]{32}", record.uid)
-    assert record.identity == identity(job.config, DATASET.digest)
+    assert record.identity == Identity.of(job.config, DATASET.digest).id
     assert {key: data[key] for key in ("format", "name", "status", "message", "seed")} == {
         "format": 1,
         "name": "sgd-lr0.5-seed3",
@@ -174,7 +183,7 @@ def test_every_job_of_a_stack_gets_its_own_record(tmp_path: Path) -> None:
     assert len({record.identity for record in records.values()}) == 3
     for job in jobs:
         again = dataclasses.replace(job, folder=tmp_path / "alone")
-        alone = executed([again])["alone"]
+        alone = executed([again], cache="another")["alone"]
         assert without_times(records[job.folder.name]) == without_times(alone)
         assert alone.identity == records[job.folder.name].identity
         assert alone.uid != records[job.folder.name].uid
@@ -224,7 +233,9 @@ def test_a_failing_run_leaves_its_stack_mates_alone(step: int, tmp_path: Path) -
     for name in ("0", "2", "3"):
         assert records[name].status == "done"
         alone = dataclasses.replace(stack[int(name)], folder=tmp_path / "again" / name)
-        assert without_times(records[name]) == without_times(executed([alone])[name])
+        assert without_times(records[name]) == without_times(
+            executed([alone], cache="another")[name]
+        )
     # Who trains alone is still called by the place it had.
     assert {p for _, positions in told for p in positions} <= {0, 1, 3}
     assert (2, [0]) in told
@@ -236,7 +247,7 @@ def test_a_run_that_fails_alone_fails_once(tmp_path: Path) -> None:
     record = Record.read(folder)
     assert record.status == "failed"
     assert record.data["dataset"]["name"] == "small"
-    assert record.identity == identity(record.config, DATASET.digest)
+    assert record.identity == Identity.of(record.config, DATASET.digest).id
     assert (folder / "preprocessing.json").exists()
 
 
@@ -282,16 +293,18 @@ def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
     job = make_small_job(tmp_path, sweep="s")
-    record = Record.read(write_failure(job, "the sweep was interrupted", status="interrupted"))
+    record = Record.read(
+        Execution(job, None).write_failure("the sweep was interrupted", status="interrupted")
+    )
     assert (record.status, record.message) == ("interrupted", "the sweep was interrupted")
     assert record.data["dataset"] == {}
     assert record.sweep == "s"
     assert not (tmp_path / "preprocessing.json").exists()
-    assert record.identity != identity(job.config, DATASET.digest)
+    assert record.identity != Identity.of(job.config, DATASET.digest).id
     try:
         raise OSError("disk on fire")
     except OSError as error:
-        record = Record.read(write_failure(job, error, DATASET))
+        record = Record.read(Execution(job, DATASET).write_failure(error))
     assert (record.status, record.message) == ("failed", "OSError: disk on fire")
     assert "raise OSError" in (tmp_path / "run.log").read_text()
 
@@ -299,7 +312,7 @@ def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
 def test_an_older_record_in_the_folder_is_replaced(tmp_path: Path) -> None:
     (folder,) = execute([make_small_job(tmp_path)], DATASET)
     first = Record.read(folder)
-    (folder,) = execute([faulty(make_small_job(tmp_path), 1)], DATASET)
+    (folder,) = execute([faulty(make_small_job(tmp_path, seed=1), 1)], DATASET)
     second = Record.read(folder)
     assert (first.status, second.status) == ("done", "failed")
     assert first.uid != second.uid

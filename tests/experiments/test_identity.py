@@ -13,7 +13,7 @@ import pytest
 
 import nn
 from experiments import identity as identity_module
-from experiments.identity import code_fingerprint, identity
+from experiments.identity import Identity, code_fingerprint, libraries
 
 CONFIG: dict[str, Any] = {
     "seed": 0,
@@ -27,6 +27,10 @@ CONFIG: dict[str, Any] = {
     "tracking": {"uri": None, "enabled": True, "models": "best"},
 }
 DIGEST = "d" * 64
+
+
+def identity(config: dict[str, Any], digest: str) -> str:
+    return Identity.of(config, digest).id
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:
@@ -101,8 +105,8 @@ def test_the_configuration_is_left_as_it_was() -> None:
 
 def test_it_is_the_same_in_every_process() -> None:
     code = (
-        "import json, sys; from experiments.identity import identity;"
-        "print(identity(json.loads(sys.argv[1]), sys.argv[2]))"
+        "import json, sys; from experiments.identity import Identity;"
+        "print(Identity.of(json.loads(sys.argv[1]), sys.argv[2]).id)"
     )
     printed = {
         subprocess.run(
@@ -125,8 +129,10 @@ def test_it_is_the_same_in_every_process() -> None:
 def fresh() -> Any:
     """The fingerprint is kept for the process; let each test take its own."""
     code_fingerprint.cache_clear()
+    libraries.cache_clear()
     yield
     code_fingerprint.cache_clear()
+    libraries.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_the_code_that_trains_counts(
 
 def test_the_version_of_numpy_counts(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     before = identity(CONFIG, DIGEST)
-    code_fingerprint.cache_clear()
+    libraries.cache_clear()
     monkeypatch.setattr(identity_module.metadata, "version", lambda name: "99.0")
     assert identity(CONFIG, DIGEST) != before
 

@@ -14,16 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from experiments.errors import ConfigError
+from experiments.identity import PLACES, WITHOUT_EFFECT
 from experiments.records import Record, Scalar
 
 FINISHED: Final = ("done", "stopped_early")
 
 # Settings that say where results go, not what they are, and presets whose effect shows in
 # the settings they set.
-_NO_RESULT: Final = frozenset(
-    {"seed", "experiment_name", "experiment", "debug", "tracking", "hydra"}
-)
-_NO_RESULT_KEYS: Final = frozenset({"dataset.dir"})
+_NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
+_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
 
 # A label of runs in a tuned comparison: `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"

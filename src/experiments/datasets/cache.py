@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from experiments.datasets.atomic import write_atomically
+from experiments.atomic import write_atomically
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.atomic import write_atomically
+from experiments.atomic import write_atomically
 from experiments.errors import DataError
 
 _GZIP: Final = b"\x1f\x8b"

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.identity import WITHOUT_EFFECT
 
-def sweep_id(folder: Path) -> str:
-    """Return the id of the sweep that writes to `folder`: its last two names, joined."""
+
+def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:
+    """Return the id of a sweep: the same for the same command, until code or data change.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        Of the command line, for all runs. Those that no result depends on do not count.
+    identities : sequence of str
+        Of the runs of the first batch.
+    """
+    counted = [override for override in overrides if not _is_without_effect(override)]
+    text = json.dumps([counted, list(identities)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def id_by_folder(folder: Path) -> str:
+    """Return the id of the sweep that writes to `folder`: its last two names, joined.
+
+    For launchers that show a job nothing of the others.
+    """
     return "_".join(folder.parts[-2:])
+
+
+def _is_without_effect(override: str) -> bool:
+    key = override.lstrip("+~").partition("=")[0].partition("@")[0]
+    return key.replace("/", ".").partition(".")[0] in WITHOUT_EFFECT | {"hydra"}

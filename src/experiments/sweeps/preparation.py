@@ -14,7 +14,6 @@ from experiments.errors import ConfigError, UserError
 from experiments.execution import cached_dataset
 from experiments.jobs import Job, make_job
 from experiments.sweeps.composition import Composer
-from experiments.sweeps.naming import sweep_id
 from experiments.targets import encoding_for
 
 
@@ -65,7 +64,6 @@ def compose_jobs(
                 choices=one.hydra["runtime"]["choices"],
                 overrides=overrides,
                 folder=folder / _subfolder(one.hydra),
-                sweep=sweep_id(folder),
                 varied=varied,
                 labels=labels[index] if labels else {},
             )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,8 +16,10 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.application import print_published, shown, warn
-from experiments.execution import write_failure
+from experiments.application import print_published, shown
+from experiments.datasets import Dataset, Source
+from experiments.execution import Execution
+from experiments.identity import Identity
 from experiments.jobs import Job
 from experiments.progress import ProgressBar
 from experiments.records import Record, find_records
@@ -27,6 +31,7 @@ from experiments.sweeps.stacking import make_stacks
 from experiments.sweeps.workers import Workers, WorkersLost
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.tracker import choose_models
+from experiments.warning import warn
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
 _log = logging.getLogger(__name__)
@@ -58,6 +63,7 @@ class Sweep:
         self._width = width
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.console = Console(highlight=False)
+        self.id = ""  # known with the first batch
         self.jobs: list[Job] = []
         self.records: list[Record] = []
         self._first = 0
@@ -85,6 +91,8 @@ class Sweep:
         told: str | None = None,
     ) -> list[Record]:
         """Train a batch of jobs and have each run published when it ends.
+
+        What is finished already is taken over, unless a job's `rerun` says otherwise.
 
         Parameters
         ----------
@@ -122,30 +130,87 @@ class Sweep:
         )
         _log.debug("composed")
         datasets = load_datasets(jobs)
+        if not self.id:
+            self.id = self._identify(jobs, datasets, first)
+        jobs = [replace(job, sweep=self.id) for job in jobs]
+        executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
         _log.debug("loaded")
         told = told or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}"
         where = "" if self.jobs else f" → {shown(self.folder)}"
         self.console.print(told + where, soft_wrap=True)
-        stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         for destination in dict.fromkeys(_destination(job) for job in jobs):
             if destination.tracking.enabled:
                 self._publishing.open(destination)
-        records, interrupt = self._train(jobs, stacks)
+        records = self._take_over(executions)
+        missing = [position for position in range(len(jobs)) if position not in records]
+        left = [executions[position] for position in missing]
+        self._announce(left, len(jobs))
+        interrupt = None
+        if left:
+            trained, interrupt = self._train(left, datasets)
+            records |= zip(missing, trained, strict=True)
         _log.debug("trained")
+        ordered = [records[position] for position in range(len(jobs))]
         self.jobs += jobs
-        self.records += records
+        self.records += ordered
         if interrupt is not None:
             raise interrupt
+        return ordered
+
+    def _identify(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset], first: int) -> str:
+        """Return the sweep's id: that of its first batch."""
+        if first > 0:
+            earlier = find_records(self.folder)
+            if earlier and earlier[0].sweep:
+                return earlier[0].sweep
+        digests = [datasets[job.run.dataset].digest for job in jobs]
+        identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
+        if any(job.run.rerun for job in jobs):  # what was trained anew is another sweep each time
+            identities.append(secrets.token_hex(8))
+        return sweep_id(list(self._config.hydra.overrides.task), identities)
+
+    def _take_over(self, executions: Sequence[Execution]) -> dict[int, Record]:
+        """Take over what is finished; return the records by position."""
+        records = {}
+        for position, execution in enumerate(executions):
+            if execution.job.run.rerun:
+                execution.forget()
+            elif execution.take_over() is not None:
+                records[position] = Record.read(execution.job.folder)
+                self._publish(execution.job, records[position])
         return records
+
+    def _announce(self, left: Sequence[Execution], runs: int) -> None:
+        """Say what is not trained, what is and why."""
+        finished = runs - len(left)
+        if finished:
+            self.console.print(
+                f"{finished} of {runs} runs are finished already and are not trained again "
+                "(rerun=true trains them anew)",
+                soft_wrap=True,
+            )
+        started = sum(execution.checkpoints.exist for execution in left)
+        if started:
+            self.console.print(f"{started} of {runs} runs go on from their last checkpoint")
+        if not any(execution.job.run.rerun for execution in left):
+            reasons = Counter(filter(None, (execution.why_anew() for execution in left)))
+            for reason, count in reasons.items():
+                self.console.print(f"{count} of {runs} runs train anew: {reason}", soft_wrap=True)
 
     def _warm_up(self, job: Job) -> None:
         if job.run.tracking.enabled:
             self._publishing.warm_up()
 
+    def _publish(self, job: Job, record: Record) -> None:
+        if job.run.tracking.enabled:
+            self._publishing.publish(_destination(job), record.folder)
+
     def _train(
-        self, jobs: Sequence[Job], stacks: Sequence[Sequence[int]]
+        self, executions: Sequence[Execution], datasets: Mapping[Source, Dataset]
     ) -> tuple[list[Record], KeyboardInterrupt | WorkersLost | None]:
-        """Train all stacks; return each job's record, and the interrupt that ended it if any."""
+        """Train runs; return the record of each, and the interrupt that ended it if any."""
+        jobs = [execution.job for execution in executions]
+        stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
 
@@ -153,8 +218,7 @@ class Sweep:
             record = records[position] = Record.read(jobs[position].folder)
             if record.status == "failed":
                 warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
-            if jobs[position].run.tracking.enabled:
-                self._publishing.publish(_destination(jobs[position]), record.folder)
+            self._publish(jobs[position], record)
 
         with (
             Workers(self._backend, jobs, stacks, warn) as workers,
@@ -177,11 +241,12 @@ class Sweep:
                     told = "interrupted; keeping what has finished"
                     warn(f"{told} (press Ctrl-C again to leave at once)")
                 stopped = list(workers.stop())
-        for position, job in enumerate(jobs):
+        for position, execution in enumerate(executions):
             if position not in records:
                 if position not in stopped:
+                    execution.resume()
                     message = "the sweep was interrupted before this run ended"
-                    write_failure(job, message, status="interrupted")
+                    execution.write_failure(message, status="interrupted")
                 note(position)
         return [records[position] for position in range(len(jobs))], interrupt
 
@@ -210,17 +275,16 @@ class Sweep:
             for record in choose_models(own, destination.tracking.models):
                 write_learning_curves(record)
             publishing.publish_models(destination, [record.folder for record in own])
-        sweep = sweep_id(self.folder)
         if trained:
             files, note = (compare or _compare)(trained, self.folder, console)
             for destination in tracked:
-                publishing.publish_comparison(destination, sweep, files, note)
+                publishing.publish_comparison(destination, self.id, files, note)
         counted = Counter(record.status for record in self.records)
         told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
         _log.debug("compared")
         console.print(f"\n{told} · records and comparison in {shown(self.folder)}", soft_wrap=True)
         if tracked:
-            print_published(console, publishing.finish(tracked[0], sweep), self.folder)
+            print_published(console, publishing.finish(tracked[0], self.id), self.folder)
             _log.debug("published")
 
     def _all_records(self) -> list[Record]:

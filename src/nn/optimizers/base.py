@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby, pairwise
 from types import SimpleNamespace
@@ -375,6 +375,36 @@ class OptimizerStack:
         for rows, rule in self.groups:
             own = None if factor is None else factor[rows]
             rule.step(parameters[rows], gradients[rows], self.t, own)
+
+    def state(self, run: int) -> dict[str, NDArray[Any]]:
+        """Return views of one run's state: (P,) for each state array, (1,) for each product.
+
+        With :attr:`t` it is all that a checkpoint needs.
+        """
+        rule, row = self._place(run)
+        return {name: array[row] for name, array in (rule.state | rule.running).items()}
+
+    def restore(self, run: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Copy in what :meth:`state` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is another rule's, or of other parameters.
+        """
+        own = self.state(run)
+        shapes = [{k: v.shape for k, v in arrays.items()} for arrays in (own, state)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"the optimizer's state is {shapes[0]}, not {shapes[1]}")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    def _place(self, run: int) -> tuple[Rule, int]:
+        """Find the group of a run, and its row there."""
+        for rows, rule in self.groups:
+            if rows.start <= run < rows.stop:
+                return rule, run - rows.start
+        raise IndexError(run)
 
     def keep(self, runs: Sequence[int]) -> None:
         """Let all runs but these leave; they keep their state.

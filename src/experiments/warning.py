@@ -1,0 +1,17 @@
+"""What a user should know though nothing has failed: told on standard error."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+
+def warn(message: str) -> None:
+    """Print a warning to standard error."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+@cache
+def warn_once(message: str) -> None:
+    """Print a warning that this process has not printed yet."""
+    warn(message)
