@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 import traceback
@@ -34,6 +35,8 @@ from experiments.warning import warn, warn_once
 
 CACHE = Path(".cache")
 """Below the working directory: datasets, checkpoints, and the index of finished runs."""
+
+_SHARE = 0.05  # of the time, that writing checkpoints may take
 
 _environment = cache(environment)
 
@@ -119,6 +122,15 @@ def _train(
         for index, execution in left.items():
             execution.resume()
             yield from _train([execution], [positions[index]], dataset, on_epoch)
+
+
+def write_failure(
+    job: Job, message: str, dataset: Dataset | None = None, *, status: str = "failed"
+) -> Path:
+    """Write the record of a run that is not trained, or no further; it stays the same run."""
+    execution = Execution(job, dataset)
+    execution.resume()
+    return execution.write_failure(message, status)
 
 
 def _renumbered(on_epoch: EpochListener | None, positions: Sequence[int]) -> EpochListener | None:
@@ -305,20 +317,30 @@ class Execution:
 
 
 class _Keeper:
-    """Writes checkpoints of a stack's runs, each at its interval; see `training.Keeper`."""
+    """Writes checkpoints of a stack's runs, each at its interval; see `training.Keeper`.
+
+    An interval is stretched where writing would take more than a small share of the time: those
+    of large networks, and of runs with a hundred thousand epochs behind them.
+    """
 
     def __init__(self, executions: Sequence[Execution]) -> None:
         self._executions = executions
-        self._last = [time.monotonic()] * len(executions)
+        self._next = [time.monotonic() + self._seconds(e) for e in executions]
+
+    @staticmethod
+    def _seconds(execution: Execution) -> float:
+        seconds = execution.job.run.checkpoint.seconds
+        return math.inf if seconds is None else seconds
 
     def due(self, position: int) -> bool:
-        seconds = self._executions[position].job.run.checkpoint.seconds
-        return seconds is not None and time.monotonic() - self._last[position] >= seconds
+        return time.monotonic() >= self._next[position]
 
     def keep(self, outcome: Outcome, state: State) -> None:
         execution = self._executions[outcome.position]
-        if execution.job.run.checkpoint.seconds is None:
+        seconds = self._seconds(execution)
+        if seconds == math.inf:
             return
+        began = time.monotonic()
         try:
             execution.keep(outcome, state)
         except OSError as error:
@@ -327,7 +349,9 @@ class _Keeper:
                 f"written ({error.strerror}); training goes on, but after a crash it starts anew "
                 "or from an earlier one"
             )
-        self._last[outcome.position] = time.monotonic()
+        now = time.monotonic()
+        all_of_them = (now - began) * len(self._executions)
+        self._next[outcome.position] = now + max(seconds, all_of_them / _SHARE if seconds else 0)
 
 
 def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:

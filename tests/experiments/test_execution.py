@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info
 from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.errors import ConfigError, RecordError
-from experiments.execution import Execution, execute
+from experiments.execution import Execution, execute, write_failure
 from experiments.identity import Identity
 from experiments.jobs import Job
 from experiments.records import FILES, Record, find_records
@@ -293,9 +293,7 @@ def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
     job = make_small_job(tmp_path, sweep="s")
-    record = Record.read(
-        Execution(job, None).write_failure("the sweep was interrupted", status="interrupted")
-    )
+    record = Record.read(write_failure(job, "the sweep was interrupted", status="interrupted"))
     assert (record.status, record.message) == ("interrupted", "the sweep was interrupted")
     assert record.data["dataset"] == {}
     assert record.sweep == "s"

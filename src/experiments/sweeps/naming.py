@@ -34,5 +34,8 @@ def id_by_folder(folder: Path) -> str:
 
 
 def _is_without_effect(override: str) -> bool:
-    key = override.lstrip("+~").partition("=")[0].partition("@")[0]
-    return key.replace("/", ".").partition(".")[0] in WITHOUT_EFFECT | {"hydra"}
+    key = override.lstrip("+~").partition("=")[0].partition("@")[0].replace("/", ".")
+    group, _, name = key.partition(".")
+    if group == "hydra":  # of its settings only a sweeper's decide which runs there are
+        return not name.startswith("sweeper")
+    return group in WITHOUT_EFFECT

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from experiments.application import print_published, shown
 from experiments.datasets import Dataset, Source
-from experiments.execution import Execution
+from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
 from experiments.jobs import Job
 from experiments.progress import ProgressBar
@@ -244,9 +244,8 @@ class Sweep:
         for position, execution in enumerate(executions):
             if position not in records:
                 if position not in stopped:
-                    execution.resume()
                     message = "the sweep was interrupted before this run ended"
-                    execution.write_failure(message, status="interrupted")
+                    write_failure(execution.job, message, execution.dataset, status="interrupted")
                 note(position)
         return [records[position] for position in range(len(jobs))], interrupt
 

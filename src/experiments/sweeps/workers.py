@@ -137,11 +137,12 @@ class Workers:
 
     def _give_up(self, positions: Sequence[int], how: str) -> Sequence[int]:
         for position in positions:
-            write_failure(
-                self._jobs[position],
+            job = self._jobs[position]
+            message = (
                 f"killed its worker {TRIES} times while nothing else was trained{_reason(how)}: "
-                "a smaller network or batch may help",
+                "a smaller network or batch may help"
             )
+            write_failure(job, message, _dataset(job.run.dataset))
         return positions
 
     def _told(self, left: Sequence[int], again: Sequence[Stack], alone: bool, how: str) -> str:
