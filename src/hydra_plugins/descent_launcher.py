@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
@@ -24,11 +24,15 @@ class StackedLauncherConf:
         Worker processes; -1 takes one for each core.
     width : int, optional
         Most runs in one stack; by default as many as fit the cache.
+    seeds : list of int or str, optional
+        Trains each job on all of these seeds, such as ``0-4``, and gives the sweeper the mean,
+        so that a search does not chase the luck of one seed.
     """
 
     _target_: str = "hydra_plugins.descent_launcher.StackedLauncher"
     n_jobs: int = -1
     width: int | None = None
+    seeds: Any = None
 
 
 ConfigStore.instance().store(
@@ -39,9 +43,10 @@ ConfigStore.instance().store(
 class StackedLauncher(Launcher):
     """Trains compatible jobs side by side in stacks, over worker processes."""
 
-    def __init__(self, n_jobs: int, width: int | None) -> None:
+    def __init__(self, n_jobs: int, width: int | None, seeds: Any) -> None:
         self.n_jobs = n_jobs
         self.width = width
+        self.seeds = seeds
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -54,7 +59,7 @@ class StackedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         from experiments.sweeps.launching import launch
 
-        return launch(self.open_sweep(), job_overrides, initial_job_idx)
+        return launch(self.open_sweep(), job_overrides, initial_job_idx, self.seeds)
 
     def open_sweep(self) -> "Sweep":
         """Make a sweep that trains as this launcher is set to."""

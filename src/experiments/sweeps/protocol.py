@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from experiments.config import build
 from experiments.errors import ConfigError
 from experiments.records import Record
 from experiments.sweeps.search import Kind
+from experiments.sweeps.seeds import read_seeds
 from nn.constraints import Component, Finite, Interval
 
 _WHERE = "hydra.sweeper"
@@ -91,7 +91,7 @@ class Protocol(Component):
         faults: list[str] = []
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
         for name in _SEEDS:
-            settings[name] = _seeds(settings.get(name))
+            settings[name] = read_seeds(settings.get(name))
         protocol = build(settings, cls, _WHERE, faults)
         if protocol is None:
             raise ConfigError("\n".join(faults))
@@ -111,19 +111,3 @@ class Protocol(Component):
 def finished(record: Record) -> bool:
     """Tell whether a run trained to its end without diverging."""
     return record.status in ("done", "stopped_early")
-
-
-def shown_seeds(seeds: Sequence[int]) -> str:
-    """Write seeds as short as they can be: ``0-9`` for ten in a row."""
-    first, last = seeds[0], seeds[-1]
-    if len(seeds) > 1 and list(seeds) == list(range(first, last + 1)):
-        return f"{first}-{last}"
-    return ",".join(map(str, seeds))
-
-
-def _seeds(node: Any) -> Any:
-    """Read ``0-9`` and ``7``; leave the rest to the type's check."""
-    span = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", node) if isinstance(node, str) else None
-    if span is not None:
-        return list(range(int(span[1]), int(span[2]) + 1))
-    return [node] if isinstance(node, int) else node

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
+from hydra.core.override_parser.types import Quote, QuotedString
 from numpy.typing import NDArray
 
 from experiments.config import SEARCH, build
@@ -192,7 +193,8 @@ class Space:
         """Return at which ends of the grid's ranges some settings lie."""
         found: set[Edge] = set()
         for key, value in settings.values:
-            if isinstance(self.axes[key], Range):
+            axis = self.axes[key]
+            if isinstance(axis, Range) and axis.points is not None:
                 points = self._points(key)
                 found |= {(key, "below")} if value == points[0] else set()
                 found |= {(key, "above")} if value == points[-1] else set()
@@ -299,8 +301,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{quoted}'"
+        return QuotedString(value, Quote.single).with_quotes()
     if isinstance(value, tuple | list):
         return f"[{','.join(map(_text, value))}]"
     return f"{value:.12g}" if isinstance(value, float) else repr(value)

@@ -19,8 +19,9 @@ from hydra.core.override_parser.types import Override
 from experiments.config import SEARCH, run_from_config, without_search
 from experiments.errors import ConfigError
 from experiments.records import Record
-from experiments.sweeps.protocol import Protocol, Score, finished, shown_seeds
+from experiments.sweeps.protocol import Protocol, Score, finished
 from experiments.sweeps.search import Edge, Settings, Space, declared_space
+from experiments.sweeps.seeds import show_seeds
 from experiments.sweeps.sweep import Sweep
 
 COMPARED: Final = "optimizer"
@@ -234,7 +235,7 @@ class TunedComparison:
         self._train(
             overrides,
             labels,
-            f"reporting: tuned and default on seeds {shown_seeds(self._protocol.reporting_seeds)}, "
+            f"reporting: tuned and default on seeds {show_seeds(self._protocol.reporting_seeds)}, "
             f"{_plural(len(overrides), 'run')}",
         )
 
@@ -268,8 +269,8 @@ def _entrants(sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -
         if override.key_or_group == "seed":
             raise ConfigError(
                 f"{override.input_line}: a tuned comparison chooses settings on the seeds "
-                f"{shown_seeds(protocol.tuning_seeds)} and reports on "
-                f"{shown_seeds(protocol.reporting_seeds)}; change hydra.sweeper.tuning_seeds and "
+                f"{show_seeds(protocol.tuning_seeds)} and reports on "
+                f"{show_seeds(protocol.reporting_seeds)}; change hydra.sweeper.tuning_seeds and "
                 "hydra.sweeper.reporting_seeds"
             )
     compared = [override for override in overrides if override.key_or_group == COMPARED]

@@ -1,0 +1,282 @@
+"""The tuned comparison through the real command line, with budgets as small as they can be."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from omegaconf import OmegaConf
+
+from experiments.records import Record
+from tests.end_to_end.command_line import (
+    NOT_TRACKED,
+    ROOT,
+    Finished,
+    assert_same_bits,
+    at_once,
+    run,
+    succeeded,
+    tracked,
+    uri,
+)
+
+SWEEPER = "hydra/sweeper=tune_then_compare"
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam")
+SMALL = (
+    "dataset=iris",
+    "training.epochs=3",
+    "hydra.sweeper.budget=3",
+    "hydra.sweeper.tuning_seeds=50-51",
+    "hydra.sweeper.reporting_seeds=[0,1,7]",
+    "hydra.sweep.dir=sweep",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("tuned")
+    return succeeded(run("experiment=compare_classic", *SMALL, tracked(folder), folder=folder))
+
+
+def stage(finished: Finished, name: str) -> list[Record]:
+    return [record for record in finished.records() if record.labels["stage"] == name]
+
+
+def test_every_optimizer_tries_as_many_settings_on_the_tuning_seeds(finished: Finished) -> None:
+    tuning = stage(finished, "tuning")
+    assert {record.seed for record in tuning} == {50, 51}
+    tried = {
+        name: Counter(
+            record.config["optimizer"]["lr"]
+            for record in tuning
+            if record.choices["optimizer"] == name
+        )
+        for name in OPTIMIZERS
+    }
+    assert {frozenset(counts.values()) for counts in tried.values()} == {frozenset({2})}
+    assert len({len(counts) for counts in tried.values()}) == 1
+    assert {0.001, 0.1, 10} <= set(tried["sgd"])
+    assert {1e-5, 0.001, 0.1} <= set(tried["adam"])
+
+
+def test_what_is_chosen_is_the_best_mean_of_the_tuning_seeds(finished: Finished) -> None:
+    """Worked out from the records alone."""
+    for name in OPTIMIZERS:
+        means: dict[float, float] = {}
+        for record in stage(finished, "tuning"):
+            if record.choices["optimizer"] == name:
+                loss = record.summary.get("best/val_loss")
+                reached = float("inf") if loss is None or record.status == "diverged" else loss
+                rate = record.config["optimizer"]["lr"]
+                means[rate] = means.get(rate, 0) + reached / 2
+        (chosen,) = {
+            record.config["optimizer"]["lr"]
+            for record in stage(finished, "reporting")
+            if record.choices["optimizer"] == name and "tuned" in record.labels["setting"]
+        }
+        assert means[chosen] == min(means.values()), name
+        assert f"{name} lr={chosen:g}" in finished.out
+
+
+def test_tuned_and_default_report_on_seeds_that_tuned_nothing(finished: Finished) -> None:
+    reporting = stage(finished, "reporting")
+    for name in OPTIMIZERS:
+        own = [record for record in reporting if record.choices["optimizer"] == name]
+        default = OmegaConf.load(ROOT / "conf" / "optimizer" / f"{name}.yaml").lr
+        settings = Counter(
+            setting for record in own for setting in record.labels["setting"].split(",")
+        )
+        assert settings == {"tuned": 3, "default": 3}
+        for record in own:
+            is_default = record.config["optimizer"]["lr"] == default
+            assert is_default == ("default" in record.labels["setting"])
+    assert {record.seed for record in reporting} == {0, 1, 7}
+
+
+def test_the_terminal_tells_each_stage(finished: Finished) -> None:
+    assert "tuning: 4 optimizers × 3 learning rates × 2 seeds = 24 runs → sweep" in finished.out
+    assert "chosen: sgd lr=" in finished.out
+    assert "reporting: tuned and default on seeds 0,1,7" in finished.out
+
+
+def test_everything_is_in_mlflow(finished: Finished) -> None:
+    client = MlflowClient(uri(finished.folder))
+    experiment = client.get_experiment_by_name("descent")
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+    assert len(runs) == len(finished.records())
+    tuned = client.search_runs([experiment.experiment_id], "tags.setting LIKE '%tuned%'")
+    assert len(tuned) == 4 * 3
+    assert all("_search_" not in key for run in runs for key in run.data.params)
+    summaries = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")
+    assert len(summaries) == 1
+
+
+def test_a_reporting_run_gives_the_bits_it_gives_alone(finished: Finished, tmp_path: Path) -> None:
+    records = [r for r in stage(finished, "reporting") if r.choices["optimizer"] == "adam"]
+    record = next(r for r in records if r.labels["setting"] == "tuned" and r.seed == 7)
+    rate = record.config["optimizer"]["lr"]
+    alone = succeeded(
+        run(
+            f"optimizer.lr={rate}", "seed=7", *SMALL[:2], NOT_TRACKED, folder=tmp_path
+        )  # Adam is the default
+    ).record()
+    assert_same_bits(record, alone)
+    assert record.identity == alone.identity
+
+
+def test_what_is_searched_is_shown_but_is_no_part_of_a_run(finished: Finished) -> None:
+    for record in finished.records():
+        assert "_search_" not in record.config_yaml
+        composed = OmegaConf.load(record.folder / ".hydra" / "config.yaml")
+        assert "_search_" in composed.optimizer
+
+
+@pytest.mark.slow
+def test_several_tasks_several_settings_and_random_search(tmp_path: Path) -> None:
+    """Two models, each tuned for itself, over rate and weight decay; nothing widens."""
+    done = succeeded(
+        run(
+            "-m",
+            SWEEPER,
+            "optimizer=sgd,adam",
+            "model.hidden=[4],[8]",
+            "+optimizer._search_.weight_decay=[0,0.01]",
+            "hydra.sweeper.search=halton",
+            *SMALL,
+            NOT_TRACKED,
+            folder=tmp_path,
+        )
+    )
+    assert "tuning: 2 tasks × 2 optimizers × 3 settings × 2 seeds = 24 runs" in done.out
+    tuning = stage(done, "tuning")
+    assert len(tuning) == 24
+    tried = {
+        (str(r.config["model"]["hidden"]), r.choices["optimizer"], r.config["optimizer"]["lr"])
+        for r in tuning
+    }
+    assert len(tried) == 12
+    ratio = [
+        {lr for model, name, lr in tried if (model, name) == ("[4]", optimizer)}
+        for optimizer in ("sgd", "adam")
+    ]
+    for sgd, adam in zip(*map(sorted, ratio), strict=True):
+        assert sgd / adam == pytest.approx(100, rel=0.02), "the same places on each scale"
+    assert {r.config["optimizer"]["weight_decay"] for r in tuning} == {0, 0.01}
+    assert "chosen for model.hidden=[4]: sgd lr=" in done.out
+    assert "chosen for model.hidden=[8]: sgd lr=" in done.out
+
+
+@pytest.mark.slow
+def test_the_grids_of_all_are_widened_where_the_best_of_one_is_at_an_edge(tmp_path: Path) -> None:
+    done = succeeded(
+        run(
+            "-m",
+            SWEEPER,
+            "optimizer=sgd,adam",
+            "optimizer._search_.lr={low: 1e-7, high: 1e-5}",
+            "hydra.sweeper.widenings=2",
+            *SMALL,
+            NOT_TRACKED,
+            folder=tmp_path,
+        )
+    )
+    told = "sgd's best lr lies at the upper end of its grid; adam's best lr lies at the upper end"
+    assert done.out.count(told) == 2
+    for name in ("sgd", "adam"):
+        rates = {
+            record.config["optimizer"]["lr"]
+            for record in stage(done, "tuning")
+            if record.choices["optimizer"] == name
+        }
+        assert rates == {1e-7, 1e-6, 1e-5, 1e-4, 1e-3}
+    assert "sgd lr=0.001 (at the edge of its grid)" in done.out
+
+
+@pytest.mark.slow
+def test_a_grid_is_not_widened_beyond_what_the_optimizer_takes(tmp_path: Path) -> None:
+    done = succeeded(
+        run(
+            "-m",
+            SWEEPER,
+            "optimizer=momentum,nesterov",
+            "~optimizer._search_.lr",
+            "+optimizer._search_.momentum={low: 0.5, high: 0.9, scale: linear}",
+            *SMALL,
+            NOT_TRACKED,
+            folder=tmp_path,
+        )
+    )
+    tried = {record.config["optimizer"]["momentum"] for record in stage(done, "tuning")}
+    assert tried - {0.3, 0.1} == {0.5, 0.7, 0.9}, "1.1 is no momentum"
+
+
+REFUSED = [
+    (("seed=1",), "seed=1: a tuned comparison chooses settings on the seeds 100-102"),
+    (("optimizer=sgd,adam", "optimizer.lr=0.1"), "optimizer.lr=0.1 sets what is searched"),
+    (("hydra/launcher=basic",), "hydra/launcher=basic: hydra/sweeper=tune_then_compare trains"),
+    (("hydra.sweeper.tuning_seeds=5-6",), "tuning_seeds and reporting_seeds share 5, 6"),
+    (("~optimizer._search_.lr",), "there is nothing to tune"),
+    (("+optimizer._search_.beta1=[0.5,0.9]",), "cannot have the 9 settings of the budget"),
+    (("+optimizer._search_.beta3=[1,2,3]", "hydra.sweeper.search=random"), "optimizer.beta3"),
+    (("optimizer=sgd,adm",), "did you mean 'adam'"),
+]
+
+
+def test_what_cannot_be_is_refused_before_anything_trains(tmp_path: Path) -> None:
+    commands = [("-m", SWEEPER, "dataset=iris", NOT_TRACKED, *given) for given, _ in REFUSED]
+    for done, (given, said) in zip(at_once(commands, tmp_path), REFUSED, strict=True):
+        assert done.status == 1, given
+        assert said in done.err, given
+        assert "Traceback" not in done.err
+        assert not list(done.folder.rglob("record.json"))
+
+
+@pytest.mark.slow
+def test_a_metric_that_no_run_has_is_refused(tmp_path: Path) -> None:
+    done = run(
+        "-m", SWEEPER, *SMALL, NOT_TRACKED, "hydra.sweeper.select=best/val_r2", folder=tmp_path
+    )
+    assert done.status == 1
+    assert "no run has this metric; they have best/val_accuracy" in done.err
+
+
+# ---- the mean over seeds as the objective of any sweeper
+
+
+@pytest.mark.slow
+def test_optuna_gets_the_mean_over_seeds(tmp_path: Path) -> None:
+    done = run(
+        "-m",
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=3",
+        "hydra.sweeper.n_jobs=3",
+        "hydra.sweeper.sampler.seed=1",
+        "optimizer.lr=tag(log, interval(0.001, 1))",
+        "hydra.launcher.seeds=[0,4]",
+        *SMALL[:2],
+        SMALL[-1],
+        NOT_TRACKED,
+        folder=tmp_path,
+    )
+    assert done.status == 0, done.err
+    losses: dict[float, list[float]] = {}
+    for record in done.records():
+        loss = record.summary["best/val_loss"]
+        assert loss is not None
+        losses.setdefault(record.config["optimizer"]["lr"], []).append(loss)
+    assert [len(found) for found in losses.values()] == [2, 2, 2]
+    best = OmegaConf.load(tmp_path / "sweep" / "optimization_results.yaml")
+    means = {rate: sum(found) / 2 for rate, found in losses.items()}
+    assert best.best_value == pytest.approx(min(means.values()), rel=1e-12)
+    assert means[best.best_params["optimizer.lr"]] == min(means.values())
+
+
+@pytest.mark.slow
+def test_seeds_of_the_launcher_and_of_the_sweep_exclude_each_other(tmp_path: Path) -> None:
+    commands = [
+        ("-m", "seed=0,1", "hydra.launcher.seeds=0-2", "dataset=iris", NOT_TRACKED),
+        ("-m", "hydra.launcher.seeds=some", "dataset=iris", NOT_TRACKED),
+    ]
+    both, wrong = at_once(commands, tmp_path)
+    assert "seed=0: the seeds of every job are hydra.launcher.seeds=0-2" in both.err
+    assert "hydra.launcher.seeds must be seeds, such as 0-4 or [0,1,2]" in wrong.err
