@@ -67,6 +67,25 @@ def command_with(words: str) -> str:
     return command
 
 
+@pytest.mark.slow
+def test_an_optimizer_is_tuned_over_what_its_file_declares(folder: Path) -> None:
+    finished = run(
+        *("--config-dir", "my_conf", "-m", "hydra/sweeper=tune_then_compare"),
+        *("optimizer=signum,adam", "dataset=iris", "training.epochs=2", "hydra.sweeper.budget=3"),
+        *outputs(folder, "tuned"),
+        NOT_TRACKED,
+        folder=folder,
+    )
+    succeeded(finished)
+    records = [record for record in finished.records() if "tuned" in record.folder.parts]
+    rates = {
+        record.config["optimizer"]["lr"]
+        for record in records
+        if record.choices["optimizer"] == "signum"
+    }
+    assert {1e-5, 1e-3, 0.1} <= rates
+
+
 def test_the_page_has_a_file_pair_and_a_command_for_each_part(folder: Path) -> None:
     assert len(COMMANDS) == 5
     languages = [language for language, _ in blocks()]

@@ -16,6 +16,7 @@ from tests.end_to_end.command_line import (
     ROOT,
     Finished,
     assert_same_bits,
+    at_once,
     run,
     succeeded,
     tracked,
@@ -91,7 +92,7 @@ def test_processes_that_publish_at_once_into_a_database_that_is_not_there(tmp_pa
 @pytest.fixture(scope="module", params=["stacked", "basic"])
 def search(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     launcher = request.param
-    words = [word for word in command_with("hydra/sweeper=optuna") if "n_" not in word]
+    words = [word for word in command_with("n_jobs=10") if "n_" not in word]
     few = ("hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=3", "hydra.sweeper.sampler.seed=1")
     return run(
         *("-m", *words, *few, f"hydra/launcher={launcher}", *SETTINGS, NOT_TRACKED),
@@ -127,3 +128,34 @@ def test_a_run_that_diverges_is_never_the_best(launcher: str, tmp_path: Path) ->
     assert {record.status for record in finished.records()} == {"done", "diverged"}
     (path,) = tmp_path.rglob("optimization_results.yaml")
     assert yaml.safe_load(path.read_text())["best_params"]["optimizer.lr"] == 1e-9
+
+
+@plugin("hydra-optuna-sweeper")
+def test_a_search_gets_the_mean_over_seeds(tmp_path: Path) -> None:
+    finished = run(
+        *("-m", *command_with("hydra.launcher.seeds"), *SETTINGS, NOT_TRACKED), folder=tmp_path
+    )
+    assert finished.status == 0, finished.out + finished.err
+    losses: dict[float, list[float]] = {}
+    for record in finished.records():
+        losses.setdefault(record.config["optimizer"]["lr"], []).append(record.objective)
+    assert [len(found) for found in losses.values()] == [5] * 6
+    assert sorted(by_number(finished), key=int) == [str(number) for number in range(30)]
+    (path,) = tmp_path.rglob("optimization_results.yaml")
+    found = yaml.safe_load(path.read_text())
+    means = {rate: sum(own) / 5 for rate, own in losses.items()}
+    np.testing.assert_allclose(found["best_value"], min(means.values()), rtol=1e-12)
+    assert means[found["best_params"]["optimizer.lr"]] == min(means.values())
+
+
+def test_seeds_of_the_launcher_and_of_the_sweep_exclude_each_other(tmp_path: Path) -> None:
+    both, wrong = at_once(
+        [
+            ("-m", "seed=0,1", "hydra.launcher.seeds=0-2", *SETTINGS, NOT_TRACKED),
+            ("-m", "hydra.launcher.seeds=some", *SETTINGS, NOT_TRACKED),
+        ],
+        tmp_path,
+    )
+    assert both.status == wrong.status == 1
+    assert "seed=0: the seeds of every job are hydra.launcher.seeds=0-2" in both.err
+    assert "hydra.launcher.seeds must be seeds, such as 0-4 or [0,1,2]" in wrong.err
