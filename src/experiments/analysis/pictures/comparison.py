@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.conclusions import scope_names
 from experiments.analysis.groups import Group, group_runs, scopes, telling_keys
-from experiments.analysis.pictures.curves import curves_panel, score_of
+from experiments.analysis.pictures.curves import (
+    Family,
+    curve_title,
+    curves_panel,
+    family_of,
+    score_of,
+)
 from experiments.analysis.pictures.drawing import (
+    MUTED,
     label_gutter,
     new_figure,
     panel,
     style,
     text_width,
+    title_panel,
     wrapped,
     write,
 )
-from experiments.analysis.pictures.looks import MOST_NAMED, Drawn, context, drawn
-from experiments.analysis.pictures.strips import absent, strip_panel
+from experiments.analysis.pictures.looks import MOST_NAMED, Look, context, looks_of
+from experiments.analysis.pictures.strips import Strip, strip_of, strip_panel
+from experiments.analysis.tables import higher_is_better
 from experiments.records import Record
 
 if TYPE_CHECKING:
@@ -26,12 +35,22 @@ if TYPE_CHECKING:
 
 _MOST_ROWS: Final = 48
 
+_FINAL: Final = {
+    "test/accuracy": "Test accuracy at the best validation epoch",
+    "test/r2": "Test R² at the best validation epoch",
+    "test/loss": "Test loss at the best validation epoch",
+    "best/val_accuracy": "Validation accuracy at the best epoch",
+    "best/val_r2": "Validation R² at the best epoch",
+    "best/val_loss": "Best validation loss",
+}
+
 
 def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) -> Figure:
     """Draw a comparison: learning curves of all seeds, and the final metric of each run.
 
-    Every seed is thin; the median over a group's finished runs is bold, with the band
-    between the quartiles, as far as all of these runs went (some may have stopped early).
+    Every seed is thin; the median over a group's finished runs is bold, in the band of its
+    95% interval, as far as all of these runs went (some may have stopped
+    early).
     Diverged runs end in a cross and are in no median. The validation loss is on a
     logarithmic axis where it spans more than a decade. On the right each run is a point, with
     the mean of each group and the 95% interval of that mean (Student's t). Each task
@@ -56,11 +75,16 @@ def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) 
     """
     parts = scopes(group_runs(records, by))
     with style():
-        rows = [drawn(part) for part in parts]
-        names = [one.label for row in rows for one in row if one.named]
-        shown = [one.label for row in rows for one in row[:_MOST_ROWS]]
-        end, side = label_gutter(names), text_width(shown) + 0.3
-        notes = text_width([absent(one.group) for row in rows for one in row[:_MOST_ROWS]])
+        looks = [looks_of(part) for part in parts]
+        rows = [
+            [family_of(group.runs, look) for group, look in zip(part, own, strict=True)]
+            for part, own in zip(parts, looks, strict=True)
+        ]
+        sides = [_strips(part, own) for part, own in zip(parts, looks, strict=True)]
+        names = [look.label for own in looks for look in own if look.named]
+        shown = [one for _, strips, _ in sides for one in strips]
+        end, side = label_gutter(names), text_width([one.look.label for one in shown]) + 0.3
+        notes = text_width([one.note for one in shown])
         heights = [max(2.9, min(len(row), _MOST_ROWS) * 0.22) for row in rows]
         width = 0.6 + 2 * (3.3 + end) + 0.6 + side + 3.3 + (notes + 0.2 if notes else 0) + 0.2
         caption = wrapped(_caption(rows), width - 0.3, 7.5)
@@ -71,20 +95,34 @@ def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) 
         write(figure, 0.15, 0.12, _title(parts), size=10.5, weight="bold")
         top = 0.35
         scope_titles = scope_names(parts) if len(parts) > 1 else [""]
-        for row, height, name in zip(rows, heights, scope_titles, strict=True):
+        for row, (title, strips, higher), height, name in zip(
+            rows, sides, heights, scope_titles, strict=True
+        ):
             write(figure, 0.15, top + 0.1, name, size=10, weight="bold")
             top += heading
             score = score_of([curves for one in row for curves in one.finished + one.diverged])
             left = 0.6
             for kind in ("loss", score):
                 axes = panel(figure, left, top + 0.45, 3.3, height)
-                curves_panel(axes, row, kind)
+                title_panel(axes, curve_title(f"val/{kind}"))
+                curves_panel(axes, row, f"val/{kind}")
                 left += 3.3 + end + 0.6
             left += side - 0.6
-            strip_panel(panel(figure, left, top + 0.45, 3.3, height), row[:_MOST_ROWS])
+            axes = panel(figure, left, top + 0.45, 3.3, height)
+            title_panel(axes, title, below="")
+            strip_panel(axes, strips, higher=higher)
             top += height + 1.0
-        write(figure, 0.15, top + 0.1, caption, size=7.5, color="#555555", linespacing=1.3)
+        write(figure, 0.15, top + 0.1, caption, size=7.5, color=MUTED, linespacing=1.3)
     return figure
+
+
+def _strips(part: Sequence[Group], looks: Sequence[Look]) -> tuple[str, list[Strip], bool]:
+    """Choose the final metric, the first that was measured, and make its strips."""
+    found = (metric for metric in _FINAL if any(group.measured(metric) for group in part))
+    metric = next(found, "")
+    pairs = list(zip(part, looks, strict=True))[:_MOST_ROWS]
+    strips = [strip_of(group, look, metric) for group, look in pairs]
+    return _FINAL.get(metric, "Final metric"), strips, higher_is_better(metric)
 
 
 def _title(parts: Sequence[Sequence[Group]]) -> str:
@@ -100,20 +138,20 @@ def _title(parts: Sequence[Sequence[Group]]) -> str:
     return f"{about}: {count} {noun}{'' if count == 1 else 's'}, {seeds}"
 
 
-def _caption(rows: Sequence[Sequence[Drawn]]) -> str:
+def _caption(rows: Sequence[Sequence[Family]]) -> str:
     drawn = [one for row in rows for one in row]
     words = []
     if any(len(one.finished) > 1 for one in drawn):
         words.append(
-            "Curves: every seed thin, the median bold with the band between the quartiles, "
-            "as far as all seeds went. Right: every seed a point; the bar is the mean, the line "
-            "its 95% interval (Student's t)."
+            "Curves: every seed thin, the median bold in its 95% interval (of five seeds or "
+            "fewer: their range), as far as all seeds went. Right: every seed a point; the bar is "
+            "the mean, the line its 95% interval (Student's t)."
         )
     elif any(one.finished for one in drawn):
         words.append("One seed each: another seed may give another order.")
     if any(one.diverged for one in drawn):
         words.append("Diverged runs end in × and are in no median, mean or interval.")
-    if any(not one.named for one in drawn):
+    if any(not one.look.named for one in drawn):
         words.append(f"The best {MOST_NAMED} groups are in colour and named.")
     longest = max(len(row) for row in rows)
     if longest > _MOST_ROWS:

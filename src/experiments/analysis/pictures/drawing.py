@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK: Final = "#222222"
+MUTED: Final = "#555555"  # reads well on white, unlike what is pale
+GRID: Final = "#e6e6e6"
+REST: Final = "#c8c8c8"  # what stands behind, for comparison
+ALARM: Final = "#b00020"
 PALE: Final = "#8a8a8a"
 FONT_SIZE: Final = 8.5
 LINE_HEIGHT: Final = 11.5 / 72  # inches from one label to the next
@@ -37,7 +41,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
+    "grid.color": GRID,
     "grid.linewidth": 0.6,
     "xtick.color": PALE,
     "ytick.color": PALE,
@@ -46,6 +50,7 @@ _STYLE: Final[dict[str, Any]] = {
     "text.color": INK,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # a name with dollars in it is a name
     "svg.hashsalt": "descent",  # without it, ids in an SVG differ every time
     "svg.fonttype": "path",
 }
@@ -173,11 +178,17 @@ def readable(color: str) -> str:
     from matplotlib.colors import to_hex, to_rgb
 
     hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
-    while True:
-        rgb = colorsys.hls_to_rgb(hue, lightness, saturation)
-        if 1.05 / (_luminance(rgb) + 0.05) >= 4.5:
-            return to_hex(rgb)
+    color = to_hex(to_rgb(color))
+    while contrast(color, "#ffffff") < 4.5:
         lightness -= 0.01
+        color = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return color
+
+
+def contrast(first: str, second: str) -> float:
+    """Give the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
+    low, high = sorted(map(_luminance, (first, second)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def shades(color: str, count: int) -> list[str]:
@@ -217,8 +228,8 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
 def scale_score(axes: Axes, values: NDArray[np.float64], ends: Sequence[float]) -> None:
     """Set limits around scores (accuracy, R²) whose last values are `ends`.
 
-    R² before training can be far below 0: there it is cut off. Many curves, which end close
-    to each other, get the height that telling them apart takes: the lowest scores, of the
+    R² before training can be far below 0: there it is cut off. Several curves, which end
+    close to each other, get the height that telling them apart takes: the lowest scores, of the
     first epochs, are cut off, at most two thirds of the range.
     """
     finite = values[np.isfinite(values)]
@@ -227,7 +238,7 @@ def scale_score(axes: Axes, values: NDArray[np.float64], ends: Sequence[float]) 
     low, high = float(finite.min()), float(finite.max())
     if ends:
         low = max(low, min(-0.25, min(ends) - 0.25))
-    if len(ends) > 6:
+    if len(ends) > 2:
         low = max(low, min(high - 3 * (high - min(ends)), high - (high - low) / 3))
     limit(axes, low, high)
 
@@ -260,6 +271,9 @@ def say_unmeasured(axes: Axes) -> None:
     axes.set_xlabel("")
 
 
-def _luminance(rgb: tuple[float, float, float]) -> float:
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def _luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -2,65 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.groups import Group, labels, show
-from experiments.analysis.pictures.drawing import shades
+from experiments.analysis.pictures.drawing import REST, shades
 from experiments.palette import color_of
 from experiments.records import Record
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Entry
 
 # More names than this cannot be told apart by colour, nor stand beside a curve's end.
 MOST_NAMED: Final = 16
 _DASHES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
-Curves = Mapping[str, NDArray[np.float64]]
 Dash = str | tuple[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A group as it is drawn: its name, colour and curves."""
+class Look:
+    """How a group looks, the same in every panel.
 
-    group: Group
+    Attributes
+    ----------
+    label
+        Its name.
+    color
+        `#rrggbb`.
+    dash
+        A line style of matplotlib.
+    named
+        Whether there is room to name it among the others.
+    """
+
     label: str
     color: str
-    dash: Dash
-    named: bool
-    finished: tuple[Curves, ...]
-    diverged: tuple[Curves, ...]
+    dash: Dash = "-"
+    named: bool = True
+
+    @property
+    def filled(self) -> bool:
+        """Whether its points are full: those of dashed curves are hollow."""
+        return self.dash == "-"
 
 
-def drawn(part: Sequence[Group]) -> list[Drawn]:
+def looks_of(part: Sequence[Group]) -> list[Look]:
     """Give ranked groups of one task their looks.
 
     Groups of one optimizer are shades of its colour, from dark to light in the order of what
     they differ in, and dashed differently; beyond the best `MOST_NAMED` groups are grey.
     """
-    names = labels(part)
-    kin: dict[str, list[int]] = {}
-    for index in sorted(range(len(part)), key=lambda index: _natural(part[index].values)):
-        kin.setdefault(part[index].optimizer, []).append(index)
-    looks: dict[int, tuple[str, Dash]] = {}
-    for optimizer, members in kin.items():
-        for place, shade in enumerate(shades(color_of(optimizer), len(members))):
-            looks[members[place]] = shade, _DASHES[place % len(_DASHES)]
+    drawn = _shaded([(group.optimizer, group) for group in part])
     return [
-        Drawn(
-            group,
-            name,
-            looks[index][0] if index < MOST_NAMED else "#c8c8c8",
-            looks[index][1],
-            index < MOST_NAMED,
-            tuple(run.metrics() for run in group.finished),
-            tuple(run.metrics() for run in group.runs if run.status == "diverged"),
-        )
-        for index, (group, name) in enumerate(zip(part, names, strict=True))
+        Look(label, color if index < MOST_NAMED else REST, dash, index < MOST_NAMED)
+        for index, (label, (color, dash)) in enumerate(zip(labels(part), drawn, strict=True))
     ]
+
+
+def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
+    """Give the ranked entries of a study's part their looks.
+
+    As `looks_of`, but the tuned and the default runs of an optimizer have its very colour, those
+    with default settings dashed, and names are as short as they can be: `adam`, `adam, default`.
+    """
+    short = [
+        entry.label
+        if not entry.setting
+        else entry.optimizer
+        if entry.setting == "tuned"
+        else f"{entry.optimizer}, {entry.setting}"
+        for entry in entries
+    ]
+    if len(set(short)) < len(short):
+        short = [entry.label for entry in entries]
+    drawn = _shaded([(f"{entry.optimizer} {entry.setting}", entry.group) for entry in entries])
+    dashes: dict[str, Dash] = {"tuned": "-", "default": _DASHES[1]}
+    return [
+        Look(label, color, dashes.get(entry.setting, dash))
+        for entry, label, (color, dash) in zip(entries, short, drawn, strict=True)
+    ]
+
+
+def _shaded(groups: Sequence[tuple[str, Group]]) -> list[tuple[str, Dash]]:
+    """Give a colour and dashes to each group, those of one kin being shades of its colour."""
+    kin: dict[str, list[int]] = {}
+    for index in sorted(range(len(groups)), key=lambda index: _natural(groups[index][1].values)):
+        kin.setdefault(groups[index][0], []).append(index)
+    drawn: dict[int, tuple[str, Dash]] = {}
+    for members in kin.values():
+        color = color_of(groups[members[0]][1].optimizer)
+        for place, shade in enumerate(shades(color, len(members))):
+            drawn[members[place]] = shade, _DASHES[place % len(_DASHES)]
+    return [drawn[index] for index in range(len(groups))]
 
 
 def context(runs: Sequence[Record]) -> str:

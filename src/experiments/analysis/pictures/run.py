@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from experiments.analysis.groups import FINISHED
 from experiments.analysis.pictures.curves import (
     SCORES,
+    Curves,
     epoch_limits,
     last_point,
     marker_of,
     score_of,
 )
 from experiments.analysis.pictures.drawing import (
+    ALARM,
+    MUTED,
     PALE,
     count_epochs,
     label_ends,
@@ -32,7 +35,7 @@ from experiments.analysis.pictures.drawing import (
     wrapped,
     write,
 )
-from experiments.analysis.pictures.looks import Curves, context
+from experiments.analysis.pictures.looks import context
 from experiments.palette import color_of
 from experiments.records import Record
 
@@ -62,7 +65,7 @@ def plot_run(record: Record) -> Figure:
         gutter = label_gutter(["validation"])
         figure = new_figure(0.6 + 2 * (3.3 + gutter + 0.55) + 2.4 + 0.3, 3.95)
         write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-        write(figure, 0.15, 0.33, _status(record), color="#b00020" if _is_bad(record) else PALE)
+        write(figure, 0.15, 0.33, _status(record), color=ALARM if _is_bad(record) else PALE)
         color = color_of(record.choices.get("optimizer", ""))
         left = 0.6
         for kind in ("loss", score_of([curves])):
@@ -116,7 +119,7 @@ def _mark_best(
         ha="left" if place < 0.2 else "right" if place > 0.8 else "center",
         va="bottom",
         size=7.5,
-        color="#555555",
+        color=MUTED,
     )
     at = np.flatnonzero(epochs == best)
     if values is not None and at.size:
@@ -158,5 +161,5 @@ def _is_bad(record: Record) -> bool:
 def _empty(title: str, message: str) -> Figure:
     figure = new_figure(7, 1.6)
     write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-    write(figure, 0.15, 0.5, wrapped(message, 6.7), color="#b00020", linespacing=1.3)
+    write(figure, 0.15, 0.5, wrapped(message, 6.7), color=ALARM, linespacing=1.3)
     return figure

@@ -4,90 +4,128 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from experiments.analysis.formatting import number
 from experiments.analysis.groups import Group
-from experiments.analysis.pictures.drawing import INK, readable, title_panel
-from experiments.analysis.pictures.looks import Drawn
-from experiments.analysis.tables import higher_is_better
+from experiments.analysis.pictures.drawing import (
+    ALARM,
+    INK,
+    new_figure,
+    panel,
+    readable,
+    style,
+    text_width,
+    write,
+)
+from experiments.analysis.pictures.looks import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from experiments.analysis.study import Entry
 
 _TALLEST_ROW: Final = 0.5  # inches
-
-_STRIP_METRICS: Final = {
-    "test/accuracy": "Test accuracy at the best validation epoch",
-    "test/r2": "Test R² at the best validation epoch",
-    "test/loss": "Test loss at the best validation epoch",
-    "best/val_accuracy": "Validation accuracy at the best epoch",
-    "best/val_r2": "Validation R² at the best epoch",
-    "best/val_loss": "Best validation loss",
-}
+_WIDTH: Final = 3.2
 
 
-def strip_panel(axes: Axes, row: Sequence[Drawn]) -> None:
-    """Draw the final metric of every run: test accuracy, or the first of these measured."""
+@dataclass(frozen=True)
+class Strip:
+    """One row of a strip plot.
+
+    Attributes
+    ----------
+    look
+        Of the group.
+    values
+        Of its runs, in the order of the seeds.
+    centre, interval
+        What stands for them, and the interval of that.
+    note
+        What is missing from them; empty where nothing is.
+    """
+
+    look: Look
+    values: tuple[float, ...]
+    centre: float
+    interval: tuple[float, float]
+    note: str = ""
+
+
+def strip_of(group: Group, look: Look, metric: str) -> Strip:
+    """Make a strip of a group's finished runs, their mean and its interval."""
+    values = tuple(group.measured(metric))
+    mean = math.fsum(values) / len(values) if values else math.nan
+    return Strip(look, values, mean, mean_interval(values), absent(group))
+
+
+def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:
+    """Draw the metric of every run, a group a row.
+
+    Parameters
+    ----------
+    axes
+        Of their final size; names stand to their left and notes to their right.
+    strips
+        The best first.
+    higher
+        Whether more of it is better.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    metric = next(
-        (name for name in _STRIP_METRICS if any(one.group.measured(name) for one in row)), None
-    )
     height = axes.get_window_extent().height / axes.figure.dpi
-    spare = max(0.0, height / _TALLEST_ROW - len(row)) / 2
-    axes.set_ylim(len(row) - 0.45 + spare, -0.55 - spare)
-    axes.set_yticks(range(len(row)), [one.label for one in row])
+    spare = max(0.0, height / _TALLEST_ROW - len(strips)) / 2
+    axes.set_ylim(len(strips) - 0.45 + spare, -0.55 - spare)
+    axes.set_yticks(range(len(strips)), [one.look.label for one in strips])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    for tick, one in zip(axes.get_yticklabels(), row, strict=True):
-        tick.set_color(readable(one.color))
-    for place, one in enumerate(row):
+    for tick, one in zip(axes.get_yticklabels(), strips, strict=True):
+        tick.set_color(readable(one.look.color))
+    for place, one in enumerate(strips):
         axes.text(
             1.02,
             place,
-            absent(one.group),
+            one.note,
             transform=axes.get_yaxis_transform(),
             va="center_baseline",
-            color="#b00020",
+            color=ALARM,
         )
-    if metric is None:
-        title_panel(axes, "Final metric", below="")
+    if not any(one.values for one in strips):
         axes.set_xticks([])
         axes.grid(visible=False)
         return
-    title_panel(axes, _STRIP_METRICS[metric], below="")
-    points = [one.group.measured(metric) for one in row]
-    intervals = [mean_interval(values) for values in points]
-    low, high = strip_limits(points, intervals, higher_is_better(metric))
-    axes.set_xlim(low, high)
+    points = [one.values for one in strips]
+    axes.set_xlim(*strip_limits(points, [one.interval for one in strips], higher))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    for place, (one, values, interval) in enumerate(zip(row, points, intervals, strict=True)):
-        if values:
-            _strip_row(axes, place, one, values, interval)
+    for place, one in enumerate(strips):
+        if one.values:
+            _draw_strip(axes, place, one)
 
 
-def _strip_row(
-    axes: Axes, place: int, one: Drawn, values: list[float], interval: tuple[float, float]
-) -> None:
+def _draw_strip(axes: Axes, place: int, one: Strip) -> None:
     low, high = axes.get_xlim()
-    mean = math.fsum(values) / len(values)
-    if not low <= mean <= high:
+    centre, values, color = one.centre, one.values, one.look.color
+    if not low <= centre <= high:
         # Far from the others: say where, rather than squeeze all of them into a corner.
-        inside, arrow, side = (0.015, "◂ {}", "left") if mean < low else (0.985, "{} ▸", "right")
+        inside, arrow, side = (0.015, "◂ {}", "left") if centre < low else (0.985, "{} ▸", "right")
         axes.text(
-            inside, place, arrow.format(number(mean, 3)), transform=axes.get_yaxis_transform(),
-            ha=side, va="center_baseline", color=readable(one.color),
+            inside, place, arrow.format(number(centre, 3)), transform=axes.get_yaxis_transform(),
+            ha=side, va="center_baseline", color=readable(color),
         )  # fmt: skip
         return
     # Points of one group lie on several heights, in the order of the seeds, to be seen apart.
     heights = place + np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else [place]
-    axes.scatter(values, heights, s=14, color=one.color, alpha=0.55, linewidths=0, zorder=3)
+    face, edge = (color, 0.0) if one.look.filled else ("none", 0.9)
+    axes.scatter(
+        values, heights, s=14, facecolor=face, edgecolor=color, alpha=0.6, linewidths=edge, zorder=3
+    )
     if len(values) > 1:
-        axes.plot(interval, [place, place], color=INK, linewidth=1.2, zorder=4)
-        axes.plot([mean], [place], "|", color=INK, markersize=11, markeredgewidth=1.8, zorder=5)
+        axes.plot(one.interval, [place, place], color=INK, linewidth=1.2, zorder=4)
+        axes.plot([centre], [place], "|", color=INK, markersize=11, markeredgewidth=1.8, zorder=5)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -141,3 +179,27 @@ def absent(group: Group) -> str:
         f"{count} of {len(group.runs)} {status}" if place == 0 else f"{count} {status}"
         for place, (count, status) in enumerate(missing)
     )
+
+
+def strip_of_entry(entry: Entry, look: Look, metric: str) -> Strip:
+    """Make a strip of an entry of a study, whose diverged runs count too."""
+    found = entry.metrics[metric]
+    count = entry.divergences.total
+    note = f"{count} of {entry.divergences.runs} diverged" if count else ""
+    mean = found.mean
+    known = math.isfinite(mean.low + mean.high)
+    interval = (mean.low, mean.high) if known else (mean.value, mean.value)
+    return Strip(look, found.values, mean.value, interval, note)
+
+
+def plot_strips(strips: Sequence[Strip], title: str, *, higher: bool) -> Figure:
+    """Draw strips as a picture of its own (see `strip_panel`)."""
+    with style():
+        left = text_width([one.look.label for one in strips]) + 0.3
+        notes = text_width([one.note for one in strips])
+        height = 0.26 * len(strips) + 0.1
+        width = left + _WIDTH + (notes + 0.25 if notes else 0.15)
+        figure = new_figure(width, height + 0.7)
+        write(figure, 0.15, 0.1, title, size=10, weight="bold")
+        strip_panel(panel(figure, left, 0.38, _WIDTH, height), strips, higher=higher)
+    return figure

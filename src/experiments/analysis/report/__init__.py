@@ -6,5 +6,13 @@ from experiments.analysis.report.everyday import (
     write_comparison,
     write_learning_curves,
 )
+from experiments.analysis.report.page import REPORT, write_report
 
-__all__ = ["LEARNING_CURVES", "markdown", "write_comparison", "write_learning_curves"]
+__all__ = [
+    "LEARNING_CURVES",
+    "REPORT",
+    "markdown",
+    "write_comparison",
+    "write_learning_curves",
+    "write_report",
+]

@@ -1,0 +1,93 @@
+"""What was done, in words: the rules of the comparison as this study followed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from experiments.analysis.formatting import listing, number
+from experiments.analysis.report.tables import NAMES
+from experiments.analysis.study import Part, Study
+
+
+def protocol_of(study: Study) -> list[str]:
+    """Say how a study was made, in sentences for the report."""
+    return [*_splits(study), *_tuning(study), *_seeds(study), *_statistics(study)]
+
+
+def task_name(part: Part) -> str:
+    """Name a part's task; the dataset where it is the only one."""
+    return part.name or next((run.choices.get("dataset", "") for run in part.records), "")
+
+
+def _splits(study: Study) -> Iterator[str]:
+    for part in study.parts:
+        rows = next((run.dataset["rows"] for run in part.records if "rows" in run.dataset), None)
+        if rows:
+            counts = ", ".join(f"{count} for {name}" for name, count in rows.items())
+            yield f"Rows of {task_name(part)}: {counts}, split by the dataset's own seed."
+    yield (
+        "Tuning, early stopping and the choice of the checkpoint look at validation alone. Test "
+        "is read once, at the best validation epoch."
+    )
+
+
+def _tuning(study: Study) -> Iterator[str]:
+    tuned = [one for part in study.parts for one in part.tuning]
+    if not tuned:
+        yield "Nothing was tuned on seeds of its own: settings are as they were given."
+        return
+    budgets = sorted({one.trials for one in tuned})
+    yield (
+        f"Every optimizer was tuned with {_span(budgets)} settings of its own grid on "
+        f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
+        f"with the best mean of the {NAMES.get(study.metric, study.metric)} was chosen. "
+        "Conclusions hold for these grids: others may give another order."
+    )
+
+
+def _seeds(study: Study) -> Iterator[str]:
+    seeds = study.reporting_seeds
+    apart = study.tuning_seeds and not set(seeds) & set(study.tuning_seeds)
+    yield (
+        f"Reported on {_count(seeds, 'seed')} ({_seeds_listed(seeds)})"
+        f"{', none of which tuned' if apart else ''}. With one seed all optimizers start from the "
+        "same weights and see the same batches, so differences are paired."
+    )
+    for part in study.parts:
+        if part.target:
+            aim = f"Target on {task_name(part)}: {_target(part)}, {part.target.source}."
+            yield f"{aim} A run that misses it counts as ∞."
+
+
+def _statistics(study: Study) -> Iterator[str]:
+    yield (
+        f"Ranked and separated by the {NAMES.get(study.metric, study.metric)}. A run whose loss "
+        "was not finite counts with the loss of its untrained network; a run that failed or was "
+        "interrupted is left out."
+    )
+    yield (
+        "Intervals are 95%. Two groups are separated if the studentized interval of their mean "
+        "difference over the seeds, corrected for all pairs by Holm's method, does not cover 0. "
+        "Not separated does not mean equal."
+    )
+
+
+def _target(part: Part) -> str:
+    target = part.target
+    assert target is not None
+    words = target.curve.replace("val/", "validation ").replace("r2", "R²")
+    return f"{words} {'at least' if target.higher else 'at most'} {number(target.value, 4)}"
+
+
+def _seeds_listed(seeds: Sequence[int]) -> str:
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return listing([str(seed) for seed in seeds])
+
+
+def _span(values: Sequence[int]) -> str:
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
+
+
+def _count(items: Sequence[object], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
