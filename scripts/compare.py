@@ -1,29 +1,43 @@
 #!/usr/bin/env python3
-"""Compare finished runs over their seeds.
+"""Compare runs over their seeds: from their folders, or from MLflow.
 
     scripts/compare.py multirun/2025-01-31/12-00-00
-    scripts/compare.py outputs multirun --by optimizer --output comparison
+    scripts/compare.py outputs multirun --by model.activation --metric test/accuracy
+    scripts/compare.py --sweep 2025-01-31/12-00-00
+    scripts/compare.py --experiment digits --filter "params.optimizer IN ('sgd', 'adam')"
+    scripts/compare.py multirun --latex results.tex --csv results.csv
 
-Prints a table of the runs found in the folders and below, and says what it does and does not
-show. With --output it also writes the table as CSV and Markdown, and the picture as PNG and SVG.
+Says in words what the runs show and what they do not, and prints the tables that it rests on.
+How the numbers are made, and why so, is in docs/protocol.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.errors import UserError
 
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+    from experiments.records import Record
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    published = options.sweep or options.experiment or options.filter
+    if bool(options.folders) == bool(published):
+        parser.error("give either folders, or one of --sweep, --experiment and --filter")
     try:
-        _compare(options.folders, options.by, options.output)
+        with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
+            _compare(options, Path(scratch))
     except UserError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
@@ -36,41 +50,126 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="has runs in it")
-    parser.add_argument(
+    runs = parser.add_argument_group("which runs")
+    runs.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="has runs in it")
+    runs.add_argument("--sweep", metavar="ID", help="the runs of a sweep, from MLflow")
+    runs.add_argument("--experiment", metavar="NAME", help="the runs of an experiment in MLflow")
+    runs.add_argument(
+        "--filter", metavar="TEXT", help="runs in MLflow, such as \"params.dataset = 'digits'\""
+    )
+    runs.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
+    how = parser.add_argument_group("how")
+    how.add_argument(
         "--by",
         action="append",
         metavar="KEY[,KEY]",
         help="group by these choices or settings, such as optimizer or optimizer,model.activation; "
         "by default by the optimizer and whatever else was varied",
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="write comparison.csv, .md, .png and .svg here"
+    how.add_argument(
+        "--metric",
+        default="best/val_loss",
+        metavar="NAME",
+        help="what ranks and separates the groups (default: best/val_loss)",
+    )
+    how.add_argument(
+        "--target",
+        type=float,
+        metavar="VALUE",
+        help="validation accuracy, R² or loss to reach (default: the best group's median)",
+    )
+    files = parser.add_argument_group("also write")
+    files.add_argument(
+        "--csv", type=Path, metavar="FILE", help="the groups; the pairs beside it in FILE-pairs.csv"
+    )
+    files.add_argument("--markdown", type=Path, metavar="FILE")
+    files.add_argument("--latex", type=Path, metavar="FILE", help="tables with booktabs")
+    files.add_argument(
+        "--output", type=Path, metavar="DIR", help="comparison.csv, .md, .png and .svg"
     )
     return parser
 
 
-def _compare(folders: Sequence[Path], by: Sequence[str] | None, output: Path | None) -> None:
+def _compare(options: argparse.Namespace, scratch: Path) -> None:
     # Slow to import, and not needed for --help.
-    from experiments.analysis.report import write_comparison
-    from experiments.analysis.terminal import print_comparison
+    from experiments.analysis.study import analyse
+    from experiments.analysis.terminal import print_study
+
+    records = _records(options, scratch)
+    by = None
+    if options.by is not None:
+        by = [key.strip() for part in options.by for key in part.split(",") if key.strip()]
+    study = analyse(records, by=by, metric=options.metric, target=options.target)
+    print_study(study)
+    written = _write(options, study, records, by)
+    if written:
+        print("\nWritten: " + ", ".join(map(str, written)))
+
+
+def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
     from experiments.records import find_records
 
+    if not options.folders:
+        from experiments.tracking.fetching import fetch_records
+
+        return fetch_records(
+            options.uri,
+            scratch,
+            sweep=options.sweep,
+            experiment=options.experiment,
+            where=options.filter,
+        )
     # A folder may be given twice, or inside another: a run is found once all the same.
     found = {
-        record.folder.resolve(): record for folder in folders for record in find_records(folder)
+        record.folder.resolve(): record
+        for folder in options.folders
+        for record in find_records(folder)
     }
     if not found:
         raise UserError(
-            f"No finished runs in {', '.join(map(str, folders))}. "
+            f"No finished runs in {', '.join(map(str, options.folders))}. "
             "Give the output folder of a run or of a sweep, such as multirun."
         )
-    records = list(found.values())
-    keys = None if by is None else [key.strip() for part in by for key in part.split(",")]
-    print_comparison(records, keys)
-    if output is not None:
-        written = write_comparison(records, output, keys)
-        print("\nWritten: " + ", ".join(map(str, written)))
+    return list(found.values())
+
+
+def _write(
+    options: argparse.Namespace,
+    study: Study,
+    records: Sequence[Record],
+    by: Sequence[str] | None,
+) -> list[Path]:
+    from experiments.analysis.markup import study_latex, study_markdown
+    from experiments.analysis.report import write_comparison
+    from experiments.analysis.tables import pairs_table, study_table
+    from experiments.records import atomic_write
+
+    written = []
+    texts: list[tuple[Path, str]] = []
+    if options.csv is not None:
+        beside = options.csv.with_name(f"{options.csv.stem}-pairs{options.csv.suffix}")
+        texts.append((options.csv, study_table(study).to_csv(index=False, lineterminator="\n")))
+        texts.append((beside, pairs_table(study).to_csv(index=False, lineterminator="\n")))
+    if options.markdown is not None:
+        texts.append((options.markdown, study_markdown(study)))
+    if options.latex is not None:
+        texts.append((options.latex, study_latex(study)))
+    for path, text in texts:
+        _make_folder(path.parent)
+        atomic_write(path, text.encode())
+        written.append(path)
+    if options.output is not None:
+        written += write_comparison(records, options.output, by)
+    return written
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made: {error.strerror}. Choose another folder."
+        ) from error
 
 
 if __name__ == "__main__":

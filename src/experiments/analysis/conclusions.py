@@ -22,7 +22,7 @@ from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.records import Record
 
 if TYPE_CHECKING:
-    from experiments.analysis.study import Entry, Part
+    from experiments.analysis.study import Entry, Part, Study
 
 LOSS = "best/val_loss"
 
@@ -148,9 +148,8 @@ def _how(groups: Sequence[Group]) -> str:
         over = "One seed each, so no spread is known."
     else:
         over = (
-            f"Mean ± standard deviation over {seeds} seeds; separated by the differences over "
-            "the seeds that two groups share (Student's t, stretched by a bootstrap; Holm's "
-            "correction for all pairs)."
+            f"Mean ± standard deviation over {seeds} seeds. Separated at 5% by the differences "
+            "seed by seed, with Holm's correction for all pairs."
         )
     return f"{over} Test is read at the best validation epoch. Epochs and times are medians."
 
@@ -214,6 +213,24 @@ def conclude(part: Part) -> str:
         words += _what_tuning_did(part, having)
         words[0] = f"Tuned, {words[0]}"
     return " ".join(words)
+
+
+def how(study: Study) -> str:
+    """Say how the numbers of a study were made."""
+    seeds = len(study.reporting_seeds)
+    words = (
+        f"Mean with 95% interval over {seeds} {'seed' if seeds == 1 else 'seeds'}, others mean ± "
+        "standard deviation; IQM is the interquartile mean. Differences are taken seed by seed; "
+        "their intervals, at the level of Holm's correction over all pairs, leave zero out where "
+        "two groups are separated. Wins: on how many seeds the first does better. Seeds needed: "
+        "to find such a difference with probability 80%."
+    )
+    if study.tuning_seeds:
+        words += (
+            f" Tuned on {len(study.tuning_seeds)} other seeds. All of it holds for the settings "
+            "that were searched."
+        )
+    return words
 
 
 def metric_name(metric: str) -> str:
@@ -280,15 +297,17 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
         aim = f"{100 * part.target.value:.3g}%"
     subject = {1: _base(leaders[0]) + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
     times = listing([_epochs(one) for one in leaders])
-    others = listing([_epochs(one) for one in slower])
+    others = listing(list(dict.fromkeys(map(_epochs, slower))))
     names = listing([_base(one) for one in slower])
     return [f"{subject} {aim} in fewer epochs than {names} (median {times} against {others})."]
 
 
 def _epochs(entry: Entry) -> str:
     found = entry.times["epoch"]
+    if not found.reached:
+        return "never"
     if math.isinf(found.median.value):
-        return f"never in {len(found.times) - found.reached} of {len(found.times)} runs"
+        return f"∞, as {found.reached} of {len(found.times)} reach it"
     return f"{found.median.value:g}"
 
 

@@ -1,17 +1,22 @@
-"""The comparison as text columns: what the terminal and the Markdown report both show."""
+"""Comparisons as text columns: what the terminal, Markdown and LaTeX all show."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from experiments.analysis.formatting import column, decimals, number
+from experiments.analysis.formatting import column, decimals, interval, number
 from experiments.analysis.groups import Group, short_names, show, telling_keys
 from experiments.analysis.tables import METRICS, higher_is_better
+
+if TYPE_CHECKING:
+    from experiments.analysis.pairs import Pair
+    from experiments.analysis.statistics.time_to_target import TimeToTarget
+    from experiments.analysis.study import Part, Study, Summary
 
 _HEADERS: Final = {
     "best/val_loss": "val loss",
@@ -63,6 +68,60 @@ class Column:
     is_text: bool = False
 
 
+def result_columns(part: Part) -> list[Column]:
+    """Lay out the groups of one part of a study, best first."""
+    entries = part.entries
+    names = tuple(one.label + (" †" if one.divergences.non_finite else "") for one in entries)
+    laid = [Column("group", names, is_text=True)]
+    shown = [metric for metric in METRICS if any(metric in one.metrics for one in entries)]
+    for metric in dict.fromkeys([part.metric, *shown]):
+        found = [one.metrics.get(metric) for one in entries]
+        if any(found):
+            laid += _summaries(metric, found, main=metric == part.metric)
+    if part.target is not None:
+        cells = [_time_cell(one.times.get("epoch")) for one in entries]
+        aim = f"{'≥' if part.target.higher else '≤'} {number(part.target.value, 4)}"
+        laid.append(Column(f"epochs to {aim}", tuple(cells), rank=3))
+    if any(one.divergences.total for one in entries):
+        wrong = [(one.divergences.total, one.divergences.runs) for one in entries]
+        cells = [f"{count}/{runs}" if count else "" for count, runs in wrong]
+        laid.append(Column("diverged", tuple(cells), rank=2))
+    if len({len(one.seeds) for one in entries}) > 1:
+        laid.append(Column("seeds", tuple(str(len(one.seeds)) for one in entries), rank=4))
+    return laid
+
+
+def pair_columns(pairs: Sequence[Pair]) -> list[Column]:
+    """Lay out the comparisons of one part in pairs."""
+    needed = [_needed(pair) for pair in pairs]
+    laid = [
+        Column("better mean", tuple(pair.first for pair in pairs), is_text=True),
+        Column("against", tuple(pair.second for pair in pairs), is_text=True),
+        Column("difference", tuple(interval(pair.adjusted) for pair in pairs)),
+        Column("p (Holm)", tuple(_p_value(pair.adjusted_p) for pair in pairs), rank=1),
+        Column("wins", tuple(f"{100 * pair.improvement.value:.0f}%" for pair in pairs), rank=2),
+        Column(
+            "verdict",
+            tuple("separated" if pair.separated else "not separated" for pair in pairs),
+            is_text=True,
+        ),
+    ]
+    if any(needed):
+        laid.append(Column("seeds needed", tuple(needed), rank=3))
+    return laid
+
+
+def overall_columns(study: Study) -> list[Column]:
+    """Lay out the groups across datasets."""
+    rows = study.overall
+    ranks = [", ".join(map(str, one.ranks)) for one in rows]
+    return [
+        Column("group", tuple(one.label for one in rows), is_text=True),
+        Column("mean score [95%]", tuple(interval(one.score) for one in rows)),
+        Column(f"rank on {', '.join(part.name for part in study.parts)}", tuple(ranks), rank=1),
+    ]
+
+
 def columns(groups: Sequence[Group], table: pd.DataFrame) -> list[Column]:
     """Lay out the groups of one task.
 
@@ -90,6 +149,42 @@ def columns(groups: Sequence[Group], table: pd.DataFrame) -> list[Column]:
     if table["seeds"].nunique() > 1:
         laid.append(Column("seeds", tuple(map(str, table["seeds"])), rank=_RANKS["seeds"]))
     return laid
+
+
+def _summaries(metric: str, found: Sequence[Summary | None], *, main: bool) -> list[Column]:
+    """Write one metric: the main one with intervals, any other with standard deviations."""
+    means = [one.mean.value if one else math.nan for one in found]
+    places = decimals(means, [one.sd if one else math.nan for one in found])
+    best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
+    header, rank = _HEADERS.get(metric, metric), _RANKS.get(metric, len(_LEFT_OUT))
+    if not main:
+        deviations = [one.sd if one else math.nan for one in found]
+        return [Column(header, tuple(column(means, deviations)), best, rank)]
+    middles = [one.iqm.value if one else math.nan for one in found]
+    return [
+        Column(f"{header} [95%]", tuple(interval(one.mean) if one else "–" for one in found), best),
+        Column("IQM", tuple(number(middle, places) for middle in middles), rank=5),
+    ]
+
+
+def _time_cell(found: TimeToTarget | None) -> str:
+    if found is None:
+        return "–"
+    if found.reached == 0:
+        return "never"
+    ends = [number(end, int(end % 1 != 0 and math.isfinite(end)))
+            for end in (found.median.value, found.median.low, found.median.high)]  # fmt: skip
+    return f"{ends[0]} [{ends[1]}, {ends[2]}]"
+
+
+def _p_value(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _needed(pair: Pair) -> str:
+    if pair.separated:
+        return ""
+    return str(pair.seeds_needed) if pair.seeds_needed else "unknown"
 
 
 def _names(groups: Sequence[Group]) -> list[Column]:

@@ -284,7 +284,8 @@ def analyse(
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
         tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
-        parts.append(_part(name, part, tried, metric, target, tolerance))
+        task = name or part[0].runs[0].choices.get("dataset", "")
+        parts.append(_part(task, part, tried, metric, target, tolerance))
     overall = _overall(parts)
     warnings = [*overall_warnings(runs), *(text for part in parts for text in part.warnings)]
     labelled = reporting != runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,19 @@ import pandas as pd
 from experiments.analysis.groups import Group, group_runs, varied
 from experiments.records import Record
 
-__all__ = ["METRICS", "comparison", "curves_table", "higher_is_better", "runs_table", "varied"]
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+
+__all__ = [
+    "METRICS",
+    "comparison",
+    "curves_table",
+    "higher_is_better",
+    "pairs_table",
+    "runs_table",
+    "study_table",
+    "varied",
+]
 
 # Selection reads validation; test is what the weights of the best validation epoch give.
 METRICS: Final = (
@@ -128,6 +140,91 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
         else pd.MultiIndex.from_tuples([group.values for group in groups], names=groups[0].by)
     )
     return pd.DataFrame([_row(group, metrics) for group in groups], index=index)
+
+
+def study_table(study: Study) -> pd.DataFrame:
+    """Tabulate the groups of a study, unrounded.
+
+    Returns
+    -------
+    DataFrame, one row a group of a part, in their order
+        `part`, `group`, `optimizer`, `setting`, `seeds`, `finished`, and how many runs went wrong
+        in each way; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`,
+        `iqm low`, `iqm high`, `median`, `best`, all 95% intervals; `target`, and for each unit
+        `<unit> to target` (median), `low`, `high` and `reached`.
+    """
+    rows: list[dict[str, object]] = []
+    for part in study.parts:
+        for entry in part.entries:
+            wrong = entry.divergences
+            row: dict[str, object] = {
+                "part": part.name,
+                "group": entry.label,
+                "optimizer": entry.optimizer,
+                "setting": entry.setting,
+                "seeds": len(entry.seeds),
+                "finished": len(entry.group.finished),
+                "not finite": wrong.non_finite,
+                "worse than at the start": wrong.worse_than_start,
+                "at chance level": wrong.at_chance,
+            }
+            for metric, found in entry.metrics.items():
+                row[f"{metric} mean"] = found.mean.value
+                row[f"{metric} mean low"] = found.mean.low
+                row[f"{metric} mean high"] = found.mean.high
+                row[f"{metric} sd"] = found.sd
+                row[f"{metric} iqm"] = found.iqm.value
+                row[f"{metric} iqm low"] = found.iqm.low
+                row[f"{metric} iqm high"] = found.iqm.high
+                row[f"{metric} median"] = found.median.value
+                row[f"{metric} best"] = found.best
+            if part.target is not None:
+                row["target"] = part.target.value
+            for unit, times in entry.times.items():
+                row[f"{unit} to target"] = times.median.value
+                row[f"{unit} to target low"] = times.median.low
+                row[f"{unit} to target high"] = times.median.high
+                row[f"{unit} to target reached"] = times.reached
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def pairs_table(study: Study) -> pd.DataFrame:
+    """Tabulate the comparisons in pairs of a study, unrounded.
+
+    Returns
+    -------
+    DataFrame, one row a pair
+        `part`, then the attributes of `experiments.analysis.pairs.Pair`, intervals by their
+        ends; `difference low` and `high` at 95% for the pair by itself, `adjusted low` and
+        `high` at `adjusted level`.
+    """
+    rows = [
+        {
+            "part": part.name,
+            "first": pair.first,
+            "second": pair.second,
+            "metric": pair.metric,
+            "seeds": len(pair.seeds),
+            "paired": pair.paired,
+            "difference": pair.difference.value,
+            "difference low": pair.difference.low,
+            "difference high": pair.difference.high,
+            "adjusted low": pair.adjusted.low,
+            "adjusted high": pair.adjusted.high,
+            "adjusted level": pair.adjusted.level,
+            "p": pair.p_value,
+            "p (Holm)": pair.adjusted_p,
+            "separated": pair.separated,
+            "improvement": pair.improvement.value,
+            "improvement low": pair.improvement.low,
+            "improvement high": pair.improvement.high,
+            "seeds needed": pair.seeds_needed,
+        }
+        for part in study.parts
+        for pair in (*part.pairs, *part.time_pairs)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _row(group: Group, metrics: Sequence[str]) -> dict[str, float]:

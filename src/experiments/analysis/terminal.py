@@ -9,16 +9,27 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from experiments.analysis.conclusions import headline, remarks, scope_names
-from experiments.analysis.groups import Group, group_runs, scopes
-from experiments.analysis.layout import Column, columns, fitting
+from experiments.analysis.conclusions import headline, how, remarks, scope_names
+from experiments.analysis.groups import group_runs, scopes
+from experiments.analysis.layout import (
+    Column,
+    columns,
+    fitting,
+    overall_columns,
+    pair_columns,
+    result_columns,
+)
+from experiments.analysis.study import Study
 from experiments.analysis.tables import comparison
 from experiments.palette import color_of
 from experiments.records import Record
 
 # Lines of words longer than this are hard to read, however wide the window is.
 _WORDS_WIDTH = 100
-_PLAIN = str.maketrans({"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'"})
+_PLAIN = str.maketrans(
+    {"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'", "≥": ">=", "≤": "<="}
+    | {"∞": "inf", "×": "x", "α": "alpha"}
+)
 
 
 class ComparisonView:
@@ -61,19 +72,15 @@ class ComparisonView:
             if len(parts) > 1:
                 yield Text(name, style="bold")
             rows = self._table.iloc[start : start + len(part)]
-            yield _table(part, columns(part, rows), console, width)
+            optimizers = [group.optimizer for group in part]
+            yield _table(optimizers, columns(part, rows), console, width)
             yield Text()
             start += len(part)
-        words = min(width, _WORDS_WIDTH)
         if not console.is_terminal and len(self._groups) > len(parts):
             yield Text("* the best of its column")
-        for line in Text(headline(self._groups)).wrap(console, words):
-            line.stylize("bold")
-            yield line
+        yield from _paragraph(headline(self._groups), console, width, "bold")
         for remark in remarks(self._records, self._groups):
-            for line in Text(remark).wrap(console, words):
-                line.stylize("dim")
-                yield line
+            yield from _paragraph(remark, console, width, "dim")
 
 
 def print_comparison(
@@ -83,13 +90,68 @@ def print_comparison(
     (console or Console()).print(ComparisonView(records, by))
 
 
-def _table(groups: Sequence[Group], laid: list[Column], console: Console, width: int) -> Table:
+class StudyView:
+    """A whole study for Rich: the conclusion in words first, then the tables it rests on.
+
+    Parameters
+    ----------
+    study
+        What `experiments.analysis.study.analyse` makes.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render for the console's width and abilities."""
+        for part in self._lines(console, options.max_width):
+            if isinstance(part, Text) and not _speaks_unicode(console):
+                yield Text(part.plain.translate(_PLAIN))
+            else:
+                yield part
+
+    def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
+        for part in self._study.parts:
+            several = len(self._study.parts) > 1
+            text = f"On {part.name}: {part.conclusion}" if several else part.conclusion
+            yield from _paragraph(text, console, width, "bold")
+        for part in self._study.parts:
+            yield Text()
+            yield Text(part.name, style="bold")
+            optimizers = [entry.optimizer for entry in part.entries]
+            yield _table(optimizers, result_columns(part), console, width)
+            if part.pairs:
+                yield Text()
+                yield _table([], pair_columns(part.pairs), console, width)
+        if self._study.overall:
+            yield Text()
+            yield Text("All datasets (0 is the untrained network, 1 the best group)", style="bold")
+            optimizers = [one.optimizer for one in self._study.overall]
+            yield _table(optimizers, overall_columns(self._study), console, width)
+        yield Text()
+        for text in [how(self._study), *self._study.warnings]:
+            yield from _paragraph(text, console, width, "dim")
+
+
+def print_study(study: Study, console: Console | None = None) -> None:
+    """Print a study, to standard output unless another console is given."""
+    (console or Console(highlight=False)).print(StudyView(study))
+
+
+def _paragraph(text: str, console: Console, width: int, style: str) -> Iterator[Text]:
+    for line in Text(text).wrap(console, min(width, _WORDS_WIDTH)):
+        line.stylize(style)
+        yield line
+
+
+def _table(optimizers: Sequence[str], laid: list[Column], console: Console, width: int) -> Table:
+    """Make a table; a dot before each row has its optimizer's colour, where there are any."""
     pretty = console.is_terminal and _speaks_unicode(console)
     if not console.is_terminal:
         laid = [_starred(one) for one in laid]
     if not _speaks_unicode(console):
         laid = [_plain(one) for one in laid]
-    dotted = console.color_system is not None and _speaks_unicode(console)
+    dotted = bool(optimizers) and console.color_system is not None and _speaks_unicode(console)
     if dotted:
         laid = [_with_room_for_dots(laid[0]), *laid[1:]]
     # Rich would take away the blanks behind a number that line it up with the others.
@@ -103,13 +165,13 @@ def _table(groups: Sequence[Group], laid: list[Column], console: Console, width:
     )
     for one in kept:
         table.add_column(one.header, no_wrap=True)
-    for row, group in enumerate(groups):
+    for row in range(len(laid[0].cells)):
         cells = [
             Text(one.cells[row], style="bold green" if row in one.best else "") for one in kept
         ]
         if dotted:
             # The name itself keeps the terminal's colour: some of ours are unreadable on black.
-            cells[0].stylize(color_of(group.optimizer), 0, 1)
+            cells[0].stylize(color_of(optimizers[row]), 0, 1)
         table.add_row(*cells)
     return table
 

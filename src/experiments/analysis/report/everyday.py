@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from experiments.analysis.conclusions import headline, remarks, scope_names
-from experiments.analysis.groups import Group, group_runs, scopes
-from experiments.analysis.layout import Column, columns
+from experiments.analysis.groups import group_runs, scopes
+from experiments.analysis.layout import columns
+from experiments.analysis.markup import markdown_table, markdown_text
 from experiments.analysis.pictures.comparison import plot_comparison
 from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.run import plot_run
@@ -82,15 +83,15 @@ def markdown(
     groups = group_runs(records, by)
     table = comparison(records, by)
     parts = scopes(groups)
-    blocks = ["# Comparison", f"**{_escape(headline(groups))}**"]
+    blocks = ["# Comparison", f"**{markdown_text(headline(groups))}**"]
     start = 0
     for part, name in zip(parts, scope_names(parts), strict=True):
         if len(parts) > 1:
-            blocks.append(f"## {_escape(name)}")
+            blocks.append(f"## {markdown_text(name)}")
         rows = table.iloc[start : start + len(part)]
-        blocks.append(_markdown_table(part, columns(part, rows)))
+        blocks.append(markdown_table(columns(part, rows)))
         start += len(part)
-    blocks += [f"- {_escape(remark)}" for remark in remarks(records, groups)]
+    blocks += [f"- {markdown_text(remark)}" for remark in remarks(records, groups)]
     text = "\n\n".join(blocks).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ")
     if picture:
         text += f"\n\n![Learning curves and final metrics by group]({picture})"
@@ -102,26 +103,3 @@ def write_learning_curves(record: Record) -> Path:
     path = record.folder / LEARNING_CURVES
     atomic_write(path, saved(plot_run(record), "png"))
     return path
-
-
-def _markdown_table(groups: Sequence[Group], laid: Sequence[Column]) -> str:
-    lines = [
-        [_escape(one.header) for one in laid],
-        [":--" if one.is_text else "--:" for one in laid],
-    ]
-    for row in range(len(groups)):
-        cells = [_escape(one.cells[row].strip()) for one in laid]
-        lines.append(
-            [
-                f"**{cell}**" if row in one.best else cell
-                for one, cell in zip(laid, cells, strict=True)
-            ]
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escape(text: str) -> str:
-    """Keep names such as `my_adam` and `a|b` from being read as markup."""
-    for sign in "\\|*_`<":
-        text = text.replace(sign, "\\" + sign)
-    return text

@@ -135,7 +135,8 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
     size = max(float(np.abs(x).max()) * abs(w) for w, x in zip(weights, samples, strict=True))
     if math.sqrt(variance) <= 1e-12 * size:  # what is left is rounding
         return Studentized(value, 0.0, math.nan, count)
-    df = variance**2 / float(sum(p * p / (x.size - 1) for p, x in zip(parts, samples, strict=True)))
+    shares = parts / variance
+    df = 1 / float(sum(p * p / (x.size - 1) for p, x in zip(shares, samples, strict=True)))
     low, high = _stretches(samples, weights, df)
     return Studentized(value, math.sqrt(variance), df, count, low, high)
 
@@ -161,7 +162,7 @@ def _stretches(
     return stretches(moved, np.sqrt(variance), df)
 
 
-def stretches(moved: Values, errors: Values, df: float) -> tuple[float, float]:
+def stretches(moved: Values, errors: Values, df: float, least: float = 1.0) -> tuple[float, float]:
     """Compare the tails of a studentized bootstrap distribution with Student's.
 
     Parameters
@@ -172,6 +173,8 @@ def stretches(moved: Values, errors: Values, df: float) -> tuple[float, float]:
         Each resample's own standard error.
     df
         Of the Student distribution to compare with.
+    least
+        Stretches below this are taken for it.
 
     Returns
     -------
@@ -189,8 +192,8 @@ def stretches(moved: Values, errors: Values, df: float) -> tuple[float, float]:
     # What the bootstrap finds above its centre is what the estimate may lie above the truth.
     low, high = float(ratio[place]), -float(ratio[ratio.size - 1 - place])
     return (
-        min(max(1.0, low / quantile), _MOST_STRETCHED),
-        min(max(1.0, high / quantile), _MOST_STRETCHED),
+        min(max(least, low / quantile), _MOST_STRETCHED),
+        min(max(least, high / quantile), _MOST_STRETCHED),
     )
 
 
