@@ -64,7 +64,8 @@ def test_steps_are_measured_in_turn_and_written(
     rows = [row for row in rows_of(tmp_path / "new/benchmark.csv") if row["part"] == "step"]
     turns = [(row["repetition"], row["contestant"]) for row in rows]
     contestants = [name for repetition, name in turns if repetition == "0"]
-    assert contestants[:3] == [OURS, steps.BOUND, "scikit-learn"]
+    assert contestants[0] == OURS
+    assert set(contestants[1:]) >= {steps.BOUND, "scikit-learn"}
     assert turns == [(turn, name) for turn in ("0", "1") for name in contestants]
     assert all(float(row["value"]) > 0 for row in rows)
     assert (tmp_path / "new/benchmark.png").read_bytes().startswith(PNG)
@@ -182,7 +183,7 @@ def test_peer_whose_library_is_missing_is_left_out(tmp_path: Path) -> None:
         entries=[steps.ENTRIES[0], steps.Entry("PyTorch", "pytorch", foreign=True)],
     )
     assert f"PyTorch: torch is not installed for {python}; skipped" in said
-    assert [m.contestant for m in found] == [OURS]
+    assert {m.contestant for m in found} == {OURS}
 
 
 def test_contestant_that_ends_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarking.report import names
-from benchmarking.steps import BOUND
+from benchmarking.steps import BOUND, NUMPY_ALONE
 from benchmarking.sweeps import EXISTING, EXTRAPOLATED, PEER, PHASES
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 _COLORS: Final = {
     OURS: "#0072b2",
+    NUMPY_ALONE: "#56b4e9",
     BOUND: "#7f7f7f",
     "scikit-learn": "#e69f00",
     "PyTorch": "#d55e00",

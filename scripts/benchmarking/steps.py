@@ -18,6 +18,7 @@ from benchmarking.sizes import OPTIMIZERS, Size
 _ROOT = Path(__file__).resolve().parents[2]
 UNIT: Final = "µs a run and step"
 BOUND: Final = "matrix products alone"
+NUMPY_ALONE: Final = "Descent in NumPy alone"
 JAX: Final = "JAX"
 
 
@@ -32,6 +33,7 @@ class Entry:
 
 ENTRIES: Final = (
     Entry(OURS, "descent"),
+    Entry(NUMPY_ALONE, "numpy_alone"),
     Entry(BOUND, "blas"),
     Entry("scikit-learn", "scikit_learn"),
     Entry("PyTorch", "pytorch", foreign=True),
@@ -210,8 +212,8 @@ def _interleaved(
 
 def _way(worker: Worker) -> str:
     """Say how a contestant trains: the fastest of its ways, and the stacks that it makes."""
-    stacks = worker.about["version"].partition(", stacks")
-    return f"stacks{stacks[2]}" if worker.entry.name == OURS else str(worker.about["way"])
+    _, stacks, width = worker.about["version"].partition(", stacks")
+    return f"stacks{width}" if stacks else str(worker.about["way"])
 
 
 def _learnt(workers: Sequence[Worker], size: Size, optimizer: str) -> str:

@@ -207,32 +207,29 @@ class Loop:
         columns : slice
             With a start and a stop, within the arrays.
         numbers : ndarray of shape (rows, k)
-            Contiguous.
+            Contiguous and writeable.
         """
-        first = arrays[0]
-        if first.size and columns.start < columns.stop:
-            skipped = columns.start * first.itemsize
+        rows, width = arrays[0].shape
+        if rows and columns.start < columns.stop:
+            skipped = columns.start * arrays[0].itemsize
             self._call(
-                len(first),
+                rows,
                 columns.stop - columns.start,
-                first.strides[0] // first.itemsize,
-                _address(numbers),
+                width,
+                _address(numbers) if numbers.size else None,
                 *[_address(array) + skipped for array in arrays],
             )
 
 
 def alike(arrays: Sequence[Array]) -> bool:
-    """Tell whether arrays have one precision, shape and arrangement, with contiguous rows."""
-    first = arrays[0]
-    return first.strides[1] == first.itemsize and all(
-        array.dtype == first.dtype and array.shape == first.shape and array.strides == first.strides
-        for array in arrays
-    )
+    """Tell whether arrays have one precision and shape, and are contiguous and writeable."""
+    dtype, shape = arrays[0].dtype, arrays[0].shape
+    return all(a.dtype == dtype and a.shape == shape and a.flags.carray for a in arrays)
 
 
 def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+    # Four times as fast as asking the array itself, which counts with small networks.
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
 def fuse(
@@ -298,6 +295,12 @@ def _record(
     )
     kind, suffix = {"float32": ("float", "f32"), "float64": ("double", "f64")}[dtype.name]
     return f"%T = type {kind}\n" + (_DEFINITIONS + loop).replace("SUFFIX", suffix)
+
+
+def compiler() -> str | None:
+    """Name the compiler and its version; None where there is none."""
+    llvm = _llvm()
+    return None if llvm is None else "LLVM " + ".".join(map(str, llvm.llvm_version_info))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,7 @@ class Blas(Descent):
     """
 
     ways = ("stack by stack", "run by run")
+    compile_after = math.inf
 
     def start(self, way: str) -> None:
         self.products = [self._step(width, split=way == "run by run") for width in self.widths]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from experiments.datasets.preprocessing import Preprocessing
 from experiments.jobs import Job
 from experiments.models import MLP
 from experiments.sweeps.stacking import make_stacks
+from nn import fusion
+from nn.optimizers import base
+from nn.parameters import Layout, Parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +32,17 @@ class _Prepared(Source):
 
 
 class Descent(Contestant):
-    """Stacks as wide as a sweep on one core makes them, one after another."""
+    """Stacks as wide as a sweep on one core makes them, one after another.
+
+    Updates are compiled at once, not when a process has done enough of them, so that what is
+    measured is how it goes on.
+    """
 
     ways = ("stacked",)
+    compile_after: ClassVar[float] = 0
 
     def prepare(self) -> None:
+        base.COMPILE_AFTER = self.compile_after
         _, *hidden, outputs = self.size.widths
         self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
         kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
@@ -47,6 +58,18 @@ class Descent(Contestant):
         job = Job(run, {}, {}, [], Path(), "", None, "")
         stacks = make_stacks([job] * self.size.runs, {run.dataset: self._dataset()})
         self.widths = [len(stack) for stack in stacks]
+        self.compile_seconds = self._compile()
+
+    def _compile(self) -> float:
+        """Have the update compiled for a step of one number; return the seconds that it took."""
+        if self.compiler() is None:
+            return 0.0
+        layout = Layout([Parameter("weights", (1,), decays=True)])
+        rule = nn.OptimizerStack([self.run.optimizer], layout, np.dtype("float32"))
+        zero = np.zeros((1, 1), np.float32)
+        began = time.perf_counter()
+        rule.step(zero, zero.copy())
+        return time.perf_counter() - began
 
     def _dataset(self) -> Dataset:
         features, outputs = self.size.widths[0], self.size.widths[-1]
@@ -68,8 +91,14 @@ class Descent(Contestant):
         from threadpoolctl import threadpool_info
 
         kernels = {info.get("architecture") or info["internal_api"] for info in threadpool_info()}
-        blas = "/".join(sorted(kernels))
-        return f"NumPy {np.__version__}, BLAS kernels {blas}, stacks of {self.widths[0]}"
+        told = [f"NumPy {np.__version__}", f"BLAS kernels {'/'.join(sorted(kernels))}"]
+        compiler = self.compiler()
+        told.append(f"updates compiled by {compiler}" if compiler else "updates in NumPy")
+        return ", ".join([*told, f"stacks of {self.widths[0]}"])
+
+    def compiler(self) -> str | None:
+        """Name what compiles the updates, if they are compiled."""
+        return None if self.compile_after else fusion.compiler()
 
     def start(self, way: str) -> None:
         self.stacks = []

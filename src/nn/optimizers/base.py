@@ -129,7 +129,7 @@ _BLOCK = 1 << 18
 """Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
 in the cache while the rule passes over them, and enough to pay for a dozen calls."""
 
-COMPILE_AFTER = 1 << 25
+COMPILE_AFTER: float = 1 << 25
 """Elements after which a rule is compiled: by then NumPy has taken as long as that takes, so
 that training costs at most twice what it might whether it ends soon or late."""
 
