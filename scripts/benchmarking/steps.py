@@ -212,8 +212,9 @@ def _interleaved(
 
 def _way(worker: Worker) -> str:
     """Say how a contestant trains: the fastest of its ways, and the stacks that it makes."""
-    _, stacks, width = worker.about["version"].partition(", stacks")
-    return f"stacks{width}" if stacks else str(worker.about["way"])
+    _, _, stacks = worker.about["version"].partition(", stacks")
+    ours = worker.entry.name in (OURS, NUMPY_ALONE)
+    return f"stacks{stacks}" if ours else str(worker.about["way"])
 
 
 def _learnt(workers: Sequence[Worker], size: Size, optimizer: str) -> str:

@@ -14,7 +14,15 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 # Read from the installed packages' metadata: importing them would cost seconds.
-PACKAGES: Final = ("numpy", "hydra-core", "mlflow", "pandas", "scipy", "scikit-learn")
+PACKAGES: Final = (
+    "numpy",
+    "llvmlite",
+    "hydra-core",
+    "mlflow",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+)
 
 
 @cache
