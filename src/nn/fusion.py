@@ -143,6 +143,9 @@ class _Value(NDArrayOperatorsMixin):
             raise Unfusable(function.__name__)
         self._copy(*args, **kwargs)
 
+    def __bool__(self) -> bool:
+        raise Unfusable("a decision that depends on the numbers")
+
     def _copy(self, target: Any, source: Any, *, where: Any = None) -> None:
         value = self._operand(source)
         if where is not None:
@@ -229,7 +232,7 @@ def alike(arrays: Sequence[Array]) -> bool:
 
 def _address(array: Array) -> int:
     # Four times as fast as asking the array itself, which counts with small networks.
-    return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
 
 
 def fuse(

@@ -203,6 +203,12 @@ def some_of_it(theta, g, s, c, work) -> None:
     theta -= g
 
 
+def decides(theta, g, s, c, work) -> None:
+    if c.lr < 0.2:  # as NumPy allows where all runs agree on one number
+        g *= 2
+    theta -= g
+
+
 _calls = 0
 
 
@@ -213,7 +219,8 @@ def counted(theta, g, s, c, work) -> None:
 
 
 @pytest.mark.parametrize(
-    "update", [sums, shapes, double_precision, slices, another_function, some_of_it, counted]
+    "update",
+    [sums, shapes, double_precision, slices, another_function, some_of_it, decides, counted],
 )
 def test_other_rules_stay_with_numpy(update) -> None:
     @dataclasses.dataclass(frozen=True)
