@@ -281,7 +281,8 @@ def _entrants(sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -
             try:
                 yield _entrant(sweep, protocol, tuple(task), tuple(choice))
             except ConfigError as error:
-                faults.append(f"{' '.join(choice)}: {error}" if choice else str(error))
+                told = "".join(f"{override}: " for override in choice)
+                faults.append(told + str(error).removeprefix(told))
     if faults:
         raise ConfigError("\n".join(dict.fromkeys(faults)))
 

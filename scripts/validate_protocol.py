@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Check the whole protocol on real training: what it must not separate, and what it must.
+
+    scripts/validate_protocol.py copies                # one optimizer under two names
+    scripts/validate_protocol.py harmful               # and beside one that is set badly
+    scripts/validate_protocol.py stability             # the classic comparison on other seeds
+    scripts/validate_protocol.py copies --comparisons 20 --set dataset=wine
+
+Each comparison is a whole one, tuned and reported on seeds of its own, by what
+`hydra/sweeper=tune_then_compare` runs. Prints what came out and, with --output, writes it as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from experiments.errors import UserError
+
+if TYPE_CHECKING:
+    from experiments.analysis.pairs import Pair
+    from experiments.analysis.study import Study
+    from experiments.records import Record
+
+ROOT = Path(__file__).resolve().parents[1]
+TUNING, REPORTING = 3, 10  # seeds
+COPY, HARMFUL = "copied_adam", "harmful_adam"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            count = options.comparisons or options.usual
+            found = options.check(Path(scratch), count, options.set)
+    except UserError as error:
+        print(f"validate_protocol: {error}", file=sys.stderr)
+        return 1
+    found["seconds"] = round(time.monotonic() - started)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="validate_protocol.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checks = parser.add_subparsers(required=True, metavar="CHECK")
+    for name, check, usual in [
+        ("copies", check_copies, 100),
+        ("harmful", check_harmful, 100),
+        ("stability", check_stability, 10),
+    ]:
+        one = checks.add_parser(name, help=(check.__doc__ or "").splitlines()[0])
+        one.set_defaults(check=check, usual=usual)
+        one.add_argument("--comparisons", type=int, help=f"how many; {usual} by default")
+        one.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="as run.py takes it"
+        )
+        one.add_argument("--output", type=Path, metavar="FILE", help="write the result here, too")
+    return parser
+
+
+def check_copies(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
+    """Compare Adam with a copy of it, whose runs are the same or of other seeds.
+
+    With common random numbers a copy's runs are the same to the bit, so their difference is 0.
+    That is what users see, but says little about the statistics. So each comparison's copy is
+    also replaced by Adam of the next comparison, tuned and reported on other seeds: then only
+    chance tells the two apart, and the pairs called separated are false alarms.
+    """
+    made = list(_comparisons(scratch, ["adam", COPY], count, ["dataset=iris", *settings]))
+    shifted = [
+        _only(one, "adam") + [_renamed(r, shift) for r in _only(other, "adam")]
+        for shift, (one, other) in _shifted(made)
+    ]
+    return {
+        "check": "copies",
+        "settings": list(settings),
+        "comparisons": count,
+        "not separated, same seeds": count - sum(map(_separates, map(_between, made))),
+        "not separated, other seeds": {
+            setting: count
+            - sum(_separates(p for p in _between(runs) if setting in p.first) for runs in shifted)
+            for setting in ("tuned", "default")
+        },
+    }
+
+
+def check_harmful(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
+    """Compare Adam with an Adam that is set badly: strong weight decay, which tuning keeps."""
+    made = list(_comparisons(scratch, ["adam", HARMFUL], count, ["dataset=iris", *settings]))
+    found = [[pair for pair in _between(runs) if pair.first.startswith("adam")] for runs in made]
+    return {
+        "check": "harmful",
+        "settings": list(settings),
+        "comparisons": count,
+        "separated": sum(map(_separates, found)),
+    }
+
+
+def check_stability(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
+    """Repeat the classic comparison on other seeds: no separated pair may change its sign."""
+    verdicts: dict[tuple[str, str], list[int]] = {}
+    for runs in _comparisons(scratch, ["sgd", "adagrad", "rmsprop", "adam"], count, settings):
+        study = _study(runs)
+        (part,) = study.parts
+        names = {entry.label: f"{entry.optimizer} {entry.setting}" for entry in part.entries}
+        for pair in part.pairs:
+            first, second = names[pair.first], names[pair.second]
+            # The first is the better one.
+            sign = 0 if not pair.separated else 1 if first < second else -1
+            low, high = sorted((first, second))
+            verdicts.setdefault((low, high), []).append(sign)
+    return {
+        "check": "stability",
+        "settings": list(settings),
+        "comparisons": count,
+        "pairs": len(verdicts),
+        "verdicts of separation": sum(sign != 0 for signs in verdicts.values() for sign in signs),
+        "pairs that change their sign": [
+            f"{first} and {second}"
+            for (first, second), signs in verdicts.items()
+            if {1, -1} <= set(signs)
+        ],
+        "first better, not separated, second better": {
+            f"{first} and {second}": [signs.count(1), signs.count(0), signs.count(-1)]
+            for (first, second), signs in sorted(verdicts.items())
+        },
+    }
+
+
+# ---- comparisons
+
+
+def _comparisons(
+    scratch: Path, optimizers: Sequence[str], count: int, settings: Sequence[str]
+) -> Iterator[list[Record]]:
+    """Run tuned comparisons, each on seeds of its own, and give the records of each."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.types import HydraContext, RunMode
+    from rich.console import Console
+
+    from experiments.sweeps.protocol import Protocol
+    from experiments.sweeps.sweep import Sweep
+    from experiments.sweeps.tuning import TunedComparison
+    from hydra_plugins.descent_tuner import TuneThenCompareConf
+
+    _write_copies(scratch / "conf" / "optimizer")
+    path = create_config_search_path(str(ROOT / "conf"))
+    path.prepend("copies", f"file://{scratch}/conf")
+    hydra = Hydra.create_main_hydra2("run", path)
+    where = [f"hydra.sweep.dir={scratch}/runs"]
+    config = hydra.compose_config("config", where, RunMode.MULTIRUN, with_log_configuration=False)
+    config.hydra.job.config_name = "config"
+    overrides = OverridesParser.create(hydra.config_loader).parse_overrides(
+        [f"optimizer={','.join(optimizers)}", "tracking=none", *settings]
+    )
+    context = HydraContext(hydra.config_loader, Callbacks())
+    with Sweep(context, config, n_jobs=-1, width=None) as sweep:
+        sweep.console = Console(quiet=True)
+        for number in range(count):
+            known = len(sweep.records)
+            terms = vars(TuneThenCompareConf()) | {
+                "tuning_seeds": [10**6 + number * TUNING + i for i in range(TUNING)],
+                "reporting_seeds": [number * REPORTING + i for i in range(REPORTING)],
+            }
+            TunedComparison(sweep, Protocol.from_config(terms), overrides).run()
+            print(f"\r{number + 1} of {count}", end="", file=sys.stderr, flush=True)
+            yield sweep.records[known:]
+    print(file=sys.stderr)
+
+
+def _write_copies(folder: Path) -> None:
+    """Write configurations of Adam under other names, one of them harmful."""
+    adam = (ROOT / "conf" / "optimizer" / "adam.yaml").read_text(encoding="utf-8")
+    folder.mkdir(parents=True)
+    (folder / f"{COPY}.yaml").write_text(adam, encoding="utf-8")
+    harmful = adam.replace("weight_decay: 0.0", "weight_decay: 0.1")
+    (folder / f"{HARMFUL}.yaml").write_text(harmful, encoding="utf-8")
+
+
+def _shifted(
+    made: Sequence[list[Record]],
+) -> Iterator[tuple[int, tuple[list[Record], list[Record]]]]:
+    """Pair each comparison with the next one, and tell by how much their seeds differ."""
+    for number, one in enumerate(made):
+        following = (number + 1) % len(made)
+        yield (number - following) * REPORTING, (one, made[following])
+
+
+def _renamed(record: Record, shift: int) -> Record:
+    """Have a run of Adam pass for one of the copy, with the seed of another comparison's."""
+    choices = {**record.choices, "optimizer": COPY}
+    seed = record.seed + shift
+    return replace(
+        record,
+        data={**record.data, "choices": choices, "seed": seed, "identity": f"{record.uid} again"},
+    )
+
+
+# ---- verdicts
+
+
+def _only(records: Sequence[Record], optimizer: str) -> list[Record]:
+    return [record for record in records if record.choices["optimizer"] == optimizer]
+
+
+def _study(records: Sequence[Record]) -> Study:
+    from experiments.analysis.study import analyse
+
+    return analyse(records)
+
+
+def _between(records: Sequence[Record]) -> list[Pair]:
+    """Give the pairs of two optimizers with the same setting: tuned and tuned, or defaults."""
+    (part,) = _study(records).parts
+    entries = {entry.label: entry for entry in part.entries}
+    return [
+        pair
+        for pair in part.pairs
+        if entries[pair.first].setting == entries[pair.second].setting
+        and entries[pair.first].optimizer != entries[pair.second].optimizer
+    ]
+
+
+def _separates(pairs: Iterator[Pair] | Sequence[Pair]) -> bool:
+    return any(pair.separated for pair in pairs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
