@@ -1,5 +1,7 @@
 """The tuned comparison through the real command line, with budgets as small as they can be."""
 
+import csv
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -97,6 +99,28 @@ def test_the_terminal_tells_each_stage(finished: Finished) -> None:
     assert "tuning: 4 optimizers × 3 learning rates × 2 seeds = 24 runs → sweep" in finished.out
     assert "chosen: sgd lr=" in finished.out
     assert "reporting: tuned and default on seeds 0,1,7" in finished.out
+    assert "Report: sweep/report.html" in finished.out
+
+
+def test_the_report_compares_the_reporting_runs_alone(finished: Finished) -> None:
+    with open(finished.folder / "sweep" / "comparison.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["optimizer"] for row in rows} == set(OPTIMIZERS)
+    assert Counter(row["setting"] for row in rows) == {"tuned": 4, "default": 4}
+    assert {row["seeds"] for row in rows} == {"3"}
+    page = (finished.folder / "sweep" / "report.html").read_text()
+    assert "experiment=compare_classic" in page
+
+
+@pytest.mark.slow
+def test_the_same_command_again_trains_nothing_and_says_the_same(finished: Finished) -> None:
+    before = (finished.folder / "sweep" / "comparison.csv").read_bytes()
+    words = ("experiment=compare_classic", *SMALL, tracked(finished.folder))
+    again = succeeded(run(*words, folder=finished.folder))
+    counted = re.findall(r"(\d+) of (\d+) runs are finished already", again.out)
+    assert len(counted) >= 2
+    assert all(finished == runs for finished, runs in counted)
+    assert (finished.folder / "sweep" / "comparison.csv").read_bytes() == before
 
 
 def test_everything_is_in_mlflow(finished: Finished) -> None:
@@ -108,7 +132,10 @@ def test_everything_is_in_mlflow(finished: Finished) -> None:
     assert len(tuned) == 4 * 3
     assert all("_search_" not in key for run in runs for key in run.data.params)
     summaries = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")
-    assert len(summaries) == 1
+    (summary,) = summaries
+    names = {file.path for file in client.list_artifacts(summary.info.run_id)}
+    assert {"report.html", "comparison.csv", "pairs.csv", "comparison.tex"} <= names
+    assert "adagrad" in summary.data.tags["mlflow.note.content"]
 
 
 def test_a_reporting_run_gives_the_bits_it_gives_alone(finished: Finished, tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
 from rich.console import Console
 
-from experiments.records import Record
+from experiments.application import shown
+from experiments.records import Record, atomic_write
 from experiments.sweeps.launching import raise_failed
 from experiments.sweeps.protocol import Protocol
 from experiments.sweeps.sweep import Sweep
-from experiments.sweeps.tuning import REPORTING, STAGE, TunedComparison
+from experiments.sweeps.tuning import TunedComparison
 from experiments.sweeps.workers import WorkersLost
 
 
@@ -66,16 +67,26 @@ def tune_then_compare(
 def _compare(
     protocol: Protocol, records: Sequence[Record], folder: Path, console: Console
 ) -> tuple[list[Path], str]:
-    """Compare the reporting runs; the tuning runs tell how they were tuned."""
-    from experiments.analysis.report import markdown, write_comparison
+    """Write the report of the whole study, and its tables; print its conclusions."""
+    from experiments.analysis.markup import study_latex, study_markdown
+    from experiments.analysis.report import write_report
     from experiments.analysis.study import analyse
-    from experiments.analysis.terminal import print_comparison
+    from experiments.analysis.tables import pairs_table, study_table
+    from experiments.analysis.terminal import print_study
 
     study = analyse(records, metric=protocol.select, target=protocol.target)
-    reporting = [record for record in records if record.labels[STAGE] == REPORTING]
-    files = write_comparison(reporting, folder)
+    note = study_markdown(study)
+    texts = {
+        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
+        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
+        "comparison.md": note,
+        "comparison.tex": study_latex(study),
+    }
+    files = write_report(study, records, folder)
+    for name, text in texts.items():
+        atomic_write(folder / name, text.encode())
+        files.append(folder / name)
     console.print()
-    print_comparison(reporting, console=console)
-    for text in (*study.conclusion, *study.warnings):
-        console.print(text)
-    return files, markdown(reporting)
+    print_study(study, console)
+    console.print(f"\nReport: {shown(files[0])}", soft_wrap=True)
+    return files, note
