@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEFT: Final = 0.6  # inches
-_WIDTH: Final = 3.3
+_WIDTH: Final = 3.0
 
 Curves = Mapping[str, NDArray[np.float64]]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW: Final = 0.24  # inches
-_WIDTH: Final = 2.3
+_WIDTH: Final = 1.9
 _LEFT: Final = 0.15
 _GAP: Final = 0.14
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH: Final = 4.8  # inches
+_WIDTH: Final = 4.5  # inches
 _LEFT: Final = 0.55
 _GAP: Final = 0.22
 _HEADING: Final = 0.36

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEFT: Final = 0.55  # inches
-_WIDTH: Final = 3.1
+_WIDTH: Final = 2.8
 
 
 def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: float) -> Figure:

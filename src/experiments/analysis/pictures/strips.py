@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from experiments.analysis.study import Entry
 
 _TALLEST_ROW: Final = 0.5  # inches
-_WIDTH: Final = 3.2
+_WIDTH: Final = 2.9
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from experiments.analysis.pictures.looks import Look
 from experiments.analysis.pictures.sensitivity import plot_sensitivity, short
 from experiments.analysis.pictures.steps import plot_profiles, plot_times
 from experiments.analysis.pictures.strips import plot_strips, strip_of_entry
+from experiments.analysis.pictures.verdicts import plot_verdicts
 from experiments.analysis.report.tables import NAMES
 from experiments.analysis.study import Entry, Part, Study
 from experiments.analysis.tables import higher_is_better
@@ -126,6 +127,8 @@ def _main(
             f"Forest plot of {len(pairs)} differences: "
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
+        if len(pairs) < len(part.pairs):
+            yield _verdicts(part, entries, prefix)
     times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
     if part.target and times:
         yield Picture(
@@ -136,6 +139,19 @@ def _main(
             f"Step curves of the share of runs that reached {_target(part.target)}: "
             f"{_names(times)}.",
         )
+
+
+def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
+    compared = {label for pair in part.pairs for label in (pair.first, pair.second)}
+    rows = [(entry.label, look) for entry, look in entries if entry.label in compared]
+    return Picture(
+        f"{prefix}verdicts",
+        plot_verdicts(rows, part.pairs, _title(part.metric)),
+        "All pairs, the best on top. A square: the row is better than the column, and separated "
+        "from it. A dot: not separated.",
+        f"Table of verdicts over {len(part.pairs)} pairs: "
+        f"{sum(pair.separated for pair in part.pairs)} separated.",
+    )
 
 
 def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:

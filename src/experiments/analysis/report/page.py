@@ -97,7 +97,7 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
         title=_title(study),
         css=_style_sheet(sorted(colors)),
         facts=_facts(records),
-        conclusion=study.conclusion,
+        conclusion=_conclusion(study),
         warnings=study.warnings,
         overall=tables.overall(study, names) if study.overall else None,
         across=across,
@@ -124,6 +124,13 @@ def _title(study: Study) -> str:
     optimizers = list(dict.fromkeys(e.optimizer for part in study.parts for e in part.entries))
     what = listing(optimizers) if len(optimizers) <= 6 else f"{len(optimizers)} optimizers"
     return f"{what} on {listing([task_name(part) for part in study.parts])}"
+
+
+def _conclusion(study: Study) -> list[str]:
+    if len(study.parts) == 1:
+        return list(study.conclusion)
+    own = [f"On {task_name(part)}: {part.conclusion}" for part in study.parts]
+    return [*own, *study.conclusion[len(own) :]]
 
 
 def _facts(records: Sequence[Record]) -> str:

@@ -23,7 +23,8 @@ def _splits(study: Study) -> Iterator[str]:
     for part in study.parts:
         rows = next((run.dataset["rows"] for run in part.records if "rows" in run.dataset), None)
         if rows:
-            counts = ", ".join(f"{count} for {name}" for name, count in rows.items())
+            parts = {"train": "training"}
+            counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
             yield f"Rows of {task_name(part)}: {counts}, split by the dataset's own seed."
     yield (
         "Tuning, early stopping and the choice of the checkpoint look at validation alone. Test "
