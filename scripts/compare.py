@@ -6,6 +6,7 @@
     scripts/compare.py --sweep 2025-01-31/12-00-00
     scripts/compare.py --experiment digits --filter "params.optimizer IN ('sgd', 'adam')"
     scripts/compare.py multirun --latex results.tex --csv results.csv
+    scripts/compare.py multirun --report report
 
 Says in words what the runs show and what they do not, and prints the tables that it rests on.
 How the numbers are made, and why so, is in docs/protocol.md.
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument(
         "--output", type=Path, metavar="DIR", help="comparison.csv, .md, .png and .svg"
     )
+    files.add_argument(
+        "--report", type=Path, metavar="DIR", help="report.html, its tables and its pictures"
+    )
     return parser
 
 
@@ -140,7 +144,7 @@ def _write(
     by: Sequence[str] | None,
 ) -> list[Path]:
     from experiments.analysis.markup import study_latex, study_markdown
-    from experiments.analysis.report import write_comparison
+    from experiments.analysis.report import write_comparison, write_report
     from experiments.analysis.tables import pairs_table, study_table
     from experiments.records import atomic_write
 
@@ -160,6 +164,8 @@ def _write(
         written.append(path)
     if options.output is not None:
         written += write_comparison(records, options.output, by)
+    if options.report is not None:
+        written.append(write_report(study, records, options.report)[0])
     return written
 
 

@@ -1,8 +1,14 @@
 """Studies made up for tests: tuned, with default settings beside, or neither."""
 
+import numpy as np
+
+from experiments.analysis.pairs import compare_pairs
+from experiments.analysis.pictures.looks import Look
 from experiments.analysis.study import analyse
+from experiments.palette import color_of
 from tests.experiments.analysis.made_up_sweeps import ALL, learn, make_run, sweep
 
+LOOKS = {name: Look(name, color_of(name)) for name in ALL}
 RATES = (0.0001, 0.001, 0.01, 0.1)
 
 
@@ -53,3 +59,13 @@ def tuned_study(folder, optimizers=("sgd", "adam"), **changes):
 
 def plain_study(folder, optimizers=ALL, seeds=range(3), **changes):
     return analyse(sweep(folder, optimizers, seeds, **changes))
+
+
+def pairs_of(names, gap=0.1, seeds=6):
+    """Pairs of groups whose means are `gap` apart, in the order of their names."""
+    noise = np.random.default_rng(3).normal(size=(len(names), seeds)) * 0.01
+    values = {
+        name: {seed: 1 + gap * place + noise[place, seed] for seed in range(seeds)}
+        for place, name in enumerate(names)
+    }
+    return compare_pairs(values, metric="best/val_loss")

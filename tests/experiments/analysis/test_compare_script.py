@@ -79,6 +79,15 @@ def test_tables_are_written_for_programs_and_for_papers(run, tmp_path):
     assert r"\toprule" in (tmp_path / "a.tex").read_text()
 
 
+def test_a_report_is_written(run, tmp_path):
+    sweep(tmp_path / "runs", ("sgd", "adam"), range(2))
+    done = run(tmp_path / "runs", "--report", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert f"Written: {tmp_path / 'report' / 'report.html'}" in done.stdout
+    assert "adam" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "report" / "pictures" / "differences.pdf").exists()
+
+
 def test_runs_are_fetched_from_mlflow(run, tmp_path):
     runs = sweep(tmp_path / "runs", ("sgd", "adam"), range(2), sweep="mine")
     uri = f"sqlite:///{tmp_path / 'runs.db'}"

@@ -1,4 +1,4 @@
-"""The report: one page that holds everything, and the pictures beside it as files."""
+"""The report: one page that holds everything, and beside it the tables and pictures as files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.formatting import listing
+from experiments.analysis.markup import study_latex, study_markdown
 from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.looks import looks_of_entries
 from experiments.analysis.report import tables
@@ -16,6 +17,7 @@ from experiments.analysis.report.figures import Picture, pictures_of, profiles_o
 from experiments.analysis.report.inline import colors_in, inline_svg, on_dark
 from experiments.analysis.report.protocol import protocol_of, task_name
 from experiments.analysis.study import Study
+from experiments.analysis.tables import pairs_table, study_table
 from experiments.errors import RecordError
 from experiments.records import Record, atomic_write
 
@@ -27,9 +29,11 @@ _KINDS: Final = ("png", "svg", "pdf")
 
 
 def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[Path]:
-    """Write `report.html`, and its pictures as PNG, SVG and PDF in `pictures/`.
+    """Write the report of a study, and its tables and pictures for other uses.
 
-    The page needs no other file and no network. The same study gives the same bytes.
+    `report.html` needs no other file and no network. Beside it are `study.csv` and `pairs.csv`
+    for programs, `study.md`, `study.tex`, and in `pictures/` each picture as PNG, SVG and PDF.
+    The same study gives the same bytes.
 
     Parameters
     ----------
@@ -59,8 +63,16 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
         raise RecordError(
             f"{folder}: cannot be made: {error.strerror}. Choose another folder."
         ) from error
-    atomic_write(folder / REPORT, page.encode())
-    written = [folder / REPORT]
+    texts = {
+        REPORT: page,
+        "study.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
+        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
+        "study.md": study_markdown(study),
+        "study.tex": study_latex(study),
+    }
+    for name, text in texts.items():
+        atomic_write(folder / name, text.encode())
+    written = [folder / name for name in texts]
     for picture in pictures:
         for kind in _KINDS:
             written.append(beside / f"{picture.name}.{kind}")

@@ -1,27 +1,12 @@
 import dataclasses
 import math
 
-import numpy as np
 import pytest
 
-from experiments.analysis.pairs import compare_pairs
 from experiments.analysis.pictures.forest import plot_differences
-from experiments.analysis.pictures.looks import Look
-from experiments.palette import color_of
 from tests.experiments.analysis.crowding import crowded, outside, words_of
+from tests.experiments.analysis.made_up_studies import LOOKS, pairs_of
 from tests.experiments.analysis.made_up_sweeps import ALL
-
-
-def pairs_of(names, gap=0.1, seeds=6):
-    noise = np.random.default_rng(3).normal(size=(len(names), seeds)) * 0.01
-    values = {
-        name: {seed: 1 + gap * place + noise[place, seed] for seed in range(seeds)}
-        for place, name in enumerate(names)
-    }
-    return compare_pairs(values, metric="best/val_loss")
-
-
-LOOKS = {name: Look(name, color_of(name)) for name in ALL}
 
 
 @pytest.mark.parametrize("names", [ALL[:2], ALL[:6]])

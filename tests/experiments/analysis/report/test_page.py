@@ -67,13 +67,14 @@ def tuned(tmp_path_factory):
 def test_the_files_are_the_page_and_each_picture_three_times(tuned):
     _, files, _, page = tuned
     assert files[0].name == REPORT
+    assert [file.name for file in files[1:5]] == ["study.csv", "pairs.csv", "study.md", "study.tex"]
     assert all(file.stat().st_size > 0 for file in files)
     names = {figure["id"] for figure in page.find("figure")}
     assert {"curves-val_loss", "curves-val_accuracy", "final-best_val_loss", "differences"} <= names
     assert {"time-to-target", "sensitivity-optimizer.lr", "default-curves-val_loss"} <= names
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "svg", "pdf")}
-    assert {file.name for file in files[1:]} == expected
-    assert {file.parent.name for file in files[1:]} == {"pictures"}
+    assert {file.name for file in files[5:]} == expected
+    assert {file.parent.name for file in files[5:]} == {"pictures"}
 
 
 def test_the_page_is_whole_and_its_names_are_its_own(tuned):
