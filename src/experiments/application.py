@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
     from experiments.execution import Execution
     from experiments.records import Record
-    from experiments.tracking.process import Published
+    from experiments.tracking.process import Destination, PublishingProcess
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _PATIENCE = 10.0  # seconds that an epoch gets to end after Ctrl-C
+_SILENCE = 2.0  # seconds of waiting for the tracker before it is said
 _BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 
 
@@ -132,7 +134,7 @@ def _run(config: DictConfig) -> float:
             publishing.publish_models(destination, [job.folder])
         _print_result(console, record)
         if publishing is not None:
-            print_published(console, publishing.finish(destination), job.folder)
+            finish_publishing(console, publishing, destination, job.folder)
     if interrupt is not None:
         raise interrupt
     if record.status == "failed":
@@ -175,16 +177,39 @@ def _print_result(console: Console, record: Record) -> None:
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)
 
 
-def print_published(console: Console, published: Published, folder: Path) -> None:
-    """Say what is not published and how to do it, and where to look at what is."""
-    if published.unpublished:
-        what = "The run is" if published.unpublished == 1 else "Some runs are"
-        console.print(
-            f"{what} not published yet; publish with\n  python scripts/publish.py {shown(folder)}",
-            soft_wrap=True,
-        )
+def finish_publishing(
+    console: Console,
+    publishing: PublishingProcess,
+    destination: Destination,
+    folder: Path,
+    sweep: str | None = None,
+) -> None:
+    """Wait for the tracker; say what is not published and how to do it, and where to look."""
+    started, said = time.monotonic(), False
+
+    def say(left: int) -> None:
+        nonlocal said
+        if not said and time.monotonic() - started > _SILENCE:
+            said = True
+            what = f"publishing: {_runs(left)} left" if left else "publishing"
+            console.print(f"{what} (Ctrl-C leaves it for later)", soft_wrap=True)
+
+    published = None
+    try:
+        published = publishing.finish(destination, sweep, say)
+    finally:
+        if publishing.unpublished:
+            console.print(
+                f"{_runs(publishing.unpublished)} not published yet; publish with\n"
+                f"  python scripts/publish.py {shown(folder)}",
+                soft_wrap=True,
+            )
     if published.where:
         console.print("Open in the MLflow UI:", *published.where, sep="\n  ", soft_wrap=True)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def shown(path: Path) -> str:

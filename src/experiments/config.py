@@ -96,11 +96,15 @@ class Tracking(Component):
     models : {"all", "best", "none"}, default "best"
         Which runs of a sweep get their learning curves and a loadable model published: all,
         the best of each optimizer, none.
+    patience : float, default 30.0
+        Seconds without anything getting through after which, at the end, a tracker that does not
+        answer is left; what is not published then can be later, with ``scripts/publish.py``.
     """
 
     enabled: bool = True
     uri: str | None = None
     models: Literal["all", "best", "none"] = "best"
+    patience: NonNegative = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)

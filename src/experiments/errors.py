@@ -22,4 +22,12 @@ class RecordError(UserError):
 
 
 class TrackingError(UserError):
-    """A tracker that cannot be reached or refuses what is published."""
+    """A tracker that refuses everything until somebody puts it right: a wrong address, say."""
+
+
+class TrackerAwayError(TrackingError):
+    """A tracker that does not work at the moment: the same may succeed later."""
+
+
+class RefusedError(TrackingError):
+    """One record that the tracker refuses; others may be taken."""

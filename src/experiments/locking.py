@@ -16,23 +16,27 @@ PATIENCE: Final = 120.0  # seconds that a lock left behind by a dead process is 
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock at `path` for the body of a `with` statement; wait until it is free.
 
-    Where the system has `flock`, the lock goes with its process, however that ends. Elsewhere
-    (Windows, some network filesystems) the file's existence is the lock, and one older than
-    `PATIENCE` is taken over.
+    The path is that of a file, made where it is missing, or of a folder, which need not be
+    writable. Where the system has `flock`, the lock goes with its process, however that ends.
+    Elsewhere (Windows, some network filesystems) the file's existence is the lock, and one older
+    than `PATIENCE` is taken over.
 
     Raises
     ------
     OSError
         Where the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        if _flock(descriptor):
-            yield
-            return
-    finally:
-        os.close(descriptor)  # this frees the lock
-    with _exclusive_file(path.with_name(path.name + ".held")):
+    is_folder = path.is_dir()
+    if not (is_folder and os.name == "nt"):  # where folders cannot be opened
+        flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            if _flock(descriptor):
+                yield
+                return
+        finally:
+            os.close(descriptor)  # this frees the lock
+    with _exclusive_file(path / ".held" if is_folder else path.with_name(path.name + ".held")):
         yield
 
 

@@ -92,7 +92,7 @@ def test_line_that_opens_these_runs(finished: Finished) -> None:
     lines = finished.out.splitlines()
     assert any(f"ui --backend-store-uri {uri(finished.folder)}" in line for line in lines)
     (link,) = [line for line in lines if "/#/experiments/" in line]
-    assert "searchFilter=tags.sweep" in link
+    assert "searchFilter=tags.%60sweep." in link
     assert finished.records()[0].sweep in link
 
 
@@ -135,7 +135,7 @@ def test_only_the_best_of_each_optimizer_gets_a_model(
 
 def test_comparison_is_a_run_of_its_own(client: MlflowClient, runs: list[Run]) -> None:
     (comparison,) = client.search_runs([runs[0].info.experiment_id], "tags.kind = 'comparison'")
-    assert comparison.data.tags["sweep"] == runs[0].data.tags["sweep"]
+    assert comparison.data.tags["comparison_of"] == runs[0].data.tags["sweep"]
     assert comparison.info.status == "FINISHED"
     names = {file.path for file in client.list_artifacts(comparison.info.run_id)}
     assert {"comparison.csv", "comparison.png"} <= names

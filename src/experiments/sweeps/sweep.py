@@ -16,7 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.application import print_published, shown
+from experiments.application import finish_publishing, shown
 from experiments.datasets import Dataset, Source
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
@@ -283,7 +283,7 @@ class Sweep:
         _log.debug("compared")
         console.print(f"\n{told} · records and comparison in {shown(self.folder)}", soft_wrap=True)
         if tracked:
-            print_published(console, publishing.finish(tracked[0], self.id), self.folder)
+            finish_publishing(console, publishing, tracked[0], self.folder, self.id)
             _log.debug("published")
 
     def _all_records(self) -> list[Record]:

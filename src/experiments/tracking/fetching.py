@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from experiments import records
 from experiments.errors import TrackingError
 from experiments.masking import mask_secrets
 from experiments.records import Record
-from experiments.tracking import store
+from experiments.tracking import contents, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +79,7 @@ def fetch_records(
     uri, client = _open(uri)
     wanted = ["tags.kind = 'run'", "attributes.status != 'RUNNING'"]
     if sweep is not None:
-        wanted.append(f"tags.sweep = '{sweep.replace(chr(39), '')}'")
+        wanted.append(contents.sweep_filter(sweep))
     if where:
         wanted.append(where)
     cure = "Check --filter, as in --filter \"params.optimizer = 'adam'\", and --uri."
@@ -97,7 +98,7 @@ def fetch_records(
         )
     with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [
-            _fetch(client, uri, run.info.run_id, folder / run.info.run_id, "Publish it again.")
+            _fetch(client, uri, run.info.run_id, folder / _name(run), "Publish it again.")
             for run in found
         ]
 
@@ -141,8 +142,17 @@ def _search(client: MlflowClient, experiments: list[str], where: str) -> Iterato
             return
 
 
+def _name(run: Run) -> str:
+    """Give a run's id, which a tracker may not make a path that leads elsewhere."""
+    run_id = str(run.info.run_id)
+    if not re.fullmatch("[0-9a-f]{32}", run_id):
+        raise TrackingError(f"MLflow gave {run_id!r} as a run's id, which it cannot be.")
+    return run_id
+
+
 def _fetch(client: MlflowClient, uri: str, run_id: str, folder: Path, cure: str) -> Record:
-    found = {file.path for file in client.list_artifacts(run_id)}
+    # Files alone: of a folder, the tracker would say what is written where.
+    found = {file.path for file in client.list_artifacts(run_id) if not file.is_dir}
     if records.RECORD not in found:
         raise TrackingError(
             f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"

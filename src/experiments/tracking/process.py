@@ -1,25 +1,32 @@
 """Publishing in a process of its own, beside training and comparing.
 
 Importing MLflow and opening its database takes seconds, and a run some 30 ms: work of one core
-that nothing else needs to wait for. What is asked for is done in order.
+that nothing else needs to wait for. What is asked for is done in order. What the process has not
+confirmed counts as unpublished, whatever became of the process.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from experiments.child_processes import interrupts_held, serve_parent
 from experiments.config import Tracking
+from experiments.errors import RecordError
 from experiments.records import Record
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import prepare_mlflow
+
+_POLL: Final = 0.1  # seconds between looks whether something is done
+_COLLECT: Final = (50_000, 20, 100)  # how seldom garbage is collected where little is left behind
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,28 @@ class Published:
     where: list[str]
 
 
+@dataclass
+class _Answer:
+    """What the process says when it has done what it was asked for, or has put it off.
+
+    Parameters
+    ----------
+    warnings : list of str
+        That have come up since the last answer.
+    published : list of Path
+        Records that have been published since then.
+    waiting : int
+        How much it has put off.
+    done : int
+        How much it has published in all.
+    """
+
+    warnings: list[str]
+    published: list[Path]
+    waiting: int
+    done: int
+
+
 class PublishingProcess:
     """Publishes records in another process, in the order in which it is asked to.
 
@@ -66,8 +95,17 @@ class PublishingProcess:
 
         self._warn = warn
         self._executor = ProcessPoolExecutor(max_workers=1, initializer=serve_parent)
-        self._asked: deque[Future[list[str]]] = deque()
+        self._asked: deque[Future[_Answer]] = deque()
+        self._unpublished: set[Path] = set()
+        self._waiting = 0
+        self._done = 0
+        self._warned = False  # of the outage that lasts, if one does
         self._broken = False
+
+    @property
+    def unpublished(self) -> int:
+        """How many records are not known to be published."""
+        return len(self._unpublished)
 
     def warm_up(self) -> None:
         """Start the process and have it import what it needs."""
@@ -79,6 +117,7 @@ class PublishingProcess:
 
     def publish(self, destination: Destination, folder: Path) -> None:
         """Publish the record in a folder."""
+        self._unpublished.add(folder)
         self._ask(_publish, destination, folder)
 
     def publish_models(self, destination: Destination, folders: Sequence[Path]) -> None:
@@ -91,45 +130,71 @@ class PublishingProcess:
         """Publish a sweep's comparison as a run of its own."""
         self._ask(_publish_comparison, destination, sweep, list(files), note)
 
-    def finish(self, destination: Destination, sweep: str | None = None) -> Published:
-        """Wait until all is done that was asked for.
+    def poll(self) -> None:
+        """Hear what has been done so far, and show the warnings that came up."""
+        while self._asked and self._asked[0].done():
+            self._hear(self._asked.popleft())
+
+    def finish(
+        self,
+        destination: Destination,
+        sweep: str | None = None,
+        on_wait: Callable[[int], None] = lambda unpublished: None,
+    ) -> Published:
+        """Wait until all is done that was asked for, or nothing has got through for too long.
 
         Parameters
         ----------
         destination : Destination
-            Whose page to open.
+            Whose page to open, and whose patience counts.
         sweep : str, optional
             Whose runs to show there; by default the run that was published last.
+        on_wait : callable, optional
+            Told several times a second how many records are left.
         """
-        while self._asked:
-            self._settle(self._asked.popleft())
+        patience = destination.tracking.patience
+        done, since = self._done, time.monotonic()
+        while (self._asked or self._waiting) and not self._broken:
+            if not self._asked:
+                self._ask(_work)
+            wait(list(self._asked)[:1], timeout=_POLL)
+            self.poll()
+            on_wait(self.unpublished)
+            if self._done > done:
+                done, since = self._done, time.monotonic()
+            elif time.monotonic() - since > patience:
+                if not self._warned:
+                    self._warn(f"the tracker has not answered for {patience:g} s")
+                return Published(self.unpublished, [])
+        if self._broken:
+            return Published(self.unpublished, [])
         try:
-            published: Published = self._executor.submit(_report, destination, sweep).result()
-            return published
+            asked = self._executor.submit(_where, destination, sweep)
+            return Published(self.unpublished, asked.result(timeout=patience))
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
-            return Published(-1, [])
+            return Published(self.unpublished, [])
 
-    def poll(self) -> None:
-        """Show the warnings that have come up so far."""
-        while self._asked and self._asked[0].done():
-            self._settle(self._asked.popleft())
-
-    def _ask(self, action: Callable[..., list[str]], *arguments: Any) -> None:
+    def _ask(self, action: Callable[..., None], *arguments: Any) -> None:
         if self._broken:
             return
         try:
             with interrupts_held():
-                self._asked.append(self._executor.submit(action, *arguments))
+                self._asked.append(self._executor.submit(_do, action, arguments))
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
 
-    def _settle(self, future: Future[list[str]]) -> None:
+    def _hear(self, future: Future[_Answer]) -> None:
         try:
-            for warning in future.result():
-                self._warn(warning)
+            answer = future.result()
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
+            return
+        self._unpublished.difference_update(answer.published)
+        self._warned = bool(answer.warnings) or (self._warned and self._done == answer.done)
+        self._waiting, self._done = answer.waiting, answer.done
+        for warning in answer.warnings:
+            self._warn(warning)
 
     def _report_broken(self, error: Exception) -> None:
         if not self._broken:
@@ -154,6 +219,24 @@ _publishers: dict[Destination, Publisher] = {}
 _warnings: list[str] = []
 
 
+def _do(action: Callable[..., None], arguments: Sequence[Any]) -> _Answer:
+    """Do what is asked for, or what was put off and is due."""
+    action(*arguments)
+    for publisher in _publishers.values():
+        publisher.work()
+    published = [folder for publisher in _publishers.values() for folder in publisher.published]
+    for publisher in _publishers.values():
+        publisher.published.clear()
+    said = list(_warnings)
+    _warnings.clear()
+    return _Answer(
+        said,
+        published,
+        sum(publisher.waiting for publisher in _publishers.values()),
+        sum(publisher.done for publisher in _publishers.values()),
+    )
+
+
 def _publisher(destination: Destination) -> Publisher:
     if destination not in _publishers:
         _publishers[destination] = Publisher(
@@ -162,40 +245,42 @@ def _publisher(destination: Destination) -> Publisher:
     return _publishers[destination]
 
 
-def _said() -> list[str]:
-    said = list(_warnings)
-    _warnings.clear()
-    return said
-
-
-def _warm_up() -> list[str]:
+def _warm_up() -> None:
+    # A million objects that all stay, through which the garbage collector would go many times.
+    gc.disable()
     prepare_mlflow()
     importlib.import_module("mlflow")
-    return []
 
 
-def _open(destination: Destination) -> list[str]:
+def _open(destination: Destination) -> None:
     _publisher(destination).open()
-    return _said()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
+    gc.enable()
 
 
-def _publish(destination: Destination, folder: Path) -> list[str]:
-    _publisher(destination).publish(Record.read(folder))
-    return _said()
+def _publish(destination: Destination, folder: Path) -> None:
+    try:
+        _publisher(destination).publish(Record.read(folder))
+    except RecordError as error:
+        _warnings.append(str(error))
 
 
-def _publish_models(destination: Destination, folders: Sequence[Path]) -> list[str]:
+def _publish_models(destination: Destination, folders: Sequence[Path]) -> None:
     _publisher(destination).publish_models([Record.read(folder) for folder in folders])
-    return _said()
 
 
 def _publish_comparison(
     destination: Destination, sweep: str, files: Sequence[Path], note: str
-) -> list[str]:
+) -> None:
     _publisher(destination).publish_comparison(sweep, files, note)
-    return _said()
 
 
-def _report(destination: Destination, sweep: str | None) -> Published:
-    unpublished = sum(len(publisher.unpublished) for publisher in _publishers.values())
-    return Published(unpublished, _publisher(destination).where(sweep))
+def _work() -> None:
+    """Wait until something that was put off is due, but not for long."""
+    waits = [publisher.next_try for publisher in _publishers.values() if publisher.waiting]
+    time.sleep(min([1.0, *waits]))
+
+
+def _where(destination: Destination, sweep: str | None) -> list[str]:
+    return _publisher(destination).where(sweep)

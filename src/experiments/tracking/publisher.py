@@ -1,79 +1,126 @@
-"""Publishing while runs train: a tracker that fails costs a warning, never a run."""
+"""Publishing while runs train: a tracker that fails costs time of its own, never a run."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from experiments.config import Tracking
-from experiments.errors import TrackingError
+from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.records import Record
 from experiments.tracking.tracker import Tracker, choose_models
 
+_FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
+_LONGEST_WAIT: Final = 60.0
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Something to be published.
+
+    Parameters
+    ----------
+    action : callable
+    folder : Path, optional
+        Of the record, where it is a run.
+    """
+
+    action: Callable[[Tracker], object]
+    folder: Path | None = None
+
 
 class Publisher:
-    """Publishes records as they come, and remembers those that could not be.
+    """Publishes what it is given, in that order; what fails is tried again, later and later.
+
+    Nothing is waited for: whoever owns it calls :meth:`work` from time to time.
 
     Parameters
     ----------
     settings : Tracking
     experiment_name : str
     warn : callable
-        Shows a warning to people; called once for a tracker that fails.
+        Shows a warning to people: once for an outage, once for each record that is refused.
+    clock : callable, optional
+        Tells the time in seconds.
+
+    Attributes
+    ----------
+    published : list of Path
+        Folders of the records that have been published.
+    done : int
+        How much has been published, runs and all else.
     """
 
     def __init__(
-        self, settings: Tracking, experiment_name: str, warn: Callable[[str], None]
+        self,
+        settings: Tracking,
+        experiment_name: str,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._experiment_name = experiment_name
         self._warn = warn
-        self._failure: TrackingError | None = None
-        self.unpublished: list[Record] = []
+        self._clock = clock
+        self._tasks: deque[_Task] = deque()
+        self._failures = 0
+        self._next_try = 0.0
+        self._given_up = False
+        self._tracker: Tracker | None = None
         self._run_id: str | None = None
-        self.tracker: Tracker | None = None
-        if settings.enabled:
-            self._try(lambda: self._open(experiment_name))
-
-    def _open(self, experiment_name: str) -> None:
-        self.tracker = Tracker(self._settings.uri, experiment_name)
+        self.published: list[Path] = []
+        self.done = 0
 
     @property
-    def works(self) -> bool:
-        """Whether there is a tracker and it has not failed."""
-        return self.tracker is not None and self._failure is None
+    def waiting(self) -> int:
+        """How much is still to be published; 0 also where that is given up."""
+        return 0 if self._given_up else len(self._tasks)
+
+    @property
+    def next_try(self) -> float:
+        """Seconds until something can be tried; 0 where it can be at once."""
+        return max(0.0, self._next_try - self._clock())
 
     def open(self) -> None:
         """Reach the tracker, which takes seconds at first: best done while something trains."""
-        if self.tracker is not None:
-            self._try(self.tracker.open)
+        self._add(_Task(Tracker.open))
 
     def publish(self, record: Record) -> None:
-        """Publish one record, or note that it could not be."""
-        if not self._settings.enabled:
-            return
-        tracker = self.tracker
-        if tracker is None or not self._try(lambda: self._publish(tracker, record)):
-            self.unpublished.append(record)
+        """Publish a run that has ended."""
 
-    def _publish(self, tracker: Tracker, record: Record) -> None:
-        self._run_id = tracker.publish(record)
+        def action(tracker: Tracker) -> None:
+            self._run_id = tracker.publish(record)
+
+        self._add(_Task(action, record.folder))
+
+    def publish_progress(self, record: Record) -> None:
+        """Publish how far a run is, unless more important things wait: it is out of date soon."""
+        if not self._tasks and not self.next_try:
+            self._try(_Task(lambda tracker: tracker.publish_progress(record)))
 
     def publish_models(self, records: Sequence[Record]) -> None:
         """Publish learning curves and models of those runs that get them."""
-        tracker = self.tracker
-        if tracker is None:
-            return
         for record in choose_models(records, self._settings.models):
-            if not self._try(lambda record=record: tracker.publish(record, model=True)):  # type: ignore[misc]
-                return
+            self._add(_Task(lambda tracker, record=record: tracker.publish(record, model=True)))  # type: ignore[misc]
 
     def publish_comparison(
         self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"
     ) -> None:
         """Publish a sweep's comparison as a run of its own."""
-        tracker = self.tracker
-        if tracker is not None:
-            self._try(lambda: tracker.publish_summary(sweep, files=files, note=note, name=name))
+        self._add(
+            _Task(lambda tracker: tracker.publish_summary(sweep, files=files, note=note, name=name))
+        )
+
+    def work(self, seconds: float = 1.0) -> None:
+        """Publish what waits, for about so long, unless the tracker has just failed."""
+        end = self._clock() + seconds
+        while self.waiting and not self.next_try and self._clock() <= end:
+            if self._try(self._tasks[0]):
+                self._tasks.popleft()
 
     def where(self, sweep: str | None = None) -> list[str]:
         """Return the lines that open the MLflow UI; none if nothing is there.
@@ -83,20 +130,40 @@ class Publisher:
         sweep : str, optional
             Whose runs to show; by default the run that was published last.
         """
-        if self.tracker is None or self._failure is not None or self._run_id is None:
+        if self._tracker is None or self._given_up or self._failures or self._run_id is None:
             return []
-        command = self.tracker.ui_command()
+        command = self._tracker.ui_command()
         run_id = self._run_id if sweep is None else None
-        link = self.tracker.ui_link(sweep, run_id=run_id)
+        link = self._tracker.ui_link(sweep, run_id=run_id)
         return [link] if command is None else [command, link]
 
-    def _try(self, action: Callable[[], object]) -> bool:
-        if self._failure is not None:
-            return False  # every further try would wait for the same time-outs
+    def _add(self, task: _Task) -> None:
+        if self._settings.enabled:
+            self._tasks.append(task)
+            self.work()
+
+    def _try(self, task: _Task) -> bool:
+        """Do a task; return whether it is done with, for good or ill."""
         try:
-            action()
-        except TrackingError as error:
-            self._failure = error
-            self._warn(str(error))
+            if self._tracker is None:
+                self._tracker = Tracker(self._settings.uri, self._experiment_name)
+            task.action(self._tracker)
+        except TrackerAwayError as error:
+            self._failures += 1
+            if self._failures == 1:
+                self._warn(f"{error} Nothing waits for it; it is tried again.")
+            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))
+            self._next_try = self._clock() + wait
             return False
+        except UserError as error:
+            self._warn(str(error))
+            refused_alone = isinstance(error, RefusedError) or not isinstance(error, TrackingError)
+            self._given_up = not refused_alone
+            return refused_alone
+        if self._failures:
+            self._warn("the tracker answers again")
+        self._failures = 0
+        self.done += 1
+        if task.folder is not None:
+            self.published.append(task.folder)
         return True

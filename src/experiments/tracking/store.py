@@ -6,11 +6,15 @@ only show their configuration, should not pay.
 
 from __future__ import annotations
 
+import errno
+import getpass
+import hashlib
 import logging
 import os
 import re
 import secrets
 import sqlite3
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from experiments.errors import TrackingError
+from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.locking import locked
 from experiments.masking import mask_secrets
 
@@ -29,6 +33,7 @@ DATABASE: Final = "mlflow.db"
 ARTIFACTS: Final = "mlartifacts"
 _SQLITE: Final = "sqlite:///"
 _SERVERS: Final = ("http", "https")
+_OURS: Final = ("experiments.", "nn.")
 _DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
 
 # Defaults only: whoever sets one of these knows why.
@@ -36,12 +41,35 @@ _ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # MLflow's own defaults keep a run waiting for minutes when no server answers.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    # Its own retries take minutes when no server answers, and would make a run twice where the
+    # server did make it but could not say so. We try again ourselves, looking first.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+# What is wrong until somebody puts it right, by MLflow's codes, by the system's, and in words.
+_REFUSALS: Final = frozenset(
+    {
+        "CUSTOMER_UNAUTHORIZED",
+        "ENDPOINT_NOT_FOUND",
+        "NOT_IMPLEMENTED",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+    }
+)
+_REFUSED_BY_SYSTEM: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
+)
+_REFUSED_IN_WORDS: Final = re.compile(
+    "readonly database|unable to open database file|file is not a database|malformed"
+    "|out-of-date database schema|locate revision|Invalid url",
+    re.IGNORECASE,
+)
+# What one record may be refused for.
+_RECORD_REFUSALS: Final = frozenset(
+    {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST"}
+)
 
 
 def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
@@ -115,10 +143,31 @@ def open_client(uri: str) -> MlflowClient:
         if database is not None:
             _make_database(database)
             _check_database(database)
+        if not is_server(uri):
+            from mlflow.store.db import utils
+
+            utils.MAX_RETRY_COUNT = 1  # ten tries take two minutes; whoever publishes tries again
         client = MlflowClient(tracking_uri=uri)
         # The first call opens the database, or asks the server.
         client.search_experiments(max_results=1)
         return client
+
+
+def user() -> str:
+    """Name who runs this program."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container without a user database
+        return "unknown"
+
+
+def lock_of(uri: str) -> Path:
+    """Give the file whose lock everybody on this machine holds who makes runs at an address."""
+    database = sqlite_file(uri)
+    if database is not None:
+        return database.with_name(f".{database.name}.lock")
+    name = hashlib.sha256(f"{user()} {uri}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"descent-{name}.lock")
 
 
 def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
@@ -169,19 +218,72 @@ def prepare_mlflow() -> None:
 
 
 @contextmanager
-def tracking_errors(uri: str, doing: str, cure: str | None = None) -> Iterator[None]:
-    """Turn whatever goes wrong at the tracker into one message with its cause and a cure."""
+def tracking_errors(
+    uri: str, doing: str, cure: str | None = None, *, of_record: bool = False
+) -> Iterator[None]:
+    """Turn whatever goes wrong at the tracker into one message with its cause and a cure.
+
+    Parameters
+    ----------
+    uri
+        Resolved.
+    doing
+        What is tried, such as `open`.
+    cure
+        What to do about it; by default to check the address.
+    of_record
+        Whether it may be the fault of the one record that is published.
+
+    Raises
+    ------
+    TrackerAwayError
+        Where the same may succeed later.
+    RefusedError
+        Where only this record is refused.
+    TrackingError
+        Where nothing can succeed before somebody puts it right.
+    """
     from mlflow.exceptions import MlflowException
-    from requests import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise TrackingError(
+    except UserError:
+        raise
+    except Exception as error:
+        # Artifact stores and database drivers raise exceptions of their own.
+        theirs = isinstance(error, MlflowException | OSError | ImportError | sqlite3.Error)
+        if not theirs and _raised_by_us(error):
+            raise
+        raise _kind(error, of_record)(
             f"MLflow at {mask_secrets(uri)}: could not {doing} it: {_cause(error)} "
             f"{cure or _default_cure(uri)}"
         ) from error
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Tell whether an exception came up in this project's own code, and so is a defect of it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(_OURS)
+
+
+def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
+    """Tell what is worth another try from what is not."""
+    code = getattr(error, "error_code", None)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    # A record's own files may be missing or unreadable; the database's were opened before.
+    if of_record and (code in _RECORD_REFUSALS or isinstance(error, FileNotFoundError)):
+        return RefusedError
+    if (
+        code in _REFUSALS
+        or status in (401, 403, 404)
+        or isinstance(error, ImportError)
+        or (isinstance(error, OSError) and error.errno in _REFUSED_BY_SYSTEM)
+        or _REFUSED_IN_WORDS.search(str(error))
+    ):
+        return TrackingError
+    return TrackerAwayError
 
 
 def _cause(error: BaseException) -> str:
@@ -190,10 +292,14 @@ def _cause(error: BaseException) -> str:
     if "database is locked" in text:
         return "the database is locked by another program."
     # SQLAlchemy appends the statement, its parameters and a link; requests, its pool's state.
-    first = re.split(r"\n\[SQL|\(Background on", text)[0].strip()
-    refused = re.search(r"(Connection refused|Name or service not known|timed out)", first)
-    if refused is not None:
-        return f"{refused[1]}."
+    first = re.split(r"\n\[SQL|\(Background on| Response body:", text)[0].strip()
+    known = re.search(
+        r"Connection refused|Connection aborted|Name or service not known|timed out"
+        r"|too many \d+ error responses|(?<=failed with )error code \d+",
+        first,
+    )
+    if known is not None:
+        return f"{known[0].replace('too many', 'the server gave only')}."
     return (first[:600] or type(error).__name__).rstrip(".") + "."
 
 
@@ -211,7 +317,7 @@ def _make_database(path: Path) -> None:
     if path.exists() and path.stat().st_size > 0:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}.lock")):
+    with locked(lock_of(f"{_SQLITE}{path.as_posix()}")):
         if path.exists() and path.stat().st_size > 0:
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

@@ -1,23 +1,23 @@
 """Records to MLflow: the record is the truth, and publishing it twice adds nothing.
 
-A run is found again by its `uid` tag, its points carry times taken from the record, and it is
-marked as ended last of all. So one that was published half, whatever interrupted it, is completed
-by publishing it again, and one that has ended is left alone.
+A run is found again by its `uid` tag, what it lacks is what is added, and it is marked as ended
+last of all. So one that was published half, whatever interrupted it, is completed by publishing
+it again; one that has ended is left alone; and one that trained on after it was published is
+brought up to date.
 """
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import json
 import math
 import re
 import shlex
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -25,38 +25,31 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments import records
+from experiments.errors import RefusedError
 from experiments.locking import locked
 from experiments.masking import mask_secrets
-from experiments.palette import color_of
 from experiments.records import Record
-from experiments.tracking import store
+from experiments.tracking import contents, store
+from experiments.tracking.contents import key_of, milliseconds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric, Run
+    from mlflow.entities import LoggedModel, Metric, Run
 
-# MLflow's limits: a request, a parameter's and a tag's value, a dataset's digest.
-_METRICS_A_BATCH: Final = 1000
+# MLflow's limits of a request: 1000 points, 100 parameters, 100 tags, and 1000 in all.
+_METRICS_A_BATCH: Final = 800
 _PARAMS_A_BATCH: Final = 100
-_KEY: Final = 250
-_PARAM_VALUE: Final = 6000
-_TAG_VALUE: Final = 8000
-_DIGEST: Final = 36
 
-_CUT: Final = " ... [cut]"
-_NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
-# Two columns a layer: for every run of a sweep they would make publishing an eighth slower, so
-# only the runs chosen for a model have them in MLflow; the record has them always.
-_BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
-_GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 _COMPARISON_COLOR: Final = "#7f7f7f"
 
+_RUNNING: Final = "RUNNING"
+_KILLED: Final = "KILLED"
 _ENDED: Final = {
     "done": "FINISHED",
     "stopped_early": "FINISHED",
     "diverged": "FAILED",
     "failed": "FAILED",
-    "interrupted": "KILLED",
+    "interrupted": _KILLED,
 }
 
 _T = TypeVar("_T")
@@ -110,12 +103,17 @@ class Tracker:
     ------
     TrackingError
         Where the address cannot keep runs. Every method raises it too, with the cause and what
-        to do, where the tracker cannot be reached or refuses.
+        to do: a `TrackerAwayError` where the same may succeed later, a `RefusedError` where only
+        the one record is refused.
     """
 
     def __init__(self, uri: str | None, experiment_name: str) -> None:
         self.uri = store.resolve_uri(uri)
         self.experiment_name = experiment_name
+        # Of runs whose points up to an epoch are known to be published: that epoch.
+        self._published_until: dict[str, int] = {}
+        # Of runs that may have been made though the tracker did not say so.
+        self._in_doubt: set[str] = set()
 
     def open(self) -> None:
         """Open the address and make the experiment, before several processes do at once."""
@@ -143,27 +141,60 @@ class Tracker:
         str
             The run's id in MLflow.
         """
-        with self._errors(record.folder, f"publish {record.name} to"):
-            run = self._find_or_create(
-                record.uid,
-                lambda: {
-                    "start_time": _milliseconds(record.started.timestamp()),
-                    "run_name": record.name,
-                    "tags": _tags(record),
-                },
-            )
+        with self._publishing(record):
+            run = self._find_or_create(record)
             run_id = str(run.info.run_id)
-            if run.info.status == "RUNNING":
-                self._log(run_id, record)
+            whole = _is_whole(run, record)
+            if whole:
+                self._join_sweep(run, record)
+            else:
+                self._log(run, record)
+                self._log_files(run, record)
             if model and run.data.tags.get("has_model") != "true":
-                self._log_picture_and_model(run_id, record)
+                self._log_picture_and_model(run, record)
                 self._client.set_tag(run_id, "has_model", "true")
-            if run.info.status == "RUNNING":
+            if not whole:
                 # Last: the run's page takes its duration from it, and so do we that it is whole.
                 self._client.set_terminated(
-                    run_id, _ENDED[record.status], _milliseconds(record.finished.timestamp())
+                    run_id, _ENDED[record.status], milliseconds(record.finished.timestamp())
                 )
+            if record.uid in self._in_doubt:
+                self._find(record.uid)
+                self._in_doubt.discard(record.uid)
+            self._published_until.pop(record.uid, None)
             return run_id
+
+    def publish_progress(self, record: Record, *, killed: bool = False) -> str:
+        """Publish what there is of a run that trains, or that was killed while it did.
+
+        Parameters
+        ----------
+        record
+            As `Record.read_progress` gives it.
+        killed
+            Whether nobody trains it any more.
+
+        Returns
+        -------
+        str
+            The run's id in MLflow.
+        """
+        with self._publishing(record):
+            run = self._find_or_create(record)
+            run_id = str(run.info.run_id)
+            self._log(run, record)
+            if killed:
+                times = (point.timestamp for point in contents.epoch_metrics(record))
+                self._client.set_terminated(run_id, _KILLED, max(times, default=None))
+            elif run.info.status != _RUNNING:
+                self._client.update_run(run_id, _RUNNING)
+            return run_id
+
+    def is_published(self, record: Record) -> bool:
+        """Tell whether a run that has ended is in MLflow as a whole; a model apart."""
+        with self._errors(record.folder, f"look for {record.name} in"):
+            run = self._find(record.uid)
+            return run is not None and _is_whole(run, record)
 
     def publish_summary(
         self,
@@ -194,23 +225,30 @@ class Tracker:
         str
             The run's id in MLflow.
         """
+        from mlflow.entities import Metric, RunTag
+
         files = list(files)
         with self._errors(files[0].parent if files else None, f"publish the {name} to"):
             tags = {
                 "kind": "comparison",
-                "sweep": sweep,
+                "comparison_of": sweep,  # not the runs' tag: their table is of runs alone
                 "mlflow.runColor": _COMPARISON_COLOR,
-                "mlflow.user": _user(),
+                "mlflow.user": store.user(),
             }
             uid = hashlib.sha256(f"comparison {name} {sweep}".encode()).hexdigest()[:32]
-            run = self._find_or_create(
-                uid, lambda: {"run_name": name, "tags": {**tags, "uid": uid}}
-            )
+            run = self._found_or_made(uid, {"run_name": name, "tags": {**tags, "uid": uid}})
             run_id = str(run.info.run_id)
-            self._client.set_tag(run_id, "mlflow.note.content", _cut(note, _TAG_VALUE))
-            for key, value in (metrics or {}).items():
-                if math.isfinite(value):
-                    self._client.log_metric(run_id, _key(key), value)
+            now = milliseconds(time.time())
+            self._client.log_batch(
+                run_id,
+                [
+                    Metric(key_of(key), value, now, 0)
+                    for key, value in (metrics or {}).items()
+                    if math.isfinite(value)
+                ],
+                tags=[RunTag("mlflow.note.content", contents.cut(note))],
+                synchronous=True,
+            )
             for file in files:
                 self._client.log_artifact(run_id, str(file))
             if run.info.status == "RUNNING":
@@ -235,14 +273,34 @@ class Tracker:
         # Without a workflow type a fresh browser opens the page of generative AI.
         query = {"workflowType": "machine_learning"}
         if sweep is not None:
-            query = {"searchFilter": f"tags.sweep = '{_quoted(sweep)}'", **query}
+            query = {"searchFilter": contents.sweep_filter(sweep), **query}
         return f"{page}?{urlencode(query)}"
 
     @cached_property
     def _client(self) -> MlflowClient:
         return store.open_client(self.uri)
 
-    def _errors(self, folder: Path | None, doing: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def _publishing(self, record: Record) -> Iterator[None]:
+        """Publish one record, which nobody else publishes from this folder meanwhile."""
+        try:
+            with (
+                self._errors(record.folder, f"publish {record.name} to", of_record=True),
+                locked(record.folder),
+            ):
+                yield
+        except BaseException as error:
+            # What got through is looked up next time.
+            self._published_until.pop(record.uid, None)
+            if isinstance(error, RefusedError):
+                # Whoever deletes an experiment has every one of its runs refused.
+                del self.experiment_id
+                _ = self.experiment_id
+            raise
+
+    def _errors(
+        self, folder: Path | None, doing: str, *, of_record: bool = False
+    ) -> AbstractContextManager[None]:
         _ = self.experiment_id  # its own errors say more
         cure = None
         if folder is not None:
@@ -250,56 +308,111 @@ class Tracker:
                 "Nothing is lost: when that is put right, publish with "
                 f"`python scripts/publish.py {shlex.quote(str(folder))}`."
             )
-        return store.tracking_errors(self.uri, doing, cure)
+        return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 
-    def _find_or_create(self, uid: str, description: Any) -> Run:
-        """Find the run tagged `uid`; make it where there is none, as `description()` says."""
-        database = store.sqlite_file(self.uri)
-        # Between two processes publishing the same record, only one may find nothing.
-        lock: AbstractContextManager[None] = nullcontext()
-        if database is not None:
-            lock = locked(database.with_name(f".{database.name}.lock"))
-        with lock:
-            found = self._client.search_runs(
-                [self.experiment_id], f"tags.uid = '{_quoted(uid)}'", max_results=1
-            )
-            return (
-                found[0] if found else self._client.create_run(self.experiment_id, **description())
-            )
+    def _find_or_create(self, record: Record) -> Run:
+        description = {
+            "start_time": milliseconds(record.started.timestamp()),
+            "run_name": record.name,
+            "tags": contents.tags(record),
+        }
+        return self._found_or_made(record.uid, description)
 
-    def _log(self, run_id: str, record: Record) -> None:
-        metrics = _epoch_metrics(record, by_layer=False) + _summary_metrics(record)
-        params = _params(record)
-        for points, pairs in zip_longest(
-            _chunks(metrics, _METRICS_A_BATCH), _chunks(params, _PARAMS_A_BATCH), fillvalue=()
+    def _found_or_made(self, uid: str, description: Mapping[str, Any]) -> Run:
+        """Find the run tagged `uid`, or make it as described; it has no parameters then."""
+        # Between two processes that publish copies of a record, only one may find nothing.
+        with locked(store.lock_of(self.uri)):
+            run = self._find(uid)
+            if run is not None:
+                return run
+            try:
+                run = self._client.create_run(self.experiment_id, **description)
+            except BaseException:
+                self._in_doubt.add(uid)  # it may have been made all the same, even later
+                raise
+            self._published_until[uid] = -1
+            return run
+
+    def _find(self, uid: str) -> Run | None:
+        """Find the run tagged `uid`, and remove what an answer that got lost has doubled."""
+        found = self._client.search_runs([self.experiment_id], f"tags.uid = '{_quoted(uid)}'")
+        if not found:
+            return None
+        kept, *doubles = sorted(found, key=lambda run: bool(run.info.status == _RUNNING))
+        for double in doubles:
+            self._client.delete_run(double.info.run_id)
+        return kept
+
+    def _log(self, run: Run, record: Record) -> None:
+        """Log what MLflow does not have yet of a run's tags, parameters, points and data."""
+        from mlflow.entities import RunTag
+
+        points = self._missing_points(run, record)
+        params = [pair for pair in contents.params(record) if pair.key not in run.data.params]
+        tags = [
+            RunTag(key, value)
+            for key, value in contents.tags(record).items()
+            if run.data.tags.get(key) != value
+        ]
+        for batch, pairs in zip_longest(
+            _chunks(points, _METRICS_A_BATCH), _chunks(params, _PARAMS_A_BATCH), fillvalue=()
         ):
-            self._client.log_batch(run_id, metrics=points, params=pairs, synchronous=True)
-        inputs = _dataset_input(record)
+            self._client.log_batch(run.info.run_id, batch, pairs, tags, synchronous=True)
+            tags = []
+        if tags:
+            self._client.log_batch(run.info.run_id, tags=tags, synchronous=True)
+        epochs = (point.step for point in contents.epoch_metrics(record))
+        self._published_until[record.uid] = max(epochs, default=-1)
+        inputs = contents.dataset_input(record)
         if inputs is not None:
-            self._client.log_inputs(run_id, [inputs])
+            self._client.log_inputs(run.info.run_id, [inputs])
+
+    def _missing_points(self, run: Run, record: Record) -> list[Metric]:
+        """Leave out points that MLflow has: those of the same name and step.
+
+        A run that went on from a checkpoint measured the same again, but at another time.
+        """
+        points, summary = contents.epoch_metrics(record), contents.summary_metrics(record)
+        until = self._published_until.get(record.uid)
+        if until is not None:
+            return [point for point in points if point.step > until] + summary
+        had = {
+            (key, point.step)
+            for key in run.data.metrics
+            for point in self._client.get_metric_history(run.info.run_id, key)
+        }
+        return [point for point in points + summary if (point.key, point.step) not in had]
+
+    def _join_sweep(self, run: Run, record: Record) -> None:
+        """Tag a run that another sweep has published as one of this record's sweep too."""
+        for key, value in contents.sweep_tag(record).items():
+            if key not in run.data.tags:
+                self._client.set_tag(run.info.run_id, key, value)
+
+    def _log_files(self, run: Run, record: Record) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # The client would ask for the run once more to learn where its files go.
+        repository = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
         for name in (*records.FILES, records.SNAPSHOTS):
             if (record.folder / name).exists():
-                self._client.log_artifact(run_id, str(record.folder / name))
+                repository.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
 
-    def _log_picture_and_model(self, run_id: str, record: Record) -> None:
+    def _log_picture_and_model(self, run: Run, record: Record) -> None:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
         from mlflow.models import Model
 
         from experiments.serving import save_model
 
-        for points in _chunks(_epoch_metrics(record, by_layer=True), _METRICS_A_BATCH):
+        run_id = run.info.run_id
+        for points in _chunks(contents.epoch_metrics(record, by_layer=True), _METRICS_A_BATCH):
             self._client.log_batch(run_id, metrics=points, synchronous=True)
         self._client.log_artifact(run_id, str(_learning_curves(record)))
         with tempfile.TemporaryDirectory() as scratch:
-            logged = self._client.create_logged_model(
-                self.experiment_id,
-                name=_model_name(record),
-                source_run_id=run_id,
-                model_type="pyfunc",
-                tags={"uid": record.uid, "optimizer": record.choices.get("optimizer", "")},
-                params={"optimizer": record.choices.get("optimizer", ""), "seed": str(record.seed)},
-            )
-            self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+            logged = self._find_or_create_model(run_id, record)
+            outputs = run.outputs.model_outputs if run.outputs else []
+            if logged.model_id not in {output.model_id for output in outputs}:
+                self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
             folder = Path(scratch) / "model"
             save_model(
                 record,
@@ -315,138 +428,35 @@ class Tracker:
             # The same points as the run's, this time under the model's name, for the models page.
             points = [
                 Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
-                for m in _summary_metrics(record)
+                for m in contents.summary_metrics(record)
             ]
             self._client.log_batch(run_id, metrics=points, synchronous=True)
             self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
 
-
-def _tags(record: Record) -> dict[str, str]:
-    environment = record.environment
-    tags = {
-        "kind": "run",
-        "uid": record.uid,
-        "identity": record.identity,
-        "status": record.status,
-        "sweep": record.sweep,
-        **record.labels,
-        "message": record.message,
-        "command": record.command,
-        "commit": environment.get("commit"),
-        "non_finite": ", ".join(_non_finite(record)) or None,
-        "mlflow.note.content": _note(record),
-        "mlflow.runColor": color_of(record.choices.get("optimizer", "")),
-        "mlflow.user": _user(),
-        "mlflow.source.name": "run.py",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": environment.get("commit"),
-    }
-    return {
-        key: _cut(mask_secrets(str(value)), _TAG_VALUE)
-        for key, value in tags.items()
-        if value is not None
-    }
+    def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
+        """Find the model that was left half, or make it."""
+        found = self._client.search_logged_models(
+            [self.experiment_id], filter_string=f"source_run_id = '{_quoted(run_id)}'"
+        )
+        if found:
+            return found[0]
+        optimizer = record.choices.get("optimizer", "")
+        return self._client.create_logged_model(
+            self.experiment_id,
+            name=_model_name(record),
+            source_run_id=run_id,
+            model_type="pyfunc",
+            tags={"uid": record.uid, "optimizer": optimizer},
+            params={"optimizer": optimizer, "seed": str(record.seed)},
+        )
 
 
-def _note(record: Record) -> str:
-    """Describe the run in Markdown."""
-    said = f": {record.message}" if record.message else ""
-    lines = [f"**{record.status.replace('_', ' ')}**{said}", ""]
-    lines += ["| measured | |", "|---|---|"]
-    for key, value in record.summary.items():
-        lines.append(f"| {key} | {'not finite' if value is None else format(value, '.6g')} |")
-    dataset = record.dataset
-    if dataset:
-        rows = ", ".join(f"{count} {part}" for part, count in dataset.get("rows", {}).items())
-        lines += ["", f"Dataset **{dataset.get('name')}** ({dataset.get('task')}; rows: {rows})."]
-    if record.command:
-        lines += ["", "Repeat this run:", "", f"    {record.command}"]
-    return "\n".join(lines)
-
-
-def _params(record: Record) -> list[Any]:
-    from mlflow.entities import Param
-
-    # The tracker's own settings change nothing about a run, and their address may be private.
-    values: dict[str, object] = {
-        key: value for key, value in record.flat_config().items() if not key.startswith("tracking.")
-    }
-    values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
-    values["seed"] = record.seed
-    return [
-        Param(_key(key), _cut(mask_secrets(_as_yaml(value)), _PARAM_VALUE))
-        for key, value in values.items()
-    ]
-
-
-def _epoch_metrics(record: Record, *, by_layer: bool) -> list[Metric]:
-    from mlflow.entities import Metric
-
-    columns = record.measurements()
-    start = record.started.timestamp()
-    epochs = columns.get("epoch", [])
-    seconds = columns.get("seconds") or [0.0] * len(epochs)
-    times = [_milliseconds(start + (second or 0.0)) for second in seconds]
-    return [
-        Metric(_key(name), value, time, int(epoch or 0))
-        for name, column in columns.items()
-        if name not in _NOT_PER_EPOCH and name.startswith(_BY_LAYER) == by_layer
-        for value, time, epoch in zip(column, times, epochs, strict=True)
-        if value is not None and math.isfinite(value)
-    ]
-
-
-def _summary_metrics(record: Record) -> list[Metric]:
-    from mlflow.entities import Metric
-
-    # All at step 0: MLflow draws what has one step as bars, what has several as curves.
-    end = _milliseconds(record.finished.timestamp())
-    return [
-        Metric(_key(name), float(value), end, 0)
-        for name, value in record.summary.items()
-        if value is not None
-    ]
-
-
-def _non_finite(record: Record) -> list[str]:
-    """Name the metrics with points that MLflow is not given: NaN has broken its run page."""
-    columns = [
-        name
-        for name, column in record.measurements().items()
-        if any(value is not None and not math.isfinite(value) for value in column)
-    ]
-    return columns + [name for name, value in record.summary.items() if value is None]
-
-
-def _dataset_input(record: Record) -> DatasetInput | None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    from experiments.datasets import Preprocessing
-
-    data = record.dataset
-    if not data.get("digest"):
-        return None
-    preprocessing = Preprocessing.from_json(record.preprocessing_json)
-    columns = [
-        {
-            "name": name,
-            "type": "string" if name in preprocessing.levels else "double",
-            "required": True,
-        }
-        for name in preprocessing.columns
-    ]
-    profile = {key: data[key] for key in ("task", "rows", "features", "outputs") if key in data}
-    dataset = Dataset(
-        name=str(data.get("name", "dataset"))[:500],
-        digest=str(data["digest"])[:_DIGEST],
-        source_type="code",
-        source=json.dumps(
-            {"tags": {"mlflow.source.name": "run.py", "mlflow.source.type": "LOCAL"}}
-        ),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps(profile),
+def _is_whole(run: Run, record: Record) -> bool:
+    """Tell whether a run was published to its end, and has not gone on since."""
+    return bool(
+        run.info.status == _ENDED[record.status]
+        and run.info.end_time == milliseconds(record.finished.timestamp())
     )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 def _learning_curves(record: Record) -> Path:
@@ -462,32 +472,9 @@ def _model_name(record: Record) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', record.name)[:100]}-{record.uid[:8]}"
 
 
-def _key(name: str) -> str:
-    """Make a name that MLflow takes, distinct where it had to be cut."""
-    key = re.sub(r"[^\w\-. :/]", "_", name)
-    if len(key) > _KEY:
-        key = f"{key[: _KEY - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return key
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
-
-
-def _as_yaml(value: object) -> str:
-    """Write a value as the configuration does."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
 def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _val_loss(record: Record) -> float:
@@ -498,13 +485,6 @@ def _val_loss(record: Record) -> float:
 def _quoted(text: str) -> str:
     """Escape for a filter: MLflow's grammar has no escape, so a quote cannot be asked for."""
     return text.replace("'", "")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container without a user database
-        return "unknown"
 
 
 def _mlflow_program() -> str:

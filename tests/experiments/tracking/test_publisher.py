@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 import pytest
 
 from experiments.config import Tracking
-from experiments.errors import TrackingError
+from experiments.errors import (
+    RecordError,
+    RefusedError,
+    TrackerAwayError,
+    TrackingError,
+    UserError,
+)
 from experiments.records import Record
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
@@ -17,6 +23,7 @@ class FakeTracker:
     """Notes what it is asked for; fails where it is told to."""
 
     failing: ClassVar[set[str]] = set()
+    kind: ClassVar[type[UserError]] = TrackerAwayError
     calls: ClassVar[list[tuple[str, Any]]] = []
 
     def __init__(self, uri: str | None, experiment_name: str) -> None:
@@ -25,7 +32,7 @@ class FakeTracker:
     def _do(self, name: str, detail: Any) -> None:
         type(self).calls.append((name, detail))
         if name in self.failing:
-            raise TrackingError(f"{name} failed")
+            raise self.kind(f"{name} failed")
 
     def open(self) -> None:
         self._do("open", None)
@@ -33,6 +40,10 @@ class FakeTracker:
     def publish(self, record: Record, *, model: bool = False) -> str:
         self._do("model" if model else "publish", record.name)
         return f"id-of-{record.name}"
+
+    def publish_progress(self, record: Record) -> str:
+        self._do("progress", record.name)
+        return "id"
 
     def publish_summary(self, sweep: str, *, files: Any, note: str, name: str) -> str:
         self._do("summary", (sweep, list(files), note, name))
@@ -45,6 +56,16 @@ class FakeTracker:
         return f"link to {sweep or run_id}"
 
 
+class Clock:
+    """A clock that stands still unless it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 Failing = Callable[..., None]
 
 
@@ -55,8 +76,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     monkeypatch.setattr(FakeTracker, "calls", [])
     monkeypatch.setattr("experiments.tracking.publisher.Tracker", FakeTracker)
 
-    def set_failing(*names: str) -> None:
+    def set_failing(*names: str, kind: type[UserError] = TrackerAwayError) -> None:
         FakeTracker.failing = set(names)
+        FakeTracker.kind = kind
 
     return set_failing
 
@@ -89,8 +111,8 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     assert asked("init") == [("http://there", "trial")]
     assert asked("publish") == asked("model") == names(records)
     assert asked("summary") == [("sweep-1", [Path("a.csv")], "the note", "comparison")]
-    assert publisher.works
-    assert publisher.unpublished == []
+    assert publisher.published == [record.folder for record in records]
+    assert publisher.waiting == 0
     assert warnings == []
     assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1"]
     assert publisher.where() == ["mlflow ui", f"link to id-of-{records[-1].name}"]
@@ -112,53 +134,128 @@ def test_which_runs_get_models(
     assert asked("model") == expected
 
 
+def test_what_fails_is_tried_again_later_and_later_and_in_order(
+    failing: Failing, records: list[Record]
+) -> None:
+    clock = Clock()
+    warnings: list[str] = []
+    publisher = Publisher(Tracking(models="all"), "trial", warnings.append, clock)
+    publisher.publish(records[0])
+    failing("publish")
+    publisher.publish(records[1])
+    tries = []
+    for record in (records[2], records[3], None, None):
+        if record is not None:
+            publisher.publish(record)
+        tries.append(publisher.next_try)
+        publisher.work()  # not due yet: nobody is asked
+        clock.now += publisher.next_try
+        publisher.work()
+    assert tries == [1, 2, 4, 8]
+    assert warnings == ["publish failed Nothing waits for it; it is tried again."]
+    assert publisher.waiting == 3
+    assert publisher.where("sweep-1") == []
+    failing()
+    clock.now += publisher.next_try
+    publisher.work()
+    assert asked("publish") == [records[0].name] + [records[1].name] * 6 + names(records[2:])
+    assert publisher.published == [record.folder for record in records]
+    assert publisher.waiting == 0
+    assert warnings[1:] == ["the tracker answers again"]
+    assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1"]
+
+
+def test_no_try_waits_longer_than_a_minute(failing: Failing, records: list[Record]) -> None:
+    failing("publish")
+    clock = Clock()
+    publisher = Publisher(Tracking(), "trial", lambda text: None, clock)
+    publisher.publish(records[0])
+    for _ in range(20):
+        clock.now += publisher.next_try
+        publisher.work()
+    assert publisher.next_try == 60
+
+
 @pytest.mark.parametrize("what", ["init", "open", "publish"])
-def test_a_tracker_that_fails_costs_one_warning_and_no_record(
+def test_a_tracker_that_refuses_costs_one_warning_and_no_second_try(
     what: str, failing: Failing, records: list[Record]
 ) -> None:
-    failing(what)
+    failing(what, kind=TrackingError)
     warnings: list[str] = []
     publisher = Publisher(Tracking(), "trial", warnings.append)
     publisher.open()
     for record in records:
         publisher.publish(record)
+    publisher.publish_progress(records[0])
     publisher.publish_models(records)
     publisher.publish_comparison("sweep-1", [], "")
     assert warnings == [f"{what} failed"]
-    assert not publisher.works
-    assert publisher.unpublished == records
+    assert publisher.published == []
+    assert publisher.waiting == 0  # nobody need wait for it
     assert publisher.where() == publisher.where("sweep-1") == []
-    # Each further try would wait for the same time-outs.
     assert len(asked("publish")) == (1 if what == "publish" else 0)
-    assert asked("model") == asked("summary") == []
+    assert asked("model") == asked("summary") == asked("progress") == []
 
 
-def test_what_was_published_before_the_failure_stays_so(
-    failing: Failing, records: list[Record]
+@pytest.mark.parametrize("kind", [RefusedError, RecordError])
+def test_a_record_that_is_refused_does_not_hold_up_the_others(
+    kind: type[UserError], failing: Failing, records: list[Record]
 ) -> None:
     warnings: list[str] = []
-    publisher = Publisher(Tracking(), "trial", warnings.append)
+    publisher = Publisher(Tracking(models="all"), "trial", warnings.append)
     publisher.publish(records[0])
-    failing("publish")
+    failing("publish", kind=kind)
     publisher.publish(records[1])
     failing()
-    publisher.publish(records[2])  # not tried: the tracker is given up
-    assert publisher.unpublished == records[1:3]
-    assert asked("publish") == names(records[:2])
-    assert len(warnings) == 1
+    publisher.publish(records[2])
+    assert publisher.published == [records[0].folder, records[2].folder]
+    assert publisher.waiting == 0
+    assert warnings == ["publish failed"]
 
 
-def test_models_that_fail_leave_the_runs_published(failing: Failing, records: list[Record]) -> None:
-    warnings: list[str] = []
-    publisher = Publisher(Tracking(models="all"), "trial", warnings.append)
-    for record in records:
+def test_progress_is_published_only_when_nothing_else_waits(
+    failing: Failing, records: list[Record]
+) -> None:
+    clock = Clock()
+    publisher = Publisher(Tracking(), "trial", lambda text: None, clock)
+    publisher.publish_progress(records[0])
+    assert asked("progress") == [records[0].name]
+    failing("progress")
+    publisher.publish_progress(records[0])
+    assert publisher.waiting == 0  # out of date soon, so it is not kept
+    failing()
+    publisher.publish_progress(records[0])  # just failed
+    assert len(asked("progress")) == 2
+    failing("publish")
+    clock.now += publisher.next_try
+    publisher.publish(records[1])
+    clock.now += publisher.next_try
+    publisher.publish_progress(records[0])
+    assert len(asked("progress")) == 2
+
+
+def test_much_that_waits_is_published_a_piece_at_a_time(
+    failing: Failing, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+
+    def slow(self: FakeTracker, record: Record, *, model: bool = False) -> str:
+        clock.now += 0.4
+        self._do("publish", record.name)
+        return "id"
+
+    monkeypatch.setattr(FakeTracker, "publish", slow)
+    publisher = Publisher(Tracking(), "trial", lambda text: None, clock)
+    failing("publish")
+    for record in records * 2:
         publisher.publish(record)
-    failing("model")
-    publisher.publish_models(records)
-    publisher.publish_comparison("sweep-1", [], "")
-    assert publisher.unpublished == []
-    assert warnings == ["model failed"]
-    assert len(asked("model")) == 1
+    failing()
+    clock.now += publisher.next_try
+    before = len(asked("publish"))
+    publisher.work(1.0)
+    assert len(asked("publish")) - before == 3  # so that whoever waits hears of it
+    publisher.work(60.0)
+    assert publisher.waiting == 0
 
 
 def test_nothing_is_tracked_when_tracking_is_off(failing: Failing, records: list[Record]) -> None:
@@ -168,8 +265,7 @@ def test_nothing_is_tracked_when_tracking_is_off(failing: Failing, records: list
     publisher.publish_models(records)
     publisher.publish_comparison("sweep-1", [], "")
     assert FakeTracker.calls == []
-    assert not publisher.works
-    assert publisher.unpublished == []  # nobody wants them published
+    assert publisher.waiting == 0
     assert publisher.where() == []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from scripts.publish import main as publish
 
 from experiments.errors import TrackingError
@@ -155,7 +156,8 @@ def test_a_run_published_half_is_completed(
 ) -> None:
     record = make_record(tmp_path)
     calls = 0
-    real = getattr(MlflowClient, failing)
+    owner = LocalArtifactRepository if failing == "log_artifact" else MlflowClient
+    real = getattr(owner, failing)
 
     def fail_after_working(*arguments: Any, **keywords: Any) -> None:
         nonlocal calls
@@ -165,7 +167,7 @@ def test_a_run_published_half_is_completed(
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(MlflowClient, failing, fail_after_working)
+        patched.setattr(owner, failing, fail_after_working)
         with pytest.raises(TrackingError) as raised:
             tracker.publish(record)
     assert calls == 1
@@ -323,7 +325,8 @@ def test_a_comparison_is_brought_up_to_date(
     assert run.info.run_name == "comparison"
     assert run.info.status == "FINISHED"
     assert run.data.tags["kind"] == "comparison"
-    assert run.data.tags["sweep"] == "s1"
+    assert run.data.tags["comparison_of"] == "s1"
+    assert not [tag for tag in run.data.tags if tag.startswith("sweep")]
     assert run.data.tags["mlflow.note.content"] == "# Two"
     assert run.data.metrics == {"a": 1.0}
     (tmp_path / "fetched").mkdir()
@@ -335,8 +338,8 @@ def test_the_page_shows_exactly_the_runs_of_a_sweep(tmp_path: Path, tracker: Tra
     number = tracker.experiment_id
     page = f"http://127.0.0.1:5000/#/experiments/{number}/runs"
     assert tracker.ui_link() == f"{page}?workflowType=machine_learning"
-    assert tracker.ui_link("multirun/1") == (
-        f"{page}?searchFilter=tags.sweep+%3D+%27multirun%2F1%27&workflowType=machine_learning"
+    assert tracker.ui_link("m/1") == (
+        f"{page}?searchFilter=tags.%60sweep.m%2F1%60+%3D+%27yes%27&workflowType=machine_learning"
     )
     assert tracker.ui_link(run_id="abc") == f"{page}/abc?workflowType=machine_learning"
 
@@ -491,7 +494,7 @@ def test_a_folder_is_published_from_the_shell_and_again(
     assert publish(arguments) == 0
     printed = capsys.readouterr().out
     assert "4 runs are in the experiment 'shell'" in printed
-    assert "searchFilter=tags.sweep+%3D+%27sweep-1%27" in printed
+    assert "searchFilter=tags.%60sweep.sweep-1%60+%3D+%27yes%27" in printed
     before = rows_in_database(uri)
     assert publish(arguments) == 0
     assert rows_in_database(uri) == before

@@ -1,0 +1,206 @@
+"""What MLflow is given of a record: tags, parameters, points and the data it was trained on.
+
+The same record always gives the same: names, values and times come from it alone, so that a run
+published twice, or in two halves, is as if it had been published once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from experiments.masking import mask_secrets
+from experiments.palette import color_of
+from experiments.records import PREPROCESSING, Record
+from experiments.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Metric
+
+# MLflow's limits: a name, a parameter's and a tag's value, a dataset's digest.
+_KEY: Final = 250
+_PARAM_VALUE: Final = 6000
+_TAG_VALUE: Final = 8000
+_DIGEST: Final = 36
+
+_IN_SWEEP: Final = "yes"
+_CUT: Final = " ... [cut]"
+_NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
+# Two columns a layer: for every run of a sweep they would make publishing an eighth slower, so
+# only the runs chosen for a model have them in MLflow; the record has them always.
+_BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
+_GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
+
+
+def tags(record: Record) -> dict[str, str]:
+    """Describe a run for filters, and for people in a note."""
+    environment = record.environment
+    given = {
+        "kind": "run",
+        "uid": record.uid,
+        "identity": record.identity,
+        "status": record.status,
+        "sweep": record.sweep,
+        **sweep_tag(record),
+        **record.labels,
+        "message": record.message,
+        "command": record.command,
+        "commit": environment.get("commit"),
+        "non_finite": ", ".join(_non_finite(record)) or None,
+        "mlflow.note.content": _note(record),
+        "mlflow.runColor": color_of(record.choices.get("optimizer", "")),
+        "mlflow.user": store.user(),
+        "mlflow.source.name": "run.py",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": environment.get("commit"),
+    }
+    return {key: cut(mask_secrets(str(value))) for key, value in given.items() if value is not None}
+
+
+def sweep_tag(record: Record) -> dict[str, str]:
+    """Give the tag of a run's sweep: one a sweep, since a run may belong to several."""
+    return {} if record.sweep is None else {_sweep_key(record.sweep): _IN_SWEEP}
+
+
+def sweep_filter(sweep: str) -> str:
+    """Give the filter, for MLflow's pages and calls, of the runs of a sweep."""
+    return f"tags.`{_sweep_key(sweep)}` = '{_IN_SWEEP}'"
+
+
+def _sweep_key(sweep: str) -> str:
+    return key_of(f"sweep.{sweep}")
+
+
+def _note(record: Record) -> str:
+    """Describe the run in Markdown."""
+    said = f": {record.message}" if record.message else ""
+    lines = [f"**{record.status.replace('_', ' ')}**{said}", ""]
+    lines += ["| measured | |", "|---|---|"]
+    for key, value in record.summary.items():
+        lines.append(f"| {key} | {'not finite' if value is None else format(value, '.6g')} |")
+    dataset = record.dataset
+    if dataset:
+        rows = ", ".join(f"{count} {part}" for part, count in dataset.get("rows", {}).items())
+        lines += ["", f"Dataset **{dataset.get('name')}** ({dataset.get('task')}; rows: {rows})."]
+    if record.command:
+        lines += ["", "Repeat this run:", "", f"    {record.command}"]
+    return "\n".join(lines)
+
+
+def params(record: Record) -> list[Any]:
+    """Give a run's configuration, and its choices by the names of their groups."""
+    from mlflow.entities import Param
+
+    # The tracker's own settings change nothing about a run, and their address may be private.
+    values: dict[str, object] = {
+        key: value for key, value in record.flat_config().items() if not key.startswith("tracking.")
+    }
+    values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
+    values["seed"] = record.seed
+    return [
+        Param(key_of(key), cut(mask_secrets(_as_yaml(value)), _PARAM_VALUE))
+        for key, value in values.items()
+    ]
+
+
+def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:
+    """Give the points of each epoch: those of each layer, or all others."""
+    from mlflow.entities import Metric
+
+    columns = record.measurements()
+    start = record.started.timestamp()
+    epochs = columns.get("epoch", [])
+    seconds = columns.get("seconds") or [0.0] * len(epochs)
+    times = [milliseconds(start + (second or 0.0)) for second in seconds]
+    return [
+        Metric(key_of(name), value, time, int(epoch or 0))
+        for name, column in columns.items()
+        if name not in _NOT_PER_EPOCH and name.startswith(_BY_LAYER) == by_layer
+        for value, time, epoch in zip(column, times, epochs, strict=True)
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def summary_metrics(record: Record) -> list[Metric]:
+    """Give what was measured of the whole run, where it has ended and will not go on."""
+    from mlflow.entities import Metric
+
+    if record.status in ("running", "interrupted"):
+        return []
+    # All at step 0: MLflow draws what has one step as bars, what has several as curves.
+    end = milliseconds(record.finished.timestamp())
+    return [
+        Metric(key_of(name), float(value), end, 0)
+        for name, value in record.summary.items()
+        if value is not None
+    ]
+
+
+def _non_finite(record: Record) -> list[str]:
+    """Name the metrics with points that MLflow is not given: NaN has broken its run page."""
+    columns = [
+        name
+        for name, column in record.measurements().items()
+        if any(value is not None and not math.isfinite(value) for value in column)
+    ]
+    return columns + [name for name, value in record.summary.items() if value is None]
+
+
+def dataset_input(record: Record) -> DatasetInput | None:
+    """Give the data that a run was trained on; None where they could not be loaded."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    from experiments.datasets import Preprocessing
+
+    data = record.dataset
+    if not data.get("digest") or not (record.folder / PREPROCESSING).exists():
+        return None
+    preprocessing = Preprocessing.from_json(record.preprocessing_json)
+    columns = [
+        {
+            "name": name,
+            "type": "string" if name in preprocessing.levels else "double",
+            "required": True,
+        }
+        for name in preprocessing.columns
+    ]
+    profile = {key: data[key] for key in ("task", "rows", "features", "outputs") if key in data}
+    dataset = Dataset(
+        name=str(data.get("name", "dataset"))[:500],
+        digest=str(data["digest"])[:_DIGEST],
+        source_type="code",
+        source=json.dumps(
+            {"tags": {"mlflow.source.name": "run.py", "mlflow.source.type": "LOCAL"}}
+        ),
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def key_of(name: str) -> str:
+    """Make a name that MLflow takes, distinct where it had to be cut."""
+    key = re.sub(r"[^\w\-. :/]", "_", name)
+    if len(key) > _KEY:
+        key = f"{key[: _KEY - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return key
+
+
+def cut(text: str, limit: int = _TAG_VALUE) -> str:
+    """Shorten a text to what MLflow keeps, and say so in it."""
+    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
+
+
+def _as_yaml(value: object) -> str:
+    """Write a value as the configuration does."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def milliseconds(seconds: float) -> int:
+    """Give a time as MLflow counts it."""
+    return round(seconds * 1000)
