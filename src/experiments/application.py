@@ -110,6 +110,8 @@ def _run(config: DictConfig) -> float:
 
                     def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
                         bar.show_epoch(epoch, losses)
+                        if publishing is not None:
+                            publishing.publish_progress(lambda: [(destination, job.folder)])
                         ok()
 
                     deque(execute([job], dataset, on_epoch), maxlen=0)

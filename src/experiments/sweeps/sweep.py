@@ -227,7 +227,13 @@ class Sweep:
 
             def show() -> None:
                 bar.show_sweep(len(records), workers.epochs(), workers.loss())
-                self._publishing.poll()
+                self._publishing.publish_progress(
+                    lambda: [
+                        (_destination(job), job.folder)
+                        for position, job in enumerate(jobs)
+                        if position not in records and job.run.tracking.enabled
+                    ]
+                )
 
             try:
                 # The comparison's libraries take a second to import: now, while workers train.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from experiments.masking import mask_secrets
 from experiments.palette import color_of
-from experiments.records import PREPROCESSING, Record
+from experiments.records import PREPROCESSING, RUNNING, Record
 from experiments.tracking import store
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def summary_metrics(record: Record) -> list[Metric]:
     """Give what was measured of the whole run, where it has ended and will not go on."""
     from mlflow.entities import Metric
 
-    if record.status in ("running", "interrupted"):
+    if record.status in (RUNNING, "interrupted"):
         return []
     # All at step 0: MLflow draws what has one step as bars, what has several as curves.
     end = milliseconds(record.finished.timestamp())

@@ -11,8 +11,9 @@ import gc
 import importlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import prepare_mlflow
 
 _POLL: Final = 0.1  # seconds between looks whether something is done
+_BETWEEN_PROGRESS: Final = 10.0  # seconds
 _COLLECT: Final = (50_000, 20, 100)  # how seldom garbage is collected where little is left behind
 
 
@@ -101,6 +103,7 @@ class PublishingProcess:
         self._done = 0
         self._warned = False  # of the outage that lasts, if one does
         self._broken = False
+        self._next_progress = time.monotonic() + _BETWEEN_PROGRESS
 
     @property
     def unpublished(self) -> int:
@@ -119,6 +122,19 @@ class PublishingProcess:
         """Publish the record in a folder."""
         self._unpublished.add(folder)
         self._ask(_publish, destination, folder)
+
+    def publish_progress(self, running: Callable[[], Iterable[tuple[Destination, Path]]]) -> None:
+        """Publish how far runs are, if it was last done some time ago and nothing else waits.
+
+        Parameters
+        ----------
+        running : callable
+            Gives where runs that train are published, and their folders.
+        """
+        self.poll()
+        if time.monotonic() >= self._next_progress and not self._asked:
+            self._next_progress = time.monotonic() + _BETWEEN_PROGRESS
+            self._ask(_publish_progress, list(running()))
 
     def publish_models(self, destination: Destination, folders: Sequence[Path]) -> None:
         """Publish learning curves and models of those runs that get them."""
@@ -264,6 +280,12 @@ def _publish(destination: Destination, folder: Path) -> None:
         _publisher(destination).publish(Record.read(folder))
     except RecordError as error:
         _warnings.append(str(error))
+
+
+def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:
+    for destination, folder in running:
+        with suppress(RecordError):  # it may have ended meanwhile
+            _publisher(destination).publish_progress(Record.read_progress(folder))
 
 
 def _publish_models(destination: Destination, folders: Sequence[Path]) -> None:

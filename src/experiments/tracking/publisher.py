@@ -90,10 +90,15 @@ class Publisher:
         self._add(_Task(Tracker.open))
 
     def publish(self, record: Record) -> None:
-        """Publish a run that has ended."""
+        """Publish a run that has ended.
+
+        One that was interrupted before it had measured anything is left out: there is nothing to
+        see of it, and it will be another run if it is ever trained.
+        """
 
         def action(tracker: Tracker) -> None:
-            self._run_id = tracker.publish(record)
+            if record.status != "interrupted" or record.measurements():
+                self._run_id = tracker.publish(record)
 
         self._add(_Task(action, record.folder))
 

@@ -164,7 +164,7 @@ class Tracker:
             self._published_until.pop(record.uid, None)
             return run_id
 
-    def publish_progress(self, record: Record, *, killed: bool = False) -> str:
+    def publish_progress(self, record: Record, *, killed: bool = False) -> None:
         """Publish what there is of a run that trains, or that was killed while it did.
 
         Parameters
@@ -173,22 +173,19 @@ class Tracker:
             As `Record.read_progress` gives it.
         killed
             Whether nobody trains it any more.
-
-        Returns
-        -------
-        str
-            The run's id in MLflow.
         """
+        points = contents.epoch_metrics(record)
+        last = max((point.step for point in points), default=-1)
+        if self._published_until.get(record.uid) == last and not killed:
+            return
         with self._publishing(record):
             run = self._find_or_create(record)
-            run_id = str(run.info.run_id)
             self._log(run, record)
             if killed:
-                times = (point.timestamp for point in contents.epoch_metrics(record))
-                self._client.set_terminated(run_id, _KILLED, max(times, default=None))
+                times = (point.timestamp for point in points)
+                self._client.set_terminated(run.info.run_id, _KILLED, max(times, default=None))
             elif run.info.status != _RUNNING:
-                self._client.update_run(run_id, _RUNNING)
-            return run_id
+                self._client.update_run(run.info.run_id, _RUNNING)
 
     def is_published(self, record: Record) -> bool:
         """Tell whether a run that has ended is in MLflow as a whole; a model apart."""
@@ -453,9 +450,11 @@ class Tracker:
 
 def _is_whole(run: Run, record: Record) -> bool:
     """Tell whether a run was published to its end, and has not gone on since."""
+    status = _ENDED[record.status]
+    if status == _KILLED and run.info.status not in (_RUNNING, _KILLED):
+        return True  # it went on elsewhere, and ended
     return bool(
-        run.info.status == _ENDED[record.status]
-        and run.info.end_time == milliseconds(record.finished.timestamp())
+        run.info.status == status and run.info.end_time == milliseconds(record.finished.timestamp())
     )
 
 
