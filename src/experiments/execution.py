@@ -257,6 +257,11 @@ class Execution:
             details = "".join(traceback.format_exception(error))
         return self.write(Outcome(0, status, message, {}, {}, {}), details)
 
+    def received(self) -> None:
+        """Note that the record has come from another machine."""
+        if Record.read(self.job.folder).status in FINISHED:
+            self._enter()
+
     def _enter(self) -> None:
         try:
             self.finished_runs.add(self.identity, self.job.folder)

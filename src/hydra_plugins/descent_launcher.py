@@ -21,18 +21,34 @@ class StackedLauncherConf:
     Parameters
     ----------
     n_jobs : int, default -1
-        Worker processes; -1 takes one for each core.
+        Workers; -1 takes one for each core of this machine.
     width : int, optional
         Most runs in one stack; by default as many as fit the cache.
     seeds : list of int or str, optional
         Trains each job on all of these seeds, such as ``0-4``, and gives the sweeper the mean,
         so that a search does not chase the luck of one seed.
+    backend : str, default "loky"
+        Where the workers are: "loky" has processes on this machine, "dask" a Dask cluster, on
+        this machine too unless `scheduler` or `cluster` says where.
+    scheduler : str, optional
+        Address of a Dask scheduler: ``tcp://HOST:8786``. Its workers are taken as they are.
+    cluster : mapping, optional
+        By ``_target_``, a class of Dask's cluster objects and its arguments, such as
+        ``{_target_: dask_jobqueue.SLURMCluster, cores: 1, memory: 4GB}``; `n_jobs` says how many
+        workers it is to start.
+    timeout : float, default 60
+        Seconds that a Dask scheduler may take to answer, and the first worker to come.
     """
 
     _target_: str = "hydra_plugins.descent_launcher.StackedLauncher"
+    _recursive_: bool = False  # `cluster` is started when all jobs are found to be right
     n_jobs: int = -1
     width: int | None = None
     seeds: Any = None
+    backend: str = "loky"
+    scheduler: str | None = None
+    cluster: Any = None
+    timeout: float = 60.0
 
 
 ConfigStore.instance().store(
@@ -43,10 +59,23 @@ ConfigStore.instance().store(
 class StackedLauncher(Launcher):
     """Trains compatible jobs side by side in stacks, over worker processes."""
 
-    def __init__(self, n_jobs: int, width: int | None, seeds: Any) -> None:
+    def __init__(
+        self,
+        n_jobs: int,
+        width: int | None,
+        seeds: Any,
+        backend: str,
+        scheduler: str | None,
+        cluster: DictConfig | None,
+        timeout: float,
+    ) -> None:
         self.n_jobs = n_jobs
         self.width = width
         self.seeds = seeds
+        self.backend = backend
+        self.scheduler = scheduler
+        self.cluster = cluster
+        self.timeout = timeout
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -63,6 +92,14 @@ class StackedLauncher(Launcher):
 
     def open_sweep(self) -> "Sweep":
         """Make a sweep that trains as this launcher is set to."""
+        from experiments.sweeps.backends.choice import choose_backend
         from experiments.sweeps.sweep import Sweep
 
-        return Sweep(self.hydra_context, self.config, n_jobs=self.n_jobs, width=self.width)
+        backend = choose_backend(
+            self.backend,
+            self.n_jobs,
+            scheduler=self.scheduler,
+            cluster=self.cluster,
+            timeout=self.timeout,
+        )
+        return Sweep(self.hydra_context, self.config, backend=backend, width=self.width)

@@ -13,12 +13,12 @@ from hydra.types import HydraContext
 from rich.console import Console
 
 from experiments.application import shown
+from experiments.errors import UserError
 from experiments.records import Record, atomic_write
 from experiments.sweeps.launching import raise_failed
 from experiments.sweeps.protocol import Protocol
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning import TunedComparison
-from experiments.sweeps.workers import WorkersLost
 
 
 def tune_then_compare(
@@ -45,7 +45,7 @@ def tune_then_compare(
         If something is wrong with the settings or with any run, before any has trained.
     SweepError
         Naming every run that failed, after all others have ended.
-    KeyboardInterrupt, WorkersLost
+    KeyboardInterrupt, UserError
         After what has finished is published and what has not is marked.
     """
     setup_globals()
@@ -56,7 +56,7 @@ def tune_then_compare(
         comparison = TunedComparison(sweep, protocol, overrides)
         try:
             comparison.run()
-        except (KeyboardInterrupt, WorkersLost):
+        except (KeyboardInterrupt, UserError):
             if sweep.records:
                 sweep.conclude()
             raise

@@ -13,7 +13,6 @@ from experiments.jobs import Job
 from experiments.records import Record
 from experiments.sweeps.seeds import read_seeds
 from experiments.sweeps.sweep import Sweep, log_of
-from experiments.sweeps.workers import WorkersLost
 
 
 class SweepError(UserError):
@@ -47,7 +46,7 @@ def launch(
         Listing every job that is wrong, before any has trained.
     SweepError
         Naming every run that failed, after all others have ended.
-    KeyboardInterrupt, WorkersLost
+    KeyboardInterrupt, UserError
         After what has finished is published and what has not is marked.
     """
     setup_globals()
@@ -56,7 +55,7 @@ def launch(
     with sweep:
         try:
             records = sweep.run([run for runs in seeded for run in runs], first * each)
-        except (KeyboardInterrupt, WorkersLost):
+        except (KeyboardInterrupt, UserError):
             if sweep.records:  # else it came before anything was trained
                 sweep.conclude()
             raise

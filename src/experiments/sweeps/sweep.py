@@ -18,17 +18,18 @@ from rich.console import Console
 
 from experiments.application import finish_publishing, shown
 from experiments.datasets import Dataset, Source
+from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
 from experiments.jobs import Job
 from experiments.progress import ProgressBar
 from experiments.records import Record, find_records
-from experiments.sweeps.backends.processes import Processes
+from experiments.sweeps.backends.backend import Backend
 from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
 from experiments.sweeps.preparation import compose_jobs, load_datasets
 from experiments.sweeps.stacking import make_stacks
-from experiments.sweeps.workers import Workers, WorkersLost
+from experiments.sweeps.workers import Workers
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.tracker import choose_models
 from experiments.warning import warn
@@ -48,18 +49,23 @@ class Sweep:
     hydra_context : HydraContext
     config : DictConfig
         Hydra's for the sweep itself.
-    n_jobs : int
-        Worker processes; -1 takes one for each core.
+    backend : Backend
+        Where the workers are; closed with the sweep.
     width : int, optional
         Most runs in one stack; by default as many as fit the cache.
     """
 
     def __init__(
-        self, hydra_context: HydraContext, config: DictConfig, *, n_jobs: int, width: int | None
+        self,
+        hydra_context: HydraContext,
+        config: DictConfig,
+        *,
+        backend: Backend,
+        width: int | None,
     ) -> None:
         self._config = config
         self.composer = Composer(hydra_context.config_loader, config)
-        self._backend = Processes(n_jobs)
+        self._backend = backend
         self._width = width
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.console = Console(highlight=False)
@@ -114,7 +120,7 @@ class Sweep:
         ------
         ConfigError
             Listing every job that is wrong, before any has trained.
-        KeyboardInterrupt, WorkersLost
+        KeyboardInterrupt, UserError
             After runs that have not ended are marked.
         """
         if not self.jobs:
@@ -207,9 +213,10 @@ class Sweep:
 
     def _train(
         self, executions: Sequence[Execution], datasets: Mapping[Source, Dataset]
-    ) -> tuple[list[Record], KeyboardInterrupt | WorkersLost | None]:
+    ) -> tuple[list[Record], KeyboardInterrupt | UserError | None]:
         """Train runs; return the record of each, and the interrupt that ended it if any."""
         jobs = [execution.job for execution in executions]
+        self._backend.open()
         stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
@@ -221,7 +228,7 @@ class Sweep:
             self._publish(jobs[position], record)
 
         with (
-            Workers(self._backend, jobs, stacks, warn) as workers,
+            Workers(self._backend, self.folder, executions, stacks, warn) as workers,
             ProgressBar(epochs, len(jobs)) as bar,
         ):
 
@@ -241,7 +248,7 @@ class Sweep:
                 for position in workers.finished(show):
                     note(position)
                 return [records[position] for position in range(len(jobs))], None
-            except (KeyboardInterrupt, WorkersLost) as error:
+            except (KeyboardInterrupt, UserError) as error:
                 interrupt = error
                 if isinstance(error, KeyboardInterrupt):
                     told = "interrupted; keeping what has finished"

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 T = TypeVar("T")
 
 
@@ -26,12 +29,63 @@ class WorkerDied(Exception):
         self.how = how
 
 
+class Notes(Protocol):
+    """A worker's end of a board."""
+
+    def write(self, run: int, epoch: int, loss: float) -> None:
+        """Note that `run` has finished `epoch` with this validation loss."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the launcher wants everybody to stop."""
+
+
+class Board(Protocol):
+    """The launcher's end of a board, on which workers note how far their runs are."""
+
+    @property
+    def notes(self) -> Notes:
+        """What workers are given."""
+
+    @property
+    def epochs(self) -> NDArray[np.float64]:
+        """Epochs that each run has finished."""
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Last validation loss of each run; 0 where there is none yet."""
+
+    def stop(self) -> None:
+        """Ask every worker to stop after the epoch it is in."""
+
+    def close(self) -> None:
+        """Take the board down."""
+
+
 class Backend(Protocol):
-    """Processes that run functions and may die of it."""
+    """Workers that run functions and may die of it."""
+
+    def open(self) -> None:
+        """Reach the workers; nothing happens if they have been.
+
+        Raises
+        ------
+        UserError
+            If there are none.
+        """
 
     @property
     def count(self) -> int:
-        """How many calls can run at the same time."""
+        """How many calls can run at the same time.
+
+        Raises
+        ------
+        UserError
+            If the last worker has gone and none came.
+        """
+
+    def board(self, runs: int) -> Board:
+        """Put up a board for so many runs."""
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Have a function called in a worker; workers that died are replaced."""
@@ -43,6 +97,8 @@ class Backend(Protocol):
         ------
         WorkerDied
             If its worker did.
+        UserError
+            If the engine is lost, or workers lack what the call needs.
         """
 
     def close(self, *, kill: bool = False) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from experiments.child_processes import interrupts_held, serve_parent
 from experiments.sweeps.backends.backend import WorkerDied
+from experiments.sweeps.backends.shared_board import SharedBoard
 
 T = TypeVar("T")
 
@@ -37,9 +38,15 @@ class Processes:
         self._pools: list[_Pool] = []
         self._pool_of: dict[Future[Any], _Pool] = {}
 
+    def open(self) -> None:
+        pass  # they start when they are needed
+
     @property
     def count(self) -> int:
         return self._count
+
+    def board(self, runs: int) -> SharedBoard:
+        return SharedBoard.create(runs)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         while True:

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import experiments
-from experiments.board import Board
+from experiments.sweeps.backends.shared_board import SharedBoard
 
 
 def test_a_new_board_is_empty(tmp_path: Path) -> None:
-    board = Board(tmp_path / "board", 3, create=True)
+    board = SharedBoard(tmp_path / "board", 3, create=True)
     assert board.epochs.tolist() == board.losses.tolist() == [0, 0, 0]
     assert not board.stopping
 
@@ -26,8 +26,8 @@ def test_a_new_board_is_empty(tmp_path: Path) -> None:
 def test_the_last_note_of_each_run_is_read_by_others(
     tmp_path: Path, runs: int, notes: list[tuple[int, int, float]]
 ) -> None:
-    reader = Board(tmp_path / "board", runs, create=True)
-    writer = Board(tmp_path / "board", runs)
+    reader = SharedBoard(tmp_path / "board", runs, create=True)
+    writer = SharedBoard(tmp_path / "board", runs)
     epochs, losses = np.zeros(runs), np.zeros(runs)
     for run, epoch, loss in notes:
         if run < runs:
@@ -39,8 +39,8 @@ def test_the_last_note_of_each_run_is_read_by_others(
 
 
 def test_the_wish_to_stop_touches_no_run(tmp_path: Path) -> None:
-    launcher = Board(tmp_path / "board", 2, create=True)
-    worker = Board(tmp_path / "board", 2)
+    launcher = SharedBoard(tmp_path / "board", 2, create=True)
+    worker = SharedBoard(tmp_path / "board", 2)
     worker.write(0, 4, 0.5)
     launcher.stop()
     launcher.stop()
@@ -52,17 +52,18 @@ def test_the_wish_to_stop_touches_no_run(tmp_path: Path) -> None:
 
 
 def test_what_was_read_does_not_change_later(tmp_path: Path) -> None:
-    board = Board(tmp_path / "board", 1, create=True)
+    board = SharedBoard(tmp_path / "board", 1, create=True)
     before = board.epochs
     board.write(0, 9, 1.0)
     assert before.tolist() == [0]
 
 
 def test_another_process_writes(tmp_path: Path) -> None:
-    board = Board(tmp_path / "board", 2, create=True)
+    board = SharedBoard(tmp_path / "board", 2, create=True)
     code = (
-        "import sys; from pathlib import Path; from experiments.board import Board;"
-        "Board(Path(sys.argv[1]), 2).write(1, 3, 0.125)"
+        "import sys; from pathlib import Path;"
+        "from experiments.sweeps.backends.shared_board import SharedBoard;"
+        "SharedBoard(Path(sys.argv[1]), 2).write(1, 3, 0.125)"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "board")],
@@ -74,9 +75,9 @@ def test_another_process_writes(tmp_path: Path) -> None:
 
 
 def test_making_a_board_forgets_an_older_one(tmp_path: Path) -> None:
-    old = Board(tmp_path / "board", 2, create=True)
+    old = SharedBoard(tmp_path / "board", 2, create=True)
     old.write(1, 3, 0.5)
     old.stop()
-    new = Board(tmp_path / "board", 2, create=True)
+    new = SharedBoard(tmp_path / "board", 2, create=True)
     assert new.epochs.tolist() == [0, 0]
     assert not new.stopping
