@@ -238,7 +238,9 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
         return None
 
 
-def network_from_config(config: Mapping[str, Any], features: int, outputs: int) -> Network:
+def network_from_config(
+    config: Mapping[str, Any], features: int, outputs: int, runs: int = 1
+) -> Network:
     """Build the network of a finished run, to load its weights into.
 
     Parameters
@@ -247,11 +249,8 @@ def network_from_config(config: Mapping[str, Any], features: int, outputs: int) 
         The run's resolved configuration.
     features, outputs : int
         Width of the network's input and output.
-
-    Returns
-    -------
-    Network
-        A stack of one.
+    runs : int, default 1
+        How many sets of weights it is to hold.
     """
     faults: list[str] = []
     model = build(config["model"], Model, "model", faults)  # type: ignore[type-abstract]
@@ -263,6 +262,7 @@ def network_from_config(config: Mapping[str, Any], features: int, outputs: int) 
         features,
         loss=loss,
         output_activation=model.output_activation,
+        seeds=range(runs),
         dtype=config["training"]["dtype"],
     )
 

@@ -555,6 +555,6 @@ class _Stack:
 
 
 def _measures_layers(epoch: int) -> bool:
-    """Whether norms by layer are taken: every epoch below 100, every tenth below 1000, ..."""
-    apart: int = 10 ** max(len(str(epoch)) - 2, 0)
+    """Whether norms by layer are taken: every epoch below 1000, every tenth below 10,000, ..."""
+    apart: int = 10 ** max(len(str(epoch)) - 3, 0)
     return epoch % apart == 0

@@ -75,11 +75,10 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     families
         The best first.
     metric
-        Such as `val/loss` or `train/accuracy`.
+        Such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
     """
     from matplotlib.collections import LineCollection
 
-    kind = metric.rsplit("/", 1)[-1]
     axes.set_xlabel("epoch")
     count_epochs(axes)
     settled = [curves for one in families for curves in one.finished if metric in curves]
@@ -91,10 +90,10 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     everything = np.concatenate([curves[metric] for curves in measured])
     medians = [_median(one.finished, metric) for one in families]
     ends = [(float(x[-1]), float(band[1][-1])) if x.size else None for x, band in medians]
-    if kind == "loss":
-        scale_loss(axes, everything)
-    else:
+    if metric.rpartition("/")[2] in SCORES:
         scale_score(axes, everything, [end[1] for end in ends if end])
+    else:
+        scale_loss(axes, everything)
     axes.set_xlim(*epoch_limits(np.concatenate([curves["epoch"] for curves in measured])))
 
     many = sum(len(one.finished) for one in families)
@@ -104,7 +103,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
         if len(one.finished) > 1:
             # One collection: an artist for each of thousands of seeds takes time and memory.
             lines = [
-                np.column_stack([curves["epoch"], curves[metric]])
+                np.column_stack([curves["epoch"], curves[metric]])[np.isfinite(curves[metric])]
                 for curves in one.finished
                 if metric in curves
             ]
@@ -138,7 +137,8 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
 def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: int) -> None:
     if metric not in curves or not np.isfinite(curves[metric]).any():
         return
-    epochs, values = curves["epoch"], np.where(np.isfinite(curves[metric]), curves[metric], np.nan)
+    measured = np.isfinite(curves[metric])
+    epochs, values = curves["epoch"][measured], curves[metric][measured]
     axes.plot(epochs, values, color=one.look.color, linewidth=0.8, alpha=0.8, zorder=order)
     x, y = last_point(epochs, values)
     low, high = axes.get_ylim()
