@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TITLE: Final = "Weight and gradient norms by layer"
 MOST_LAYERS: Final = 3
 _MOST_BINS: Final = 40
+_MOST_POINTS: Final = 150
 _NORMS: Final = {"weight_norm": "Weights", "gradient_norm": "Gradient"}
 
 
@@ -62,6 +63,18 @@ def binned(curves: Curves, metric: str) -> Curves:
     }
 
 
+def thinned(curves: Curves, metric: str) -> Curves:
+    """Keep at most `_MOST_POINTS` measurements, the first and the last among them.
+
+    Norms of weights are smooth, and more points than that fall on one another.
+    """
+    measured = np.flatnonzero(np.isfinite(curves[metric]))
+    if len(measured) <= _MOST_POINTS:
+        return curves
+    kept = measured[np.linspace(0, len(measured) - 1, _MOST_POINTS).round().astype(int)]
+    return {name: curves[name][kept] for name in ("epoch", metric)}
+
+
 def plot_norms(row: Sequence[Family]) -> Figure:
     """Draw norms of the weights (above) and of their gradient (below), a column a layer.
 
@@ -87,11 +100,8 @@ def plot_norms(row: Sequence[Family]) -> Figure:
 
 def _prepared(row: Sequence[Family], metric: str) -> list[Family]:
     """Bin the gradients, and lift norms of 0, which a logarithmic axis has no place for."""
-    smooth = metric.startswith("gradient_norm/")
-    finished = [
-        [binned(run, metric) if smooth else run for run in one.finished if metric in run]
-        for one in row
-    ]
+    fewer = binned if metric.startswith("gradient_norm/") else thinned
+    finished = [[fewer(run, metric) for run in one.finished if metric in run] for one in row]
     values = np.concatenate([run[metric] for runs in finished for run in runs] or [np.empty(0)])
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size and (values == 0).any():

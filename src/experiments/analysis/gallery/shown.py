@@ -50,9 +50,10 @@ def shown(groups: Sequence[Group], looks: Sequence[Look]) -> list[Shown]:
     looks
         Theirs; chosen anew where not all groups are shown.
     """
-    trained = [any(run.status != "failed" for run in group.runs) for group in groups]
     pairs = [
-        pair for pair, kept in zip(zip(groups, looks, strict=True), trained, strict=True) if kept
+        (group, look)
+        for group, look in zip(groups, looks, strict=True)
+        if any(run.status != "failed" for run in group.runs)
     ]
     if len(pairs) > MOST_NAMED:
         best: dict[str, Group] = {}

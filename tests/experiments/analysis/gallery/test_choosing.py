@@ -9,13 +9,13 @@ import pytest
 from sklearn.metrics import r2_score
 
 from experiments.analysis.gallery import figures_for
-from experiments.analysis.gallery.norms import binned, plot_norms, some_layers
+from experiments.analysis.gallery.norms import binned, plot_norms, some_layers, thinned
 from experiments.analysis.gallery.regression import plot_predictions, r_squared
 from experiments.analysis.gallery.shown import typical_seed
 from experiments.analysis.groups import group_runs
 from experiments.analysis.pictures.curves import family_of
 from experiments.analysis.pictures.drawing import saved
-from experiments.datasets import Task
+from experiments.datasets import Task, Xor
 from experiments.palette import color_of
 from tests.experiments.analysis.crowding import crowded, outside
 from tests.experiments.analysis.gallery.trained_sweeps import ALL, rows_of, train_sweep, words
@@ -236,6 +236,14 @@ def test_binned_curves_are_medians_of_what_was_measured() -> None:
     assert binned(few, "gradient_norm/a") is few
 
 
+def test_thinned_curves_begin_and_end_as_they_did() -> None:
+    epochs = np.arange(1001.0)
+    values = np.where(epochs % 2 == 0, epochs**2, np.nan)
+    found = thinned({"epoch": epochs, "weight_norm/a": values}, "weight_norm/a")
+    assert (found["epoch"][0], found["epoch"][-1], len(found["epoch"])) == (0, 1000, 150)
+    np.testing.assert_array_equal(found["weight_norm/a"], found["epoch"] ** 2)
+
+
 def test_a_norm_of_zero_does_not_end_the_logarithm(tmp_path: Path) -> None:
     metrics = {
         "epoch": [0.0, 1.0, 2.0, 3.0],
@@ -248,3 +256,16 @@ def test_a_norm_of_zero_does_not_end_the_logarithm(tmp_path: Path) -> None:
     assert axes.get_yscale() == "log"
     drawn = axes.lines[0].get_ydata()
     np.testing.assert_allclose(drawn, [10.0, 0.1, 0.1 / 3])
+
+
+def test_the_example_of_the_page_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[4] / "docs" / "pictures.md"
+    example = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    train_sweep(tmp_path / "multirun", Xor().load())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, str(page), "exec"), {})
+    drawn = {"boundaries", "paths", "confusion", "hardest", "norms"}
+    assert {file.stem for file in tmp_path.glob("*.png")} == drawn
+    assert "Paths on the loss surface - From the same initial weights" in capsys.readouterr().out
