@@ -206,8 +206,8 @@ def _norms(families: Sequence[Family], fewer: str) -> Picture:
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
         "full batch, before clipping: every seed thin, the median bold in its 95% interval (with "
-        "five seeds or fewer: in their range). Gradients of long runs are medians over neighbouring epochs; a norm "
-        "of 0 lies on the lower edge."
+        "five seeds or fewer: in their range). Gradients of long runs are medians over "
+        "neighbouring epochs; a norm of 0 lies on the lower edge."
     )
     if len(layers) > norms.MOST_LAYERS:
         caption += f" {norms.MOST_LAYERS} of {len(layers)} layers, from first to last."
