@@ -23,7 +23,7 @@ def part_warnings(part: Part) -> Iterable[str]:
         *_tuning(part),
         *_groups(part),
     ]:
-        yield f"{part.name}: {text}" if part.name else f"{text[:1].upper()}{text[1:]}"
+        yield f"{part.name}: {text}"
 
 
 def overall_warnings(runs: Sequence[Record]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from experiments.application import shown
 from experiments.errors import UserError
-from experiments.records import Record, atomic_write
+from experiments.records import Record
 from experiments.sweeps.launching import raise_failed
 from experiments.sweeps.protocol import Protocol
 from experiments.sweeps.sweep import Sweep
@@ -67,26 +67,15 @@ def tune_then_compare(
 def _compare(
     protocol: Protocol, records: Sequence[Record], folder: Path, console: Console
 ) -> tuple[list[Path], str]:
-    """Write the report of the whole study, and its tables; print its conclusions."""
-    from experiments.analysis.markup import study_latex, study_markdown
+    """Write the report of the whole study; print its conclusions."""
+    from experiments.analysis.markup import study_markdown
     from experiments.analysis.report import write_report
     from experiments.analysis.study import analyse
-    from experiments.analysis.tables import pairs_table, study_table
     from experiments.analysis.terminal import print_study
 
     study = analyse(records, metric=protocol.select, target=protocol.target)
-    note = study_markdown(study)
-    texts = {
-        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
-        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
-        "comparison.md": note,
-        "comparison.tex": study_latex(study),
-    }
     files = write_report(study, records, folder)
-    for name, text in texts.items():
-        atomic_write(folder / name, text.encode())
-        files.append(folder / name)
     console.print()
     print_study(study, console)
     console.print(f"\nReport: {shown(files[0])}", soft_wrap=True)
-    return files, note
+    return files, study_markdown(study)

@@ -209,7 +209,8 @@ class Tracker:
         sweep
             The sweep's id.
         files
-            Tables and pictures, logged as artifacts under their own names.
+            Tables and pictures, logged as artifacts under their own names; those in folders below
+            that of the first, in such folders.
         note
             The comparison as Markdown, shown on the run's page.
         name
@@ -247,7 +248,8 @@ class Tracker:
                 synchronous=True,
             )
             for file in files:
-                self._client.log_artifact(run_id, str(file))
+                below = file.parent.relative_to(files[0].parent).as_posix()
+                self._client.log_artifact(run_id, str(file), None if below == "." else below)
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id)
             return run_id

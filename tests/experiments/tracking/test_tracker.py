@@ -319,7 +319,10 @@ def test_a_comparison_is_brought_up_to_date(
         "s1", files=[table], note="# One", metrics={"a": 1.0, "b": math.nan}
     )
     table.write_text("optimizer\nadam\n")
-    assert tracker.publish_summary("s1", files=[table], note="# Two") == first
+    picture = tmp_path / "pictures" / "curves.svg"
+    picture.parent.mkdir()
+    picture.write_text("<svg/>")
+    assert tracker.publish_summary("s1", files=[table, picture], note="# Two") == first
     assert tracker.publish_summary("s2", files=[], note="# Other") != first
     run = client.get_run(first)
     assert run.info.run_name == "comparison"
@@ -332,6 +335,9 @@ def test_a_comparison_is_brought_up_to_date(
     (tmp_path / "fetched").mkdir()
     fetched = client.download_artifacts(first, "comparison.csv", str(tmp_path / "fetched"))
     assert Path(fetched).read_text() == "optimizer\nadam\n"
+    assert [file.path for file in client.list_artifacts(first, "pictures")] == [
+        "pictures/curves.svg"
+    ]
 
 
 def test_the_page_shows_exactly_the_runs_of_a_sweep(tmp_path: Path, tracker: Tracker) -> None:

@@ -15,7 +15,7 @@ from experiments.analysis.pictures.looks import looks_of_entries
 from experiments.analysis.report import tables
 from experiments.analysis.report.figures import Picture, pictures_of, profiles_of, slug
 from experiments.analysis.report.inline import colors_in, inline_svg, on_dark
-from experiments.analysis.report.protocol import protocol_of, task_name
+from experiments.analysis.report.protocol import protocol_of
 from experiments.analysis.study import Study
 from experiments.analysis.tables import pairs_table, study_table
 from experiments.errors import RecordError
@@ -31,8 +31,9 @@ _KINDS: Final = ("png", "svg", "pdf")
 def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[Path]:
     """Write the report of a study, and its tables and pictures for other uses.
 
-    `report.html` needs no other file and no network. Beside it are `study.csv` and `pairs.csv`
-    for programs, `study.md`, `study.tex`, and in `pictures/` each picture as PNG, SVG and PDF.
+    `report.html` needs no other file and no network. Beside it are `comparison.csv`
+    and `pairs.csv` for programs, `comparison.md`, `comparison.tex`, and in `pictures/` each
+    picture as PNG, SVG and PDF.
     The same study gives the same bytes.
 
     Parameters
@@ -65,10 +66,10 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
         ) from error
     texts = {
         REPORT: page,
-        "study.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
+        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
         "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
-        "study.md": study_markdown(study),
-        "study.tex": study_latex(study),
+        "comparison.md": study_markdown(study),
+        "comparison.tex": study_latex(study),
     }
     for name, text in texts.items():
         atomic_write(folder / name, text.encode())
@@ -96,7 +97,7 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
     }
     across = profiles_of(study, names)
     found = [
-        pictures_of(part, own, f"{slug(task_name(part))}-" if len(study.parts) > 1 else "")
+        pictures_of(part, own, f"{slug(part.name)}-" if len(study.parts) > 1 else "")
         for part, own in zip(study.parts, looks, strict=True)
     ]
     pictures = [
@@ -115,7 +116,7 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
         across=across,
         parts=[
             {
-                "title": f"On {task_name(part)}" if len(study.parts) > 1 else "Results",
+                "title": f"On {part.name}" if len(study.parts) > 1 else "Results",
                 "results": tables.results(part, own),
                 "pairs": tables.pairs(part, own) if part.pairs else None,
                 "settings": tables.settings(part),
@@ -135,13 +136,13 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
 def _title(study: Study) -> str:
     optimizers = list(dict.fromkeys(e.optimizer for part in study.parts for e in part.entries))
     what = listing(optimizers) if len(optimizers) <= 6 else f"{len(optimizers)} optimizers"
-    return f"{what} on {listing([task_name(part) for part in study.parts])}"
+    return f"{what} on {listing([part.name for part in study.parts])}"
 
 
 def _conclusion(study: Study) -> list[str]:
     if len(study.parts) == 1:
         return list(study.conclusion)
-    own = [f"On {task_name(part)}: {part.conclusion}" for part in study.parts]
+    own = [f"On {part.name}: {part.conclusion}" for part in study.parts]
     return [*own, *study.conclusion[len(own) :]]
 
 

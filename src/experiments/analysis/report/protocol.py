@@ -14,18 +14,13 @@ def protocol_of(study: Study) -> list[str]:
     return [*_splits(study), *_tuning(study), *_seeds(study), *_statistics(study)]
 
 
-def task_name(part: Part) -> str:
-    """Name a part's task; the dataset where it is the only one."""
-    return part.name or next((run.choices.get("dataset", "") for run in part.records), "")
-
-
 def _splits(study: Study) -> Iterator[str]:
     for part in study.parts:
         rows = next((run.dataset["rows"] for run in part.records if "rows" in run.dataset), None)
         if rows:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
-            yield f"Rows of {task_name(part)}: {counts}, split by the dataset's own seed."
+            yield f"Rows of {part.name}: {counts}, split by the dataset's own seed."
     yield (
         "Tuning, early stopping and the choice of the checkpoint look at validation alone. Test "
         "is read once, at the best validation epoch."
@@ -56,7 +51,7 @@ def _seeds(study: Study) -> Iterator[str]:
     )
     for part in study.parts:
         if part.target:
-            aim = f"Target on {task_name(part)}: {_target(part)}, {part.target.source}."
+            aim = f"Target on {part.name}: {_target(part)}, {part.target.source}."
             yield f"{aim} A run that misses it counts as ∞."
 
 

@@ -267,7 +267,8 @@ def _metric(part: Part, metric: str) -> list[Cell]:
     means = [math.nan if one is None else one.mean.value for one in found]
     spreads = [math.nan if one is None else one.sd for one in found]
     known = [abs(value) for value in means if math.isfinite(value) and value]
-    if known and max(known) > 100 * min(known):
+    wide = [spread for spread in spreads if spread > 0]
+    if (known and max(known) > 100 * min(known)) or (wide and max(wide) > 30 * min(wide)):
         # No number of decimals serves all, as where a run went far astray: each has its own.
         places = [decimals([mean], [sd]) for mean, sd in zip(means, spreads, strict=True)]
     else:

@@ -67,7 +67,12 @@ def tuned(tmp_path_factory):
 def test_the_files_are_the_page_and_each_picture_three_times(tuned):
     _, files, _, page = tuned
     assert files[0].name == REPORT
-    assert [file.name for file in files[1:5]] == ["study.csv", "pairs.csv", "study.md", "study.tex"]
+    assert [file.name for file in files[1:5]] == [
+        "comparison.csv",
+        "pairs.csv",
+        "comparison.md",
+        "comparison.tex",
+    ]
     assert all(file.stat().st_size > 0 for file in files)
     names = {figure["id"] for figure in page.find("figure")}
     assert {"curves-val_loss", "curves-val_accuracy", "final-best_val_loss", "differences"} <= names
