@@ -180,6 +180,7 @@ def _ours(sweep: Sweep, cores: int) -> _Contestant:
         "model.hidden=[64]",
         "training.batch_size=32",
         "training.epochs=20",
+        "rerun=true",  # or what an earlier repetition has trained would be taken over
         "hydra.verbose=experiments.sweeps",
     ]
     command = (sys.executable, str(_ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))
@@ -365,7 +366,7 @@ def _commands(settings: Settings, repetition: int) -> list[Measurement]:
     folder = settings.folder / "commands"
     database = folder / "mlflow.db"
     python_run = [sys.executable, str(_ROOT / "run.py")]
-    single = [*python_run, f"tracking.uri=sqlite:///{database}"]
+    single = [*python_run, "rerun=true", f"tracking.uri=sqlite:///{database}"]
     found = []
     with pinned(settings.cores):
         if not database.exists():
