@@ -312,21 +312,31 @@ def _epochs(entry: Entry) -> str:
 
 
 def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
-    places = {(entry.optimizer, entry.setting): entry.label for entry in entries}
-    found: dict[str, list[str]] = {"better": [], "worse": [], "same": []}
+    defaults = {entry.optimizer: entry for entry in entries if entry.setting == "default"}
     verdicts = {frozenset((pair.first, pair.second)): pair for pair in part.pairs}
+    found: dict[str, list[str]] = {"better": [], "close": [], "worse": [], "same": []}
     for entry in entries:
-        default = places.get((entry.optimizer, "default"), "")
-        pair = verdicts.get(frozenset((entry.label, default)))
-        if entry.setting != "tuned" or pair is None:
+        default = defaults.get(entry.optimizer)
+        if entry.setting != "tuned" or default is None:
             continue
-        verdict = "better" if pair.first == entry.label else "worse"
-        found[verdict if pair.separated else "same"].append(_base(entry))
-    words = []
-    if found["better"]:
-        words.append(f"Tuning improved on the defaults of {listing(found['better'])}.")
-    if found["same"]:
-        words.append(f"It is not separated from the defaults of {listing(found['same'])}.")
-    if found["worse"]:
-        words.append(f"The defaults of {listing(found['worse'])} do better than what it chose.")
-    return words
+        pair = verdicts.get(frozenset((entry.label, default.label)))
+        if _identities(entry) == _identities(default):
+            verdict = "same"
+        elif pair is None or not pair.separated:
+            verdict = "close"
+        else:
+            verdict = "better" if pair.first == entry.label else "worse"
+        found[verdict].append(_base(entry))
+    words = {
+        "better": "Tuning improved on the defaults of {}.",
+        "close": "Tuned and default settings are not separated for {}.",
+        "worse": "The defaults of {} do better than what tuning chose.",
+        "same": "Tuning chose the defaults of {}.",
+    }
+    return [
+        text.format(listing(found[verdict])) for verdict, text in words.items() if found[verdict]
+    ]
+
+
+def _identities(entry: Entry) -> set[str]:
+    return {run.identity for run in entry.group.runs}

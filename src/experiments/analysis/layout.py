@@ -80,8 +80,8 @@ def result_columns(part: Part) -> list[Column]:
             laid += _summaries(metric, found, main=metric == part.metric)
     if part.target is not None:
         cells = [_time_cell(one.times.get("epoch")) for one in entries]
-        aim = f"{'≥' if part.target.higher else '≤'} {number(part.target.value, 4)}"
-        laid.append(Column(f"epochs to {aim}", tuple(cells), rank=3))
+        aim = f"epochs to {number(part.target.value, 4)}"
+        laid.append(Column(aim, tuple(cells), rank=1))
     if any(one.divergences.total for one in entries):
         wrong = [(one.divergences.total, one.divergences.runs) for one in entries]
         cells = [f"{count}/{runs}" if count else "" for count, runs in wrong]
@@ -91,12 +91,13 @@ def result_columns(part: Part) -> list[Column]:
     return laid
 
 
-def pair_columns(pairs: Sequence[Pair]) -> list[Column]:
-    """Lay out the comparisons of one part in pairs."""
+def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
+    """Lay out some of the comparisons of one part in pairs."""
+    names = {entry.label: entry.name for entry in part.entries}
     needed = [_needed(pair) for pair in pairs]
     laid = [
-        Column("better mean", tuple(pair.first for pair in pairs), is_text=True),
-        Column("against", tuple(pair.second for pair in pairs), is_text=True),
+        Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
+        Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
         Column("difference", tuple(interval(pair.adjusted) for pair in pairs)),
         Column("p (Holm)", tuple(_p_value(pair.adjusted_p) for pair in pairs), rank=1),
         Column("wins", tuple(f"{100 * pair.improvement.value:.0f}%" for pair in pairs), rank=2),
@@ -109,6 +110,26 @@ def pair_columns(pairs: Sequence[Pair]) -> list[Column]:
     if any(needed):
         laid.append(Column("seeds needed", tuple(needed), rank=3))
     return laid
+
+
+def telling_pairs(part: Part, most: int = 20) -> list[Pair]:
+    """Choose the comparisons to show where there is room for few.
+
+    Of a tuned comparison those among the tuned groups, and of each with its own defaults. If
+    these are more than `most`, only the best group's.
+    """
+    kind = {entry.label: (entry.setting, entry.optimizer) for entry in part.entries}
+    found = list(part.pairs)
+    if any(setting == "tuned" for setting, _ in kind.values()):
+        found = [
+            pair
+            for pair in found
+            if kind[pair.first][0] == kind[pair.second][0] == "tuned"
+            or kind[pair.first][1] == kind[pair.second][1]
+        ]
+    if len(found) > most:
+        found = [pair for pair in found if pair.first == found[0].first]
+    return found
 
 
 def overall_columns(study: Study) -> list[Column]:

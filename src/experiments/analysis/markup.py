@@ -106,6 +106,6 @@ def _tables(study: Study) -> Iterator[tuple[str, list[Column]]]:
     for part in study.parts:
         yield part.name, result_columns(part)
         if part.pairs:
-            yield f"{part.name}: differences", pair_columns(part.pairs)
+            yield f"{part.name}: differences", pair_columns(part, part.pairs)
     if study.overall:
         yield "All datasets (0 is the untrained network, 1 the best group)", overall_columns(study)

@@ -18,6 +18,7 @@ from experiments.analysis.layout import (
     overall_columns,
     pair_columns,
     result_columns,
+    telling_pairs,
 )
 from experiments.analysis.study import Study
 from experiments.analysis.tables import comparison
@@ -120,9 +121,12 @@ class StudyView:
             yield Text(part.name, style="bold")
             optimizers = [entry.optimizer for entry in part.entries]
             yield _table(optimizers, result_columns(part), console, width)
-            if part.pairs:
+            pairs = telling_pairs(part)
+            if pairs:
                 yield Text()
-                yield _table([], pair_columns(part.pairs), console, width)
+                yield _table([], pair_columns(part, pairs), console, width)
+            if len(pairs) < len(part.pairs):
+                yield Text(f"{len(pairs)} of {len(part.pairs)} pairs", style="dim")
         if self._study.overall:
             yield Text()
             yield Text("All datasets (0 is the untrained network, 1 the best group)", style="bold")

@@ -7,12 +7,13 @@ analysis for the behavioral sciences"; Colas, Sigaud and Oudeyer (2018), "How ma
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 MOST: Final = 10_000
-_QUANTILES: Final = (np.arange(2000) + 0.5) / 2000
 
 
 def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
@@ -52,10 +53,17 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
     The mean of the differences is normal, their standard deviation an independent chi variable:
     the power is the normal one, averaged over that variable's quantiles.
     """
-    from scipy.special import gammaincinv, ndtr, stdtrit
+    from scipy.special import ndtr, stdtrit
 
-    df = count - 1
-    spread = np.sqrt(gammaincinv(df / 2, _QUANTILES) * 2 / df)
-    reach = float(stdtrit(df, 1 - alpha / 2)) * spread
+    reach = float(stdtrit(count - 1, 1 - alpha / 2)) * _spreads(count - 1)
     shift = abs(effect) * math.sqrt(count)
     return float(np.mean(ndtr(shift - reach) + ndtr(-shift - reach)))
+
+
+@lru_cache(maxsize=256)
+def _spreads(df: int) -> NDArray[np.float64]:
+    """Give quantiles of an estimated standard deviation over the true one."""
+    from scipy.special import gammaincinv
+
+    quantiles = (np.arange(1000) + 0.5) / 1000
+    return np.asarray(np.sqrt(gammaincinv(df / 2, quantiles) * 2 / df))
