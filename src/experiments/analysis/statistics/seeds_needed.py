@@ -63,7 +63,10 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
 @lru_cache(maxsize=256)
 def _spreads(df: int) -> NDArray[np.float64]:
     """Give quantiles of an estimated standard deviation over the true one."""
-    from scipy.special import gammaincinv
+    from scipy.special import gammaincinv, ndtri
 
     quantiles = (np.arange(1000) + 0.5) / 1000
-    return np.asarray(np.sqrt(gammaincinv(df / 2, quantiles) * 2 / df))
+    if df <= 100:
+        return np.asarray(np.sqrt(gammaincinv(df / 2, quantiles) * 2 / df))
+    # Wilson and Hilferty's approximation, which is far quicker and good to four digits here.
+    return np.asarray((1 - 2 / (9 * df) + ndtri(quantiles) * math.sqrt(2 / (9 * df))) ** 1.5)

@@ -86,9 +86,9 @@ def ranks(samples: Sequence[Sequence[float]]) -> list[list[float]]:
     faster (Conover and Iman, 1981, "Rank transformations as a bridge between parametric and
     nonparametric statistics").
     """
-    pooled = np.concatenate([np.asarray(sample, np.float64) for sample in samples])
-    values, inverse, counts = np.unique(pooled, return_inverse=True, return_counts=True)
+    pooled = np.array([value for sample in samples for value in sample], np.float64)
+    _, inverse, counts = np.unique(pooled, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     middle = last - (counts - 1) / 2
-    ranked = iter(middle[inverse].tolist() if values.size else [])
+    ranked = iter(middle[inverse].tolist())
     return [[next(ranked) for _ in sample] for sample in samples]

@@ -55,4 +55,6 @@ def test_ranks_are_scipys(samples):
 
 
 def test_no_samples_have_no_ranks():
+    assert ranks([]) == []
+    assert ranks([[]]) == [[]]
     assert ranks([[], [2.0, 1.0]]) == [[], [2.0, 1.0]]

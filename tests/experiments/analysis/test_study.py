@@ -1,0 +1,312 @@
+import math
+import random
+import statistics
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.analysis.study import TIME, analyse
+from experiments.errors import ConfigError
+from tests.experiments.analysis.made_up_studies import RATES, tuned_runs
+from tests.experiments.analysis.made_up_sweeps import learn, make_run, sweep
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tuned_runs(tmp_path_factory.mktemp("runs"), ("sgd", "adam"), range(10))
+
+
+@pytest.fixture(scope="module")
+def part(runs):
+    (part,) = analyse(runs).parts
+    return part
+
+
+def entry(part, name):
+    (found,) = [one for one in part.entries if one.name == name]
+    return found
+
+
+def values_of(runs, optimizer, setting, metric):
+    return [
+        run.summary[metric]
+        for run in runs
+        if run.choices["optimizer"] == optimizer and run.labels.get("setting") == setting
+    ]
+
+
+def test_only_reporting_runs_are_compared(runs, part):
+    assert {one.name for one in part.entries} == {
+        "adam (tuned)",
+        "adam (default)",
+        "sgd (tuned)",
+        "sgd (default)",
+    }
+    assert all(one.seeds == tuple(range(10)) for one in part.entries)
+    study = analyse(runs)
+    assert study.tuning_seeds == (100, 101)
+    assert study.reporting_seeds == tuple(range(10))
+    assert study.metric == "best/val_loss"
+
+
+def test_labels_tell_what_tuning_chose(part):
+    assert entry(part, "adam (tuned)").label == "adam (tuned, lr 0.01)"
+    assert entry(part, "adam (tuned)").tuned == {"lr": 0.01}
+    assert entry(part, "sgd (tuned)").label == "sgd (tuned, lr 0.1)"
+    assert entry(part, "sgd (default)").label == "sgd (default)"
+
+
+def test_the_numbers_are_those_of_the_runs(runs, part):
+    for name, optimizer, setting in (
+        ("adam (tuned)", "adam", "tuned"),
+        ("sgd (default)", "sgd", "default"),
+    ):
+        for metric in ("best/val_loss", "test/accuracy"):
+            expected = values_of(runs, optimizer, setting, metric)
+            found = entry(part, name).metrics[metric]
+            assert list(found.values) == expected
+            assert found.mean.value == pytest.approx(statistics.fmean(expected))
+            assert found.sd == pytest.approx(statistics.stdev(expected))
+            assert found.median.value == pytest.approx(statistics.median(expected))
+            assert found.iqm.value == pytest.approx(stats.trim_mean(expected, 0.25))
+            assert found.mean.low < found.mean.value < found.mean.high
+    losses = [one.metrics["best/val_loss"].mean.value for one in part.entries]
+    assert losses == sorted(losses)
+
+
+def test_the_target_is_the_median_of_the_best_tuned_group(runs, part):
+    best = next(one for one in part.entries if one.setting == "tuned")
+    accuracies = values_of(runs, best.optimizer, "tuned", "best/val_accuracy")
+    assert part.target.curve == "val/accuracy"
+    assert part.target.value == pytest.approx(statistics.median(accuracies))
+    assert best.label in part.target.source
+
+
+def test_times_are_when_the_curves_first_reach_the_target(runs, part):
+    for one in part.entries:
+        for run, epoch, seconds in zip(
+            one.group.runs, one.times["epoch"].times, one.times["seconds"].times, strict=True
+        ):
+            curve = run.metrics()["val/accuracy"]
+            reached = [place for place, value in enumerate(curve) if value >= part.target.value]
+            expected = min(reached, default=math.inf)
+            assert epoch == expected
+            steps = run.metrics()["step"][expected] if reached else math.inf
+            assert seconds == pytest.approx(steps * run.summary["time/us_per_step"] * 1e-6)
+    assert {pair.metric for pair in part.time_pairs} == {TIME}
+
+
+def test_tuning_is_told(part):
+    told = {one.optimizer: one for one in part.tuning}
+    assert told["adam"].trials == len(RATES)
+    assert told["adam"].seeds == (100, 101)
+    assert told["adam"].searched == {"optimizer.lr": RATES}
+    assert told["adam"].chosen == {"optimizer.lr": 0.01}
+    assert told["adam"].at_edge == ()
+    assert told["sgd"].at_edge == ("optimizer.lr",)
+    assert any("best optimizer.lr of sgd, 0.1, is at the edge" in text for text in part.warnings)
+    assert not any("optimizer.lr of adam" in text for text in part.warnings)
+
+
+def test_sensitivity_is_that_of_the_tuning_runs(part):
+    curves = {one.optimizer: one for one in part.sensitivities}
+    assert [one.value for one in curves["adam"].tried] == list(RATES)
+    assert all(len(one.scores) == 2 for one in curves["adam"].tried)
+    assert curves["adam"].tried[-1].diverged == 2
+    assert curves["adam"].best == 0.01
+    assert curves["sgd"].at_edge
+
+
+def test_words_agree_with_the_verdicts(part):
+    tuned = [one for one in part.entries if one.setting == "tuned"]
+    (pair,) = [p for p in part.pairs if {p.first, p.second} == {one.label for one in tuned}]
+    assert part.conclusion.startswith("Tuned, ")
+    assert ("are not separated" in part.conclusion) == (not pair.separated)
+    improved = {
+        one.optimizer
+        for one in tuned
+        for p in part.pairs
+        if p.separated and p.first == one.label and p.second == f"{one.optimizer} (default)"
+    }
+    assert improved
+    assert all(name in part.conclusion.split("Tuning improved on")[1] for name in improved)
+
+
+def test_the_order_of_the_records_does_not_matter(runs):
+    shuffled = random.Random(1).sample(runs, len(runs))
+    one, other = analyse(runs), analyse(shuffled)
+    assert one.conclusion == other.conclusion
+    assert one.parts[0].pairs == other.parts[0].pairs
+    assert one.warnings == other.warnings
+
+
+def test_unlabelled_sweeps_are_studies_too(tmp_path):
+    study = analyse(sweep(tmp_path, seeds=range(6)))
+    (part,) = study.parts
+    assert part.name == "digits"
+    assert [one.label for one in part.entries] == ["adam", "rmsprop", "adagrad", "sgd"]
+    assert part.tuning == ()
+    assert part.sensitivities == ()
+    assert study.tuning_seeds == ()
+    assert study.overall == ()
+    assert study.profiles == ()
+
+
+def test_choosing_and_reporting_on_the_same_seeds_is_warned_of(tmp_path):
+    runs = [
+        run
+        for rate in (0.1, 0.01, 0.001)
+        for run in sweep(
+            tmp_path / f"{rate}", ["sgd"], range(3), settings={"optimizer": {"lr": rate}}
+        )
+    ]
+    (part,) = analyse(runs).parts
+    assert [one.key for one in part.sensitivities] == ["optimizer.lr"]
+    said = " ".join(part.warnings)
+    assert "chosen by the same seeds that it is reported on" in said
+    assert "only 3 seeds" in said
+
+
+def test_a_diverged_run_does_not_vanish(tmp_path):
+    runs = sweep(tmp_path, ("adam", "sgd"), range(6), diverged=[("adam", 0)], failed=[("sgd", 5)])
+    (part,) = analyse(runs).parts
+    adam, sgd = (entry(part, name) for name in ("adam", "sgd"))
+    found = adam.metrics["best/val_loss"]
+    assert found.diverged == {0}
+    lost = next(run for run in adam.group.runs if run.status == "diverged")
+    assert found.values[0] == lost.metrics()["val/loss"][0]
+    assert adam.divergences.non_finite == 1
+    assert adam.times["epoch"].times[0] == math.inf
+    assert sgd.seeds == tuple(range(5))
+    said = " ".join(part.warnings)
+    assert "diverged: 1 of 6 runs of adam (1 not finite)" in said
+    assert "failed, and left out: 1 of 6 runs of sgd" in said
+    assert "not all groups have the same seeds" in said
+    (pair,) = part.pairs
+    assert pair.seeds == tuple(range(5))
+
+
+def test_runs_that_end_worse_than_they_began_or_guess_are_counted(tmp_path):
+    worse, _ = learn("adam", 0)
+    worse["val/loss"][-1] = worse["val/loss"][0] + 1
+    good, summary = learn("adam", 1)
+    # One in three and two standard errors of 15 rows is 0.577.
+    guesses, learns = ({**summary, "best/val_accuracy": score} for score in (0.57, 0.58))
+    runs = [
+        make_run(tmp_path / f"{seed}", seed=seed, metrics=metrics, summary=found)
+        for seed, (metrics, found) in enumerate(
+            [(worse, summary), (good, summary), (good, guesses), (good, learns)]
+        )
+    ]
+    found = analyse(runs).parts[0].entries[0].divergences
+    assert (found.runs, found.non_finite, found.worse_than_start, found.at_chance) == (4, 0, 1, 1)
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_nothing_that_finished_is_still_a_study(tmp_path, status):
+    every = [(name, seed) for name in ("adam", "sgd") for seed in range(2)]
+    runs = sweep(tmp_path, ("adam", "sgd"), range(2), **{status: every})
+    study = analyse(runs)
+    if status == "failed":
+        assert "nothing to compare" in study.conclusion[0]
+    assert not any(pair.separated for part in study.parts for pair in part.pairs)
+
+
+def test_one_seed_names_no_winner(tmp_path):
+    study = analyse(sweep(tmp_path, ("adam", "sgd"), [0]))
+    assert "on one seed: another seed may order them differently" in study.conclusion[0]
+    assert "only 1 seed:" in " ".join(study.warnings)
+
+
+def test_a_perfect_score_on_every_seed_is_an_interval_without_width(tmp_path):
+    summary = {"best/val_loss": 0.1, "best/val_accuracy": 1.0}
+    runs = [make_run(tmp_path / f"{seed}", seed=seed, summary=summary) for seed in range(5)]
+    found = analyse(runs, metric="best/val_accuracy").parts[0].entries[0].metrics
+    interval = found["best/val_accuracy"].mean
+    assert (interval.low, interval.value, interval.high) == (1, 1, 1)
+
+
+def test_other_metrics_targets_and_keys(tmp_path):
+    runs = [
+        run
+        for activation in ("relu", "tanh")
+        for run in sweep(
+            tmp_path / activation,
+            ("adam", "sgd"),
+            range(3),
+            settings={"model": {"activation": activation}},
+        )
+    ]
+    study = analyse(runs, by=["model.activation"], metric="test/accuracy", target=0.5)
+    (part,) = study.parts
+    assert part.higher
+    assert {one.label for one in part.entries} == {"activation=relu", "activation=tanh"}
+    assert part.target.value == 0.5
+    assert part.target.source == "as asked for"
+    assert any("differ in optimizer too" in text for text in part.warnings)
+    assert all(len(one.metrics["test/accuracy"].values) == 3 for one in part.entries)
+
+
+def test_a_metric_that_nobody_measured_is_a_users_mistake(tmp_path):
+    runs = sweep(tmp_path, ["adam"], [0])
+    with pytest.raises(ConfigError, match="Did you mean test/accuracy"):
+        analyse(runs, metric="test/acuracy")
+    with pytest.raises(ConfigError, match="no runs to compare"):
+        analyse([])
+
+
+def test_several_datasets_have_parts_scores_and_profiles(tmp_path):
+    runs = [
+        run
+        for name in ("digits", "wine")
+        for run in tuned_runs(tmp_path / name, ("sgd", "adam"), range(6), choices={"dataset": name})
+    ]
+    study = analyse(runs)
+    assert [part.name for part in study.parts] == ["digits", "wine"]
+    assert {one.label for one in study.overall} == {one.name for one in study.parts[0].entries}
+    best = study.overall[0]
+    scores = []
+    for part in study.parts:
+        start = np.median([run.metrics()["val/loss"][0] for run in part.records])
+        top = part.entries[0].metrics["best/val_loss"].mean.value
+        losses = np.array(entry(part, best.label).metrics["best/val_loss"].values)
+        scores.append(np.mean((start - losses) / (start - top)))
+    assert best.score.value == pytest.approx(np.mean(scores))
+    assert best.score.low < best.score.value < best.score.high
+    assert best.ranks == tuple(
+        [one.name for one in part.entries].index(best.label) + 1 for part in study.parts
+    )
+    assert {one.label for one in study.profiles} == {one.label for one in study.overall}
+
+
+def test_tuning_that_chose_the_defaults_is_said_so(tmp_path):
+    runs = []
+    for setting in ("tuned", "default"):
+        for seed in range(6):
+            metrics, summary = learn("adam", seed)
+            runs.append(
+                make_run(
+                    tmp_path / f"{setting}{seed}", "adam", seed, metrics=metrics, summary=summary,
+                    labels={"stage": "reporting", "setting": setting},
+                )
+            )  # fmt: skip
+    (part,) = analyse(runs).parts
+    assert [len(one.seeds) for one in part.entries] == [6, 6]
+    assert "Tuning chose the defaults of adam" in part.conclusion
+
+
+def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
+    runs = [
+        make_run(
+            tmp_path / "0", seed=0, labels={"stage": "tuning"}, environment={"commit": "a" * 40}
+        ),
+        make_run(
+            tmp_path / "1", seed=0, labels={"stage": "reporting", "setting": "tuned"},
+            environment={"commit": "b" * 40, "dirty": True}, settings={"optimizer": {"lr": 1}},
+        ),
+    ]  # fmt: skip
+    said = " ".join(analyse(runs).warnings)
+    assert "Seeds 0 tuned and report" in said
+    assert "several commits (aaaaaaaaaaaa and bbbbbbbbbbbb)" in said
+    assert "changed since its last commit" in said
