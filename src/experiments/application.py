@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from experiments.own_modules import search_working_directory
+from experiments.shown_config import asks_for_config, identity_added
 from experiments.warning import warn
 
 if TYPE_CHECKING:
@@ -241,7 +242,8 @@ def friendly_errors() -> Iterator[None]:
             from experiments.sweeps.deferring import deferred
 
             sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
-        yield
+        with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
+            yield
     except Terminated as error:
         sys.exit(_BY_SIGNAL + error.number)
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 
 from experiments.checkpoints import Checkpoint, Checkpoints, State
-from experiments.datasets import Dataset, Source, load_dataset
+from experiments.datasets import CACHE, Dataset, Source, load_dataset
 from experiments.environment import environment
 from experiments.errors import UserError
 from experiments.finished_runs import FINISHED, FinishedRuns
@@ -32,9 +32,6 @@ from experiments.records import (
 from experiments.targets import encoding_for
 from experiments.training import EpochListener, Outcome, train
 from experiments.warning import warn, warn_once
-
-CACHE = Path(".cache")
-"""Below the working directory: datasets, checkpoints, and the index of finished runs."""
 
 _SHARE = 0.05  # of the time, that writing checkpoints may take
 

@@ -98,7 +98,7 @@ class FinishedRuns:
             lines = entry.read_bytes().splitlines()
         except OSError:
             return []
-        return [self._base / os.fsdecode(line) for line in lines if line]
+        return [self._base / os.fsdecode(line) for line in lines if line and b"\0" not in line]
 
     @property
     def _base(self) -> Path:

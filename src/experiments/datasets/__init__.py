@@ -9,7 +9,7 @@ when they load, and not at all where :func:`load_dataset` finds the prepared dat
 """
 
 from experiments.datasets.breast_cancer import BreastCancer
-from experiments.datasets.cache import load_dataset
+from experiments.datasets.cache import CACHE, load_dataset, quick_digest
 from experiments.datasets.circles import Circles
 from experiments.datasets.csv_table import Csv, read_csv
 from experiments.datasets.dataset import Dataset, Part, Task
@@ -29,6 +29,7 @@ from experiments.datasets.wine import Wine
 from experiments.datasets.xor import Xor
 
 __all__ = [
+    "CACHE",
     "BreastCancer",
     "Circles",
     "Csv",
@@ -51,6 +52,7 @@ __all__ = [
     "Xor",
     "load_dataset",
     "prepare",
+    "quick_digest",
     "read_csv",
     "split_rows",
 ]

@@ -18,6 +18,9 @@ from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source
 
+CACHE: Final = Path(".cache")
+"""Below the working directory: prepared datasets, checkpoints, and the index of finished runs."""
+
 _LIBRARIES: Final = ("numpy", "pandas", "scikit-learn")
 _PARTS: Final = ("train", "validation", "test")
 
@@ -47,7 +50,7 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     key = None if cache_dir is None else _key(source)
     if cache_dir is None or key is None:
         return source.load()
-    path = Path(cache_dir) / f"{type(source).__name__.lower()}-{key[:32]}.npz"
+    path = _path(source, key, cache_dir)
     dataset = _read(path)
     if dataset is not None:
         for note in dataset.notes:
@@ -62,6 +65,28 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
         except OSError as error:
             _log.debug("the dataset is not cached: %s", error)
     return dataset
+
+
+def quick_digest(source: Source, cache_dir: Path) -> str | None:
+    """Return a dataset's digest where that takes no time.
+
+    Returns
+    -------
+    str or None
+        None where the dataset would have to be read first: the cache does not have it.
+    """
+    if not source.cacheable:
+        return source.load().digest
+    key = _key(source)
+    try:
+        with np.load(_path(source, key, cache_dir), allow_pickle=False) as archive:
+            return str(json.loads(archive["description"].tobytes())["digest"])
+    except Exception:  # noqa: BLE001 - see _read
+        return None
+
+
+def _path(source: Source, key: str | None, cache_dir: Path) -> Path:
+    return cache_dir / f"{type(source).__name__.lower()}-{str(key)[:32]}.npz"
 
 
 def _key(source: Source) -> str | None:
