@@ -1,7 +1,6 @@
 """The index of finished runs: what it finds is right, and nothing in it can lead astray."""
 
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,8 @@ def finished(folder: Path, identity: Identity = ONE, status: str = "done") -> Pa
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[FinishedRuns]:
-    yield FinishedRuns(tmp_path / ".cache" / "runs")
+def index(tmp_path: Path) -> FinishedRuns:
+    return FinishedRuns(tmp_path / ".cache" / "runs")
 
 
 @pytest.mark.parametrize("status", ["done", "stopped_early", "diverged"])

@@ -237,7 +237,7 @@ def test_progress_is_a_record_in_the_making(trained: list[int]) -> None:
     assert record.data["resumed"] == [3]
     assert record.started == progress.started
     assert "epoch 3" in (folder / "run.log").read_text().split("goes on from here")[0]
-    with pytest.raises(RecordError, match="progress.json is missing"):
+    with pytest.raises(RecordError, match="is missing"):
         Record.read_progress(folder)
 
 
