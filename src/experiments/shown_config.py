@@ -6,13 +6,14 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from itertools import pairwise
 
 
 def asks_for_config(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for the whole configuration of a job, and nothing else."""
     asked = [
         following
-        for argument, following in zip(arguments, [*arguments[1:], ""], strict=True)
+        for argument, following in pairwise([*arguments, ""])
         if argument in ("--cfg", "-c")
     ]
     asked += [argument[6:] for argument in arguments if argument.startswith("--cfg=")]
@@ -36,6 +37,7 @@ def _identity(page: str) -> str:
     """Return the identity of a run with this configuration, or why it is not known."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from experiments.config import run_from_config, without_search
     from experiments.datasets import CACHE, quick_digest
@@ -48,7 +50,7 @@ def _identity(page: str) -> str:
         config = without_search({str(key): value for key, value in config.items()})
         source = run_from_config(config).dataset
         digest = quick_digest(source, CACHE / "datasets")
-    except (UserError, OmegaConfBaseException) as error:
+    except (UserError, OmegaConfBaseException, YAMLError) as error:
         return f"not known: {'; '.join(str(error).splitlines())}"
     if digest is None:
         return "not known before the data have been loaded for the first time"

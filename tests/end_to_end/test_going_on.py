@@ -163,11 +163,8 @@ def test_the_identity_beside_the_configuration(tmp_path: Path) -> None:
         "# identity: not known before the data have been loaded for the first time\n"
     )
     record = succeeded(run(*settings, NOT_TRACKED, folder=tmp_path)).record()
-    for asked in (("--cfg", "job"), ("--cfg=job",), ("-c", "job")):
-        shown = succeeded(run(*asked, *settings, folder=tmp_path))
-        assert shown.out.splitlines()[-1] == f"# identity: {record.identity}"
-    part = succeeded(run("--cfg", "job", "--package", "optimizer", folder=tmp_path))
-    assert "identity" not in part.out
+    shown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
+    assert shown.out.splitlines()[-1] == f"# identity: {record.identity}"
     wrong = succeeded(run("--cfg", "job", "optimizer.lr=-1", folder=tmp_path))
     assert "# identity: not known: optimizer.lr must be" in wrong.out.splitlines()[-1]
 
