@@ -77,27 +77,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def check_copies(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Compare Adam with a copy of it, whose runs are the same or of other seeds.
+    """Compare Adam with a copy of it, on the same seeds and on others.
 
-    With common random numbers a copy's runs are the same to the bit, so their difference is 0.
-    That is what users see, but says little about the statistics. So each comparison's copy is
-    also replaced by Adam of the next comparison, tuned and reported on other seeds: then only
-    chance tells the two apart, and the pairs called separated are false alarms.
+    With common random numbers a copy's runs are the same to the bit, so their difference is 0:
+    that is what users see, and says little about the statistics. So Adam is also compared with
+    itself on ten other reporting seeds, which only chance tells apart: what is called separated
+    there is a false alarm. Last, with the Adam of the next comparison, which was tuned on other
+    seeds, too, and so may have got other settings, which may do better indeed.
     """
-    made = list(_comparisons(scratch, ["adam", COPY], count, ["dataset=iris", *settings]))
-    shifted = [
-        _only(one, "adam") + [_renamed(r, shift) for r in _only(other, "adam")]
-        for shift, (one, other) in _shifted(made)
+    wide = 2 * REPORTING
+    made = list(_comparisons(scratch, ["adam", COPY], count, ["dataset=iris", *settings], wide))
+    same = [_seeds_from(runs, wide * i) for i, runs in enumerate(made)]
+    fresh = [_seeds_from(runs, wide * i + REPORTING) for i, runs in enumerate(made)]
+    others = [_only(same[i], "adam") + _copied(fresh[i], -REPORTING) for i in range(count)]
+    anew = [
+        _only(same[i], "adam") + _copied(same[j], wide * (i - j))
+        for i, j in ((i, (i + 1) % count) for i in range(count))
     ]
+
+    def together(comparisons: Sequence[list[Record]], setting: str | None = None) -> int:
+        return sum(not _separates(_between(runs, setting)) for runs in comparisons)
+
     return {
         "check": "copies",
         "settings": list(settings),
         "comparisons": count,
-        "not separated, same seeds": count - sum(map(_separates, map(_between, made))),
-        "not separated, other seeds": {
-            setting: count
-            - sum(_separates(p for p in _between(runs) if setting in p.first) for runs in shifted)
-            for setting in ("tuned", "default")
+        "not separated": {
+            "same seeds": together(same),
+            "other reporting seeds, tuned": together(others, "tuned"),
+            "other reporting seeds, default": together(others, "default"),
+            "tuned anew on other seeds": together(anew, "tuned"),
         },
     }
 
@@ -149,18 +158,22 @@ def check_stability(scratch: Path, count: int, settings: Sequence[str]) -> dict[
 
 
 def _comparisons(
-    scratch: Path, optimizers: Sequence[str], count: int, settings: Sequence[str]
+    scratch: Path,
+    optimizers: Sequence[str],
+    count: int,
+    settings: Sequence[str],
+    reporting: int = REPORTING,
 ) -> Iterator[list[Record]]:
     """Run tuned comparisons, each on seeds of its own, and give the records of each."""
     from hydra._internal.callbacks import Callbacks
     from hydra._internal.hydra import Hydra
     from hydra._internal.utils import create_config_search_path
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.plugins import Plugins
     from hydra.types import HydraContext, RunMode
     from rich.console import Console
 
     from experiments.sweeps.protocol import Protocol
-    from experiments.sweeps.sweep import Sweep
     from experiments.sweeps.tuning import TunedComparison
     from hydra_plugins.descent_tuner import TuneThenCompareConf
 
@@ -174,14 +187,18 @@ def _comparisons(
     overrides = OverridesParser.create(hydra.config_loader).parse_overrides(
         [f"optimizer={','.join(optimizers)}", "tracking=none", *settings]
     )
-    context = HydraContext(hydra.config_loader, Callbacks())
-    with Sweep(context, config, n_jobs=-1, width=None) as sweep:
+    launcher: Any = Plugins.instance().instantiate_launcher(
+        hydra_context=HydraContext(hydra.config_loader, Callbacks()),
+        task_function=lambda _: None,
+        config=config,
+    )
+    with launcher.open_sweep() as sweep:
         sweep.console = Console(quiet=True)
         for number in range(count):
             known = len(sweep.records)
             terms = vars(TuneThenCompareConf()) | {
                 "tuning_seeds": [10**6 + number * TUNING + i for i in range(TUNING)],
-                "reporting_seeds": [number * REPORTING + i for i in range(REPORTING)],
+                "reporting_seeds": [number * reporting + i for i in range(reporting)],
             }
             TunedComparison(sweep, Protocol.from_config(terms), overrides).run()
             print(f"\r{number + 1} of {count}", end="", file=sys.stderr, flush=True)
@@ -198,23 +215,29 @@ def _write_copies(folder: Path) -> None:
     (folder / f"{HARMFUL}.yaml").write_text(harmful, encoding="utf-8")
 
 
-def _shifted(
-    made: Sequence[list[Record]],
-) -> Iterator[tuple[int, tuple[list[Record], list[Record]]]]:
-    """Pair each comparison with the next one, and tell by how much their seeds differ."""
-    for number, one in enumerate(made):
-        following = (number + 1) % len(made)
-        yield (number - following) * REPORTING, (one, made[following])
+def _seeds_from(records: Sequence[Record], first: int) -> list[Record]:
+    """Choose the tuning runs and those that report on ten seeds."""
+    return [
+        record
+        for record in records
+        if record.labels["stage"] == "tuning" or 0 <= record.seed - first < REPORTING
+    ]
 
 
-def _renamed(record: Record, shift: int) -> Record:
-    """Have a run of Adam pass for one of the copy, with the seed of another comparison's."""
-    choices = {**record.choices, "optimizer": COPY}
-    seed = record.seed + shift
-    return replace(
-        record,
-        data={**record.data, "choices": choices, "seed": seed, "identity": f"{record.uid} again"},
-    )
+def _copied(records: Sequence[Record], shift: int) -> list[Record]:
+    """Have Adam's runs pass for those of the copy, and its reporting seeds for others."""
+    return [
+        replace(
+            record,
+            data={
+                **record.data,
+                "choices": {**record.choices, "optimizer": COPY},
+                "seed": record.seed + (shift if record.labels["stage"] == "reporting" else 0),
+                "identity": f"another {record.identity}",
+            },
+        )
+        for record in _only(records, "adam")
+    ]
 
 
 # ---- verdicts
@@ -230,19 +253,19 @@ def _study(records: Sequence[Record]) -> Study:
     return analyse(records)
 
 
-def _between(records: Sequence[Record]) -> list[Pair]:
-    """Give the pairs of two optimizers with the same setting: tuned and tuned, or defaults."""
+def _between(records: Sequence[Record], setting: str | None = None) -> list[Pair]:
+    """Give the pairs of two optimizers that both have tuned settings, or both their defaults."""
     (part,) = _study(records).parts
     entries = {entry.label: entry for entry in part.entries}
-    return [
-        pair
-        for pair in part.pairs
-        if entries[pair.first].setting == entries[pair.second].setting
-        and entries[pair.first].optimizer != entries[pair.second].optimizer
-    ]
+    found = []
+    for pair in part.pairs:
+        first, second = entries[pair.first], entries[pair.second]
+        if first.setting == second.setting and first.optimizer != second.optimizer:
+            found += [pair] if setting in (None, first.setting) else []
+    return found
 
 
-def _separates(pairs: Iterator[Pair] | Sequence[Pair]) -> bool:
+def _separates(pairs: Sequence[Pair]) -> bool:
     return any(pair.separated for pair in pairs)
 
 

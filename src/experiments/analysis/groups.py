@@ -86,12 +86,15 @@ def distinct(records: Iterable[Record]) -> list[Record]:
     Two executions of one identity are the same run twice: counted as two they would make
     the spread look smaller. A finished execution is kept before another, then the latest.
 
-    Where tuning chose the defaults, one run is labelled `tuned,default`. It is given once for
-    each setting, since it has a part in both.
+    Runs whose choices have different names are different, though what was chosen may be the same:
+    a copy of an optimizer under another name is compared with it. Where tuning chose the defaults,
+    one run is labelled `tuned,default`. It is given once for each setting, since it has a part in
+    both.
     """
-    kept: dict[tuple[str, str | None], Record] = {}
+    kept: dict[tuple[object, ...], Record] = {}
     for record in (part for execution in records for part in _by_setting(execution)):
-        key = record.identity or record.uid, record.labels.get(SETTING)
+        named = sorted(choice for choice in record.choices.items() if not _is_ignored(choice[0]))
+        key = record.identity or record.uid, record.labels.get(SETTING), *named
         if key not in kept or _worth(record) > _worth(kept[key]):
             kept[key] = record
     return sorted(kept.values(), key=lambda run: (run.seed, run.name, run.identity, run.uid))

@@ -73,6 +73,35 @@ def test_one_run_done_twice_is_one_run_and_the_finished_execution_is_kept(tmp_pa
     assert distinct([finished, again, interrupted]) == [again]
 
 
+def test_a_copy_under_another_name_is_another_run(tmp_path):
+    """Though the same things decide the results, so that the identities are equal."""
+    runs = [
+        make_run(tmp_path / f"{name}{seed}", name, seed=seed, identity=f"of seed {seed}")
+        for name in ("adam", "copy")
+        for seed in range(3)
+    ]
+    assert len(distinct(runs)) == 6
+    assert {group.optimizer: len(group.runs) for group in group_runs(runs)} == {
+        "adam": 3,
+        "copy": 3,
+    }
+    (preset,) = distinct(
+        make_run(tmp_path / preset, seed=7, identity="the same", choices={"experiment": preset})
+        for preset in ("one", "other")
+    )
+    assert preset.seed == 7
+
+
+def test_a_run_that_is_tuned_and_default_at_once_has_a_part_in_both(tmp_path):
+    both = make_run(
+        tmp_path / "a", seed=3, labels={"stage": "reporting", "setting": "tuned,default"}
+    )
+    tuned, default = distinct(distinct([both]))
+    assert tuned.labels == {"stage": "reporting", "setting": "tuned"}
+    assert default.labels == {"stage": "reporting", "setting": "default"}
+    assert tuned.summary == default.summary == both.summary
+
+
 def test_runs_are_grouped_by_what_was_varied_and_by_the_optimizer_at_least(tmp_path):
     same = sweep(tmp_path / "a", ["adam"], range(3))
     (group,) = group_runs(same)

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Tunes and compares all optimizers, as compare_classic.sh does four:
+#
+#     scripts/compare_all.sh dataset=digits,wine,breast_cancer
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+python=$root/.venv/bin/python
+[ -x "$python" ] || python=python
+
+exec "$python" "$root/run.py" -m experiment=compare_all "$@"
