@@ -264,6 +264,27 @@ def test_a_rule_of_ones_own_is_compiled() -> None:
     assert_equal_bits(fused, numpy)
 
 
+def test_coefficients_may_change_places() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Swapping(SGD):
+        name = ""
+
+        @staticmethod
+        def coefficients(h, t):
+            if t % 2:
+                return {"lr": h.lr, "share": h.lr / 3}
+            return {"share": h.lr / 3, "lr": h.lr}
+
+        @staticmethod
+        def update(theta, g, s, c, work) -> None:
+            theta *= c.share
+            theta -= c.lr * g
+
+    numpy, _ = trajectory([Swapping()], layout(9, 2), np.float32, after=NEVER)
+    fused, _ = trajectory([Swapping()], layout(9, 2), np.float32, after=0)
+    assert_equal_bits(fused, numpy)
+
+
 def test_arrays_that_do_not_fit_together_stay_with_numpy() -> None:
     where = layout(40, 2)
     results = []

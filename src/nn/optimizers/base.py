@@ -170,6 +170,7 @@ class Rule:
         self._options = self.kind.options()
         self._work: Array = np.empty((1, 0))
         self._compiled: list[tuple[slice, fusion.Loop]] | None = None
+        self._compiled_for: list[str] = []  # names of the coefficients, in their order
 
     def start(self, dtype: np.dtype[np.floating]) -> None:
         """Allocate the state at its initial values."""
@@ -263,8 +264,10 @@ class Rule:
                 part for part in (slice(0, split), slice(split, size)) if part.start < part.stop
             ]
             loops = [self._fuse(coefficients, theta.dtype, part.start < split) for part in parts]
-            self._compiled = [(part, loop) for part, loop in zip(parts, loops, strict=True) if loop]
-        return self._compiled
+            found = [(part, loop) for part, loop in zip(parts, loops, strict=True) if loop]
+            self._compiled = found if len(found) == len(parts) else []
+            self._compiled_for = list(coefficients)
+        return self._compiled if list(coefficients) == self._compiled_for else []
 
     def _fuse(
         self, coefficients: Coefficients, dtype: np.dtype[Any], decays: bool
