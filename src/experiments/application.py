@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _PATIENCE = 10.0  # seconds that an epoch gets to end after Ctrl-C
 _SILENCE = 2.0  # seconds of waiting for the tracker before it is said
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 _BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 
 
@@ -329,9 +331,10 @@ def _message(error: Exception) -> str | None:
         isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
     ):
         return explain(error, sys.argv[1:])
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_IS_FULL):
+        where = f"{error.filename}: " if error.filename is not None else ""
         return (
-            f"{error.filename}: {error.strerror}. Another place for results is chosen with "
+            f"{where}{error.strerror}. Another place for results is chosen with "
             "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
         )
     if isinstance(error, OmegaConfBaseException):

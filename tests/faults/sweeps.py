@@ -1,0 +1,87 @@
+"""A sweep to be disturbed, and what must hold of it in the end whatever happened to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from experiments.records import Record, find_records
+from tests.end_to_end.command_line import assert_same_bits, run, succeeded, tracked
+
+# Everything that has a state of its own: optimizers, a schedule, dropout, statistics, stopping.
+SETTINGS = (
+    "dataset.limit=600",
+    "model.dropout=0.2",
+    "model.normalization=batch",
+    "schedule=cosine",
+    "training.early_stopping.patience=40",
+)
+
+
+def sweep(optimizers: str, seeds: int, epochs: int, hidden: str) -> tuple[str, ...]:
+    """Give the arguments of a sweep over optimizers and seeds, with checkpoints all the time."""
+    return (
+        "-m",
+        f"optimizer={optimizers}",
+        f"seed=range({seeds})",
+        f"training.epochs={epochs}",
+        f"model.hidden={hidden}",
+        *SETTINGS,
+        "checkpoint.seconds=0.2",
+        "tracking.models=none",
+    )
+
+
+def undisturbed(arguments: tuple[str, ...], folder: Path) -> dict[str, Record]:
+    """Train a sweep in one go; return its runs by name."""
+    finished = succeeded(run(*arguments, "tracking=none", folder=folder, timeout=600))
+    return {record.name: record for record in finished.records()}
+
+
+def newest_sweep(folder: Path) -> dict[str, Record]:
+    """Return the runs of the last command given in a folder, by name."""
+    last = max((folder / "multirun").glob("*/*"), key=lambda path: path.name)
+    return {record.name: record for record in find_records(last)}
+
+
+def assert_complete(
+    runs: Mapping[str, Record], reference: Mapping[str, Record], database: Path
+) -> None:
+    """Check that nothing was lost, nothing changed, and all of it was published once."""
+    assert runs.keys() == reference.keys()
+    for name, record in runs.items():
+        assert_same_bits(record, reference[name])
+    assert_published_once(runs, database)
+
+
+def assert_published_once(runs: Mapping[str, Record], database: Path) -> None:
+    """Check that MLflow's database holds each run once, ended, with each point once."""
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute(
+            "SELECT tags.value, runs.run_uuid, runs.status FROM runs JOIN tags USING (run_uuid) "
+            "WHERE tags.key = 'uid' AND runs.lifecycle_stage = 'active'"
+        ).fetchall()
+        uids = Counter(uid for uid, _, _ in rows)
+        wanted = {record.uid for record in runs.values()}
+        assert {uid: uids[uid] for uid in wanted} == dict.fromkeys(wanted, 1)
+        by_uid = {uid: (run_id, status) for uid, run_id, status in rows}
+        for record in runs.values():
+            run_id, status = by_uid[record.uid]
+            assert status == "FINISHED", record.name
+            for column in ("train/loss", "val/loss", "lr"):
+                points = connection.execute(
+                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step",
+                    (run_id, column),
+                ).fetchall()
+                measured = record.measurements()
+                expected = [
+                    (epoch, value)
+                    for epoch, value in zip(measured["epoch"], measured[column], strict=True)
+                    if value is not None
+                ]
+                assert len(points) == len(expected), (record.name, column)
+                np.testing.assert_array_equal(points, expected)
