@@ -8,6 +8,7 @@ predictions all read it. `record.json` is written last, so a folder that has one
     weights.npz         arrays `final/<name>` and `best/<name>`, plain numbers, never pickled
     snapshots.npz       where they were asked for: the weights at some epochs
     preprocessing.json  how raw columns become the network's inputs
+    SHA256SUMS          of all of these, as `sha256sum --check` reads them
     record.json         identity, status, summary, dataset and environment
 
 While a run trains, its folder may hold what there is so far: `config.yaml`, `metrics.csv` and
@@ -16,6 +17,7 @@ While a run trains, its folder may hold what there is so far: `config.yaml`, `me
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -51,7 +53,9 @@ WEIGHTS: Final = "weights.npz"
 PREPROCESSING: Final = "preprocessing.json"
 SNAPSHOTS: Final = "snapshots.npz"
 LOG: Final = "run.log"
-FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, RECORD)  # snapshots may be missing
+CHECKSUMS: Final = "SHA256SUMS"
+# Snapshots may be missing.
+FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, CHECKSUMS, RECORD)
 
 _REQUIRED: Final[Mapping[str, type]] = {
     "uid": str,
@@ -135,7 +139,7 @@ def write_record(
         atomic_write(folder / name, content)
     if log is not None:
         _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
-    _complete(folder, contents)
+    _complete(folder, contents, {name: _sha256(content) for name, content in files.items()})
     return folder
 
 
@@ -197,6 +201,7 @@ def copy_record(
     """
     folder = Path(folder)
     contents = _contents(data, STATUSES)
+    config = _config_bytes(config_yaml)
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
         discard_record(folder)
@@ -205,8 +210,10 @@ def copy_record(
                 _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
-    atomic_write(folder / CONFIG, _config_bytes(config_yaml))
-    _complete(folder, contents)
+    else:
+        discard_record(folder)
+    atomic_write(folder / CONFIG, config)
+    _complete(folder, contents, {**record.checksums, CONFIG: _sha256(config)})
     return folder
 
 
@@ -249,9 +256,16 @@ def _write_log(folder: Path, content: bytes) -> None:
         raise _cannot_write(folder / LOG, error) from error
 
 
-def _complete(folder: Path, contents: bytes) -> None:
+def _complete(folder: Path, contents: bytes, checksums: Mapping[str, str]) -> None:
+    sums = {**checksums, RECORD: _sha256(contents)}
+    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
+    atomic_write(folder / CHECKSUMS, lines.encode())
     atomic_write(folder / RECORD, contents)
     (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _link(source: Path, target: Path) -> None:
@@ -359,7 +373,8 @@ class Record:
     def _read(cls, folder: Path, name: str, statuses: Sequence[str]) -> Record:
         path = folder / name
         try:
-            text = path.read_text(encoding="utf-8")
+            content = path.read_bytes()
+            text = content.decode()
         except FileNotFoundError:
             if not folder.is_dir():
                 message = f"{folder}: there is no such folder. Give the output folder of a run."
@@ -378,7 +393,10 @@ class Record:
         problem = _problem(data, statuses)
         if problem is not None:
             raise _corrupt(path, problem)
-        return cls(folder, data)
+        record = cls(folder, data)
+        if name == RECORD:
+            record._check(RECORD, content)
+        return record
 
     @property
     def uid(self) -> str:
@@ -397,8 +415,27 @@ class Record:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no file of the record has been lost since it was written."""
-        return all((self.folder / name).is_file() for name in FILES)
+        """Whether no file of the record has been lost or damaged since it was written."""
+        try:
+            for name in {*FILES, *self.checksums} - {CHECKSUMS}:
+                self._bytes(name)
+        except RecordError:
+            return False
+        return True
+
+    @cached_property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each file of the record, in hexadecimal; none of a run that trains."""
+        if self.status == RUNNING:
+            return {}
+        path = self.folder / CHECKSUMS
+        try:
+            lines = path.read_text(encoding="ascii").splitlines()
+            return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
+        except FileNotFoundError:
+            raise _corrupt(path, "the file is missing") from None
+        except (OSError, ValueError) as error:
+            raise _corrupt(path, str(error)) from error
 
     @property
     def name(self) -> str:
@@ -597,11 +634,18 @@ class Record:
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name
         try:
-            return path.read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             raise _corrupt(path, "the file is missing") from None
         except OSError as error:
             raise _corrupt(path, str(error)) from error
+        self._check(name, content)
+        return content
+
+    def _check(self, name: str, content: bytes) -> None:
+        """Refuse a file that is not as it was written."""
+        if self.status != RUNNING and self.checksums.get(name) != _sha256(content):
+            raise _corrupt(self.folder / name, "it was changed or damaged: its checksum is wrong")
 
 
 def find_records(folder: str | os.PathLike[str]) -> list[Record]:

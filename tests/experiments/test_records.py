@@ -1,15 +1,19 @@
 import errno
+import hashlib
 import io
 import json
 import math
 import os
+import re
+import shutil
+import subprocess
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experiments import records
@@ -304,6 +308,7 @@ def test_damage_is_named_with_its_file(
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_bytes(content)
+        vouch_for(tmp_path, name)
 
     def read_everything() -> None:
         record = Record.read(tmp_path)
@@ -315,14 +320,63 @@ def test_damage_is_named_with_its_file(
 
 
 def test_a_damaged_archive_member_is_found(tmp_path: Path) -> None:
-    record = make_record(tmp_path)
+    make_record(tmp_path)
     with zipfile.ZipFile(tmp_path / "weights.npz") as archive:
         offset = archive.getinfo("best/dense1/weights.npy").header_offset
     damaged = bytearray((tmp_path / "weights.npz").read_bytes())
     damaged[offset + 200] ^= 0xFF
     (tmp_path / "weights.npz").write_bytes(damaged)
+    vouch_for(tmp_path, "weights.npz")
     with pytest.raises(RecordError, match="CRC"):
-        record.weights()
+        Record.read(tmp_path).weights()
+
+
+def vouch_for(folder: Path, name: str) -> None:
+    """Enter a file's checksum, as another program would that means what it writes."""
+    sums = (folder / "SHA256SUMS").read_text()
+    own = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    line = re.compile(f"\\w+  {re.escape(name)}\n")
+    (folder / "SHA256SUMS").write_text(line.sub(f"{own}  {name}\n", sums))
+
+
+FILES = ["config.yaml", "metrics.csv", "weights.npz", "preprocessing.json", "record.json"]
+
+
+@pytest.mark.parametrize("name", [*FILES, "SHA256SUMS"])
+@given(data=st.data())
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_changed_byte_or_a_lost_end_is_noticed(
+    tmp_path: Path, name: str, data: st.DataObject
+) -> None:
+    write(tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    place = data.draw(st.integers(0, len(content) - 2))  # the last line's end says nothing
+    if data.draw(st.booleans()):
+        del content[place:]
+    else:
+        content[place] ^= data.draw(st.integers(1, 255))
+    (tmp_path / name).write_bytes(content)
+    try:
+        record = Record.read(tmp_path)
+    except RecordError:
+        assert name in ("record.json", "SHA256SUMS")
+    else:
+        assert not record.is_whole
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
+def test_the_checksums_are_those_of_the_usual_tool(tmp_path: Path) -> None:
+    write(tmp_path)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert checked.stdout.count(": OK\n") == len(FILES)
 
 
 def test_missing_folders_are_named(tmp_path: Path) -> None:
