@@ -238,7 +238,8 @@ def friendly_errors() -> Iterator[None]:
     from experiments.errors import UserError
 
     for number in _terminating():
-        signal.signal(number, _terminate)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _terminate)
     try:
         if {"-m", "--multirun"} & set(sys.argv):
             from experiments.sweeps.deferring import deferred
@@ -246,10 +247,11 @@ def friendly_errors() -> Iterator[None]:
             sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
         with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
             yield
-    except Terminated as error:
-        sys.exit(_BY_SIGNAL + error.number)
-    except KeyboardInterrupt:
-        sys.exit(_BY_SIGNAL + signal.SIGINT)
+    except KeyboardInterrupt as error:
+        # Whoever asks again is being obeyed already: the rest takes a moment.
+        for number in (signal.SIGINT, *_terminating()):
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(_BY_SIGNAL + signal_of(error))
     except UserError as error:
         fail(str(error))
     except Exception as error:
@@ -306,6 +308,11 @@ class Terminated(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+def signal_of(interrupt: KeyboardInterrupt) -> signal.Signals:
+    """Return the signal that asked the program to end."""
+    return signal.Signals(interrupt.number) if isinstance(interrupt, Terminated) else signal.SIGINT
 
 
 def _terminating() -> list[signal.Signals]:

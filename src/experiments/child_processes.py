@@ -1,4 +1,8 @@
-"""What a process does that works for another: it leaves Ctrl-C to that one, and ends with it."""
+"""What a process does that works for another: that one hears Ctrl-C and the like, and ends it.
+
+A closing terminal or a queueing system asks every process of a group to end. The parent has its
+children write what they have, and then ends them.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,17 @@ from joblib.externals import loky
 _POLL = 1.0  # seconds between looks whether the parent lives
 
 
-def serve_parent() -> None:
-    """Run once in the process, before anything else: as a pool's initializer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def pool_of_one() -> loky.ProcessPoolExecutor:
+    """Return a pool of one process, which is started when it is given something to do."""
+    with interrupts_held():
+        return loky.ProcessPoolExecutor(max_workers=1, initializer=_serve_parent)
+
+
+def _serve_parent() -> None:
+    """Run once in the process, before anything else."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
 
 
@@ -30,7 +42,7 @@ def _end_with(parent: int) -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while processes start, before they can ignore it themselves.
+    """Hold Ctrl-C and hang-ups back while processes start, before they can ignore them themselves.
 
     They inherit this, so that one that is still importing shows no traceback. An interrupt that
     comes meanwhile is delivered afterwards.
@@ -38,11 +50,12 @@ def interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # Started within, these would let interrupts through again.
-    multiprocessing.resource_tracker.ensure_running()
-    loky.backend.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
+        # Started later, these would let interrupts, which they ignore themselves, through again.
+        multiprocessing.resource_tracker.ensure_running()
+        loky.backend.resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -113,7 +113,7 @@ def composed(running: Running) -> bool:
 def assert_clean(running: Running, status: int = 130) -> tuple[str, str]:
     out, err, seconds = running.finish()
     assert running.process.returncode == status, out + err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert "KeyboardInterrupt" not in err
     assert seconds < 15
     assert running.left_behind() == []
@@ -201,13 +201,46 @@ def test_twice_leaves_at_once(start) -> None:
 def test_terminated(start, arguments: tuple[str, ...], tmp_path: Path) -> None:
     """As ``timeout``, a closing terminal or a queueing system do it."""
     running = start(*arguments, ENDLESS, "dataset=iris", tracked(tmp_path))
-    running.wait_until(lambda: composed(running) if arguments else training(running))
+    running.wait_until(lambda: training(running))
     time.sleep(3)
     running.process.terminate()
     assert_clean(running, status=128 + signal.SIGTERM)
     records = running.records()
     assert len(records) == (4 if arguments else 1)
     assert {record.status for record in records} == {"interrupted"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_all_processes_are_asked_to_end(start, number: signal.Signals) -> None:
+    """As a closing terminal or a queueing system does it; workers still write what they have."""
+    running = start("-m", "seed=range(4)", ENDLESS, "dataset=iris", NOT_TRACKED)
+    running.wait_until(lambda: training(running))
+    time.sleep(3)
+    os.killpg(running.process.pid, number)
+    _, err = assert_clean(running, status=128 + number)
+    assert err.startswith(f"warning: interrupted ({number.name}); keeping what has finished")
+    assert "died" not in err
+    records = running.records()
+    assert [record.status for record in records] == ["interrupted"] * 4
+    assert all(len(record.metrics()["epoch"]) > 10 for record in records)
+
+
+@pytest.mark.slow
+def test_nohup(tmp_path: Path) -> None:
+    """Who asks not to be told of a closing terminal is not told."""
+    process = subprocess.Popen(
+        ["nohup", sys.executable, RUN, "-m", "seed=range(4)", "training.epochs=2000",
+         "dataset=iris", NOT_TRACKED],
+        cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    running = Running(process, tmp_path)
+    running.wait_until(lambda: training(running))
+    os.killpg(process.pid, signal.SIGHUP)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out + err
+    assert "4 done" in out
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.application import finish_publishing, shown
+from experiments.application import finish_publishing, shown, signal_of
 from experiments.datasets import Dataset, Source
 from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
@@ -251,8 +251,8 @@ class Sweep:
             except (KeyboardInterrupt, UserError) as error:
                 interrupt = error
                 if isinstance(error, KeyboardInterrupt):
-                    told = "interrupted; keeping what has finished"
-                    warn(f"{told} (press Ctrl-C again to leave at once)")
+                    told = f"interrupted ({signal_of(error).name}); keeping what has finished"
+                    warn(f"{told} (Ctrl-C leaves at once)")
                 stopped = list(workers.stop())
         for position, execution in enumerate(executions):
             if position not in records:

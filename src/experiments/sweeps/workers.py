@@ -66,7 +66,6 @@ class Workers:
         for execution in self._executions:
             # From now on a record is one of this batch.
             discard_record(execution.job.folder)
-        self._fill()
         return self
 
     def _fill(self) -> None:
@@ -96,6 +95,7 @@ class Workers:
             If there are no workers left, or they cannot train this, or one worker after the other
             dies before any run has ended.
         """
+        self._fill()
         while self._running:
             done, _ = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
             ended: list[int] = []

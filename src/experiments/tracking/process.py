@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from experiments.child_processes import interrupts_held, serve_parent
+from experiments.child_processes import interrupts_held, pool_of_one
 from experiments.config import Tracking
 from experiments.errors import RecordError
 from experiments.records import Record
@@ -93,10 +93,8 @@ class PublishingProcess:
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
-        from joblib.externals.loky import ProcessPoolExecutor
-
         self._warn = warn
-        self._executor = ProcessPoolExecutor(max_workers=1, initializer=serve_parent)
+        self._executor = pool_of_one()
         self._asked: deque[Future[_Answer]] = deque()
         self._unpublished: set[Path] = set()
         self._waiting = 0

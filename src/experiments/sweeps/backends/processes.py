@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any, TypeVar
 
-from experiments.child_processes import interrupts_held, serve_parent
+from experiments.child_processes import interrupts_held, pool_of_one
 from experiments.sweeps.backends.backend import WorkerDied
 from experiments.sweeps.backends.shared_board import SharedBoard
 
@@ -81,9 +81,7 @@ class _Pool:
     """A process and the calls it was given, in turn."""
 
     def __init__(self) -> None:
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        self.executor = ProcessPoolExecutor(max_workers=1, initializer=serve_parent)
+        self.executor = pool_of_one()
         self.calls: list[Future[Any]] = []
         self._culprit: Future[Any] | None = None
 
