@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.formatting import listing, number
+from experiments.analysis.gallery import figures_of
 from experiments.analysis.pairs import Pair
 from experiments.analysis.pictures.curves import Family, family_of, plot_curves, score_of
+from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.forest import plot_differences
 from experiments.analysis.pictures.looks import Look
 from experiments.analysis.pictures.sensitivity import plot_sensitivity, short
@@ -20,9 +24,14 @@ from experiments.analysis.report.tables import NAMES
 from experiments.analysis.study import Entry, Part, Study
 from experiments.analysis.tables import higher_is_better
 from experiments.analysis.timing import Target
+from experiments.config import run_from_config
+from experiments.errors import UserError
+from experiments.execution import cached_dataset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_log = logging.getLogger(__name__)
 
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
@@ -44,21 +53,36 @@ class Picture:
         Below it.
     description
         What it shows, for who cannot see it.
+    on_white
+        Whether words stand on images and coloured cells in it, so that it stays as it is where
+        the page is dark.
     """
 
     name: str
     figure: Figure
     caption: str
     description: str
+    on_white: bool = False
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG, which takes a while to render."""
+        return saved(self.figure, "png")
 
 
 @dataclass(frozen=True)
 class PartPictures:
-    """The pictures of one task: the first to see, those about settings, and the rest."""
+    """The pictures of one task: the first to see, of settings, the rest, and of networks."""
 
     main: tuple[Picture, ...]
     sensitivity: tuple[Picture, ...]
     more: tuple[Picture, ...]
+    networks: tuple[Picture, ...]
+
+    @property
+    def all(self) -> tuple[Picture, ...]:
+        """Every one, in the order of the page."""
+        return self.main + self.sensitivity + self.more + self.networks
 
 
 def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
@@ -80,6 +104,7 @@ def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
         tuple(_main(part, main, entries, prefix)),
         tuple(_sensitivity(part, prefix)),
         tuple(_more(main, rest, prefix)),
+        tuple(_networks(main, prefix)),
     )
 
 
@@ -184,6 +209,23 @@ def _more(main: Sequence[Shown], rest: Sequence[Shown], prefix: str) -> Iterator
     if rest:
         families = [family_of(entry.group.runs, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
+
+
+def _networks(shown: Sequence[Shown], prefix: str) -> Iterator[Picture]:
+    """Draw what the networks learnt, if the data that they saw can be had again."""
+    run = next((run for entry, _ in shown for run in entry.group.finished), None)
+    try:
+        dataset = None if run is None else cached_dataset(run_from_config(run.config).dataset)
+    except UserError as error:
+        _log.warning("The report shows no pictures of networks: %s", error)
+        return
+    if run is None or dataset is None or dataset.digest != run.dataset.get("digest"):
+        return
+    groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
+    for one in figures_of(groups, looks, dataset):
+        yield Picture(
+            f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True
+        )
 
 
 def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:

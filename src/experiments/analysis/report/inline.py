@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import colorsys
+import html
 import io
 import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from experiments.analysis.pictures.drawing import contrast, saved, style
+from experiments.analysis.pictures.drawing import contrast, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +55,23 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def inline_png(figure: Figure) -> str:
-    """Render a figure as the address of a picture that the page itself holds."""
-    return "data:image/png;base64," + base64.b64encode(saved(figure, "png")).decode()
+def inline_png(png: bytes, width: float, description: str) -> str:
+    """Make an image element whose data the page itself holds.
+
+    Parameters
+    ----------
+    png
+        Shown as it is, on white.
+    width
+        In inches.
+    description
+        For those who cannot see it.
+    """
+    data = base64.b64encode(png).decode()
+    return (
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(description)}" '
+        f'style="width:{108 * width:.0f}px">'
+    )
 
 
 def colors_in(text: str) -> list[str]:

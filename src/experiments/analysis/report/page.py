@@ -14,7 +14,7 @@ from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.looks import looks_of_entries
 from experiments.analysis.report import tables
 from experiments.analysis.report.figures import Picture, pictures_of, profiles_of, slug
-from experiments.analysis.report.inline import colors_in, inline_svg, on_dark
+from experiments.analysis.report.inline import colors_in, inline_png, inline_svg, on_dark
 from experiments.analysis.report.protocol import protocol_of
 from experiments.analysis.study import Study
 from experiments.analysis.tables import pairs_table, study_table
@@ -77,7 +77,8 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
     for picture in pictures:
         for kind in _KINDS:
             written.append(beside / f"{picture.name}.{kind}")
-            atomic_write(written[-1], saved(picture.figure, kind))
+            content = picture.png if kind == "png" else saved(picture.figure, kind)
+            atomic_write(written[-1], content)
     return written
 
 
@@ -102,9 +103,16 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
     ]
     pictures = [
         *across,
-        *(one for part in found for one in (*part.main, *part.sensitivity, *part.more)),
+        *(one for part in found for one in part.all),
     ]
-    drawn = {one.name: inline_svg(one.figure, one.name, one.description) for one in pictures}
+    drawn = {
+        one.name: (
+            inline_png(one.png, one.figure.get_figwidth(), one.description)
+            if one.on_white
+            else inline_svg(one.figure, one.name, one.description)
+        )
+        for one in pictures
+    }
     colors = {look.color for look in names.values()}.union(*map(colors_in, drawn.values()))
     page = _template().render(
         title=_title(study),

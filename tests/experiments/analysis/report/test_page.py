@@ -5,12 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.analysis.report import REPORT, write_report
+from experiments.analysis.report import REPORT, figures, write_report
 from experiments.analysis.report.page import compose
 from experiments.analysis.study import analyse
-from experiments.errors import RecordError
+from experiments.errors import DataError, RecordError
+from tests.experiments.analysis.gallery.trained_sweeps import train_sweep
 from tests.experiments.analysis.made_up_studies import tuned_runs
 from tests.experiments.analysis.made_up_sweeps import ALL, sweep
+from tests.experiments.small_runs import make_dataset
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -235,6 +237,28 @@ def test_several_datasets_have_their_parts_and_what_holds_across(tmp_path):
     ]
     names = {figure["id"] for figure in page.find("figure")}
     assert {"performance-profiles", "iris-curves-val_loss", "wine-curves-val_loss"} <= names
+
+
+def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_path, monkeypatch):
+    dataset = make_dataset()
+    runs = train_sweep(tmp_path / "runs", dataset)
+    monkeypatch.setattr(figures, "cached_dataset", lambda source: dataset)
+    page = Page(composed(runs))
+    assert page.wrong == []
+    assert {"confusion", "norms"} <= {figure["id"] for figure in page.find("figure")}
+    pictures = page.find("img")
+    assert pictures
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert all(picture["alt"] for picture in pictures)
+
+    def fail(source):
+        raise DataError("animals.csv: there is no such file.")
+
+    monkeypatch.setattr(figures, "cached_dataset", fail)
+    assert Page(composed(runs)).find("img") == []
+    other = make_dataset(seed=1)
+    monkeypatch.setattr(figures, "cached_dataset", lambda source: other)
+    assert Page(composed(runs)).find("img") == []
 
 
 def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path):
