@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from experiments.datasets import Source
 from experiments.errors import ConfigError
 from experiments.models import Model
+from experiments.own_modules import check_trust, named_classes, trust
 from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems, type_hints
 from nn.losses import Loss, Objective
 from nn.network import Network
@@ -156,7 +157,9 @@ class Run(Component):
 
 
 def run_from_config(config: Mapping[str, Any]) -> Run:
-    """Build a run from a resolved configuration.
+    """Build a run from the resolved configuration of a command.
+
+    The packages whose classes it names are trusted from then on: they are the user's own.
 
     Parameters
     ----------
@@ -177,6 +180,7 @@ def run_from_config(config: Mapping[str, Any]) -> Run:
             faults.append(f"model.output_activation: {error}")
     if faults or run is None:
         raise ConfigError("\n".join(faults))
+    trust(name.partition(".")[0] for name in named_classes(config))
     return run
 
 
@@ -243,6 +247,9 @@ def network_from_config(
 ) -> Network:
     """Build the network of a finished run, to load its weights into.
 
+    Its configuration may come from anywhere, so nothing is imported of packages that are not
+    trusted; see :mod:`experiments.own_modules`.
+
     Parameters
     ----------
     config : mapping
@@ -251,7 +258,13 @@ def network_from_config(
         Width of the network's input and output.
     runs : int, default 1
         How many sets of weights it is to hold.
+
+    Raises
+    ------
+    ConfigError
+        If it names a class that is not trusted, or cannot be built.
     """
+    check_trust([config["model"], config["loss"]])
     faults: list[str] = []
     model = build(config["model"], Model, "model", faults)  # type: ignore[type-abstract]
     loss = build(config["loss"], Loss, "loss", faults)  # type: ignore[type-abstract]

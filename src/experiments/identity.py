@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import nn
 from experiments.environment import blas
-from experiments.own_modules import own_sources
+from experiments.own_modules import named_classes, own_sources
 
 WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name", "rerun", "checkpoint"})
 """Settings that no result depends on."""
@@ -73,7 +73,7 @@ class Identity:
         dataset = counted.get("dataset")
         if isinstance(dataset, Mapping):
             counted["dataset"] = {k: v for k, v in dataset.items() if k not in PLACES}
-        own = {name: _hash(source) for name, source in own_sources(_targets(counted)).items()}
+        own = {name: _hash(source) for name, source in own_sources(named_classes(counted)).items()}
         text = json.dumps(_canonical(counted), sort_keys=True, default=str)
         return cls(_hash(text.encode()), digest, code_fingerprint(), own, libraries())
 
@@ -139,17 +139,6 @@ def libraries() -> dict[str, str]:
     record's environment says which it was.
     """
     return {"numpy": metadata.version("numpy"), "blas": blas() or "unknown"}
-
-
-def _targets(node: Any) -> Iterator[str]:
-    """Find the classes that a configuration names."""
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield str(node["_target_"])
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for item in node:
-            yield from _targets(item)
 
 
 def _canonical(value: Any) -> Any:

@@ -1,14 +1,26 @@
-"""Modules of the user's own: where those that a configuration names by ``_target_`` are found."""
+"""Modules of the user's own: where those that a configuration names are found, and which may run.
+
+A configuration names classes by ``_target_``, and a class that is imported runs its module. What
+somebody typed, or keeps in their own ``conf``, is theirs to run. A configuration that came with a
+record may come from anywhere: it may name classes of this project, of packages that the command
+itself has named, and of those that the user allows.
+"""
 
 from __future__ import annotations
 
 import inspect
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from experiments.errors import ConfigError
 
 _OURS: Final = frozenset({"nn", "experiments"})
+_ALLOWED: Final = "DESCENT_TRUSTED_PACKAGES"  # an environment variable: names with commas between
+
+_named: set[str] = set()
 
 
 def search_working_directory() -> None:
@@ -20,6 +32,47 @@ def search_working_directory() -> None:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
+
+
+def named_classes(config: Any) -> Iterator[str]:
+    """Find the classes that a configuration names by ``_target_``."""
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        for item in config:
+            yield from named_classes(item)
+
+
+def trust(packages: Iterable[str]) -> None:
+    """Let configurations of any origin name classes of these packages, in this process."""
+    _named.update(packages)
+
+
+def trusted_packages() -> frozenset[str]:
+    """Return the packages of which any configuration may name classes."""
+    allowed = os.environ.get(_ALLOWED, "").split(",")
+    return _OURS | _named | {name.strip() for name in allowed if name.strip()}
+
+
+def check_trust(config: Any) -> None:
+    """Check, before anything is imported, that a configuration from elsewhere may run.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first class of a package that is not trusted.
+    """
+    trusted = trusted_packages()
+    for name in named_classes(config):
+        package = name.partition(".")[0]
+        if package not in trusted:
+            raise ConfigError(
+                f"the configuration names {name!r}, which is neither of this project nor of a "
+                f"package that you allow, so it is not imported. If you know the code of "
+                f"{package!r} and trust it, set {_ALLOWED}={package}"
+            )
 
 
 def own_sources(targets: Iterable[str]) -> dict[str, bytes]:

@@ -1,33 +1,40 @@
-"""The file that MLflow runs to load a served run: a model from code, not from a pickle.
+"""The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
 
 Nothing imports this module; `serving.save_model` names it to MLflow.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from experiments.own_modules import trust
+from experiments.records import Record
+from experiments.serving import CODE, Predictor
 
-from experiments.serving import Predictor, served_record
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class ServedRun(PythonModel):
-    """One run's best weights behind MLflow's interface."""
+class ServedRun:
+    """One run's best weights behind MLflow's interface.
 
-    def load_context(self, context: PythonModelContext) -> None:
-        self._predictor = Predictor(served_record(context.artifacts))
+    Parameters
+    ----------
+    record : Record
+    """
 
-    # pandas is imported for this annotation: MLflow evaluates it, and warns where it cannot.
+    def __init__(self, record: Record) -> None:
+        self._predictor = Predictor(record)
+
     def predict(
-        self,
-        context: PythonModelContext,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         return self._predictor.predict(model_input)
 
 
-set_model(ServedRun())
+def _load_pyfunc(path: str) -> ServedRun:
+    """Load the record in a model's folder, beside which is the code that it needs."""
+    # Whoever loads a model runs its code; what its configuration may name is there.
+    trust(entry.stem for entry in (Path(path).parent / CODE).iterdir())
+    return ServedRun(Record.read(path))

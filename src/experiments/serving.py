@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 import experiments
 import nn
 from experiments import records
 from experiments.errors import RecordError
+from experiments.own_modules import named_classes
 from experiments.records import Record
 
 if TYPE_CHECKING:
@@ -32,7 +35,13 @@ _PROBABILITIES: Final = frozenset({"softmax", "sigmoid"})
 # What loading a served model imports, beside this project's own code.
 _REQUIRED: Final = ("mlflow", "numpy", "pandas", "PyYAML")
 
-_ARTIFACT: Final = "record"
+CODE: Final = "code"
+_RECORD: Final = "record"
+_REQUIREMENTS: Final = "requirements.txt"
+_ENVIRONMENT: Final = "python_env.yaml"
+
+# What trains, compares and publishes is not needed to predict.
+_NOT_SERVED: Final = shutil.ignore_patterns("__pycache__", "analysis", "sweeps", "tracking")
 
 
 class Predictor:
@@ -156,28 +165,36 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     model
         MLflow's description of it, completed here.
     """
-    import mlflow.pyfunc
+    from mlflow.pyfunc import add_to_model
 
-    source = Path(__file__).resolve()
-    staged = folder.with_name(f"{folder.name}-{_ARTIFACT}")
-    staged.mkdir(parents=True)
+    # MLflow's own `save_model` would go through all that is installed, to warn of what differs
+    # from the versions that are taken from there.
     for name in records.FILES:
-        shutil.copy(record.folder / name, staged / name)
+        (folder / _RECORD).mkdir(parents=True, exist_ok=True)
+        shutil.copy(record.folder / name, folder / _RECORD / name)
     code, installed = _code(record.config)
-    mlflow.pyfunc.save_model(
-        path=folder,
-        mlflow_model=model,
-        python_model=str(source.with_name("served_model.py")),
-        artifacts={_ARTIFACT: str(staged)},
-        code_paths=[str(path) for path in code],
-        signature=signature(record),
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in (*_REQUIRED, *installed)],
+    for source in code:
+        if source.is_dir():
+            shutil.copytree(source, folder / CODE / source.name, ignore=_NOT_SERVED)
+        else:
+            shutil.copy(source, folder / CODE / source.name)
+    requirements = [f"{name}=={metadata.version(name)}" for name in (*_REQUIRED, *installed)]
+    (folder / _REQUIREMENTS).write_text("".join(f"{line}\n" for line in requirements))
+    environment = {
+        "python": platform.python_version(),
+        "build_dependencies": ["pip"],
+        "dependencies": [f"-r {_REQUIREMENTS}"],
+    }
+    (folder / _ENVIRONMENT).write_text(yaml.safe_dump(environment))
+    model.signature = signature(record)
+    add_to_model(  # type: ignore[no-untyped-call]
+        model,
+        loader_module="experiments.served_model",
+        data=_RECORD,
+        code=CODE,
+        python_env=_ENVIRONMENT,
     )
-
-
-def served_record(artifacts: dict[str, str]) -> Record:
-    """Read the record inside a loaded model."""
-    return Record.read(artifacts[_ARTIFACT])
+    model.save(folder / "MLmodel")
 
 
 def signature(record: Record) -> ModelSignature:
@@ -220,7 +237,7 @@ def _code(config: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
     Components from a user's own package are part of the model as much as ours.
     """
     own = [Path(package.__path__[0]) for package in (nn, experiments)]
-    foreign = sorted({target.partition(".")[0] for target in _targets(config)})
+    foreign = sorted({target.partition(".")[0] for target in named_classes(config)})
     installed: list[str] = []
     for name in foreign:
         if name in (nn.__name__, experiments.__name__):
@@ -234,15 +251,3 @@ def _code(config: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
             file = Path(spec.origin)
             own.append(file.parent if file.name == "__init__.py" else file)
     return own, sorted(set(installed))
-
-
-def _targets(config: object) -> Iterator[str]:
-    if isinstance(config, Mapping):
-        target = config.get("_target_")
-        if isinstance(target, str):
-            yield target
-        for value in config.values():
-            yield from _targets(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _targets(value)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scripts.predict import main as predict
 
+from experiments import own_modules
 from experiments.errors import DataError, RecordError
 from experiments.records import Record
 from experiments.serving import Predictor
@@ -252,11 +253,43 @@ def test_the_model_holds_the_code_of_a_users_own_package(
         "activation: relu", "activation: {_target_: my_activations.Mine}"
     )
     record = make_record(tmp_path / "run", config=config, sweep=None)
+    monkeypatch.setattr(own_modules, "_named", {"my_activations"})  # as its own command has it
     _, model = published(uri, record)
     inputs = tmp_path / "inputs.csv"
     table().to_csv(inputs, index=False)
     found = load_elsewhere(tmp_path / "elsewhere", uri, model, inputs)
     assert found["table"] == Predictor(record).predict(table()).to_csv(index=False)
+
+
+SPY = """
+from pathlib import Path
+Path("{trace}").write_text("imported")
+from nn.activations import ReLU
+class Mine(ReLU):
+    pass
+"""
+
+
+def test_a_record_from_elsewhere_runs_no_code_before_it_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace"
+    (tmp_path / "from_elsewhere.py").write_text(SPY.format(trace=trace))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(own_modules, "_named", set())
+    named = "activation: {_target_: from_elsewhere.Mine}"
+    config = config_yaml().replace("activation: relu", named)
+    record = make_record(tmp_path / "run", config=config)
+    np.save(tmp_path / "inputs.npy", ROWS)
+    arguments = [str(record.folder), str(tmp_path / "inputs.npy")]
+    assert predict(arguments) == 1
+    said = capsys.readouterr().err
+    assert "'from_elsewhere.Mine'" in said
+    assert "DESCENT_TRUSTED_PACKAGES=from_elsewhere" in said
+    assert not trace.exists()
+    monkeypatch.setenv("DESCENT_TRUSTED_PACKAGES", "another, from_elsewhere")
+    assert predict(arguments) == 0
+    assert trace.exists()
 
 
 # scripts/predict.py

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 from experiments.child_processes import interrupts_held, pool_of_one
 from experiments.config import Tracking
 from experiments.errors import RecordError
+from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import prepare_mlflow
@@ -136,7 +137,7 @@ class PublishingProcess:
 
     def publish_models(self, destination: Destination, folders: Sequence[Path]) -> None:
         """Publish learning curves and models of those runs that get them."""
-        self._ask(_publish_models, destination, list(folders))
+        self._ask(_publish_models, destination, list(folders), trusted_packages())
 
     def publish_comparison(
         self, destination: Destination, sweep: str, files: Sequence[Path], note: str
@@ -286,7 +287,10 @@ def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:
             _publisher(destination).publish_progress(Record.read_progress(folder))
 
 
-def _publish_models(destination: Destination, folders: Sequence[Path]) -> None:
+def _publish_models(
+    destination: Destination, folders: Sequence[Path], trusted: frozenset[str]
+) -> None:
+    trust(trusted)
     _publisher(destination).publish_models([Record.read(folder) for folder in folders])
 
 

@@ -1,0 +1,154 @@
+"""Where a sweep stands, on the terminal: a bar, and once it takes its time a table of groups."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from experiments.palette import color_of
+
+_AFTER: Final = 3.0  # seconds of a sweep before the table is worth a look
+_A_SECOND: Final = 2  # times that it is drawn
+_OTHER_LINES: Final = 5  # heading, rule, what is left out, bar, and the cursor's own
+
+
+class Standings:
+    """Shows how far a sweep is, and which of its groups is ahead; nothing without a terminal.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        The group of each run: what sets it apart from others, its seed aside. Its first word,
+        up to a hyphen, is the optimizer's name.
+    epochs : int
+        Of all runs together.
+    console : Console, optional
+        Standard error by default, so that results can be redirected without it.
+    clock : callable, optional
+        Tells the time in seconds.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[str],
+        epochs: int,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._groups = groups
+        self._best: list[float | None] = [None] * len(groups)
+        self._ended = [False] * len(groups)
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._started = clock()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task = self._bar.add_task("training", total=epochs)
+        self._live = Live(
+            get_renderable=self._drawn,
+            console=self._console,
+            refresh_per_second=_A_SECOND,
+            transient=True,
+            vertical_overflow="crop",
+        )
+
+    def show(self, epochs: float, losses: Sequence[float]) -> None:
+        """Take in how far the runs are.
+
+        Parameters
+        ----------
+        epochs : float
+            Epochs that all runs together have finished.
+        losses : sequence of float
+            Last validation loss of each run; 0 where it has none yet, or has ended.
+        """
+        for run, loss in enumerate(losses):
+            best = self._best[run]
+            if loss and not self._ended[run] and (best is None or loss < best):
+                self._best[run] = float(loss)
+        ended = sum(self._ended)
+        self._bar.update(
+            self._task, completed=epochs, description=f"{ended}/{len(self._groups)} runs"
+        )
+
+    def end(self, run: int, best: float | None) -> None:
+        """Take in that a run has ended, with this best validation loss if it has one."""
+        self._ended[run] = True
+        self._best[run] = math.inf if best is None else best
+
+    def _drawn(self) -> RenderableType:
+        if self._clock() - self._started < _AFTER:
+            return self._bar
+        return Group(self._table(), self._bar)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+        table.add_column("best val/loss so far", no_wrap=True, overflow="ellipsis", max_width=36)
+        table.add_column("median", justify="right", no_wrap=True)
+        table.add_column("middle half", justify="right", no_wrap=True)
+        table.add_column("runs left", justify="right", no_wrap=True)
+        runs: dict[str, list[int]] = {}
+        for run, group in enumerate(self._groups):
+            runs.setdefault(group, []).append(run)
+        rows = sorted(
+            (_median([self._best[run] for run in members]), place, group, members)
+            for place, (group, members) in enumerate(runs.items())
+        )
+        room = max(3, self._console.height - _OTHER_LINES)
+        for median, _, group, members in rows[:room]:
+            measured = [best for run in members if (best := self._best[run]) is not None]
+            left = sum(not self._ended[run] for run in members)
+            name = Text("● ", style=color_of(group.partition("-")[0])) + Text(group, style="default")
+            middle = _middle_half(measured)
+            table.add_row(name, _shown(median) if measured else "", middle, str(left or "–"))
+        if len(rows) > room:
+            table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))
+        return table
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+
+def _median(values: Sequence[float | None]) -> float:
+    """Return the median of what is measured: infinite where nothing is, or most have diverged."""
+    measured = [value for value in values if value is not None and not math.isnan(value)]
+    return statistics.median(measured) if measured else math.inf
+
+
+def _middle_half(values: Sequence[float]) -> str:
+    """Write the interval in which half of the values are, for at least three of them."""
+    if len(values) < 3:
+        return ""
+    low, _, high = statistics.quantiles(
+        (min(value, 1e300) for value in values), n=4, method="inclusive"
+    )
+    return f"{_shown(low)} – {_shown(high)}"
+
+
+def _shown(value: float) -> str:
+    return "diverged" if value >= 1e299 else f"{value:.4g}"
