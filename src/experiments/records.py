@@ -662,13 +662,19 @@ def find_records(folder: str | os.PathLike[str]) -> list[Record]:
     folder = Path(folder)
     if not folder.is_dir():
         raise RecordError(f"{folder}: there is no such folder. Give a folder with runs in it.")
-    return [Record.read(found) for found in sorted(_record_folders(folder), key=_natural)]
+    return [Record.read(found) for found in sorted(_folders_with(RECORD, folder), key=_natural)]
 
 
-def _record_folders(top: Path) -> Iterator[Path]:
+def find_progress(folder: str | os.PathLike[str]) -> list[Record]:
+    """Read what there is of runs that have begun and not ended, as `find_records` does."""
+    found = sorted(_folders_with(PROGRESS, Path(folder)), key=_natural)
+    return [Record.read_progress(path) for path in found if not (path / RECORD).exists()]
+
+
+def _folders_with(file: str, top: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(top):
         below[:] = [name for name in below if name not in _NOT_SEARCHED and name[0] != "."]
-        if RECORD in names:
+        if file in names:
             yield Path(folder)
 
 

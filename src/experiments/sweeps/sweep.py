@@ -31,6 +31,7 @@ from experiments.sweeps.preparation import compose_jobs, load_datasets
 from experiments.sweeps.stacking import make_stacks
 from experiments.sweeps.workers import Workers
 from experiments.tracking.process import Destination, PublishingProcess
+from experiments.tracking.summary import Summary
 from experiments.tracking.tracker import choose_models
 from experiments.warning import warn
 
@@ -289,6 +290,9 @@ class Sweep:
             publishing.publish_models(destination, [record.folder for record in own])
         if trained:
             files, note = (compare or _compare)(trained, self.folder, console)
+            experiments = list(dict.fromkeys(d.experiment_name for d in destinations))
+            names = [str(file.relative_to(self.folder)) for file in files]
+            Summary(self.folder, self.id, experiments, names, note).write()
             for destination in tracked:
                 publishing.publish_comparison(destination, self.id, files, note)
         counted = Counter(record.status for record in self.records)

@@ -12,7 +12,7 @@ from typing import Final
 from experiments.config import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.records import Record
-from experiments.tracking.tracker import Tracker, choose_models
+from experiments.tracking.tracker import Tracker, choose_models, is_worth_publishing
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
@@ -90,14 +90,10 @@ class Publisher:
         self._add(_Task(Tracker.open))
 
     def publish(self, record: Record) -> None:
-        """Publish a run that has ended.
-
-        One that was interrupted before it had measured anything is left out: there is nothing to
-        see of it, and it will be another run if it is ever trained.
-        """
+        """Publish a run that has ended, if there is anything to see of it."""
 
         def action(tracker: Tracker) -> None:
-            if record.status != "interrupted" or record.measurements():
+            if is_worth_publishing(record):
                 self._run_id = tracker.publish(record)
 
         self._add(_Task(action, record.folder))

@@ -87,6 +87,15 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
     return [record for record in trained if record.uid in chosen]
 
 
+def is_worth_publishing(record: Record) -> bool:
+    """Tell whether there is anything to see of a run.
+
+    There is not where it was interrupted before it had measured anything; if it is ever trained,
+    it will be another run.
+    """
+    return record.status != "interrupted" or bool(record.measurements())
+
+
 class Tracker:
     """Publishes records to one experiment of one MLflow address.
 
@@ -180,6 +189,8 @@ class Tracker:
             return
         with self._publishing(record):
             run = self._find_or_create(record)
+            if killed and run.info.status != _RUNNING:
+                return  # it went on elsewhere, and ended
             self._log(run, record)
             if killed:
                 times = (point.timestamp for point in points)
@@ -242,7 +253,7 @@ class Tracker:
                 [
                     Metric(key_of(key), value, now, 0)
                     for key, value in (metrics or {}).items()
-                    if math.isfinite(value)
+                    if math.isfinite(value) and run.data.metrics.get(key_of(key)) != value
                 ],
                 tags=[RunTag("mlflow.note.content", contents.cut(note))],
                 synchronous=True,
@@ -346,7 +357,8 @@ class Tracker:
         """Log what MLflow does not have yet of a run's tags, parameters, points and data."""
         from mlflow.entities import RunTag
 
-        points = self._missing_points(run, record)
+        measured = contents.epoch_metrics(record)
+        points = self._missing_points(run, record, measured)
         params = [pair for pair in contents.params(record) if pair.key not in run.data.params]
         tags = [
             RunTag(key, value)
@@ -360,18 +372,17 @@ class Tracker:
             tags = []
         if tags:
             self._client.log_batch(run.info.run_id, tags=tags, synchronous=True)
-        epochs = (point.step for point in contents.epoch_metrics(record))
-        self._published_until[record.uid] = max(epochs, default=-1)
+        self._published_until[record.uid] = max((p.step for p in measured), default=-1)
         inputs = contents.dataset_input(record)
         if inputs is not None:
             self._client.log_inputs(run.info.run_id, [inputs])
 
-    def _missing_points(self, run: Run, record: Record) -> list[Metric]:
+    def _missing_points(self, run: Run, record: Record, points: Sequence[Metric]) -> list[Metric]:
         """Leave out points that MLflow has: those of the same name and step.
 
         A run that went on from a checkpoint measured the same again, but at another time.
         """
-        points, summary = contents.epoch_metrics(record), contents.summary_metrics(record)
+        summary = contents.summary_metrics(record)
         until = self._published_until.get(record.uid)
         if until is not None:
             return [point for point in points if point.step > until] + summary
@@ -380,7 +391,7 @@ class Tracker:
             for key in run.data.metrics
             for point in self._client.get_metric_history(run.info.run_id, key)
         }
-        return [point for point in points + summary if (point.key, point.step) not in had]
+        return [point for point in [*points, *summary] if (point.key, point.step) not in had]
 
     def _join_sweep(self, run: Run, record: Record) -> None:
         """Tag a run that another sweep has published as one of this record's sweep too."""
