@@ -18,19 +18,16 @@ from rich.progress import (
 
 
 class ProgressBar:
-    """A bar over the epochs of a run, or of all runs of a sweep.
+    """A bar over the epochs of a run.
 
     Parameters
     ----------
     epochs : int
-        Of all runs together.
-    runs : int, default 1
     console : Console, optional
         Standard error by default, so that results can be redirected without it.
     """
 
-    def __init__(self, epochs: int, runs: int = 1, console: Console | None = None) -> None:
-        self.runs = runs
+    def __init__(self, epochs: int, console: Console | None = None) -> None:
         console = console or Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -46,28 +43,10 @@ class ProgressBar:
         self._epochs = epochs
 
     def show_epoch(self, epoch: int, losses: Sequence[tuple[int, float]]) -> None:
-        """Show how far a single run is."""
+        """Show how far the run is."""
         loss = losses[0][1]
         text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
-
-    def show_sweep(self, done: int, epochs: float, loss: float | None = None) -> None:
-        """Show how far a sweep is.
-
-        Parameters
-        ----------
-        done : int
-            Runs that have ended.
-        epochs : float
-            Epochs that all runs together have finished.
-        loss : float, optional
-            Median of the validation losses of the runs that are training.
-        """
-        each, mean = self._epochs / self.runs, epochs / self.runs
-        text = f"{done}/{self.runs} runs done  epoch {mean:.0f}/{each:.0f}"
-        if loss is not None:
-            text += f"  median val/loss {loss:.4g}"
-        self._progress.update(self._task, completed=epochs, description=text)
 
     def __enter__(self) -> Self:
         self._progress.start()

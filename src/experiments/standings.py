@@ -79,7 +79,8 @@ class Standings:
         """
         for run, loss in enumerate(losses):
             best = self._best[run]
-            if loss and not self._ended[run] and (best is None or loss < best):
+            known = loss and math.isfinite(loss) and not self._ended[run]
+            if known and (best is None or loss < best):
                 self._best[run] = float(loss)
         ended = sum(self._ended)
         self._bar.update(
@@ -113,9 +114,10 @@ class Standings:
         for median, _, group, members in rows[:room]:
             measured = [best for run in members if (best := self._best[run]) is not None]
             left = sum(not self._ended[run] for run in members)
-            name = Text("● ", style=color_of(group.partition("-")[0])) + Text(group, style="default")
+            mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)
-            table.add_row(name, _shown(median) if measured else "", middle, str(left or "–"))
+            name, told = mark + Text(group), _shown(median) if measured else ""
+            table.add_row(name, told, middle, str(left or "–"))
         if len(rows) > room:
             table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))
         return table

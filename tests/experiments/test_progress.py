@@ -26,22 +26,10 @@ def test_a_run_shows_epoch_and_loss() -> None:
     assert "25%" in shown(console)
 
 
-def test_a_sweep_shows_runs_and_the_share_of_all_epochs() -> None:
-    console = terminal()
-    with ProgressBar(40, 4, console=console) as bar:
-        bar.show_sweep(1, 30.0)
-    assert "1/4 runs done  epoch 8/10 " in shown(console)
-    assert "75%" in shown(console)
-    with ProgressBar(40, 4, console=console) as bar:
-        bar.show_sweep(2, 30.0, 0.25)
-    assert "2/4 runs done  epoch 8/10  median val/loss 0.25" in shown(console)
-
-
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:
     console = Console(file=io.StringIO(), force_terminal=False)
-    with ProgressBar(20, 2, console=console) as bar:
+    with ProgressBar(20, console=console) as bar:
         bar.show_epoch(5, [(0, 0.1)])
-        bar.show_sweep(1, 3.0)
     assert shown(console) == ""
 
 

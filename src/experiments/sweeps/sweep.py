@@ -22,8 +22,8 @@ from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
 from experiments.jobs import Job
-from experiments.progress import ProgressBar
 from experiments.records import Record, find_records
+from experiments.standings import Standings
 from experiments.sweeps.backends.backend import Backend
 from experiments.sweeps.composition import Composer
 from experiments.sweeps.naming import sweep_id
@@ -226,15 +226,16 @@ class Sweep:
             record = records[position] = Record.read(jobs[position].folder)
             if record.status == "failed":
                 warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
+            standings.end(position, record.summary.get("best/val_loss"))
             self._publish(jobs[position], record)
 
         with (
             Workers(self._backend, self.folder, executions, stacks, warn) as workers,
-            ProgressBar(epochs, len(jobs)) as bar,
+            Standings([_group(job) for job in jobs], epochs) as standings,
         ):
 
             def show() -> None:
-                bar.show_sweep(len(records), workers.epochs(), workers.loss())
+                standings.show(workers.epochs(), workers.losses())
                 self._publishing.publish_progress(
                     lambda: [
                         (_destination(job), job.folder)
@@ -321,6 +322,11 @@ def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple
     console.print()
     print_comparison(records, console=console)
     return files, markdown(records)
+
+
+def _group(job: Job) -> str:
+    """Name what runs have in common that differ in their seed alone."""
+    return job.name.rpartition("-seed")[0]
 
 
 def _destination(job: Job) -> Destination:

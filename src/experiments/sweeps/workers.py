@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import secrets
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -167,10 +166,9 @@ class Workers:
         """Return the number of epochs that all runs together have finished."""
         return float(self._board.epochs.sum())
 
-    def loss(self) -> float | None:
-        """Return the median validation loss of the runs that are training; None if none is."""
-        losses = [loss for loss in self._board.losses if loss]
-        return statistics.median(losses) if losses else None
+    def losses(self) -> list[float]:
+        """Return the last validation loss of each run; 0 where there is none, or it has ended."""
+        return [float(loss) for loss in self._board.losses]
 
     def stop(self) -> Iterator[int]:
         """Have all workers stop; iterate over the positions whose records they still wrote."""
