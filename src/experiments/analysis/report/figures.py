@@ -15,7 +15,7 @@ from experiments.analysis.pairs import Pair
 from experiments.analysis.pictures.curves import Family, family_of, plot_curves, score_of
 from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.forest import plot_differences
-from experiments.analysis.pictures.looks import Look
+from experiments.analysis.pictures.looks import MOST_NAMED, Look
 from experiments.analysis.pictures.sensitivity import plot_sensitivity, short
 from experiments.analysis.pictures.steps import plot_profiles, plot_times
 from experiments.analysis.pictures.strips import plot_strips, strip_of_entry
@@ -153,7 +153,8 @@ def _main(
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
         if len(pairs) < len(part.pairs):
-            yield _verdicts(part, entries, prefix)
+            # Squares of more groups are too small to see, so tuned ones stand for themselves.
+            yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
     times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
     if part.target and times:
         yield Picture(
@@ -169,13 +170,15 @@ def _main(
 def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
     compared = {label for pair in part.pairs for label in (pair.first, pair.second)}
     rows = [(entry.label, look) for entry, look in entries if entry.label in compared]
+    named = {label for label, _ in rows}
+    pairs = [pair for pair in part.pairs if {pair.first, pair.second} <= named]
     return Picture(
         f"{prefix}verdicts",
-        plot_verdicts(rows, part.pairs, _title(part.metric)),
-        "All pairs, the best on top. A square: the row is better than the column, and separated "
+        plot_verdicts(rows, pairs, _title(part.metric)),
+        "The best on top. A square: the row is better than the column, and separated "
         "from it. A dot: not separated.",
-        f"Table of verdicts over {len(part.pairs)} pairs: "
-        f"{sum(pair.separated for pair in part.pairs)} separated.",
+        f"Table of verdicts over {len(pairs)} pairs: "
+        f"{sum(pair.separated for pair in pairs)} separated.",
     )
 
 
