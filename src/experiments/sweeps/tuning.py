@@ -114,20 +114,26 @@ class TunedComparison:
                 )
                 for one in self._entrants
             },
-            "tuning",
+            0,
         )
         if self._protocol.search == "grid":
             self._widen()
         self._report()
 
-    def _try(self, trials: dict[int, list[Settings]], what: str) -> None:
-        """Train settings on the tuning seeds and score them."""
+    def _try(self, trials: dict[int, list[Settings]], widening: int) -> None:
+        """Train settings on the tuning seeds and score them; `widening` counts what came before."""
         pairs = [(one, settings) for one in self._entrants for settings in trials.get(id(one), [])]
         seeds = self._protocol.tuning_seeds
+        label = {
+            STAGE: TUNING,
+            "search": self._protocol.search,
+            "aggregate": self._protocol.aggregate,
+            "widening": str(widening),
+        }
         records = self._train(
             [one.overrides(settings, seed) for one, settings in pairs for seed in seeds],
-            [{STAGE: TUNING}] * (len(pairs) * len(seeds)),
-            f"{what}: {self._counted(trials)}",
+            [label] * (len(pairs) * len(seeds)),
+            f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
         for number, (one, settings) in enumerate(pairs):
             own = records[number * len(seeds) : (number + 1) * len(seeds)]
@@ -166,13 +172,13 @@ class TunedComparison:
 
     def _widen(self) -> None:
         """Widen the grids of all optimizers of a task where the best of one is at its edge."""
-        for _ in range(self._protocol.widenings):
+        for widening in range(1, self._protocol.widenings + 1):
             trials: dict[int, list[Settings]] = {}
             for _, task in groupby(self._entrants, key=lambda one: one.task):
                 trials |= self._widened(list(task))
             if not trials:
                 return
-            self._try(trials, "widening")
+            self._try(trials, widening)
 
     def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
         """Widen the grids of one task; return the settings that this adds, equally many each."""

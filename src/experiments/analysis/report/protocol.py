@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from experiments.analysis.formatting import listing, number
 from experiments.analysis.report.tables import NAMES
 from experiments.analysis.study import Part, Study
+from experiments.analysis.tuning import is_tuning
+
+_SEARCHES: Final = {
+    "grid": "of its own grid",
+    "random": "drawn at random from its own ranges",
+    "sobol": "from its own ranges, spread by a Sobol' sequence",
+    "halton": "from its own ranges, spread by a Halton sequence",
+}
 
 
 def protocol_of(study: Study) -> list[str]:
@@ -33,12 +42,21 @@ def _tuning(study: Study) -> Iterator[str]:
         yield "Nothing was tuned on seeds of its own: settings are as they were given."
         return
     budgets = sorted({one.trials for one in tuned})
+    labels = [r.labels for part in study.parts for r in part.records if is_tuning(r)]
+    search, aggregate = labels[0].get("search", "grid"), labels[0].get("aggregate", "mean")
     yield (
-        f"Every optimizer was tuned with {_span(budgets)} settings of its own grid on "
+        f"Every optimizer was tuned with {_span(budgets)} settings {_SEARCHES[search]} on "
         f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
-        f"with the best mean of the {NAMES.get(study.metric, study.metric)} was chosen. "
-        "Conclusions hold for these grids: others may give another order."
+        f"with the best {aggregate} of the {NAMES.get(study.metric, study.metric)} was chosen; a "
+        "run that diverged counts as infinite. Conclusions hold for what was searched: another "
+        "choice may give another order."
     )
+    widened = max(int(label.get("widening", "0")) for label in labels)
+    if widened:
+        yield (
+            f"The best of one lay at the edge of its grid, so the grids of all were widened there "
+            f"by a step, {_times(widened)}."
+        )
 
 
 def _seeds(study: Study) -> Iterator[str]:
@@ -83,6 +101,10 @@ def _seeds_listed(seeds: Sequence[int]) -> str:
 
 def _span(values: Sequence[int]) -> str:
     return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _count(items: Sequence[object], noun: str) -> str:
