@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interval_coverage import repeated_comparisons
 from scipy import stats
 
 from experiments.analysis.pairs import ALPHA, compare_pairs
@@ -131,41 +132,15 @@ def test_as_many_seeds_as_are_asked_for_find_the_difference_four_times_in_five()
     assert 0.78 <= power <= 0.84
 
 
-def comparison_of_four(generator):
-    """Four optimizers on ten seeds: two are copies but for chance, one is slow, one is harmful."""
-    effect = generator.gamma(4, 0.01, size=10)  # losses of real seeds are skewed
-    return {
-        name: seeded(base + effect + scale * generator.gamma(4, 0.01, size=10))
-        for name, base, scale in (
-            ("adam", 0.0, 1.0),
-            ("copy", 0.0, 1.0),
-            ("sgd", 0.06, 1.0),
-            ("harmful", 0.5, 8.0),
-        )
-    }
-
-
-def repeated(count):
-    generator = np.random.default_rng(1)
-    copies, harmed = [], []
-    for _ in range(count):
-        pairs = compare_pairs(comparison_of_four(generator), metric="loss")
-        copies.append(found(pairs, "adam", "copy").separated)
-        harmed.append(
-            all(found(pairs, "harmful", other).separated for other in ("adam", "copy", "sgd"))
-        )
-    return float(np.mean(copies)), float(np.mean(harmed))
-
-
 def test_copies_are_not_separated_and_a_harmful_setting_always_is():
-    copies, harmed = repeated(300)
+    copies, harmed = repeated_comparisons(300).values()
     assert copies <= 0.06
     assert harmed == 1
 
 
 @pytest.mark.slow
 def test_copies_are_not_separated_in_the_long_run():
-    copies, harmed = repeated(4000)
+    copies, harmed = repeated_comparisons(4000).values()
     assert copies <= 0.05
     assert harmed == 1
 

@@ -3,7 +3,7 @@
 It moves less than the mean when one seed in ten goes astray, and uses more of the data than the
 median does. Its standard error is that of a trimmed mean, from the Winsorized variance (the
 values cut off are moved to the nearest one that is kept). Student's distribution is only an
-approximation here, so that the bootstrap may narrow its interval a little as well as stretch it.
+approximation here: the bootstrap's tails replace its own, between 0.8 and 1.5 times as far out.
 
 References
 ----------
@@ -23,10 +23,11 @@ import numpy as np
 from experiments.analysis.statistics.studentized import (
     FEWEST,
     MOST,
+    MOST_STRETCHED,
     Studentized,
     Values,
     drawn,
-    stretches,
+    tails,
 )
 
 _LEAST_STRETCHED: Final = 0.8
@@ -57,7 +58,11 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
             drawn(size).astype(np.intp).ravel(),
         ).reshape(-1, size)
         middles, errors = _trimmed(resampled)
-        low, high = stretches(middles - middle[0], errors, df, _LEAST_STRETCHED)
+        # What the bootstrap finds above its centre lies below the estimate, and the reverse.
+        low, high = (
+            min(max(_LEAST_STRETCHED, tail), MOST_STRETCHED)
+            for tail in tails(middles - middle[0], errors, df)
+        )
     return Studentized(float(middle[0]), float(error[0]), df, size, low, high)
 
 

@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interval_coverage import coverage, distributions, interquartile_mean_of
 from scipy import stats
 
 from experiments.analysis.statistics.interquartile import interquartile_mean
-from tests.experiments.analysis.statistics.coverage import (
-    DISTRIBUTIONS,
-    coverage,
-    interquartile_mean_of,
-)
+
+DISTRIBUTIONS = distributions()
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
@@ -57,7 +55,7 @@ def test_its_interval_of_ten_seeds_holds_it_ninety_five_times_in_a_hundred(name)
         distribution,
         interquartile_mean_of(distribution, 10),
         lambda sample: interquartile_mean(sample).interval(),
-        seeds=10,
-        draws=2000,
+        10,
+        2000,
     )
     assert 0.93 <= found <= 0.97

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interval_coverage import coverage, distributions
 from scipy import stats
 
 from experiments.analysis.statistics.median import median
-from tests.experiments.analysis.statistics.coverage import DISTRIBUTIONS, coverage
+
+DISTRIBUTIONS = distributions()
 
 TIMES = st.lists(
     st.one_of(st.integers(0, 50).map(float), st.just(math.inf)), min_size=1, max_size=30
@@ -63,5 +65,5 @@ def test_without_interpolation_it_is_scipys_quantile_test(count):
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_coverage(name):
     distribution = DISTRIBUTIONS[name]
-    found = coverage(distribution, distribution.median(), median, seeds=10, draws=2000)
+    found = coverage(distribution, distribution.median(), median, 10, 2000)
     assert 0.93 <= found <= 0.97

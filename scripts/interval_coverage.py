@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""How often the 95% intervals of a comparison hold the true value, by simulation.
+
+    scripts/interval_coverage.py                         # the tables of docs/protocol.md: a minute
+    scripts/interval_coverage.py --draws 500 --seeds 10
+    scripts/interval_coverage.py --runs FOLDER  # of real losses: a sweep over many seeds
+
+Draws samples of so many seeds from distributions whose mean, interquartile mean and median are
+known, and counts the intervals that hold them. Beside ours are Student's and the percentile
+bootstrap's. The last table repeats a comparison of four optimizers, two of which are copies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from experiments.analysis.pairs import compare_pairs
+from experiments.analysis.statistics.estimate import Estimate
+from experiments.analysis.statistics.interquartile import interquartile_mean
+from experiments.analysis.statistics.median import median
+from experiments.analysis.statistics.studentized import drawn, mean
+
+Interval = Callable[[NDArray[np.float64]], Estimate]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--draws", type=int, default=2000, help="samples a number (2000)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10, 20])
+    parser.add_argument(
+        "--runs", type=Path, metavar="FOLDER", help="draw from the best validation losses there"
+    )
+    options = parser.parse_args(arguments)
+    drawn_from = distributions() if options.runs is None else losses(options.runs)
+    for seeds in options.seeds:
+        _print_coverage(drawn_from, seeds, options.draws)
+    print(f"Four optimizers, 10 seeds, {options.draws} comparisons:")
+    for name, share in repeated_comparisons(options.draws).items():
+        print(f"  {name:<44} {100 * share:5.1f}%")
+
+
+def distributions() -> dict[str, Any]:
+    """Symmetric ones, skewed ones as losses are, one with long tails and one with none."""
+    from scipy import stats
+
+    return {
+        "normal": stats.norm(1, 0.1),
+        "gamma (shape 4)": stats.gamma(4),
+        "lognormal (0.5)": stats.lognorm(0.5),
+        "exponential": stats.expon(),
+        "Student's t (4)": stats.t(4),
+        "Laplace": stats.laplace(),
+        "uniform": stats.uniform(),
+    }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The losses of many seeds, to be drawn from with replacement."""
+
+    values: NDArray[np.float64]
+
+    def rvs(self, size: tuple[int, int], random_state: np.random.Generator) -> Any:
+        """Draw an array of losses."""
+        return random_state.choice(self.values, size)
+
+    def mean(self) -> float:
+        """Give the true mean."""
+        return float(self.values.mean())
+
+    def median(self) -> float:
+        """Give the true median."""
+        return float(np.median(self.values))
+
+    def ppf(self, share: float) -> float:
+        """Give a true quantile."""
+        return float(np.quantile(self.values, share, method="inverted_cdf"))
+
+
+def losses(folder: Path) -> dict[str, Measured]:
+    """Read the best validation losses of each optimizer."""
+    from experiments.records import find_records
+
+    found: dict[str, list[float]] = {}
+    for record in find_records(folder):
+        value = record.summary.get("best/val_loss")
+        if value is not None:
+            found.setdefault(record.choices.get("optimizer", "?"), []).append(value)
+    return {name: Measured(np.array(values)) for name, values in found.items()}
+
+
+def coverage(distribution: Any, truth: float, interval: Interval, seeds: int, draws: int) -> float:
+    """Give the share of samples whose interval holds the truth."""
+    samples = distribution.rvs(size=(draws, seeds), random_state=np.random.default_rng(20))
+    return float(np.mean([interval(sample).covers(truth) for sample in samples]))
+
+
+def interquartile_mean_of(distribution: Any, seeds: int) -> float:
+    """Give the mean of the middle of a distribution, as much of it as a sample's keeps."""
+    from scipy import integrate
+
+    cut = (seeds // 4) / seeds
+    if isinstance(distribution, Measured):
+        shares = cut + (np.arange(10_000) + 0.5) / 10_000 * (1 - 2 * cut)
+        return float(np.mean([distribution.ppf(share) for share in shares]))
+    total, _ = integrate.quad(distribution.ppf, cut, 1 - cut)
+    return float(total / (1 - 2 * cut))
+
+
+def repeated_comparisons(count: int) -> Mapping[str, float]:
+    """Compare a good optimizer, its copy, a slower one and a harmful one, again and again."""
+    generator = np.random.default_rng(1)
+    copies, harmed = [], []
+    for _ in range(count):
+        values = four_optimizers(generator)
+        separated = {
+            frozenset((pair.first, pair.second)): pair.separated
+            for pair in compare_pairs(values, metric="loss")
+        }
+        copies.append(separated[frozenset(("adam", "copy"))])
+        harmed.append(
+            all(separated[frozenset(("harmful", other))] for other in ("adam", "copy", "sgd"))
+        )
+    return {
+        "two copies are separated": float(np.mean(copies)),
+        "a harmful setting is separated from all three": float(np.mean(harmed)),
+    }
+
+
+def four_optimizers(generator: np.random.Generator) -> dict[str, dict[int, float]]:
+    """Draw losses of ten seeds: what a seed does to all of them, and to each by itself."""
+    common = generator.gamma(4, 0.01, size=10)
+    return {
+        name: dict(enumerate(base + common + scale * generator.gamma(4, 0.01, size=10)))
+        for name, base, scale in (
+            ("adam", 0.0, 1.0),
+            ("copy", 0.0, 1.0),
+            ("sgd", 0.06, 1.0),
+            ("harmful", 0.5, 8.0),
+        )
+    }
+
+
+def _percentile(sample: NDArray[np.float64]) -> Estimate:
+    means = drawn(sample.size) @ sample / sample.size
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(sample.mean()), float(low), float(high))
+
+
+def _student(sample: NDArray[np.float64]) -> Estimate:
+    from scipy import stats
+
+    found = stats.ttest_1samp(sample, 0).confidence_interval(0.95)
+    return Estimate(float(sample.mean()), float(found.low), float(found.high))
+
+
+def _print_coverage(drawn_from: Mapping[str, Any], seeds: int, draws: int) -> None:
+    print(f"{seeds} seeds, {draws} draws: intervals of 95% that hold the true value, in percent")
+    print(f"{'':<18}{'percentile':>12}{'Student':>9}{'mean':>8}{'IQM':>8}{'median':>8}")
+    for name, distribution in drawn_from.items():
+        truth = float(distribution.mean())
+        middle = interquartile_mean_of(distribution, seeds)
+        found = [
+            coverage(distribution, truth, _percentile, seeds, draws),
+            coverage(distribution, truth, _student, seeds, draws),
+            coverage(distribution, truth, lambda x: mean(x.tolist()).interval(), seeds, draws),
+            coverage(
+                distribution,
+                middle,
+                lambda x: interquartile_mean(x.tolist()).interval(),
+                seeds,
+                draws,
+            ),
+            coverage(
+                distribution,
+                float(distribution.median()),
+                lambda x: median(x.tolist()),
+                seeds,
+                draws,
+            ),
+        ]
+        widths = (12, 9, 8, 8, 8)
+        cells = [f"{100 * one:.1f}".rjust(width) for one, width in zip(found, widths, strict=True)]
+        print(f"{name:<18}{''.join(cells)}")
+    print()
+
+
+if __name__ == "__main__":
+    main()
