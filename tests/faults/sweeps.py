@@ -49,25 +49,37 @@ def newest_sweep(folder: Path) -> dict[str, Record]:
 
 
 def assert_complete(
-    runs: Mapping[str, Record], reference: Mapping[str, Record], database: Path
+    runs: Mapping[str, Record],
+    reference: Mapping[str, Record],
+    database: Path,
+    *,
+    alone: bool = True,
 ) -> None:
     """Check that nothing was lost, nothing changed, and all of it was published once."""
     assert runs.keys() == reference.keys()
     for name, record in runs.items():
         assert_same_bits(record, reference[name])
-    assert_published_once(runs, database)
+    assert_published_once(runs, database, alone=alone)
 
 
-def assert_published_once(runs: Mapping[str, Record], database: Path) -> None:
-    """Check that MLflow's database holds each run once, ended, with each point once."""
+def assert_published_once(
+    runs: Mapping[str, Record], database: Path, *, alone: bool = True
+) -> None:
+    """Check that MLflow's database holds each run once, ended, with each point once.
+
+    Unless others share the database, it holds no other runs.
+    """
     with sqlite3.connect(database) as connection:
         rows = connection.execute(
-            "SELECT tags.value, runs.run_uuid, runs.status FROM runs JOIN tags USING (run_uuid) "
-            "WHERE tags.key = 'uid' AND runs.lifecycle_stage = 'active'"
+            "SELECT uid.value, runs.run_uuid, runs.status FROM runs "
+            "JOIN tags uid ON uid.run_uuid = runs.run_uuid AND uid.key = 'uid' "
+            "JOIN tags kind ON kind.run_uuid = runs.run_uuid AND kind.key = 'kind' "
+            "WHERE runs.lifecycle_stage = 'active' AND kind.value = 'run'"
         ).fetchall()
-        uids = Counter(uid for uid, _, _ in rows)
+        found = Counter(uid for uid, _, _ in rows)
         wanted = {record.uid for record in runs.values()}
-        assert {uid: uids[uid] for uid in wanted} == dict.fromkeys(wanted, 1)
+        assert {uid: found[uid] for uid in wanted} == dict.fromkeys(wanted, 1)
+        assert not alone or found.keys() == wanted
         by_uid = {uid: (run_id, status) for uid, run_id, status in rows}
         for record in runs.values():
             run_id, status = by_uid[record.uid]
