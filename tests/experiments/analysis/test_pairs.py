@@ -172,3 +172,12 @@ def test_pairs_are_in_the_order_of_the_means():
     assert [(p.first, p.second) for p in compare_pairs(values, metric="m")] == list(
         itertools.combinations("dbca", 2)
     )
+
+
+def test_the_example_of_the_protocol_page():
+    adam, sgd = [0.08, 0.1, 0.12, 0.09, 0.11], [0.091, 0.108, 0.133, 0.098, 0.12]
+    (pair,) = compare_pairs({"adam": seeded(adam), "sgd": seeded(sgd)}, metric="loss")
+    assert pair.difference.value == pytest.approx(-0.010)
+    assert pair.p_value == pytest.approx(0.0005, abs=5e-5)
+    apart = compare_pairs({"adam": seeded(adam), "sgd": seeded(sgd, first=50)}, metric="loss")
+    assert apart[0].p_value == pytest.approx(0.36, abs=5e-3)
