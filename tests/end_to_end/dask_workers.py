@@ -32,6 +32,7 @@ class DaskWorkers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._started: list[subprocess.Popen[bytes]] = []
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
         self._file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", cwd=folder)
 
@@ -63,7 +64,7 @@ class DaskWorkers:
         """
         folder = self.folder / name
         folder.mkdir()
-        self._start(
+        self._workers[name] = self._start(
             "worker", "--nthreads", "1", "--local-directory", str(folder / "scratch"),
             cwd=folder, before=before, **more,
         )  # fmt: skip
@@ -86,19 +87,40 @@ class DaskWorkers:
         self._started.append(process)
         return process
 
-    def kill_one(self, folder: Path) -> None:
-        """Kill the process that trains in a worker's folder; its keeper starts another."""
+    def kill(self, name: str) -> int:
+        """Kill the process in which a worker trains; its nanny, as Dask says, starts another.
+
+        Returns
+        -------
+        int
+            How many were killed: 1, unless it was just being started.
+        """
+        killed = 0
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                command = (place / "cmdline").read_text()
-                if (place / "cwd").readlink() == folder and "spawn_main" in command:
+                _, _, rest = (place / "stat").read_text().rpartition(")")
+                of_nanny = int(rest.split()[1]) == self._workers[name].pid
+                if of_nanny and "spawn_main" in (place / "cmdline").read_text():
                     os.kill(int(place.name), signal.SIGKILL)
+                    killed += 1
+        return killed
+
+    def kill_whole(self, name: str) -> None:
+        """Kill a worker and its nanny."""
+        self._kill(self._workers[name])
+
+    def kill_scheduler(self) -> None:
+        self._kill(self.scheduler)
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def close(self) -> None:
         for process in reversed(self._started):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            self._kill(process)
 
 
 @contextmanager

@@ -1,13 +1,25 @@
 """Sweeps whose workers are Dask's: the same bits, wherever they are and whatever dies."""
 
+import shutil
+import signal
 import subprocess
+import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
-from experiments.records import Record
-from tests.end_to_end.command_line import NOT_TRACKED, assert_same_bits, run, succeeded
+from experiments.records import Record, find_records
+from tests.end_to_end.command_line import (
+    NOT_TRACKED,
+    ROOT,
+    RUN,
+    assert_same_bits,
+    environment,
+    run,
+    succeeded,
+)
 from tests.end_to_end.dask_workers import DaskWorkers, alone, dask_workers
 from tests.end_to_end.test_worker_deaths import KILLER
 
@@ -145,6 +157,85 @@ class TestNoSharedFolder:
         assert {record.status for record in finished.records()} == {"interrupted"}
 
 
+ENDLESS = ("-m", "seed=range(4)", "dataset=iris", "training.epochs=1000000", NOT_TRACKED)
+
+
+@pytest.mark.slow
+class TestWhatDies:
+    @pytest.fixture
+    def dying(self, tmp_path: Path):
+        with dask_workers(tmp_path / "cluster") as cluster:
+            cluster.add("first")
+            cluster.add("second")
+            yield cluster
+
+    @pytest.fixture
+    def started(self, dying: DaskWorkers, tmp_path: Path):
+        """A sweep that trains on them, for ever if nothing happens."""
+        (tmp_path / "here").mkdir()
+        options = (*dying.options, "hydra.launcher.timeout=3", "checkpoint.seconds=0.5")
+        process = subprocess.Popen(
+            [sys.executable, RUN, *ENDLESS, *options],
+            cwd=tmp_path / "here",
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("here/.cache/checkpoints/**/*.*"))) < 4:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process
+        process.kill()
+        process.communicate()
+
+    def ended(self, process: subprocess.Popen[str], folder: Path) -> str:
+        """Check that all runs are marked; return what was said."""
+        out, err = process.communicate(timeout=90)
+        assert "Traceback" not in out + err
+        assert "4 interrupted" in out, out + err
+        assert [r.status for r in find_records(folder / "here")] == ["interrupted"] * 4
+        return err
+
+    def test_an_interrupt(self, started: subprocess.Popen[str], tmp_path: Path) -> None:
+        started.send_signal(signal.SIGINT)
+        self.ended(started, tmp_path)
+        assert started.returncode == 130
+        for record in find_records(tmp_path / "here"):
+            assert len(record.metrics()["epoch"]) > 10
+
+    def test_the_scheduler(
+        self, dying: DaskWorkers, started: subprocess.Popen[str], tmp_path: Path
+    ) -> None:
+        dying.kill_scheduler()
+        err = self.ended(started, tmp_path)
+        assert started.returncode == 1
+        assert "the connection to the Dask scheduler" in err
+
+    def test_all_workers(
+        self, dying: DaskWorkers, started: subprocess.Popen[str], tmp_path: Path
+    ) -> None:
+        dying.kill_whole("first")
+        dying.kill_whole("second")
+        err = self.ended(started, tmp_path)
+        assert started.returncode == 1
+        assert "the last worker of the Dask scheduler" in err
+
+    def test_the_launcher(
+        self, dying: DaskWorkers, started: subprocess.Popen[str], tmp_path: Path
+    ) -> None:
+        """Workers stop what nobody waits for, and are there for the next sweep."""
+        started.kill()
+        started.communicate()
+        command = (*SWEEP, NOT_TRACKED, *dying.options)
+        finished = succeeded(run(*command, folder=tmp_path / "next", timeout=90))
+        assert {record.status for record in finished.records()} == {"done"}
+
+
 @pytest.mark.slow
 class TestWhatIsWrong:
     def test_no_scheduler(self, tmp_path: Path) -> None:
@@ -169,10 +260,6 @@ class TestWhatIsWrong:
 
     def test_other_code(self, tmp_path: Path) -> None:
         """A worker with another version of the networks is not given anything."""
-        import shutil
-
-        from tests.end_to_end.command_line import ROOT
-
         other = tmp_path / "other"
         shutil.copytree(ROOT / "src", other, ignore=shutil.ignore_patterns("__pycache__"))
         with (other / "nn" / "losses.py").open("a") as file:

@@ -25,7 +25,7 @@ from experiments.records import RECORD, atomic_write
 from experiments.sweeps.backends.backend import Notes
 
 MOST_BYTES: Final = 2**28
-"""What a worker sends back of one run at most."""
+"""What a worker sends back of one stack at most."""
 
 Files = Mapping[str, bytes]
 """A run's files by name."""
@@ -109,6 +109,8 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
         If a class of the jobs is not to be found.
     """
     with _training:
+        if notes.stopping:
+            return {}
         if home.is_shared():
             with _working_in(home):
                 _train(pickle.loads(pickled), notes, home)

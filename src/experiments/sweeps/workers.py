@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -174,11 +175,9 @@ class Workers:
         """Have all workers stop; iterate over the positions whose records they still wrote."""
         self._queue.clear()
         self._board.stop()
-        for future in self._running:
-            future.cancel()
         done, _ = wait(self._running, timeout=_PATIENCE)
         for future in done:
-            if not future.cancelled():
+            with suppress(CancelledError, UserError):  # the sweep ends anyway
                 self._settle(future, self._running.pop(future))
         self._backend.close(kill=True)
         yield from filter(self._ended, range(len(self._executions)))
