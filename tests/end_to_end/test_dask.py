@@ -50,7 +50,7 @@ def assert_as_expected(records: list[Record], expected: dict[str, Record]) -> No
         assert_same_bits(record, expected[record.name])
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_on_this_machine(workers: int, expected: dict[str, Record], tmp_path: Path) -> None:
     options = ("hydra.launcher.backend=dask", f"hydra.launcher.n_jobs={workers}")
     finished = succeeded(run(*SWEEP, NOT_TRACKED, *options, folder=tmp_path))
