@@ -1,7 +1,10 @@
 """The tuned comparison through the real command line, with budgets as small as they can be."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +19,9 @@ from tests.end_to_end.command_line import (
     Finished,
     assert_same_bits,
     at_once,
+    environment,
     run,
+    script,
     succeeded,
     tracked,
     uri,
@@ -267,3 +272,31 @@ def test_a_metric_that_no_run_has_is_refused(tmp_path: Path) -> None:
     )
     assert done.status == 1
     assert "no run has this metric; they have best/val_accuracy" in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "optimizers"), [("classic", 4), ("all", 14)])
+def test_scripts(name: str, optimizers: int, tmp_path: Path) -> None:
+    few = ("hydra.sweeper.budget=2", "hydra.sweeper.widenings=0", "training.epochs=1")
+    done = subprocess.run(
+        [ROOT / "scripts" / f"compare_{name}.sh", *SMALL, *few, NOT_TRACKED],
+        cwd=tmp_path,
+        env=environment(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"tuning: {optimizers} optimizers × 2 learning rates × 2 seeds" in done.stdout
+    assert (tmp_path / "sweep" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_copies_and_harmful_settings_are_told_apart_by_the_script(tmp_path: Path) -> None:
+    for check, told in [("copies", '"same seeds": 2'), ("harmful", '"separated": 2')]:
+        done = script(
+            "validate_protocol.py", check, "--comparisons", 2, "--output", "r", folder=tmp_path
+        )
+        assert done.status == 0, done.err
+        assert told in done.out
+        assert (tmp_path / "r").read_text() == done.out
