@@ -196,6 +196,9 @@ def test_several_tasks_several_settings_and_random_search(tmp_path: Path) -> Non
     assert {r.config["optimizer"]["weight_decay"] for r in tuning} == {0, 0.01}
     assert "chosen for model.hidden=[4]: sgd lr=" in done.out
     assert "chosen for model.hidden=[8]: sgd lr=" in done.out
+    with open(done.folder / "sweep" / "comparison.csv", newline="") as file:
+        parts = Counter(row["part"] for row in csv.DictReader(file))
+    assert parts == {"model.hidden=[4]": 4, "model.hidden=[8]": 4}
 
 
 @pytest.mark.slow

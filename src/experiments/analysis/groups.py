@@ -27,6 +27,9 @@ _NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
 # A label of runs in a tuned comparison: `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"
 
+# A label of runs that are of several tasks: what tells theirs from the others.
+TASK: Final = "task"
+
 _ABSENT: Final = object()  # a setting that a run does not have is unlike any value, None too
 
 
@@ -143,7 +146,7 @@ def varied(records: Iterable[Record]) -> list[str]:
 
 def sets_the_task(key: str) -> bool:
     """Say whether losses of runs that differ in this key cannot be compared or averaged."""
-    return key.split(".")[0] in ("dataset", "loss")
+    return key.split(".")[0] in ("dataset", "loss", TASK)
 
 
 def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> list[Group]:
@@ -268,17 +271,18 @@ def _differing(runs: Sequence[Record]) -> list[str]:
     alike: dict[tuple[object, ...], list[Record]] = {}
     for run in runs:
         task = [value for key, value in sorted(run.choices.items()) if sets_the_task(key)]
-        alike.setdefault((run.labels.get(SETTING), *task), []).append(run)
+        alike.setdefault((run.labels.get(SETTING), run.labels.get(TASK), *task), []).append(run)
     within = {key for part in alike.values() for key in varied(part)}
     kept = [key for key in differing if sets_the_task(key) or key in within]
-    return [*kept, SETTING] if len(settings) > 1 else kept
+    labelled = [key for key in (TASK, SETTING) if len({run.labels.get(key) for run in runs}) > 1]
+    return [*kept, *labelled]
 
 
 def _value(run: Record, key: str) -> Scalar:
     if key == "seed":
         return run.seed
-    if key == SETTING:
-        return run.labels.get(SETTING)
+    if key in (SETTING, TASK):
+        return run.labels.get(key)
     choices = run.choices
     return choices[key] if key in choices else run.flat_config().get(key)
 

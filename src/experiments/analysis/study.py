@@ -18,6 +18,7 @@ from experiments.analysis.conclusions import conclude, scope_names
 from experiments.analysis.groups import (
     FINISHED,
     SETTING,
+    TASK,
     Group,
     distinct,
     group_runs,
@@ -407,8 +408,8 @@ def _ranked(groups: Sequence[Group], metric: str) -> list[Group]:
     return [groups[place] for place in sorted(range(len(groups)), key=lambda i: (means[i], i))]
 
 
-def _task(run: Record) -> tuple[str | None, str | None]:
-    return run.choices.get("dataset"), run.choices.get("loss")
+def _task(run: Record) -> tuple[str | None, ...]:
+    return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
 def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:

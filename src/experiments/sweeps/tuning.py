@@ -30,6 +30,7 @@ COMPARED: Final = "optimizer"
 STAGE: Final = "stage"
 TUNING: Final = "tuning"
 REPORTING: Final = "reporting"
+TASK: Final = "task"
 SETTING: Final = "setting"
 TUNED: Final = "tuned"
 DEFAULT: Final = "default"
@@ -132,7 +133,7 @@ class TunedComparison:
         }
         records = self._train(
             [one.overrides(settings, seed) for one, settings in pairs for seed in seeds],
-            [label] * (len(pairs) * len(seeds)),
+            [label | self._label(one) for one, _ in pairs for _ in seeds],
             f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
         for number, (one, settings) in enumerate(pairs):
@@ -231,7 +232,7 @@ class TunedComparison:
             ):
                 for seed in self._protocol.reporting_seeds:
                     overrides.append(one.overrides(settings, seed))
-                    labels.append({STAGE: REPORTING, SETTING: setting})
+                    labels.append({STAGE: REPORTING, SETTING: setting} | self._label(one))
             told.append(f"{one.name} {one.tuned}{_remark(one)}")
         where = [one.task for one in self._entrants]
         for task in dict.fromkeys(where):
@@ -253,6 +254,15 @@ class TunedComparison:
     @property
     def _several_tasks(self) -> bool:
         return len({one.task for one in self._entrants}) > 1
+
+    def _label(self, entrant: Entrant) -> dict[str, str]:
+        """Label a task's runs by what tells it from the others beside the dataset."""
+        told = [
+            override
+            for override in self._name(entrant.task).split()
+            if override.partition("=")[0] != "dataset"
+        ]
+        return {TASK: " ".join(told)} if told else {}
 
     def _name(self, task: tuple[str, ...]) -> str:
         """Name a task by what tells it from the others."""

@@ -102,6 +102,28 @@ def test_a_run_that_is_tuned_and_default_at_once_has_a_part_in_both(tmp_path):
     assert tuned.summary == default.summary == both.summary
 
 
+def test_tasks_that_labels_tell_apart_are_not_compared_with_one_another(tmp_path):
+    """Nor is what makes them different told of every group again."""
+    runs = [
+        make_run(
+            tmp_path / f"{name}{width}{rate}",
+            name,
+            settings={"model": {"hidden": [width]}, "optimizer": {"lr": rate}},
+            labels={"setting": setting, "task": f"model.hidden=[{width}]"},
+        )
+        for name in ("adam", "sgd")
+        for width in (4, 8)
+        for setting, rate in (("tuned", 0.1 / width), ("default", 0.01))
+    ]
+    parts = scopes(group_runs(runs))
+    assert [len(part) for part in parts] == [4, 4]
+    for part in parts:
+        assert len({run.labels["task"] for group in part for run in group.runs}) == 1
+        assert set(labels(part)) == {
+            f"{name} ({setting})" for name in ("adam", "sgd") for setting in ("tuned", "default")
+        }
+
+
 def test_runs_are_grouped_by_what_was_varied_and_by_the_optimizer_at_least(tmp_path):
     same = sweep(tmp_path / "a", ["adam"], range(3))
     (group,) = group_runs(same)
