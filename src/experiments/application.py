@@ -72,6 +72,7 @@ def _run(config: DictConfig) -> float:
     from experiments.errors import ConfigError, UserError
     from experiments.execution import Execution, cached_dataset, execute
     from experiments.jobs import make_job
+    from experiments.masking import mask_files
     from experiments.progress import ProgressBar
     from experiments.records import RECORD, Record
     from experiments.sweeps.composition import first_lines
@@ -86,6 +87,10 @@ def _run(config: DictConfig) -> float:
         raise ConfigError(first_lines(error)) from error
     assert isinstance(resolved, dict)
     in_sweep = hydra.mode is RunMode.MULTIRUN
+    # Hydra has written them, and knows no secrets.
+    mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
+    if in_sweep:
+        mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
     job = make_job(
         {str(key): value for key, value in resolved.items()},
         choices=dict(hydra.runtime.choices),

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from pathlib import Path
+
+from experiments.atomic import write_atomically
 
 # Hydra escapes a colon in an override, and JSON that backslash once more.
 _USER_INFO = re.compile(r"(?<=://)(?:[^\s/@'\"\\]|\\+[^\s\w'\"\\])+(?=@)")
+# Databases take them after a question mark too.
+_QUERY = re.compile(
+    r"(?<=[?&])((?:\w*password|passwd|pwd|\w*token|\w*secret|api_?key)\\*=)[^\s&'\"\\,}]+",
+    re.IGNORECASE,
+)
 
 
 def mask_secrets(text: str) -> str:
@@ -17,8 +26,26 @@ def mask_secrets(text: str) -> str:
     'tracking.uri=https://ada:***@example.org/mlflow'
     >>> mask_secrets("https://token@example.org")
     'https://***@example.org'
+    >>> mask_secrets("postgresql://db/runs?user=ada&password=secret")
+    'postgresql://db/runs?user=ada&password=***'
     """
-    return _USER_INFO.sub(_masked, text)
+    return _QUERY.sub(r"\1***", _USER_INFO.sub(_masked, text))
+
+
+def mask_files(*paths: Path) -> None:
+    """Mask passwords in files that others have written, Hydra for one, and in those of folders.
+
+    What cannot be read or written stays as it is.
+    """
+    for path in paths:
+        with suppress(OSError, UnicodeDecodeError):
+            if path.is_dir():
+                mask_files(*path.iterdir())
+                continue
+            text = path.read_text(encoding="utf-8")
+            masked = mask_secrets(text)
+            if masked != text:
+                write_atomically(path, masked.encode())
 
 
 def _masked(match: re.Match[str]) -> str:

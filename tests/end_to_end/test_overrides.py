@@ -124,14 +124,22 @@ def test_each_dataset_brings_a_loss_that_fits(swept: dict[str, list[Record]]) ->
     assert "val/r2" in diabetes.metrics()
 
 
-def test_a_password_is_in_no_record(tmp_path: Path) -> None:
-    """Also where Hydra has escaped the address, as it does in sweeps."""
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("-m", "seed=0,1"),
+        pytest.param(("-m", "seed=0,1", "hydra/launcher=basic"), marks=pytest.mark.slow),
+        pytest.param(("seed=0",), marks=pytest.mark.slow),
+    ],
+    ids=["stacked", "basic", "run"],
+)
+def test_a_password_is_in_no_file(how: tuple[str, ...], tmp_path: Path) -> None:
+    """Also where Hydra has escaped the address, as it does in sweeps, and in what it writes."""
     address = "tracking.uri=http://ada:secret@127.0.0.1:9"
-    finished = run("-m", "seed=0,1", address, "tracking.enabled=false", *FEW[:2], folder=tmp_path)
-    records = succeeded(finished).records()
-    assert len(records) == 2
-    for record in records:
-        for name in ("record.json", "config.yaml", "run.log"):
-            text = (record.folder / name).read_text()
-            assert "127.0.0.1" in text
-            assert "secret" not in text
+    finished = run(*how, address, "tracking.enabled=false", *FEW[:2], folder=tmp_path)
+    assert succeeded(finished).records()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    told = [path.name for path in written if b"127.0.0.1" in path.read_bytes()]
+    assert {"record.json", "config.yaml", "run.log", "overrides.yaml", "hydra.yaml"} <= set(told)
+    assert ("multirun.yaml" in told) == ("-m" in how)
+    assert [path for path in written if b"secret" in path.read_bytes()] == []

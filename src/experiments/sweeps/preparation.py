@@ -13,6 +13,7 @@ from experiments.datasets import Dataset, Source
 from experiments.errors import ConfigError, UserError
 from experiments.execution import cached_dataset
 from experiments.jobs import Job, make_job
+from experiments.masking import mask_secrets
 from experiments.sweeps.composition import Composer
 from experiments.targets import encoding_for
 
@@ -153,14 +154,17 @@ def _subfolder(hydra: Mapping[str, Any]) -> str:
 
 
 def _hydra_files(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
-    """Return what Hydra's own launcher writes for a job: config, Hydra's part, overrides."""
+    """Return what Hydra's own launcher writes for a job: config, Hydra's part, overrides.
+
+    Passwords in addresses are masked.
+    """
     contents = {
         "config.yaml": OmegaConf.to_container(config, resolve=False),
         "hydra.yaml": {"hydra": dict(hydra)},
         "overrides.yaml": hydra["overrides"]["task"],
     }
     return {
-        name: yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        name: mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
         for name, content in contents.items()
     }
 

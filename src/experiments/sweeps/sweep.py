@@ -22,6 +22,7 @@ from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
 from experiments.jobs import Job
+from experiments.masking import mask_files
 from experiments.records import Record, find_records
 from experiments.standings import Standings
 from experiments.sweeps.backends.backend import Backend
@@ -126,6 +127,7 @@ class Sweep:
         """
         if not self.jobs:
             self._first = first
+            mask_files(self.folder / "multirun.yaml")  # Hydra's sweeper has written it
         jobs = compose_jobs(
             self.composer,
             self._config,
