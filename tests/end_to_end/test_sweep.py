@@ -91,9 +91,10 @@ def test_table_is_printed_and_written(finished: Finished, sweep: Path) -> None:
 def test_line_that_opens_these_runs(finished: Finished) -> None:
     lines = finished.out.splitlines()
     assert any(f"ui --backend-store-uri {uri(finished.folder)}" in line for line in lines)
-    (link,) = [line for line in lines if "/#/experiments/" in line]
+    link, comparison = [line for line in lines if "/#/experiments/" in line]
     assert "searchFilter=tags.%60sweep." in link
     assert finished.records()[0].sweep in link
+    assert "/runs/" in comparison
 
 
 def test_runs_are_flat_in_mlflow(runs: list[Run], finished: Finished) -> None:

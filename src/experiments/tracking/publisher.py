@@ -72,6 +72,7 @@ class Publisher:
         self._given_up = False
         self._tracker: Tracker | None = None
         self._run_id: str | None = None
+        self._summary_id: str | None = None
         self.published: list[Path] = []
         self.done = 0
 
@@ -129,14 +130,18 @@ class Publisher:
         Parameters
         ----------
         sweep : str, optional
-            Whose runs to show; by default the run that was published last.
+            Whose runs to show, and its comparison; by default the run that was published last.
         """
         if self._tracker is None or self._given_up or self._failures or self._run_id is None:
             return []
         command = self._tracker.ui_command()
-        run_id = self._run_id if sweep is None else None
-        link = self._tracker.ui_link(sweep, run_id=run_id)
-        return [link] if command is None else [command, link]
+        lines = [] if command is None else [command]
+        if sweep is None:
+            return [*lines, self._tracker.ui_link(run_id=self._run_id)]
+        lines.append(self._tracker.ui_link(sweep))
+        if self._summary_id is not None:
+            lines.append(self._tracker.ui_link(run_id=self._summary_id))
+        return lines
 
     def _add(self, task: _Task) -> None:
         if self._settings.enabled:

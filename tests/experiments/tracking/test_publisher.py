@@ -114,7 +114,7 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     assert publisher.published == [record.folder for record in records]
     assert publisher.waiting == 0
     assert warnings == []
-    assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1"]
+    assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1", "link to id"]
     assert publisher.where() == ["mlflow ui", f"link to id-of-{records[-1].name}"]
 
 
