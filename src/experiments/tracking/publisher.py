@@ -113,9 +113,11 @@ class Publisher:
         self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"
     ) -> None:
         """Publish a sweep's comparison as a run of its own."""
-        self._add(
-            _Task(lambda tracker: tracker.publish_summary(sweep, files=files, note=note, name=name))
-        )
+
+        def action(tracker: Tracker) -> None:
+            self._summary_id = tracker.publish_summary(sweep, files=files, note=note, name=name)
+
+        self._add(_Task(action))
 
     def work(self, seconds: float = 1.0) -> None:
         """Publish what waits, for about so long, unless the tracker has just failed."""
