@@ -52,7 +52,8 @@ CLOSED_FORMS = [
     (Cosine(period=2, growth=1.5), lambda u, total: plain_cosine(u, 2, 1.5, 0)),
     (Cosine(period=1), lambda u, total: plain_cosine(u, 1, 1, 0)),
 ]
-closed_forms = pytest.mark.parametrize(("schedule", "form"), CLOSED_FORMS, ids=lambda s: repr(s))
+ids = [repr(schedule) for schedule, _ in CLOSED_FORMS]
+closed_forms = pytest.mark.parametrize(("schedule", "form"), CLOSED_FORMS, ids=ids)
 
 
 @closed_forms
