@@ -16,6 +16,9 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null && .venv/bin/python -c ''),$(CURDIR)
 .PHONY: $(LOCKED)
 endif
 
+# Each file's tests stay in one process, where they share what is slow to set up.
+ON_ALL_CORES := -n auto --maxprocesses 4 --dist loadfile
+
 .DELETE_ON_ERROR:
 .PHONY: help demo test slow lint lock clean .venv
 .DEFAULT_GOAL := help
@@ -29,10 +32,10 @@ demo: .venv ## four optimizers, five seeds, on handwritten digits; ends with the
 	scripts/four_optimizers.sh
 
 test: .venv ## the fast tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(ON_ALL_CORES)
 
 slow: .venv ## the slow tests: the command line from end to end
-	.venv/bin/python -m pytest -m slow
+	.venv/bin/python -m pytest -m slow $(ON_ALL_CORES)
 
 lint: .venv ## ruff and mypy
 	.venv/bin/ruff check
