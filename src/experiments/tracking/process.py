@@ -225,7 +225,8 @@ class PublishingProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._executor.shutdown(wait=False, kill_workers=True)
+        # Waited for, because what is unlinked while the interpreter ends is complained of.
+        self._executor.shutdown(wait=True, kill_workers=True)
 
 
 # What follows runs in the process.
