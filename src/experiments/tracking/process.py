@@ -269,6 +269,7 @@ def _warm_up() -> None:
 
 
 def _open(destination: Destination) -> None:
+    _warm_up()
     _publisher(destination).open()
     gc.freeze()
     gc.set_threshold(*_COLLECT)
