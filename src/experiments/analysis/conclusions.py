@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.analysis.formatting import interval, listing, number, single
+from experiments.analysis.formatting import interval, listing, number, single, tenths
 from experiments.analysis.groups import (
     Group,
     distinct,
@@ -292,23 +292,20 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
     ]
     if not slower:
         return []
-    aim = f"{metric_name(part.target.curve)} {number(part.target.value, 4)}"
-    if part.target.curve == "val/accuracy":
-        aim = f"{100 * part.target.value:.3g}%"
     subject = {1: _base(leaders[0]) + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
-    times = listing([_epochs(one) for one in leaders])
-    others = listing(list(dict.fromkeys(map(_epochs, slower))))
     names = listing([_base(one) for one in slower])
-    return [f"{subject} {aim} in fewer epochs than {names} (median {times} against {others})."]
+    medians = f"median {_medians(leaders)} against {_medians(slower)}"
+    return [f"{subject} {part.target.short} in fewer epochs than {names} ({medians})."]
 
 
-def _epochs(entry: Entry) -> str:
-    found = entry.times["epoch"]
-    if not found.reached:
+def _medians(entries: Sequence[Entry]) -> str:
+    """Write how many epochs several take: `never` where none ever gets there."""
+    found = [entry.times["epoch"] for entry in entries]
+    if not any(one.reached for one in found):
         return "never"
-    if math.isinf(found.median.value):
-        return f"∞, as {found.reached} of {len(found.times)} reach it"
-    return f"{found.median.value:g}"
+    middles = [one.median.value for one in found]
+    low, high = tenths(min(middles)), tenths(max(middles))
+    return low if low == high else f"{low} to {high}"
 
 
 def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:

@@ -57,6 +57,11 @@ def number(value: float, places: int) -> str:
     return f"{value:.{places}f}"
 
 
+def tenths(value: float) -> str:
+    """Write a number with one decimal, or with none where it is whole: 11.5, 12."""
+    return number(value, int(value % 1 != 0))
+
+
 def interval(estimate: Estimate) -> str:
     """Write a number with its interval: `0.0123 [0.0098, 0.0151]`."""
     ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]

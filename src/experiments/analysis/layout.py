@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from experiments.analysis.formatting import column, decimals, interval, number
+from experiments.analysis.formatting import column, decimals, interval, number, tenths
 from experiments.analysis.groups import Group, short_names, show, telling_keys
 from experiments.analysis.tables import METRICS, higher_is_better
 
@@ -80,8 +80,7 @@ def result_columns(part: Part) -> list[Column]:
             laid += _summaries(metric, found, main=metric == part.metric)
     if part.target is not None:
         cells = [_time_cell(one.times.get("epoch")) for one in entries]
-        aim = f"epochs to {number(part.target.value, 4)}"
-        laid.append(Column(aim, tuple(cells), rank=1))
+        laid.append(Column(f"epochs to {part.target.short}", tuple(cells), rank=1))
     if any(one.divergences.total for one in entries):
         wrong = [(one.divergences.total, one.divergences.runs) for one in entries]
         cells = [f"{count}/{runs}" if count else "" for count, runs in wrong]
@@ -158,7 +157,7 @@ def columns(groups: Sequence[Group], table: pd.DataFrame) -> list[Column]:
         if f"{metric} mean" in table and table[f"{metric} mean"].notna().any():
             laid.append(_metric(table, metric, rank=_RANKS.get(metric, 0)))
     if table["best/epoch median"].notna().any():
-        cells = [number(value, int(value % 1 != 0)) for value in table["best/epoch median"]]
+        cells = [tenths(value) for value in table["best/epoch median"]]
         laid.append(Column("epoch", tuple(cells), rank=_RANKS["epoch"]))
     if table["time/us_per_step median"].notna().any():
         laid.append(_time(table["time/us_per_step median"].tolist()))
@@ -193,9 +192,8 @@ def _time_cell(found: TimeToTarget | None) -> str:
         return "–"
     if found.reached == 0:
         return "never"
-    ends = [number(end, int(end % 1 != 0 and math.isfinite(end)))
-            for end in (found.median.value, found.median.low, found.median.high)]  # fmt: skip
-    return f"{ends[0]} [{ends[1]}, {ends[2]}]"
+    middle = found.median
+    return f"{tenths(middle.value)} [{tenths(middle.low)}, {tenths(middle.high)}]"
 
 
 def _p_value(p: float) -> str:

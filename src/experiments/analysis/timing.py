@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from experiments.analysis.formatting import number
 from experiments.analysis.groups import SETTING, Group
 from experiments.analysis.measuring import by_seed
 from experiments.analysis.statistics.median import median
@@ -42,6 +43,13 @@ class Target:
     value: float
     higher: bool
     source: str
+
+    @property
+    def short(self) -> str:
+        """What is to be reached, as the head of a column has room for: `val acc 0.9833`."""
+        kind = self.curve.removeprefix("val/")
+        name = {"accuracy": "acc", "r2": "R²"}.get(kind, kind)
+        return f"val {name} {number(self.value, 4)}"
 
 
 def choose_target(

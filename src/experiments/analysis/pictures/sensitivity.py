@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH: Final = 4.5  # inches
+_WIDTH: Final = 4.5  # inches, for two
+_WHOLE_PAGE: Final = 10.4
+_MOST_ACROSS: Final = 7
 _LEFT: Final = 0.55
 _GAP: Final = 0.22
 _HEADING: Final = 0.36
@@ -50,12 +52,13 @@ def plot_sensitivity(
         Names the metric: `Best validation loss`.
     """
     setting = found[0].key.rsplit(".", 1)[-1]
-    across = min(len(found), 3 if len(found) > 4 else 2)
-    down = math.ceil(len(found) / across)
-    wide = (_WIDTH - _LEFT - 0.14 - _GAP * (across - 1)) / across
-    tall = 1.1 if across == 3 else 1.45
+    down = math.ceil(len(found) / _MOST_ACROSS)
+    across = math.ceil(len(found) / down)
+    page = _WHOLE_PAGE if len(found) > 2 else _WIDTH
+    wide = (page - _LEFT - 0.14 - _GAP * (across - 1)) / across
+    tall = 1.1 if down > 1 else 1.45
     with style():
-        figure = new_figure(_WIDTH, 0.28 + down * (tall + _HEADING) + 0.5)
+        figure = new_figure(page, 0.28 + down * (tall + _HEADING) + 0.5)
         write(figure, 0.15, 0.1, f"{title} over {setting}", size=10, weight="bold")
         for place, one in enumerate(found):
             row, column = divmod(place, across)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +30,9 @@ from experiments.execution import cached_dataset
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_log = logging.getLogger(__name__)
-
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
+_HALF_A_PAGE: Final = 5.2  # inches
 
 Shown = tuple[Entry, Look]
 
@@ -69,15 +67,24 @@ class Picture:
         """The figure as PNG, which takes a while to render."""
         return saved(self.figure, "png")
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the page's whole width, or shares it with another."""
+        return bool(self.figure.get_figwidth() > _HALF_A_PAGE)
+
 
 @dataclass(frozen=True)
 class PartPictures:
-    """The pictures of one task: the first to see, of settings, the rest, and of networks."""
+    """The pictures of one task: the first to see, of settings, the rest, and of networks.
+
+    `missing` says why there are none of networks; empty where there are.
+    """
 
     main: tuple[Picture, ...]
     sensitivity: tuple[Picture, ...]
     more: tuple[Picture, ...]
     networks: tuple[Picture, ...]
+    missing: str
 
     @property
     def all(self) -> tuple[Picture, ...]:
@@ -100,11 +107,13 @@ def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
     entries = list(zip(part.entries, looks, strict=True))
     main = [pair for pair in entries if pair[0].setting != "default"] or entries
     rest = [pair for pair in entries if pair not in main]
+    networks, missing = _networks(main, prefix)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
         tuple(_sensitivity(part, prefix)),
         tuple(_more(main, rest, prefix)),
-        tuple(_networks(main, prefix)),
+        networks,
+        missing,
     )
 
 
@@ -214,21 +223,23 @@ def _more(main: Sequence[Shown], rest: Sequence[Shown], prefix: str) -> Iterator
         yield from _curves(families, "val/loss", f"{prefix}default-")
 
 
-def _networks(shown: Sequence[Shown], prefix: str) -> Iterator[Picture]:
-    """Draw what the networks learnt, if the data that they saw can be had again."""
+def _networks(shown: Sequence[Shown], prefix: str) -> tuple[tuple[Picture, ...], str]:
+    """Draw what the networks learnt, or say why not: it takes the data that they saw."""
     run = next((run for entry, _ in shown for run in entry.group.finished), None)
+    if run is None:
+        return (), "no run finished."
     try:
-        dataset = None if run is None else cached_dataset(run_from_config(run.config).dataset)
+        dataset = cached_dataset(run_from_config(run.config).dataset)
     except UserError as error:
-        _log.warning("The report shows no pictures of networks: %s", error)
-        return
-    if run is None or dataset is None or dataset.digest != run.dataset.get("digest"):
-        return
+        return (), f"they need the data, which cannot be loaded any more. {error}"
+    if dataset.digest != run.dataset.get("digest"):
+        return (), "they need the data that the runs saw, and it has changed since."
     groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
-    for one in figures_of(groups, looks, dataset):
-        yield Picture(
-            f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True
-        )
+    pictures = tuple(
+        Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
+        for one in figures_of(groups, looks, dataset)
+    )
+    return pictures, "" if pictures else "the runs kept nothing to draw them from."
 
 
 def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:

@@ -126,6 +126,7 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
             {
                 "title": f"On {part.name}" if len(study.parts) > 1 else "Results",
                 "results": tables.results(part, own),
+                "more_results": tables.more_results(part, own),
                 "pairs": tables.pairs(part, own) if part.pairs else None,
                 "settings": tables.settings(part),
                 "pictures": own_pictures,

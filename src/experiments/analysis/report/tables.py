@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.analysis.formatting import decimals, listing, number
+from experiments.analysis.formatting import decimals, listing, number, tenths
 from experiments.analysis.groups import SETTING, show
 from experiments.analysis.measuring import AREA
 from experiments.analysis.pairs import Pair
@@ -41,10 +41,8 @@ _COLUMNS: Final = (
     "test/accuracy",
     "test/r2",
     "test/loss",
-    "final/train_loss",
-    AREA,
-    "time/us_per_step",
 )
+_MORE_COLUMNS: Final = ("final/train_loss", AREA, "best/epoch", "time/us_per_step")
 _MEDIANS: Final = ("best/epoch", "time/us_per_step")
 _NONE: Final = "–"
 
@@ -91,26 +89,34 @@ class Table:
 
 
 def results(part: Part, looks: Sequence[Look]) -> Table:
-    """Tabulate every entry with its metrics, best first."""
-    columns = [_names(part.entries, looks)]
-    header = [Cell("", style="text")]
-    for metric in _shown(part):
-        if metric == "final/train_loss" and part.target:
-            header.append(Cell("epochs to target"))
-            columns.append([_time(entry) for entry in part.entries])
-        header.append(Cell(NAMES.get(metric, metric)))
-        columns.append(_metric(part, metric))
+    """Tabulate every entry with what matters most, best first: as much as fits on a screen."""
+    header = [Cell("", style="text"), *(Cell(NAMES.get(one, one)) for one in _shown(part))]
+    columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
+    if part.target:
+        header.append(Cell(f"epochs to {part.target.short}"))
+        columns.append([_time(entry) for entry in part.entries])
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
-    if len({len(entry.seeds) for entry in part.entries}) > 1:
-        header.append(Cell("seeds"))
-        columns.append([Cell(str(len(entry.seeds))) for entry in part.entries])
     seeds = max((len(entry.seeds) for entry in part.entries), default=0)
     note = f"Mean ± standard deviation over {seeds} seeds; in brackets the 95% interval."
     if seeds < 2:
         note = "One seed: neither a spread nor an interval is known."
-    note += " Test is read at the best validation epoch. Epochs and times are medians."
+    note += " Test is read at the best validation epoch. Epochs are medians."
+    return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
+
+
+def more_results(part: Part, looks: Sequence[Look]) -> Table:
+    """Tabulate what `results` has no room for, in the same order of rows."""
+    measured = _measured(part)
+    shown = [metric for metric in _MORE_COLUMNS if metric in measured and metric != part.metric]
+    header = [Cell("", style="text"), *(Cell(NAMES[metric]) for metric in shown), Cell("seeds")]
+    columns = [
+        _names(part.entries, looks),
+        *(_metric(part, metric) for metric in shown),
+        [Cell(str(len(entry.seeds))) for entry in part.entries],
+    ]
+    note = "Mean ± standard deviation; the best epoch and times are medians."
     return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
 
 
@@ -161,8 +167,8 @@ def settings(part: Part) -> Table | None:
                 Cell(_NONE if budget is None else f"{budget.trials} × {len(budget.seeds)}"),
                 Cell(show(picked), "at the edge" if edge else "", "bad" if edge else ""),
                 Cell(
-                    f"{'≤ ' * one.open_low}{short(one.low)} to "
-                    f"{'≥ ' * one.open_high}{short(one.high)}"
+                    f"{'≤ ' * one.open_low}{_rounded(one.low)} to "
+                    f"{'≥ ' * one.open_high}{_rounded(one.high)}"
                 ),
                 Cell(
                     _NONE
@@ -253,17 +259,21 @@ def _names(entries: Sequence[Entry], looks: Sequence[Look]) -> list[Cell]:
 
 def _shown(part: Part) -> list[str]:
     """Choose the columns: the selecting metric first, then what tells most beside it."""
-    measured = {metric for entry in part.entries for metric in entry.metrics}
+    measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
     order = dict.fromkeys([part.metric, *_COLUMNS])
     return [m for m in order if m in measured and not (m == "test/loss" and scored)]
+
+
+def _measured(part: Part) -> set[str]:
+    return {metric for entry in part.entries for metric in entry.metrics}
 
 
 def _metric(part: Part, metric: str) -> list[Cell]:
     found = [entry.metrics.get(metric) for entry in part.entries]
     if metric in _MEDIANS:
         medians = [math.nan if one is None else one.median.value for one in found]
-        return [Cell(number(value, int(value % 1 != 0))) for value in medians]
+        return [Cell(tenths(value)) for value in medians]
     means = [math.nan if one is None else one.mean.value for one in found]
     spreads = [math.nan if one is None else one.sd for one in found]
     known = [abs(value) for value in means if math.isfinite(value) and value]
@@ -293,10 +303,12 @@ def _time(entry: Entry) -> Cell:
     if times is None:
         return Cell(_NONE)
     middle = times.median
-    if not math.isfinite(middle.value):
+    if not times.reached:
+        return Cell("never")
+    if math.isinf(middle.value):
         return Cell("∞", f"{times.reached} of {len(times.times)} reached it")
-    ends = [f"{end:g}" if math.isfinite(end) else "∞" for end in (middle.low, middle.high)]
-    return Cell(f"{middle.value:g}", f"[{ends[0]}, {ends[1]}]" if len(times.times) > 1 else "")
+    ends = f"[{tenths(middle.low)}, {tenths(middle.high)}]" if len(times.times) > 1 else ""
+    return Cell(tenths(middle.value), ends)
 
 
 def _diverged(entry: Entry) -> Cell:
@@ -316,6 +328,10 @@ def _percent(estimate: Estimate) -> str:
 
 def _signed(value: float, places: int) -> str:
     return number(value, places).replace("-", "−")
+
+
+def _rounded(value: float) -> str:
+    return short(float(f"{value:.3g}"))
 
 
 def _p(value: float) -> str:
