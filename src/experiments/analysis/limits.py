@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.formatting import listing
-from experiments.analysis.groups import varied
+from experiments.analysis.groups import show, varied
 from experiments.records import Record
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def _seeds(part: Part) -> Iterable[str]:
 
 
 def _unsound(part: Part) -> Iterable[str]:
-    wrong = [entry for entry in part.entries if entry.divergences.total]
-    if wrong:
-        told = [f"{_of(entry.divergences.total, entry)} ({_ways(entry)})" for entry in wrong]
-        yield f"diverged: {listing(told)}."
-    if any(entry.divergences.non_finite for entry in wrong):
+    for way in _ways(part.entries[0]) if part.entries else ():
+        told = [_of(count, entry) for entry in part.entries if (count := _ways(entry)[way])]
+        if told:
+            yield f"diverged ({way}): {listing(told)}."
+    if any(entry.divergences.non_finite for entry in part.entries):
         yield (
             "a run whose loss was not finite counts with the loss of its untrained network, in "
             "every mean, interval and pair."
@@ -82,28 +82,38 @@ def _unsound(part: Part) -> Iterable[str]:
 
 
 def _tuning(part: Part) -> Iterable[str]:
-    for one in part.tuning:
-        for key in one.at_edge:
-            yield (
-                f"the best {key} of {one.optimizer}, {one.chosen[key]:g}, is at the edge of what "
-                "was tried: a better one may lie beyond."
-            )
+    yield from _at_edge(
+        (key, f"{one.optimizer} ({show(one.chosen[key])})")
+        for one in part.tuning
+        for key in one.at_edge
+    )
     budgets = {(one.trials, len(one.seeds)) for one in part.tuning}
     if len(budgets) > 1:
         told = [f"{one.optimizer} {one.trials} × {len(one.seeds)}" for one in part.tuning]
         yield f"tuning budgets (settings × seeds) are not equal: {listing(told)}."
     if part.tuning:
         return
-    for curve in part.sensitivities:
-        if curve.at_edge:
-            yield (
-                f"the best {curve.key} of {curve.optimizer}, {curve.best:g}, is at the edge of "
-                "what was tried: a better one may lie beyond."
-            )
+    yield from _at_edge(
+        (curve.key, f"{curve.optimizer} ({show(curve.best)})")
+        for curve in part.sensitivities
+        if curve.at_edge
+    )
     if part.sensitivities:
         yield (
             f"the best of {len(part.entries)} settings is chosen by the same seeds that it is "
             "reported on, and looks better than it is. Report it on fresh seeds."
+        )
+
+
+def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Say for each setting whose best value is the last that was tried."""
+    named: dict[str, list[str]] = {}
+    for key, name in found:
+        named.setdefault(key, []).append(name)
+    for key, names in named.items():
+        yield (
+            f"the best {key} of {listing(names)} is at the edge of what was tried: a better one "
+            "may lie beyond."
         )
 
 
@@ -140,11 +150,10 @@ def _of(count: int, entry: Entry) -> str:
     return f"{count} of {len(entry.group.runs)} runs of {entry.label}"
 
 
-def _ways(entry: Entry) -> str:
+def _ways(entry: Entry) -> dict[str, int]:
     found = entry.divergences
-    ways = {
+    return {
         "not finite": found.non_finite,
         "worse than at the start": found.worse_than_start,
         "at chance level": found.at_chance,
     }
-    return ", ".join(f"{count} {way}" for way, count in ways.items() if count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -385,7 +386,7 @@ def _summary(metric: str, values: Mapping[int, float], diverged: Iterable[int]) 
         tuple(numbers),
         frozenset(diverged) & values.keys(),
         _interval(mean(numbers)),
-        float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan,
+        statistics.stdev(numbers) if len(numbers) > 1 else math.nan,
         _interval(interquartile_mean(numbers)),
         median(numbers),
         (max if higher_is_better(metric) else min)(numbers),

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from experiments.analysis.formatting import column, decimals, number, single
+from experiments.analysis.formatting import column, decimals, number, single, tenths
 
 NAN = math.nan
 
@@ -24,6 +24,11 @@ NAN = math.nan
 )
 def test_digits_follow_the_spread(mean, deviation, written):
     assert single(mean, deviation) == written
+
+
+def test_counts_and_their_intervals_have_no_more_than_one_decimal():
+    ends = (7.65766, 13.027, 11.5, 9.0, math.inf)
+    assert [tenths(end) for end in ends] == ["7.7", "13.0", "11.5", "9", "∞"]
 
 
 def test_columns_align_and_share_their_decimals():

@@ -105,7 +105,7 @@ def test_tuning_is_told(part):
     assert told["adam"].chosen == {"optimizer.lr": 0.01}
     assert told["adam"].at_edge == ()
     assert told["sgd"].at_edge == ("optimizer.lr",)
-    assert any("best optimizer.lr of sgd, 0.1, is at the edge" in text for text in part.warnings)
+    assert any("best optimizer.lr of sgd (0.1) is at the edge" in text for text in part.warnings)
     assert not any("optimizer.lr of adam" in text for text in part.warnings)
 
 
@@ -180,7 +180,7 @@ def test_a_diverged_run_does_not_vanish(tmp_path):
     assert adam.times["epoch"].times[0] == math.inf
     assert sgd.seeds == tuple(range(5))
     said = " ".join(part.warnings)
-    assert "diverged: 1 of 6 runs of adam (1 not finite)" in said
+    assert "diverged (not finite): 1 of 6 runs of adam" in said
     assert "failed, and left out: 1 of 6 runs of sgd" in said
     assert "not all groups have the same seeds" in said
     (pair,) = part.pairs

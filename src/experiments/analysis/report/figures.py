@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
-_HALF_A_PAGE: Final = 5.2  # inches
+_WHOLE_ROW: Final = 8.0  # inches; what is narrower shares a row of the page
 
 Shown = tuple[Entry, Look]
 
@@ -70,7 +70,7 @@ class Picture:
     @property
     def is_wide(self) -> bool:
         """Whether it takes the page's whole width, or shares it with another."""
-        return bool(self.figure.get_figwidth() > _HALF_A_PAGE)
+        return bool(self.figure.get_figwidth() > _WHOLE_ROW)
 
 
 @dataclass(frozen=True)

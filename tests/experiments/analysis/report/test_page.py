@@ -151,6 +151,17 @@ def test_tables_hold_the_studys_numbers(tuned):
     assert all(run.identity[:16] in text for run in runs)
 
 
+def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
+    runs, _, _, page = tuned
+    (part,) = analyse(runs).parts
+    heads = [table["text"].split("\n")[0] for table in page.find("thead")[:2]]
+    assert "best validation loss" in heads[0]
+    assert f"epochs to val acc {part.target.value:.4f}" in heads[0]
+    for name in ("final training loss", "validation loss over training", "µs a step", "seeds"):
+        assert name in heads[1]
+        assert name not in heads[0]
+
+
 def test_the_protocol_and_the_command_are_told(tuned):
     runs, _, _, page = tuned
     text = " ".join(line["text"] for line in page.find("li"))
@@ -239,6 +250,12 @@ def test_several_datasets_have_their_parts_and_what_holds_across(tmp_path):
     assert {"performance-profiles", "iris-curves-val_loss", "wine-curves-val_loss"} <= names
 
 
+def missing(page):
+    """Give what the page says about pictures that it does not have."""
+    notes = [note["text"] for note in page.find("p", **{"class": "note"})]
+    return "".join(note for note in notes if note.startswith("Pictures of the networks"))
+
+
 def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_path, monkeypatch):
     dataset = make_dataset()
     runs = train_sweep(tmp_path / "runs", dataset)
@@ -246,6 +263,7 @@ def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_pa
     page = Page(composed(runs))
     assert page.wrong == []
     assert {"confusion", "norms"} <= {figure["id"] for figure in page.find("figure")}
+    assert missing(page) == ""
     pictures = page.find("img")
     assert pictures
     assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
@@ -255,10 +273,14 @@ def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_pa
         raise DataError("animals.csv: there is no such file.")
 
     monkeypatch.setattr(figures, "cached_dataset", fail)
-    assert Page(composed(runs)).find("img") == []
+    page = Page(composed(runs))
+    assert page.find("img") == []
+    assert missing(page).endswith("animals.csv: there is no such file.")
     other = make_dataset(seed=1)
     monkeypatch.setattr(figures, "cached_dataset", lambda source: other)
-    assert Page(composed(runs)).find("img") == []
+    page = Page(composed(runs))
+    assert page.find("img") == []
+    assert missing(page).endswith("it has changed since.")
 
 
 def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path):
