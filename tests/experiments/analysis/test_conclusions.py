@@ -1,6 +1,7 @@
 from experiments.analysis.conclusions import headline, remarks, unseparated
 from experiments.analysis.groups import group_runs
-from tests.experiments.analysis.made_up_sweeps import make_run, sweep
+from experiments.analysis.study import analyse
+from tests.experiments.analysis.made_up_sweeps import ALL, learn, make_run, sweep
 
 
 def runs_with(folder, **losses):
@@ -111,3 +112,18 @@ def test_grouping_over_a_swept_setting_is_said(tmp_path):
     swept = "Runs of one group differ in optimizer.lr too"
     assert any(swept in remark for remark in remarks(runs, group_runs(runs, ["optimizer"])))
     assert not any(swept in remark for remark in remarks(runs, group_runs(runs)))
+
+
+def test_how_fast_is_said_in_one_range_however_many_are_slower(tmp_path):
+    runs = []
+    for optimizer in ALL[:8]:
+        for seed in range(8):
+            # The last leads and is the fastest; the others get nowhere near in time.
+            metrics, summary = learn(optimizer, seed, speed=0.5 if optimizer == ALL[7] else 0.02)
+            folder = tmp_path / f"{optimizer}{seed}"
+            runs.append(make_run(folder, optimizer, seed, metrics=metrics, summary=summary))
+    (part,) = analyse(runs, target=0.9).parts
+    assert part.conclusion.startswith(f"{part.entries[0].name} has the best validation loss")
+    assert f"reaches {part.target.short} in fewer epochs than" in part.conclusion
+    assert part.conclusion.endswith("against never).")
+    assert part.conclusion.count("never") == 1
