@@ -92,25 +92,3 @@ def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: P
         (run_,) = runs_in(tmp_path)
         assert run_.info.run_id == seen.info.run_id
         assert run_.info.status == "KILLED"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_sweeps_at_once_on_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
-    processes = [
-        start("-m", "seed=0,1", f"optimizer.lr={1e-3 * (number + 1)}", "hydra.launcher.n_jobs=1",
-              "tracking.patience=300", *FEW, tracked(tmp_path), folder=tmp_path / str(number))
-        for number in range(20)
-    ]  # fmt: skip
-    for process in processes:
-        said = process.communicate(timeout=800)[0]
-        assert process.returncode == 0, said
-        assert "warning" not in said
-    runs = runs_in(tmp_path, "tags.kind = 'run'")
-    assert len(runs) == len({run.data.tags["uid"] for run in runs}) == 40
-    assert {run.info.status for run in runs} == {"FINISHED"}
-    assert len(runs_in(tmp_path, "tags.kind = 'comparison'")) == 20
-    client = MlflowClient(uri(tmp_path))
-    for run_ in runs:
-        history = client.get_metric_history(run_.info.run_id, "val/loss")
-        assert [point.step for point in history] == [0, 1, 2]

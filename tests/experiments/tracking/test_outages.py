@@ -1,7 +1,6 @@
 """Trackers that fail, in every way that could be thought of: nothing is lost, nothing twice."""
 
 import http.server
-import os
 import random
 import signal
 import sqlite3
@@ -425,59 +424,3 @@ def test_a_process_killed_between_calls_leaves_what_the_next_completes(
     (run,) = client.search_runs([number])
     expected = client.get_run(Tracker(uri, "died-whole").publish(record, model=True))
     assert stored(uri, run) == stored(uri, expected)
-
-
-def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "files")]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with open(folder / "log", "ab") as log:
-        return subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-
-
-@pytest.mark.slow
-def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
-    with http.server.HTTPServer(("127.0.0.1", 0), FakeServer) as free:
-        port = free.server_port
-    address = f"http://127.0.0.1:{port}"
-    trained = [make_record(tmp_path / "runs" / str(seed), seed=seed) for seed in range(6)]
-    warnings: list[str] = []
-    publisher = Publisher(Tracking(uri=address, models="none"), "outage", warnings.append)
-    publisher.open()  # it is not there yet
-
-    def wait_until_published(count: int) -> None:
-        for _ in range(240):
-            if len(publisher.published) >= count:
-                return
-            publisher.work()
-            time.sleep(0.5)
-        raise AssertionError((tmp_path / "log").read_text())
-
-    for record in trained[:2]:
-        publisher.publish(record)
-    server = start_server(tmp_path, port)
-    try:
-        wait_until_published(2)
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        for record in trained[2:]:
-            publisher.publish(record)
-        assert publisher.waiting == 4
-        server = start_server(tmp_path, port)
-        wait_until_published(6)
-        assert publisher.published == [record.folder for record in trained]
-        client = store.open_client(address)
-        number = client.get_experiment_by_name("outage").experiment_id
-        runs = client.search_runs([number])
-        assert sorted(run.data.params["seed"] for run in runs) == list("012345")
-        for run in runs:
-            assert run.info.status == "FINISHED"
-            assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 4
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-    assert [text for text in warnings if "Connection refused" in text]
-    assert warnings.count("the tracker answers again") == 2
