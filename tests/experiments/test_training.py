@@ -200,7 +200,7 @@ def test_stacking_is_invisible(stack: tuple[list[Run], Dataset], data: st.DataOb
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(stack=stacks(), data=st.data())
 def test_stacking_is_invisible_however_long_one_looks(
     stack: tuple[list[Run], Dataset], data: st.DataObject

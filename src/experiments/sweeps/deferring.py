@@ -48,14 +48,19 @@ def deferred(arguments: Sequence[str], program: Path) -> list[str]:
     )
     if not swept:
         return list(arguments)
-    waiting = {str(o.input_line): _waiting(o) for o in overrides if _can_wait(o)}
+    # All that is said of a key waits, or none of it does: the last word must stay the last.
+    now = {o.key_or_group for o in overrides if not _can_wait(o)}
+    waiting = {str(o.input_line): _waiting(o) for o in overrides if o.key_or_group not in now}
     return [waiting.get(argument, argument) for argument in arguments]
 
 
 def _can_wait(override: Override) -> bool:
     key = override.key_or_group
     return "." in key and not (
-        key.startswith("hydra.") or override.is_sweep_override() or override.is_delete()
+        key.startswith("hydra.")
+        or override.is_sweep_override()
+        or override.is_delete()
+        or override.value() is None  # which Hydra's choice() cannot give
     )
 
 
