@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEY: Final = 250
 _PARAM_VALUE: Final = 6000
 _TAG_VALUE: Final = 8000
+EXPERIMENT_TAG_VALUE: Final = 5000
 _DIGEST: Final = 36
 
 _IN_SWEEP: Final = "yes"

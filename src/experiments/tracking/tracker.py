@@ -223,7 +223,8 @@ class Tracker:
             Tables and pictures, logged as artifacts under their own names; those in folders below
             that of the first, in such folders.
         note
-            The comparison as Markdown, shown on the run's page.
+            The comparison as Markdown, shown on the run's page and, until there is a newer one,
+            on the experiment's.
         name
             The run's name.
         metrics
@@ -263,6 +264,9 @@ class Tracker:
                 self._client.log_artifact(run_id, str(file), None if below == "." else below)
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id)
+            described = f"The newest comparison, of the sweep {sweep}:\n\n{note}"
+            described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)
+            self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", described)
             return run_id
 
     def ui_command(self) -> str | None:

@@ -42,6 +42,7 @@ CALLS = {
         "log_model_artifacts",
         "log_outputs",
         "search_runs",
+        "set_experiment_tag",
         "set_tag",
         "set_terminated",
         "update_run",

@@ -323,7 +323,10 @@ def test_a_comparison_is_brought_up_to_date(
     picture.parent.mkdir()
     picture.write_text("<svg/>")
     assert tracker.publish_summary("s1", files=[table, picture], note="# Two") == first
-    assert tracker.publish_summary("s2", files=[], note="# Other") != first
+    assert tracker.publish_summary("s2", files=[], note="# Other" + 9000 * ".") != first
+    described = client.get_experiment(tracker.experiment_id).tags["mlflow.note.content"]
+    assert described.startswith("The newest comparison, of the sweep s2:\n\n# Other")
+    assert len(described) == 5000
     run = client.get_run(first)
     assert run.info.run_name == "comparison"
     assert run.info.status == "FINISHED"
