@@ -18,7 +18,7 @@ SETTINGS = (
     "model.dropout=0.2",
     "model.normalization=batch",
     "schedule=cosine",
-    "training.early_stopping.patience=40",
+    "training.early_stopping.patience=200",
 )
 
 

@@ -206,15 +206,20 @@ def shades(color: str, count: int) -> list[str]:
 
 
 def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
-    """Set limits around losses, on a logarithmic axis where they span more than a decade."""
+    """Set limits around losses, on a logarithmic axis where they span more than a decade.
+
+    A loss of exactly 0, which such an axis does not have, lies on its lower edge.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     finite = values[np.isfinite(values)]
     if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
+    if low == 0 and high > 0:
+        low = float(finite[finite > 0].min())
     if low > 0 and high / low > 10:
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="clip")
         room = (high / low) ** 0.04
         axes.set_ylim(low / room, high * room)
         marks = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from experiments.analysis.pictures.drawing import readable, shades
+from experiments.analysis.pictures.drawing import new_figure, readable, scale_loss, shades
 from tests.experiments.analysis.made_up_sweeps import sweep
 
 
@@ -42,3 +42,17 @@ def test_nothing_is_registered_globally(tmp_path):
     )
     sweep(tmp_path, ["adam"], [0])
     subprocess.run([sys.executable, "-c", script, tmp_path / "0"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("losses", "scale"),
+    [([1.0, 5.0], "linear"), ([0.01, 5.0], "log"), ([0.0, 0.01, 5.0], "log"), ([0.0], "linear")],
+)
+def test_losses_far_apart_are_on_a_logarithmic_axis_even_beside_a_zero(losses, scale) -> None:
+    axes = new_figure(2, 2).add_subplot()
+    axes.plot(losses)
+    scale_loss(axes, np.array(losses))
+    assert axes.get_yscale() == scale
+    low, high = axes.get_ylim()
+    assert low < min(loss for loss in losses if loss > 0 or scale == "linear")
+    assert high > max(losses)
