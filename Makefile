@@ -17,7 +17,7 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null && .venv/bin/python -c ''),$(CURDIR)
 endif
 
 # Each file's tests stay in one process, where they share what is slow to set up.
-ON_ALL_CORES := -n auto --maxprocesses 4 --dist loadfile
+ON_ALL_CORES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test slow lint lock clean .venv

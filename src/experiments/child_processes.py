@@ -22,15 +22,20 @@ _POLL = 1.0  # seconds between looks whether the parent lives
 def pool_of_one() -> loky.ProcessPoolExecutor:
     """Return a pool of one process, which is started when it is given something to do."""
     with interrupts_held():
-        return loky.ProcessPoolExecutor(max_workers=1, initializer=_serve_parent)
+        return loky.ProcessPoolExecutor(
+            max_workers=1, initializer=_serve_parent, initargs=(os.getpid(),)
+        )
 
 
-def _serve_parent() -> None:
-    """Run once in the process, before anything else."""
+def _serve_parent(parent: int) -> None:
+    """Run once in the process, before anything else.
+
+    The parent says who it is: it may be gone already, and then another seems to be the parent.
+    """
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

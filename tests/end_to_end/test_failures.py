@@ -190,9 +190,7 @@ class TestBadDatabase:
         succeeded(run(*FEW, tracked(tmp_path), folder=tmp_path))
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
             connection.execute("BEGIN EXCLUSIVE")
-            finished = run(
-                "seed=1", *FEW, tracked(tmp_path), "tracking.patience=1", folder=tmp_path
-            )
+            finished = run("seed=1", *FEW, tracked(tmp_path), folder=tmp_path)
             connection.rollback()
         assert finished.status == 0
         assert "locked" in finished.err

@@ -108,9 +108,19 @@ def assert_survives(arguments: tuple[str, ...], folder: Path, kills: int, seed: 
             f"({counted}) in {time.monotonic() - began:.0f} s"
         )
         assert finished.status == 0, finished.out + finished.err
+        assert not left_behind(attacked), "processes outlive the sweep"
         assert_complete(newest_sweep(attacked), reference, attacked / "mlflow.db")
         assert not list((attacked / ".cache" / "checkpoints").glob("*/*")), "left behind"
         left -= sum(killer.kills.values())
+
+
+def left_behind(folder: Path) -> list[psutil.Process]:
+    """Return the processes that still work in a folder when they have had time to end."""
+    own = [
+        process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)
+    ]
+    _, alive = psutil.wait_procs(own, timeout=20)
+    return alive
 
 
 def test_a_few_kills(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_any_mixture(stack) -> None:
 
 @pytest.mark.slow
 @given(stacks())
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
 def test_any_mixture_at_length(stack) -> None:
     assert_invisible(*stack)
 
