@@ -131,5 +131,5 @@ def test_a_few_kills(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_kills(tmp_path: Path) -> None:
-    arguments = sweep("sgd,adagrad,rmsprop,adam", seeds=5, epochs=400, hidden="[512,256]")
+    arguments = sweep("sgd,adagrad,rmsprop,adam", seeds=6, epochs=500, hidden="[512,256]")
     assert_survives(arguments, tmp_path, kills=50, seed=random.randrange(10**6))
