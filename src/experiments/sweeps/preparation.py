@@ -27,6 +27,7 @@ def compose_jobs(
     *,
     labels: Sequence[Mapping[str, str]] | None = None,
     on_first: Callable[[Job], None] = lambda job: None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[Job]:
     """Compose and check every job of a sweep; write each its Hydra folder.
 
@@ -45,6 +46,8 @@ def compose_jobs(
         Those of each job.
     on_first : callable, optional
         Told of the first job that is right, while the others are composed.
+    between : callable, optional
+        Called before each job is composed and before each folder is written.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def compose_jobs(
     jobs: list[Job] = []
     files: list[dict[str, str]] = []
     for index, overrides in enumerate(job_overrides):
+        between()
         try:
             one = composer.compose(list(overrides), first + index)
             job = make_job(
@@ -86,6 +90,7 @@ def compose_jobs(
             "folder, where each would overwrite the others; put ${hydra.job.num} into it"
         )
     for job, texts in zip(jobs, files, strict=True):
+        between()
         _write_hydra_folder(job.folder / str(config.hydra.output_subdir or ".hydra"), texts)
     return jobs
 

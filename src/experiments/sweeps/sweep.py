@@ -16,11 +16,12 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.application import finish_publishing, shown, signal_of
+from experiments.application import finish_publishing, shown
 from experiments.datasets import Dataset, Source
 from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
+from experiments.interrupts import interrupts_deferred, signal_of
 from experiments.jobs import Job
 from experiments.masking import mask_files
 from experiments.records import Record, find_records
@@ -125,6 +126,18 @@ class Sweep:
         KeyboardInterrupt, UserError
             After runs that have not ended are marked.
         """
+        with interrupts_deferred() as heard:
+            return self._run(job_overrides, first, labels, told, heard)
+
+    def _run(
+        self,
+        job_overrides: Sequence[Sequence[str]],
+        first: int,
+        labels: Sequence[Mapping[str, str]] | None,
+        told: str | None,
+        heard: Callable[[], None],
+    ) -> list[Record]:
+        """Do what `run` does, and raise interrupts by `heard` where it suits."""
         if not self.jobs:
             self._first = first
             mask_files(self.folder / "multirun.yaml")  # Hydra's sweeper has written it
@@ -136,9 +149,11 @@ class Sweep:
             self.folder,
             labels=labels,
             on_first=self._warm_up,
+            between=heard,
         )
         _log.debug("composed")
         datasets = load_datasets(jobs)
+        heard()
         if not self.id:
             self.id = self._identify(jobs, datasets, first)
         jobs = [replace(job, sweep=self.id) for job in jobs]
@@ -156,7 +171,7 @@ class Sweep:
         self._announce(left, len(jobs))
         interrupt = None
         if left:
-            trained, interrupt = self._train(left, datasets)
+            trained, interrupt = self._train(left, datasets, heard)
             records |= zip(missing, trained, strict=True)
         _log.debug("trained")
         ordered = [records[position] for position in range(len(jobs))]
@@ -215,7 +230,10 @@ class Sweep:
             self._publishing.publish(_destination(job), record.folder)
 
     def _train(
-        self, executions: Sequence[Execution], datasets: Mapping[Source, Dataset]
+        self,
+        executions: Sequence[Execution],
+        datasets: Mapping[Source, Dataset],
+        heard: Callable[[], None],
     ) -> tuple[list[Record], KeyboardInterrupt | UserError | None]:
         """Train runs; return the record of each, and the interrupt that ended it if any."""
         jobs = [execution.job for execution in executions]
@@ -237,6 +255,7 @@ class Sweep:
         ):
 
             def show() -> None:
+                heard()
                 standings.show(workers.epochs(), workers.losses())
                 self._publishing.publish_progress(
                     lambda: [

@@ -73,7 +73,8 @@ class Processes:
 
     def close(self, *, kill: bool = False) -> None:
         for pool in self._pools:
-            pool.executor.shutdown(wait=False, kill_workers=kill)
+            # Killed ones are waited for: what is unlinked while this program ends is complained of.
+            pool.executor.shutdown(wait=kill, kill_workers=kill)
         self._pools.clear()
 
 

@@ -1,0 +1,83 @@
+"""Ctrl-C, and the other signals that ask a program to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_PATIENCE = 10.0  # seconds that what is under way gets to end after Ctrl-C
+
+
+class Terminated(KeyboardInterrupt):
+    """Another signal that asks the program to end, handled as Ctrl-C is."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def signal_of(interrupt: KeyboardInterrupt) -> signal.Signals:
+    """Return the signal that asked the program to end."""
+    return signal.Signals(interrupt.number) if isinstance(interrupt, Terminated) else signal.SIGINT
+
+
+def signals_that_terminate() -> list[signal.Signals]:
+    """Return the signals, beside Ctrl-C's, that ask a program to end; Windows has no SIGHUP."""
+    names = ("SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def ask_to_end(number: int, _: FrameType | None) -> None:
+    """Raise what :func:`signal_of` tells from Ctrl-C: a handler of signals."""
+    raise Terminated(number)
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[Callable[[], None]]:
+    """Have Ctrl-C, and what else asks the program to end, wait for a moment that suits.
+
+    Between epochs a run can be kept so that it goes on later. While compiled modules are imported
+    (NumPy's random numbers among them) what is raised is swallowed, and the program would go on.
+
+    A second interrupt is not held up, nor is the first longer than `_PATIENCE`.
+
+    Yields
+    ------
+    callable
+        To be called when it suits; raises the interrupt that has come meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which gets all signals
+        yield lambda: None
+        return
+    came: list[KeyboardInterrupt] = []
+
+    def raise_it() -> None:
+        if came:
+            _alarm(0)
+            raise came[0]
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if came:
+            raise_it()
+        came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        if hasattr(signal, "SIGALRM"):  # Windows has none
+            signal.signal(signal.SIGALRM, lambda *_: raise_it())
+            _alarm(_PATIENCE)
+
+    asking = (signal.SIGINT, *signals_that_terminate())
+    before = {s: signal.signal(s, handle) for s in asking if signal.getsignal(s) != signal.SIG_IGN}
+    try:
+        yield raise_it
+    finally:
+        _alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    raise_it()
+
+
+def _alarm(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
