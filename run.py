@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from experiments.application import friendly_errors, run
+from experiments.garbage import garbage_left
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -12,5 +13,5 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    with friendly_errors():
+    with garbage_left(), friendly_errors():
         main()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from joblib.externals import loky
+import loky.backend.resource_tracker
 
 _POLL = 1.0  # seconds between looks whether the parent lives
 

@@ -7,7 +7,7 @@ import yaml
 
 from tests.end_to_end.command_line import ROOT, Finished, python, run, script, succeeded
 
-SLOW_TO_IMPORT = ("mlflow", "pandas", "sklearn", "matplotlib", "scipy", "joblib")
+SLOW_TO_IMPORT = ("mlflow", "pandas", "sklearn", "matplotlib", "scipy", "joblib", "loky")
 
 
 def imported(finished: Finished) -> set[str]:

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 from experiments.child_processes import interrupts_held, pool_of_one
 from experiments.config import Tracking
 from experiments.errors import RecordError
+from experiments.garbage import collect_seldom
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
 from experiments.tracking.publisher import Publisher
@@ -29,7 +30,6 @@ from experiments.tracking.store import prepare_mlflow
 
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
-_COLLECT: Final = (50_000, 20, 100)  # how seldom garbage is collected where little is left behind
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _open(destination: Destination) -> None:
     _warm_up()
     _publisher(destination).open()
     gc.freeze()
-    gc.set_threshold(*_COLLECT)
+    collect_seldom()
     gc.enable()
 
 

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: joblib's loky."""
+"""Worker processes on this machine: loky."""
 
 from __future__ import annotations
 
