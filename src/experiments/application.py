@@ -113,6 +113,7 @@ def friendly_errors() -> Iterator[None]:
     Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
     """
     search_working_directory()
+    _share_config_store()
     if os.environ.get(_FULL_ERROR):
         yield
         return
@@ -141,6 +142,17 @@ def friendly_errors() -> Iterator[None]:
         if message is None:
             raise
         fail(message)
+
+
+def _share_config_store() -> None:
+    """Have Hydra not copy what plugins have registered each time that it looks what groups exist.
+
+    It asks a hundred times for `--help`, which took twice as long. There is one store for the
+    whole program, and what is taken out of it is copied anyway.
+    """
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
 
 
 def _message(error: Exception) -> str | None:

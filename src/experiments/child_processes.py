@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import loky.backend.resource_tracker
 
 _POLL = 1.0  # seconds between looks whether the parent lives
+_PATIENCE = 1.0  # seconds that a thread gets to end
 
 
 def pool_of_one() -> loky.ProcessPoolExecutor:
@@ -25,6 +26,16 @@ def pool_of_one() -> loky.ProcessPoolExecutor:
         return loky.ProcessPoolExecutor(
             max_workers=1, initializer=_serve_parent, initargs=(os.getpid(),)
         )
+
+
+def end_pool(pool: loky.ProcessPoolExecutor) -> None:
+    """End a pool's process, whatever it does, and wait until nothing is left of the pool."""
+    feeder = getattr(pool._call_queue, "_thread", None)
+    pool.shutdown(wait=True, kill_workers=True)
+    # loky leaves the thread that fed the process to itself. If the program ended while that one
+    # puts away the pool's semaphores, loky's tracker would complain of them.
+    if feeder is not None:
+        feeder.join(_PATIENCE)
 
 
 def _serve_parent(parent: int) -> None:

@@ -26,7 +26,6 @@ def compose_jobs(
     folder: Path,
     *,
     labels: Sequence[Mapping[str, str]] | None = None,
-    on_first: Callable[[Job], None] = lambda job: None,
     between: Callable[[], None] = lambda: None,
 ) -> list[Job]:
     """Compose and check every job of a sweep; write each its Hydra folder.
@@ -44,8 +43,6 @@ def compose_jobs(
         The sweep's.
     labels : sequence of mapping, optional
         Those of each job.
-    on_first : callable, optional
-        Told of the first job that is right, while the others are composed.
     between : callable, optional
         Called before each job is composed and before each folder is written.
 
@@ -76,8 +73,6 @@ def compose_jobs(
             for fault in str(error).splitlines():
                 faults.setdefault(fault, []).append(_told(overrides, varied))
             continue
-        if not jobs:
-            on_first(job)
         jobs.append(job)
         one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
         # As text, which is small: thousands of composed configurations would not be.

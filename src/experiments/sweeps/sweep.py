@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.application import finish_publishing, shown
@@ -81,6 +81,8 @@ class Sweep:
     def __enter__(self) -> Self:
         _log.debug("started")
         self._publishing.__enter__()
+        if OmegaConf.select(self._config, "tracking.enabled"):  # as most jobs will have it
+            self._publishing.warm_up()
         return self
 
     def __exit__(
@@ -148,7 +150,6 @@ class Sweep:
             first,
             self.folder,
             labels=labels,
-            on_first=self._warm_up,
             between=heard,
         )
         _log.debug("composed")
@@ -220,10 +221,6 @@ class Sweep:
             reasons = Counter(filter(None, (execution.why_anew() for execution in left)))
             for reason, count in reasons.items():
                 self.console.print(f"{count} of {runs} runs train anew: {reason}", soft_wrap=True)
-
-    def _warm_up(self, job: Job) -> None:
-        if job.run.tracking.enabled:
-            self._publishing.warm_up()
 
     def _publish(self, job: Job, record: Record) -> None:
         if job.run.tracking.enabled:

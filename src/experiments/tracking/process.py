@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from experiments.child_processes import interrupts_held, pool_of_one
+from experiments.child_processes import end_pool, interrupts_held, pool_of_one
 from experiments.config import Tracking
 from experiments.errors import RecordError
 from experiments.garbage import collect_seldom
@@ -225,8 +225,7 @@ class PublishingProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Waited for, because what is unlinked while the interpreter ends is complained of.
-        self._executor.shutdown(wait=True, kill_workers=True)
+        end_pool(self._executor)
 
 
 # What follows runs in the process.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any, TypeVar
 
-from experiments.child_processes import interrupts_held, pool_of_one
+from experiments.child_processes import end_pool, interrupts_held, pool_of_one
 from experiments.sweeps.backends.backend import WorkerDied
 from experiments.sweeps.backends.shared_board import SharedBoard
 
@@ -58,6 +58,7 @@ class Processes:
                 future = pool.submit(function, *arguments)
             except BrokenExecutor:
                 self._pools.remove(pool)
+                end_pool(pool.executor)
                 continue
             self._pool_of[future] = pool
             return future
@@ -72,9 +73,8 @@ class Processes:
             pool.calls.remove(future)
 
     def close(self, *, kill: bool = False) -> None:
-        for pool in self._pools:
-            # Killed ones are waited for: what is unlinked while this program ends is complained of.
-            pool.executor.shutdown(wait=kill, kill_workers=kill)
+        for pool in self._pools:  # idle ones have nothing to lose either
+            end_pool(pool.executor)
         self._pools.clear()
 
 
