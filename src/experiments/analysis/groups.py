@@ -128,16 +128,17 @@ def varied(records: Iterable[Record]) -> list[str]:
     """
     runs = list(records)
     flats = [run.flat_config() for run in runs]
-    choices = {key for run in runs for key in run.choices if not _is_ignored(key)}
-    differing = [key for key in choices if len({run.choices.get(key, _ABSENT) for run in runs}) > 1]
+    chosen = [run.choices for run in runs]
+    choices = {key for own in chosen for key in own if not _is_ignored(key)}
+    differing = [key for key in choices if len({own.get(key, _ABSENT) for own in chosen}) > 1]
     settings = []
     for key in {key for flat in flats for key in flat} - choices:
         if _is_ignored(key):
             continue
         group = _configuration_group(key, choices)
         seen: dict[str | None, set[object]] = {}
-        for run, flat in zip(runs, flats, strict=True):
-            choice = None if group is None else run.choices.get(group)
+        for own, flat in zip(chosen, flats, strict=True):
+            choice = None if group is None else own.get(group)
             seen.setdefault(choice, set()).add(flat.get(key, _ABSENT))
         if any(len(values) > 1 for values in seen.values()):
             settings.append(key)

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import bdtr
 
 from experiments.analysis.statistics.estimate import Estimate
 
@@ -34,13 +35,13 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
     size = ordered.size
     lower, upper = ordered[(size - 1) // 2], ordered[size // 2]
     middle = float(upper) if lower == upper else float(0.5 * (lower + upper))
-    if _coverage(size, 1) < level:
-        return Estimate(middle, float(ordered[0]), float(ordered[-1]), _coverage(size, 1))
-    k = 1
-    while k + 1 <= size // 2 and _coverage(size, k + 1) >= level:
-        k += 1
-    inner = _coverage(size, k + 1) if k + 1 <= size // 2 else 0.0
-    share = (_coverage(size, k) - level) / (_coverage(size, k) - inner)
+    # Of the k-th smallest and largest, for k = 1, 2, ...
+    coverage = 1 - 2 * bdtr(np.arange(max(1, size // 2)), size, 0.5)
+    k = int(np.count_nonzero(coverage >= level))
+    if k == 0:
+        return Estimate(middle, float(ordered[0]), float(ordered[-1]), float(coverage[0]))
+    inner = coverage[k] if k < coverage.size else 0.0
+    share = float((coverage[k - 1] - level) / (coverage[k - 1] - inner))
     weight = (size - k) * share / (k + (size - 2 * k) * share)
     low = _between(float(ordered[k - 1]), float(ordered[k]), weight)
     high = _between(float(ordered[size - k]), float(ordered[size - k - 1]), weight)
@@ -52,7 +53,3 @@ def _between(outer: float, inner: float, weight: float) -> float:
     if outer == inner or math.isinf(outer) or math.isinf(inner):
         return outer
     return (1 - weight) * outer + weight * inner
-
-
-def _coverage(size: int, k: int) -> float:
-    return 1 - 2 * float(sum(math.comb(size, i) for i in range(k)) / 2**size)
