@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Final
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -14,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from experiments.application import finish_publishing, shown
+from experiments.claims import Claims
+from experiments.datasets import CACHE
 from experiments.errors import ConfigError, UserError
 from experiments.execution import Execution, cached_dataset, execute
 from experiments.interrupts import interrupts_deferred
@@ -26,6 +30,8 @@ from experiments.sweeps.naming import id_by_folder
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.tracker import choose_models
 from experiments.warning import warn
+
+_POLL: Final = 0.2  # seconds between looks whether another command has ended
 
 
 def run(config: DictConfig) -> float:
@@ -60,6 +66,10 @@ def run(config: DictConfig) -> float:
         if job.run.rerun:
             execution.forget()
         earlier = execution.take_over()
+        claims = Claims(CACHE)
+        if earlier is None and not job.run.rerun:
+            _claim(console, claims, execution)
+            earlier = execution.take_over()  # it may have been finished meanwhile
         interrupt: KeyboardInterrupt | None = None
         if earlier is None:
             if not job.run.rerun:
@@ -78,6 +88,7 @@ def run(config: DictConfig) -> float:
                 if not (job.folder / RECORD).exists():
                     raise  # before there was anything to record
                 interrupt = error
+        claims.release(execution.identity)
         record = Record.read(job.folder)
         if earlier is not None:
             console.print(
@@ -104,6 +115,16 @@ def run(config: DictConfig) -> float:
             f"{record.folder / 'run.log'}"
         )
     return record.objective
+
+
+def _claim(console: Console, claims: Claims, execution: Execution) -> None:
+    """Wait until no other command trains this run."""
+    said = False
+    while not claims.claim(execution.identity):
+        if not said:
+            said = True
+            console.print("waiting for another command, which trains this run")
+        time.sleep(_POLL)
 
 
 def _announce(console: Console, execution: Execution) -> None:

@@ -240,9 +240,10 @@ def test_a_single_run_that_was_interrupted_goes_on(
 
 @pytest.mark.slow
 def test_launchers_of_the_same_sweep_at_once(tmp_path: Path) -> None:
-    """Nobody fails, nothing is torn, and what they leave is taken over by the next."""
+    """Each run is trained by one of them, which the others wait for, and is one in MLflow."""
+    command = (*SWEEP, "training.epochs=400", tracked(tmp_path))
     with ThreadPoolExecutor(4) as pool:
-        launched = [pool.submit(run, *SHORT, folder=tmp_path) for _ in range(4)]
+        launched = [pool.submit(run, *command, folder=tmp_path) for _ in range(4)]
         ended = [future.result() for future in launched]
     assert [finished.status for finished in ended] == [0] * 4, [e.err for e in ended]
     by_name: dict[str, list[Record]] = {}
@@ -250,13 +251,66 @@ def test_launchers_of_the_same_sweep_at_once(tmp_path: Path) -> None:
         by_name.setdefault(record.name, []).append(record)
     assert {len(found) for found in by_name.values()} == {4}
     for found in by_name.values():
+        assert len({record.uid for record in found}) == 1
         for other in found[1:]:
             assert_same_bits(found[0], other)
     assert len({record.sweep for found in by_name.values() for record in found}) == 1
-    before = trained(tmp_path)
-    last_one = succeeded(run(*SHORT, folder=tmp_path))
+    client = MlflowClient(uri(tmp_path))
+    experiment = client.get_experiment_by_name("descent")
+    assert experiment is not None
+    published = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+    assert sorted(found.info.run_name for found in published) == sorted(by_name)
+    last_one = succeeded(run(*command, folder=tmp_path))
     assert "4 of 4 runs are finished already" in last_one.out
-    assert trained(tmp_path) == before
+    assert trained(tmp_path) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [(), ("-m", "seed=0,1")], ids=["run", "sweep"])
+def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
+    tmp_path: Path, again: tuple[str, ...]
+) -> None:
+    command = ("dataset=iris", "training.epochs=3000", "checkpoint.seconds=0.2", NOT_TRACKED)
+    first = subprocess.Popen(
+        [sys.executable, RUN, "-m", "seed=0,1", *command],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob(".cache/checkpoints/*"))) < 2:
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(first.pid, signal.SIGSTOP)  # it trains no more, and has not ended
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(run, *again, *command, folder=tmp_path)
+            try:
+                time.sleep(4)
+                assert not waiting.done(), waiting.result()
+            finally:
+                os.killpg(first.pid, signal.SIGKILL)
+            second = succeeded(waiting.result())
+    finally:
+        first.kill()
+        first.wait()
+    assert "waiting for another command, which trains " in second.out
+    records = [record for record in second.records() if record.status == "done"]
+    assert len(records) == max(1, 2 * bool(again))
+    assert all(record.data["resumed"] for record in records)
+
+
+def test_a_run_that_a_sweep_has_twice_is_trained_once(tmp_path: Path) -> None:
+    sweep = ("-m", "optimizer.lr=0.01,0.010,0.02", "dataset=iris", "training.epochs=3", NOT_TRACKED)
+    finished = succeeded(run(*sweep, folder=tmp_path))
+    assert "waiting" not in finished.out
+    assert "3 done" in finished.out
+    records = finished.records()
+    assert len(records) == 3
+    assert len({record.uid for record in records}) == 2
 
 
 @pytest.mark.slow

@@ -5,19 +5,21 @@ from __future__ import annotations
 import importlib
 import logging
 import secrets
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.application import finish_publishing, shown
-from experiments.datasets import Dataset, Source
+from experiments.claims import Claims
+from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
 from experiments.execution import Execution, write_failure
 from experiments.identity import Identity
@@ -39,6 +41,8 @@ from experiments.warning import warn
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
 _log = logging.getLogger(__name__)
+
+_POLL: Final = 0.2  # seconds between looks whether another command has ended
 
 Comparison = Callable[[Sequence[Record], Path, Console], tuple[list[Path], str]]
 """Compares runs: writes files to a folder, prints, and returns the files and a text for MLflow."""
@@ -76,6 +80,7 @@ class Sweep:
         self.jobs: list[Job] = []
         self.records: list[Record] = []
         self._first = 0
+        self._claims = Claims(CACHE)
         self._publishing = PublishingProcess(warn)
 
     def __enter__(self) -> Self:
@@ -166,16 +171,14 @@ class Sweep:
         for destination in dict.fromkeys(_destination(job) for job in jobs):
             if destination.tracking.enabled:
                 self._publishing.open(destination)
-        records = self._take_over(executions)
-        missing = [position for position in range(len(jobs)) if position not in records]
-        left = [executions[position] for position in missing]
-        self._announce(left, len(jobs))
-        interrupt = None
-        if left:
-            trained, interrupt = self._train(left, datasets, heard)
-            records |= zip(missing, trained, strict=True)
+        everything = range(len(jobs))
+        records = self._take_over(executions, everything)
+        missing = [position for position in everything if position not in records]
+        self._announce([executions[position] for position in missing], len(jobs))
+        trained, interrupt = self._complete(executions, missing, datasets, heard)
+        records |= trained
         _log.debug("trained")
-        ordered = [records[position] for position in range(len(jobs))]
+        ordered = [records[position] for position in everything]
         self.jobs += jobs
         self.records += ordered
         if interrupt is not None:
@@ -194,10 +197,13 @@ class Sweep:
             identities.append(secrets.token_hex(8))
         return sweep_id(list(self._config.hydra.overrides.task), identities)
 
-    def _take_over(self, executions: Sequence[Execution]) -> dict[int, Record]:
+    def _take_over(
+        self, executions: Sequence[Execution], positions: Iterable[int]
+    ) -> dict[int, Record]:
         """Take over what is finished; return the records by position."""
         records = {}
-        for position, execution in enumerate(executions):
+        for position in positions:
+            execution = executions[position]
             if execution.job.run.rerun:
                 execution.forget()
             elif execution.take_over() is not None:
@@ -225,6 +231,59 @@ class Sweep:
     def _publish(self, job: Job, record: Record) -> None:
         if job.run.tracking.enabled:
             self._publishing.publish(_destination(job), record.folder)
+
+    def _complete(
+        self,
+        executions: Sequence[Execution],
+        missing: Sequence[int],
+        datasets: Mapping[Source, Dataset],
+        heard: Callable[[], None],
+    ) -> tuple[dict[int, Record], KeyboardInterrupt | UserError | None]:
+        """Train what is missing, and wait for what another command trains at this moment.
+
+        A run that a sweep has twice is trained once, too.
+
+        Returns
+        -------
+        dict of int to Record
+            By position.
+        KeyboardInterrupt, UserError or None
+            What has ended it, if anything did.
+        """
+        records: dict[int, Record] = {}
+        interrupt: KeyboardInterrupt | UserError | None = None
+        said = False
+        while left := [position for position in missing if position not in records]:
+            own = [position for position in left if self._claim(executions[position])]
+            if own:
+                try:
+                    trained, interrupt = self._train(
+                        [executions[position] for position in own], datasets, heard
+                    )
+                finally:
+                    for position in own:
+                        self._claims.release(executions[position].identity)
+                records |= zip(own, trained, strict=True)
+                left = [position for position in left if position not in records]
+            else:
+                if not said:
+                    said = True
+                    self.console.print(
+                        f"waiting for another command, which trains {len(left)} of these runs"
+                    )
+                try:
+                    time.sleep(_POLL)
+                    heard()
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if interrupt is not None:
+                records |= {position: self._give_up(executions[position]) for position in left}
+            else:
+                records |= self._take_over(executions, left)
+        return records, interrupt
+
+    def _claim(self, execution: Execution) -> bool:
+        return execution.job.run.rerun or self._claims.claim(execution.identity)
 
     def _train(
         self,
@@ -277,10 +336,16 @@ class Sweep:
         for position, execution in enumerate(executions):
             if position not in records:
                 if position not in stopped:
-                    message = "the sweep was interrupted before this run ended"
-                    write_failure(execution.job, message, execution.dataset, status="interrupted")
+                    self._give_up(execution)
                 note(position)
         return [records[position] for position in range(len(jobs))], interrupt
+
+    @staticmethod
+    def _give_up(execution: Execution) -> Record:
+        """Mark a run that will not end in this command."""
+        message = "the sweep was interrupted before this run ended"
+        write_failure(execution.job, message, execution.dataset, status="interrupted")
+        return Record.read(execution.job.folder)
 
     def conclude(self, compare: Comparison | None = None) -> None:
         """Compare all runs, publish the comparison, and say where everything is.
