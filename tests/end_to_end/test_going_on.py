@@ -270,7 +270,7 @@ def test_launchers_of_the_same_sweep_at_once(tmp_path: Path) -> None:
 def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
     tmp_path: Path, again: tuple[str, ...]
 ) -> None:
-    command = ("dataset=iris", "training.epochs=3000", "checkpoint.seconds=0.2", NOT_TRACKED)
+    command = ("dataset=iris", "training.epochs=20000", "checkpoint.seconds=0.2", NOT_TRACKED)
     first = subprocess.Popen(
         [sys.executable, RUN, "-m", "seed=0,1", *command],
         cwd=tmp_path,
@@ -281,7 +281,8 @@ def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
     )
     try:
         deadline = time.monotonic() + 60
-        while len(list(tmp_path.glob(".cache/checkpoints/*"))) < 2:
+        written = ".cache/checkpoints/*/epoch-*.checkpoint"
+        while len({file.parent for file in tmp_path.glob(written)}) < 2:
             assert first.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
