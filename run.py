@@ -1,10 +1,14 @@
 """Train a network, or sweep over many: `python run.py --help` tells how."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
 from experiments.application import friendly_errors, run
+from experiments.blas import start_with_one_thread
 from experiments.garbage import garbage_left
+from experiments.tracking.ahead import publishing_ahead
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -13,5 +17,6 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    with garbage_left(), friendly_errors():
+    start_with_one_thread()
+    with garbage_left(), publishing_ahead(sys.argv[1:]), friendly_errors():
         main()

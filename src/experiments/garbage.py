@@ -20,6 +20,17 @@ def collect_seldom() -> None:
 
 
 @contextmanager
+def imports_uncollected() -> Iterator[None]:
+    """Import something large without collecting, and never look at it again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
 def garbage_left() -> Iterator[None]:
     """Collect seldom, and not at the end: the system takes back everything at once."""
     collect_seldom()

@@ -165,8 +165,6 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     model
         MLflow's description of it, completed here.
     """
-    from mlflow.pyfunc import add_to_model
-
     # MLflow's own `save_model` would go through all that is installed, to warn of what differs
     # from the versions that are taken from there.
     for name in records.FILES:
@@ -187,12 +185,14 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     }
     (folder / _ENVIRONMENT).write_text(yaml.safe_dump(environment))
     model.signature = signature(record)
-    add_to_model(  # type: ignore[no-untyped-call]
-        model,
+    # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
+    model.add_flavor(
+        "python_function",
         loader_module="experiments.served_model",
+        python_version=platform.python_version(),
         data=_RECORD,
         code=CODE,
-        python_env=_ENVIRONMENT,
+        env={"virtualenv": _ENVIRONMENT},
     )
     model.save(folder / "MLmodel")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import secrets
 import time
@@ -322,8 +321,7 @@ class Sweep:
                 )
 
             try:
-                # The comparison's libraries take a second to import: now, while workers train.
-                importlib.import_module("experiments.analysis.report")
+                workers.start()
                 for position in workers.finished(show):
                     note(position)
                 return [records[position] for position in range(len(jobs))], None

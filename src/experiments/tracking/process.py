@@ -7,8 +7,6 @@ confirmed counts as unpublished, whatever became of the process.
 
 from __future__ import annotations
 
-import gc
-import importlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -19,14 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from experiments.child_processes import end_pool, interrupts_held, pool_of_one
+from experiments.child_processes import end_pool, interrupts_held
 from experiments.config import Tracking
 from experiments.errors import RecordError
-from experiments.garbage import collect_seldom
+from experiments.garbage import collect_seldom, imports_uncollected
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
+from experiments.tracking.ahead import import_mlflow, publishing_pool
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import prepare_mlflow
 
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
@@ -95,7 +93,7 @@ class PublishingProcess:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
-        self._executor = pool_of_one()
+        self._executor = publishing_pool()
         self._asked: deque[Future[_Answer]] = deque()
         self._unpublished: set[Path] = set()
         self._waiting = 0
@@ -111,7 +109,7 @@ class PublishingProcess:
 
     def warm_up(self) -> None:
         """Start the process and have it import what it needs."""
-        self._ask(_warm_up)
+        self._ask(import_mlflow)
 
     def open(self, destination: Destination) -> None:
         """Reach a tracker, which takes seconds at first."""
@@ -260,19 +258,11 @@ def _publisher(destination: Destination) -> Publisher:
     return _publishers[destination]
 
 
-def _warm_up() -> None:
-    # A million objects that all stay, through which the garbage collector would go many times.
-    gc.disable()
-    prepare_mlflow()
-    importlib.import_module("mlflow")
-
-
 def _open(destination: Destination) -> None:
-    _warm_up()
-    _publisher(destination).open()
-    gc.freeze()
+    import_mlflow()
+    with imports_uncollected():
+        _publisher(destination).open()
     collect_seldom()
-    gc.enable()
 
 
 def _publish(destination: Destination, folder: Path) -> None:

@@ -477,10 +477,12 @@ def _is_whole(run: Run, record: Record) -> bool:
 
 def _learning_curves(record: Record) -> Path:
     """Find the picture beside the record, or draw it."""
-    from experiments.analysis.report import LEARNING_CURVES, write_learning_curves
+    picture = record.folder / records.LEARNING_CURVES
+    if picture.exists():
+        return picture
+    from experiments.analysis.report import write_learning_curves
 
-    picture = record.folder / LEARNING_CURVES
-    return picture if picture.exists() else write_learning_curves(record)
+    return write_learning_curves(record)
 
 
 def _model_name(record: Record) -> str:

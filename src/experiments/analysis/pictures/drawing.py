@@ -39,6 +39,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.titley": 1.0,  # no ticks are above a panel, from which a title would keep away
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GRID,
@@ -54,6 +55,14 @@ _STYLE: Final[dict[str, Any]] = {
     "svg.hashsalt": "descent",  # without it, ids in an SVG differ every time
     "svg.fonttype": "path",
 }
+
+
+def import_libraries() -> None:
+    """Import what the first picture would have to wait for."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import matplotlib.style
+    import matplotlib.textpath  # noqa: F401
 
 
 @contextmanager

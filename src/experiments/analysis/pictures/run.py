@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 
 def plot_run(record: Record) -> Figure:
-    """Draw the learning curves of one run, with its learning rate and its best epoch.
+    """Draw the learning curves of one run, with its best epoch and its learning rate.
+
+    The learning rate has a panel of its own where it changes.
 
     Parameters
     ----------
@@ -63,16 +65,20 @@ def plot_run(record: Record) -> Figure:
         if not curves.get("epoch", np.empty(0)).size:
             return _empty(title, f"No epoch was measured: {_status(record)}")
         gutter = label_gutter(["validation"])
-        figure = new_figure(0.6 + 2 * (3.3 + gutter + 0.55) + 2.4 + 0.3, 3.95)
+        rate = _constant_rate(curves)
+        side = 0.55 + 2.4 + 0.3 if rate is None else 0.0
+        figure = new_figure(0.6 + 2 * (3.3 + gutter) + 0.55 + side, 3.95)
         write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-        write(figure, 0.15, 0.33, _status(record), color=ALARM if _is_bad(record) else PALE)
+        status = _status(record) if rate is None else f"{_status(record)} · learning rate {rate:g}"
+        write(figure, 0.15, 0.33, status, color=ALARM if _is_bad(record) else PALE)
         color = color_of(record.choices.get("optimizer", ""))
         left = 0.6
         for kind in ("loss", score_of([curves])):
             axes = panel(figure, left, 0.95, 3.3, 2.5)
             _run_panel(axes, curves, kind, color, record.summary.get("best/epoch"))
             left += 3.3 + gutter + 0.55
-        _rate_panel(panel(figure, left, 0.95, 2.4, 2.5), curves, color)
+        if rate is None:
+            _rate_panel(panel(figure, left, 0.95, 2.4, 2.5), curves, color)
     return figure
 
 
@@ -127,6 +133,13 @@ def _mark_best(
             [best], values[at[:1]], "o", color=color, markersize=5, markeredgecolor="white",
             clip_on=False, zorder=5,
         )  # fmt: skip
+
+
+def _constant_rate(curves: Curves) -> float | None:
+    """Give the learning rate, if it was measured and the same in all epochs."""
+    rates = curves.get("lr", np.empty(0))
+    finite = rates[np.isfinite(rates)]
+    return float(finite[0]) if finite.size and (finite == finite[0]).all() else None
 
 
 def _rate_panel(axes: Axes, curves: Curves, color: str) -> None:

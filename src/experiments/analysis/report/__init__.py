@@ -1,7 +1,7 @@
 """The comparison as files: what every sweep ends with, and the report of a whole study."""
 
+from experiments.analysis.pictures.drawing import import_libraries
 from experiments.analysis.report.everyday import (
-    LEARNING_CURVES,
     markdown,
     write_comparison,
     write_learning_curves,
@@ -9,8 +9,8 @@ from experiments.analysis.report.everyday import (
 from experiments.analysis.report.page import REPORT, write_report
 
 __all__ = [
-    "LEARNING_CURVES",
     "REPORT",
+    "import_libraries",
     "markdown",
     "write_comparison",
     "write_learning_curves",

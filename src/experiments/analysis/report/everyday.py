@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from experiments.analysis.conclusions import headline, remarks, scope_names
 from experiments.analysis.groups import group_runs, scopes
@@ -15,9 +14,7 @@ from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.run import plot_run
 from experiments.analysis.tables import comparison
 from experiments.errors import RecordError
-from experiments.records import Record, atomic_write
-
-LEARNING_CURVES: Final = "learning_curves.png"
+from experiments.records import LEARNING_CURVES, Record, atomic_write
 
 
 def write_comparison(

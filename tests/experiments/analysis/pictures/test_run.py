@@ -33,3 +33,17 @@ def test_runs_without_accuracy_or_rate_can_be_drawn(tmp_path):
     figure = plot_run(make_run(tmp_path, metrics=metrics, summary={}))
     words = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert words.count("not measured") == 2
+
+
+def test_a_learning_rate_that_stays_the_same_is_told_not_drawn(tmp_path):
+    metrics = {
+        "epoch": [0.0, 1.0, 2.0],
+        "train/loss": [2.0, 1.0, 0.5],
+        "val/loss": [2.0, 1.1, 0.7],
+        "train/accuracy": [0.1, 0.5, 0.7],
+        "val/accuracy": [0.1, 0.4, 0.6],
+        "lr": [None, 0.02, 0.02],
+    }
+    figure = plot_run(make_run(tmp_path, metrics=metrics))
+    assert titles(figure) == ["Loss", "Accuracy"]
+    assert "done · learning rate 0.02" in [text.get_text() for text in figure.texts]
