@@ -144,7 +144,8 @@ def _write(
     by: Sequence[str] | None,
 ) -> list[Path]:
     from experiments.analysis.markup import study_latex, study_markdown
-    from experiments.analysis.report import write_comparison, write_report
+    from experiments.analysis.report.everyday import write_comparison
+    from experiments.analysis.report.page import write_report
     from experiments.analysis.tables import pairs_table, study_table
     from experiments.records import atomic_write
 

@@ -16,15 +16,29 @@ from contextlib import contextmanager
 
 import loky.backend.resource_tracker
 
+from experiments.fork_server import CAN_FORK, ForkContext, start_server
+
 _POLL = 1.0  # seconds between looks whether the parent lives
 _PATIENCE = 1.0  # seconds that a thread gets to end
 
 
-def pool_of_one() -> loky.ProcessPoolExecutor:
-    """Return a pool of one process, which is started when it is given something to do."""
+def pool_of_one(*, trains: bool = False) -> loky.ProcessPoolExecutor:
+    """Return a pool of one process, which is started when it is given something to do.
+
+    Parameters
+    ----------
+    trains : bool, default False
+        Whether it is to train: then it has what that takes imported, where it can be a fork.
+    """
+    forked = trains and CAN_FORK
     with interrupts_held():
+        if forked:
+            start_server()
         return loky.ProcessPoolExecutor(
-            max_workers=1, initializer=_serve_parent, initargs=(os.getpid(),)
+            max_workers=1,
+            context=ForkContext() if forked else None,
+            initializer=_serve_parent,
+            initargs=(None if forked else os.getpid(),),
         )
 
 
@@ -38,10 +52,11 @@ def end_pool(pool: loky.ProcessPoolExecutor) -> None:
         feeder.join(_PATIENCE)
 
 
-def _serve_parent(parent: int) -> None:
+def _serve_parent(parent: int | None) -> None:
     """Run once in the process, before anything else.
 
-    The parent says who it is: it may be gone already, and then another seems to be the parent.
+    The parent says who it is: it may be gone already, and then another seems to be the parent. Of
+    a fork, whose parent is the server, multiprocessing knows whom it works for.
     """
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):  # Windows has no SIGHUP
@@ -49,10 +64,15 @@ def _serve_parent(parent: int) -> None:
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int | None) -> None:
     """End this process when its parent is gone, killed perhaps: nobody else would end it."""
-    while os.getppid() == parent:
-        time.sleep(_POLL)
+    if parent is None:
+        asked_by = multiprocessing.parent_process()
+        assert asked_by is not None
+        asked_by.join()
+    else:
+        while os.getppid() == parent:
+            time.sleep(_POLL)
     os._exit(1)
 
 

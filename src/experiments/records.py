@@ -52,7 +52,7 @@ METRICS: Final = "metrics.csv"
 WEIGHTS: Final = "weights.npz"
 PREPROCESSING: Final = "preprocessing.json"
 SNAPSHOTS: Final = "snapshots.npz"
-LEARNING_CURVES: Final = "learning_curves.png"
+LEARNING_CURVES: Final = "learning_curves.svg"
 LOG: Final = "run.log"
 CHECKSUMS: Final = "SHA256SUMS"
 # Snapshots may be missing.

@@ -100,7 +100,7 @@ def run(config: DictConfig) -> float:
         if publishing is not None:
             publishing.publish(destination, job.folder)
             if choose_models([record], job.run.tracking.models):
-                from experiments.analysis.report import write_learning_curves
+                from experiments.analysis.report.everyday import write_learning_curves
 
                 write_learning_curves(record)
             publishing.publish_models(destination, [job.folder])

@@ -190,7 +190,7 @@ def test_mlflow_artifacts(
 ) -> None:
     names = {file.path for file in client.list_artifacts(published.info.run_id)}
     files = {"config.yaml", "metrics.csv", "weights.npz", "preprocessing.json", "record.json"}
-    assert files | {"learning_curves.png"} <= names
+    assert files | {"learning_curves.svg"} <= names
     stored = Path(client.download_artifacts(published.info.run_id, "weights.npz", str(tmp_path)))
     assert stored.read_bytes() == (record.folder / "weights.npz").read_bytes()
 

@@ -125,7 +125,7 @@ def test_only_the_best_of_each_optimizer_gets_a_model(
     pictured = {
         published.info.run_name
         for published in runs
-        if "learning_curves.png"
+        if "learning_curves.svg"
         in {file.path for file in client.list_artifacts(published.info.run_id)}
     }
     assert pictured == expected

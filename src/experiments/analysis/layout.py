@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
 from experiments.analysis.formatting import column, decimals, interval, number, tenths
 from experiments.analysis.groups import Group, short_names, show, telling_keys
-from experiments.analysis.tables import METRICS, higher_is_better
+from experiments.analysis.metrics import METRICS, higher_is_better
+from experiments.analysis.rows import comparison_rows
 
 if TYPE_CHECKING:
     from experiments.analysis.pairs import Pair
@@ -142,33 +141,33 @@ def overall_columns(study: Study) -> list[Column]:
     ]
 
 
-def columns(groups: Sequence[Group], table: pd.DataFrame) -> list[Column]:
-    """Lay out the groups of one task.
-
-    Parameters
-    ----------
-    groups
-        Ranked groups of one task.
-    table
-        Their rows of `comparison`, in the same order.
-    """
+def columns(groups: Sequence[Group]) -> list[Column]:
+    """Lay out the groups of one task, in their order."""
+    rows = comparison_rows(groups)
+    table = {name: [row[name] for row in rows] for name in rows[0]}
     laid = _names(groups)
     for metric in METRICS:
-        if f"{metric} mean" in table and table[f"{metric} mean"].notna().any():
-            laid.append(_metric(table, metric, rank=_RANKS.get(metric, 0)))
-    if table["best/epoch median"].notna().any():
+        means = table.get(f"{metric} mean", [])
+        if _any_known(means):
+            deviations = table[f"{metric} sd"]
+            laid.append(_metric(metric, means, deviations, rank=_RANKS.get(metric, 0)))
+    if _any_known(table["best/epoch median"]):
         cells = [tenths(value) for value in table["best/epoch median"]]
         laid.append(Column("epoch", tuple(cells), rank=_RANKS["epoch"]))
-    if table["time/us_per_step median"].notna().any():
-        laid.append(_time(table["time/us_per_step median"].tolist()))
+    if _any_known(table["time/us_per_step median"]):
+        laid.append(_time(table["time/us_per_step median"]))
     for status in ("diverged", "failed", "interrupted"):
-        if table[status].any():
+        if any(table[status]):
             pairs = zip(table[status], table["runs"], strict=True)
             cells = [f"{count}/{runs}" if count else "" for count, runs in pairs]
             laid.append(Column(status, tuple(cells), rank=_RANKS.get(status, 0)))
-    if table["seeds"].nunique() > 1:
+    if len(set(table["seeds"])) > 1:
         laid.append(Column("seeds", tuple(map(str, table["seeds"])), rank=_RANKS["seeds"]))
     return laid
+
+
+def _any_known(values: Sequence[float]) -> bool:
+    return not all(map(math.isnan, values))
 
 
 def _summaries(metric: str, found: Sequence[Summary | None], *, main: bool) -> list[Column]:
@@ -224,15 +223,13 @@ def _names(groups: Sequence[Group]) -> list[Column]:
     return [Column(named[0].header, tuple(marked), is_text=True), *named[1:]]
 
 
-def _metric(table: pd.DataFrame, metric: str, rank: int) -> Column:
-    means = table[f"{metric} mean"].tolist()
-    deviations = table[f"{metric} sd"].tolist()
+def _metric(metric: str, means: Sequence[float], deviations: Sequence[float], rank: int) -> Column:
     places = decimals(means, deviations)
     best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
     return Column(_HEADERS[metric], tuple(column(means, deviations)), best, rank)
 
 
-def _time(medians: list[float]) -> Column:
+def _time(medians: Sequence[float]) -> Column:
     places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
     cells = [number(value, places) for value in medians]
     return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])

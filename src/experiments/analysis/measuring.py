@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from experiments.analysis.groups import FINISHED, Group
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.statistics.area import area_under_curve
-from experiments.analysis.tables import higher_is_better
 from experiments.records import Record
 
 AREA: Final = "area/val_loss"

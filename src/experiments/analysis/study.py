@@ -28,6 +28,7 @@ from experiments.analysis.groups import (
 )
 from experiments.analysis.limits import overall_warnings, part_warnings
 from experiments.analysis.measuring import AREA, by_seed, untrained
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.statistics import divergence
 from experiments.analysis.statistics.divergence import Divergences
@@ -38,7 +39,6 @@ from experiments.analysis.statistics.profiles import Profile, performance_profil
 from experiments.analysis.statistics.sensitivity import Sensitivity
 from experiments.analysis.statistics.studentized import Studentized, mean, studentize
 from experiments.analysis.statistics.time_to_target import TimeToTarget, ranks
-from experiments.analysis.tables import higher_is_better
 from experiments.analysis.timing import Target, choose_target, times_to
 from experiments.analysis.tuning import Tuning, chosen, is_tuning, sensitivities, tunings
 from experiments.errors import ConfigError

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from experiments.analysis.groups import Group, group_runs, varied
+from experiments.analysis.groups import group_runs, varied
+from experiments.analysis.rows import comparison_rows
 from experiments.records import Record
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
 
 __all__ = [
-    "METRICS",
     "comparison",
     "curves_table",
-    "higher_is_better",
     "pairs_table",
     "runs_table",
     "study_table",
     "varied",
 ]
-
-# Selection reads validation; test is what the weights of the best validation epoch give.
-METRICS: Final = (
-    "best/val_loss",
-    "best/val_accuracy",
-    "best/val_r2",
-    "test/loss",
-    "test/accuracy",
-    "test/r2",
-)
-_ALWAYS: Final = ("best/val_loss", "test/loss")
-
-
-def higher_is_better(metric: str) -> bool:
-    """Say which way a metric points: accuracies and R² up, losses and times down."""
-    return metric.endswith(("accuracy", "r2"))
 
 
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -129,17 +110,12 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
         Where there are no records, or no run has one of the keys.
     """
     groups = group_runs(records, by)
-    metrics = [
-        metric
-        for metric in METRICS
-        if metric in _ALWAYS or any(group.measured(metric) for group in groups)
-    ]
     index: pd.Index = (
         pd.Index([group.values[0] for group in groups], name=groups[0].by[0], dtype=object)
         if len(groups[0].by) == 1
         else pd.MultiIndex.from_tuples([group.values for group in groups], names=groups[0].by)
     )
-    return pd.DataFrame([_row(group, metrics) for group in groups], index=index)
+    return pd.DataFrame(comparison_rows(groups), index=index)
 
 
 def study_table(study: Study) -> pd.DataFrame:
@@ -225,28 +201,6 @@ def pairs_table(study: Study) -> pd.DataFrame:
         for pair in (*part.pairs, *part.time_pairs)
     ]
     return pd.DataFrame(rows)
-
-
-def _row(group: Group, metrics: Sequence[str]) -> dict[str, float]:
-    row: dict[str, float] = {
-        "runs": len(group.runs),
-        "seeds": len(group.seeds),
-        "finished": len(group.finished),
-        "diverged": group.count("diverged"),
-        "failed": group.count("failed"),
-        "interrupted": group.count("interrupted"),
-    }
-    for metric in metrics:
-        values = group.measured(metric)
-        best = max if higher_is_better(metric) else min
-        row[f"{metric} mean"] = float(np.mean(values)) if values else np.nan
-        row[f"{metric} sd"] = statistics.stdev(values) if len(values) > 1 else np.nan
-        row[f"{metric} best"] = best(values, default=np.nan)
-        row[f"{metric} n"] = len(values)
-    for metric in ("best/epoch", "time/us_per_step"):
-        values = group.measured(metric)
-        row[f"{metric} median"] = float(np.median(values)) if values else np.nan
-    return row
 
 
 def _unique_names(runs: Sequence[Record]) -> list[str]:

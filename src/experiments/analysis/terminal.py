@@ -21,7 +21,6 @@ from experiments.analysis.layout import (
     telling_pairs,
 )
 from experiments.analysis.study import Study
-from experiments.analysis.tables import comparison
 from experiments.palette import color_of
 from experiments.records import Record
 
@@ -56,7 +55,6 @@ class ComparisonView:
     def __init__(self, records: Sequence[Record], by: Sequence[str] | None = None) -> None:
         self._records = list(records)
         self._groups = group_runs(self._records, by)
-        self._table = comparison(self._records, by)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render for the console's width and abilities."""
@@ -68,15 +66,12 @@ class ComparisonView:
 
     def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
         parts = scopes(self._groups)
-        start = 0
         for part, name in zip(parts, scope_names(parts), strict=True):
             if len(parts) > 1:
                 yield Text(name, style="bold")
-            rows = self._table.iloc[start : start + len(part)]
             optimizers = [group.optimizer for group in part]
-            yield _table(optimizers, columns(part, rows), console, width)
+            yield _table(optimizers, columns(part), console, width)
             yield Text()
-            start += len(part)
         if not console.is_terminal and len(self._groups) > len(parts):
             yield Text("* the best of its column")
         yield from _paragraph(headline(self._groups), console, width, "bold")

@@ -10,13 +10,13 @@ from typing import Final
 from experiments.analysis.formatting import number
 from experiments.analysis.groups import SETTING, Group
 from experiments.analysis.measuring import by_seed
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.time_to_target import (
     TimeToTarget,
     first_reached,
     time_to_target,
 )
-from experiments.analysis.tables import higher_is_better
 from experiments.records import Record
 
 UNITS: Final = ("epoch", "step", "seconds")

@@ -10,9 +10,9 @@ import numpy as np
 
 from experiments.analysis.groups import SETTING, Group, varied
 from experiments.analysis.measuring import by_seed, untrained
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
-from experiments.analysis.tables import higher_is_better
 from experiments.records import Record, Scalar
 
 

@@ -69,7 +69,7 @@ def _compare(
 ) -> tuple[list[Path], str]:
     """Write the report of the whole study; print its conclusions."""
     from experiments.analysis.markup import study_markdown
-    from experiments.analysis.report import write_report
+    from experiments.analysis.report.page import write_report
     from experiments.analysis.study import analyse
     from experiments.analysis.terminal import print_study
 

@@ -353,7 +353,7 @@ class Sweep:
         compare : callable, optional
             How; by default as every sweep does.
         """
-        from experiments.analysis.report import write_learning_curves
+        from experiments.analysis.report.everyday import write_learning_curves
 
         console, publishing = self.console, self._publishing
         self._backend.close()
@@ -396,10 +396,10 @@ class Sweep:
 
 def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple[list[Path], str]:
     """Compare runs as every sweep does."""
-    from experiments.analysis.report import markdown, write_comparison
+    from experiments.analysis.report.everyday import markdown, write_comparison
     from experiments.analysis.terminal import print_comparison
 
-    files = write_comparison(records, folder)
+    files = write_comparison(records, folder, pictures=["png"])
     console.print()
     print_comparison(records, console=console)
     return files, markdown(records)

@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from experiments.ahead import import_mlflow, publishing_pool
 from experiments.child_processes import end_pool, interrupts_held
 from experiments.config import Tracking
 from experiments.errors import RecordError
 from experiments.garbage import collect_seldom, imports_uncollected
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
-from experiments.tracking.ahead import import_mlflow, publishing_pool
 from experiments.tracking.publisher import Publisher
 
 _POLL: Final = 0.1  # seconds between looks whether something is done

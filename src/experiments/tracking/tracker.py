@@ -480,7 +480,7 @@ def _learning_curves(record: Record) -> Path:
     picture = record.folder / records.LEARNING_CURVES
     if picture.exists():
         return picture
-    from experiments.analysis.report import write_learning_curves
+    from experiments.analysis.report.everyday import write_learning_curves
 
     return write_learning_curves(record)
 

@@ -5,7 +5,8 @@ import statistics
 import numpy as np
 import pytest
 
-from experiments.analysis.tables import comparison, curves_table, higher_is_better, runs_table
+from experiments.analysis.metrics import higher_is_better
+from experiments.analysis.tables import comparison, curves_table, runs_table
 from tests.experiments.analysis.made_up_sweeps import ALL, make_run, sweep
 
 SUMMARY = {

@@ -301,7 +301,7 @@ def test_a_picture_and_a_model_may_come_later(
         tracker.publish(record, model=True)
     after = client.get_run(runs[0])
     assert (after.info.status, after.info.end_time) == (before.status, before.end_time)
-    assert "learning_curves.png" in {file.path for file in client.list_artifacts(runs[0])}
+    assert "learning_curves.svg" in {file.path for file in client.list_artifacts(runs[0])}
     models = client.search_logged_models([tracker.experiment_id])
     assert {model.source_run_id for model in models} == set(runs)
     assert len({model.name for model in models}) == 2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.conclusions import scope_names
 from experiments.analysis.groups import Group, group_runs, scopes, telling_keys
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.pictures.curves import (
     Family,
     curve_title,
@@ -27,7 +28,6 @@ from experiments.analysis.pictures.drawing import (
 )
 from experiments.analysis.pictures.looks import MOST_NAMED, Look, context, looks_of
 from experiments.analysis.pictures.strips import Strip, strip_of, strip_panel
-from experiments.analysis.tables import higher_is_better
 from experiments.records import Record
 
 if TYPE_CHECKING:

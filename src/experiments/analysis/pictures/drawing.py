@@ -10,6 +10,7 @@ import colorsys
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -55,14 +56,6 @@ _STYLE: Final[dict[str, Any]] = {
     "svg.hashsalt": "descent",  # without it, ids in an SVG differ every time
     "svg.fonttype": "path",
 }
-
-
-def import_libraries() -> None:
-    """Import what the first picture would have to wait for."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-    import matplotlib.style
-    import matplotlib.textpath  # noqa: F401
 
 
 @contextmanager
@@ -114,12 +107,16 @@ def write(
 
 def text_width(texts: Sequence[str], size: float = FONT_SIZE) -> float:
     """Measure the widest of some texts, in inches."""
+    return max((_text_width(text, size) for text in texts if text), default=0.0)
+
+
+@lru_cache(maxsize=1024)
+def _text_width(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
     font = FontProperties(family="DejaVu Sans", size=size)
-    measure = TextToPath().get_text_width_height_descent
-    return max((measure(text, font, False)[0] for text in texts if text), default=0.0) / 72
+    return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
 
 
 def wrapped(text: str, width: float, size: float = FONT_SIZE) -> str:
@@ -219,7 +216,7 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
 
     A loss of exactly 0, which such an axis does not have, lies on its lower edge.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -234,7 +231,7 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
         marks = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=marks, numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
     else:
         limit(axes, low, high)
 

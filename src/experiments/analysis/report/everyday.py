@@ -12,15 +12,18 @@ from experiments.analysis.markup import markdown_table, markdown_text
 from experiments.analysis.pictures.comparison import plot_comparison
 from experiments.analysis.pictures.drawing import saved
 from experiments.analysis.pictures.run import plot_run
-from experiments.analysis.tables import comparison
+from experiments.analysis.rows import comparison_csv
 from experiments.errors import RecordError
 from experiments.records import LEARNING_CURVES, Record, atomic_write
 
 
 def write_comparison(
-    records: Sequence[Record], folder: Path, by: Sequence[str] | None = None
+    records: Sequence[Record],
+    folder: Path,
+    by: Sequence[str] | None = None,
+    pictures: Sequence[str] = ("png", "svg"),
 ) -> list[Path]:
-    """Write `comparison.csv`, `.md`, `.png` and `.svg`.
+    """Write `comparison.csv`, `comparison.md`, and the picture of each kind that is asked for.
 
     The same records give the same bytes, in whatever order they come.
 
@@ -32,6 +35,7 @@ def write_comparison(
         Made if it is missing. Older files of these names are replaced.
     by
         Grouping keys (see `experiments.analysis.tables.comparison`).
+    pictures : sequence of {"png", "svg", "pdf"}, default ("png", "svg")
 
     Returns
     -------
@@ -47,10 +51,9 @@ def write_comparison(
     """
     figure = plot_comparison(records, by)
     contents = {
-        "comparison.csv": comparison(records, by).to_csv(lineterminator="\n").encode(),
+        "comparison.csv": comparison_csv(group_runs(records, by)).encode(),
         "comparison.md": markdown(records, by).encode(),
-        "comparison.png": saved(figure, "png"),
-        "comparison.svg": saved(figure, "svg"),
+        **{f"comparison.{kind}": saved(figure, kind) for kind in pictures},
     }
     folder = Path(folder)
     try:
@@ -78,16 +81,12 @@ def markdown(
     """
     records = list(records)
     groups = group_runs(records, by)
-    table = comparison(records, by)
     parts = scopes(groups)
     blocks = ["# Comparison", f"**{markdown_text(headline(groups))}**"]
-    start = 0
     for part, name in zip(parts, scope_names(parts), strict=True):
         if len(parts) > 1:
             blocks.append(f"## {markdown_text(name)}")
-        rows = table.iloc[start : start + len(part)]
-        blocks.append(markdown_table(columns(part, rows)))
-        start += len(part)
+        blocks.append(markdown_table(columns(part)))
     blocks += [f"- {markdown_text(remark)}" for remark in remarks(records, groups)]
     text = "\n\n".join(blocks).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ")
     if picture:
@@ -98,5 +97,5 @@ def markdown(
 def write_learning_curves(record: Record) -> Path:
     """Draw a run's learning curves into its folder, and return the picture's path."""
     path = record.folder / LEARNING_CURVES
-    atomic_write(path, saved(plot_run(record), "png"))
+    atomic_write(path, saved(plot_run(record), "svg"))
     return path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.formatting import listing, number
 from experiments.analysis.gallery import figures_of
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.pairs import Pair
 from experiments.analysis.pictures.curves import Family, family_of, plot_curves, score_of
 from experiments.analysis.pictures.drawing import saved
@@ -21,7 +22,6 @@ from experiments.analysis.pictures.strips import plot_strips, strip_of_entry
 from experiments.analysis.pictures.verdicts import plot_verdicts
 from experiments.analysis.report.tables import NAMES
 from experiments.analysis.study import Entry, Part, Study
-from experiments.analysis.tables import higher_is_better
 from experiments.analysis.timing import Target
 from experiments.config import run_from_config
 from experiments.errors import UserError

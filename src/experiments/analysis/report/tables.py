@@ -10,12 +10,12 @@ from typing import Final
 from experiments.analysis.formatting import decimals, listing, number, tenths
 from experiments.analysis.groups import SETTING, show
 from experiments.analysis.measuring import AREA
+from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.pairs import Pair
 from experiments.analysis.pictures.looks import Look
 from experiments.analysis.pictures.sensitivity import short
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
-from experiments.analysis.tables import higher_is_better
 from experiments.palette import color_of
 from experiments.records import Record
 

@@ -26,7 +26,7 @@ def test_shades_of_one_colour_differ():
 def test_nothing_is_registered_globally(tmp_path):
     script = (
         "import sys\n"
-        "import experiments.analysis.report, experiments.analysis.terminal\n"
+        "import experiments.analysis.report.page, experiments.analysis.terminal\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from experiments.records import Record\n"
         "from experiments.analysis.pictures.comparison import plot_comparison\n"

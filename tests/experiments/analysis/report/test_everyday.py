@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from experiments.analysis.report import markdown, write_comparison
+from experiments.analysis.report.everyday import markdown, write_comparison
 from experiments.analysis.tables import comparison
 from experiments.errors import RecordError
 from tests.experiments.analysis.made_up_sweeps import make_run, sweep
@@ -19,6 +19,7 @@ def test_the_files_hold_the_comparison(tmp_path):
         "comparison.png",
         "comparison.svg",
     ]
+    assert written[0].read_text() == comparison(runs).to_csv(lineterminator="\n")
     table = pd.read_csv(written[0], index_col="optimizer")
     expected = comparison(runs)
     assert list(table.columns) == list(expected.columns)

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.analysis.report import REPORT, figures, write_report
-from experiments.analysis.report.page import compose
+from experiments.analysis.report import figures
+from experiments.analysis.report.page import REPORT, compose, write_report
 from experiments.analysis.study import analyse
 from experiments.errors import DataError, RecordError
 from tests.experiments.analysis.gallery.trained_sweeps import train_sweep
