@@ -1,21 +1,24 @@
-"""What a command will need, begun before Hydra has read the configuration.
+"""What a command will need, begun before anything else.
 
-Of all that a short command does, importing takes longest, and it has to wait for nothing: MLflow
-in the process that publishes, and in a sweep what workers train with.
+Of all that a short command does, importing takes longest, and it has to wait for nothing. So while
+this process imports Hydra and reads the configuration, one beside it imports what a worker trains
+with, and a fork of that one MLflow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import loky
-
-from experiments.child_processes import end_pool, interrupts_held, pool_of_one
-from experiments.fork_server import start_server
+from experiments.blas import start_with_one_thread
 from experiments.garbage import imports_uncollected
 
-_publishing: list[loky.ProcessPoolExecutor] = []
+if TYPE_CHECKING:
+    from loky import ProcessPoolExecutor
+
+_publishing: list[Future[ProcessPoolExecutor]] = []
 
 
 @contextmanager
@@ -27,19 +30,14 @@ def begun_ahead(arguments: Sequence[str]) -> Iterator[None]:
     arguments : sequence of str
         The command line without the program.
     """
-    if will_train(arguments):
-        if will_publish(arguments):
-            _publishing.append(pool_of_one())
-            with interrupts_held():
-                _publishing[0].submit(import_mlflow)
-        if is_sweep(arguments):
-            with interrupts_held():
-                start_server()
+    start_with_one_thread()
+    publishes = will_publish(arguments)
+    if will_train(arguments) and (publishes or is_sweep(arguments)):
+        _begin(publishes=publishes)
     try:
         yield
     finally:
-        while _publishing:
-            end_pool(_publishing.pop())
+        _end()
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
@@ -61,9 +59,42 @@ def will_publish(arguments: Sequence[str]) -> bool:
     )
 
 
-def publishing_pool() -> loky.ProcessPoolExecutor:
+def publishing_pool() -> ProcessPoolExecutor:
     """Return a pool of one process: that which was begun ahead, the first time."""
-    return _publishing.pop() if _publishing else pool_of_one()
+    from experiments.child_processes import pool_of_one
+
+    return _publishing.pop().result() if _publishing else pool_of_one()
+
+
+def _begin(*, publishes: bool) -> None:
+    # Not for --help and the like, which show something and are to do it at once.
+    from experiments.child_processes import interrupts_held
+    from experiments.fork_server import start_server
+
+    with interrupts_held():
+        start_server()
+    if publishes:
+        # In a thread, since a fork comes only when the server has imported all that it should.
+        thread = ThreadPoolExecutor(max_workers=1)
+        _publishing.append(thread.submit(_begin_publishing))
+        thread.shutdown(wait=False)
+
+
+def _begin_publishing() -> ProcessPoolExecutor:
+    from experiments.child_processes import interrupts_held, pool_of_one
+
+    pool = pool_of_one()
+    with interrupts_held():
+        pool.submit(import_mlflow)
+    return pool
+
+
+def _end() -> None:
+    """End the process that publishes if nothing has taken it."""
+    if _publishing:
+        from experiments.child_processes import end_pool
+
+        end_pool(_publishing.pop().result())
 
 
 def import_mlflow() -> None:

@@ -112,8 +112,10 @@ def friendly_errors() -> Iterator[None]:
     Hydra would otherwise print its own mistakes without suggestions and ours with a traceback.
     Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
     """
+    from experiments.hydra_memory import have_hydra_remember
+
     search_working_directory()
-    _share_config_store()
+    have_hydra_remember()
     if os.environ.get(_FULL_ERROR):
         yield
         return
@@ -142,17 +144,6 @@ def friendly_errors() -> Iterator[None]:
         if message is None:
             raise
         fail(message)
-
-
-def _share_config_store() -> None:
-    """Have Hydra not copy what plugins have registered each time that it looks what groups exist.
-
-    It asks a hundred times for `--help`, which took twice as long. There is one store for the
-    whole program, and what is taken out of it is copied anyway.
-    """
-    from hydra.core.config_store import ConfigStore
-
-    ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
 
 
 def _message(error: Exception) -> str | None:

@@ -16,29 +16,21 @@ from contextlib import contextmanager
 
 import loky.backend.resource_tracker
 
-from experiments.fork_server import CAN_FORK, ForkContext, start_server
+from experiments.fork_server import CAN_FORK, start_server
 
 _POLL = 1.0  # seconds between looks whether the parent lives
 _PATIENCE = 1.0  # seconds that a thread gets to end
 
 
-def pool_of_one(*, trains: bool = False) -> loky.ProcessPoolExecutor:
-    """Return a pool of one process, which is started when it is given something to do.
-
-    Parameters
-    ----------
-    trains : bool, default False
-        Whether it is to train: then it has what that takes imported, where it can be a fork.
-    """
-    forked = trains and CAN_FORK
+def pool_of_one() -> loky.ProcessPoolExecutor:
+    """Return a pool of one process, which is started when it is given something to do."""
     with interrupts_held():
-        if forked:
-            start_server()
+        start_server()
         return loky.ProcessPoolExecutor(
             max_workers=1,
-            context=ForkContext() if forked else None,
+            context=multiprocessing.get_context("forkserver") if CAN_FORK else None,
             initializer=_serve_parent,
-            initargs=(None if forked else os.getpid(),),
+            initargs=(None if CAN_FORK else os.getpid(),),
         )
 
 

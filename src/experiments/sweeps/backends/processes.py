@@ -82,7 +82,7 @@ class _Pool:
     """A process and the calls it was given, in turn."""
 
     def __init__(self) -> None:
-        self.executor = pool_of_one(trains=True)
+        self.executor = pool_of_one()
         self.calls: list[Future[Any]] = []
         self._culprit: Future[Any] | None = None
 
