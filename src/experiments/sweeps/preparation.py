@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -57,6 +58,7 @@ def compose_jobs(
     faults: dict[str, list[str]] = {}
     jobs: list[Job] = []
     files: list[dict[str, str]] = []
+    writer = _HydraFiles()
     for index, overrides in enumerate(job_overrides):
         between()
         try:
@@ -76,7 +78,7 @@ def compose_jobs(
         jobs.append(job)
         one.hydra["runtime"] = {**one.hydra["runtime"], "output_dir": str(job.folder)}
         # As text, which is small: thousands of composed configurations would not be.
-        files.append(_hydra_files(one.config, one.hydra))
+        files.append(writer.texts(one.config, one.hydra))
     if faults:
         raise ConfigError(_listed(faults, len(job_overrides)))
     if len({job.folder for job in jobs}) < len(jobs):
@@ -153,20 +155,44 @@ def _subfolder(hydra: Mapping[str, Any]) -> str:
     return str(OmegaConf.create({"hydra": dict(hydra)}).hydra.sweep.subdir)
 
 
-def _hydra_files(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
-    """Return what Hydra's own launcher writes for a job: config, Hydra's part, overrides.
+class _HydraFiles:
+    """Writes what Hydra's own launcher does for a job; passwords in addresses are masked.
 
-    Passwords in addresses are masked.
+    Most of Hydra's part is the same objects in all jobs of the same choices: it is written once.
     """
-    contents = {
-        "config.yaml": OmegaConf.to_container(config, resolve=False),
-        "hydra.yaml": {"hydra": dict(hydra)},
-        "overrides.yaml": hydra["overrides"]["task"],
-    }
-    return {
-        name: mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
-        for name, content in contents.items()
-    }
+
+    def __init__(self) -> None:
+        self._written: dict[tuple[str, int], tuple[object, str]] = {}
+
+    def texts(self, config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
+        """Return a job's configuration, Hydra's part and the overrides, by the file's name."""
+        sections = (self._section(name, value) for name, value in hydra.items())
+        return {
+            "config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
+            "hydra.yaml": "hydra:\n" + "".join(sections),
+            "overrides.yaml": _yaml(hydra["overrides"]["task"]),
+        }
+
+    def _section(self, name: str, value: object) -> str:
+        if name in _OF_EACH_JOB:
+            return _indented(_yaml({name: value}))
+        key = name, id(value)
+        if key not in self._written:
+            # With the object, whose id would otherwise become another's.
+            self._written[key] = value, _indented(_yaml({name: value}))
+        return self._written[key][1]
+
+
+_OF_EACH_JOB: Final = ("overrides", "job", "runtime")
+"""Sections of Hydra's part that no two jobs have in common."""
+
+
+def _yaml(content: object) -> str:
+    return mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")
 
 
 def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:

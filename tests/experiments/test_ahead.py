@@ -1,0 +1,58 @@
+"""What a command begins before it knows what it will do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.ahead import is_sweep, will_publish, will_train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("command", "trains", "publishes", "sweeps"),
+    [
+        ("", True, True, False),
+        ("optimizer=sgd seed=3", True, True, False),
+        ("-m optimizer=sgd,adam", True, True, True),
+        ("optimizer=sgd,adam --multirun", True, True, True),
+        ("tracking=none", True, False, False),
+        ("-m tracking.enabled=false seed=1,2", True, False, True),
+        ("tracking.uri=http://localhost:5000", True, True, False),
+        ("--help", False, True, False),
+        ("--cfg job optimizer=sgd", False, True, False),
+        ("-sc install=bash", False, True, False),
+    ],
+)
+def test_what_a_command_line_asks_for(
+    command: str, trains: bool, publishes: bool, sweeps: bool
+) -> None:
+    arguments = command.split()
+    assert will_train(arguments) == trains
+    assert will_publish(arguments) == publishes
+    assert is_sweep(arguments) == sweeps
+
+
+def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
+    """A mistake ends the command at once, and MLflow is imported for nothing by nobody."""
+    program = (
+        "import time, psutil\n"
+        "from experiments.ahead import begun_ahead\n"
+        "with begun_ahead(['-m', 'seed=0,1']):\n"
+        "    pass\n"
+        "deadline = time.monotonic() + 10\n"
+        "def forks():\n"
+        "    every = psutil.Process().children(recursive=True)\n"
+        "    return [child for child in every if 'forkserver' in ' '.join(child.cmdline())]\n"
+        "while len(forks()) != 1 and time.monotonic() < deadline:\n"
+        "    time.sleep(0.05)\n"
+        "print(len(forks()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n", done.stderr  # the server alone, which ends with the program
+    assert done.stderr == ""
