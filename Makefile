@@ -46,6 +46,7 @@ lint: .venv ## ruff and mypy
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m compileall -q src
 	@printf '%s\n' '$(CURDIR)' > $@
 
 # The build backend comes first and alone: a package that the lock file holds as source would

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -28,6 +29,9 @@ OWN_PEER: Final = _ROOT / "scripts" / "benchmarking" / "peer" / "run.py"
 EXTRAPOLATED: Final = "extrapolated"
 FRESH: Final = "fresh"
 EXISTING: Final = "existing"
+
+_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_PATIENCE = 10.0  # seconds that what a command leaves behind gets to end
 
 _OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam")
 _RATES = ("0.0003", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5")
@@ -88,7 +92,7 @@ class Finished:
     seconds : float
         Wall time.
     cpu_seconds : float
-        Of the process and of those that it started and waited for.
+        Of the process and of all that it started.
     output : str
     """
 
@@ -121,10 +125,28 @@ def run_command(command: Sequence[str], folder: Path) -> Finished:
         errors="replace",
         check=False,
     )
-    seconds = time.perf_counter() - clock
+    seconds, ended = time.perf_counter() - clock, time.time()
     if done.returncode:
         raise CommandError(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}")
-    return Finished(began, time.time(), seconds, _cpu_seconds() - cpu, done.stdout)
+    _wait_for_orphans()
+    return Finished(began, ended, seconds, _cpu_seconds() - cpu, done.stdout)
+
+
+def _adopt_orphans() -> None:
+    """Have what a command leaves behind be this process's, so that its time is counted too.
+
+    The process that workers are forked from ends just after the command.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _wait_for_orphans() -> None:
+    deadline = time.monotonic() + _PATIENCE
+    with suppress(ChildProcessError):  # there are none any more
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(0.01)
 
 
 def _cpu_seconds() -> float:
@@ -259,6 +281,7 @@ def measure(
     list of Measurement
         The parts "sweep", "cpu", "phase", "run" and "command".
     """
+    _adopt_orphans()
     contestants = []
     widths = sorted({1, len(settings.cores)}, reverse=True)
     for sweep in sweeps:
