@@ -34,7 +34,8 @@ from experiments.tracking.contents import key_of, milliseconds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Metric, Run
+    from mlflow.entities import LoggedModel, Metric, Run, RunTag
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 # MLflow's limits of a request: 1000 points, 100 parameters, 100 tags, and 1000 in all.
 _METRICS_A_BATCH: Final = 800
@@ -159,9 +160,8 @@ class Tracker:
             else:
                 self._log(run, record)
                 self._log_files(run, record)
-            if model and run.data.tags.get("has_model") != "true":
+            if model and not _has_model(run):
                 self._log_picture_and_model(run, record)
-                self._client.set_tag(run_id, "has_model", "true")
             if not whole:
                 # Last: the run's page takes its duration from it, and so do we that it is whole.
                 self._client.set_terminated(
@@ -235,13 +235,14 @@ class Tracker:
         str
             The run's id in MLflow.
         """
-        from mlflow.entities import Metric, RunTag
+        from mlflow.entities import Metric
 
         files = list(files)
         with self._errors(files[0].parent if files else None, f"publish the {name} to"):
             tags = {
                 "kind": "comparison",
                 "comparison_of": sweep,  # not the runs' tag: their table is of runs alone
+                "mlflow.note.content": contents.cut(note),
                 "mlflow.runColor": _COMPARISON_COLOR,
                 "mlflow.user": store.user(),
             }
@@ -256,12 +257,13 @@ class Tracker:
                     for key, value in (metrics or {}).items()
                     if math.isfinite(value) and run.data.metrics.get(key_of(key)) != value
                 ],
-                tags=[RunTag("mlflow.note.content", contents.cut(note))],
+                tags=_changed_tags(run, tags),
                 synchronous=True,
             )
+            place = self._files(run.info.artifact_uri)
             for file in files:
                 below = file.parent.relative_to(files[0].parent).as_posix()
-                self._client.log_artifact(run_id, str(file), None if below == "." else below)
+                place.log_artifact(str(file), None if below == "." else below)  # type: ignore[no-untyped-call]
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id)
             described = f"The newest comparison, of the sweep {sweep}:\n\n{note}"
@@ -359,16 +361,10 @@ class Tracker:
 
     def _log(self, run: Run, record: Record) -> None:
         """Log what MLflow does not have yet of a run's tags, parameters, points and data."""
-        from mlflow.entities import RunTag
-
         measured = contents.epoch_metrics(record)
         points = self._missing_points(run, record, measured)
         params = [pair for pair in contents.params(record) if pair.key not in run.data.params]
-        tags = [
-            RunTag(key, value)
-            for key, value in contents.tags(record).items()
-            if run.data.tags.get(key) != value
-        ]
+        tags = _changed_tags(run, contents.tags(record))
         for batch, pairs in zip_longest(
             _chunks(points, _METRICS_A_BATCH), _chunks(params, _PARAMS_A_BATCH), fillvalue=()
         ):
@@ -404,13 +400,19 @@ class Tracker:
                 self._client.set_tag(run.info.run_id, key, value)
 
     def _log_files(self, run: Run, record: Record) -> None:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        # The client would ask for the run once more to learn where its files go.
-        repository = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
+        files = self._files(run.info.artifact_uri)
         for name in (*records.FILES, records.SNAPSHOTS):
             if (record.folder / name).exists():
-                repository.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
+                files.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
+
+    def _files(self, artifact_uri: str) -> ArtifactRepository:
+        """Open the place of a run's or a model's files.
+
+        The client would first ask for the run or the model once more, to learn where that is.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(artifact_uri, tracking_uri=self.uri)
 
     def _log_picture_and_model(self, run: Run, record: Record) -> None:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
@@ -421,12 +423,9 @@ class Tracker:
         run_id = run.info.run_id
         for points in _chunks(contents.epoch_metrics(record, by_layer=True), _METRICS_A_BATCH):
             self._client.log_batch(run_id, metrics=points, synchronous=True)
-        self._client.log_artifact(run_id, str(_learning_curves(record)))
+        self._files(run.info.artifact_uri).log_artifact(str(_learning_curves(record)))  # type: ignore[no-untyped-call]
+        logged = self._find_or_create_model(run_id, record)
         with tempfile.TemporaryDirectory() as scratch:
-            logged = self._find_or_create_model(run_id, record)
-            outputs = run.outputs.model_outputs if run.outputs else []
-            if logged.model_id not in {output.model_id for output in outputs}:
-                self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
             folder = Path(scratch) / "model"
             save_model(
                 record,
@@ -438,14 +437,16 @@ class Tracker:
                     model_id=logged.model_id,
                 ),
             )
-            self._client.log_model_artifacts(logged.model_id, str(folder))
-            # The same points as the run's, this time under the model's name, for the models page.
-            points = [
-                Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
-                for m in contents.summary_metrics(record)
-            ]
-            self._client.log_batch(run_id, metrics=points, synchronous=True)
-            self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+            self._files(logged.artifact_location).log_artifacts(str(folder))  # type: ignore[no-untyped-call]
+        # The same points as the run's, this time under the model's name, for the models page.
+        points = [
+            Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
+            for m in contents.summary_metrics(record)
+        ]
+        self._client.log_batch(run_id, metrics=points, synchronous=True)
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        # Last: by it the model is known to be whole.
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
     def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
         """Find the model that was left half, or make it."""
@@ -465,6 +466,13 @@ class Tracker:
         )
 
 
+def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:
+    """Choose the tags that a run does not have yet, or with another value."""
+    from mlflow.entities import RunTag
+
+    return [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
+
+
 def _is_whole(run: Run, record: Record) -> bool:
     """Tell whether a run was published to its end, and has not gone on since."""
     status = _ENDED[record.status]
@@ -473,6 +481,11 @@ def _is_whole(run: Run, record: Record) -> bool:
     return bool(
         run.info.status == status and run.info.end_time == milliseconds(record.finished.timestamp())
     )
+
+
+def _has_model(run: Run) -> bool:
+    """Tell whether a run's model was published to its end."""
+    return bool(run.outputs and run.outputs.model_outputs)
 
 
 def _learning_curves(record: Record) -> Path:

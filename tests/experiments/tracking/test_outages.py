@@ -36,10 +36,8 @@ CALLS = {
         "create_logged_model",
         "create_run",
         "finalize_logged_model",
-        "log_artifact",
         "log_batch",
         "log_inputs",
-        "log_model_artifacts",
         "log_outputs",
         "search_runs",
         "set_experiment_tag",
@@ -47,7 +45,7 @@ CALLS = {
         "set_terminated",
         "update_run",
     ],
-    LocalArtifactRepository: ["log_artifact"],
+    LocalArtifactRepository: ["log_artifact", "log_artifacts"],
 }
 
 
