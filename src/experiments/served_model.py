@@ -1,6 +1,6 @@
 """The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
 
-Nothing imports this module; `serving.save_model` names it to MLflow.
+Nothing here imports this module: what `serving.save_model` puts into a model does.
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import platform
 import re
 import shutil
 import threading
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
@@ -37,10 +39,22 @@ _PROBABILITIES: Final = frozenset({"softmax", "sigmoid"})
 # What loading a served model imports, beside this project's own code.
 _REQUIRED: Final = ("mlflow", "numpy", "pandas", "PyYAML")
 
-CODE: Final = "code"
 _RECORD: Final = "record"
 _REQUIREMENTS: Final = "requirements.txt"
 _ENVIRONMENT: Final = "python_env.yaml"
+CODE: Final = "code"
+_PACKED: Final = "descent.zip"
+_LOADER: Final = "load_descent"
+_LOADER_SOURCE: Final = f'''\
+"""What MLflow imports to load the model: it finds the packed code beside it."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("{_PACKED}")))
+
+from experiments.served_model import _load_pyfunc
+'''
 
 # What trains, compares and publishes is not needed to predict.
 _NOT_SERVED: Final = frozenset({"__pycache__", "analysis", "sweeps", "tracking"})
@@ -175,11 +189,9 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     (folder / _RECORD).mkdir(parents=True)
     for name in records.FILES:
         shutil.copy(record.folder / name, folder / _RECORD / name)
-    own = _own_code()
-    for below in sorted({path.parent for path in own}):
-        (folder / CODE / below).mkdir(parents=True)
-    for path, content in own.items():
-        (folder / CODE / path).write_bytes(content)
+    (folder / CODE).mkdir()
+    (folder / CODE / _PACKED).write_bytes(_packed_code())
+    (folder / CODE / f"{_LOADER}.py").write_text(_LOADER_SOURCE)
     code, installed = _foreign_code(record.config)
     for source in code:
         if source.is_dir():
@@ -200,7 +212,7 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
     model.add_flavor(
         "python_function",
-        loader_module="experiments.served_model",
+        loader_module=_LOADER,
         python_version=platform.python_version(),
         data=_RECORD,
         code=CODE,
@@ -246,20 +258,24 @@ def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
 
 
 @cache
-def _own_code() -> dict[Path, bytes]:
-    """Read this project's code that predicts, by path below the folder of both packages.
+def _packed_code() -> bytes:
+    """Pack this project's code that predicts, as an archive that Python imports from.
 
-    Once for all models: there are about a hundred files.
+    Once for all models, and as one file: servers are given files one by one, and there are about
+    a hundred.
     """
-    found: dict[Path, bytes] = {}
-    for package in (nn, experiments):
-        top = Path(package.__path__[0])
-        for folder, below, names in os.walk(top):
-            below[:] = sorted(name for name in below if name not in _NOT_SERVED)
-            for name in sorted(names):
-                path = Path(folder, name)
-                found[path.relative_to(top.parent)] = path.read_bytes()
-    return found
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for package in (nn, experiments):
+            top = Path(package.__path__[0])
+            for folder, below, names in os.walk(top):
+                below[:] = sorted(name for name in below if name not in _NOT_SERVED)
+                for name in sorted(names):
+                    path = Path(folder, name)
+                    # Without its date: the same code gives the same bytes.
+                    place = zipfile.ZipInfo(path.relative_to(top.parent).as_posix())
+                    packed.writestr(place, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
+    return archive.getvalue()
 
 
 _version = cache(metadata.version)

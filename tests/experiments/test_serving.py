@@ -244,9 +244,16 @@ def test_the_model_holds_the_code_of_a_users_own_package(
     tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "packages" / "my_activations"
-    package.mkdir(parents=True)
+    below = package / "analysis"  # called as a folder of ours that models do without
+    below.mkdir(parents=True)
+    (below / "__init__.py").touch()
+    (below / "doc.txt").write_text("A ReLU by another name.")
     (package / "__init__.py").write_text(
-        "from nn.activations import ReLU\n\nclass Mine(ReLU):\n    '''A ReLU by another name.'''\n"
+        "from pathlib import Path\n"
+        "from nn.activations import ReLU\n"
+        "import my_activations.analysis\n\n"
+        "class Mine(ReLU):\n"
+        "    __doc__ = Path(__file__).with_name('analysis').joinpath('doc.txt').read_text()\n"
     )
     monkeypatch.syspath_prepend(package.parent)
     config = config_yaml().replace(
