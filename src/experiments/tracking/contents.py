@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.masking import mask_secrets
@@ -154,20 +155,9 @@ def dataset_input(record: Record) -> DatasetInput | None:
     """Give the data that a run was trained on; None where they could not be loaded."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    from experiments.datasets import Preprocessing
-
     data = record.dataset
     if not data.get("digest") or not (record.folder / PREPROCESSING).exists():
         return None
-    preprocessing = Preprocessing.from_json(record.preprocessing_json)
-    columns = [
-        {
-            "name": name,
-            "type": "string" if name in preprocessing.levels else "double",
-            "required": True,
-        }
-        for name in preprocessing.columns
-    ]
     profile = {key: data[key] for key in ("task", "rows", "features", "outputs") if key in data}
     dataset = Dataset(
         name=str(data.get("name", "dataset"))[:500],
@@ -176,10 +166,27 @@ def dataset_input(record: Record) -> DatasetInput | None:
         source=json.dumps(
             {"tags": {"mlflow.source.name": "run.py", "mlflow.source.type": "LOCAL"}}
         ),
-        schema=json.dumps({"mlflow_colspec": columns}),
+        schema=_schema(record.preprocessing_json),
         profile=json.dumps(profile),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+@lru_cache(maxsize=8)
+def _schema(preprocessing_json: str) -> str:
+    """Describe the raw columns, which are the same for the runs of a sweep."""
+    from experiments.datasets import Preprocessing
+
+    preprocessing = Preprocessing.from_json(preprocessing_json)
+    columns = [
+        {
+            "name": name,
+            "type": "string" if name in preprocessing.levels else "double",
+            "required": True,
+        }
+        for name in preprocessing.columns
+    ]
+    return json.dumps({"mlflow_colspec": columns})
 
 
 def key_of(name: str) -> str:

@@ -120,6 +120,8 @@ class Tracker:
     def __init__(self, uri: str | None, experiment_name: str) -> None:
         self.uri = store.resolve_uri(uri)
         self.experiment_name = experiment_name
+        # Of runs that this tracker has found or made: their ids in MLflow.
+        self._run_ids: dict[str, str] = {}
         # Of runs whose points up to an epoch are known to be published: that epoch.
         self._published_until: dict[str, int] = {}
         # Of runs that may have been made though the tracker did not say so.
@@ -307,6 +309,7 @@ class Tracker:
                 yield
         except BaseException as error:
             # What got through is looked up next time.
+            self._run_ids.pop(record.uid, None)
             self._published_until.pop(record.uid, None)
             if isinstance(error, RefusedError):
                 # Whoever deletes an experiment has every one of its runs refused.
@@ -327,12 +330,23 @@ class Tracker:
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 
     def _find_or_create(self, record: Record) -> Run:
-        description = {
-            "start_time": milliseconds(record.started.timestamp()),
-            "run_name": record.name,
-            "tags": contents.tags(record),
-        }
-        return self._found_or_made(record.uid, description)
+        run = self._find_again(record.uid)
+        if run is None:
+            description = {
+                "start_time": milliseconds(record.started.timestamp()),
+                "run_name": record.name,
+                "tags": contents.tags(record),
+            }
+            run = self._found_or_made(record.uid, description)
+            self._run_ids[record.uid] = str(run.info.run_id)
+        return run
+
+    def _find_again(self, uid: str) -> Run | None:
+        """Fetch a run that was found or made before, which is quicker than a search."""
+        if uid not in self._run_ids:
+            return None
+        run = self._client.get_run(self._run_ids[uid])
+        return run if run.info.lifecycle_stage == "active" else None
 
     def _found_or_made(self, uid: str, description: Mapping[str, Any]) -> Run:
         """Find the run tagged `uid`, or make it as described; it has no parameters then."""
@@ -438,13 +452,13 @@ class Tracker:
                 ),
             )
             self._files(logged.artifact_location).log_artifacts(str(folder))  # type: ignore[no-untyped-call]
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         # The same points as the run's, this time under the model's name, for the models page.
         points = [
             Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
             for m in contents.summary_metrics(record)
         ]
         self._client.log_batch(run_id, metrics=points, synchronous=True)
-        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         # Last: by it the model is known to be whole.
         self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 

@@ -36,6 +36,7 @@ CALLS = {
         "create_logged_model",
         "create_run",
         "finalize_logged_model",
+        "get_run",
         "log_batch",
         "log_inputs",
         "log_outputs",

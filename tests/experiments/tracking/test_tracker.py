@@ -145,6 +145,19 @@ def test_publishing_again_adds_nothing(tmp_path: Path, tracker: Tracker, uri: st
     assert rows_in_database(uri) == before
 
 
+def test_a_run_deleted_in_mlflow_is_published_anew(
+    tmp_path: Path, tracker: Tracker, client: MlflowClient
+) -> None:
+    record = make_record(tmp_path)
+    first = tracker.publish(record)
+    client.delete_run(first)
+    second = tracker.publish(record, model=True)
+    assert second != first
+    (run,) = client.search_runs([tracker.experiment_id])
+    assert (run.info.run_id, run.info.status) == (second, "FINISHED")
+    assert run.outputs.model_outputs
+
+
 @pytest.mark.parametrize("failing", ["log_batch", "log_inputs", "log_artifact", "set_terminated"])
 def test_a_run_published_half_is_completed(
     tmp_path: Path,
