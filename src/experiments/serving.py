@@ -51,7 +51,7 @@ _LOADER_SOURCE: Final = f'''\
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).with_name("{_PACKED}")))
+sys.path.insert(0, str(Path(__file__).resolve().with_name("{_PACKED}")))
 
 from experiments.served_model import _load_pyfunc
 '''
