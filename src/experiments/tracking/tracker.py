@@ -346,7 +346,10 @@ class Tracker:
         if uid not in self._run_ids:
             return None
         run = self._client.get_run(self._run_ids[uid])
-        return run if run.info.lifecycle_stage == "active" else None
+        if run.info.lifecycle_stage == "active":
+            return run
+        self._published_until.pop(uid, None)  # it was deleted, and its points with it
+        return None
 
     def _found_or_made(self, uid: str, description: Mapping[str, Any]) -> Run:
         """Find the run tagged `uid`, or make it as described; it has no parameters then."""

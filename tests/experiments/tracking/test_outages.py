@@ -214,6 +214,20 @@ def test_a_run_is_seen_as_it_goes_and_ends_as_if_it_had_not_been(
     assert stored(uri, client.get_run(run.info.run_id)) == stored(uri, expected)
 
 
+def test_a_run_that_is_deleted_as_it_goes_is_published_anew(
+    tmp_path: Path, uri: str, client: MlflowClient
+) -> None:
+    tracker = Tracker(uri, "deleted")
+    tracker.publish_progress(make_progress(tmp_path / "run", 1))
+    (run,) = client.search_runs([tracker.experiment_id])
+    client.delete_run(run.info.run_id)
+    # Another has published a little of it since.
+    Tracker(uri, "deleted").publish_progress(make_progress(tmp_path / "copy", 0))
+    tracker.publish_progress(make_progress(tmp_path / "run", 2))
+    (run,) = client.search_runs([tracker.experiment_id])
+    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 3
+
+
 def test_a_run_that_was_killed_is_marked_and_goes_on_when_it_is_trained_on(
     tmp_path: Path, uri: str, client: MlflowClient
 ) -> None:
