@@ -32,10 +32,14 @@ class Activation(Component):
         Name of the weight initializer that suits a layer followed by this activation.
     scratch : int
         How many scratch arrays ``forward`` and ``backward`` need.
+    elementwise : bool
+        Whether an activation depends on its own pre-activation alone. Where not, arrays need not
+        be contiguous.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
     scratch: ClassVar[int] = 1
+    elementwise: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, z: Array, out: Array, work: Array) -> None:
@@ -316,6 +320,7 @@ class Softmax(Activation):
     """f(z)ₖ = e^zₖ / Σⱼ e^zⱼ along the last axis: a distribution over classes."""
 
     name: ClassVar[str] = "softmax"
+    elementwise: ClassVar[bool] = False
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         with np.errstate(over="ignore"):  # of the difference to -inf, whose exponential is right
@@ -331,11 +336,10 @@ class Softmax(Activation):
 
 def row_maximum(z: Array) -> Array:
     """Return the largest entry along the last axis, which stays with length 1."""
-    width, largest = z.shape[-1], np.empty((*z.shape[:-1], 1), z.dtype)
-    if width > 32:
-        return np.max(z, axis=-1, keepdims=True, out=largest)
-    # NumPy reduces a short last axis entry by entry, but a first one many columns at a time.
-    np.max(np.ascontiguousarray(z.reshape(-1, width).T), axis=0, out=largest.reshape(-1))
+    if z.shape[-1] <= 32 and z.flags.c_contiguous:
+        # NumPy reduces a short axis entry by entry, unless others are next to each other in memory.
+        z = np.asfortranarray(z)
+    largest: Array = np.maximum.reduce(z, axis=-1, keepdims=True)
     return largest
 
 

@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import struct
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
+
+from nn.parameters import Workspace
 
 Array = NDArray[np.floating]
 
@@ -83,28 +87,42 @@ define internal %T @sign(%T %a) alwaysinline {
 """
 
 _LOOP: Final = """
-define void @loop(i64 %rows, i64 %columns, i64 %stride, ptr noalias %numbers{parameters}) {{
+define internal void @passes({parameters}) noinline {{
 entry:
+  br label %run
+run:
+  %u = phi i64 [0, %entry], [%u.next, %run.end]
+{run}
   br label %row
 row:
-  %r = phi i64 [0, %entry], [%r.next, %end]
-  %start = mul i64 %r, %stride
-{before}
+  %r = phi i64 [0, %run], [%r.next, %row.end]
+{row}
   br label %element
 element:
   %i = phi i64 [0, %row], [%i.next, %element]
 {body}
   %i.next = add i64 %i, 1
-  %more = icmp ult i64 %i.next, %columns
-  br i1 %more, label %element, label %end
-end:
+  %i.more = icmp ult i64 %i.next, %columns
+  br i1 %i.more, label %element, label %row.end
+row.end:
   %r.next = add i64 %r, 1
   %r.more = icmp ult i64 %r.next, %rows
-  br i1 %r.more, label %row, label %exit
+  br i1 %r.more, label %row, label %run.end
+run.end:
+  %u.next = add i64 %u, 1
+  %u.more = icmp ult i64 %u.next, %runs
+  br i1 %u.more, label %run, label %exit
 exit:
   ret void
 }}
+
+define void @loop(ptr %place) {{
+{loads}
+  call void @passes({arguments})
+  ret void
+}}
 """
+"""Three loops in each other; where they run is read from a list of 64-bit numbers."""
 
 
 class _Value(NDArrayOperatorsMixin):
@@ -146,6 +164,10 @@ class _Value(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise Unfusable("a decision that depends on the numbers")
 
+    def fill(self, value: float) -> None:
+        """Do what the method of arrays does."""
+        self.name = self._operand(value)
+
     def _copy(self, target: Any, source: Any, *, where: Any = None) -> None:
         value = self._operand(source)
         if where is not None:
@@ -168,8 +190,10 @@ class _Value(NDArrayOperatorsMixin):
         return _Value(self.body, self.dtype, name, mask)
 
     def _write(self, target: object, result: _Value) -> _Value:
-        if not isinstance(target, _Value) or target.mask or result.mask:
+        if not isinstance(target, _Value) or target.mask:
             raise Unfusable(f"the target {target!r}")
+        if result.mask:  # a truth value among numbers is 1 or 0
+            result = self._emit(f"uitofp i1 {result.name} to %T")
         target.name = result.name
         return target
 
@@ -179,7 +203,31 @@ def _constant(value: np.floating) -> str:
     return "0x" + struct.pack(">d", float(value)).hex()
 
 
-Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], None]
+Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
+
+
+class Bound:
+    """A loop and the arrays that it runs over: half a microsecond to call.
+
+    Parameters
+    ----------
+    code : callable
+        The machine code.
+    place : ndarray of int64
+        What it reads: how often each loop runs, and where the arrays are.
+    owners : object
+        Owns all that, so that it stays where it is.
+    """
+
+    def __init__(self, code: Any, place: NDArray[np.int64], owners: object) -> None:
+        self._owners = place, owners
+        self._nothing = not place[:3].all()
+        self._run = functools.partial(code, place.ctypes.data)
+
+    def __call__(self) -> None:
+        """Run over the arrays as they are now."""
+        if not self._nothing:
+            self._run()
 
 
 class Loop:
@@ -189,50 +237,48 @@ class Loop:
     ----------
     address : int
         Of the machine code.
-    arrays : int
-        How many arrays it takes.
+    dtype : dtype
+        Of the arrays that it is for.
     owner : object
         Owns the machine code.
     """
 
-    def __init__(self, address: int, arrays: int, owner: object) -> None:
-        self._owner = owner
-        pointers = [ctypes.c_void_p] * (1 + arrays)
-        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *pointers)(address)
+    def __init__(self, address: int, dtype: np.dtype[Any], owner: object) -> None:
+        self._owner, self._dtype = owner, dtype
+        self._code = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
-    def __call__(self, arrays: Sequence[Array], columns: slice, numbers: Array) -> None:
-        """Run over some columns of arrays that are :func:`alike`.
+    def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> Bound | None:
+        """Prepare to run over arrays, again and again.
 
         Parameters
         ----------
-        arrays : sequence of ndarray of shape (rows, n)
-            Those that change, then those that are read; none may overlap.
-        columns : slice
-            With a start and a stop, within the arrays.
-        numbers : ndarray of shape (rows, k)
-            Contiguous and writeable.
+        arrays : sequence of ndarray
+            Those that change, of shape (runs, rows, columns), none of which may overlap another;
+            then those that are read, of this shape or stretched to it.
+        numbers : ndarray of shape (runs, k), optional
+            Contiguous.
+
+        Returns
+        -------
+        Bound or None
+            None if the arrays have another precision, or gaps within rows.
         """
-        rows, width = arrays[0].shape
-        if rows and columns.start < columns.stop:
-            skipped = columns.start * arrays[0].itemsize
-            self._call(
-                rows,
-                columns.stop - columns.start,
-                width,
-                _address(numbers) if numbers.size else None,
-                *[_address(array) + skipped for array in arrays],
-            )
-
-
-def alike(arrays: Sequence[Array]) -> bool:
-    """Tell whether arrays have one precision and shape, and are contiguous and writeable."""
-    dtype, shape = arrays[0].dtype, arrays[0].shape
-    return all(a.dtype == dtype and a.shape == shape and a.flags.carray for a in arrays)
-
-
-def _address(array: Array) -> int:
-    # Four times as fast as asking the array itself, which counts with small networks.
-    return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        runs, rows, columns = shape = arrays[0].shape
+        size = self._dtype.itemsize
+        for array in arrays:
+            gapless = array.strides[-1] == size and array.shape[-1] == columns
+            if array.dtype != self._dtype or not gapless or not array.flags.aligned:
+                return None
+        steps = [np.broadcast_to(array, shape).strides for array in arrays]
+        # One long row is faster than many short ones.
+        if all(step[1] == columns * size for step in steps):
+            rows, columns = 1, rows * columns
+            if numbers is None and all(step[0] == columns * size for step in steps):
+                runs, columns = 1, runs * columns
+        place = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
+        for array, step in zip(arrays, steps, strict=True):
+            place += [array.ctypes.data, *step[:2]]
+        return Bound(self._code, np.array(place, np.int64), (self, numbers, arrays))
 
 
 def fuse(
@@ -263,7 +309,7 @@ def fuse(
         # Code that draws a number or counts its calls would have it frozen in the loop.
         if _record(body, changed, read, numbers, scratch, dtype) != program:
             return None
-        return _compile(program, changed + read)
+        return _compile(program, dtype)
     except Exception:  # noqa: BLE001 - whatever code meant for arrays makes of what are none,
         return None  # and whatever a compiler of another age makes of ours
 
@@ -273,14 +319,18 @@ def _record(
 ) -> str:
     """Write the loop in LLVM's language."""
     arrays = range(changed + read)
-    before = [f"%row{a} = getelementptr %T, ptr %array{a}, i64 %start" for a in arrays]
-    before += [f"%first = mul i64 %r, {numbers}"]
-    before += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
+    run = [f"%first = mul i64 %u, {numbers}"]
+    run += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
     for n in range(numbers):
-        before += [f"%at.n{n} = getelementptr %T, ptr %own, i64 {n}"]
-        before += [f"%n{n} = load %T, ptr %at.n{n}"]
+        run += [f"%at.n{n} = getelementptr %T, ptr %own, i64 {n}"]
+        run += [f"%n{n} = load %T, ptr %at.n{n}"]
+    row: list[str] = []
     lines: list[str] = []
     for a in arrays:
+        run += [f"%run.offset{a} = mul i64 %u, %run.step{a}"]
+        run += [f"%run{a} = getelementptr i8, ptr %array{a}, i64 %run.offset{a}"]
+        row += [f"%row.offset{a} = mul i64 %r, %row.step{a}"]
+        row += [f"%row{a} = getelementptr i8, ptr %run{a}, i64 %row.offset{a}"]
         lines += [f"%at{a} = getelementptr %T, ptr %row{a}, i64 %i"]
         lines += [f"%x{a} = load %T, ptr %at{a}"]
     values = [_Value(lines, dtype, f"%x{a}") for a in arrays]
@@ -291,13 +341,96 @@ def _record(
         [_Value(lines, dtype) for _ in range(scratch)],
     )
     lines += [f"store %T {values[a].name}, ptr %at{a}" for a in range(changed)]
+    places = ["i64 %runs", "i64 %rows", "i64 %columns", "ptr %numbers"]
+    for a in arrays:
+        places += [f"ptr %array{a}", f"i64 %run.step{a}", f"i64 %row.step{a}"]
+    loads: list[str] = []
+    for i, place in enumerate(places):
+        kind, name = place.split()
+        loads += [f"%place{i} = getelementptr i64, ptr %place, i64 {i}"]
+        loads += [f"{name} = load {kind}, ptr %place{i}"]
     loop = _LOOP.format(
-        parameters="".join(f", ptr noalias %array{a}" for a in arrays),
-        before="\n".join(before),
+        parameters=", ".join(place.replace("ptr", "ptr noalias") for place in places),
+        run="\n".join(run),
+        row="\n".join(row),
         body="\n".join(lines),
+        loads="\n".join(loads),
+        arguments=", ".join(places),
     )
     kind, suffix = {"float32": ("float", "f32"), "float64": ("double", "f64")}[dtype.name]
     return f"%T = type {kind}\n" + (_DEFINITIONS + loop).replace("SUFFIX", suffix)
+
+
+COMPILE_AFTER: float = 1 << 27
+"""Elements after which :class:`Fused` code is compiled. Passing over so many takes NumPy about as
+long as compiling takes, so that training costs at most twice what it might whether it ends soon
+or late."""
+
+_passed: Counter[Hashable] = Counter()
+"""Elements that this process has passed over by each kind of code."""
+
+
+class Fused:
+    """Elementwise NumPy code that is compiled when that pays; until then, NumPy runs it.
+
+    Parameters
+    ----------
+    code : callable
+        Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
+        reads, and a sequence of scratch arrays.
+    kind : hashable
+        What `code` does: elements are counted together for all that does the same.
+    scratch : int
+    workspace : Workspace
+        For scratch space.
+    """
+
+    def __init__(
+        self, code: Callable[..., object], kind: Hashable, scratch: int, workspace: Workspace
+    ) -> None:
+        self._code, self._kind, self._scratch, self._workspace = code, kind, scratch, workspace
+        self._compiled = False
+        self._loop: Loop | None = None
+        self._bound: dict[tuple[int, ...], tuple[tuple[Array, ...], Bound]] = {}
+
+    def __call__(self, *arrays: Array) -> None:
+        """Run the code.
+
+        Parameters
+        ----------
+        *arrays : ndarray
+            The one that changes, (runs, rows, columns), and those that are read, of the same
+            shape or stretched to it.
+        """
+        shape = arrays[0].shape
+        bound_to, bound = self._bound.get(shape, ((), None))
+        # In training the arrays are the buffers of the step before.
+        if bound is None or not all(map(operator.is_, bound_to, arrays)):
+            loop = self._fuse(arrays)
+            bound = None if loop is None else loop.bind(arrays)
+            if bound is None:
+                # One memory for all code of this shape: it holds nothing between calls.
+                work = self._workspace.array("scratch", (self._scratch, *shape))
+                self._code(*arrays, work)
+                return
+            self._bound[shape] = arrays, bound
+        bound()
+
+    def _fuse(self, arrays: Sequence[Array]) -> Loop | None:
+        if not self._compiled:
+            _passed[self._kind] += arrays[0].size
+            if _passed[self._kind] < COMPILE_AFTER:
+                return None
+            self._compiled = True
+            self._loop = fuse(
+                lambda changed, read, _, scratch: self._code(*changed, *read, scratch),
+                changed=1,
+                read=len(arrays) - 1,
+                numbers=0,
+                scratch=self._scratch,
+                dtype=arrays[0].dtype,
+            )
+        return self._loop
 
 
 def compiler() -> str | None:
@@ -319,7 +452,7 @@ def _llvm() -> Any:
 
 
 @functools.cache
-def _compile(program: str, arrays: int) -> Loop:
+def _compile(program: str, dtype: np.dtype[Any]) -> Loop:
     llvm = _llvm()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
@@ -330,4 +463,4 @@ def _compile(program: str, arrays: int) -> Loop:
     passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    return Loop(engine.get_function_address("loop"), arrays, engine)
+    return Loop(engine.get_function_address("loop"), dtype, engine)

@@ -12,6 +12,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from nn import activations, initializers
 from nn.constraints import Component, Count, Decay, Positive, Probability
+from nn.fusion import Fused
 from nn.initializers import Initializer
 from nn.parameters import Parameter, Workspace
 
@@ -178,19 +180,33 @@ class Dense(Layer):
         values["weights"][...] = self.initializer(rng, values["weights"].shape)
         values["bias"][...] = self.bias_initializer(rng, values["bias"].shape)
 
+    @cached_property
+    def bias(self) -> Array:
+        """The bias, (runs, 1, units)."""
+        return _column(self.at.parameters["bias"])
+
+    @cached_property
+    def bias_gradient(self) -> Array:
+        """Its gradient."""
+        return _column(self.at.gradients["bias"])
+
+    @cached_property
+    def add_bias(self) -> Fused:
+        """Code for z ← z + b."""
+        return Fused(lambda z, bias, _: np.add(z, bias, out=z), "bias", 0, self.at.workspace)
+
     def forward(self, x: Array, training: bool) -> Array:
-        weights = self.at.parameters["weights"]
         self.x = x
+        weights = self.at.parameters["weights"]
         z = self.buffer("z", (len(weights), x.shape[1], self.units))
         np.matmul(x, weights, out=z)
-        z += _column(self.at.parameters["bias"])
+        self.add_bias(z, self.bias)
         return z
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         np.matmul(self.x.transpose(0, 2, 1), grad, out=self.at.gradients["weights"])
         # A sum over the batch as a product, which is four times as fast.
-        ones = np.ones((1, grad.shape[1]), grad.dtype)
-        np.matmul(ones, grad, out=_column(self.at.gradients["bias"]))
+        np.matmul(self.at.workspace.ones(grad.shape[1]), grad, out=self.bias_gradient)
         if not input_gradient:
             return grad
         weights = self.at.parameters["weights"]
@@ -210,20 +226,37 @@ class Activation(Layer):
     name: ClassVar[str] = "activation"
     function: activations.Activation
 
+    @cached_property
+    def apply(self) -> Fused:
+        """Code for a ← f(z)."""
+        function = self.function
+        return Fused(
+            lambda a, z, work: function.forward(z, a, work),
+            (function, "forward"),
+            function.scratch,
+            self.at.workspace,
+        )
+
+    @cached_property
+    def apply_derivative(self) -> Fused:
+        """Code for δ ← δ·f'(z)."""
+        function = self.function
+        return Fused(
+            lambda grad, z, a, work: function.backward(grad, z, a, grad, work),
+            (function, "backward"),
+            function.scratch,
+            self.at.workspace,
+        )
+
     def forward(self, x: Array, training: bool) -> Array:
         self.z = x
         self.a = self.buffer("a", x.shape)
-        self.function.forward(x, self.a, self._work(x))
+        self.apply(self.a, x)
         return self.a
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
-        self.function.backward(grad, self.z, self.a, grad, self._work(grad))
+        self.apply_derivative(grad, self.z, self.a)
         return grad
-
-    def _work(self, like: Array) -> Array:
-        # One memory for all activations of this shape: it holds nothing between calls.
-        shape = (self.function.scratch, *like.shape)
-        return self.at.workspace.array("activation work", shape)
 
 
 @dataclass

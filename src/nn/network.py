@@ -141,10 +141,7 @@ class Network:
         x = self._inputs(x)
         targets = self._targets(targets, x.shape[1])
         logits = self.forward(x, training=True)
-        grad = self.workspace.array("output gradient", logits.shape)
-        scratch = (1 + self.objective.activation.scratch, *logits.shape)
-        work = self.workspace.array("output work", scratch)
-        self.objective.gradient(logits, targets, grad, work)
+        grad = self._output_gradient(logits, targets)
         for position in reversed(range(len(self.layers))):
             grad = self.layers[position].backward(grad, input_gradient=position > 0)
         return logits
@@ -284,6 +281,30 @@ class Network:
                 at = self.layers[position].at
                 values = {k: v[run] for k, v in (at.parameters | at.statistics).items()}
                 layer.initialize(stream(seed, "initialization", position), values)
+
+    def _output_gradient(self, logits: Array, targets: Array) -> Array:
+        """Compute the gradient of the batch's mean loss with respect to the logits."""
+        runs, batch, outputs = logits.shape
+        activation = self.objective.activation
+        if activation.elementwise or outputs >= batch:
+            memory = (2 + activation.scratch, runs, batch, outputs)
+            work = self.workspace.array("output work", memory)
+        else:
+            # NumPy goes through rows of ten numbers one by one, through columns of a hundred at
+            # once: here the batch, not the outputs, is next to each other in memory.
+            logits, targets = self._turned("logits", logits), self._turned("targets", targets)
+            memory = (2 + activation.scratch, runs, outputs, batch)
+            work = self.workspace.array("output work", memory).swapaxes(2, 3)
+        grad: Array = work[0]
+        self.objective.gradient(logits, targets, grad, work[1:])
+        return grad
+
+    def _turned(self, name: str, array: Array) -> Array:
+        """Copy an array (runs, batch, outputs) to memory in the order (runs, outputs, batch)."""
+        runs, batch, outputs = array.shape
+        copy: Array = self.workspace.array(name, (runs, outputs, batch)).swapaxes(1, 2)
+        np.copyto(copy, array)
+        return copy
 
     def _inputs(self, x: Array) -> Array:
         return self._stacked("inputs", x, None, self.inputs)

@@ -106,3 +106,11 @@ class Workspace:
         if found is None:
             found = self._arrays[key, shape] = np.empty(shape, self.dtype)
         return found
+
+    def ones(self, count: int) -> Array:
+        """Return a row of ones: the product with it sums over a batch."""
+        key = ("ones", (count,))
+        found = self._arrays.get(key)
+        if found is None:
+            found = self._arrays[key] = np.ones((1, count), self.dtype)
+        return found

@@ -14,7 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import nn
 from nn import fusion
+from nn import layers as layers_module
+from nn.activations import Activation
 from nn.optimizers import SGD, Optimizer, OptimizerStack, base
 from nn.parameters import Layout, Parameter
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
@@ -33,6 +36,8 @@ def compile_after(elements: int) -> Iterator[None]:
     with (
         mock.patch.object(base, "COMPILE_AFTER", elements),
         mock.patch.object(base, "_updated", Counter()),
+        mock.patch.object(fusion, "COMPILE_AFTER", elements),
+        mock.patch.object(fusion, "_passed", Counter()),
     ):
         yield
 
@@ -115,6 +120,97 @@ def test_whole_training(problem, runs, after: int) -> None:
         assert_same_bits(fused[run], numpy[run])
 
 
+def outputs_and_gradients(
+    function: Activation, units: int, batches: list[int], dtype: type, *, after: int
+) -> tuple[list[np.ndarray], nn.Network]:
+    """What a layer of an activation makes of numbers of all sizes, forward and backward."""
+    rng = np.random.default_rng(0)
+    layers = [nn.Dense(units), layers_module.Activation(function), nn.Dense(3)]
+    seen = []
+    with compile_after(after), np.errstate(all="ignore"):
+        network = nn.Network(layers, 4, loss=nn.CrossEntropy(), seeds=[0, 1, 2], dtype=dtype)
+        network.parameters += 0.1
+        for batch in batches:
+            x = rng.standard_normal((3, batch, 4)) * 10.0 ** rng.integers(-4, 3, (3, batch, 1))
+            logits = network.backpropagate(x, np.full((batch, 3), 1 / 3))
+            seen += [logits.copy(), network.gradients.copy()]
+            network.keep([0, 1, 2])
+    return seen, network
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("units", [1, 3, 40])
+@pytest.mark.parametrize("name", Activation.names())
+def test_layers(name: str, units: int, dtype: type) -> None:
+    function, batches = Activation.named(name), [5, 1, 33, 5, 5]
+    numpy, _ = outputs_and_gradients(function, units, batches, dtype, after=NEVER)
+    for after in (0, 3 * 5 * units + 1):
+        fused, _ = outputs_and_gradients(function, units, batches, dtype, after=after)
+        assert_equal_bits(fused, numpy)
+
+
+@needs_llvmlite
+def test_which_layers_are_compiled() -> None:
+    compiled = set()
+    for name in Activation.names():
+        network = nn.Network(
+            nn.mlp([3], 2, activation=Activation.named(name)), 2, loss=nn.CrossEntropy()
+        )
+        with compile_after(0):
+            network.backpropagate(np.ones((1, 2)), np.ones((1, 2)))
+        dense, activation, _ = network.layers
+        assert dense.add_bias._loop
+        if activation.apply._loop:
+            compiled.add(f"{name} forward")
+        if activation.apply_derivative._loop:
+            compiled.add(f"{name} backward")
+    assert compiled == {
+        *(f"{name} forward" for name in ("identity", "relu", "leaky_relu")),
+        *(f"{name} backward" for name in ("identity", "relu", "leaky_relu", "elu", "selu")),
+        *(f"{name} backward" for name in ("sigmoid", "tanh")),
+    }
+
+
+@needs_llvmlite
+def test_a_layer_takes_other_arrays_each_time() -> None:
+    # As with an activation that is the first layer, whose inputs are the caller's.
+    layers = [layers_module.Activation(nn.activations.LeakyReLU(0.5)), nn.Dense(1)]
+    network = nn.Network(layers, 3, loss=nn.MeanSquaredError(), seeds=[0, 1])
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((6, 2, 4, 3)).astype(np.float32)
+    inputs = [*inputs, inputs[0, :1], inputs[0].swapaxes(1, 2)[:, :3, :3], inputs[0][:, ::2]]
+    with compile_after(NEVER):
+        expected = [network.forward(x).copy() for x in inputs]
+    with compile_after(0):
+        actual = [network.forward(x).copy() for x in inputs]
+    assert network.layers[0].apply._loop
+    assert_equal_bits(actual, expected)
+
+
+@needs_llvmlite
+def test_an_activation_of_ones_own_is_compiled() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Square(Activation):
+        name = ""
+
+        def forward(self, z, out, work) -> None:
+            np.multiply(z, np.abs(z), out=out)
+
+        def backward(self, grad, z, a, out, work) -> None:
+            np.abs(z, out=work[0])
+            work[0] *= 2
+            np.multiply(grad, work[0], out=out)
+
+    numpy, _ = outputs_and_gradients(Square(), 5, [4] * 3, np.float32, after=NEVER)
+    fused, network = outputs_and_gradients(Square(), 5, [4] * 3, np.float32, after=0)
+    assert_equal_bits(fused, numpy)
+    with compile_after(0):
+        network.backpropagate(np.ones((4, 4)), np.ones((4, 3)))
+    assert network.layers[1].apply._loop
+    assert network.layers[1].apply_derivative._loop
+
+
 SPECIAL = [0.0, -0.0, 1.0, -1.5, 3e-39, -1e-45, 1e38, -3e38, np.inf, -np.inf, np.nan]
 
 
@@ -132,7 +228,7 @@ def test_every_instruction_on_special_values(ufunc: np.ufunc, dtype: type) -> No
 
     loop = fusion.fuse(body, changed=1, read=ufunc.nin, numbers=0, scratch=0, dtype=np.dtype(dtype))
     out = np.full_like(a, 7)
-    loop([out, *inputs], slice(0, a.size), np.empty((1, 0), dtype))
+    loop.bind([array[np.newaxis] for array in (out, *inputs)])()
     with np.errstate(all="ignore"):
         expected = ufunc(*inputs)
     if ufunc in (np.maximum, np.minimum):  # where NumPy lets the place decide between 0 and -0
@@ -152,7 +248,7 @@ def test_every_comparison_as_a_mask(ufunc: np.ufunc) -> None:
 
     loop = fusion.fuse(body, changed=1, read=2, numbers=0, scratch=0, dtype=np.dtype("f"))
     out = np.full_like(a, 7)
-    loop([out, a, b], slice(0, a.size), np.empty((1, 0), "f"))
+    loop.bind([array[np.newaxis] for array in (out, a, b)])()
     np.testing.assert_array_equal(out, np.where(ufunc(a, b), 2, 7))
 
 
@@ -167,12 +263,13 @@ def test_only_the_columns_asked_for_change() -> None:
     x = np.ones((3, 50), np.float32)
     y = np.arange(150, dtype=np.float32).reshape(3, 50)
     numbers = np.array([[9, 1], [9, 2], [9, 3]], np.float32)
-    loop([x, y], slice(13, 30), numbers)
+    arrays = [array[:, np.newaxis] for array in (x, y)]
+    loop.bind([array[..., 13:30] for array in arrays], numbers)()
     expected = np.ones((3, 50), np.float32)
     expected[:, 13:30] = expected[:, 13:30] + y[:, 13:30] * numbers[:, 1:] - np.float32(0.1)
     np.testing.assert_array_equal(x, expected)
-    loop([x[:0], y[:0]], slice(0, 50), numbers[:0])  # no runs
-    loop([x, y], slice(7, 7), numbers)  # no columns
+    loop.bind([array[:0] for array in arrays], numbers[:0])()  # no runs
+    loop.bind([array[..., :0] for array in arrays], numbers)()  # no columns
     np.testing.assert_array_equal(x, expected)
 
 

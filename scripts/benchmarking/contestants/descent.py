@@ -20,7 +20,6 @@ from experiments.models import MLP
 from experiments.sweeps.stacking import make_stacks
 from nn import fusion
 from nn.optimizers import base
-from nn.parameters import Layout, Parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +33,15 @@ class _Prepared(Source):
 class Descent(Contestant):
     """Stacks as wide as a sweep on one core makes them, one after another.
 
-    Updates are compiled at once, not when a process has done enough of them, so that what is
-    measured is how it goes on.
+    What is compiled is compiled at once, not when a process has done enough of it, so that what
+    is measured is how it goes on.
     """
 
     ways = ("stacked",)
     compile_after: ClassVar[float] = 0
 
     def prepare(self) -> None:
-        base.COMPILE_AFTER = self.compile_after
+        base.COMPILE_AFTER = fusion.COMPILE_AFTER = self.compile_after
         _, *hidden, outputs = self.size.widths
         self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
         kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
@@ -61,15 +60,24 @@ class Descent(Contestant):
         self.compile_seconds = self._compile()
 
     def _compile(self) -> float:
-        """Have the update compiled for a step of one number; return the seconds that it took."""
+        """Have a step compiled, of two rows; return the seconds that it took."""
         if self.compiler() is None:
             return 0.0
-        layout = Layout([Parameter("weights", (1,), decays=True)])
-        rule = nn.OptimizerStack([self.run.optimizer], layout, np.dtype("float32"))
-        zero = np.zeros((1, 1), np.float32)
+        network, optimizers = self._stack(range(1))
         began = time.perf_counter()
-        rule.step(zero, zero.copy())
+        network.backpropagate(self.inputs[:2], self.targets[:2])
+        optimizers.step(network.parameters, network.gradients)
         return time.perf_counter() - began
+
+    def _stack(self, seeds: range) -> tuple[nn.Network, nn.OptimizerStack]:
+        network = nn.Network(
+            self.run.model.layers(self.size.widths[-1]),
+            self.size.widths[0],
+            loss=self.run.loss,
+            seeds=seeds,
+        )
+        rules = [self.run.optimizer] * len(seeds)
+        return network, nn.OptimizerStack(rules, network.layout, network.dtype)
 
     def _dataset(self) -> Dataset:
         features, outputs = self.size.widths[0], self.size.widths[-1]
@@ -93,11 +101,11 @@ class Descent(Contestant):
         kernels = {info.get("architecture") or info["internal_api"] for info in threadpool_info()}
         told = [f"NumPy {np.__version__}", f"BLAS kernels {'/'.join(sorted(kernels))}"]
         compiler = self.compiler()
-        told.append(f"updates compiled by {compiler}" if compiler else "updates in NumPy")
+        told.append(f"passes compiled by {compiler}" if compiler else "all passes in NumPy")
         return ", ".join([*told, f"stacks of {self.widths[0]}"])
 
     def compiler(self) -> str | None:
-        """Name what compiles the updates, if they are compiled."""
+        """Name what compiles passes over arrays, if they are compiled."""
         return None if self.compile_after else fusion.compiler()
 
     def start(self, way: str) -> None:
@@ -106,15 +114,7 @@ class Descent(Contestant):
         for width in self.widths:
             seeds = range(first, first + width)
             first += width
-            network = nn.Network(
-                self.run.model.layers(self.size.widths[-1]),
-                self.size.widths[0],
-                loss=self.run.loss,
-                seeds=seeds,
-            )
-            optimizers = nn.OptimizerStack(
-                [self.run.optimizer] * width, network.layout, network.dtype
-            )
+            network, optimizers = self._stack(seeds)
             batches = Batches(self.inputs, self.targets, self.size.batch, seeds)
             self.stacks.append((network, optimizers, batches))
 

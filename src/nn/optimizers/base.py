@@ -174,6 +174,10 @@ class Rule:
         self._work: Array = np.empty((1, 0))
         self._compiled: list[tuple[slice, fusion.Loop]] | None = None
         self._compiled_for: list[str] = []  # names of the coefficients, in their order
+        # The loops with the arrays of the last step, and the coefficients that they read.
+        self._bound: list[fusion.Bound] = []
+        self._bound_to: tuple[Array | None, Array | None] = None, None
+        self._numbers: list[Array] = []
 
     def start(self, dtype: np.dtype[np.floating]) -> None:
         """Allocate the state at its initial values."""
@@ -229,16 +233,14 @@ class Rule:
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass where there is one, else in NumPy's many: the same bits."""
-        arrays = [theta, *self.state.values(), g]
-        loops = self._loops(theta, coefficients) if fusion.alike(arrays) else []
+        loops = self._loops(theta, g, coefficients)
         if not loops:
             self._apply_in_blocks(theta, g, self._rounded(coefficients, theta.dtype))
             return
-        numbers = np.empty((len(theta), len(coefficients)), theta.dtype)
-        for column, coefficient in enumerate(coefficients.values()):
-            numbers[:, column : column + 1] = coefficient
-        for columns, loop in loops:
-            loop(arrays, columns, numbers)
+        for column, coefficient in zip(self._numbers, coefficients.values(), strict=True):
+            column[...] = coefficient
+        for loop in loops:
+            loop()
 
     def _rounded(self, coefficients: Coefficients, dtype: np.dtype[Any]) -> Namespace:
         """Return what :meth:`Optimizer.update` takes as `c`."""
@@ -273,9 +275,7 @@ class Rule:
         else:
             g += np.multiply(theta, c.decay, out=work)
 
-    def _loops(
-        self, theta: Array, coefficients: Coefficients
-    ) -> Sequence[tuple[slice, fusion.Loop]]:
+    def _loops(self, theta: Array, g: Array, coefficients: Coefficients) -> list[fusion.Bound]:
         """Return the rule compiled, for columns that decay and others, once that pays."""
         if self._compiled is None:
             kind = type(self.kind)
@@ -290,7 +290,24 @@ class Rule:
             found = [(part, loop) for part, loop in zip(parts, loops, strict=True) if loop]
             self._compiled = found if len(found) == len(parts) else []
             self._compiled_for = list(coefficients)
-        return self._compiled if list(coefficients) == self._compiled_for else []
+        if not self._compiled or list(coefficients) != self._compiled_for:
+            return []
+        if theta is not self._bound_to[0] or g is not self._bound_to[1]:
+            self._bind(theta, g)
+        return self._bound
+
+    def _bind(self, theta: Array, g: Array) -> None:
+        """Prepare the loops to run over these arrays, which nearly always are the last step's."""
+        arrays = [array[:, np.newaxis] for array in (theta, *self.state.values(), g)]
+        numbers = np.empty((len(theta), len(self._compiled_for)), theta.dtype)
+        self._numbers = [numbers[:, n : n + 1] for n in range(numbers.shape[1])]
+        bound = [
+            loop.bind([array[..., part] for array in arrays], numbers)
+            for part, loop in self._compiled or ()
+        ]
+        found = [loop for loop in bound if loop is not None]
+        self._bound = found if len(found) == len(bound) else []
+        self._bound_to = theta, g
 
     def _fuse(
         self, coefficients: Coefficients, dtype: np.dtype[Any], decays: bool
@@ -327,6 +344,7 @@ class Rule:
         self.state = {name: array[rows] for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
+        self._bound_to = None, None
 
 
 def _rows(c: Namespace, rows: slice) -> Namespace:
@@ -384,6 +402,10 @@ class OptimizerStack:
             rule.start(np.dtype(dtype))
             self.groups.append((slice(start, start + len(members)), rule))
             start += len(members)
+        # The arrays of the last step, and each group's part of them.
+        self._parameters: Array | None = None
+        self._gradients: Array | None = None
+        self._parts: list[tuple[Array, Array]] = []
 
     def step(
         self, parameters: Array, gradients: Array, factor: NDArray[np.float64] | None = None
@@ -398,9 +420,11 @@ class OptimizerStack:
             What schedules multiply the learning rates by; 1 by default.
         """
         self.t += 1
-        for rows, rule in self.groups:
-            own = None if factor is None else factor[rows]
-            rule.step(parameters[rows], gradients[rows], self.t, own)
+        if parameters is not self._parameters or gradients is not self._gradients:
+            self._parameters, self._gradients = parameters, gradients
+            self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
+        for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
+            rule.step(theta, g, self.t, None if factor is None else factor[rows])
 
     def state(self, run: int) -> dict[str, NDArray[Any]]:
         """Return views of one run's state: (P,) for each state array, (1,) for each product.
@@ -456,3 +480,4 @@ class OptimizerStack:
                 groups.append((slice(start, start + len(own)), rule))
                 start += len(own)
         self.groups = groups
+        self._parameters = self._gradients = None
