@@ -334,19 +334,22 @@ class Softmax(Activation):
         out *= a
 
 
+# Where the last axis is apart in memory, NumPy takes its entries one after the other, for many rows
+# at once. Where not, it takes a short one entry by entry, and a product is faster.
 def row_maximum(z: Array) -> Array:
     """Return the largest entry along the last axis, which stays with length 1."""
-    if z.shape[-1] <= 32 and z.flags.c_contiguous:
-        # NumPy reduces a short axis entry by entry, unless others are next to each other in memory.
+    if z.flags.c_contiguous and z.shape[-1] <= 32:
         z = np.asfortranarray(z)
     largest: Array = np.maximum.reduce(z, axis=-1, keepdims=True)
     return largest
 
 
 def row_sum(z: Array) -> Array:
-    """Return the sum along the last axis, which stays with length 1 (as a product, for speed)."""
-    total: Array = np.matmul(z, np.ones((z.shape[-1], 1), z.dtype))
-    return total
+    """Return the sum along the last axis, which stays with length 1."""
+    if z.flags.c_contiguous:
+        total: Array = np.matmul(z, np.ones((z.shape[-1], 1), z.dtype))
+        return total
+    return np.add.reduce(z, axis=-1, keepdims=True)
 
 
 def softplus(z: Array, out: Array, work: Array) -> None:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from nn.activations import Activation, row_maximum, row_sum
 from nn.constraints import Component, Positive, Probability
+from nn.fusion import Fused
+from nn.parameters import Workspace
 
 Array = NDArray[np.floating]
 Reduction = Literal["mean", "sum"]
@@ -325,6 +327,18 @@ class Objective:
             if losses is not None:
                 return losses
         return self.loss.value(self.outputs(logits), targets)
+
+    def fused_gradient(self, workspace: Workspace) -> Fused:
+        """Return :meth:`gradient` as code that is compiled when that pays.
+
+        It is called with `out`, `logits` and `targets`.
+        """
+        return Fused(
+            lambda out, logits, targets, work: self.gradient(logits, targets, out, work),
+            (self.loss, self.activation),
+            1 + self.activation.scratch,
+            workspace,
+        )
 
     def gradient(self, logits: Array, targets: Array, out: Array, work: Array) -> None:
         """Write the gradient of the batch's mean loss with respect to `logits` into `out`.

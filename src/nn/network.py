@@ -253,6 +253,7 @@ class Network:
         """Give each layer its views of the stack's arrays."""
         self.gradients = np.zeros_like(self.parameters)
         self.workspace = Workspace(self.dtype)
+        self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
@@ -284,27 +285,17 @@ class Network:
 
     def _output_gradient(self, logits: Array, targets: Array) -> Array:
         """Compute the gradient of the batch's mean loss with respect to the logits."""
-        runs, batch, outputs = logits.shape
-        activation = self.objective.activation
-        if activation.elementwise or outputs >= batch:
-            memory = (2 + activation.scratch, runs, batch, outputs)
-            work = self.workspace.array("output work", memory)
-        else:
-            # NumPy goes through rows of ten numbers one by one, through columns of a hundred at
-            # once: here the batch, not the outputs, is next to each other in memory.
-            logits, targets = self._turned("logits", logits), self._turned("targets", targets)
-            memory = (2 + activation.scratch, runs, outputs, batch)
-            work = self.workspace.array("output work", memory).swapaxes(2, 3)
-        grad: Array = work[0]
-        self.objective.gradient(logits, targets, grad, work[1:])
+        memory = self.workspace.array
+        # Sums and maxima over few outputs are faster where those are apart in memory.
+        if not self.objective.activation.elementwise and self.outputs < logits.shape[1]:
+            memory = self.workspace.turned
+            given = {"logits": logits, "targets": targets}
+            logits, targets = (memory(name, array.shape) for name, array in given.items())
+            np.copyto(logits, given["logits"])
+            np.copyto(targets, given["targets"])
+        grad = memory("output gradient", logits.shape)
+        self._gradient(grad, logits, targets)
         return grad
-
-    def _turned(self, name: str, array: Array) -> Array:
-        """Copy an array (runs, batch, outputs) to memory in the order (runs, outputs, batch)."""
-        runs, batch, outputs = array.shape
-        copy: Array = self.workspace.array(name, (runs, outputs, batch)).swapaxes(1, 2)
-        np.copyto(copy, array)
-        return copy
 
     def _inputs(self, x: Array) -> Array:
         return self._stacked("inputs", x, None, self.inputs)

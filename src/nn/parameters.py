@@ -99,6 +99,8 @@ class Workspace:
     def __init__(self, dtype: np.dtype[np.floating]) -> None:
         self.dtype = dtype
         self._arrays: dict[tuple[object, tuple[int, ...]], Array] = {}
+        self._turned: dict[tuple[object, tuple[int, ...]], Array] = {}
+        self._ones: dict[int, Array] = {}
 
     def array(self, key: object, shape: tuple[int, ...]) -> Array:
         """Return the buffer of this key and shape; its content is whatever was left there."""
@@ -107,10 +109,26 @@ class Workspace:
             found = self._arrays[key, shape] = np.empty(shape, self.dtype)
         return found
 
+    def turned(self, key: object, shape: tuple[int, ...]) -> Array:
+        """Return a buffer in which the last but one axis is next to each other in memory.
+
+        NumPy goes through rows of ten numbers one by one, through columns of a hundred at once.
+        """
+        found = self._turned.get((key, shape))
+        if found is None:
+            *first, rows, columns = shape
+            found = np.empty((*first, columns, rows), self.dtype).swapaxes(-1, -2)
+            self._turned[key, shape] = found
+        return found
+
     def ones(self, count: int) -> Array:
         """Return a row of ones: the product with it sums over a batch."""
-        key = ("ones", (count,))
-        found = self._arrays.get(key)
+        found = self._ones.get(count)
         if found is None:
-            found = self._arrays[key] = np.ones((1, count), self.dtype)
+            found = self._ones[count] = np.ones((1, count), self.dtype)
         return found
+
+
+def is_turned(array: Array) -> bool:
+    """Tell whether the last axis is apart in memory."""
+    return array.strides[-1] != array.itemsize
