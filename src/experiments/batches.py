@@ -86,4 +86,4 @@ class Batches:
         if key not in self._buffers:
             self._buffers[key] = np.empty(shape, array.dtype)
         # mode="clip" writes into the buffer directly; the default checks through a copy.
-        return np.take(array, rows, axis=0, out=self._buffers[key], mode="clip")
+        return array.take(rows, axis=0, out=self._buffers[key], mode="clip")

@@ -110,6 +110,7 @@ class Loop:
 
 Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
 Call = tuple[np.ufunc, int, int]
+Steps = list[Callable[[], object]]
 
 
 def fuse(
@@ -182,11 +183,14 @@ COMPILE_AFTER: float = 1 << 27
 long as compiling takes, so that training costs at most twice what it might whether it ends soon
 or late."""
 
-_passed: Counter[Hashable] = Counter()
+_passed: Counter[str] = Counter()
 """Elements that this process has passed over by each kind of code."""
 
 _MOST_COLUMNS = 32
 """Of arrays whose columns are apart in memory; each has its own instructions."""
+
+
+_NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 
 
 class Fused:
@@ -201,7 +205,7 @@ class Fused:
     code : callable
         Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
         reads, and a sequence of scratch arrays. What it does must depend on shapes alone.
-    kind : hashable
+    kind : str
         What `code` does: elements are counted together for all that does the same.
     scratch : int
     workspace : Workspace
@@ -209,11 +213,12 @@ class Fused:
     """
 
     def __init__(
-        self, code: Callable[..., object], kind: Hashable, scratch: int, workspace: Workspace
+        self, code: Callable[..., object], kind: str, scratch: int, workspace: Workspace
     ) -> None:
         self._code, self._kind, self._scratch, self._workspace = code, kind, scratch, workspace
+        self._compiles: bool | None = None  # not known before it pays to find out
         self._compiled: dict[Hashable, list[Loop | Call]] = {}
-        self._bound: dict[tuple[int, ...], tuple[Sequence[Array], list[Callable[[], object]]]] = {}
+        self._bound: dict[tuple[int, ...], tuple[Sequence[Array], Steps]] = {}
 
     def __call__(self, *arrays: Array) -> None:
         """Run the code.
@@ -224,34 +229,38 @@ class Fused:
             The one that changes, (runs, rows, columns), and those that are read, of the same
             shape or stretched to it.
         """
-        shape = arrays[0].shape
-        bound_to, steps = self._bound.get(shape, ((), []))
+        changed = arrays[0]
+        bound_to, steps = self._bound.get(changed.shape, _NOTHING)
         # In training the arrays are the buffers of the step before.
         if not steps or not all(map(operator.is_, bound_to, arrays)):
             # One memory for all code of this shape: it holds nothing between calls.
-            memory = self._workspace.turned if is_turned(arrays[0]) else self._workspace.array
-            scratch = memory("scratch", (self._scratch, *shape))
-            steps = self._bind([*arrays, *scratch], len(arrays))
+            memory = self._workspace.turned if is_turned(changed) else self._workspace.array
+            scratch = memory("scratch", (self._scratch, *changed.shape))
+            steps = self._bind([*arrays, *scratch], len(arrays)) if self._pays(changed) else []
             if not steps:
                 self._code(*arrays, scratch)
                 return
-            self._bound[shape] = arrays, steps
+            self._bound[changed.shape] = arrays, steps
         for step in steps:
             step()
 
-    def _bind(self, arrays: Sequence[Array], given: int) -> list[Callable[[], object]]:
-        """Return what the code does to these arrays, step by step, once it is compiled."""
-        if not self._compiled:
-            _passed[self._kind] += arrays[0].size
-            if _passed[self._kind] < COMPILE_AFTER:
-                return []
+    def _pays(self, changed: Array) -> bool:
+        """Count the elements; tell whether it pays to compile, which may turn out impossible."""
+        if self._compiles is None:
+            _passed[self._kind] += changed.size
+            if _passed[self._kind] >= COMPILE_AFTER:
+                self._compiles = _llvm() is not None
+        return bool(self._compiles)
+
+    def _bind(self, arrays: Sequence[Array], given: int) -> Steps:
+        """Return what the code does to these arrays, step by step; nothing if that is NumPy's."""
         turned = is_turned(arrays[0])
         if turned and arrays[0].shape[-1] > _MOST_COLUMNS:
             return []
         key = turned, *(array.shape for array in arrays)
         if key not in self._compiled:
             self._compiled[key] = self._compile(arrays, given, turned)
-        steps: list[Callable[[], object]] = []
+        steps: Steps = []
         for step in self._compiled[key]:
             if isinstance(step, Loop):
                 bound = step.bind(arrays)

@@ -232,7 +232,7 @@ class Activation(Layer):
         function = self.function
         return Fused(
             lambda a, z, work: function.forward(z, a, work),
-            (function, "forward"),
+            f"{function} forward",
             function.scratch,
             self.at.workspace,
         )
@@ -243,7 +243,7 @@ class Activation(Layer):
         function = self.function
         return Fused(
             lambda grad, z, a, work: function.backward(grad, z, a, grad, work),
-            (function, "backward"),
+            f"{function} backward",
             function.scratch,
             self.at.workspace,
         )

@@ -335,7 +335,7 @@ class Objective:
         """
         return Fused(
             lambda out, logits, targets, work: self.gradient(logits, targets, out, work),
-            (self.loss, self.activation),
+            f"gradient of {self.loss} of {self.activation}",
             1 + self.activation.scratch,
             workspace,
         )

@@ -289,13 +289,16 @@ class Network:
         # Sums and maxima over few outputs are faster where those are apart in memory.
         if not self.objective.activation.elementwise and self.outputs < logits.shape[1]:
             memory = self.workspace.turned
-            given = {"logits": logits, "targets": targets}
-            logits, targets = (memory(name, array.shape) for name, array in given.items())
-            np.copyto(logits, given["logits"])
-            np.copyto(targets, given["targets"])
+            logits, targets = self._turned("logits", logits), self._turned("targets", targets)
         grad = memory("output gradient", logits.shape)
         self._gradient(grad, logits, targets)
         return grad
+
+    def _turned(self, name: str, array: Array) -> Array:
+        """Copy an array to memory in which its columns are apart."""
+        copy = self.workspace.turned(name, array.shape)
+        np.copyto(copy, array)
+        return copy
 
     def _inputs(self, x: Array) -> Array:
         return self._stacked("inputs", x, None, self.inputs)

@@ -133,7 +133,7 @@ COMPILE_AFTER: float = 1 << 25
 """Elements after which a rule is compiled: by then NumPy has taken as long as that takes, so
 that training costs at most twice what it might whether it ends soon or late."""
 
-FLUSH_EVERY = 64
+FLUSH_EVERY = 256
 """Steps after which state that has become subnormal is set to 0 (:meth:`Rule.flush`)."""
 
 _ONE = np.ones((1, 1))
