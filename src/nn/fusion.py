@@ -308,7 +308,7 @@ def _llvm() -> Any:
 
 @functools.cache
 def _compile(program: str) -> Any:
-    """Compile a program; return its loop, which lives as long as the process."""
+    """Compile a program; return its loop."""
     llvm = _llvm()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
@@ -320,9 +320,5 @@ def _compile(program: str) -> Any:
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     code = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address("loop"))
-    _engines.append(engine)
+    code.owner = engine  # type: ignore[attr-defined]
     return code
-
-
-_engines: Final[list[Any]] = []
-"""Owners of the machine code."""

@@ -163,11 +163,11 @@ class Stretch:
             row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
             loads += [f"%at{p} = getelementptr %T, ptr %row{p}, i64 %i"]
             loads += [f"%x{p} = load %T, ptr %at{p}"]
-        reads: list[str] = []
+        reads = []
         for i, given in enumerate(inputs):
-            kind, name = given.split()
+            type_, name = given.split()
             reads += [f"%input{i} = getelementptr i64, ptr %inputs, i64 {i}"]
-            reads += [f"{name} = load {kind}, ptr %input{i}"]
+            reads += [f"{name} = load {type_}, ptr %input{i}"]
         loop = _LOOP.format(
             parameters=", ".join(given.replace("ptr", "ptr noalias") for given in inputs),
             run="\n".join(run),
@@ -256,7 +256,7 @@ class Value(NDArrayOperatorsMixin):
         Whether it is a truth value, not a number.
     """
 
-    flags = SimpleNamespace(c_contiguous=False)
+    flags = SimpleNamespace(c_contiguous=False)  # as of arrays whose columns are apart
 
     def __init__(self, recording: Recording, names: list[str] | None, mask: bool = False) -> None:
         self.recording, self.names, self.mask = recording, names, mask

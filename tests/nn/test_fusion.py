@@ -235,6 +235,84 @@ def test_a_layer_takes_other_arrays_each_time() -> None:
     assert_equal_bits(actual, expected)
 
 
+def temporaries_across_a_call(z, out, work) -> None:
+    double = 2 * z
+    np.exp(z, out=out)
+    out += double
+
+
+def a_call_without_memory(z, out, work) -> None:
+    np.multiply(np.exp(z), 2, out=out)
+
+
+def a_call_on_a_temporary(z, out, work) -> None:
+    np.exp(2 * z, out=out)
+
+
+def a_call_of_some(z, out, work) -> None:
+    out.fill(1)
+    np.exp(z, out=out, where=np.array(True))
+
+
+def sums_of_rows(z, out, work) -> None:
+    np.subtract(z, np.add.reduce(z, axis=-1, keepdims=True), out=out)
+
+
+def sums_of_columns(z, out, work) -> None:
+    np.subtract(z, np.add.reduce(z, axis=1, keepdims=True), out=out)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        temporaries_across_a_call,
+        a_call_without_memory,
+        a_call_on_a_temporary,
+        a_call_of_some,
+        sums_of_rows,
+        sums_of_columns,
+    ],
+)
+def test_other_activations_stay_with_numpy(forward) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Own(Activation):
+        name = ""
+
+        def forward(self, z, out, work) -> None:
+            forward(z, out, work)
+
+        def backward(self, grad, z, a, out, work) -> None:
+            np.multiply(grad, a, out=out)
+
+    numpy, _ = outputs_and_gradients(Own(), 5, [4, 1], np.float32, after=NEVER)
+    fused, network = outputs_and_gradients(Own(), 5, [4, 1], np.float32, after=0)
+    assert_equal_bits(fused, numpy)
+    with compile_after(0):
+        network.forward(np.ones((3, 4, 4), np.float32))
+    assert not network.layers[1].apply._bound
+
+
+@needs_llvmlite
+def test_what_numpy_calls_in_between_sees_what_was_written() -> None:
+    def code(out, z, work) -> None:
+        np.multiply(z, 3, out=work[0])
+        np.negative(z, out=out)
+        np.exp(work[0], out=work[1])
+        np.tanh(out, out=out)
+        out += work[1]
+        np.log1p(work[0], out=work[0])
+        out -= work[0]
+
+    rng = np.random.default_rng(0)
+    z, out, expected = rng.random((2, 3, 7)), np.empty((2, 3, 7)), np.empty((2, 3, 7))
+    code(expected, z, np.empty((2, 2, 3, 7)))
+    fused = Fused(code, "", 2, Workspace(np.dtype(np.float64)))
+    with compile_after(0):
+        fused(out, z)
+    assert len(fused._bound[2, 3, 7][1]) == 6  # three loops and three calls
+    np.testing.assert_array_equal(out, expected)
+
+
 @needs_llvmlite
 def test_an_activation_of_ones_own_is_compiled() -> None:
     @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nn.parameters import Layout, Parameter, Workspace
+from nn.parameters import Layout, Parameter, Workspace, is_turned
 
 PARAMETERS = [
     Parameter("a/weights", (2, 3), decays=True),
@@ -80,3 +80,24 @@ def test_workspace_gives_the_same_memory_for_the_same_key() -> None:
     assert not np.shares_memory(workspace.array("b", (2, 3)), first)
     assert workspace.array("a", (3, 2)).shape == (3, 2)
     assert workspace.array("a", (2, 3)) is first
+
+
+def test_turned_memory_has_columns_apart() -> None:
+    workspace = Workspace(np.dtype(np.float64))
+    first = workspace.turned("a", (2, 5, 3))
+    assert first.shape == (2, 5, 3)
+    assert first.swapaxes(1, 2).flags.c_contiguous
+    assert is_turned(first)
+    assert workspace.turned("a", (2, 5, 3)) is first
+    straight = workspace.array("a", (2, 5, 3))
+    assert not is_turned(straight)
+    assert not np.shares_memory(straight, first)
+    assert workspace.turned("b", (4, 2, 5, 3))[1].swapaxes(1, 2).flags.c_contiguous
+
+
+def test_ones() -> None:
+    workspace = Workspace(np.dtype(np.float32))
+    first = workspace.ones(3)
+    np.testing.assert_array_equal(first, np.ones((1, 3), np.float32), strict=True)
+    assert workspace.ones(3) is first
+    assert workspace.ones(4).shape == (1, 4)
