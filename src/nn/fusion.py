@@ -14,8 +14,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import operator
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
@@ -178,13 +179,12 @@ def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop
         return []  # and whatever a compiler of another age makes of ours
 
 
-COMPILE_AFTER: float = 1 << 27
-"""Elements after which :class:`Fused` code is compiled. Passing over so many takes NumPy about as
-long as compiling takes, so that training costs at most twice what it might whether it ends soon
-or late."""
+COMPILE_AFTER: float = 0.05
+"""Seconds of NumPy's after which :class:`Fused` code is compiled, about as many as that takes, so
+that training costs at most twice what it might whether it ends soon or late."""
 
-_passed: Counter[str] = Counter()
-"""Elements that this process has passed over by each kind of code."""
+_spent: defaultdict[str, float] = defaultdict(float)
+"""Seconds that NumPy has spent in this process with each kind of code."""
 
 _MOST_COLUMNS = 32
 """Of arrays whose columns are apart in memory; each has its own instructions."""
@@ -206,7 +206,7 @@ class Fused:
         Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
         reads, and a sequence of scratch arrays. What it does must depend on shapes alone.
     kind : str
-        What `code` does: elements are counted together for all that does the same.
+        What `code` does: time is taken together for all that does the same.
     scratch : int
     workspace : Workspace
         For scratch space.
@@ -236,20 +236,20 @@ class Fused:
             # One memory for all code of this shape: it holds nothing between calls.
             memory = self._workspace.turned if is_turned(changed) else self._workspace.array
             scratch = memory("scratch", (self._scratch, *changed.shape))
-            steps = self._bind([*arrays, *scratch], len(arrays)) if self._pays(changed) else []
+            steps = self._bind([*arrays, *scratch], len(arrays)) if self._pays() else []
             if not steps:
+                began = perf_counter()
                 self._code(*arrays, scratch)
+                _spent[self._kind] += perf_counter() - began
                 return
             self._bound[changed.shape] = arrays, steps
         for step in steps:
             step()
 
-    def _pays(self, changed: Array) -> bool:
-        """Count the elements; tell whether it pays to compile, which may turn out impossible."""
-        if self._compiles is None:
-            _passed[self._kind] += changed.size
-            if _passed[self._kind] >= COMPILE_AFTER:
-                self._compiles = _llvm() is not None
+    def _pays(self) -> bool:
+        """Tell whether it pays to compile, which may turn out impossible."""
+        if self._compiles is None and _spent[self._kind] >= COMPILE_AFTER:
+            self._compiles = _llvm() is not None
         return bool(self._compiles)
 
     def _bind(self, arrays: Sequence[Array], given: int) -> Steps:
