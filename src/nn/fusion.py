@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.parameters import Workspace, is_turned
-from nn.recording import Recording
+from nn.recording import Recording, Stretch
 
 Array = NDArray[np.floating]
 
@@ -59,18 +59,17 @@ class Loop:
     ----------
     code : callable
         The machine code.
+    stretch : Stretch
+        What it does, and to which arrays.
     dtype : dtype
-        Of the arrays that it is for.
-    places : sequence of (int, int)
-        What it takes, one after the other: the number of an array and, if `turned`, the column.
+        Of the arrays.
     turned : bool
         Whether it takes columns, not whole arrays.
     """
 
-    def __init__(
-        self, code: Any, dtype: np.dtype[Any], places: Sequence[tuple[int, int]], turned: bool
-    ) -> None:
-        self._code, self._dtype, self._places, self._turned = code, dtype, places, turned
+    def __init__(self, code: Any, stretch: Stretch, dtype: np.dtype[Any], turned: bool) -> None:
+        self._code, self._dtype = code, dtype
+        self._places, self._stores, self._turned = stretch.places, stretch.stores, turned
 
     def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> Bound | None:
         """Prepare to run over arrays, again and again.
@@ -86,8 +85,10 @@ class Loop:
         Returns
         -------
         Bound or None
-            None if the arrays have another precision, or gaps within rows.
+            None if the arrays have another precision, or gaps within rows, or must not change.
         """
+        if not all(arrays[a].flags.writeable for a, _ in self._stores):
+            return None
         taken = [arrays[a] for a, _ in self._places]
         if self._turned:
             taken = [arrays[a][:, np.newaxis, :, column] for a, column in self._places]
@@ -124,7 +125,7 @@ def fuse(
     body : callable
         Called as ``body(changed, read, numbers, scratch)`` with sequences of stand-ins for as
         many arrays: those that it changes; those that it reads, and may use as scratch space,
-        since nothing is written back; those with one number a row; and scratch space. What it
+        since nothing is written back; those with one number a run; and scratch space. What it
         does must depend on nothing else.
     changed, read, numbers, scratch : int
     dtype : dtype
@@ -171,8 +172,7 @@ def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop
         turned = recording.columns is not None
         for i, (stretch, program) in enumerate(zip(recording.stretches, programs, strict=True)):
             if stretch.stores:
-                code = _compile(program)
-                steps.append(Loop(code, recording.dtype, list(stretch.places), turned))
+                steps.append(Loop(_compile(program), stretch, recording.dtype, turned))
             steps += recording.calls[i : i + 1]
         return steps
     except Exception:  # noqa: BLE001 - whatever code meant for arrays makes of what are none,
@@ -188,7 +188,6 @@ _spent: defaultdict[str, float] = defaultdict(float)
 
 _MOST_COLUMNS = 32
 """Of arrays whose columns are apart in memory; each has its own instructions."""
-
 
 _NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 

@@ -122,12 +122,14 @@ class Stretch:
     places : dict
         Where the elements are that it loads or stores: array and column, in the order in which
         the loop takes them.
+    stores : dict
+        The names of what it stores, by array and column.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.places: dict[tuple[int, int], int] = {}
-        self.stores: list[str] = []
+        self.stores: dict[tuple[int, int], str] = {}
 
     def emit(self, instruction: str) -> str:
         """Add an instruction; return the name of its result."""
@@ -141,7 +143,8 @@ class Stretch:
 
     def store(self, array: int, column: int, name: str) -> None:
         """Write an element back, at the end."""
-        self.stores.append(f"store %T {name}, ptr %at{self._place(array, column)}")
+        self._place(array, column)
+        self.stores[array, column] = name
 
     def _place(self, array: int, column: int) -> int:
         return self.places.setdefault((array, column), len(self.places))
@@ -163,6 +166,7 @@ class Stretch:
             row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
             loads += [f"%at{p} = getelementptr %T, ptr %row{p}, i64 %i"]
             loads += [f"%x{p} = load %T, ptr %at{p}"]
+        stores = [f"store %T {v}, ptr %at{self.places[at]}" for at, v in self.stores.items()]
         reads = []
         for i, given in enumerate(inputs):
             type_, name = given.split()
@@ -172,7 +176,7 @@ class Stretch:
             parameters=", ".join(given.replace("ptr", "ptr noalias") for given in inputs),
             run="\n".join(run),
             row="\n".join(row),
-            body="\n".join([*loads, *self.lines, *self.stores]),
+            body="\n".join([*loads, *self.lines, *stores]),
             reads="\n".join(reads),
             arguments=", ".join(inputs),
         )

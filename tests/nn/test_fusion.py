@@ -525,6 +525,37 @@ def test_arrays_that_do_not_fit_together_stay_with_numpy() -> None:
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.parametrize("after", [0, NEVER])
+def test_parameters_that_must_not_change_are_left_alone(after: int) -> None:
+    theta, g = np.ones((1, 4), np.float32), np.ones((1, 4), np.float32)
+    theta.flags.writeable = False
+    with compile_after(after):
+        stack = OptimizerStack([Optimizer.named("adam")], layout(3, 1), np.dtype("f"))
+        with pytest.raises(ValueError, match="read-only"):
+            stack.step(theta, g)
+    assert (theta == 1).all()
+
+
+@pytest.mark.parametrize("after", [0, NEVER])
+def test_arrays_may_be_others_in_each_step(after: int) -> None:
+    gradients = np.random.default_rng(0).standard_normal((6, 2, 42)).astype(np.float32)
+    results = []
+    for others in (False, True):
+        theta, g = np.ones((2, 42), np.float32), np.empty((2, 42), np.float32)
+        with compile_after(after):
+            stack = OptimizerStack([Optimizer.named("adam")] * 2, layout(40, 2), np.dtype("f"))
+            for step, gradient in enumerate(gradients):
+                if step == 3:
+                    stack.keep([1])
+                    theta, g = theta[1:], g[1:]
+                if others:
+                    theta, g = theta.copy(), g.copy()
+                g[...] = gradient[-len(g) :]
+                stack.step(theta, g)
+        results.append(theta)
+    np.testing.assert_array_equal(*results)
+
+
 def test_without_llvmlite_numpy_does_it() -> None:
     program = (
         "import sys; sys.modules['llvmlite'] = None\n"

@@ -134,7 +134,8 @@ COMPILE_AFTER: float = 1 << 25
 that training costs at most twice what it might whether it ends soon or late."""
 
 FLUSH_EVERY = 256
-"""Steps after which state that has become subnormal is set to 0 (:meth:`Rule.flush`)."""
+"""Steps after which state that has become subnormal is set to 0 (:meth:`Rule.flush`): of the run,
+so that neither its stack nor an interruption shows."""
 
 _ONE = np.ones((1, 1))
 
