@@ -9,7 +9,7 @@ from experiments.datasets import Dataset, Source
 from experiments.jobs import Job
 from experiments.targets import encoding_for
 
-_CACHE_BYTES = 4 * 2**20
+_CACHE_BYTES = 3 * 2**20
 """What a stack may touch in a step, so that it stays in a core's share of the caches."""
 
 
