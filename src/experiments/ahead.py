@@ -68,11 +68,9 @@ def publishing_pool() -> ProcessPoolExecutor:
 
 def _begin(*, publishes: bool) -> None:
     # Not for --help and the like, which show something and are to do it at once.
-    from experiments.child_processes import interrupts_held
     from experiments.fork_server import start_server
 
-    with interrupts_held():
-        start_server()
+    start_server()
     if publishes:
         # In a thread, since a fork comes only when the server has imported all that it should.
         thread = ThreadPoolExecutor(max_workers=1)

@@ -22,14 +22,16 @@ _IMPORTED: Final = ["experiments.sweeps.stack_training", "experiments.tracking.p
 def start_server() -> None:
     """Start the process that is forked, if it does not run; it imports by itself.
 
-    It hears no request to end, which a queueing system may send to it as well: its forks write
-    first what they have. It ends with the last process that may ask for a fork.
+    It hears neither Ctrl-C nor other requests to end, which a terminal or a queueing system sends
+    to it as well: its forks write first what they have. It ends with the last process that may ask
+    for a fork.
     """
     if not CAN_FORK:
         return
     multiprocessing.forkserver.set_forkserver_preload(_IMPORTED)
     multiprocessing.resource_tracker.ensure_running()  # which would let requests through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    requests = [signal.SIGINT, signal.SIGHUP, signal.SIGTERM]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, requests)
     try:
         multiprocessing.forkserver.ensure_running()
     finally:
