@@ -321,7 +321,6 @@ class Sweep:
                 )
 
             try:
-                workers.start()
                 for position in workers.finished(show):
                     note(position)
                 return [records[position] for position in range(len(jobs))], None

@@ -68,16 +68,6 @@ class Workers:
             discard_record(execution.job.folder)
         return self
 
-    def start(self) -> None:
-        """Give the workers their first stacks.
-
-        Raises
-        ------
-        UserError
-            If there are no workers.
-        """
-        self._fill()
-
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
         most = 2 * self._backend.count
@@ -92,7 +82,7 @@ class Workers:
             self._running[future] = stack
 
     def finished(self, on_wait: Callable[[], None]) -> Iterator[int]:
-        """Iterate over the positions of jobs as their records are written, once started.
+        """Iterate over the positions of jobs as their records are written.
 
         Parameters
         ----------
@@ -105,6 +95,7 @@ class Workers:
             If there are no workers left, or they cannot train this, or one worker after the other
             dies before any run has ended.
         """
+        self._fill()
         while self._running:
             done, _ = wait(self._running, timeout=_POLL, return_when=FIRST_COMPLETED)
             ended: list[int] = []
