@@ -29,10 +29,11 @@ def start_server() -> None:
     if not CAN_FORK:
         return
     multiprocessing.forkserver.set_forkserver_preload(_IMPORTED)
-    multiprocessing.resource_tracker.ensure_running()  # which would let requests through again
-    requests = [signal.SIGINT, signal.SIGHUP, signal.SIGTERM]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, requests)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
+        # Started later, this would let the others, which it ignores itself, through again.
+        multiprocessing.resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         multiprocessing.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
