@@ -3,14 +3,16 @@
 import sys
 
 from experiments.ahead import begun_ahead
+from experiments.interrupts import interrupts_deferred, interrupts_end_the_program
 
 if __name__ == "__main__":
-    with begun_ahead(sys.argv[1:]):
-        import hydra  # now that what takes longer to import has begun to
-        from omegaconf import DictConfig
+    with interrupts_end_the_program(), begun_ahead(sys.argv[1:]):
+        with interrupts_deferred():  # which may get lost while modules are imported
+            import hydra
+            from omegaconf import DictConfig
 
-        from experiments.application import friendly_errors, run
-        from experiments.garbage import garbage_left
+            from experiments.application import friendly_errors, run
+            from experiments.garbage import garbage_left
 
         @hydra.main(version_base="1.3", config_path="conf", config_name="config")
         def main(config: DictConfig) -> float:

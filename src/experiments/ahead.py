@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from experiments.blas import start_with_one_thread
 from experiments.garbage import imports_uncollected
+from experiments.interrupts import interrupts_deferred
 
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
@@ -32,9 +33,10 @@ def begun_ahead(arguments: Sequence[str]) -> Iterator[None]:
     """
     start_with_one_thread()
     publishes = will_publish(arguments)
-    if will_train(arguments) and (publishes or is_sweep(arguments)):
-        _begin(publishes=publishes)
     try:
+        if will_train(arguments) and (publishes or is_sweep(arguments)):
+            with interrupts_deferred():  # or something might be left that nobody ends
+                _begin(publishes=publishes)
         yield
     finally:
         _end()
@@ -72,19 +74,19 @@ def _begin(*, publishes: bool) -> None:
 
     start_server()
     if publishes:
-        # In a thread, since a fork comes only when the server has imported all that it should.
+        from experiments.child_processes import interrupts_held, pool_of_one
+
+        def begin_publishing() -> ProcessPoolExecutor:
+            pool = pool_of_one()
+            with interrupts_held():
+                pool.submit(import_mlflow)
+            return pool
+
+        # In a thread, since a fork comes only when the server has imported all that it should. It
+        # imports nothing itself: if two threads do, and one is interrupted, Python may lock up.
         thread = ThreadPoolExecutor(max_workers=1)
-        _publishing.append(thread.submit(_begin_publishing))
+        _publishing.append(thread.submit(begin_publishing))
         thread.shutdown(wait=False)
-
-
-def _begin_publishing() -> ProcessPoolExecutor:
-    from experiments.child_processes import interrupts_held, pool_of_one
-
-    pool = pool_of_one()
-    with interrupts_held():
-        pool.submit(import_mlflow)
-    return pool
 
 
 def _end() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.interrupts import (
-    ask_to_end,
-    interrupts_deferred,
-    signal_of,
-    signals_that_terminate,
-)
+from experiments.interrupts import interrupts_deferred
 from experiments.own_modules import search_working_directory
 from experiments.shown_config import asks_for_config, identity_added
 
@@ -31,7 +25,6 @@ if TYPE_CHECKING:
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _SILENCE = 2.0  # seconds of waiting for the tracker before it is said
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-_BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 
 
 def run(config: DictConfig) -> float:
@@ -122,9 +115,6 @@ def friendly_errors() -> Iterator[None]:
     os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
     from experiments.errors import UserError
 
-    for number in signals_that_terminate():
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, ask_to_end)
     try:
         if {"-m", "--multirun"} & set(sys.argv):
             from experiments.sweeps.deferring import deferred
@@ -132,11 +122,6 @@ def friendly_errors() -> Iterator[None]:
             sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
         with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
             yield
-    except KeyboardInterrupt as error:
-        # Whoever asks again is being obeyed already: the rest takes a moment.
-        for number in (signal.SIGINT, *signals_that_terminate()):
-            signal.signal(number, signal.SIG_IGN)
-        sys.exit(_BY_SIGNAL + signal_of(error))
     except UserError as error:
         fail(str(error))
     except Exception as error:

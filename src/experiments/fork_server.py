@@ -7,10 +7,9 @@ sharing the memory of what was imported.
 
 from __future__ import annotations
 
-import multiprocessing.forkserver
-import multiprocessing.resource_tracker
 import signal
 import sys
+from multiprocessing import forkserver, resource_tracker
 from typing import Final
 
 CAN_FORK: Final = sys.platform == "linux"
@@ -28,12 +27,13 @@ def start_server() -> None:
     """
     if not CAN_FORK:
         return
-    multiprocessing.forkserver.set_forkserver_preload(_IMPORTED)
+    forkserver.set_forkserver_preload(_IMPORTED)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
         # Started later, this would let the others, which it ignores itself, through again.
-        multiprocessing.resource_tracker.ensure_running()
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-        multiprocessing.forkserver.ensure_running()
+        forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    from multiprocessing import popen_forkserver  # noqa: F401 - or the first to fork imports it

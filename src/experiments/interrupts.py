@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
 _PATIENCE = 10.0  # seconds that what is under way gets to end after Ctrl-C
 
 
@@ -33,6 +36,27 @@ def signals_that_terminate() -> list[signal.Signals]:
 def ask_to_end(number: int, _: FrameType | None) -> None:
     """Raise what :func:`signal_of` tells from Ctrl-C: a handler of signals."""
     raise Terminated(number)
+
+
+@contextmanager
+def interrupts_end_the_program() -> Iterator[None]:
+    """Hear all that ask the program to end as Ctrl-C, and exit with the status that shells expect.
+
+    Whoever sets HYDRA_FULL_ERROR gets the traceback.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR"):
+        yield
+        return
+    for number in signals_that_terminate():
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, ask_to_end)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        # Whoever asks again is being obeyed already: the rest takes a moment.
+        for number in (signal.SIGINT, *signals_that_terminate()):
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(_BY_SIGNAL + signal_of(error))
 
 
 @contextmanager

@@ -250,3 +250,16 @@ def test_killed_leaves_no_workers(start, tmp_path: Path) -> None:
     time.sleep(3)
     running.process.kill()
     assert running.left_behind() == []
+
+
+@pytest.mark.parametrize("delay", [0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_early_request_is_not_lost(start, delay: float, number: signal.Signals) -> None:
+    """While modules are imported in several processes; the earliest of all Python itself hears."""
+    running = start("-m", "seed=range(4)", "dataset=iris", ENDLESS)
+    time.sleep(delay)
+    os.killpg(running.process.pid, number)
+    out, err, seconds = running.finish()
+    assert running.process.returncode in (128 + number, -number), out + err
+    assert seconds < 15
+    assert running.left_behind() == []
