@@ -1,0 +1,72 @@
+"""Processes that work for another: forks of the server, and where there are none, started anew."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments import child_processes
+from experiments.child_processes import end_pool, pool_of_one
+from experiments.fork_server import CAN_FORK
+
+KINDS = [
+    pytest.param(True, id="forked", marks=pytest.mark.skipif(not CAN_FORK, reason="no forks")),
+    pytest.param(False, id="started anew"),
+]
+
+ABANDONED = """
+import os, signal, sys
+from experiments import child_processes
+child_processes.CAN_FORK = sys.argv[1] == "True"
+pool = child_processes.pool_of_one()
+print(pool.submit(os.getpid).result(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("forked", KINDS)
+def test_it_leaves_requests_to_end_to_its_parent(
+    forked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_processes, "CAN_FORK", forked)
+    pool = pool_of_one()
+    try:
+        child = pool.submit(os.getpid).result()
+        assert child != os.getpid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(child, number)
+        assert pool.submit(os.getpid).result() == child
+    finally:
+        end_pool(pool)
+    assert not is_alive(child)
+
+
+@pytest.mark.parametrize("forked", KINDS)
+def test_it_ends_with_its_parent(forked: bool, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDONED, str(forked)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    child = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(child)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended may wait for its parent to ask for it."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
