@@ -8,8 +8,8 @@ with, and a fork of that one MLflow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from experiments.blas import start_with_one_thread
@@ -65,7 +65,10 @@ def publishing_pool() -> ProcessPoolExecutor:
     """Return a pool of one process: that which was begun ahead, the first time."""
     from experiments.child_processes import pool_of_one
 
-    return _publishing.pop().result() if _publishing else pool_of_one()
+    while _publishing:
+        with suppress(BrokenExecutor):  # somebody has killed it
+            return _publishing.pop().result()
+    return pool_of_one()
 
 
 def _begin(*, publishes: bool) -> None:
@@ -74,12 +77,11 @@ def _begin(*, publishes: bool) -> None:
 
     start_server()
     if publishes:
-        from experiments.child_processes import interrupts_held, pool_of_one
+        from experiments.child_processes import pool_of_one, submit
 
         def begin_publishing() -> ProcessPoolExecutor:
             pool = pool_of_one()
-            with interrupts_held():
-                pool.submit(import_mlflow)
+            submit(pool, import_mlflow)
             return pool
 
         # In a thread, since a fork comes only when the server has imported all that it should. It
@@ -94,7 +96,8 @@ def _end() -> None:
     if _publishing:
         from experiments.child_processes import end_pool
 
-        end_pool(_publishing.pop().result())
+        with suppress(BrokenExecutor):
+            end_pool(_publishing.pop().result())
 
 
 def import_mlflow() -> None:

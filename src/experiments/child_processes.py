@@ -11,12 +11,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager
+from typing import TypeVar
 
 import loky.backend.resource_tracker
 
 from experiments.fork_server import CAN_FORK, start_server
+
+T = TypeVar("T")
 
 _POLL = 1.0  # seconds between looks whether the parent lives
 _PATIENCE = 1.0  # seconds that a thread gets to end
@@ -32,6 +36,24 @@ def pool_of_one() -> loky.ProcessPoolExecutor:
             initializer=_serve_parent,
             initargs=(None if CAN_FORK else os.getpid(),),
         )
+
+
+def submit(
+    pool: loky.ProcessPoolExecutor, function: Callable[..., T], *arguments: object
+) -> Future[T]:
+    """Give a pool's process something to do, which starts it if need be.
+
+    Raises
+    ------
+    BrokenExecutor
+        If it has died, or the server that it was to be a fork of.
+    """
+    try:
+        with interrupts_held():
+            future: Future[T] = pool.submit(function, *arguments)
+    except (EOFError, OSError) as error:
+        raise BrokenExecutor(f"no process could be started: {error}") from error
+    return future
 
 
 def end_pool(pool: loky.ProcessPoolExecutor) -> None:

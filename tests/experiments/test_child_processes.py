@@ -28,6 +28,25 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+KILLED_SERVER = """
+import os, signal, threading, time
+import psutil
+from experiments.fork_server import start_server
+from experiments.sweeps.backends.processes import Processes
+
+start_server()
+def kill():
+    time.sleep(0.05)  # while it imports, and is asked for a fork
+    for child in psutil.Process().children():
+        if "forkserver" in " ".join(child.cmdline()):
+            child.kill()
+threading.Thread(target=kill).start()
+workers = Processes(1)
+print(workers.result(workers.submit(int, "42")))
+workers.close()
+"""
+
+
 @pytest.mark.parametrize("forked", KINDS)
 def test_it_leaves_requests_to_end_to_its_parent(
     forked: bool, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +80,20 @@ def test_it_ends_with_its_parent(forked: bool, tmp_path: Path) -> None:
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(child)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="no forks")
+def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    """Before it has forked anything, so that whoever waits for the fork hears nothing of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_SERVER],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "42\n"
 
 
 def is_alive(pid: int) -> bool:

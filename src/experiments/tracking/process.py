@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from experiments.ahead import import_mlflow, publishing_pool
-from experiments.child_processes import end_pool, interrupts_held
+from experiments.child_processes import end_pool, submit
 from experiments.config import Tracking
 from experiments.errors import RecordError
 from experiments.garbage import collect_seldom, imports_uncollected
@@ -192,8 +192,7 @@ class PublishingProcess:
         if self._broken:
             return
         try:
-            with interrupts_held():
-                self._asked.append(self._executor.submit(_do, action, arguments))
+            self._asked.append(submit(self._executor, _do, action, arguments))
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
 

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any, TypeVar
 
-from experiments.child_processes import end_pool, interrupts_held, pool_of_one
+from experiments.child_processes import end_pool, pool_of_one, submit
+from experiments.errors import UserError
 from experiments.sweeps.backends.backend import WorkerDied
 from experiments.sweeps.backends.shared_board import SharedBoard
 
 T = TypeVar("T")
+
+_TRIES = 3
 
 
 def processes(n_jobs: int) -> int:
@@ -49,7 +52,7 @@ class Processes:
         return SharedBoard.create(runs)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        while True:
+        for _ in range(_TRIES + self._count):
             pool = min(self._pools, key=lambda pool: len(pool.calls), default=None)
             if pool is None or (pool.calls and len(self._pools) < self._count):
                 pool = _Pool()
@@ -62,6 +65,10 @@ class Processes:
                 continue
             self._pool_of[future] = pool
             return future
+        raise UserError(
+            "no worker process can be started, perhaps for want of memory; fewer of them may do: "
+            "hydra.launcher.n_jobs=1"
+        )
 
     def result(self, future: Future[T]) -> T:
         pool = self._pool_of.pop(future)
@@ -87,8 +94,7 @@ class _Pool:
         self._culprit: Future[Any] | None = None
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        with interrupts_held():
-            future: Future[T] = self.executor.submit(function, *arguments)
+        future = submit(self.executor, function, *arguments)
         self.calls.append(future)
         return future
 
