@@ -7,8 +7,10 @@ sharing the memory of what was imported.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import time
 from multiprocessing import forkserver, resource_tracker
 from typing import Final
 
@@ -16,6 +18,9 @@ CAN_FORK: Final = sys.platform == "linux"
 """Elsewhere there are no forks, or system libraries that do not survive one."""
 
 _IMPORTED: Final = ["experiments.sweeps.stack_training", "experiments.tracking.process"]
+
+_POLL: Final = 0.01  # seconds between looks whether the server has ended
+_PATIENCE: Final = 2.0  # seconds that one gets that answers no more
 
 
 def start_server() -> None:
@@ -37,3 +42,20 @@ def start_server() -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     from multiprocessing import popen_forkserver  # noqa: F401 - or the first to fork imports it
+
+
+def await_dead_server() -> None:
+    """Wait until a server that answers no more has ended: `start_server` starts no other before.
+
+    One that is killed closes its connections first and is gone only when its memory is freed. One
+    that lives after all, and did not answer for another reason, is waited for in vain, not long.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    while pid is not None and time.monotonic() < deadline:
+        try:  # it is left to multiprocessing to hear of its end
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+        except ChildProcessError:  # which has
+            return
+        time.sleep(_POLL)

@@ -29,14 +29,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 KILLED_SERVER = """
-import os, signal, threading, time
+import os, signal, sys, threading, time
 import psutil
 from experiments.fork_server import start_server
 from experiments.sweeps.backends.processes import Processes
 
 start_server()
 def kill():
-    time.sleep(0.05)  # while it imports, and is asked for a fork
+    time.sleep(float(sys.argv[1]))
     for child in psutil.Process().children():
         if "forkserver" in " ".join(child.cmdline()):
             child.kill()
@@ -83,10 +83,13 @@ def test_it_ends_with_its_parent(forked: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="no forks")
-def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "moment", [0.0, 0.05, 0.2, 0.3, 0.4], ids=lambda moment: f"after {moment} s"
+)
+def test_a_server_that_was_killed_is_started_again(moment: float, tmp_path: Path) -> None:
     """Before it has forked anything, so that whoever waits for the fork hears nothing of it."""
     done = subprocess.run(
-        [sys.executable, "-c", KILLED_SERVER],
+        [sys.executable, "-c", KILLED_SERVER, str(moment)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
