@@ -2,8 +2,19 @@
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` a terminal
 # that closes; what they start would ignore them too.
 for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), handler)
+
+# No test fails because the machine had something else to do; and `tmp_path` may serve a test's
+# examples one after the other.
+settings.register_profile(
+    "descent",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("descent")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -64,7 +64,6 @@ numbers = arrays.arrays(
     epoch=st.integers(0, 10**9),
 )
 @example(values={"lr": [math.inf, -math.inf, -0.0, 5e-324]}, named={}, epoch=0)
-@settings(deadline=None)
 def test_everything_comes_back(values: dict[str, Any], named: dict[str, Any], epoch: int) -> None:
     written = Checkpoint(IDENTITY, {"uid": "u", "resumed": [1]}, State(epoch, values, named))
     assert_equal(unpack(pack(written), IDENTITY), written)
@@ -88,7 +87,6 @@ def test_every_byte_counts() -> None:
 
 
 @given(data=st.data())
-@settings(deadline=None)
 def test_whatever_is_done_to_a_file(data: st.DataObject) -> None:
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(CONTENT))] * 2)))
     changed = CONTENT[:start] + data.draw(st.binary(max_size=40)) + CONTENT[end:]
@@ -99,7 +97,6 @@ def test_whatever_is_done_to_a_file(data: st.DataObject) -> None:
 
 
 @given(body=st.binary(max_size=60))
-@settings(deadline=None)
 def test_a_right_checksum_makes_nothing_of_nonsense(body: bytes) -> None:
     line = b"descent checkpoint " + hashlib.sha256(body).hexdigest().encode() + b"\n"
     with pytest.raises(CheckpointError, match="cannot be read"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.finished_runs import FinishedRuns
@@ -111,7 +111,6 @@ def test_why_a_run_trains_anew(
 
 
 @given(content=st.binary(max_size=60))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nonsense_in_an_entry_is_passed_over(
     index: FinishedRuns, tmp_path: Path, content: bytes
 ) -> None:

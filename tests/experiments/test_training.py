@@ -190,7 +190,7 @@ def assert_stacking_is_invisible(runs: Sequence[Run], dataset: Dataset, order: l
     assert [bits(outcome) for outcome in reordered] == [alone[i] for i in order]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stack=stacks(), data=st.data())
 def test_stacking_is_invisible(stack: tuple[list[Run], Dataset], data: st.DataObject) -> None:
     runs, dataset = stack
@@ -200,7 +200,7 @@ def test_stacking_is_invisible(stack: tuple[list[Run], Dataset], data: st.DataOb
 
 
 @pytest.mark.slow
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(stack=stacks(), data=st.data())
 def test_stacking_is_invisible_however_long_one_looks(
     stack: tuple[list[Run], Dataset], data: st.DataObject
@@ -553,7 +553,6 @@ def test_early_stopping_and_the_best_epoch_by_hand(
     patience=st.integers(1, 4),
     min_delta=st.sampled_from([0.0, 1.0, 2.0]),
 )
-@settings(deadline=None)
 def test_early_stopping_of_any_losses(losses: list[float], patience: int, min_delta: float) -> None:
     # The last epoch that really got better is found anew at each epoch, from the start.
     def last_improvement(seen: list[float]) -> int:

@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
@@ -26,7 +26,7 @@ from nn.optimizers import SGD, Optimizer, OptimizerStack, base
 from nn.parameters import Layout, Parameter, Workspace
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
-HYPOTHESIS = {"deadline": None, "derandomize": True, "database": None}
+HYPOTHESIS = {"derandomize": True, "database": None}
 NEVER = 1 << 60
 DTYPES = [np.float32, np.float64]
 
@@ -102,7 +102,7 @@ def test_every_elementwise_rule_is_compiled(name: str, options: dict, dtype: typ
     st.sampled_from(DTYPES),
     st.integers(0, 600),
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+@settings(max_examples=150, **HYPOTHESIS)
 def test_any_rules_side_by_side(
     rules: list[Optimizer], weights: int, biases: int, dtype: type, after: int
 ) -> None:
@@ -114,7 +114,7 @@ def test_any_rules_side_by_side(
 
 @needs_llvmlite
 @given(PROBLEMS, st.lists(RUNS, min_size=1, max_size=5), st.integers(0, 2000), st.integers(0, 4))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+@settings(max_examples=100, **HYPOTHESIS)
 def test_whole_training(problem, runs, after: int, times: int) -> None:
     half = {2: list(range(0, len(runs), 2))}
     with np.errstate(all="ignore"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
@@ -228,18 +228,18 @@ def stacks(draw) -> tuple[Problem, list[Run], list[int], list[int]]:
     return draw(PROBLEMS), runs, list(order), sorted(stay)
 
 
-HYPOTHESIS = {"deadline": None, "derandomize": True, "database": None}
+HYPOTHESIS = {"derandomize": True, "database": None}
 
 
 @given(stacks())
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+@settings(max_examples=120, **HYPOTHESIS)
 def test_any_mixture(stack) -> None:
     assert_invisible(*stack)
 
 
 @pytest.mark.slow
 @given(stacks())
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], **HYPOTHESIS)
+@settings(max_examples=500, **HYPOTHESIS)
 def test_any_mixture_at_length(stack) -> None:
     assert_invisible(*stack)
 

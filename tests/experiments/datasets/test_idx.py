@@ -3,15 +3,12 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from experiments.datasets.idx import read_idx, write_idx
 from experiments.errors import DataError
-
-# A tmp_path is shared by the examples, each of which writes its file anew.
-shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -22,7 +19,6 @@ def idx(*shape, magic=None, content=None):
     return header + struct.pack(f">{len(shape)}I", *shape) + (content or bytes(range(count)))
 
 
-@shared_folder
 @given(
     arrays(np.uint8, array_shapes(min_dims=3, max_dims=3) | array_shapes(min_dims=1, max_dims=1)),
     st.booleans(),
@@ -90,7 +86,6 @@ def test_folder_in_place_of_a_file(tmp_path):
         read_idx(tmp_path / "absent", 3)
 
 
-@shared_folder
 @given(st.data(), st.booleans(), st.sampled_from([1, 3]))
 def test_mutated_bytes_lead_to_data_or_data_error(tmp_path, data, packed, dimensions):
     whole = idx(*((2, 3, 4) if dimensions == 3 else (24,)))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import experiments
@@ -18,7 +18,6 @@ def test_a_new_board_is_empty(tmp_path: Path) -> None:
     assert not board.stopping
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     runs=st.integers(1, 6),
     notes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 100), st.floats())),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -163,7 +163,6 @@ some_runs = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(runs=some_runs, width=st.none() | st.integers(1, 9), workers=st.integers(1, 8))
 def test_every_job_is_in_one_stack_of_its_like(
     runs: list[Run], width: int | None, workers: int
@@ -181,7 +180,6 @@ def test_every_job_is_in_one_stack_of_its_like(
     assert stacks == stacks_of(runs, width=width, workers=workers)
 
 
-@settings(deadline=None)
 @given(count=st.integers(1, 40), width=st.integers(1, 40), workers=st.integers(1, 8))
 def test_no_more_stacks_than_it_takes(count: int, width: int, workers: int) -> None:
     stacks = stacks_of([make_run(seed=seed) for seed in range(count)], width=width, workers=workers)
