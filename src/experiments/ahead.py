@@ -101,8 +101,8 @@ def _end() -> None:
 
 
 def import_mlflow() -> None:
-    """Import MLflow, in this process, if it has not been yet."""
+    """Import what publishing needs of MLflow, in this process, if it has not been yet."""
     from experiments.tracking.store import prepare_mlflow
 
     with imports_uncollected():
-        prepare_mlflow()
+        prepare_mlflow(slim=True)

@@ -32,7 +32,7 @@ from experiments.records import Record
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.models import Model, ModelSignature
+    from mlflow.models import Model
 
 _PROBABILITIES: Final = frozenset({"softmax", "sigmoid"})
 
@@ -208,7 +208,6 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
         "dependencies": [f"-r {_REQUIREMENTS}"],
     }
     (folder / _ENVIRONMENT).write_text(yaml.dump(environment, Dumper=_YamlDumper))
-    model.signature = signature(record)
     # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
     model.add_flavor(
         "python_function",
@@ -219,13 +218,17 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
         env={"virtualenv": _ENVIRONMENT},
     )
     # As `Model.save` does it, but with the faster writer.
-    description = yaml.dump(model.to_dict(), Dumper=_YamlDumper, default_flow_style=False)
-    (folder / "MLmodel").write_text(description)
+    description = {**model.to_dict(), "signature": _signature(record)}
+    (folder / "MLmodel").write_text(
+        yaml.dump(description, Dumper=_YamlDumper, default_flow_style=False)
+    )
 
 
-def signature(record: Record) -> ModelSignature:
-    """Describe a run's raw columns and predictions as MLflow does."""
-    from mlflow.models import ModelSignature
+def _signature(record: Record) -> dict[str, Any]:
+    """Describe a run's raw columns and predictions as MLflow's `ModelSignature.to_dict` does.
+
+    That class needs pandas, which takes as long to import as all four models of a sweep to write.
+    """
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType
 
@@ -241,7 +244,11 @@ def signature(record: Record) -> ModelSignature:
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(types.get(name, DataType.double), name) for name in predictor.columns
     ]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+    return {
+        "inputs": Schema(inputs).to_json(),
+        "outputs": Schema(outputs).to_json(),
+        "params": None,
+    }
 
 
 def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:

@@ -56,3 +56,32 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1\n", done.stderr  # the server alone, which ends with the program
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("hidden", "left_out"),
+    [("pandas", True), ("yaml", False)],
+    ids=["MLflow works without it", "it does not"],
+)
+def test_mlflow_is_imported_without_pandas_if_it_can_be(
+    hidden: str, left_out: bool, tmp_path: Path
+) -> None:
+    """What is hidden can be imported afterwards."""
+    program = (
+        "import sys\n"
+        "from experiments.tracking import store\n"
+        "hide = store._hidden\n"
+        f"store._hidden = lambda package: hide({hidden!r})\n"
+        "from experiments.ahead import import_mlflow\n"
+        f"sys.modules.pop({hidden!r}, None)\n"
+        "import_mlflow()\n"
+        f"print({hidden!r} not in sys.modules)\n"
+        f"import {hidden}\n"
+        "import mlflow\n"
+        "print(mlflow.MlflowClient.__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(left_out), "MlflowClient"]
