@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from experiments.analysis.statistics import holm
@@ -52,9 +53,10 @@ class Pair:
         Whether the seeds bear the difference out: the adjusted interval leaves zero out.
     improvement
         The probability that the first does better on a seed, with its 95% interval.
-    seeds_needed
-        Seeds that would separate a difference such as this one with probability 80%; None
-        where it is zero or more than ten thousand would be needed, or the spread is not known.
+    effect
+        The difference in standard deviations of it; NaN where the spread is not known.
+    level
+        That at which Holm's procedure tested the pair.
     """
 
     first: str
@@ -68,7 +70,17 @@ class Pair:
     adjusted_p: float
     separated: bool
     improvement: Estimate
-    seeds_needed: int | None
+    effect: float
+    level: float
+
+    @cached_property
+    def seeds_needed(self) -> int | None:
+        """Seeds that would separate a difference such as this one with probability 80%.
+
+        None where it is zero or more than ten thousand would be needed, or the spread is not
+        known.
+        """
+        return seeds_needed(self.effect, alpha=self.level)
 
 
 def compare_pairs(
@@ -122,7 +134,8 @@ def compare_pairs(
                     higher=higher,
                     paired=bool(seeds),
                 ),
-                _needed(contrast, level),
+                _effect(contrast),
+                level,
             )
         )
     return pairs
@@ -138,8 +151,7 @@ def _contrast(
     return studentize([list(first.values()), list(second.values())], [1.0, -1.0]), ()
 
 
-def _needed(contrast: Studentized, level: float) -> int | None:
+def _effect(contrast: Studentized) -> float:
     if not contrast.error > 0:
-        return None
-    deviation = contrast.error * math.sqrt(contrast.count)
-    return seeds_needed(contrast.value / deviation, alpha=level)
+        return math.nan
+    return contrast.value / (contrast.error * math.sqrt(contrast.count))

@@ -22,6 +22,7 @@ from experiments.analysis.pictures.drawing import (
     write,
 )
 from experiments.analysis.pictures.looks import Look
+from experiments.analysis.statistics import student
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,12 +131,10 @@ def _draw_strip(axes: Axes, place: int, one: Strip) -> None:
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """Give the 95% interval of a mean by Student's t; for one value, that value twice."""
-    from scipy.special import stdtrit
-
     mean = math.fsum(values) / len(values) if values else math.nan
     if len(values) < 2:
         return mean, mean
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1))
+    half = student.quantile(0.95, len(values) - 1) * float(np.std(values, ddof=1))
     half /= math.sqrt(len(values))
     return mean - half, mean + half
 

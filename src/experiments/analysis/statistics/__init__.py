@@ -1,4 +1,4 @@
 """The statistics of a comparison, one concept a file: arrays in, numbers out, no records.
 
-They need NumPy and `scipy.special` alone: a sweep's end, too, can afford them.
+What every sweep ends with needs NumPy alone, the rest `scipy.special`.
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -51,9 +52,7 @@ def probability_of_improvement(
 
 def proportion(share: float, count: int, level: float = 0.95) -> Estimate:
     """Give a share of `count` trials with Wilson's interval."""
-    from scipy.special import ndtri
-
-    z2 = float(ndtri(0.5 + level / 2)) ** 2
+    z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) * math.sqrt(z2)
     reach /= 1 + z2 / count

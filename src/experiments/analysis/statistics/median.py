@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
-from scipy.special import bdtr
+from numpy.typing import NDArray
 
 from experiments.analysis.statistics.estimate import Estimate
 
@@ -36,7 +37,7 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
     lower, upper = ordered[(size - 1) // 2], ordered[size // 2]
     middle = float(upper) if lower == upper else float(0.5 * (lower + upper))
     # Of the k-th smallest and largest, for k = 1, 2, ...
-    coverage = 1 - 2 * bdtr(np.arange(max(1, size // 2)), size, 0.5)
+    coverage = 1 - 2 * _binomial_tails(size)[: max(1, size // 2)]
     k = int(np.count_nonzero(coverage >= level))
     if k == 0:
         return Estimate(middle, float(ordered[0]), float(ordered[-1]), float(coverage[0]))
@@ -46,6 +47,17 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
     low = _between(float(ordered[k - 1]), float(ordered[k]), weight)
     high = _between(float(ordered[size - k]), float(ordered[size - k - 1]), weight)
     return Estimate(middle, low, high, level)
+
+
+def _binomial_tails(size: int) -> NDArray[np.float64]:
+    r"""Give :math:`B(k; n, \tfrac12)`, rounded once, for *k* up to half of *n*.
+
+    In integers: a sweep's end would otherwise wait until SciPy is imported.
+    """
+    coefficients = [1]
+    for k in range(size // 2):
+        coefficients.append(coefficients[-1] * (size - k) // (k + 1))
+    return np.array([tail / 2**size for tail in accumulate(coefficients)])
 
 
 def _between(outer: float, inner: float, weight: float) -> float:

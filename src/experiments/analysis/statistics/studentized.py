@@ -41,6 +41,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.statistics import student
 from experiments.analysis.statistics.estimate import Estimate
 
 Values = NDArray[np.float64]
@@ -92,9 +93,7 @@ class Studentized:
             known = (self.value == 0 and self.count > 1) or self.p_value() <= 1 - level
             low, high = (self.value, self.value) if known else (-math.inf, math.inf)
             return Estimate(self.value, low, high, level)
-        from scipy.special import stdtrit
-
-        reach = float(stdtrit(self.df, 0.5 + level / 2)) * self.error
+        reach = student.quantile(level, self.df) * self.error
         return Estimate(
             self.value,
             self.value - self.stretch_low * reach,
@@ -112,10 +111,8 @@ class Studentized:
             return 1.0
         if not self.error > 0:
             return float(2.0 ** (1 - self.count))
-        from scipy.special import stdtr
-
         stretch = self.stretch_low if self.value > 0 else self.stretch_high
-        return float(2 * stdtr(self.df, -abs(self.value) / (self.error * stretch)))
+        return student.beyond(self.value / (self.error * stretch), self.df)
 
 
 def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> Studentized:
@@ -187,14 +184,12 @@ def tails(moved: Values, errors: Values, df: float) -> tuple[float, float]:
     tuple of float
         The tail above over Student's, and the tail below.
     """
-    from scipy.special import stdtrit
-
     # A resample of one value over and over has no error of its own: it is infinitely far out.
     far = np.where(moved == 0, 0.0, np.copysign(_FAR, moved))
     ratio = np.divide(moved, errors, out=far, where=errors > 0)
     ratio.sort()
     place = math.ceil((0.5 + _CALIBRATED / 2) * ratio.size) - 1
-    quantile = float(stdtrit(df, 0.5 + _CALIBRATED / 2))
+    quantile = student.quantile(_CALIBRATED, df)
     return float(ratio[place]) / quantile, -float(ratio[ratio.size - 1 - place]) / quantile
 
 

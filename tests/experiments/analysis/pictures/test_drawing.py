@@ -32,6 +32,7 @@ def test_nothing_is_registered_globally(tmp_path):
         "from experiments.analysis.pictures.comparison import plot_comparison\n"
         "from experiments.analysis.pictures.drawing import saved\n"
         "import matplotlib\n"
+        "matplotlib.rcParams['axes.linewidth'] = 7  # as a user may have it\n"
         "def settings():  # asking for the backend would import pyplot\n"
         "    names = set(matplotlib.rcParams) - {'backend'}\n"
         "    return {name: matplotlib.rcParams[name] for name in names}\n"
