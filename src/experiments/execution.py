@@ -194,6 +194,7 @@ class Execution:
         self._about = {
             "uid": secrets.token_hex(16),
             "started": datetime.now(UTC).isoformat(),
+            "started_in": self.job.sweep,
             "resumed": [],
         }
 

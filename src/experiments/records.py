@@ -487,6 +487,12 @@ class Record:
         return None if sweep is None else str(sweep)
 
     @property
+    def started_in(self) -> str | None:
+        """The id of the sweep that began to train it; another may have taken it over since."""
+        sweep = self.data.get("started_in")
+        return None if sweep is None else str(sweep)
+
+    @property
     def command(self) -> str | None:
         """The command line that started the run."""
         command = self.data.get("command")

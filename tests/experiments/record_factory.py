@@ -31,6 +31,7 @@ def record_data(**changes: Any) -> dict[str, Any]:
         "status": "done",
         "message": None,
         "started": STARTED.isoformat(),
+        "started_in": sweep,
         "finished": (STARTED + timedelta(seconds=12.5)).isoformat(),
         "experiment": "animals",
         "sweep": sweep,

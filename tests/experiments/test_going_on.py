@@ -68,7 +68,8 @@ def records(folders: Sequence[Path]) -> dict[int, Record]:
 
 def results(record: Record) -> dict[str, Any]:
     told = without_times(record)
-    data = {k: v for k, v in told["data"].items() if k not in ("resumed", "command", "sweep")}
+    own = ("resumed", "command", "sweep", "started_in")
+    data = {k: v for k, v in told["data"].items() if k not in own}
     return {**told, "data": data}
 
 

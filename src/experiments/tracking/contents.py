@@ -46,7 +46,7 @@ def tags(record: Record) -> dict[str, str]:
         "identity": record.identity,
         "status": record.status,
         "sweep": record.sweep,
-        **sweep_tag(record),
+        **sweep_tags(record),
         **record.labels,
         "message": record.message,
         "command": record.command,
@@ -62,9 +62,10 @@ def tags(record: Record) -> dict[str, str]:
     return {key: cut(mask_secrets(str(value))) for key, value in given.items() if value is not None}
 
 
-def sweep_tag(record: Record) -> dict[str, str]:
-    """Give the tag of a run's sweep: one a sweep, since a run may belong to several."""
-    return {} if record.sweep is None else {_sweep_key(record.sweep): _IN_SWEEP}
+def sweep_tags(record: Record) -> dict[str, str]:
+    """Give the tags of a run's sweeps: the one it is in now, and the one that began it."""
+    sweeps = (record.sweep, record.started_in)
+    return {_sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
 def sweep_filter(sweep: str) -> str:

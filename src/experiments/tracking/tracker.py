@@ -170,7 +170,7 @@ class Tracker:
                     run_id, _ENDED[record.status], milliseconds(record.finished.timestamp())
                 )
             if record.uid in self._in_doubt:
-                self._find(record.uid)
+                self._find(record.uid, record.started_in)
                 self._in_doubt.discard(record.uid)
             self._published_until.pop(record.uid, None)
             return run_id
@@ -203,7 +203,7 @@ class Tracker:
     def is_published(self, record: Record) -> bool:
         """Tell whether a run that has ended is in MLflow as a whole; a model apart."""
         with self._errors(record.folder, f"look for {record.name} in"):
-            run = self._find(record.uid)
+            run = self._find(record.uid, record.started_in)
             return run is not None and _is_whole(run, record)
 
     def publish_summary(
@@ -337,7 +337,7 @@ class Tracker:
                 "run_name": record.name,
                 "tags": contents.tags(record),
             }
-            run = self._found_or_made(record.uid, description)
+            run = self._found_or_made(record.uid, description, record.started_in)
             self._run_ids[record.uid] = str(run.info.run_id)
         return run
 
@@ -351,11 +351,13 @@ class Tracker:
         self._published_until.pop(uid, None)  # it was deleted, and its points with it
         return None
 
-    def _found_or_made(self, uid: str, description: Mapping[str, Any]) -> Run:
+    def _found_or_made(
+        self, uid: str, description: Mapping[str, Any], sweep: str | None = None
+    ) -> Run:
         """Find the run tagged `uid`, or make it as described; it has no parameters then."""
         # Between two processes that publish copies of a record, only one may find nothing.
         with locked(store.lock_of(self.uri)):
-            run = self._find(uid)
+            run = self._find(uid, sweep)
             if run is not None:
                 return run
             try:
@@ -366,9 +368,16 @@ class Tracker:
             self._published_until[uid] = -1
             return run
 
-    def _find(self, uid: str) -> Run | None:
-        """Find the run tagged `uid`, and remove what an answer that got lost has doubled."""
-        found = self._client.search_runs([self.experiment_id], f"tags.uid = '{_quoted(uid)}'")
+    def _find(self, uid: str, sweep: str | None = None) -> Run | None:
+        """Find the run tagged `uid`, and remove what an answer that got lost has doubled.
+
+        Every run is tagged with the sweep that began it, and is looked for among that sweep's: a
+        database would otherwise go through all of the experiment's.
+        """
+        wanted = [f"tags.uid = '{_quoted(uid)}'"]
+        if sweep is not None:
+            wanted.insert(0, contents.sweep_filter(sweep))  # databases go by the first
+        found = self._client.search_runs([self.experiment_id], " and ".join(wanted))
         if not found:
             return None
         kept, *doubles = sorted(found, key=lambda run: bool(run.info.status == _RUNNING))
@@ -412,7 +421,7 @@ class Tracker:
 
     def _join_sweep(self, run: Run, record: Record) -> None:
         """Tag a run that another sweep has published as one of this record's sweep too."""
-        for key, value in contents.sweep_tag(record).items():
+        for key, value in contents.sweep_tags(record).items():
             if key not in run.data.tags:
                 self._client.set_tag(run.info.run_id, key, value)
 

@@ -145,6 +145,21 @@ def test_publishing_again_adds_nothing(tmp_path: Path, tracker: Tracker, uri: st
     assert rows_in_database(uri) == before
 
 
+@pytest.mark.parametrize("began", ["a", None], ids=["", "as older versions wrote it"])
+def test_a_run_of_two_sweeps_is_one_whichever_publishes_it_first(
+    began: str | None, tmp_path: Path, tracker: Tracker, client: MlflowClient, uri: str
+) -> None:
+    uid = f"{began}-of-two".encode().hex()
+    own = make_record(tmp_path / "a", sweep="a", started_in=began, uid=uid)
+    taken_over = make_record(tmp_path / "b", sweep="b", started_in=began, uid=uid)
+    run_id = tracker.publish(taken_over)
+    assert tracker.is_published(own)
+    assert tracker.publish(own) == Tracker(uri, tracker.experiment_name).publish(own) == run_id
+    tags = client.get_run(run_id).data.tags
+    assert tags["sweep.a"] == tags["sweep.b"] == "yes"
+    assert len(client.search_runs([tracker.experiment_id], f"tags.uid = '{uid}'")) == 1
+
+
 def test_a_run_deleted_in_mlflow_is_published_anew(
     tmp_path: Path, tracker: Tracker, client: MlflowClient
 ) -> None:
