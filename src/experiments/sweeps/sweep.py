@@ -42,6 +42,7 @@ from experiments.warning import warn
 _log = logging.getLogger(__name__)
 
 _POLL: Final = 0.2  # seconds between looks whether another command has ended
+_LEAD: Final = 0.5  # seconds that opening MLflow takes of one core, at least
 
 Comparison = Callable[[Sequence[Record], Path, Console], tuple[list[Path], str]]
 """Compares runs: writes files to a folder, prints, and returns the files and a text for MLflow."""
@@ -296,6 +297,7 @@ class Sweep:
         stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
+        tracked = any(job.run.tracking.enabled for job in jobs)
 
         def note(position: int) -> None:
             record = records[position] = Record.read(jobs[position].folder)
@@ -305,7 +307,9 @@ class Sweep:
             self._publish(jobs[position], record)
 
         with (
-            Workers(self._backend, self.folder, executions, stacks, warn) as workers,
+            Workers(
+                self._backend, self.folder, executions, stacks, warn, lead=_LEAD if tracked else 0
+            ) as workers,
             Standings([_group(job) for job in jobs], epochs) as standings,
         ):
 

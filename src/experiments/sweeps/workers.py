@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
@@ -40,6 +41,9 @@ class Workers:
         Positions of those that train side by side.
     warn : callable
         Shows a warning to people.
+    lead : float, default 0
+        Seconds that the first worker gets before there are others. If something else is under way
+        in a sweep's first moments, a short one is over sooner that way.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class Workers:
         executions: Sequence[Execution],
         stacks: Sequence[Sequence[int]],
         warn: Callable[[str], None],
+        *,
+        lead: float = 0.0,
     ) -> None:
         self._backend = backend
         self._executions = executions
@@ -57,6 +63,7 @@ class Workers:
         self._running: dict[Future[dict[int, Files]], Stack] = {}
         self._deaths = 0
         self._any_ended = False
+        self._all_work_from = time.monotonic() + lead
         token = f".shared-{secrets.token_hex(8)}"
         self._home = Home(folder, token, Path.cwd())
         self._board = backend.board(len(executions))
@@ -70,7 +77,8 @@ class Workers:
 
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
-        most = 2 * self._backend.count
+        led = time.monotonic() < self._all_work_from
+        most = 1 if led else 2 * self._backend.count
         while (stack := self._queue.take(len(self._running), most)) is not None:
             tasks = [
                 Task(position, self._executions[position].job, self._executions[position].identity)
