@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from threadpoolctl import threadpool_limits
 
+from experiments import libyaml
 from experiments.checkpoints import Checkpoint, Checkpoints, State
 from experiments.datasets import CACHE, Dataset, Source, load_dataset
 from experiments.environment import environment
@@ -37,7 +38,6 @@ from experiments.warning import warn, warn_once
 
 _SHARE = 0.05  # of the time, that writing checkpoints may take
 _WRITERS = 4
-_YamlDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
 
 _environment = cache(environment)
 
@@ -298,7 +298,7 @@ class Execution:
 
     def _config_yaml(self) -> str:
         return yaml.dump(
-            dict(self.job.config), Dumper=_YamlDumper, sort_keys=False, allow_unicode=True
+            dict(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
         )
 
     def _told_by_job(self) -> dict[str, Any]:

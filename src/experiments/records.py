@@ -37,6 +37,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from experiments import libyaml
 from experiments.atomic import write_atomically
 from experiments.errors import RecordError
 from experiments.masking import mask_secrets
@@ -72,9 +73,6 @@ _REQUIRED: Final[Mapping[str, type]] = {
 
 # Trackers keep copies of records among their artifacts; a copy is not another run.
 _NOT_SEARCHED: Final = frozenset({"mlartifacts", "mlruns", "node_modules", "__pycache__"})
-
-# libyaml's loader is ten times faster where PyYAML was built with it.
-_YamlLoader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Scalar = str | int | float | bool | None
 
@@ -534,7 +532,7 @@ class Record:
         """The resolved configuration, nested."""
         path = self.folder / CONFIG
         try:
-            config = yaml.load(self._bytes(CONFIG), Loader=_YamlLoader)
+            config = yaml.load(self._bytes(CONFIG), Loader=libyaml.Loader)
         except yaml.YAMLError as error:
             raise _corrupt(path, f"not YAML: {error}") from error
         if not isinstance(config, dict):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import experiments
 import nn
-from experiments import records
+from experiments import libyaml, records
 from experiments.errors import RecordError
 from experiments.own_modules import named_classes
 from experiments.records import Record
@@ -58,9 +58,6 @@ from experiments.served_model import _load_pyfunc
 
 # What trains, compares and publishes is not needed to predict.
 _NOT_SERVED: Final = frozenset({"__pycache__", "analysis", "sweeps", "tracking"})
-
-# libyaml's writer is ten times faster where PyYAML was built with it.
-_YamlDumper: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Predictor:
@@ -207,7 +204,7 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
         "build_dependencies": ["pip"],
         "dependencies": [f"-r {_REQUIREMENTS}"],
     }
-    (folder / _ENVIRONMENT).write_text(yaml.dump(environment, Dumper=_YamlDumper))
+    (folder / _ENVIRONMENT).write_text(yaml.dump(environment, Dumper=libyaml.Dumper))
     # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
     model.add_flavor(
         "python_function",
@@ -220,7 +217,7 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     # As `Model.save` does it, but with the faster writer.
     description = {**model.to_dict(), "signature": _signature(record)}
     (folder / "MLmodel").write_text(
-        yaml.dump(description, Dumper=_YamlDumper, default_flow_style=False)
+        yaml.dump(description, Dumper=libyaml.Dumper, default_flow_style=False)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from experiments import libyaml
 from experiments.datasets import Dataset, Source
 from experiments.errors import ConfigError, UserError
 from experiments.execution import cached_dataset
@@ -206,8 +207,8 @@ def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
         ) from error
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """libyaml's dumper, with enumerations written by their names."""
+class _Dumper(libyaml.Dumper):
+    """Writes enumerations by their names."""
 
 
 _Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))
