@@ -297,7 +297,7 @@ class Sweep:
         stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
-        tracked = any(job.run.tracking.enabled for job in jobs)
+        opening = not self.jobs and any(job.run.tracking.enabled for job in jobs)
 
         def note(position: int) -> None:
             record = records[position] = Record.read(jobs[position].folder)
@@ -308,7 +308,7 @@ class Sweep:
 
         with (
             Workers(
-                self._backend, self.folder, executions, stacks, warn, lead=_LEAD if tracked else 0
+                self._backend, self.folder, executions, stacks, warn, lead=_LEAD if opening else 0
             ) as workers,
             Standings([_group(job) for job in jobs], epochs) as standings,
         ):
