@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import loky.backend.resource_tracker
 
-from experiments.fork_server import CAN_FORK, await_dead_server, start_server
+from experiments.fork_server import CAN_FORK, await_dead_server, server_pid, start_server
 
 T = TypeVar("T")
 
@@ -49,11 +49,12 @@ def submit(
         If it has died, or the server that it was to be a fork of; another pool is then given
         another server.
     """
+    server = server_pid()
     try:
         with interrupts_held():
             future: Future[T] = pool.submit(function, *arguments)
     except (EOFError, OSError) as error:
-        await_dead_server()
+        await_dead_server(server)
         raise BrokenExecutor(f"no process could be started: {error}") from error
     return future
 

@@ -48,15 +48,25 @@ def start_server() -> None:
     from multiprocessing import popen_forkserver  # noqa: F401 - or the first to fork imports it
 
 
-def await_dead_server() -> None:
+def server_pid() -> int | None:
+    """Return the server's process; None if none was started."""
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
+
+
+def await_dead_server(pid: int | None) -> None:
     """Wait until a server that answers no more has ended: `start_server` starts no other before.
 
     One that is killed closes its connections first and is gone only when its memory is freed. One
     that lives after all, and did not answer for another reason, is waited for in vain, not long.
+
+    Parameters
+    ----------
+    pid
+        Its process. If it is the server no more, there is another already.
     """
     deadline = time.monotonic() + _PATIENCE
-    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    while pid is not None and time.monotonic() < deadline:
+    while pid is not None and pid == server_pid() and time.monotonic() < deadline:
         try:  # it is left to multiprocessing to hear of its end
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return

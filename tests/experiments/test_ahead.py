@@ -58,6 +58,25 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from experiments.ahead import import_mlflow\n"
+        "from experiments.tracking.store import complete_mlflow\n"
+        "import_mlflow()\n"
+        "print('pandas' in sys.modules)\n"
+        "complete_mlflow()\n"
+        "import mlflow, mlflow.pyfunc\n"
+        "from mlflow.models import ModelSignature, infer_signature\n"
+        "print(mlflow.pyfunc.PyFuncModel.__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "PyFuncModel"]
+
+
 @pytest.mark.parametrize(
     ("hidden", "left_out"),
     [("pandas", True), ("yaml", False)],

@@ -42,7 +42,6 @@ from experiments.warning import warn
 _log = logging.getLogger(__name__)
 
 _POLL: Final = 0.2  # seconds between looks whether another command has ended
-_LEAD: Final = 0.5  # seconds that opening MLflow takes of one core, at least
 
 Comparison = Callable[[Sequence[Record], Path, Console], tuple[list[Path], str]]
 """Compares runs: writes files to a folder, prints, and returns the files and a text for MLflow."""
@@ -308,7 +307,7 @@ class Sweep:
 
         with (
             Workers(
-                self._backend, self.folder, executions, stacks, warn, lead=_LEAD if opening else 0
+                self._backend, self.folder, executions, stacks, warn, spared=int(opening)
             ) as workers,
             Standings([_group(job) for job in jobs], epochs) as standings,
         ):

@@ -20,6 +20,7 @@ from experiments.sweeps.stack_queue import TRIES, Stack, StackQueue
 from experiments.sweeps.stack_training import Files, Home, Task, train_stack, unpack
 
 _POLL = 0.1  # seconds between looks at the board
+_SPARED_FOR = 0.5  # seconds, which opening MLflow takes at least
 _PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
 
 DEATHS_AT_FIRST: Final = 20
@@ -41,9 +42,9 @@ class Workers:
         Positions of those that train side by side.
     warn : callable
         Shows a warning to people.
-    lead : float, default 0
-        Seconds that the first worker gets before there are others. If something else is under way
-        in a sweep's first moments, a short one is over sooner that way.
+    spared : int, default 0
+        Workers that the first half second does without, since other work of a sweep's first
+        moments needs their cores. A short sweep is over sooner that way.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Workers:
         stacks: Sequence[Sequence[int]],
         warn: Callable[[str], None],
         *,
-        lead: float = 0.0,
+        spared: int = 0,
     ) -> None:
         self._backend = backend
         self._executions = executions
@@ -63,7 +64,7 @@ class Workers:
         self._running: dict[Future[dict[int, Files]], Stack] = {}
         self._deaths = 0
         self._any_ended = False
-        self._all_work_from = time.monotonic() + lead
+        self._spared, self._spared_until = spared, time.monotonic() + _SPARED_FOR
         token = f".shared-{secrets.token_hex(8)}"
         self._home = Home(folder, token, Path.cwd())
         self._board = backend.board(len(executions))
@@ -77,8 +78,9 @@ class Workers:
 
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
-        led = time.monotonic() < self._all_work_from
-        most = 1 if led else 2 * self._backend.count
+        most = 2 * self._backend.count
+        if self._spared and time.monotonic() < self._spared_until:
+            most = max(1, self._backend.count - self._spared)
         while (stack := self._queue.take(len(self._running), most)) is not None:
             tasks = [
                 Task(position, self._executions[position].job, self._executions[position].identity)

@@ -25,6 +25,7 @@ from experiments.garbage import collect_seldom, imports_uncollected
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
 from experiments.tracking.publisher import Publisher
+from experiments.tracking.store import complete_mlflow
 
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
@@ -280,7 +281,9 @@ def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:
 def _publish_models(
     destination: Destination, folders: Sequence[Path], trusted: frozenset[str]
 ) -> None:
-    trust(trusted)
+    if trusted - trusted_packages():
+        complete_mlflow()
+        trust(trusted)
     _publisher(destination).publish_models([Record.read(folder) for folder in folders])
 
 

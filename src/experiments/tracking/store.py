@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import getpass
 import hashlib
+import importlib
 import logging
 import os
 import re
@@ -213,14 +214,15 @@ def prepare_mlflow(*, slim: bool = False) -> None:
     ----------
     slim
         Whether this process only publishes. It imports MLflow as the edition without pandas does,
-        `mlflow-skinny`, which is a fifth faster; models cannot be loaded then.
+        `mlflow-skinny`, which is a fifth faster. Models cannot be loaded then, and
+        `complete_mlflow` imports the rest.
     """
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if slim:
-        with _hidden("pandas"), suppress(ImportError):
+        with _hidden("pandas"), suppress(Exception):
             import mlflow
         if "mlflow" not in sys.modules:  # a version that needs it after all: from the start
             for name in [name for name in sys.modules if name.startswith("mlflow.")]:
@@ -230,6 +232,14 @@ def prepare_mlflow(*, slim: bool = False) -> None:
     # Its import resets the level of its own logger.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"mlflow\.")
+
+
+def complete_mlflow() -> None:
+    """Import what was left out of MLflow, which the code of others may ask for."""
+    import mlflow.models
+
+    if not hasattr(mlflow.models, "infer_signature"):
+        importlib.reload(mlflow.models)
 
 
 @contextmanager

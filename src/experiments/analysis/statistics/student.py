@@ -60,7 +60,11 @@ def quantile(level: float, df: float) -> float:
 def _incomplete_beta(x: float, rest: float, a: float, b: float) -> float:
     """Give the regularized incomplete beta function of x = 1 - rest."""
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly
-        return 1 - _incomplete_beta(rest, x, b, a)
+        return 1 - _by_fraction(rest, x, b, a)
+    return _by_fraction(x, rest, a, b)
+
+
+def _by_fraction(x: float, rest: float, a: float, b: float) -> float:
     if x == 0:
         return 0.0
     logarithm = a * math.log(x) + b * math.log(rest)
