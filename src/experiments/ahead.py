@@ -102,7 +102,7 @@ def _end() -> None:
 
 def import_mlflow() -> None:
     """Import what publishing needs of MLflow, in this process, if it has not been yet."""
-    from experiments.tracking.store import prepare_mlflow
+    from experiments.tracking.importing import prepare_mlflow
 
     with imports_uncollected():
         prepare_mlflow(slim=True)

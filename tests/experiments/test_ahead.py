@@ -50,19 +50,14 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
         "    time.sleep(0.05)\n"
         "print(len(forks()))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "1\n", done.stderr  # the server alone, which ends with the program
-    assert done.stderr == ""
+    assert printed(program, tmp_path) == ["1"]  # the server alone, which ends with the program
 
 
 def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from experiments.ahead import import_mlflow\n"
-        "from experiments.tracking.store import complete_mlflow\n"
+        "from experiments.tracking.importing import complete_mlflow\n"
         "import_mlflow()\n"
         "print('pandas' in sys.modules)\n"
         "complete_mlflow()\n"
@@ -70,11 +65,7 @@ def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
         "from mlflow.models import ModelSignature, infer_signature\n"
         "print(mlflow.pyfunc.PyFuncModel.__name__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["False", "PyFuncModel"]
+    assert printed(program, tmp_path) == ["False", "PyFuncModel"]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +79,9 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
     """What is hidden can be imported afterwards."""
     program = (
         "import sys\n"
-        "from experiments.tracking import store\n"
-        "hide = store._hidden\n"
-        f"store._hidden = lambda package: hide({hidden!r})\n"
+        "from experiments.tracking import importing\n"
+        "hide = importing._hidden\n"
+        f"importing._hidden = lambda package: hide({hidden!r})\n"
         "from experiments.ahead import import_mlflow\n"
         f"sys.modules.pop({hidden!r}, None)\n"
         "import_mlflow()\n"
@@ -99,8 +90,13 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
         "import mlflow\n"
         "print(mlflow.MlflowClient.__name__)\n"
     )
+    assert printed(program, tmp_path) == [str(left_out), "MlflowClient"]
+
+
+def printed(program: str, folder: Path) -> list[str]:
+    """Run a program that shows no errors, and return the words that it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(left_out), "MlflowClient"]
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()

@@ -1,5 +1,6 @@
 """Processes that work for another: forks of the server, and where there are none, started anew."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from experiments import child_processes
 from experiments.child_processes import end_pool, pool_of_one
-from experiments.fork_server import CAN_FORK
+from experiments.fork_server import _IMPORTED, CAN_FORK
 
 KINDS = [
     pytest.param(True, id="forked", marks=pytest.mark.skipif(not CAN_FORK, reason="no forks")),
@@ -97,6 +98,11 @@ def test_a_server_that_was_killed_is_started_again(moment: float, tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "42\n"
+
+
+def test_what_the_server_imports_is_there() -> None:
+    """Or it would leave it out without a word, and every fork import it by itself."""
+    assert all(importlib.util.find_spec(name) for name in _IMPORTED)
 
 
 def is_alive(pid: int) -> bool:

@@ -24,8 +24,8 @@ from experiments.errors import RecordError
 from experiments.garbage import collect_seldom, imports_uncollected
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
+from experiments.tracking.importing import complete_mlflow
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import complete_mlflow
 
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds

@@ -62,7 +62,7 @@ _STYLE: Final[dict[str, Any]] = {
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save with this project's settings alone, whatever the user's are."""
-    import_matplotlib()
+    _import_matplotlib()
     import matplotlib
 
     with matplotlib.rc_context():
@@ -83,7 +83,7 @@ def _settings() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def import_matplotlib() -> None:
+def _import_matplotlib() -> None:
     """Import what draws, without the documentation that it writes of itself.
 
     That takes a fifth of the time.

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.statistics import student
+
 MOST: Final = 10_000
 
 
@@ -53,9 +55,9 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
     The mean of the differences is normal, their standard deviation an independent chi variable:
     the power is the normal one, averaged over that variable's quantiles.
     """
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtr
 
-    reach = float(stdtrit(count - 1, 1 - alpha / 2)) * _spreads(count - 1)
+    reach = student.quantile(1 - alpha, count - 1) * _spreads(count - 1)
     shift = abs(effect) * math.sqrt(count)
     return float(np.mean(ndtr(shift - reach) + ndtr(-shift - reach)))
 

@@ -1,0 +1,76 @@
+"""How MLflow is imported: quiet, and in a process that only publishes without what that needs not.
+
+It takes the better part of a second, which runs that only train, or only show their configuration,
+should not pay: whoever needs it calls :func:`prepare_mlflow`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+# Defaults only: whoever sets one of these knows why.
+_ENVIRONMENT: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Its own retries take minutes when no server answers, and would make a run twice where the
+    # server did make it but could not say so. We try again ourselves, looking first.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def prepare_mlflow(*, slim: bool = False) -> None:
+    """Set MLflow's environment and quiet its log; call before the first import of it.
+
+    Parameters
+    ----------
+    slim
+        Whether this process only publishes. It imports MLflow as the edition without pandas does,
+        `mlflow-skinny`, which is a fifth faster. Models cannot be loaded then, and
+        `complete_mlflow` imports the rest.
+    """
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if slim:
+        with _hidden("pandas"), suppress(Exception):
+            import mlflow
+        if "mlflow" not in sys.modules:  # a version that needs it after all: from the start
+            for name in [name for name in sys.modules if name.startswith("mlflow.")]:
+                del sys.modules[name]
+    import mlflow  # noqa: F401
+
+    # Its import resets the level of its own logger.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"mlflow\.")
+
+
+def complete_mlflow() -> None:
+    """Import what was left out of MLflow, which the code of others may ask for."""
+    import mlflow.models
+
+    if not hasattr(mlflow.models, "infer_signature"):
+        importlib.reload(mlflow.models)
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Import something as if a package were not installed, unless it is imported already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
