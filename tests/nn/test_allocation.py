@@ -1,18 +1,27 @@
 """Training that has got going allocates nothing large."""
 
 import gc
+import math
 import tracemalloc
 
 import numpy as np
 import pytest
 
 import nn
+from nn import fusion
 from nn.activations import Activation
 from nn.losses import Loss
-from nn.optimizers import Optimizer
+from nn.optimizers import Optimizer, base
 from nn.regularization import add_l1_gradient, clip_by_norm, global_norm
 
 KIB = 1 << 10
+
+
+@pytest.fixture(autouse=True, params=[math.inf, 0], ids=["numpy", "compiled"])
+def compile_after(request, monkeypatch):
+    """Compile never, or in the first step: by its own measure of time, it might at any step."""
+    for module in (fusion, base):
+        monkeypatch.setattr(module, "COMPILE_AFTER", request.param)
 
 
 def peak(network: nn.Network, optimizer: Optimizer, batch: int) -> int:
