@@ -175,3 +175,19 @@ def test_a_defect_keeps_its_traceback_for_those_who_ask(tmp_path: Path) -> None:
     finished = run("optimizer.lr=-1", NOT_TRACKED, folder=tmp_path, env={"HYDRA_FULL_ERROR": "1"})
     assert finished.status == 1
     assert "but is -1" in finished.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tracking.uri=ftp://x",
+        pytest.param("-m seed=1,2 tracking.uri=ftp://x", marks=pytest.mark.slow),
+    ],
+)
+def test_an_address_that_keeps_no_runs(command: str, tmp_path: Path) -> None:
+    done = run(*command.split(), "dataset=xor", folder=tmp_path)
+    assert done.status == 1
+    assert done.err.startswith("error: tracking.uri is 'ftp://x', which is neither")
+    assert "Give http://HOST:PORT, or sqlite:///FILE.db" in done.err
+    assert "Traceback" not in done.err
+    assert not done.records()

@@ -296,7 +296,6 @@ class Sweep:
         stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
-        opening = not self.jobs and any(job.run.tracking.enabled for job in jobs)
 
         def note(position: int) -> None:
             record = records[position] = Record.read(jobs[position].folder)
@@ -307,7 +306,12 @@ class Sweep:
 
         with (
             Workers(
-                self._backend, self.folder, executions, stacks, warn, spared=int(opening)
+                self._backend,
+                self.folder,
+                executions,
+                stacks,
+                warn,
+                spares_one=lambda: self._publishing.needs_core,
             ) as workers,
             Standings([_group(job) for job in jobs], epochs) as standings,
         ):

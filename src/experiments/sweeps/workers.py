@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
@@ -20,7 +19,6 @@ from experiments.sweeps.stack_queue import TRIES, Stack, StackQueue
 from experiments.sweeps.stack_training import Files, Home, Task, train_stack, unpack
 
 _POLL = 0.1  # seconds between looks at the board
-_SPARED_FOR = 0.5  # seconds, which opening MLflow takes at least
 _PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
 
 DEATHS_AT_FIRST: Final = 20
@@ -42,9 +40,9 @@ class Workers:
         Positions of those that train side by side.
     warn : callable
         Shows a warning to people.
-    spared : int, default 0
-        Workers that the first half second does without, since other work of a sweep's first
-        moments needs their cores. A short sweep is over sooner that way.
+    spares_one : callable, optional
+        Tells whether other work of the sweep needs the core of one worker at the moment, which is
+        then given no further stack, if the workers are on this machine. By default none is spared.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class Workers:
         stacks: Sequence[Sequence[int]],
         warn: Callable[[str], None],
         *,
-        spared: int = 0,
+        spares_one: Callable[[], bool] = lambda: False,
     ) -> None:
         self._backend = backend
         self._executions = executions
@@ -64,7 +62,7 @@ class Workers:
         self._running: dict[Future[dict[int, Files]], Stack] = {}
         self._deaths = 0
         self._any_ended = False
-        self._spared, self._spared_until = spared, time.monotonic() + _SPARED_FOR
+        self._spares_one = spares_one
         token = f".shared-{secrets.token_hex(8)}"
         self._home = Home(folder, token, Path.cwd())
         self._board = backend.board(len(executions))
@@ -79,8 +77,8 @@ class Workers:
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
         most = 2 * self._backend.count
-        if self._spared and time.monotonic() < self._spared_until:
-            most = max(1, self._backend.count - self._spared)
+        if self._backend.shares_cores and self._spares_one():
+            most = max(1, self._backend.count - 1)
         while (stack := self._queue.take(len(self._running), most)) is not None:
             tasks = [
                 Task(position, self._executions[position].job, self._executions[position].identity)

@@ -26,7 +26,9 @@ from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
 from experiments.tracking.importing import complete_mlflow
 from experiments.tracking.publisher import Publisher
+from experiments.tracking.store import resolve_uri, sqlite_file
 
+_MANY: Final = 20  # runs: more than half a second's work
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
 
@@ -96,6 +98,8 @@ class PublishingProcess:
         self._warn = warn
         self._executor = publishing_pool()
         self._asked: deque[Future[_Answer]] = deque()
+        self._opening: Future[_Answer] | None = None
+        self._server_works = False  # on what is published; else this process does
         self._unpublished: set[Path] = set()
         self._waiting = 0
         self._done = 0
@@ -108,13 +112,32 @@ class PublishingProcess:
         """How many records are not known to be published."""
         return len(self._unpublished)
 
+    @property
+    def needs_core(self) -> bool:
+        """Whether it has work for the next half second if nobody takes its core away.
+
+        It has while it opens a database and when it has fallen behind, but not where it waits
+        for a server, or for a database that cannot be written.
+        """
+        if self._broken or self._waiting or self._server_works:
+            return False
+        opens = self._opening is not None and not self._opening.done()
+        return opens or self.unpublished > _MANY
+
     def warm_up(self) -> None:
         """Start the process and have it import what it needs."""
         self._ask(import_mlflow)
 
     def open(self, destination: Destination) -> None:
-        """Reach a tracker, which takes seconds at first."""
-        self._ask(_open, destination)
+        """Reach a tracker, which takes seconds at first.
+
+        Raises
+        ------
+        TrackingError
+            At once, for an address that cannot keep runs.
+        """
+        self._server_works |= sqlite_file(resolve_uri(destination.tracking.uri)) is None
+        self._opening = self._ask(_open, destination)
 
     def publish(self, destination: Destination, folder: Path) -> None:
         """Publish the record in a folder."""
@@ -189,13 +212,16 @@ class PublishingProcess:
             self._report_broken(error)
             return Published(self.unpublished, [])
 
-    def _ask(self, action: Callable[..., None], *arguments: Any) -> None:
+    def _ask(self, action: Callable[..., None], *arguments: Any) -> Future[_Answer] | None:
         if self._broken:
-            return
+            return None
         try:
-            self._asked.append(submit(self._executor, _do, action, arguments))
+            asked = submit(self._executor, _do, action, arguments)
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
+            return None
+        self._asked.append(asked)
+        return asked
 
     def _hear(self, future: Future[_Answer]) -> None:
         try:

@@ -31,6 +31,7 @@ from experiments.masking import mask_secrets
 from experiments.records import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
+from experiments.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -126,6 +127,7 @@ class Tracker:
         self._published_until: dict[str, int] = {}
         # Of runs that may have been made though the tracker did not say so.
         self._in_doubt: set[str] = set()
+        self._is_alone = False
 
     def open(self) -> None:
         """Open the address and make the experiment, before several processes do at once."""
@@ -154,13 +156,15 @@ class Tracker:
             The run's id in MLflow.
         """
         with self._publishing(record):
-            run = self._find_or_create(record)
+            with self._at_once():
+                run = self._find_or_create(record)
+                whole = _is_whole(run, record)
+                if whole:
+                    self._join_sweep(run, record)
+                else:
+                    self._log(run, record)
             run_id = str(run.info.run_id)
-            whole = _is_whole(run, record)
-            if whole:
-                self._join_sweep(run, record)
-            else:
-                self._log(run, record)
+            if not whole:
                 self._log_files(run, record)
             if model and not _has_model(run):
                 self._log_picture_and_model(run, record)
@@ -189,7 +193,7 @@ class Tracker:
         last = max((point.step for point in points), default=-1)
         if self._published_until.get(record.uid) == last and not killed:
             return
-        with self._publishing(record):
+        with self._publishing(record), self._at_once():
             run = self._find_or_create(record)
             if killed and run.info.status != _RUNNING:
                 return  # it went on elsewhere, and ended
@@ -317,6 +321,29 @@ class Tracker:
                 _ = self.experiment_id
             raise
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only process of this machine that makes runs at this address."""
+        if self._is_alone:
+            yield
+            return
+        with locked(store.lock_of(self.uri)):
+            self._is_alone = True
+            try:
+                yield
+            finally:
+                self._is_alone = False
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Write in one transaction, where the database is a file; servers have their own."""
+        if store.sqlite_file(self.uri) is None:
+            yield
+            return
+        # The lock first, as everywhere. It is fair; SQLite would have others try again and again.
+        with self._alone(), one_transaction(self._client):
+            yield
+
     def _errors(
         self, folder: Path | None, doing: str, *, of_record: bool = False
     ) -> AbstractContextManager[None]:
@@ -356,7 +383,7 @@ class Tracker:
     ) -> Run:
         """Find the run tagged `uid`, or make it as described; it has no parameters then."""
         # Between two processes that publish copies of a record, only one may find nothing.
-        with locked(store.lock_of(self.uri)):
+        with self._alone():
             run = self._find(uid, sweep)
             if run is not None:
                 return run

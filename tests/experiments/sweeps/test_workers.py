@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from experiments.sweeps import workers as workers_module
 from experiments.sweeps.backends.shared_board import SharedBoard
 from experiments.sweeps.workers import Workers
 
@@ -17,9 +17,8 @@ from experiments.sweeps.workers import Workers
 class Idle:
     """A backend whose calls end when a test says so."""
 
-    count = 3
-
-    def __init__(self) -> None:
+    def __init__(self, count: int, *, shares_cores: bool = True) -> None:
+        self.count, self.shares_cores = count, shares_cores
         self.out: list[Future[Any]] = []
 
     def board(self, runs: int) -> SharedBoard:
@@ -33,52 +32,70 @@ class Idle:
         return future.result()
 
 
+def run_all(
+    backend: Idle,
+    stacks: list[list[int]],
+    folder: Path,
+    end_some: Callable[[], None],
+    spares_one: Callable[[], bool],
+) -> list[int]:
+    """Have all stacks trained; return how many were out at a time, whenever it was waited."""
+    runs = sum(map(len, stacks))
+    execution = SimpleNamespace(job=SimpleNamespace(folder=folder), identity=None)
+    out: list[int] = []
+
+    def wait() -> None:
+        if backend.out:
+            out.append(len(backend.out))
+            assert len(out) < 100
+            end_some()
+
+    with Workers(
+        backend,  # type: ignore[arg-type]
+        folder,
+        [execution] * runs,  # type: ignore[list-item]
+        stacks,
+        pytest.fail,
+        spares_one=spares_one,
+    ) as workers:
+        assert sorted(workers.finished(wait)) == list(range(runs))
+    return out
+
+
 @pytest.mark.parametrize(
-    ("spared", "most"),
-    [(0, [6, 6, 6, 5, 4, 3, 2, 1]), (1, [2] * 7 + [1]), (3, [1] * 8)],
-    ids=["two for each worker", "one worker is spared at first", "all but one are"],
+    ("count", "here", "spares", "most"),
+    [
+        (3, True, False, [6, 6, 6, 5, 4, 3, 2, 1]),
+        (3, True, True, [2] * 7 + [1]),
+        (3, False, True, [6, 6, 6, 5, 4, 3, 2, 1]),
+        (1, True, True, [1] * 8),
+    ],
+    ids=["two for each worker", "one is spared", "none that is elsewhere", "the last one is not"],
 )
 def test_all_stacks_are_given_a_few_at_a_time(
-    spared: int, most: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    count: int, here: bool, spares: bool, most: list[int], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(workers_module, "_SPARED_FOR", 60.0)
-    backend, runs = Idle(), 16
-    job = SimpleNamespace(folder=tmp_path)
-    executions: Any = [SimpleNamespace(job=job, identity=None)] * runs
-    stacks = [[position, position + 1] for position in range(0, runs, 2)]
-    outstanding = []
-
-    def end_one() -> None:
-        outstanding.append(len(backend.out))
-        backend.out.pop(0).set_result({})
-
-    with Workers(backend, tmp_path, executions, stacks, pytest.fail, spared=spared) as workers:  # type: ignore[arg-type]
-        ended = workers.finished(lambda: end_one() if backend.out else None)
-        assert sorted(ended) == list(range(runs))
-    assert outstanding == most
+    backend = Idle(count, shares_cores=here)
+    stacks = [[position, position + 1] for position in range(0, 16, 2)]
+    out = run_all(
+        backend, stacks, tmp_path, lambda: backend.out.pop(0).set_result({}), lambda: spares
+    )
+    assert out == most
 
 
-def test_all_workers_are_used_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers_module, "_SPARED_FOR", 0.15)
-    backend = Idle()
-    executions: Any = [SimpleNamespace(job=SimpleNamespace(folder=tmp_path), identity=None)] * 4
-    outstanding = []
+def test_all_workers_are_used_when_none_is_spared_any_more(tmp_path: Path) -> None:
+    backend = Idle(3)
+    asked: list[bool] = []
+
+    def at_first() -> bool:
+        asked.append(len(asked) < 3)
+        return asked[-1]
 
     def end_all_when_all_are_out() -> None:
-        outstanding.append(len(backend.out))
-        assert len(outstanding) < 100
         if len(backend.out) == 4:
             while backend.out:
                 backend.out.pop().set_result({})
 
-    with Workers(
-        backend,  # type: ignore[arg-type]
-        tmp_path,
-        executions,
-        [[0], [1], [2], [3]],
-        pytest.fail,
-        spared=2,
-    ) as workers:
-        assert sorted(workers.finished(end_all_when_all_are_out)) == [0, 1, 2, 3]
-    assert outstanding[0] == 1
-    assert 4 in outstanding
+    out = run_all(backend, [[0], [1], [2], [3]], tmp_path, end_all_when_all_are_out, at_first)
+    assert out[0] == 2
+    assert 4 in out

@@ -84,6 +84,10 @@ class Backend(Protocol):
             If the last worker has gone and none came.
         """
 
+    @property
+    def shares_cores(self) -> bool:
+        """Whether the workers have the same cores as the launcher and what it publishes with."""
+
     def board(self, runs: int) -> Board:
         """Put up a board for so many runs."""
 

@@ -177,6 +177,10 @@ class DaskCluster:
         where = self._scheduler or "of this sweep"
         return UserError(f"the connection to the Dask scheduler {where} is lost")
 
+    @property
+    def shares_cores(self) -> bool:
+        return self._scheduler is None and self._make_cluster is None
+
     def board(self, runs: int) -> RemoteBoard:
         assert self._client is not None
         return RemoteBoard(self._client, secrets.token_hex(8), runs)

@@ -36,6 +36,8 @@ class Processes:
         Processes; -1 takes one for each core.
     """
 
+    shares_cores = True
+
     def __init__(self, n_jobs: int) -> None:
         self._count = processes(n_jobs)
         self._pools: list[_Pool] = []
