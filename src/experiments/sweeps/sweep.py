@@ -7,7 +7,9 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -318,6 +320,7 @@ class Sweep:
 
             def show() -> None:
                 heard()
+                _prepare_comparison()
                 standings.show(workers.epochs(), workers.losses())
                 self._publishing.publish_progress(
                     lambda: [
@@ -409,6 +412,19 @@ def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple
     console.print()
     print_comparison(records, console=console)
     return files, markdown(records)
+
+
+@lru_cache(maxsize=1)
+def _prepare_comparison() -> None:
+    """Import what a comparison is made with, which would take a fifth of a second when it is due.
+
+    Whatever is wrong with it is told then, when all runs are trained.
+    """
+    with suppress(Exception):
+        from experiments.analysis.pictures import drawing
+        from experiments.analysis.report import everyday  # noqa: F401
+
+        drawing.prepare()
 
 
 def _group(job: Job) -> str:

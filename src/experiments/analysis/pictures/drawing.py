@@ -59,6 +59,12 @@ _STYLE: Final[dict[str, Any]] = {
 }
 
 
+def prepare() -> None:
+    """Import matplotlib and check its settings, a fifth of a second, before they are needed."""
+    _import_matplotlib()
+    _settings()
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save with this project's settings alone, whatever the user's are."""
