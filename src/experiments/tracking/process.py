@@ -29,6 +29,7 @@ from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
 
 _MANY: Final = 20  # runs: more than half a second's work
+_TOGETHER: Final = 5  # runs that are published at once; more would be little faster
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
 
@@ -100,6 +101,7 @@ class PublishingProcess:
         self._asked: deque[Future[_Answer]] = deque()
         self._opening: Future[_Answer] | None = None
         self._server_works = False  # on what is published; else this process does
+        self._gathered: list[tuple[Destination, Path]] = []  # to be published together
         self._unpublished: set[Path] = set()
         self._waiting = 0
         self._done = 0
@@ -140,9 +142,18 @@ class PublishingProcess:
         self._opening = self._ask(_open, destination)
 
     def publish(self, destination: Destination, folder: Path) -> None:
-        """Publish the record in a folder."""
+        """Publish the record in a folder: at once, or with others while the process is busy."""
         self._unpublished.add(folder)
-        self._ask(_publish, destination, folder)
+        self._gathered.append((destination, folder))
+        busy = self._asked and not self._asked[-1].done()
+        if not busy or len(self._gathered) >= _TOGETHER:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Have published what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._ask(_publish, gathered)
 
     def publish_progress(self, running: Callable[[], Iterable[tuple[Destination, Path]]]) -> None:
         """Publish how far runs are, if it was last done some time ago and nothing else waits.
@@ -169,6 +180,7 @@ class PublishingProcess:
 
     def poll(self) -> None:
         """Hear what has been done so far, and show the warnings that came up."""
+        self._pass_on()
         while self._asked and self._asked[0].done():
             self._hear(self._asked.popleft())
 
@@ -189,6 +201,7 @@ class PublishingProcess:
         on_wait : callable, optional
             Told several times a second how many records are left.
         """
+        self._pass_on()
         patience = destination.tracking.patience
         done, since = self._done, time.monotonic()
         while (self._asked or self._waiting) and not self._broken:
@@ -213,6 +226,7 @@ class PublishingProcess:
             return Published(self.unpublished, [])
 
     def _ask(self, action: Callable[..., None], *arguments: Any) -> Future[_Answer] | None:
+        self._pass_on()  # everything in its order
         if self._broken:
             return None
         try:
@@ -291,11 +305,16 @@ def _open(destination: Destination) -> None:
     collect_seldom()
 
 
-def _publish(destination: Destination, folder: Path) -> None:
-    try:
-        _publisher(destination).publish(Record.read(folder))
-    except RecordError as error:
-        _warnings.append(str(error))
+def _publish(ended: Sequence[tuple[Destination, Path]]) -> None:
+    records: dict[Destination, list[Record]] = {}
+    for destination, folder in ended:
+        try:
+            records.setdefault(destination, []).append(Record.read(folder))
+        except RecordError as error:
+            _warnings.append(str(error))
+    for destination, found in records.items():
+        if found:
+            _publisher(destination).publish(*found)
 
 
 def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,13 @@ class _Task:
     action : callable
     folder : Path, optional
         Of the record, where it is a run.
+    pieces : sequence of _Task
+        What is done instead, one by one, if it fails.
     """
 
     action: Callable[[Tracker], object]
     folder: Path | None = None
+    pieces: Sequence[_Task] = ()
 
 
 class Publisher:
@@ -90,14 +94,20 @@ class Publisher:
         """Reach the tracker, which takes seconds at first: best done while something trains."""
         self._add(_Task(Tracker.open))
 
-    def publish(self, record: Record) -> None:
-        """Publish a run that has ended, if there is anything to see of it."""
+    def publish(self, *records: Record) -> None:
+        """Publish runs that have ended, those of which there is anything to see."""
 
-        def action(tracker: Tracker) -> None:
+        def together(tracker: Tracker) -> None:
+            worth = [record for record in records if is_worth_publishing(record)]
+            if worth:
+                *_, self._run_id = tracker.publish_together(worth)
+
+        def one(record: Record, tracker: Tracker) -> None:
             if is_worth_publishing(record):
                 self._run_id = tracker.publish(record)
 
-        self._add(_Task(action, record.folder))
+        pieces = [_Task(partial(one, record), record.folder) for record in records]
+        self._add(pieces[0] if len(pieces) == 1 else _Task(together, pieces=pieces))
 
     def publish_progress(self, record: Record) -> None:
         """Publish how far a run is, unless more important things wait: it is out of date soon."""
@@ -123,7 +133,11 @@ class Publisher:
         """Publish what waits, for about so long, unless the tracker has just failed."""
         end = self._clock() + seconds
         while self.waiting and not self.next_try and self._clock() <= end:
-            if self._try(self._tasks[0]):
+            if self._tasks[0].pieces:
+                task = self._tasks.popleft()
+                if not self._try_together(task):
+                    self._tasks.extendleft(reversed(task.pieces))
+            elif self._try(self._tasks[0]):
                 self._tasks.popleft()
 
     def where(self, sweep: str | None = None) -> list[str]:
@@ -150,12 +164,25 @@ class Publisher:
             self._tasks.append(task)
             self.work()
 
+    def _do(self, task: _Task) -> None:
+        if self._tracker is None:
+            self._tracker = Tracker(self._settings.uri, self._experiment_name)
+        task.action(self._tracker)
+
+    def _try_together(self, task: _Task) -> bool:
+        """Do what consists of pieces; return whether they are all done."""
+        try:
+            self._do(task)
+        except UserError:
+            return False  # the pieces tell which is at fault, and whether to try it again
+        for piece in task.pieces:
+            self._note_done(piece)
+        return True
+
     def _try(self, task: _Task) -> bool:
         """Do a task; return whether it is done with, for good or ill."""
         try:
-            if self._tracker is None:
-                self._tracker = Tracker(self._settings.uri, self._experiment_name)
-            task.action(self._tracker)
+            self._do(task)
         except TrackerAwayError as error:
             self._failures += 1
             if self._failures == 1:
@@ -168,10 +195,13 @@ class Publisher:
             refused_alone = isinstance(error, RefusedError) or not isinstance(error, TrackingError)
             self._given_up = not refused_alone
             return refused_alone
+        self._note_done(task)
+        return True
+
+    def _note_done(self, task: _Task) -> None:
         if self._failures:
             self._warn("the tracker answers again")
         self._failures = 0
         self.done += 1
         if task.folder is not None:
             self.published.append(task.folder)
-        return True

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -155,29 +155,57 @@ class Tracker:
         str
             The run's id in MLflow.
         """
-        with self._publishing(record):
+        (run_id,) = self._publish([record], model=model)
+        return run_id
+
+    def publish_together(self, records: Sequence[Record]) -> list[str]:
+        """Publish several runs, or what is missing of them, in a fifth less time than one by one.
+
+        Returns
+        -------
+        list of str
+            The runs' ids in MLflow.
+
+        Raises
+        ------
+        TrackingError
+            Whatever it is that fails: then some may be published and others not, and which one is
+            at fault is found out one by one.
+        """
+        return self._publish(records)
+
+    def _publish(self, records: Sequence[Record], *, model: bool = False) -> list[str]:
+        own = {record.uid: record for record in records}  # one that a sweep has twice is one run
+        with ExitStack() as held:
+            for record in sorted(own.values(), key=lambda record: record.folder):
+                held.enter_context(self._publishing(record))
+            runs: dict[str, Run] = {}
+            unfinished: list[tuple[Run, Record]] = []
             with self._at_once():
-                run = self._find_or_create(record)
-                whole = _is_whole(run, record)
-                if whole:
-                    self._join_sweep(run, record)
-                else:
-                    self._log(run, record)
-            run_id = str(run.info.run_id)
-            if not whole:
+                for uid, record in own.items():
+                    run = runs[uid] = self._find_or_create(record)
+                    if _is_whole(run, record):
+                        self._join_sweep(run, record)
+                    else:
+                        self._log(run, record)
+                        unfinished.append((run, record))
+            for run, record in unfinished:
                 self._log_files(run, record)
-            if model and not _has_model(run):
-                self._log_picture_and_model(run, record)
-            if not whole:
-                # Last: the run's page takes its duration from it, and so do we that it is whole.
-                self._client.set_terminated(
-                    run_id, _ENDED[record.status], milliseconds(record.finished.timestamp())
-                )
-            if record.uid in self._in_doubt:
-                self._find(record.uid, record.started_in)
-                self._in_doubt.discard(record.uid)
-            self._published_until.pop(record.uid, None)
-            return run_id
+            if model:
+                for uid, record in own.items():
+                    if not _has_model(runs[uid]):
+                        self._log_picture_and_model(runs[uid], record)
+            with self._at_once():
+                # Last: a run's page takes its duration from it, and so do we that it is whole.
+                for run, record in unfinished:
+                    end = milliseconds(record.finished.timestamp())
+                    self._client.set_terminated(run.info.run_id, _ENDED[record.status], end)
+            for uid, record in own.items():
+                if uid in self._in_doubt:
+                    self._find(uid, record.started_in)
+                    self._in_doubt.discard(uid)
+                self._published_until.pop(uid, None)
+        return [str(runs[record.uid].info.run_id) for record in records]
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
         """Publish what there is of a run that trains, or that was killed while it did.

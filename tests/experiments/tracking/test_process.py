@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +17,128 @@ FILE = Destination(Tracking(uri="sqlite:///runs.db"), "x")
 SERVER = Destination(Tracking(uri="http://127.0.0.1:9"), "x")
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Future[Any]]:
-    """What the process was asked for; it answers when a test says so."""
-    futures: list[Future[Any]] = []
+@dataclass
+class Call:
+    """What the process was asked for, and its answer when a test gives it."""
 
-    def submit(*_: object) -> Future[Any]:
-        futures.append(Future())
-        return futures[-1]
+    action: str
+    arguments: tuple[Any, ...]
+    future: Future[Any]
+
+    @property
+    def folders(self) -> list[Path]:
+        """What is to be published."""
+        return [folder for _, folder in self.arguments[0]] if self.action == "_publish" else []
+
+    def answer(self) -> None:
+        self.future.set_result(process._Answer([], self.folders, 0, len(self.folders)))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """All that the process was asked for."""
+    calls: list[Call] = []
+
+    def submit(_: object, do: object, action: Any, arguments: tuple[Any, ...]) -> Future[Any]:
+        assert do is process._do
+        calls.append(Call(action.__name__, arguments, Future()))
+        return calls[-1].future
 
     monkeypatch.setattr(process, "publishing_pool", lambda: None)
     monkeypatch.setattr(process, "submit", submit)
-    return futures
+    return calls
 
 
-def answer(published: list[Path], waiting: int = 0) -> Any:
-    return process._Answer([], published, waiting, done=len(published))
+FOLDERS = [Path(str(number)) for number in range(100)]
 
 
-def fall_behind(publishing: PublishingProcess, destination: Destination) -> list[Path]:
-    folders = [Path(str(number)) for number in range(100)]
-    for folder in folders:
+def fall_behind(publishing: PublishingProcess, destination: Destination) -> None:
+    for folder in FOLDERS:
         publishing.publish(destination, folder)
-    return folders
 
 
 def test_it_needs_a_core_while_it_opens_a_database_and_when_it_is_behind(
-    asked: list[Future[Any]],
+    asked: list[Call],
 ) -> None:
     publishing = PublishingProcess(pytest.fail)
     assert not publishing.needs_core
     publishing.open(FILE)
     assert publishing.needs_core
-    asked[0].set_result(answer([]))
+    asked[0].answer()
     publishing.poll()
     assert not publishing.needs_core
-    folders = fall_behind(publishing, FILE)
-    needed = []
-    for future, folder in zip(asked[1:], folders, strict=True):
-        needed.append(publishing.needs_core)
-        future.set_result(answer([folder]))
+    fall_behind(publishing, FILE)
+    needed = {}
+    while publishing.unpublished:
+        needed[publishing.unpublished] = publishing.needs_core
+        next(call for call in asked if not call.future.done()).answer()
         publishing.poll()
-    few = len(folders) - needed.index(False)
-    assert needed == [True] * (len(folders) - few) + [False] * few
-    assert 5 < few < 50
+    assert needed == {left: left > process._MANY for left in needed}
+    assert set(needed.values()) == {True, False}
 
 
-def fail(future: Future[Any]) -> None:
-    future.set_exception(BrokenPipeError())
+def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> None:
+    publishing = PublishingProcess(pytest.fail)
+    publishing.open(FILE)
+    asked[0].answer()
+    for folder in FOLDERS[:8]:
+        publishing.publish(FILE, folder)
+    assert [call.folders for call in asked[1:]] == [FOLDERS[:1], FOLDERS[1:6]]
+    assert publishing.unpublished == 8
+    publishing.poll()  # which somebody does several times a second
+    assert asked[-1].folders == FOLDERS[6:8]
 
 
-def put_off(future: Future[Any]) -> None:
-    future.set_result(answer([], waiting=1))
+@pytest.mark.parametrize(
+    "next_call",
+    [
+        lambda publishing: publishing.publish_models(FILE, FOLDERS[:2]),
+        lambda publishing: publishing.publish_comparison(FILE, "id", [], ""),
+        lambda publishing: publishing.open(SERVER),
+    ],
+)
+def test_everything_is_asked_for_in_its_order(
+    next_call: Callable[[PublishingProcess], None], asked: list[Call]
+) -> None:
+    publishing = PublishingProcess(pytest.fail)
+    for folder in FOLDERS[:3]:
+        publishing.publish(FILE, folder)
+    next_call(publishing)
+    assert [call.folders for call in asked] == [FOLDERS[:1], FOLDERS[1:3], []]
+
+
+def test_the_end_waits_for_what_was_gathered(asked: list[Call]) -> None:
+    publishing = PublishingProcess(lambda _: None)
+    for folder in FOLDERS[:3]:
+        publishing.publish(FILE, folder)
+    left: list[int] = []
+
+    def answer_one(unpublished: int) -> None:
+        left.append(unpublished)
+        if unpublished:
+            next(call for call in asked if not call.future.done()).answer()
+
+    published = publishing.finish(FILE, on_wait=answer_one)
+    assert left[0] == 3
+    assert (left[-1], published.unpublished) == (0, 0)
+
+
+def fail(call: Call) -> None:
+    call.future.set_exception(BrokenPipeError())
+
+
+def put_off(call: Call) -> None:
+    call.future.set_result(process._Answer([], [], waiting=1, done=0))
 
 
 @pytest.mark.parametrize("end", [fail, put_off])
 def test_it_needs_none_when_it_has_died_or_must_wait(
-    end: Callable[[Future[Any]], None], asked: list[Future[Any]]
+    end: Callable[[Call], None], asked: list[Call]
 ) -> None:
     publishing = PublishingProcess(lambda _: None)
     publishing.open(FILE)
     fall_behind(publishing, FILE)
-    asked[0].set_result(answer([]))
+    asked[0].answer()
     publishing.poll()
     assert publishing.needs_core
     end(asked[1])
@@ -85,7 +146,7 @@ def test_it_needs_none_when_it_has_died_or_must_wait(
     assert not publishing.needs_core
 
 
-def test_it_needs_none_where_a_server_has_the_work(asked: list[Future[Any]]) -> None:
+def test_it_needs_none_where_a_server_has_the_work(asked: list[Call]) -> None:
     publishing = PublishingProcess(pytest.fail)
     publishing.open(SERVER)
     assert asked
@@ -94,7 +155,7 @@ def test_it_needs_none_where_a_server_has_the_work(asked: list[Future[Any]]) -> 
     assert not publishing.needs_core
 
 
-def test_an_address_that_keeps_nothing_is_refused_at_once(asked: list[Future[Any]]) -> None:
+def test_an_address_that_keeps_nothing_is_refused_at_once(asked: list[Call]) -> None:
     publishing = PublishingProcess(pytest.fail)
     with pytest.raises(TrackingError, match="ftp://x"):
         publishing.open(Destination(Tracking(uri="ftp://x"), "x"))

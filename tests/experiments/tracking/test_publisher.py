@@ -41,6 +41,12 @@ class FakeTracker:
         self._do("model" if model else "publish", record.name)
         return f"id-of-{record.name}"
 
+    def publish_together(self, records: list[Record]) -> list[str]:
+        self._do("together", names(records))
+        for record in records:
+            self._do(f"publish {record.name}", None)
+        return [f"id-of-{record.name}" for record in records]
+
     def publish_progress(self, record: Record) -> str:
         self._do("progress", record.name)
         return "id"
@@ -116,6 +122,65 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     assert warnings == []
     assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1", "link to id"]
     assert publisher.where() == ["mlflow ui", f"link to id-of-{records[-1].name}"]
+
+
+def test_several_are_published_together(failing: Failing, records: list[Record]) -> None:
+    publisher = Publisher(Tracking(), "trial", pytest.fail)
+    publisher.publish(*records)
+    publisher.publish(records[0])
+    assert asked("together") == [names(records)]
+    assert asked("publish") == names(records[:1])
+    assert publisher.published == [record.folder for record in [*records, records[0]]]
+    assert publisher.done == 5
+    assert publisher.where() == ["mlflow ui", f"link to id-of-{records[0].name}"]
+
+
+@pytest.mark.parametrize("kind", [RefusedError, RecordError, TrackerAwayError])
+def test_if_one_of_several_fails_each_is_tried_by_itself(
+    kind: type[UserError], failing: Failing, records: list[Record]
+) -> None:
+    warnings: list[str] = []
+    publisher = Publisher(Tracking(), "trial", warnings.append)
+    failing(f"publish {records[1].name}", kind=kind)
+    publisher.publish(*records)
+    assert asked("together") == [names(records)]
+    assert asked("publish") == names(records)
+    assert publisher.published == [record.folder for record in records]
+    assert warnings == []
+
+
+def test_several_wait_like_one_while_the_tracker_is_away(
+    failing: Failing, records: list[Record]
+) -> None:
+    clock, warnings = Clock(), list[str]()
+    publisher = Publisher(Tracking(), "trial", warnings.append, clock)
+    failing("init")
+    publisher.publish(*records[:2])
+    publisher.publish(*records[2:])
+    assert publisher.waiting
+    assert len(warnings) == 1
+    failing()
+    clock.now += publisher.next_try
+    publisher.work()
+    assert asked("publish") == names(records[:2])
+    assert asked("together") == [names(records[2:])]
+    assert publisher.published == [record.folder for record in records]
+    assert not publisher.waiting
+    assert warnings[1:] == ["the tracker answers again"]
+
+
+def test_nothing_is_asked_for_where_there_is_nothing_to_see(
+    failing: Failing, tmp_path: Path
+) -> None:
+    publisher = Publisher(Tracking(), "trial", pytest.fail)
+    empty = [
+        make_record(tmp_path / str(seed), seed=seed, status="interrupted", metrics={})
+        for seed in range(2)
+    ]
+    publisher.publish(*empty)
+    assert asked("together") == []
+    assert publisher.published == [record.folder for record in empty]
+    assert publisher.where() == []
 
 
 @pytest.mark.parametrize(
