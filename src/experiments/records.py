@@ -553,6 +553,12 @@ class Record:
         """The dataset's preprocessing as it was written."""
         return self._bytes(PREPROCESSING).decode()
 
+    @property
+    def measured_bytes(self) -> int:
+        """Size of the table of measurements: 0 where there is none."""
+        path = self.folder / METRICS
+        return path.stat().st_size if path.exists() else 0
+
     def measurements(self) -> dict[str, list[float | None]]:
         """Read the metrics as they were given: None is missing, NaN was measured as NaN.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -150,7 +151,7 @@ def answers(
         for item in request.session.items
         if isinstance(item, pytest.Function)
         and item.module.__file__ == __file__
-        and hasattr(item, "callspec")
+        and "number" in getattr(item, "callspec", SimpleNamespace(params={})).params
     ]
     commands = [(*WRONG[number].arguments, NOT_TRACKED) for number in wanted]
     folder = tmp_path_factory.mktemp("wrong")
@@ -188,6 +189,6 @@ def test_an_address_that_keeps_no_runs(command: str, tmp_path: Path) -> None:
     done = run(*command.split(), "dataset=xor", folder=tmp_path)
     assert done.status == 1
     assert done.err.startswith("error: tracking.uri is 'ftp://x', which is neither")
-    assert "Give http://HOST:PORT, or sqlite:///FILE.db" in done.err
+    assert "Give sqlite:///FILE.db for a file, http://HOST:PORT for a server" in done.err
     assert "Traceback" not in done.err
     assert not done.records()

@@ -274,6 +274,7 @@ class Sweep:
                     )
                 try:
                     time.sleep(_POLL)
+                    self._publishing.poll()
                     heard()
                 except KeyboardInterrupt as error:
                     interrupt = error
@@ -365,6 +366,7 @@ class Sweep:
         from experiments.analysis.report.everyday import write_learning_curves
 
         console, publishing = self.console, self._publishing
+        publishing.poll()
         self._backend.close()
         trained = [r for r in self._all_records() if r.status != "interrupted"]
         destinations = [_destination(job) for job in self.jobs]

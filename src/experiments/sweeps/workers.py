@@ -41,8 +41,8 @@ class Workers:
     warn : callable
         Shows a warning to people.
     spares_one : callable, optional
-        Tells whether other work of the sweep needs the core of one worker at the moment, which is
-        then given no further stack, if the workers are on this machine. By default none is spared.
+        Tells whether other work of the sweep needs a core at the moment. One worker is then given
+        no further stack, if they have all cores of this machine. By default none is spared.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Workers:
     def _fill(self) -> None:
         """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
         most = 2 * self._backend.count
-        if self._backend.shares_cores and self._spares_one():
-            most = max(1, self._backend.count - 1)
+        if self._backend.count > 1 and self._backend.shares_cores and self._spares_one():
+            most = self._backend.count - 1
         while (stack := self._queue.take(len(self._running), most)) is not None:
             tasks = [
                 Task(position, self._executions[position].job, self._executions[position].identity)

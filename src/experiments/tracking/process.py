@@ -28,8 +28,8 @@ from experiments.tracking.importing import complete_mlflow
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
 
-_MANY: Final = 20  # runs: more than half a second's work
 _TOGETHER: Final = 5  # runs that are published at once; more would be little faster
+_BEHIND: Final = 4  # so often asked for so many: half a second's work
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
 
@@ -99,6 +99,7 @@ class PublishingProcess:
         self._warn = warn
         self._executor = publishing_pool()
         self._asked: deque[Future[_Answer]] = deque()
+        self._opened: set[Destination] = set()
         self._opening: Future[_Answer] | None = None
         self._server_works = False  # on what is published; else this process does
         self._gathered: list[tuple[Destination, Path]] = []  # to be published together
@@ -124,7 +125,7 @@ class PublishingProcess:
         if self._broken or self._waiting or self._server_works:
             return False
         opens = self._opening is not None and not self._opening.done()
-        return opens or self.unpublished > _MANY
+        return opens or len(self._asked) > _BEHIND
 
     def warm_up(self) -> None:
         """Start the process and have it import what it needs."""
@@ -138,8 +139,11 @@ class PublishingProcess:
         TrackingError
             At once, for an address that cannot keep runs.
         """
+        if destination in self._opened:
+            return
         self._server_works |= sqlite_file(resolve_uri(destination.tracking.uri)) is None
         self._opening = self._ask(_open, destination)
+        self._opened.add(destination)
 
     def publish(self, destination: Destination, folder: Path) -> None:
         """Publish the record in a folder: at once, or with others while the process is busy."""

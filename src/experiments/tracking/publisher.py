@@ -13,7 +13,7 @@ from typing import Final
 from experiments.config import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.records import Record
-from experiments.tracking.tracker import Tracker, choose_models, is_worth_publishing
+from experiments.tracking.tracker import Tracker, are_short, choose_models, is_worth_publishing
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
@@ -29,7 +29,7 @@ class _Task:
     folder : Path, optional
         Of the record, where it is a run.
     pieces : sequence of _Task
-        What is done instead, one by one, if it fails.
+        Of what it consists; done one by one if it fails.
     """
 
     action: Callable[[Tracker], object]
@@ -107,7 +107,10 @@ class Publisher:
                 self._run_id = tracker.publish(record)
 
         pieces = [_Task(partial(one, record), record.folder) for record in records]
-        self._add(pieces[0] if len(pieces) == 1 else _Task(together, pieces=pieces))
+        if len(pieces) > 1 and are_short(records):
+            pieces = [_Task(together, pieces=pieces)]
+        for task in pieces:
+            self._add(task)
 
     def publish_progress(self, record: Record) -> None:
         """Publish how far a run is, unless more important things wait: it is out of date soon."""
@@ -133,12 +136,9 @@ class Publisher:
         """Publish what waits, for about so long, unless the tracker has just failed."""
         end = self._clock() + seconds
         while self.waiting and not self.next_try and self._clock() <= end:
-            if self._tasks[0].pieces:
-                task = self._tasks.popleft()
-                if not self._try_together(task):
-                    self._tasks.extendleft(reversed(task.pieces))
-            elif self._try(self._tasks[0]):
-                self._tasks.popleft()
+            left = self._try(self._tasks[0])
+            self._tasks.popleft()
+            self._tasks.extendleft(reversed(left))
 
     def where(self, sweep: str | None = None) -> list[str]:
         """Return the lines that open the MLflow UI; none if nothing is there.
@@ -164,44 +164,31 @@ class Publisher:
             self._tasks.append(task)
             self.work()
 
-    def _do(self, task: _Task) -> None:
-        if self._tracker is None:
-            self._tracker = Tracker(self._settings.uri, self._experiment_name)
-        task.action(self._tracker)
-
-    def _try_together(self, task: _Task) -> bool:
-        """Do what consists of pieces; return whether they are all done."""
+    def _try(self, task: _Task) -> Sequence[_Task]:
+        """Do a task; return what is left of it: nothing where it is done with, for good or ill."""
         try:
-            self._do(task)
-        except UserError:
-            return False  # the pieces tell which is at fault, and whether to try it again
-        for piece in task.pieces:
-            self._note_done(piece)
-        return True
-
-    def _try(self, task: _Task) -> bool:
-        """Do a task; return whether it is done with, for good or ill."""
-        try:
-            self._do(task)
+            if self._tracker is None:
+                self._tracker = Tracker(self._settings.uri, self._experiment_name)
+            task.action(self._tracker)
         except TrackerAwayError as error:
             self._failures += 1
             if self._failures == 1:
                 self._warn(f"{error} Nothing waits for it; it is tried again.")
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))
             self._next_try = self._clock() + wait
-            return False
+            return task.pieces or [task]  # where much fails, little gets through sooner
         except UserError as error:
+            if task.pieces:
+                return task.pieces  # they tell which of them is at fault
             self._warn(str(error))
             refused_alone = isinstance(error, RefusedError) or not isinstance(error, TrackingError)
             self._given_up = not refused_alone
-            return refused_alone
-        self._note_done(task)
-        return True
-
-    def _note_done(self, task: _Task) -> None:
+            return [] if refused_alone else [task]
         if self._failures:
             self._warn("the tracker answers again")
         self._failures = 0
-        self.done += 1
-        if task.folder is not None:
-            self.published.append(task.folder)
+        for done in task.pieces or [task]:
+            self.done += 1
+            if done.folder is not None:
+                self.published.append(done.folder)
+        return []

@@ -76,28 +76,33 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
     TrackingError
         For an address that cannot keep runs.
     """
+    named = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{DATABASE}"
-    scheme = urlsplit(uri).scheme.partition("+")[0]
-    if scheme in _SERVERS:
-        return uri.rstrip("/")
-    if scheme not in _DATABASES:
-        raise TrackingError(
-            f"tracking.uri is {mask_secrets(uri)!r}, which is neither a server nor a database. "
-            f"Give http://HOST:PORT, or {_SQLITE}FILE.db for a file."
+
+    def refused(why: str) -> TrackingError:
+        return TrackingError(
+            f"{named} is {mask_secrets(uri)!r}, {why}. Give {_SQLITE}FILE.db for a file, "
+            "http://HOST:PORT for a server, or tracking=none for neither."
         )
-    if scheme != "sqlite":
-        return uri
-    path, question_mark, query = uri.removeprefix(_SQLITE).partition("?")
-    if not uri.startswith(_SQLITE) or path in ("", ":memory:"):
-        raise TrackingError(
-            f"tracking.uri is {uri!r}, which names no file, so its runs could not be looked at. "
-            f"Give {_SQLITE}FILE.db."
-        )
-    absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
+
+    try:
+        scheme = urlsplit(uri).scheme.partition("+")[0]
+        if scheme in _SERVERS:
+            return uri.rstrip("/")
+        if scheme not in _DATABASES:
+            raise refused("which is neither a server nor a database")
+        if scheme != "sqlite":
+            return uri
+        path, question_mark, query = uri.removeprefix(_SQLITE).partition("?")
+        if not uri.startswith(_SQLITE) or path in ("", ":memory:"):
+            raise refused("which names no file, so its runs could not be looked at")
+        absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
+    except (ValueError, RuntimeError) as error:  # brackets, null characters, an unknown home
+        raise refused(f"which is no address: {error}") from error
     if re.search("%[0-9A-Fa-f]{2}", str(absolute)):
-        raise TrackingError(
-            f"tracking.uri: the path {absolute} holds a percent sign before two digits, which "
-            f"MLflow would take for another character. Give {_SQLITE}FILE.db in another folder."
+        raise refused(
+            f"whose path {absolute} holds a percent sign before two digits, which MLflow would "
+            "take for another character"
         )
     return f"{_SQLITE}{absolute.as_posix()}{question_mark}{query}"
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _METRICS_A_BATCH: Final = 800
 _PARAMS_A_BATCH: Final = 100
 
+_SHORT: Final = 1 << 17  # bytes of measurements, some 7000 points
+
 _COMPARISON_COLOR: Final = "#7f7f7f"
 
 _RUNNING: Final = "RUNNING"
@@ -89,6 +91,11 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
     return [record for record in trained if record.uid in chosen]
 
 
+def are_short(runs: Iterable[Record]) -> bool:
+    """Tell whether MLflow writes all points of some runs in less than half a second."""
+    return sum(record.measured_bytes for record in runs) <= _SHORT
+
+
 def is_worth_publishing(record: Record) -> bool:
     """Tell whether there is anything to see of a run.
 
@@ -127,7 +134,6 @@ class Tracker:
         self._published_until: dict[str, int] = {}
         # Of runs that may have been made though the tracker did not say so.
         self._in_doubt: set[str] = set()
-        self._is_alone = False
 
     def open(self) -> None:
         """Open the address and make the experiment, before several processes do at once."""
@@ -159,7 +165,7 @@ class Tracker:
         return run_id
 
     def publish_together(self, records: Sequence[Record]) -> list[str]:
-        """Publish several runs, or what is missing of them, in a fifth less time than one by one.
+        """Publish several runs, or what is missing of them, in less time than one by one.
 
         Returns
         -------
@@ -175,37 +181,60 @@ class Tracker:
         return self._publish(records)
 
     def _publish(self, records: Sequence[Record], *, model: bool = False) -> list[str]:
+        """Publish what is missing: the database's part, files, models, and that the runs ended."""
         own = {record.uid: record for record in records}  # one that a sweep has twice is one run
         with ExitStack() as held:
             for record in sorted(own.values(), key=lambda record: record.folder):
                 held.enter_context(self._publishing(record))
-            runs: dict[str, Run] = {}
-            unfinished: list[tuple[Run, Record]] = []
-            with self._at_once():
-                for uid, record in own.items():
-                    run = runs[uid] = self._find_or_create(record)
-                    if _is_whole(run, record):
-                        self._join_sweep(run, record)
-                    else:
-                        self._log(run, record)
-                        unfinished.append((run, record))
-            for run, record in unfinished:
-                self._log_files(run, record)
-            if model:
-                for uid, record in own.items():
-                    if not _has_model(runs[uid]):
-                        self._log_picture_and_model(runs[uid], record)
-            with self._at_once():
+            runs = self._find_or_log(list(own.values()))
+            unfinished = [uid for uid, run in runs.items() if not _is_whole(run, own[uid])]
+            for uid in unfinished:
+                self._log_files(runs[uid], own[uid])
+            for uid in own if model else ():
+                if not _has_model(runs[uid]):
+                    self._log_picture_and_model(runs[uid], own[uid])
+            with ExitStack() as alone:
+                if self._fit_one_transaction([own[uid] for uid in unfinished]):
+                    alone.enter_context(self._alone())
+                    alone.enter_context(one_transaction(self._client))
                 # Last: a run's page takes its duration from it, and so do we that it is whole.
-                for run, record in unfinished:
-                    end = milliseconds(record.finished.timestamp())
-                    self._client.set_terminated(run.info.run_id, _ENDED[record.status], end)
+                for uid in unfinished:
+                    status, finished = _ENDED[own[uid].status], own[uid].finished.timestamp()
+                    run_id = runs[uid].info.run_id
+                    self._client.set_terminated(run_id, status, milliseconds(finished))
             for uid, record in own.items():
                 if uid in self._in_doubt:
                     self._find(uid, record.started_in)
                     self._in_doubt.discard(uid)
                 self._published_until.pop(uid, None)
         return [str(runs[record.uid].info.run_id) for record in records]
+
+    def _find_or_log(self, records: Sequence[Record]) -> dict[str, Run]:
+        """Find the runs of records, by uid; make those that are missing and log what they lack.
+
+        Of what is there as a whole nothing is written.
+        """
+        with ExitStack() as alone:
+            alone.enter_context(self._alone())
+            found = {record.uid: self._look_up(record) for record in records}
+            whole = {r.uid for r in records if (run := found[r.uid]) and _is_whole(run, r)}
+            left = [record for record in records if record.uid not in whole]
+            at_once = self._fit_one_transaction(left)
+            if at_once:
+                alone.enter_context(one_transaction(self._client))
+            runs = {record.uid: found[record.uid] or self._make(record) for record in records}
+            if not at_once:
+                alone.close()
+            for record in left:
+                self._log(runs[record.uid], record)
+        for record in records:
+            if record.uid in whole:
+                self._join_sweep(runs[record.uid], record)
+        return runs
+
+    def _fit_one_transaction(self, records: Sequence[Record]) -> bool:
+        """Tell whether to write so much at once: not to a server, and not for seconds."""
+        return bool(records) and store.sqlite_file(self.uri) is not None and are_short(records)
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
         """Publish what there is of a run that trains, or that was killed while it did.
@@ -221,8 +250,9 @@ class Tracker:
         last = max((point.step for point in points), default=-1)
         if self._published_until.get(record.uid) == last and not killed:
             return
-        with self._publishing(record), self._at_once():
-            run = self._find_or_create(record)
+        with self._publishing(record):
+            with self._alone():
+                run = self._look_up(record) or self._make(record)
             if killed and run.info.status != _RUNNING:
                 return  # it went on elsewhere, and ended
             self._log(run, record)
@@ -281,7 +311,8 @@ class Tracker:
                 "mlflow.user": store.user(),
             }
             uid = hashlib.sha256(f"comparison {name} {sweep}".encode()).hexdigest()[:32]
-            run = self._found_or_made(uid, {"run_name": name, "tags": {**tags, "uid": uid}})
+            with self._alone():
+                run = self._find(uid) or self._create(uid, run_name=name, tags={**tags, "uid": uid})
             run_id = str(run.info.run_id)
             now = milliseconds(time.time())
             self._client.log_batch(
@@ -349,28 +380,13 @@ class Tracker:
                 _ = self.experiment_id
             raise
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Be the only process of this machine that makes runs at this address."""
-        if self._is_alone:
-            yield
-            return
-        with locked(store.lock_of(self.uri)):
-            self._is_alone = True
-            try:
-                yield
-            finally:
-                self._is_alone = False
+    def _alone(self) -> AbstractContextManager[None]:
+        """Be the only process of this machine that makes runs at this address.
 
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Write in one transaction, where the database is a file; servers have their own."""
-        if store.sqlite_file(self.uri) is None:
-            yield
-            return
-        # The lock first, as everywhere. It is fair; SQLite would have others try again and again.
-        with self._alone(), one_transaction(self._client):
-            yield
+        Between two that publish copies of a record, only one may find nothing. It comes before
+        SQLite's own lock, and is fair, where that one would have others try again and again.
+        """
+        return locked(store.lock_of(self.uri))
 
     def _errors(
         self, folder: Path | None, doing: str, *, of_record: bool = False
@@ -384,16 +400,20 @@ class Tracker:
             )
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 
-    def _find_or_create(self, record: Record) -> Run:
-        run = self._find_again(record.uid)
-        if run is None:
-            description = {
-                "start_time": milliseconds(record.started.timestamp()),
-                "run_name": record.name,
-                "tags": contents.tags(record),
-            }
-            run = self._found_or_made(record.uid, description, record.started_in)
+    def _look_up(self, record: Record) -> Run | None:
+        """Find a record's run."""
+        run = self._find_again(record.uid) or self._find(record.uid, record.started_in)
+        if run is not None:
             self._run_ids[record.uid] = str(run.info.run_id)
+        return run
+
+    def _make(self, record: Record) -> Run:
+        """Make a record's run."""
+        started = milliseconds(record.started.timestamp())
+        run = self._create(
+            record.uid, start_time=started, run_name=record.name, tags=contents.tags(record)
+        )
+        self._run_ids[record.uid] = str(run.info.run_id)
         return run
 
     def _find_again(self, uid: str) -> Run | None:
@@ -406,22 +426,15 @@ class Tracker:
         self._published_until.pop(uid, None)  # it was deleted, and its points with it
         return None
 
-    def _found_or_made(
-        self, uid: str, description: Mapping[str, Any], sweep: str | None = None
-    ) -> Run:
-        """Find the run tagged `uid`, or make it as described; it has no parameters then."""
-        # Between two processes that publish copies of a record, only one may find nothing.
-        with self._alone():
-            run = self._find(uid, sweep)
-            if run is not None:
-                return run
-            try:
-                run = self._client.create_run(self.experiment_id, **description)
-            except BaseException:
-                self._in_doubt.add(uid)  # it may have been made all the same, even later
-                raise
-            self._published_until[uid] = -1
-            return run
+    def _create(self, uid: str, **description: Any) -> Run:
+        """Make the run tagged `uid`, as described; it has no parameters then."""
+        try:
+            run = self._client.create_run(self.experiment_id, **description)
+        except BaseException:
+            self._in_doubt.add(uid)  # it may have been made all the same, even later
+            raise
+        self._published_until[uid] = -1
+        return run
 
     def _find(self, uid: str, sweep: str | None = None) -> Run | None:
         """Find the run tagged `uid`, and remove what an answer that got lost has doubled.

@@ -68,7 +68,7 @@ def run_all(
         (3, True, False, [6, 6, 6, 5, 4, 3, 2, 1]),
         (3, True, True, [2] * 7 + [1]),
         (3, False, True, [6, 6, 6, 5, 4, 3, 2, 1]),
-        (1, True, True, [1] * 8),
+        (1, True, True, [2] * 7 + [1]),
     ],
     ids=["two for each worker", "one is spared", "none that is elsewhere", "the last one is not"],
 )

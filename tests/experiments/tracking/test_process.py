@@ -73,8 +73,23 @@ def test_it_needs_a_core_while_it_opens_a_database_and_when_it_is_behind(
         needed[publishing.unpublished] = publishing.needs_core
         next(call for call in asked if not call.future.done()).answer()
         publishing.poll()
-    assert needed == {left: left > process._MANY for left in needed}
+    assert needed == {left: left > 20 for left in needed}
     assert set(needed.values()) == {True, False}
+
+
+def test_it_needs_none_for_what_is_not_tried_again(asked: list[Call]) -> None:
+    publishing = PublishingProcess(pytest.fail)
+    publishing.open(FILE)
+    fall_behind(publishing, FILE)
+    while not all(call.future.done() for call in asked):
+        for call in asked:
+            if not call.future.done():
+                call.future.set_result(process._Answer([], [], waiting=0, done=0))  # refused
+        publishing.poll()
+    assert publishing.unpublished == len(FOLDERS)
+    assert not publishing.needs_core
+    publishing.open(FILE)  # as each batch of a sweep does
+    assert not publishing.needs_core
 
 
 def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> None:

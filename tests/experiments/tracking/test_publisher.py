@@ -135,8 +135,8 @@ def test_several_are_published_together(failing: Failing, records: list[Record])
     assert publisher.where() == ["mlflow ui", f"link to id-of-{records[0].name}"]
 
 
-@pytest.mark.parametrize("kind", [RefusedError, RecordError, TrackerAwayError])
-def test_if_one_of_several_fails_each_is_tried_by_itself(
+@pytest.mark.parametrize("kind", [RefusedError, RecordError])
+def test_if_one_of_several_is_refused_each_is_tried_by_itself(
     kind: type[UserError], failing: Failing, records: list[Record]
 ) -> None:
     warnings: list[str] = []
@@ -158,7 +158,9 @@ def test_several_wait_like_one_while_the_tracker_is_away(
     publisher.publish(*records[:2])
     publisher.publish(*records[2:])
     assert publisher.waiting
-    assert len(warnings) == 1
+    assert publisher.next_try == 1.0
+    assert asked("together") == asked("publish") == []
+    assert warnings == ["init failed Nothing waits for it; it is tried again."]
     failing()
     clock.now += publisher.next_try
     publisher.work()
@@ -167,6 +169,17 @@ def test_several_wait_like_one_while_the_tracker_is_away(
     assert publisher.published == [record.folder for record in records]
     assert not publisher.waiting
     assert warnings[1:] == ["the tracker answers again"]
+
+
+def test_long_runs_are_published_one_by_one(
+    failing: Failing, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Record, "measured_bytes", 1 << 16)
+    publisher = Publisher(Tracking(), "trial", pytest.fail)
+    publisher.publish(*records)
+    publisher.publish(*records[:2])
+    assert asked("publish") == names(records)
+    assert asked("together") == [names(records[:2])]
 
 
 def test_nothing_is_asked_for_where_there_is_nothing_to_see(

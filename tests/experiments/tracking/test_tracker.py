@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,38 @@ def test_publishing_again_adds_nothing(tmp_path: Path, tracker: Tracker, uri: st
     assert tracker.publish(record, model=True) == first
     assert Tracker(uri, tracker.experiment_name).publish(record, model=True) == first
     assert rows_in_database(uri) == before
+
+
+def test_what_is_there_as_a_whole_is_not_written(
+    tmp_path: Path, tracker: Tracker, uri: str
+) -> None:
+    record = make_record(tmp_path)
+    run_id = tracker.publish(record, model=True)
+    with closing(sqlite3.connect(str(sqlite_file(uri)))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert Tracker(uri, tracker.experiment_name).publish_together([record]) == [run_id]
+        assert tracker.publish(record, model=True) == run_id
+        other.rollback()
+
+
+def test_several_runs_are_published_together_or_one_by_one_the_same(
+    tmp_path: Path, tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [make_record(tmp_path / str(seed), seed=seed) for seed in range(3)]
+    copy = make_record(tmp_path / "copy", seed=1)
+    together = tracker.publish_together([*records, copy])
+    assert together[3] == together[1]
+    assert len(client.search_runs([tracker.experiment_id])) == 3
+    monkeypatch.setattr(tracker_module, "_SHORT", 0)  # as if they were long
+    other = Tracker(tracker.uri, tracker.experiment_name + "-other")
+    one_by_one = [other.publish(record) for record in records]
+    for pair in zip(together[:3], one_by_one, strict=True):
+        first, second = map(client.get_run, pair)
+        assert points(client, first) == points(client, second)
+        assert first.data.params == second.data.params
+        assert first.data.tags == second.data.tags
+        assert first.info.status == second.info.status == "FINISHED"
+        assert len(first.inputs.dataset_inputs) == len(second.inputs.dataset_inputs) == 1
 
 
 @pytest.mark.parametrize("began", ["a", None], ids=["", "as older versions wrote it"])
@@ -437,11 +469,29 @@ def test_addresses_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "uri", ["sqlite://", "sqlite:///:memory:", "mlruns", "file:///mlruns", "sqlite:////a%20b/x.db"]
+    "uri",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mlruns",
+        "file:///mlruns",
+        "sqlite:////a%20b/x.db",
+        "sqlite:////a\0b/x.db",
+        "sqlite:///~nobody-at-all/x.db",
+        "http://[x",
+        "postgresql://[h/db",
+    ],
 )
-def test_addresses_that_keep_nothing_are_refused(uri: str) -> None:
-    with pytest.raises(TrackingError, match=r"sqlite:///FILE\.db"):
+def test_addresses_that_keep_nothing_are_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = r"sqlite:///FILE\.db for a file, http://HOST:PORT for a server, or tracking=none"
+    with pytest.raises(TrackingError, match=told) as raised:
         Tracker(uri, "x")
+    assert str(raised.value).startswith(f"tracking.uri is {uri!r}, wh")
+    if "\0" not in uri:  # which no variable can hold
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(TrackingError, match=told) as raised:
+            Tracker(None, "x")
+        assert str(raised.value).startswith(f"MLFLOW_TRACKING_URI is {uri!r}, wh")
 
 
 def test_a_database_that_cannot_be_made_is_explained(tmp_path: Path) -> None:

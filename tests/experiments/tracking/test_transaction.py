@@ -15,6 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy import event, text
 
 from experiments.tracking import store
 from experiments.tracking.store import sqlite_file
@@ -174,9 +175,68 @@ def test_one_that_is_killed_leaves_nothing_and_no_lock(
     assert len(rows(other)["runs"]) == len(before["runs"]) + 1
 
 
-def test_foreign_keys_hold(client: MlflowClient) -> None:
-    from sqlalchemy import text
+@pytest.fixture
+def most_pages(client: MlflowClient) -> Iterator[list[int]]:
+    """How large the database may grow, in every connection."""
+    pages = [1 << 30]
 
+    def tell(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages[0]}")
+
+    engine = client._tracking_client.store.engine
+    event.listen(engine, "checkout", tell)
+    yield pages
+    pages[0] = 1 << 30
+    engine.dispose()
+    event.remove(engine, "checkout", tell)
+
+
+def test_a_full_disk_is_called_so_and_leaves_nothing(
+    client: MlflowClient, experiment: str, other: sqlite3.Connection, most_pages: list[int]
+) -> None:
+    def write_much() -> None:
+        with one_transaction(client):
+            for _ in range(50):
+                write(client, experiment)
+
+    before = rows(other)
+    most_pages[0] = other.execute("PRAGMA page_count").fetchone()[0] + 5
+    with pytest.raises(MlflowException, match="database or disk is full") as raised:
+        write_much()
+    assert raised.value.error_code == "TEMPORARILY_UNAVAILABLE"
+    assert rows(other) == before
+    most_pages[0] = 1 << 30
+    write_much()
+    assert len(rows(other)["runs"]) == len(before["runs"]) + 50
+
+
+def test_a_refused_row_is_a_bad_request(client: MlflowClient) -> None:
+    def refer_to_nothing() -> None:
+        with (
+            one_transaction(client),
+            client._tracking_client.store.ManagedSessionMaker(read_only=False) as session,
+        ):
+            session.execute(text("INSERT INTO tags VALUES ('key', 'value', 'no such run')"))
+
+    with pytest.raises(MlflowException, match="FOREIGN KEY") as raised:
+        refer_to_nothing()
+    assert raised.value.error_code == "BAD_REQUEST"
+
+
+def test_others_read_on_however_much_is_written(
+    client: MlflowClient, experiment: str, other: sqlite3.Connection
+) -> None:
+    before = rows(other)
+    with one_transaction(client):
+        run_id = client.create_run(experiment).info.run_id
+        for batch in range(20):  # more than SQLite keeps in memory by itself, 2 MB
+            steps = range(1000 * batch, 1000 * (batch + 1))
+            client.log_batch(run_id, [Metric("m" * 100, 0.5, 1, step) for step in steps])
+        assert rows(other) == before
+    assert len(rows(other)["metrics"]) == len(before["metrics"]) + 20_000
+
+
+def test_foreign_keys_hold(client: MlflowClient) -> None:
     with one_transaction(client), client._tracking_client.store.ManagedSessionMaker() as session:
         assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
 

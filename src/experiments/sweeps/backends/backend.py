@@ -86,7 +86,7 @@ class Backend(Protocol):
 
     @property
     def shares_cores(self) -> bool:
-        """Whether the workers have the same cores as the launcher and what it publishes with."""
+        """Whether there are as many workers as cores that the launcher could use itself."""
 
     def board(self, runs: int) -> Board:
         """Put up a board for so many runs."""

@@ -179,7 +179,8 @@ class DaskCluster:
 
     @property
     def shares_cores(self) -> bool:
-        return self._scheduler is None and self._make_cluster is None
+        elsewhere = self._scheduler is not None or self._make_cluster is not None
+        return not elsewhere and processes(self._n_jobs) >= processes(-1)
 
     def board(self, runs: int) -> RemoteBoard:
         assert self._client is not None

@@ -36,8 +36,6 @@ class Processes:
         Processes; -1 takes one for each core.
     """
 
-    shares_cores = True
-
     def __init__(self, n_jobs: int) -> None:
         self._count = processes(n_jobs)
         self._pools: list[_Pool] = []
@@ -49,6 +47,10 @@ class Processes:
     @property
     def count(self) -> int:
         return self._count
+
+    @property
+    def shares_cores(self) -> bool:
+        return self._count >= processes(-1)
 
     def board(self, runs: int) -> SharedBoard:
         return SharedBoard.create(runs)
