@@ -80,8 +80,8 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
     program = (
         "import sys\n"
         "from experiments.tracking import importing\n"
-        "hide = importing._hidden\n"
-        f"importing._hidden = lambda package: hide({hidden!r})\n"
+        "hide = importing.hidden\n"
+        f"importing.hidden = lambda package: hide({hidden!r})\n"
         "from experiments.ahead import import_mlflow\n"
         f"sys.modules.pop({hidden!r}, None)\n"
         "import_mlflow()\n"
@@ -91,6 +91,29 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
         "print(mlflow.MlflowClient.__name__)\n"
     )
     assert printed(program, tmp_path) == [str(left_out), "MlflowClient"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "left_out"),
+    [("{'HTTPException': Exception}", True), ("{}", False)],
+    ids=["MLflow needs no more of it", "it does"],
+)
+def test_mlflow_is_imported_without_fastapi_if_it_can_be(
+    contents: str, left_out: bool, tmp_path: Path
+) -> None:
+    program = (
+        "import sys\n"
+        "from experiments.tracking import importing\n"
+        "stand_in = importing._stand_in\n"
+        f"importing._stand_in = lambda package, _: stand_in(package, {contents})\n"
+        "from experiments.ahead import import_mlflow\n"
+        "import_mlflow()\n"
+        "print('fastapi' not in sys.modules)\n"
+        "from fastapi import FastAPI, HTTPException\n"
+        "import mlflow\n"
+        "print(mlflow.MlflowClient.__name__, HTTPException.__module__)\n"
+    )
+    assert printed(program, tmp_path) == [str(left_out), "MlflowClient", "fastapi.exceptions"]
 
 
 def printed(program: str, folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ from experiments.errors import RecordError
 from experiments.garbage import collect_seldom, imports_uncollected
 from experiments.own_modules import trust, trusted_packages
 from experiments.records import Record
-from experiments.tracking.importing import complete_mlflow
+from experiments.tracking.importing import complete_mlflow, hidden
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
 
@@ -304,7 +304,7 @@ def _publisher(destination: Destination) -> Publisher:
 
 def _open(destination: Destination) -> None:
     import_mlflow()
-    with imports_uncollected():
+    with imports_uncollected(), hidden("pygments"):  # in whose colours Mako would show errors
         _publisher(destination).open()
     collect_seldom()
 
