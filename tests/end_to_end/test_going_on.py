@@ -146,7 +146,8 @@ def test_changed_code_and_data_say_why(tmp_path: Path) -> None:
     assert "anew" not in again().out
     assert "2 of 2 runs are finished already" in again().out
 
-    (project / "src" / "nn" / "normal.py").open("a").write("# a remark\n")
+    with (project / "src" / "nn" / "normal.py").open("a") as source:
+        source.write("# a remark\n")
     assert "2 of 2 runs train anew: the code that trains has changed\n" in again().out
     assert "2 of 2 runs are finished already" in again().out
 
