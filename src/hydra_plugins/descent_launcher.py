@@ -92,9 +92,15 @@ class StackedLauncher(Launcher):
 
     def open_sweep(self) -> "Sweep":
         """Make a sweep that trains as this launcher is set to."""
+        from experiments.errors import ConfigError
         from experiments.sweeps.backends.choice import choose_backend
         from experiments.sweeps.sweep import Sweep
 
+        if self.width is not None and (not isinstance(self.width, int) or self.width < 1):
+            raise ConfigError(
+                f"hydra.launcher.width={self.width} is no number of runs: give 1 or more, or null "
+                "for as many as fit the cache"
+            )
         backend = choose_backend(
             self.backend,
             self.n_jobs,

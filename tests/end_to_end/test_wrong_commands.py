@@ -94,6 +94,9 @@ WRONG = [
     # parts of one's own
     wrong("optimizer._target_=nowhere.Mine", "optimizer._target_", "nowhere"),
     wrong("optimizer._target_=nn.Dense", "optimizer._target_", "nn.Dense", "Optimizer"),
+    # the launcher
+    wrong("-m seed=0,1 hydra.launcher.width=0", "hydra.launcher.width=0", "1 or more"),
+    wrong("-m seed=0,1 hydra.launcher.n_jobs=0", "hydra.launcher.n_jobs=0", "-1"),
     # sweeps: everything that is wrong
     wrong(
         "-m optimizer=sgd,adm,rmsprp seed=0,1",

@@ -36,8 +36,13 @@ def choose_backend(
     Raises
     ------
     ConfigError
-        If the settings do not go together.
+        If a setting is wrong, or two do not go together.
     """
+    if not isinstance(n_jobs, int) or n_jobs == 0:
+        raise ConfigError(
+            f"hydra.launcher.n_jobs={n_jobs} is no number of workers: give 1 or more, or -1 for as "
+            "many as cores"
+        )
     if name not in ("loky", "dask"):
         raise ConfigError(f"hydra.launcher.backend={name} is not known; there are loky and dask")
     if name == "loky":

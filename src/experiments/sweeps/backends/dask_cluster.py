@@ -152,6 +152,11 @@ class DaskCluster:
         return str(self._client.scheduler.address)
 
     @property
+    def shares_cores(self) -> bool:
+        elsewhere = self._scheduler is not None or self._make_cluster is not None
+        return not elsewhere and processes(self._n_jobs) >= processes(-1)
+
+    @property
     def count(self) -> int:
         now = time.monotonic()
         if now - self._counted > _COUNT_EVERY:
@@ -176,11 +181,6 @@ class DaskCluster:
     def _lost(self) -> UserError:
         where = self._scheduler or "of this sweep"
         return UserError(f"the connection to the Dask scheduler {where} is lost")
-
-    @property
-    def shares_cores(self) -> bool:
-        elsewhere = self._scheduler is not None or self._make_cluster is not None
-        return not elsewhere and processes(self._n_jobs) >= processes(-1)
 
     def board(self, runs: int) -> RemoteBoard:
         assert self._client is not None
