@@ -107,7 +107,8 @@ def interrupts_held() -> Iterator[None]:
     try:
         # Started later, these would let interrupts, which they ignore themselves, through again.
         multiprocessing.resource_tracker.ensure_running()
-        loky.backend.resource_tracker.ensure_running()
+        if not CAN_FORK:  # loky keeps one for processes of its own kind
+            loky.backend.resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         yield
     finally:
