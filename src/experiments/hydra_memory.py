@@ -9,18 +9,16 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Any
 
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault, ResultDefault
-from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
-_READ_FILES: Final = ("file", "pkg")
-"""Schemes of the sources that do."""
+from experiments.hydra_files import have_hydra_read_once
 
 
 def have_hydra_remember() -> None:
@@ -30,27 +28,10 @@ def have_hydra_remember() -> None:
     """
     # What is taken out of the store is copied anyway. `--help` asks for its groups a hundred times.
     ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
-    sources: Any = Plugins.instance().discover(ConfigSource)
-    for source in sources:
-        if source.scheme() in _READ_FILES:
-            source.load_config = _remembered(source.load_config)
+    have_hydra_read_once()
     _merge_once(ConfigLoaderImpl)
     tree: Any = defaults_list
     tree._create_interpolation_map = _if_needed(tree._create_interpolation_map)
-
-
-def _remembered(load: Callable[[Any, str], ConfigResult]) -> Callable[[Any, str], ConfigResult]:
-    known: dict[tuple[str, str], bytes] = {}
-
-    def load_config(source: Any, config_path: str) -> ConfigResult:
-        key = (source.path, config_path)
-        if key not in known:
-            known[key] = pickle.dumps(load(source, config_path))
-        # A copy each time, since Hydra changes what it is given; this is how copying is fastest.
-        result: ConfigResult = pickle.loads(known[key])
-        return result
-
-    return load_config
 
 
 @dataclass

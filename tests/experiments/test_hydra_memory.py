@@ -44,6 +44,12 @@ with initialize_config_dir(CONF, version_base="1.3"):
 print("the same")
 """
 
+# Where the readers of YAML might differ.
+ODD = (
+    "[1e-3, 1_000, 012, 0x1f, 1:30, .inf, .5, ~, yes, on, 2020-01-01, '1', \"\\u00fc\", 'a: b', "
+    "!!python/object/apply:pathlib.Path [a, b]]"
+)
+
 
 def compose_both_ways(conf: Path, commands: list[list[str]]) -> None:
     """Compose commands twice as Hydra does and as it does when it remembers; compare."""
@@ -96,7 +102,7 @@ color: red
         "engine/base.yaml": "fuel: ${color}\nvalves: [1, 2]\n",
         "wheels/four.yaml": "count: 4\n",
         "wheels/two.yaml": "count: ???\n",
-        "trim/small_two.yaml": "leather: null\n",
+        "trim/small_two.yaml": f"leather: null\nodd: {ODD}\n",
         "trim/large_four.yaml": "leather: true\n",
     }
     choices = [
