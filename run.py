@@ -3,20 +3,20 @@
 import sys
 
 from experiments.ahead import begun_ahead
+from experiments.garbage import garbage_left
 from experiments.interrupts import interrupts_deferred, interrupts_end_the_program
 
 if __name__ == "__main__":
-    with interrupts_end_the_program(), begun_ahead(sys.argv[1:]):
+    with interrupts_end_the_program(), garbage_left(), begun_ahead(sys.argv[1:]):
         with interrupts_deferred():  # which may get lost while modules are imported
             import hydra
             from omegaconf import DictConfig
 
             from experiments.application import friendly_errors, run
-            from experiments.garbage import garbage_left
 
         @hydra.main(version_base="1.3", config_path="conf", config_name="config")
         def main(config: DictConfig) -> float:
             return run(config)
 
-        with garbage_left(), friendly_errors():
+        with friendly_errors():
             main()

@@ -17,11 +17,7 @@ from typing import Final
 CAN_FORK: Final = sys.platform == "linux"
 """Elsewhere there are no forks, or system libraries that do not survive one."""
 
-_IMPORTED: Final = [
-    "experiments.sweeps.stack_training",
-    "experiments.tracking.process",
-    "experiments.ends_at_once",
-]
+_IMPORTED: Final = ["experiments.preloaded"]
 
 _POLL: Final = 0.01  # seconds between looks whether the server has ended
 _PATIENCE: Final = 2.0  # seconds that one gets that answers no more

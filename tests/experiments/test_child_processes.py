@@ -1,6 +1,5 @@
 """Processes that work for another: forks of the server, and where there are none, started anew."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -102,7 +101,18 @@ def test_a_server_that_was_killed_is_started_again(moment: float, tmp_path: Path
 
 def test_what_the_server_imports_is_there() -> None:
     """Or it would leave it out without a word, and every fork import it by itself."""
-    assert all(importlib.util.find_spec(name) for name in _IMPORTED)
+    program = (
+        "import gc, importlib, sys\n"
+        f"for name in {_IMPORTED!r}: importlib.import_module(name)\n"
+        "assert {'experiments.sweeps.stack_training', 'experiments.tracking.process', 'numpy'} "
+        "<= set(sys.modules)\n"
+        "assert not {'hydra', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "print(gc.get_freeze_count() > 10_000, gc.isenabled(), flush=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True True\n", done.stderr
 
 
 def is_alive(pid: int) -> bool:
