@@ -92,12 +92,13 @@ def _checkout(file: Path) -> tuple[str | None, bool | None]:
     # A package installed inside somebody else's checkout does not belong to their commit.
     if _git(file.parent, "ls-files", "--error-unmatch", file.name) is None:
         return None, None
-    commit = _git(file.parent, "rev-parse", "HEAD")
-    top = _git(file.parent, "rev-parse", "--show-toplevel")
-    if commit is None or top is None:
+    status = _git(file.parent, "status", "--porcelain=v2", "--branch")
+    lines = [] if status is None else status.splitlines()
+    told = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    commit = told.get("branch.oid", "(initial)")
+    if commit == "(initial)":
         return None, None
-    changes = _git(Path(top), "status", "--porcelain")
-    return commit, None if changes is None else bool(changes)
+    return commit, len(lines) > len(told)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
