@@ -193,10 +193,7 @@ class Tracker:
             for uid in own if model else ():
                 if not _has_model(runs[uid]):
                     self._log_picture_and_model(runs[uid], own[uid])
-            with ExitStack() as alone:
-                if self._fit_one_transaction([own[uid] for uid in unfinished]):
-                    alone.enter_context(self._alone())
-                    alone.enter_context(one_transaction(self._client))
+            with self._at_once([own[uid] for uid in unfinished]):
                 # Last: a run's page takes its duration from it, and so do we that it is whole.
                 for uid in unfinished:
                     status, finished = _ENDED[own[uid].status], own[uid].finished.timestamp()
@@ -231,6 +228,15 @@ class Tracker:
             if record.uid in whole:
                 self._join_sweep(runs[record.uid], record)
         return runs
+
+    @contextmanager
+    def _at_once(self, records: Sequence[Record]) -> Iterator[None]:
+        """Have what is written of some runs meanwhile written in one transaction, if it fits."""
+        if not self._fit_one_transaction(records):
+            yield
+            return
+        with self._alone(), one_transaction(self._client):
+            yield
 
     def _fit_one_transaction(self, records: Sequence[Record]) -> bool:
         """Tell whether to write so much at once: not to a server, and not for seconds."""
@@ -515,8 +521,6 @@ class Tracker:
         from experiments.serving import save_model
 
         run_id = run.info.run_id
-        for points in _chunks(contents.epoch_metrics(record, by_layer=True), _METRICS_A_BATCH):
-            self._client.log_batch(run_id, metrics=points, synchronous=True)
         self._files(run.info.artifact_uri).log_artifact(str(_learning_curves(record)))  # type: ignore[no-untyped-call]
         logged = self._find_or_create_model(run_id, record)
         with tempfile.TemporaryDirectory() as scratch:
@@ -532,15 +536,18 @@ class Tracker:
                 ),
             )
             self._files(logged.artifact_location).log_artifacts(str(folder))  # type: ignore[no-untyped-call]
-        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-        # The same points as the run's, this time under the model's name, for the models page.
-        points = [
+        # The run's own points once more, under the model's name, for the models page.
+        of_model = [
             Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
             for m in contents.summary_metrics(record)
         ]
-        self._client.log_batch(run_id, metrics=points, synchronous=True)
-        # Last: by it the model is known to be whole.
-        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        by_layer = contents.epoch_metrics(record, by_layer=True)
+        with self._at_once([record]):
+            for points in (*_chunks(by_layer, _METRICS_A_BATCH), of_model):
+                self._client.log_batch(run_id, metrics=points, synchronous=True)
+            self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+            # Last: by it the model is known to be whole.
+            self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
     def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
         """Find the model that was left half, or make it."""
