@@ -35,6 +35,7 @@ class Batches:
         self.seeds = list(seeds)
         self._streams = {seed: stream(seed, "batches") for seed in self.seeds}
         self._buffers: dict[tuple[int, ...], Array] = {}
+        self._whole = inputs[np.newaxis], targets[np.newaxis]
 
     @property
     def steps(self) -> int:
@@ -53,11 +54,11 @@ class Batches:
         ------
         inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
-            Both in buffers that the next step overwrites.
+            Both in buffers that the next step overwrites, the same in all steps of one size.
         """
         rows = len(self.inputs)
         if self.batch_size == rows:
-            yield self.inputs[np.newaxis], self.targets[np.newaxis]
+            yield self._whole
             return
         # Runs with one seed share its order.
         orders = {seed: rng.permutation(rows) for seed, rng in self._streams.items()}

@@ -17,7 +17,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,28 +28,16 @@ from nn.recording import Recording, Stretch
 Array = NDArray[np.floating]
 
 
-class Bound:
-    """A loop and the arrays that it runs over: half a microsecond to call.
+class Bound(functools.partial[None]):
+    """A loop and the arrays that it runs over, as they are when it is called.
 
-    Parameters
+    Attributes
     ----------
-    code : callable
-        The machine code.
-    inputs : ndarray of int64
-        What it reads: how often each loop runs, and where the arrays are.
     owners : object
-        Owns all that, so that it stays where it is.
+        Owns what the machine code reads, so that it stays where it is.
     """
 
-    def __init__(self, code: Any, inputs: NDArray[np.int64], owners: object) -> None:
-        self._owners = inputs, owners
-        self._nothing = not inputs[:3].all()
-        self._run = functools.partial(code, inputs.ctypes.data)
-
-    def __call__(self) -> None:
-        """Run over the arrays as they are now."""
-        if not self._nothing:
-            self._run()
+    owners: object
 
 
 class Loop:
@@ -107,7 +95,14 @@ class Loop:
         inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
         for array, step in zip(taken, steps, strict=True):
             inputs += [array.ctypes.data, *step[:2]]
-        return Bound(self._code, np.array(inputs, np.int64), (taken, numbers))
+        read = np.array(inputs, np.int64)
+        bound = Bound(self._code, read.ctypes.data) if read[:3].all() else Bound(_do_nothing)
+        bound.owners = read, taken, numbers
+        return bound
+
+
+def _do_nothing() -> None:
+    """Run over arrays without elements."""
 
 
 Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
@@ -209,7 +204,14 @@ class Fused:
     scratch : int
     workspace : Workspace
         For scratch space.
+
+    Attributes
+    ----------
+    compilations : int
+        How often any of it has been compiled in this process.
     """
+
+    compilations: ClassVar[int] = 0
 
     def __init__(
         self, code: Callable[..., object], kind: str, scratch: int, workspace: Workspace
@@ -245,6 +247,13 @@ class Fused:
         for step in steps:
             step()
 
+    def steps(self, *arrays: Array) -> Steps:
+        """Return what a call with the arrays of the last one comes to: loops, once compiled."""
+        bound_to, steps = self._bound.get(arrays[0].shape, _NOTHING)
+        if steps and all(map(operator.is_, bound_to, arrays)):
+            return steps
+        return [functools.partial(self, *arrays)]
+
     def _pays(self) -> bool:
         """Tell whether it pays to compile, which may turn out impossible."""
         if self._compiles is None and _spent[self._kind] >= COMPILE_AFTER:
@@ -259,6 +268,7 @@ class Fused:
         key = turned, *(array.shape for array in arrays)
         if key not in self._compiled:
             self._compiled[key] = self._compile(arrays, given, turned)
+            Fused.compilations += 1
         steps: Steps = []
         for step in self._compiled[key]:
             if isinstance(step, Loop):

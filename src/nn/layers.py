@@ -12,7 +12,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from nn.constraints import Component, Count, Decay, Positive, Probability
 from nn.fusion import Fused
 from nn.initializers import Initializer
 from nn.parameters import Parameter, Workspace
+from nn.tape import Tape, replayable
 
 Array = NDArray[np.floating]
 
@@ -43,6 +44,8 @@ class Binding:
         Buffers; shared by the network, so keys name the layer.
     name : str
         Of the layer, unique in the network.
+    do : Tape
+        Makes the calls of a training step, which are then made again by themselves.
     """
 
     peers: Sequence[Layer]
@@ -52,11 +55,15 @@ class Binding:
     generators: Sequence[np.random.Generator]
     workspace: Workspace
     name: str
+    do: Tape
 
 
 @dataclass
 class Layer(Component):
     """Base of the layers.
+
+    A pass that does its work through `self.at.do`, with buffers that are the same in every step,
+    may be marked as :func:`~nn.tape.replayable`: then a network of such layers is faster.
 
     Attributes
     ----------
@@ -195,23 +202,26 @@ class Dense(Layer):
         """Code for z ← z + b."""
         return Fused(lambda z, bias, _: np.add(z, bias, out=z), "bias", 0, self.at.workspace)
 
+    @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
         weights = self.at.parameters["weights"]
         z = self.buffer("z", (len(weights), x.shape[1], self.units))
-        np.matmul(x, weights, out=z)
-        self.add_bias(z, self.bias)
+        self.at.do(np.matmul, x, weights, z)
+        self.at.do(self.add_bias, z, self.bias)
         return z
 
+    @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
-        np.matmul(self.x.transpose(0, 2, 1), grad, out=self.at.gradients["weights"])
+        do, weights = self.at.do, self.at.parameters["weights"]
+        do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
         # A sum over the batch as a product, which is four times as fast.
-        np.matmul(self.at.workspace.ones(grad.shape[1]), grad, out=self.bias_gradient)
+        do(np.matmul, self.at.workspace.ones(grad.shape[1]), grad, self.bias_gradient)
         if not input_gradient:
             return grad
-        weights = self.at.parameters["weights"]
         back = self.buffer("back", (*grad.shape[:2], weights.shape[1]))
-        return np.matmul(grad, weights.transpose(0, 2, 1), out=back)
+        do(np.matmul, grad, weights.transpose(0, 2, 1), back)
+        return back
 
 
 @dataclass
@@ -248,14 +258,16 @@ class Activation(Layer):
             self.at.workspace,
         )
 
+    @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.z = x
         self.a = self.buffer("a", x.shape)
-        self.apply(self.a, x)
+        self.at.do(self.apply, self.a, x)
         return self.a
 
+    @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
-        self.apply_derivative(grad, self.z, self.a)
+        self.at.do(self.apply_derivative, grad, self.z, self.a)
         return grad
 
 
@@ -279,6 +291,7 @@ class Dropout(Layer):
     def structure(self) -> tuple[Any, ...]:
         return (*super().structure(), self.rate > 0)
 
+    @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.active = training and self.rate > 0
         if not self.active:
@@ -287,17 +300,22 @@ class Dropout(Layer):
         # Drawn in float32 in any precision, so that precision does not change the masks.
         memory = self.buffer("draws", shape[1:]).reshape(-1).view(np.float32)
         draws = memory[: shape[1] * shape[2]].reshape(shape[1:])
-        self.mask = self.buffer("mask", shape)
-        for mask, rng, peer in zip(self.mask, self.at.generators, self.at.peers, strict=True):
+        self.mask, out = self.buffer("mask", shape), self.buffer("out", shape)
+        self.at.do(self._draw, self.mask, draws)
+        self.at.do(np.multiply, x, self.mask, out)
+        return out
+
+    def _draw(self, masks: Array, draws: Array) -> None:
+        for mask, rng, peer in zip(masks, self.at.generators, self.at.peers, strict=True):
             rate = cast(Dropout, peer).rate
             rng.random(dtype=np.float32, out=draws)
             np.greater_equal(draws, np.float32(rate), out=mask)
             mask *= 1 / (1 - rate)  # in double precision: a rate next to 1 rounds to 1
-        return np.multiply(x, self.mask, out=self.buffer("out", shape))
 
+    @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         if self.active:
-            grad *= self.mask
+            self.at.do(np.multiply, grad, self.mask, grad)
         return grad
 
 
@@ -332,19 +350,24 @@ class BatchNorm(Layer):
         values["gain"].fill(1)
         values["running_variance"].fill(1)
 
+    @replayable
     def forward(self, x: Array, training: bool) -> Array:
+        shape = (len(self.at.peers), *x.shape[1:])
+        self.normal, out = self.buffer("normal", shape), self.buffer("out", shape)
+        self.at.do(self._normalize, x, self.normal, out, training)
+        return out
+
+    def _normalize(self, x: Array, normal: Array, out: Array, training: bool) -> None:
         gain, shift = (_column(self.at.parameters[k]) for k in ("gain", "shift"))
         running_mean, running_variance = (
             _column(self.at.statistics[k]) for k in ("running_mean", "running_variance")
         )
-        shape = (len(gain), *x.shape[1:])
-        self.normal, out = self.buffer("normal", shape), self.buffer("out", shape)
         if training:
             batch = x.shape[1]
             average = np.full((1, batch), 1 / batch, x.dtype)
             mean = np.matmul(average, x)
-            np.subtract(x, mean, out=self.normal)
-            np.multiply(self.normal, self.normal, out=out)
+            np.subtract(x, mean, out=normal)
+            np.multiply(normal, normal, out=out)
             variance = np.matmul(average, out)
             momentum = self.numbers("momentum")
             running_mean *= momentum
@@ -353,19 +376,19 @@ class BatchNorm(Layer):
             running_variance += (1 - momentum) * (variance * (batch / max(batch - 1, 1)))
         else:
             variance = running_variance
-            np.subtract(x, running_mean, out=self.normal)
+            np.subtract(x, running_mean, out=normal)
         self.scale = 1 / np.sqrt(variance + self.numbers("eps"))
-        self.normal *= self.scale
-        np.multiply(self.normal, gain, out=out)
+        normal *= self.scale
+        np.multiply(normal, gain, out=out)
         out += shift
-        return out
 
+    @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         batch = grad.shape[1]
         average = np.full((1, batch), 1 / batch, grad.dtype)
-        return _normalization_backward(
-            self, grad, input_gradient, lambda values: np.matmul(average, values)
-        )
+        mean = partial(np.matmul, average)
+        self.at.do(_normalization_backward, self, grad, self.normal, input_gradient, mean)
+        return grad
 
 
 @dataclass
@@ -388,47 +411,56 @@ class LayerNorm(Layer):
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         values["gain"].fill(1)
 
+    @replayable
     def forward(self, x: Array, training: bool) -> Array:
-        gain, shift = (_column(self.at.parameters[k]) for k in ("gain", "shift"))
-        shape = (len(gain), *x.shape[1:])
+        shape = (len(self.at.peers), *x.shape[1:])
         self.normal, out = self.buffer("normal", shape), self.buffer("out", shape)
-        average = np.full((x.shape[2], 1), 1 / x.shape[2], x.dtype)
-        np.subtract(x, np.matmul(x, average), out=self.normal)
-        np.multiply(self.normal, self.normal, out=out)
-        self.scale = 1 / np.sqrt(np.matmul(out, average) + self.numbers("eps"))
-        self.normal *= self.scale
-        np.multiply(self.normal, gain, out=out)
-        out += shift
+        self.at.do(self._normalize, x, self.normal, out)
         return out
 
+    def _normalize(self, x: Array, normal: Array, out: Array) -> None:
+        gain, shift = (_column(self.at.parameters[k]) for k in ("gain", "shift"))
+        average = np.full((x.shape[2], 1), 1 / x.shape[2], x.dtype)
+        np.subtract(x, np.matmul(x, average), out=normal)
+        np.multiply(normal, normal, out=out)
+        self.scale = 1 / np.sqrt(np.matmul(out, average) + self.numbers("eps"))
+        normal *= self.scale
+        np.multiply(normal, gain, out=out)
+        out += shift
+
+    @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         average = np.full((grad.shape[2], 1), 1 / grad.shape[2], grad.dtype)
-        return _normalization_backward(
-            self, grad, input_gradient, lambda values: np.matmul(values, average)
-        )
+
+        def mean(values: Array) -> Array:
+            found: Array = np.matmul(values, average)
+            return found
+
+        self.at.do(_normalization_backward, self, grad, self.normal, input_gradient, mean)
+        return grad
 
 
 def _normalization_backward(
     layer: BatchNorm | LayerNorm,
     grad: Array,
+    normal: Array,
     input_gradient: bool,
     mean: Callable[[Array], Array],
-) -> Array:
-    """Backward pass of a normalization over whatever axis `mean` averages.
+) -> None:
+    """Backward pass, in place, of a normalization over whatever axis `mean` averages.
 
     Gain and shift get the sums over the batch of grad·normal and of grad; the input gets
     scale · (δ - mean(δ) - normal · mean(δ·normal)), with δ = grad·gain.
     """
     ones = np.ones((1, grad.shape[1]), grad.dtype)
-    product = np.multiply(grad, layer.normal, out=layer.buffer("work", grad.shape))
+    product = np.multiply(grad, normal, out=layer.buffer("work", grad.shape))
     np.matmul(ones, product, out=_column(layer.at.gradients["gain"]))
     np.matmul(ones, grad, out=_column(layer.at.gradients["shift"]))
     if not input_gradient:
-        return grad
+        return
     grad *= _column(layer.at.parameters["gain"])
-    np.multiply(grad, layer.normal, out=product)
+    np.multiply(grad, normal, out=product)
     correlation = mean(product)
     grad -= mean(grad)
-    grad -= np.multiply(layer.normal, correlation, out=product)
+    grad -= np.multiply(normal, correlation, out=product)
     grad *= layer.scale
-    return grad
