@@ -68,6 +68,23 @@ def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["False", "PyFuncModel"]
 
 
+def test_files_on_hadoop_get_what_was_left_out(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from experiments.ahead import import_mlflow\n"
+        "from experiments.tracking.importing import complete_for_files\n"
+        "import_mlflow()\n"
+        "complete_for_files('file:///here')\n"
+        "print('pyarrow' in sys.modules)\n"
+        "complete_for_files('hdfs://host/there')\n"
+        "from mlflow.store.artifact import artifact_repository_registry, hdfs_artifact_repo\n"
+        "place = artifact_repository_registry.get_artifact_repository('hdfs://host/there')\n"
+        "print(place.log_artifact.__func__.__globals__ is vars(hdfs_artifact_repo))\n"
+        "print(hdfs_artifact_repo.HadoopFileSystem.__name__)\n"
+    )
+    assert printed(program, tmp_path) == ["False", "True", "HadoopFileSystem"]
+
+
 @pytest.mark.parametrize(
     ("hidden", "left_out"),
     [("pandas", True), ("yaml", False)],

@@ -31,6 +31,7 @@ from experiments.masking import mask_secrets
 from experiments.records import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
+from experiments.tracking.importing import complete_for_files
 from experiments.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
@@ -512,6 +513,7 @@ class Tracker:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+        complete_for_files(artifact_uri)
         return get_artifact_repository(artifact_uri, tracking_uri=self.uri)
 
     def _log_picture_and_model(self, run: Run, record: Record) -> None:
