@@ -5,6 +5,7 @@ import sys
 from experiments.ahead import begun_ahead
 from experiments.garbage import garbage_left
 from experiments.interrupts import interrupts_deferred, interrupts_end_the_program
+from experiments.leaving import leave_at_once
 
 if __name__ == "__main__":
     with interrupts_end_the_program(), garbage_left(), begun_ahead(sys.argv[1:]):
@@ -20,3 +21,4 @@ if __name__ == "__main__":
 
         with friendly_errors():
             main()
+    leave_at_once()
