@@ -8,7 +8,6 @@ with, and a fork of that one MLflow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,8 @@ from experiments.garbage import imports_uncollected
 from experiments.interrupts import interrupts_deferred
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from loky import ProcessPoolExecutor
 
 _publishing: list[Future[ProcessPoolExecutor]] = []
@@ -63,6 +64,8 @@ def will_publish(arguments: Sequence[str]) -> bool:
 
 def publishing_pool() -> ProcessPoolExecutor:
     """Return a pool of one process: that which was begun ahead, the first time."""
+    from concurrent.futures import BrokenExecutor
+
     from experiments.child_processes import pool_of_one
 
     while _publishing:
@@ -77,6 +80,8 @@ def _begin(*, publishes: bool) -> None:
 
     start_server()
     if publishes:
+        from concurrent.futures import ThreadPoolExecutor
+
         from experiments.child_processes import pool_of_one, submit
 
         def begin_publishing() -> ProcessPoolExecutor:
@@ -94,6 +99,8 @@ def _begin(*, publishes: bool) -> None:
 def _end() -> None:
     """End the process that publishes if nothing has taken it."""
     if _publishing:
+        from concurrent.futures import BrokenExecutor
+
         from experiments.child_processes import end_pool
 
         with suppress(BrokenExecutor):
