@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from experiments.analysis.formatting import interval, listing, number, single, tenths
@@ -125,11 +126,17 @@ def _sentence(groups: Sequence[Group]) -> str:
     return f"{claim}, and the seeds separate it from every other group."
 
 
-def _pairs(ranked: Sequence[Group]) -> list[Pair]:
+def _pairs(ranked: Sequence[Group]) -> Sequence[Pair]:
     """Compare the groups of one task in pairs, each labelled by its place."""
-    compared = ranked[:MOST_COMPARED]
-    values = dict(zip(map(str, range(len(compared))), by_seed(compared, LOSS), strict=True))
-    return compare_pairs(values, metric=LOSS)
+    compared = by_seed(ranked[:MOST_COMPARED], LOSS)
+    return _compared(tuple(tuple(values.items()) for values in compared))
+
+
+@lru_cache(maxsize=8)
+def _compared(groups: tuple[tuple[tuple[int, float], ...], ...]) -> Sequence[Pair]:
+    """Compare groups, given by seed, once for all that is said of them and wherever it is said."""
+    values = {str(place): dict(group) for place, group in enumerate(groups)}
+    return tuple(compare_pairs(values, metric=LOSS))
 
 
 def _value(group: Group) -> str:

@@ -407,13 +407,14 @@ class Sweep:
 
 def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple[list[Path], str]:
     """Compare runs as every sweep does."""
-    from experiments.analysis.report.everyday import markdown, write_comparison
+    from experiments.analysis.report.everyday import write_comparison
     from experiments.analysis.terminal import print_comparison
 
     files = write_comparison(records, folder, pictures=["png"])
     console.print()
     print_comparison(records, console=console)
-    return files, markdown(records)
+    (page,) = (file for file in files if file.suffix == ".md")
+    return files, page.read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=1)
