@@ -1,7 +1,8 @@
 """What Hydra does over and over in one command with the same outcome, done once.
 
 It composes a sweep's own configuration twice and a job's for each combination of choices, each
-time from all files anew, and copies its store of plugins whenever it looks what groups there are.
+time from all files and overrides anew, and copies its store of plugins whenever it looks what
+groups there are.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault, ResultDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
@@ -22,16 +24,32 @@ from experiments.hydra_files import have_hydra_read_once
 
 
 def have_hydra_remember() -> None:
-    """Have Hydra read each file once, merge the same files once, and not copy its store.
+    """Have Hydra read, parse and merge the same once, and not copy its store.
 
     Call once, before it composes.
     """
     # What is taken out of the store is copied anyway. `--help` asks for its groups a hundred times.
     ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
     have_hydra_read_once()
+    parser: Any = OverridesParser
+    parser.parse_rule = _parsed_once(parser.parse_rule)
     _merge_once(ConfigLoaderImpl)
     tree: Any = defaults_list
     tree._create_interpolation_map = _if_needed(tree._create_interpolation_map)
+
+
+def _parsed_once(parse: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
+    known: dict[str, bytes] = {}
+
+    def parse_rule(parser: Any, text: str, rule: str) -> Any:
+        # What is shuffled comes out in another order each time.
+        if rule != "override" or "shuffle" in text:
+            return parse(parser, text, rule)
+        if text not in known:
+            known[text] = pickle.dumps(parse(parser, text, rule))
+        return pickle.loads(known[text])
+
+    return parse_rule
 
 
 @dataclass

@@ -128,3 +128,64 @@ def test_places_that_have_files_of_the_same_names(tmp_path: Path) -> None:
     places = ([], [here], [there], [here, there], [there, here])
     commands = [[f"hydra.searchpath=[{','.join(chosen)}]"] for chosen in places]
     compose_both_ways(conf, commands + commands[::-1])
+
+
+OVERRIDES = [
+    "a=1",
+    "a.b='x, y'",
+    "+a.b=[1,2.5,{c: d, e: null}]",
+    "++a=nan",
+    "~a",
+    "~a=b",
+    "a@b=c",
+    "a=b,c",
+    "a=range(1,9,2)",
+    "a=choice(1,two,'3')",
+    "a=interval(0,1)",
+    "a=glob([s*,t*],exclude=*x)",
+    "a=tag(one,two,sort(3,1,2,reverse=true))",
+    "a=shuffle(range(5))",
+    "a=${b}/${now:%H}",
+    "a=",
+]
+
+PARSING = """
+from dataclasses import astuple
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from experiments.hydra_memory import have_hydra_remember
+
+def parsed(text):
+    one, = OverridesParser.create().parse_overrides([text])
+    return one
+
+def refused(text):
+    try:
+        parsed(text)
+    except OverrideParseException as error:
+        return str(error)
+
+before = [parsed(text) for text in OVERRIDES], [refused(text) for text in WRONG]
+have_hydra_remember()
+for _ in range(3):
+    after = [parsed(text) for text in OVERRIDES], [refused(text) for text in WRONG]
+    for one, other in zip(before[0], after[0], strict=True):
+        assert repr(one) == repr(other), other  # nan is not nan
+    assert before[1] == after[1] and all(after[1])
+    for one in after[0]:  # what is done to one is not in the next
+        one.key_or_group, one.package = "changed", "changed"
+assert len({str(parsed("a=shuffle([1,2,3,4,5,6,7,8])").value()) for _ in range(20)}) > 1
+print("the same")
+"""
+
+
+def test_overrides_are_parsed_to_the_same(tmp_path: Path) -> None:
+    wrong = ["a", "a=[1", "a={b:", "a=b c=d"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"OVERRIDES = {OVERRIDES!r}\nWRONG = {wrong!r}\n{PARSING}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "the same\n", done.stderr
