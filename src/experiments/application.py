@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.interrupts import interrupts_deferred
 from experiments.own_modules import search_working_directory
@@ -105,20 +106,21 @@ def friendly_errors() -> Iterator[None]:
     Hydra would otherwise print its own mistakes without suggestions and ours with a traceback.
     Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
     """
-    from experiments.hydra_memory import have_hydra_remember
-
     search_working_directory()
-    have_hydra_remember()
+    with interrupts_deferred():  # compiled modules would swallow them
+        from experiments.errors import UserError
+        from experiments.hydra_memory import have_hydra_remember
+
+        have_hydra_remember()
+    _have_hydra_compose_undisturbed()
     if os.environ.get(_FULL_ERROR):
         yield
         return
     os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
-    from experiments.errors import UserError
-
     try:
         if {"-m", "--multirun"} & set(sys.argv):
-            from experiments.sweeps.deferring import deferred
-
+            with interrupts_deferred():
+                from experiments.sweeps.deferring import deferred
             sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
         with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
             yield
@@ -129,6 +131,26 @@ def friendly_errors() -> Iterator[None]:
         if message is None:
             raise
         fail(message)
+
+
+def _have_hydra_compose_undisturbed() -> None:
+    """Have interrupts wait until a configuration is composed, some hundredths of a second.
+
+    Where one comes while OmegaConf changes a node, what that does at last fails, and an error of
+    its own takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    loader: Any = ConfigLoaderImpl
+    compose = loader.load_configuration
+
+    @wraps(compose)
+    def load_configuration(*arguments: Any, **named: Any) -> DictConfig:
+        with interrupts_deferred():
+            config: DictConfig = compose(*arguments, **named)
+        return config
+
+    loader.load_configuration = load_configuration
 
 
 def _message(error: Exception) -> str | None:

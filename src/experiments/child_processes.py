@@ -64,7 +64,7 @@ def end_pool(pool: loky.ProcessPoolExecutor) -> None:
     feeder = getattr(pool._call_queue, "_thread", None)
     pool.shutdown(wait=True, kill_workers=True)
     # loky leaves the thread that fed the process to itself. If the program ended while that one
-    # puts away the pool's semaphores, loky's tracker would complain of them.
+    # puts away the pool's semaphores, their tracker would complain of them.
     if feeder is not None:
         feeder.join(_PATIENCE)
 

@@ -93,7 +93,9 @@ def _checkout(file: Path) -> tuple[str | None, bool | None]:
     if _git(file.parent, "ls-files", "--error-unmatch", file.name) is None:
         return None, None
     status = _git(file.parent, "status", "--porcelain=v2", "--branch")
-    lines = [] if status is None else status.splitlines()
+    if status is None:  # it takes too long, or a submodule is broken
+        return _git(file.parent, "rev-parse", "HEAD"), None
+    lines = status.splitlines()
     told = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
     commit = told.get("branch.oid", "(initial)")
     if commit == "(initial)":

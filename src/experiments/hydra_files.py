@@ -34,7 +34,11 @@ def have_hydra_read_once() -> None:
 
 
 def _have_omegaconf_use_libyaml() -> None:
-    """Give OmegaConf one loader, where it would derive one from PyYAML's for each file."""
+    """Give OmegaConf one loader, where it would derive one from PyYAML's for each file.
+
+    Both read the same, but for tabs, which libyaml takes in more places, and characters that are
+    escaped in two halves, as JSON may have them, which it refuses.
+    """
     pyyaml: Any = yaml
     its_own = pyyaml.SafeLoader
     pyyaml.SafeLoader = libyaml.Loader
@@ -53,7 +57,8 @@ def _once(load: Callable[[Any, str], ConfigResult]) -> Callable[[Any, str], Conf
         if key not in known:
             try:
                 known[key] = pickle.dumps(load(source, config_path))
-            except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+            # YAML's numbers are read by Python, and so is UTF-8: both with a ValueError.
+            except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
                 raise ConfigError(_told(source, config_path, error)) from error
         # A copy each time, since Hydra changes what it is given; this is how copying is fastest.
         result: ConfigResult = pickle.loads(known[key])

@@ -132,6 +132,9 @@ class Network:
     def backpropagate(self, x: Array, targets: Array) -> Array:
         """Fill :attr:`gradients` with those of the batch's mean loss.
 
+        Training is fastest with batches in the same arrays, of this precision and with a run
+        axis, whose content changes. The last two batches' arrays are kept.
+
         Parameters
         ----------
         x : ndarray of shape (runs, batch, inputs), or (batch, inputs) if all runs share it

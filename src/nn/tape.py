@@ -103,10 +103,12 @@ class Step:
 
 def replayable(method: Method) -> Method:
     """Mark a layer's pass of which nothing matters but what it calls through the tape."""
-    method.replayable = True  # type: ignore[attr-defined]
+    # By itself: `functools.wraps` would give a plain mark to what is wrapped round it.
+    method.replayable = method  # type: ignore[attr-defined]
     return method
 
 
 def is_replayable(method: Callable[..., object]) -> bool:
     """Tell whether a layer's pass was so marked; one that overrides it has to be marked anew."""
-    return getattr(method, "replayable", False)
+    function = getattr(method, "__func__", method)
+    return getattr(function, "replayable", None) is function

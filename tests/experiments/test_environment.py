@@ -90,6 +90,19 @@ def test_commit_and_changes_are_those_of_its_own_checkout(checkout: Path) -> Non
     ) == [commit, True]
 
 
+def test_the_commit_is_known_where_changes_are_not(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "first")
+    asked = module._git
+    monkeypatch.setattr(
+        module, "_git", lambda folder, *what: None if what[0] == "status" else asked(folder, *what)
+    )
+    own = checkout / "src" / "experiments" / "environment.py"
+    assert module._checkout(own) == (git(checkout, "rev-parse", "HEAD"), None)
+
+
 def test_code_installed_inside_another_checkout_has_no_commit(checkout: Path) -> None:
     git(checkout, "commit", "--quiet", "--allow-empty", "--message", "first")
     found = environment_of(checkout / "src", "[environment()['commit'], environment()['dirty']]")

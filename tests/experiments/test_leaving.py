@@ -32,6 +32,17 @@ def test_everything_is_done_but_putting_away(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "printed thread\nregistered\n", "")
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_stream_that_is_closed_is_none(closed: str) -> None:
+    program = (
+        "import sys\n"
+        "from experiments.leaving import leave_at_once\n"
+        f"sys.{closed} = None\n"
+        "leave_at_once()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_what_cannot_be_printed_is_told_as_python_does() -> None:
     program = "from experiments.leaving import leave_at_once\nprint('lost')\nleave_at_once()\n"
