@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from itertools import takewhile
 from typing import Any
 
 from hydra._internal import defaults_list
@@ -100,9 +101,8 @@ def _merge_once(loader: Any) -> None:
 
 def _shared_beginning(first: Sequence[Any], second: Sequence[Any]) -> int:
     """Count the entries that two lists begin with."""
-    pairs = enumerate(zip(first, second, strict=False))
-    differing = (place for place, (one, other) in pairs if one != other)
-    return next(differing, min(len(first), len(second)))
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _if_needed(create: Callable[..., DictConfig]) -> Callable[..., DictConfig | None]:

@@ -12,7 +12,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -386,8 +386,10 @@ class BatchNorm(Layer):
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         batch = grad.shape[1]
         average = np.full((1, batch), 1 / batch, grad.dtype)
-        mean = partial(np.matmul, average)
-        self.at.do(_normalization_backward, self, grad, self.normal, input_gradient, mean)
+        self.at.do(
+            _normalization_backward, self, grad, self.normal, input_gradient,
+            lambda values: np.matmul(average, values),
+        )  # fmt: skip
         return grad
 
 
@@ -431,12 +433,10 @@ class LayerNorm(Layer):
     @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         average = np.full((grad.shape[2], 1), 1 / grad.shape[2], grad.dtype)
-
-        def mean(values: Array) -> Array:
-            found: Array = np.matmul(values, average)
-            return found
-
-        self.at.do(_normalization_backward, self, grad, self.normal, input_gradient, mean)
+        self.at.do(
+            _normalization_backward, self, grad, self.normal, input_gradient,
+            lambda values: np.matmul(values, average),
+        )  # fmt: skip
         return grad
 
 

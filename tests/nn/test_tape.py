@@ -243,6 +243,8 @@ def test_few_batches_are_held(monkeypatch: pytest.MonkeyPatch, fails: bool) -> N
 
 
 def test_every_layer_of_ours_is_replayable() -> None:
-    for kind in (nn.Dense, nn.layers.Activation, nn.Dropout, nn.BatchNorm, nn.LayerNorm):
+    ours = [kind for kind in Layer.__subclasses__() if kind.__module__ == "nn.layers"]
+    assert len(ours) >= 5
+    for kind in ours:
         assert is_replayable(kind.forward)
         assert is_replayable(kind.backward)
