@@ -8,10 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from experiments.interrupts import interrupts_deferred
 from experiments.own_modules import search_working_directory
@@ -109,10 +108,11 @@ def friendly_errors() -> Iterator[None]:
     search_working_directory()
     with interrupts_deferred():  # compiled modules would swallow them
         from experiments.errors import UserError
+        from experiments.hydra_interrupts import have_hydra_compose_undisturbed
         from experiments.hydra_memory import have_hydra_remember
 
         have_hydra_remember()
-    _have_hydra_compose_undisturbed()
+        have_hydra_compose_undisturbed()
     if os.environ.get(_FULL_ERROR):
         yield
         return
@@ -131,26 +131,6 @@ def friendly_errors() -> Iterator[None]:
         if message is None:
             raise
         fail(message)
-
-
-def _have_hydra_compose_undisturbed() -> None:
-    """Have interrupts wait until a configuration is composed, some hundredths of a second.
-
-    Where one comes while OmegaConf changes a node, what that does at last fails, and an error of
-    its own takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
-    loader: Any = ConfigLoaderImpl
-    compose = loader.load_configuration
-
-    @wraps(compose)
-    def load_configuration(*arguments: Any, **named: Any) -> DictConfig:
-        with interrupts_deferred():
-            config: DictConfig = compose(*arguments, **named)
-        return config
-
-    loader.load_configuration = load_configuration
 
 
 def _message(error: Exception) -> str | None:
