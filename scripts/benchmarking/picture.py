@@ -101,9 +101,7 @@ def _steps(axes: Axes, here: Sequence[Measurement], case: str) -> None:
                     color="#333333",
                 )
             lengths += values
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(min(lengths) / 1.6, max(lengths) * 4)
+    _log_axis(axes, min(lengths) / 1.6, max(lengths) * 4)
     axes.set_ylim(len(contestants) - 0.5, -0.5)
     axes.set_yticks(range(len(contestants)), contestants)
     axes.grid(axis="x", color="#e5e5e5")
@@ -157,14 +155,23 @@ def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
                 who = "PyTorch + Hydra\n+ MLflow" if name == PEER else name
                 labels.append(f"{case}, {who}, {counted_cores(cores)}")
                 longest = max(longest, value, fresh)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(1, longest * 5)
+    _log_axis(axes, 1, longest * 5)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_yticks(range(len(labels)), labels, fontsize=7.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("Whole sweeps: existing database (black line: a fresh one)", fontsize=11)
     axes.set_xlabel("seconds from command to comparison")
+
+
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis logarithmic, with few enough numbers on it not to touch each other."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _where(axes: Axes, found: Sequence[Measurement]) -> None:
