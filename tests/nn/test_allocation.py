@@ -3,6 +3,7 @@
 import gc
 import math
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -41,6 +42,11 @@ def peak(network: nn.Network, optimizer: Optimizer, batch: int) -> int:
 
     for _ in range(2):
         step()
+    # What other threads of the tests' process allocate counts as well, but not every time.
+    return min(_peak_of(step) for _ in range(3))
+
+
+def _peak_of(step: Callable[[], None]) -> int:
     gc.collect()
     tracemalloc.start()
     try:
