@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _SELDOM: Final = (300_000, 20, 100)
-"""Of what is new, the first number is more than a sweep of 20 runs makes: some 30 MB."""
+"""The first number is of new objects: more than a sweep of 20 runs makes, which needs 4 MB more."""
 
 
 def collect_seldom() -> None:
