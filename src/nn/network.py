@@ -220,7 +220,10 @@ class Network:
         x = self._inputs(x)
         for start in range(0, x.shape[1], _ROWS):
             rows = slice(start, min(start + _ROWS, x.shape[1]))
-            yield rows, self.forward(x[:, rows])
+            # Products of OpenBLAS can raise the flag for what they compute and throw away.
+            with np.errstate(invalid="ignore"):
+                logits = self.forward(x[:, rows])
+            yield rows, logits
 
     def weights(self, run: int = 0) -> dict[str, Array]:
         """Copy one run's parameters and statistics, by name, without the run axis."""

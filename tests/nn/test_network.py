@@ -1,6 +1,7 @@
 """Networks: one backpropagation by hand, prediction, evaluation, weights, and wrong shapes."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -250,6 +251,14 @@ class TestForward:
         np.testing.assert_array_equal(network.predict(np.asarray(x, order=order)), predictions)
         strided = np.repeat(x, 2, axis=1)[:, ::2]
         np.testing.assert_array_equal(network.predict(strided), predictions)
+
+    def test_products_that_are_no_number_are_not_warned_of(self) -> None:
+        # OpenBLAS raises the same flag where nothing is wrong.
+        network = nn.Network(nn.mlp([5], 1), 2, loss=nn.MeanSquaredError())
+        network.parameters[...] = np.inf
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert np.isnan(network.predict(np.zeros((3, 2)))).all()
 
 
 class TestWeights:
