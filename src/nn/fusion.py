@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.parameters import Workspace, is_turned
-from nn.recording import Recording, Stretch
+from nn.recording import BLOCK, Recording, Stretch
 
 Array = NDArray[np.floating]
 
@@ -49,17 +49,17 @@ class Loop:
         The machine code.
     stretch : Stretch
         What it does, and to which arrays.
-    dtype : dtype
-        Of the arrays.
-    turned : bool
-        Whether it takes columns, not whole arrays.
+    recording : Recording
+        What it is a part of.
     """
 
-    def __init__(self, code: Any, stretch: Stretch, dtype: np.dtype[Any], turned: bool) -> None:
-        self._code, self._dtype = code, dtype
-        self._places, self._stores, self._turned = stretch.places, stretch.stores, turned
+    def __init__(self, code: Any, stretch: Stretch, recording: Recording) -> None:
+        self._code, self._dtype = code, recording.dtype
+        self._places, self._stores = stretch.places, stretch.stores
+        self._turned = recording.columns is not None  # it takes columns, not whole arrays
+        self._block = BLOCK // self._dtype.itemsize if recording.ahead else 0
 
-    def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> Bound | None:
+    def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> list[Bound] | None:
         """Prepare to run over arrays, again and again.
 
         Parameters
@@ -72,8 +72,9 @@ class Loop:
 
         Returns
         -------
-        Bound or None
-            None if the arrays have another precision, or gaps within rows, or must not change.
+        list of Bound or None
+            What to call, one after the other. None if the arrays have another precision, or gaps
+            within rows, or must not change.
         """
         if not all(arrays[a].flags.writeable for a, _ in self._stores):
             return None
@@ -86,23 +87,27 @@ class Loop:
             gapless = array.shape[-1] == columns and (array.strides[-1] == size or columns == 1)
             if array.dtype != self._dtype or not gapless or not array.flags.aligned:
                 return None
-        steps = [np.broadcast_to(array, shape).strides for array in taken]
+        steps = [np.broadcast_to(array, shape).strides[:2] for array in taken]
         # One long row is faster than many short ones.
         if all(step[1] == columns * size for step in steps):
             rows, columns = 1, rows * columns
             if numbers is None and all(step[0] == columns * size for step in steps):
                 runs, columns = 1, runs * columns
-        inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
-        for array, step in zip(taken, steps, strict=True):
-            inputs += [array.ctypes.data, *step[:2]]
-        read = np.array(inputs, np.int64)
-        bound = Bound(self._code, read.ctypes.data) if read[:3].all() else Bound(_do_nothing)
-        bound.owners = read, taken, numbers
+        parts = [(0, rows, columns)]
+        if self._block and rows == 1:
+            blocks, rest = divmod(columns, self._block)
+            parts = [(0, blocks, self._block), (columns - rest, 1, rest)]
+            steps = [(step[0], BLOCK) for step in steps]
+        bound = []
+        for start, rows, columns in parts:
+            inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
+            for array, step in zip(taken, steps, strict=True):
+                inputs += [array.ctypes.data + start * size, *step]
+            read = np.array(inputs, np.int64)
+            if read[:3].all():
+                bound.append(Bound(self._code, read.ctypes.data))
+                bound[-1].owners = read, taken, numbers
         return bound
-
-
-def _do_nothing() -> None:
-    """Run over arrays without elements."""
 
 
 Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
@@ -133,7 +138,7 @@ def fuse(
     """
 
     def record() -> Recording:
-        recording = Recording(dtype)
+        recording = Recording(dtype, ahead=_AHEAD)
         arrays = [recording.array(kept=a < changed) for a in range(changed + read)]
         body(
             arrays[:changed],
@@ -164,15 +169,18 @@ def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop
         if again.programs(numbers) != programs or again.calls != recording.calls:
             return []
         steps: list[Loop | Call] = []
-        turned = recording.columns is not None
         for i, (stretch, program) in enumerate(zip(recording.stretches, programs, strict=True)):
             if stretch.stores:
-                steps.append(Loop(_compile(program), stretch, recording.dtype, turned))
+                steps.append(Loop(_compile(program), stretch, recording))
             steps += recording.calls[i : i + 1]
         return steps
     except Exception:  # noqa: BLE001 - whatever code meant for arrays makes of what are none,
         return []  # and whatever a compiler of another age makes of ours
 
+
+_AHEAD = 2048
+"""Bytes ahead for which rules ask for memory: they go over arrays beyond the cache. Between 1024
+and 8192 it makes no difference that shows."""
 
 COMPILE_AFTER: float = 0.05
 """Seconds of NumPy's after which :class:`Fused` code is compiled, about as many as that takes, so
@@ -275,7 +283,7 @@ class Fused:
                 bound = step.bind(arrays)
                 if bound is None:
                     return []
-                steps.append(bound)
+                steps += bound
             else:
                 ufunc, source, target = step
                 steps.append(functools.partial(ufunc, arrays[source], arrays[target]))

@@ -339,6 +339,11 @@ def test_an_activation_of_ones_own_is_compiled() -> None:
     assert network.layers[1].apply_derivative._bound
 
 
+def run(calls: list[fusion.Bound]) -> None:
+    for call in calls:
+        call()
+
+
 SPECIAL = [0.0, -0.0, 1.0, -1.5, 3e-39, -1e-45, 1e38, -3e38, np.inf, -np.inf, np.nan]
 
 
@@ -356,7 +361,7 @@ def test_every_instruction_on_special_values(ufunc: np.ufunc, dtype: type) -> No
 
     loop = fusion.fuse(body, changed=1, read=ufunc.nin, numbers=0, scratch=0, dtype=np.dtype(dtype))
     out = np.full_like(a, 7)
-    loop.bind([array[np.newaxis] for array in (out, *inputs)])()
+    run(loop.bind([array[np.newaxis] for array in (out, *inputs)]))
     with np.errstate(all="ignore"):
         expected = ufunc(*inputs)
     if ufunc in (np.maximum, np.minimum):  # where NumPy lets the place decide between 0 and -0
@@ -376,28 +381,31 @@ def test_every_comparison_as_a_mask(ufunc: np.ufunc) -> None:
 
     loop = fusion.fuse(body, changed=1, read=2, numbers=0, scratch=0, dtype=np.dtype("f"))
     out = np.full_like(a, 7)
-    loop.bind([array[np.newaxis] for array in (out, a, b)])()
+    run(loop.bind([array[np.newaxis] for array in (out, a, b)]))
     np.testing.assert_array_equal(out, np.where(ufunc(a, b), 2, 7))
 
 
 @needs_llvmlite
-def test_only_the_columns_asked_for_change() -> None:
+@pytest.mark.parametrize("columns", [17, 127, 128, 129, 1000])  # a block has 128
+def test_only_the_columns_asked_for_change(columns: int) -> None:
     def body(changed, read, numbers, scratch) -> None:
         np.multiply(read[0], numbers[1], out=scratch[0])
         changed[0] += scratch[0]
         changed[0] -= 0.1
 
     loop = fusion.fuse(body, changed=1, read=1, numbers=2, scratch=1, dtype=np.dtype("f"))
-    x = np.ones((3, 50), np.float32)
-    y = np.arange(150, dtype=np.float32).reshape(3, 50)
+    x = np.ones((3, columns + 20), np.float32)
+    y = np.arange(x.size, dtype=np.float32).reshape(x.shape)
     numbers = np.array([[9, 1], [9, 2], [9, 3]], np.float32)
     arrays = [array[:, np.newaxis] for array in (x, y)]
-    loop.bind([array[..., 13:30] for array in arrays], numbers)()
-    expected = np.ones((3, 50), np.float32)
-    expected[:, 13:30] = expected[:, 13:30] + y[:, 13:30] * numbers[:, 1:] - np.float32(0.1)
+    chosen = slice(13, 13 + columns)
+    run(loop.bind([array[..., chosen] for array in arrays], numbers))
+    expected = np.ones_like(x)
+    expected[:, chosen] += y[:, chosen] * numbers[:, 1:]
+    expected[:, chosen] -= np.float32(0.1)
     np.testing.assert_array_equal(x, expected)
-    loop.bind([array[:0] for array in arrays], numbers[:0])()  # no runs
-    loop.bind([array[..., :0] for array in arrays], numbers)()  # no columns
+    run(loop.bind([array[:0] for array in arrays], numbers[:0]))  # no runs
+    run(loop.bind([array[..., :0] for array in arrays], numbers))  # no columns
     np.testing.assert_array_equal(x, expected)
 
 

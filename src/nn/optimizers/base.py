@@ -302,12 +302,13 @@ class Rule:
         arrays = [array[:, np.newaxis] for array in (theta, *self.state.values(), g)]
         numbers = np.empty((len(theta), len(self._compiled_for)), theta.dtype)
         self._numbers = [numbers[:, n : n + 1] for n in range(numbers.shape[1])]
-        bound = [
-            loop.bind([array[..., part] for array in arrays], numbers)
-            for part, loop in self._compiled or ()
-        ]
-        found = [loop for loop in bound if loop is not None]
-        self._bound = found if len(found) == len(bound) else []
+        self._bound = []
+        for part, loop in self._compiled or ():
+            calls = loop.bind([array[..., part] for array in arrays], numbers)
+            if calls is None:
+                self._bound = []
+                break
+            self._bound += calls
         self._bound_to = theta, g
 
     def _fuse(
