@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nn import fusion
 from nn.constraints import Component, NonNegative, Positive
-from nn.parameters import Layout
+from nn.parameters import Layout, rows_of, zeros
 
 Array = NDArray[np.floating]
 Coefficients = dict[str, NDArray[np.float64]]
@@ -183,7 +183,7 @@ class Rule:
     def start(self, dtype: np.dtype[np.floating]) -> None:
         """Allocate the state at its initial values."""
         for name in self.kind.slots():
-            self.state[name] = np.zeros((len(self.optimizers), self.layout.size), dtype)
+            self.state[name] = zeros((len(self.optimizers), self.layout.size), dtype)
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
 
@@ -343,7 +343,7 @@ class Rule:
     def keep(self, rows: Sequence[int]) -> None:
         """Let all runs but these rows leave the group."""
         self.optimizers = [self.optimizers[row] for row in rows]
-        self.state = {name: array[rows] for name, array in self.state.items()}
+        self.state = {name: rows_of(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
         self._bound_to = None, None
