@@ -35,11 +35,15 @@ class Activation(Component):
     elementwise : bool
         Whether an activation depends on its own pre-activation alone. Where not, arrays need not
         be contiguous.
+    in_place : bool
+        Promise that ``forward`` may write over `z`, which ``backward`` does without. A subclass
+        makes it anew.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
     scratch: ClassVar[int] = 1
     elementwise: ClassVar[bool] = True
+    in_place: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, z: Array, out: Array, work: Array) -> None:
@@ -50,7 +54,7 @@ class Activation(Component):
         z : ndarray of shape (..., features)
             Pre-activations.
         out : ndarray of the same shape
-            Receives the activations; must not overlap `z`.
+            Receives the activations; must not overlap `z`, unless it is `z` and that is promised.
         work : ndarray of shape (scratch, ..., features)
             Scratch space.
         """
@@ -64,7 +68,8 @@ class Activation(Component):
         grad : ndarray of shape (..., features)
             Gradient with respect to the activations. May be `out` itself.
         z, a : ndarray of the same shape
-            The pre-activations and the activations that ``forward`` gave for them.
+            The pre-activations, or the activations once more where ``forward`` has written over
+            them, and the activations that it gave.
         out : ndarray of the same shape
             Receives the gradient with respect to `z`.
         work : ndarray of shape (scratch, ..., features)
@@ -87,6 +92,7 @@ class Identity(Activation):
 
     name: ClassVar[str] = "identity"
     scratch: ClassVar[int] = 0
+    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.copyto(out, z)
@@ -123,6 +129,7 @@ class Tanh(Activation):
     """f(z) = tanh z, derivative 1 - f²."""
 
     name: ClassVar[str] = "tanh"
+    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.tanh(z, out=out)
@@ -139,9 +146,11 @@ class ReLU(Activation):
 
     name: ClassVar[str] = "relu"
     initializer: ClassVar[str] = "he"
+    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
-        _maximum(z, out)
+        work[0].fill(0)  # as in _maximum, where `out` must not be `z`
+        np.maximum(z, work[0], out=out)
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
         np.greater(a, 0, out=work[0])

@@ -46,6 +46,8 @@ class Binding:
         Of the layer, unique in the network.
     do : Tape
         Makes the calls of a training step, which are then made again by themselves.
+    input_is_spare : bool
+        Whether nobody else needs the layer's input, which then may be written over.
     """
 
     peers: Sequence[Layer]
@@ -56,6 +58,7 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    input_is_spare: bool
 
 
 @dataclass
@@ -71,10 +74,14 @@ class Layer(Component):
         Fields that may differ between the runs of a stack.
     random : bool
         Whether the layer draws random numbers in training.
+    spares_output : bool
+        Promise that what ``forward`` returns is a buffer that ``backward`` does without, so that
+        the next layer may write over it. A subclass makes it anew.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
+    spares_output: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return what must be the same for layers to be peers in one stack."""
@@ -121,7 +128,8 @@ class Layer(Component):
         Parameters
         ----------
         x : ndarray of shape (runs, batch, fan_in), or (1, batch, fan_in) if all runs share it
-            Kept until ``backward``; not changed.
+            Kept until ``backward``; not changed, unless that is allowed by
+            :attr:`Binding.input_is_spare`.
         training : bool
             Whether to draw dropout masks and use the batch's statistics.
 
@@ -169,6 +177,7 @@ class Dense(Layer):
     """
 
     name: ClassVar[str] = "dense"
+    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("initializer", "bias_initializer")
     units: Count
     initializer: Initializer = initializers.ScaledGaussian()
@@ -237,11 +246,18 @@ class Activation(Layer):
     function: activations.Activation
 
     @cached_property
+    def in_place(self) -> bool:
+        """Whether a is written over z."""
+        return self.at.input_is_spare and self.function.declares("in_place")
+
+    @cached_property
     def apply(self) -> Fused:
         """Code for a ← f(z)."""
         function = self.function
         return Fused(
-            lambda a, z, work: function.forward(z, a, work),
+            (lambda a, work: function.forward(a, a, work))
+            if self.in_place
+            else (lambda a, z, work: function.forward(z, a, work)),
             f"{function} forward",
             function.scratch,
             self.at.workspace,
@@ -261,8 +277,12 @@ class Activation(Layer):
     @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.z = x
-        self.a = self.buffer("a", x.shape)
-        self.at.do(self.apply, self.a, x)
+        if self.in_place:
+            self.a = x
+            self.at.do(self.apply, x)
+        else:
+            self.a = self.buffer("a", x.shape)
+            self.at.do(self.apply, self.a, x)
         return self.a
 
     @replayable
@@ -336,6 +356,7 @@ class BatchNorm(Layer):
     """
 
     name: ClassVar[str] = "batchnorm"
+    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("momentum", "eps")
     momentum: Decay = 0.9
     eps: Positive = 1e-5
@@ -404,6 +425,7 @@ class LayerNorm(Layer):
     """
 
     name: ClassVar[str] = "layernorm"
+    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("eps",)
     eps: Positive = 1e-5
 
