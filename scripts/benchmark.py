@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats",
         type=_count,
         metavar="N",
-        help="repetitions of everything, of which medians are shown; 15 for steps, 3 for sweeps",
+        help="repetitions of everything, of which medians are shown; 7 for steps, 3 for sweeps",
     )
     parser.add_argument(
         "--cores",
@@ -199,7 +199,7 @@ def _steps(options: argparse.Namespace, core: int) -> list[Measurement]:
     found = steps.measure(
         [SIZES_BY_NAME[name] for name in options.sizes],
         options.optimizers,
-        repeats=options.repeats or 15,
+        repeats=options.repeats or 7,
         core=core,
         python=sys.executable,
         peers_python=options.peers_python,

@@ -94,7 +94,7 @@ class Loop:
             if numbers is None and all(step[0] == columns * size for step in steps):
                 runs, columns = 1, runs * columns
         parts = [(0, rows, columns)]
-        if self._block and rows == 1:
+        if self._block and rows == 1:  # blocks, each of which asks for a later one, and the rest
             blocks, rest = divmod(columns, self._block)
             parts = [(0, blocks, self._block), (columns - rest, 1, rest)]
             steps = [(step[0], BLOCK) for step in steps]

@@ -223,9 +223,9 @@ class Dense(Layer):
     @replayable
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         do, weights = self.at.do, self.at.parameters["weights"]
-        do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
-        # A sum over the batch as a product, which is four times as fast.
+        # A sum over the batch as a product, which is twice as fast; and while it is in the cache.
         do(np.matmul, self.at.workspace.ones(grad.shape[1]), grad, self.bias_gradient)
+        do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
         if not input_gradient:
             return grad
         back = self.buffer("back", (*grad.shape[:2], weights.shape[1]))

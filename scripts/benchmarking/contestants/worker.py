@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from benchmarking.sizes import Size
 
-_SHORTEST = 0.2  # seconds of a repetition, so that the clock and interrupts do not matter
+_SHORTEST = 1.0
+"""Seconds of a repetition, so that it does not matter that its first steps find in the caches what
+other contestants have left there."""
 
 
 class Contestant(ABC):

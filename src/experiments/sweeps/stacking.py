@@ -9,8 +9,14 @@ from experiments.datasets import Dataset, Source
 from experiments.jobs import Job
 from experiments.targets import encoding_for
 
-_CACHE_BYTES = 3 * 2**20
-"""What a stack may touch in a step, so that it stays in a core's share of the caches."""
+_NEAR_BYTES = 3 * 2**20
+"""What a stack may touch in a step, so that it stays in the caches of a core."""
+
+_FAR_BYTES = 24 * 2**20
+"""What a few runs may touch, each of which is too large for those caches anyway."""
+
+_FEW = 8
+"""Runs that share what a step costs beside arithmetic; more hardly make a difference."""
 
 
 def stack_key(run: Run, outputs: int) -> Hashable:
@@ -92,7 +98,7 @@ def make_stacks(
 
 
 def cache_width(run: Run, dataset: Dataset) -> int:
-    """Return how many runs' parameters, gradients, state and activations fit the cache."""
+    """Return how many runs' parameters, gradients, state and activations fit the caches."""
     fan_in, parameters, units = dataset.features, 0, dataset.features
     outputs = encoding_for(dataset, run.objective).outputs
     for layer in run.model.layers(outputs):
@@ -103,5 +109,5 @@ def cache_width(run: Run, dataset: Dataset) -> int:
     rows = len(dataset.train) if batch == "full" else min(batch, len(dataset.train))
     state = 2 + len(run.optimizer.slots())
     numbers = parameters * (state + 1) + 2 * rows * units
-    size = 8 if run.training.dtype == "float64" else 4
-    return max(1, _CACHE_BYTES // (numbers * size))
+    touched = numbers * (8 if run.training.dtype == "float64" else 4)
+    return max(1, _NEAR_BYTES // touched, min(_FEW, _FAR_BYTES // touched))

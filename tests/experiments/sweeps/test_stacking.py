@@ -24,7 +24,7 @@ from nn.activations import ReLU, Tanh
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import make_dataset, make_run
 
-CACHE = 4 * 2**20
+NEAR, FAR = 3 * 2**20, 24 * 2**20
 
 
 def job_of(run: Run) -> Job:
@@ -213,14 +213,23 @@ def test_large_networks_train_one_by_one_and_small_ones_many() -> None:
     assert cache_width(make_run(model=MLP(hidden=(4,))), DATASET) > 100
 
 
-def test_the_width_is_what_fits_the_cache() -> None:
-    run, dataset = wide(model=MLP(hidden=(100,)), optimizer=nn.Adam())
-    parameters = 784 * 100 + 100 + 100 * 10 + 10
+@pytest.mark.parametrize("optimizer", [nn.Adam(), nn.SGD()], ids=lambda o: o.name)
+@pytest.mark.parametrize("hidden", [10, 100, 300])
+def test_a_few_large_networks_share_the_far_cache(hidden: int, optimizer: Optimizer) -> None:
+    run, dataset = wide(model=MLP(hidden=(hidden,)), optimizer=optimizer)
+    parameters = 784 * hidden + hidden + hidden * 10 + 10
     width = cache_width(run, dataset)
-    # Parameters, gradients and Adam's two moments at the least, for each run.
-    assert 1 <= width <= CACHE // (4 * parameters * 4)
-    assert cache_width(*wide(model=MLP(hidden=(100,)), optimizer=nn.SGD())) >= width
-    assert cache_width(*wide(model=MLP(hidden=(100,)), dtype="float64")) <= width
+    # Parameters, gradients and the optimizer's state at the least, for each run.
+    assert 1 < width <= min(8, FAR // ((2 + len(optimizer.state)) * parameters * 4))
+    assert cache_width(*wide(model=MLP(hidden=(hidden,)), dtype="float64")) <= width
+
+
+def test_many_small_networks_fit_the_near_caches() -> None:
+    small = [make_run(model=MLP(hidden=(20,)), optimizer=o) for o in (nn.Adam(), nn.SGD())]
+    adam, sgd = (cache_width(run, DATASET) for run in small)
+    parameters = DATASET.features * 20
+    assert 8 < adam < sgd
+    assert adam <= NEAR // (4 * parameters * 4)
 
 
 def test_a_batch_larger_than_the_dataset_counts_as_the_dataset() -> None:
