@@ -23,7 +23,7 @@ class StackedLauncherConf:
     n_jobs : int, default -1
         Workers; -1 takes one for each core of this machine.
     width : int, optional
-        Most runs in one stack; by default as many as fit the cache.
+        Most runs in one stack; by default as many as fit the caches.
     seeds : list of int or str, optional
         Trains each job on all of these seeds, such as ``0-4``, and gives the sweeper the mean,
         so that a search does not chase the luck of one seed.
@@ -99,7 +99,7 @@ class StackedLauncher(Launcher):
         if self.width is not None and (not isinstance(self.width, int) or self.width < 1):
             raise ConfigError(
                 f"hydra.launcher.width={self.width} is no number of runs: give 1 or more, or null "
-                "for as many as fit the cache"
+                "for as many as fit the caches"
             )
         backend = choose_backend(
             self.backend,

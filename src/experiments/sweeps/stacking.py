@@ -16,7 +16,7 @@ _FAR_BYTES = 24 * 2**20
 """What a few runs may touch, each of which is too large for those caches anyway."""
 
 _FEW = 8
-"""Runs that share what a step costs beside arithmetic; more hardly make a difference."""
+"""Runs among which what a step costs beside arithmetic is divided; twice as many gain little."""
 
 
 def stack_key(run: Run, outputs: int) -> Hashable:
@@ -69,8 +69,8 @@ def make_stacks(
     jobs : sequence of Job
     datasets : mapping of Source to Dataset
     width : int, optional
-        Most runs in a stack. By default as many as fit the cache: many small networks, or one
-        large one.
+        Most runs in a stack. By default as many as fit the caches: many small networks, a few
+        larger ones, or one very large one.
     workers : int, default 1
         No stack is wider than a worker's equal share of the jobs.
 

@@ -60,7 +60,7 @@ class Sweep:
     backend : Backend
         Where the workers are; closed with the sweep.
     width : int, optional
-        Most runs in one stack; by default as many as fit the cache.
+        Most runs in one stack; by default as many as fit the caches.
     """
 
     def __init__(
