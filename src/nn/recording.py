@@ -171,7 +171,7 @@ class Stretch:
             run += [f"%run{p} = getelementptr i8, ptr %array{p}, i64 %run.offset{p}"]
             row += [f"%row.offset{p} = mul i64 %r, %row.step{p}"]
             row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
-            for line in range(ahead, ahead and ahead + BLOCK, _LINE):
+            for line in range(ahead, ahead + BLOCK, _LINE) if ahead else ():
                 row += [f"%line{p}.{line} = getelementptr i8, ptr %row{p}, i64 {line}"]
                 options = f"i32 {int(at in self.stores)}, i32 3, i32 1"  # to write; to keep; data
                 row += [f"call void @llvm.prefetch.p0(ptr %line{p}.{line}, {options})"]
