@@ -92,7 +92,7 @@ def _steps(axes: Axes, here: Sequence[Measurement], case: str) -> None:
             axes.plot(value, height_of, marker, color=color, mfc=color if filled else "white")
             if name != OURS:
                 axes.annotate(
-                    f"× {ratio(theirs, ours):.3g}",
+                    _times(theirs, ours),
                     (max(values), height_of),
                     (5, 0),
                     textcoords="offset points",
@@ -142,7 +142,7 @@ def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
                 fresh = middle([m for m in here if m.database != EXISTING])
                 axes.plot([fresh] * 2, [height - 0.4, height + 0.4], color="black", lw=1.5)
                 ours = select(whole, contestant=OURS, cores=cores, database=EXISTING)
-                times = "" if name == OURS else f"  (× {ratio(existing, ours):.3g})"
+                times = "" if name == OURS else f"  ({_times(existing, ours)})"
                 text = f"{value:.1f} s{times}" + (f", {EXTRAPOLATED}" if guessed else "")
                 axes.annotate(
                     text,
@@ -161,6 +161,11 @@ def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("Whole sweeps: existing database (black line: a fresh one)", fontsize=11)
     axes.set_xlabel("seconds from command to comparison")
+
+
+def _times(theirs: Sequence[Measurement], ours: Sequence[Measurement]) -> str:
+    """Write a ratio to three digits, zeros among them: × 1.00, × 15.4, × 203."""
+    return f"× {ratio(theirs, ours):#.3g}".rstrip(".")
 
 
 def _log_axis(axes: Axes, low: float, high: float) -> None:
