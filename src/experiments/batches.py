@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nn.memory import Workspace
 from nn.randomness import stream
 
 Array = NDArray[np.floating]
@@ -20,6 +21,7 @@ class Batches:
     ----------
     inputs : ndarray of shape (rows, features)
     targets : ndarray of shape (rows, outputs)
+        Of the same precision.
     batch_size : int
         Rows of a step, at least 1. With the whole set or more, every step takes all rows in
         their order, and there is nothing to shuffle.
@@ -34,7 +36,7 @@ class Batches:
         self.batch_size = min(batch_size, len(inputs))
         self.seeds = list(seeds)
         self._streams = {seed: stream(seed, "batches") for seed in self.seeds}
-        self._buffers: dict[tuple[int, ...], Array] = {}
+        self._buffers = Workspace(inputs.dtype)
         self._whole = inputs[np.newaxis], targets[np.newaxis]
 
     @property
@@ -65,7 +67,10 @@ class Batches:
         order = np.stack([orders[seed] for seed in self.seeds])
         for start in range(0, rows, self.batch_size):
             taken = order[:, start : start + self.batch_size]
-            yield self._take(self.inputs, taken), self._take(self.targets, taken)
+            yield (
+                self._take("inputs", self.inputs, taken),
+                self._take("targets", self.targets, taken),
+            )
 
     def random_state(self, run: int) -> dict[str, Any]:
         """Return where a run's order is drawn from, as JSON holds it."""
@@ -79,12 +84,9 @@ class Batches:
         """Let all runs but these leave."""
         self.seeds = [self.seeds[run] for run in runs]
         self._streams = {seed: self._streams[seed] for seed in self.seeds}
-        self._buffers = {}
+        self._buffers = Workspace(self.inputs.dtype)
 
-    def _take(self, array: Array, rows: NDArray[np.integer]) -> Array:
-        shape = (*rows.shape, array.shape[1])
-        key = (id(array), *shape)
-        if key not in self._buffers:
-            self._buffers[key] = np.empty(shape, array.dtype)
+    def _take(self, name: str, array: Array, rows: NDArray[np.integer]) -> Array:
+        buffer = self._buffers.array(name, (*rows.shape, array.shape[1]))
         # mode="clip" writes into the buffer directly; the default checks through a copy.
-        return array.take(rows, axis=0, out=self._buffers[key], mode="clip")
+        return array.take(rows, axis=0, out=buffer, mode="clip")

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.parameters import Workspace, is_turned
+from nn.memory import Workspace, is_turned
 from nn.recording import BLOCK, Recording, Stretch
 
 Array = NDArray[np.floating]

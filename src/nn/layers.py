@@ -22,7 +22,8 @@ from nn import activations, initializers
 from nn.constraints import Component, Count, Decay, Positive, Probability
 from nn.fusion import Fused
 from nn.initializers import Initializer
-from nn.parameters import Parameter, Workspace
+from nn.memory import Workspace
+from nn.parameters import Parameter
 from nn.tape import Tape, replayable
 
 Array = NDArray[np.floating]

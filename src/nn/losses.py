@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nn.activations import Activation, row_maximum, row_sum
 from nn.constraints import Component, Positive, Probability
 from nn.fusion import Fused
-from nn.parameters import Workspace
+from nn.memory import Workspace
 
 Array = NDArray[np.floating]
 Reduction = Literal["mean", "sum"]

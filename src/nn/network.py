@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 from nn.activations import Activation
 from nn.layers import Binding, Layer
 from nn.losses import Loss, Objective
-from nn.parameters import Layout, Workspace, rows_of, zeros
+from nn.memory import Workspace
+from nn.parameters import Layout
 from nn.randomness import stream
 from nn.tape import Step, Tape, is_replayable
 
@@ -96,7 +97,8 @@ class Network:
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))
         ]
-        self.parameters = zeros((self.runs, self.layout.size), self.dtype)
+        self.workspace = Workspace(self.dtype)
+        self.parameters = self.workspace.zeros((self.runs, self.layout.size))
         self.statistics = np.zeros((self.runs, self.statistics_layout.size), self.dtype)
         self._bind()
         self._initialize()
@@ -271,14 +273,14 @@ class Network:
         self.seeds = [self.seeds[run] for run in kept]
         self._architectures = [self._architectures[run] for run in kept]
         self._generators = [[row[run] for run in kept] for row in self._generators]
-        self.parameters = rows_of(self.parameters, kept)
+        self.workspace = Workspace(self.dtype)
+        self.parameters = self.workspace.rows(self.parameters, kept)
         self.statistics = self.statistics[kept]
         self._bind()
 
     def _bind(self) -> None:
         """Give each layer its views of the stack's arrays."""
-        self.gradients = zeros(self.parameters.shape, self.dtype)
-        self.workspace = Workspace(self.dtype)
+        self.gradients = self.workspace.zeros(self.parameters.shape)
         self._do = Tape()
         # By the numbers of their arrays, which they hold: no others can have these.
         self._steps: dict[tuple[int, int], Step] = {}

@@ -22,8 +22,9 @@ from nn import layers as layers_module
 from nn.activations import Activation
 from nn.fusion import Fused
 from nn.losses import Loss, Objective
+from nn.memory import Workspace
 from nn.optimizers import SGD, Optimizer, OptimizerStack, base
-from nn.parameters import Layout, Parameter, Workspace
+from nn.parameters import Layout, Parameter
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 HYPOTHESIS = {"derandomize": True, "database": None}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nn.parameters import Layout, Parameter, Workspace, is_turned, rows_of, zeros
+from nn.parameters import Layout, Parameter
 
 PARAMETERS = [
     Parameter("a/weights", (2, 3), decays=True),
@@ -70,62 +70,3 @@ class TestLayout:
         empty = Layout([])
         assert empty.size == empty.decayed == 0
         assert empty.views(np.zeros((3, 0))) == {}
-
-
-def test_workspace_gives_the_same_memory_for_the_same_key() -> None:
-    workspace = Workspace(np.dtype(np.float32))
-    first = workspace.array("a", (2, 3))
-    assert first.dtype == np.float32
-    assert workspace.array("a", (2, 3)) is first
-    assert not np.shares_memory(workspace.array("b", (2, 3)), first)
-    assert workspace.array("a", (3, 2)).shape == (3, 2)
-    assert workspace.array("a", (2, 3)) is first
-
-
-def test_turned_memory_has_columns_apart() -> None:
-    workspace = Workspace(np.dtype(np.float64))
-    first = workspace.turned("a", (2, 5, 3))
-    assert first.shape == (2, 5, 3)
-    assert first.swapaxes(1, 2).flags.c_contiguous
-    assert is_turned(first)
-    assert workspace.turned("a", (2, 5, 3)) is first
-    straight = workspace.array("a", (2, 5, 3))
-    assert not is_turned(straight)
-    assert not np.shares_memory(straight, first)
-    assert workspace.turned("b", (4, 2, 5, 3))[1].swapaxes(1, 2).flags.c_contiguous
-
-
-def test_ones() -> None:
-    workspace = Workspace(np.dtype(np.float32))
-    first = workspace.ones(3)
-    np.testing.assert_array_equal(first, np.ones((1, 3), np.float32), strict=True)
-    assert workspace.ones(3) is first
-    assert workspace.ones(4).shape == (1, 4)
-
-
-class TestZeros:
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    @pytest.mark.parametrize("shape", [(0, 3), (2, 3), (1, 1 << 20), (3, 700_001)])
-    def test_are_like_those_of_numpy(self, shape: tuple[int, int], dtype: type) -> None:
-        array = zeros(shape, np.dtype(dtype))
-        assert (array.shape, array.dtype) == (shape, dtype)
-        assert array.flags.c_contiguous
-        assert array.flags.writeable
-        assert not array.any()
-
-    def test_many_begin_a_large_page_that_ends_behind_them(self) -> None:
-        array, page = zeros((3, 700_001), np.dtype(np.float32)), 1 << 21
-        assert array.ctypes.data % page == 0
-        memory = array
-        while isinstance(memory.base, np.ndarray):
-            memory = memory.base
-        end = memory.ctypes.data + memory.nbytes
-        assert end >= array.ctypes.data + -(-array.nbytes // page) * page
-
-    @pytest.mark.parametrize("columns", [5, 1_000_000])
-    def test_rows_of(self, columns: int) -> None:
-        array = np.arange(4 * columns, dtype=np.float32).reshape(4, columns)
-        kept = rows_of(array, [3, 1])
-        np.testing.assert_array_equal(kept, array[[3, 1]])
-        assert not np.shares_memory(kept, array)
-        assert rows_of(array, []).shape == (0, columns)

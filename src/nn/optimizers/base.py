@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nn import fusion
 from nn.constraints import Component, NonNegative, Positive
-from nn.parameters import Layout, rows_of, zeros
+from nn.memory import Memory
+from nn.parameters import Layout
 
 Array = NDArray[np.floating]
 Coefficients = dict[str, NDArray[np.float64]]
@@ -180,10 +181,12 @@ class Rule:
         self._bound_to: tuple[Array | None, Array | None] = None, None
         self._numbers: list[Array] = []
 
-    def start(self, dtype: np.dtype[np.floating]) -> None:
+    def start(self, dtype: np.dtype[Any]) -> None:
         """Allocate the state at its initial values."""
+        self.dtype = dtype
+        memory = Memory(dtype)
         for name in self.kind.slots():
-            self.state[name] = zeros((len(self.optimizers), self.layout.size), dtype)
+            self.state[name] = memory.zeros((len(self.optimizers), self.layout.size))
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
 
@@ -343,7 +346,8 @@ class Rule:
     def keep(self, rows: Sequence[int]) -> None:
         """Let all runs but these rows leave the group."""
         self.optimizers = [self.optimizers[row] for row in rows]
-        self.state = {name: rows_of(array, rows) for name, array in self.state.items()}
+        memory = Memory(self.dtype)
+        self.state = {name: memory.rows(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
         self._bound_to = None, None

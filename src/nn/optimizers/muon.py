@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.constraints import Decay, Fraction, Positive
+from nn.memory import Workspace
 from nn.optimizers.adam import Adam
 from nn.optimizers.base import Array, Coefficients, Namespace, Optimizer, Rule
-from nn.parameters import Layout, Parameter, Workspace
+from nn.parameters import Layout, Parameter
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
@@ -77,7 +78,7 @@ class Muon(Optimizer):
 class _MuonRule(Rule):
     """Muon on the matrices, one by one; AdamW on the rest, which follows them in the layout."""
 
-    def start(self, dtype: np.dtype[np.floating]) -> None:
+    def start(self, dtype: np.dtype[Any]) -> None:
         super().start(dtype)
         self._workspace = Workspace(dtype)
 
@@ -114,7 +115,7 @@ class _MuonRule(Rule):
 
     def keep(self, rows: Sequence[int]) -> None:
         super().keep(rows)
-        self._workspace = Workspace(self._workspace.dtype)
+        self._workspace = Workspace(self.dtype)
 
 
 def newton_schulz(u: Array, workspace: Workspace | None = None) -> Array:
