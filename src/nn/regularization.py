@@ -7,6 +7,8 @@ classes, weight decay to the optimizers.
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +53,23 @@ def global_norm(gradients: Array) -> Array:
     rows = gradients[:, np.newaxis, :]
     with np.errstate(over="ignore"):
         norms: Array = np.sqrt(np.matmul(rows, rows.transpose(0, 2, 1))[:, :, 0])
-    info = np.finfo(gradients.dtype)
-    exact = (norms > math.sqrt(info.tiny / info.eps)) & (norms < math.inf)
-    for run in np.flatnonzero(~exact):  # squares that no float holds: rare, so one by one
+    least = _least_norm(gradients.dtype)
+    for run, [norm] in enumerate(norms.tolist()):
+        if least < norm < math.inf:
+            continue
+        # Squares that no float holds: rare, so one by one.
         largest = max(gradients[run].max(), -gradients[run].min())
         if 0 < largest < math.inf:
             scaled = gradients[run] / largest
             norms[run] = largest * np.sqrt(scaled @ scaled)
     return norms
+
+
+@cache
+def _least_norm(dtype: np.dtype[Any]) -> float:
+    """Return the smallest norm whose square keeps its digits."""
+    info = np.finfo(dtype)
+    return math.sqrt(info.tiny / info.eps)
 
 
 def clip_by_norm(gradients: Array, norms: Array, limit: Array) -> None:
