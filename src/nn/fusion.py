@@ -200,7 +200,7 @@ class Fused:
 
     What no loop can do with the same bits, exponentials and the like, stays with NumPy: then
     there is a loop before and one after it. Sums and maxima over the last axis are done in a loop
-    where the arrays are turned (:meth:`~nn.parameters.Workspace.turned`).
+    where the arrays are turned (:meth:`~nn.memory.Workspace.turned`).
 
     Parameters
     ----------
