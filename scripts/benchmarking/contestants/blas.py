@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from benchmarking.contestants.descent import Descent
 from benchmarking.contestants.worker import serve
+from nn.memory import Memory
 
 Array = NDArray[np.float32]
 Product = tuple[Array, Array, Array]
 
 
 class Blas(Descent):
-    """Products of the shapes that :class:`Descent` has, into arrays that are there already.
+    """Products of the shapes that :class:`Descent` has, into arrays that are there already,
+    in memory of the same kind.
 
     For each layer x·W, xᵀ·δ and, but for the first, δ·Wᵀ. Nothing is drawn, added, activated
     or updated; every step multiplies the same numbers.
@@ -30,24 +32,26 @@ class Blas(Descent):
 
     def _step(self, runs: int, *, split: bool) -> list[Product]:
         """List the products of a step: left, right, result."""
-        rng = np.random.default_rng(0)
+        rng, memory = np.random.default_rng(0), Memory(np.dtype(np.float32))
         batch, widths = self.size.batch, self.size.widths
 
         def array(*shape: int) -> Array:
-            return rng.standard_normal((runs, *shape), dtype=np.float32)
+            numbers = memory.zeros((runs, *shape))
+            rng.standard_normal(dtype=np.float32, out=numbers)
+            return numbers
 
         values = [array(batch, width) for width in widths]
         errors = [array(batch, width) for width in widths]
         weights = [array(*shape) for shape in pairwise(widths)]
-        gradients = [np.empty_like(matrix) for matrix in weights]
+        gradients = [array(*shape) for shape in pairwise(widths)]
         forward, backward = [], []
         for layer, matrix in enumerate(weights):
-            forward.append((values[layer], matrix, np.empty_like(values[layer + 1])))
+            forward.append((values[layer], matrix, array(batch, widths[layer + 1])))
         for layer, matrix in reversed(list(enumerate(weights))):
             error = errors[layer + 1]
             backward.append((values[layer].transpose(0, 2, 1), error, gradients[layer]))
             if layer > 0:
-                back = np.empty_like(errors[layer])
+                back = array(batch, widths[layer])
                 backward.append((error, matrix.transpose(0, 2, 1), back))
         products = forward + backward
         if not split:
