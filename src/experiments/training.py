@@ -11,16 +11,16 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.batches import Batches
 from experiments.checkpoints import State
 from experiments.config import Run
 from experiments.datasets import Dataset
 from experiments.evaluation import Evaluated, score_for
 from experiments.snapshots import snapshot_epochs
 from experiments.targets import encoding_for
+from experiments.tile import Tile
+from experiments.widths import equal_parts, tile_width
 from nn import regularization
 from nn.network import Network
-from nn.optimizers import OptimizerStack
 
 Array = NDArray[np.floating]
 
@@ -169,7 +169,10 @@ _overflow_allowed = np.errstate(all="ignore")
 
 
 class _Stack:
-    """The live runs, row by row the same in network, optimizers and batches."""
+    """The live runs, row by row the same in the network and in what is known of them.
+
+    Tiles of them take the steps; what has been reached is measured of all together.
+    """
 
     def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
         first = runs[0]
@@ -196,22 +199,12 @@ class _Stack:
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        self.optimizers = OptimizerStack(
-            [run.optimizer for run in runs], self.network.layout, self.network.dtype
-        )
-        rows = len(self.parts["train"].inputs)
-        size = rows if settings.batch_size == "full" else settings.batch_size
         smoothed = first.loss.smooth(self.parts["train"].targets).astype(settings.dtype)
-        self.batches = Batches(
-            self.parts["train"].inputs, smoothed, size, [run.seed for run in runs]
-        )
-        # Where in the layout each layer's weights are: nearly always in one piece.
-        self.layers: dict[str, list[slice]] = {}
-        for parameter in self.network.layout.parameters:
-            if parameter.decays:
-                pieces = self.layers.setdefault(parameter.name.partition("/")[0], [])
-                pieces.append(self.network.layout.slices[parameter.name])
-        self.gradient_norms: dict[str, Array] = {}
+        self.tiles = [
+            Tile(runs[rows], self.network.part(rows), self.parts["train"].inputs, smoothed)
+            for rows in equal_parts(len(runs), tile_width(first, dataset, len(runs)))
+        ]
+        self.steps = self.tiles[0].batches.steps
         self.epoch = 0
         self.between_epochs = False  # else a state is half one epoch's, half the next one's
         self.seconds = 0.0  # of training alone, without evaluation
@@ -219,24 +212,6 @@ class _Stack:
         self.run_steps = 0  # steps times runs, over the whole training
         self.best = np.empty_like(self.network.parameters)
         self.best_statistics = np.empty_like(self.network.statistics)
-        self._bind()
-
-    def _bind(self) -> None:
-        """Collect the live runs' numbers for the steps."""
-        training = [progress.run.training for progress in self.live]
-        first, network = training[0], self.network
-        self.penalized = network.layout.size if first.penalize_biases else network.layout.decayed
-
-        def column(values: Sequence[float | None]) -> Array | None:
-            if not values[0]:  # then it is off in all runs: they would not share a stack
-                return None
-            return np.array(values, network.dtype).reshape(-1, 1)
-
-        self.l1 = column([t.l1 for t in training])
-        self.l2 = column([t.l2 for t in training])
-        self.clip_norm = column([t.clip_norm for t in training])
-        self.clip_value = column([t.clip_value for t in training])
-        self.work = np.empty((network.runs, self.penalized), network.dtype)
 
     @_overflow_allowed
     def train_epoch(self) -> None:
@@ -245,45 +220,23 @@ class _Stack:
         self.between_epochs = False
         self.epoch += 1
         factors = self._factors()
-        network, steps = self.network, self.batches.steps
-        norms = np.zeros((network.runs, 1))
-        for step, (inputs, targets) in enumerate(self.batches.epoch()):
-            network.backpropagate(inputs, targets)
-            gradients = network.gradients
-            self._penalize(gradients)
-            norm = regularization.global_norm(gradients)
-            norms += norm
-            if step == self.batches.last_full and _measures_layers(self.epoch):
-                self.gradient_norms = self._norms_by_layer(gradients)
-            if self.clip_norm is not None:
-                regularization.clip_by_norm(gradients, norm, self.clip_norm)
-            if self.clip_value is not None:
-                regularization.clip_by_value(gradients, self.clip_value)
-            factor = None if factors is None else factors[min(step, len(factors) - 1)]
-            self.optimizers.step(network.parameters, gradients, factor)
-        self.norms = norms[:, 0] / steps
-        last = np.ones((network.runs, 1)) if factors is None else factors[-1]
+        start = 0
+        for tile in self.tiles:
+            rows = slice(start, start + tile.network.runs)
+            own = None if factors is None else factors[:, rows]
+            tile.train_epoch(own, measures_layers=_measures_layers(self.epoch))
+            start = rows.stop
+        last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [progress.run.optimizer.lr for progress in self.live]
         self.rates = last[:, 0] * np.array(rates)
         self.seconds += time.perf_counter() - began
-        self.run_steps += steps * network.runs
-
-    def _penalize(self, gradients: Array) -> None:
-        part, parameters = gradients[:, : self.penalized], self.network.parameters
-        if self.l2 is not None:
-            regularization.add_l2_gradient(
-                part, parameters[:, : self.penalized], self.l2, self.work
-            )
-        if self.l1 is not None:
-            regularization.add_l1_gradient(
-                part, parameters[:, : self.penalized], self.l1, self.work
-            )
+        self.run_steps += self.steps * self.network.runs
 
     def _factors(self) -> NDArray[np.float64] | None:
         """Factors of the learning rates in this epoch: (1 or steps, runs, 1), or all 1."""
         if all(p.run.schedule.is_constant for p in self.live):
             return None
-        steps, columns = self.batches.steps, []
+        steps, columns = self.steps, []
         times: NDArray[np.float64]
         for progress in self.live:
             schedule, epochs = progress.run.schedule, progress.run.training.epochs
@@ -301,6 +254,7 @@ class _Stack:
         """Measure all live runs after `epoch` and let those that have ended leave."""
         began = self.epoch > 0
         norms = self._layer_norms(epoch)
+        gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         train_loss, train_score = self._measure("train", self.network)
         val_loss, val_score = self._measure("validation", self.network)
         seconds = time.perf_counter() - self.started
@@ -308,14 +262,14 @@ class _Stack:
             progress.append(
                 {
                     "epoch": epoch,
-                    "step": epoch * self.batches.steps,
+                    "step": epoch * self.steps,
                     "seconds": progress.seconds + seconds,
                     "train/loss": float(train_loss[row]),
                     f"train/{self.score}": float(train_score[row]),
                     "val/loss": float(val_loss[row]),
                     f"val/{self.score}": float(val_score[row]),
                     "lr": float(self.rates[row]) if began else None,
-                    "gradient_norm": float(self.norms[row]) if began else None,
+                    "gradient_norm": float(gradient_norms[row]) if began else None,
                     **{name: column[row] for name, column in norms.items()},
                 }
             )
@@ -330,25 +284,24 @@ class _Stack:
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
         """Norms of each layer's weights and of their gradient, by the name of the metric."""
-        measured = {}
+        measured, layers = {}, self.network.layout.layers
         if _measures_layers(epoch):
-            measured["weight_norm"] = self._norms_by_layer(self.network.parameters)
+            measured["weight_norm"] = self._weight_norms()
             if epoch > 0:
-                measured["gradient_norm"] = self.gradient_norms
+                measured["gradient_norm"] = {
+                    layer: np.concatenate([tile.gradient_norms[layer] for tile in self.tiles])
+                    for layer in layers
+                }
         unmeasured: list[float | None] = [None] * len(self.live)
         return {
             f"{name}/{layer}": measured[name][layer].tolist() if name in measured else unmeasured
             for name in ("weight_norm", "gradient_norm")
-            for layer in self.layers
+            for layer in layers
         }
 
     @_overflow_allowed
-    def _norms_by_layer(self, flat: Array) -> dict[str, Array]:
-        """Norm (runs,) of what each layer has of `flat` (runs, P), biases and gains left out."""
-        return {
-            layer: np.hypot.reduce([regularization.global_norm(flat[:, s])[:, 0] for s in slices])
-            for layer, slices in self.layers.items()
-        }
+    def _weight_norms(self) -> dict[str, Array]:
+        return regularization.norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
     def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
@@ -387,6 +340,14 @@ class _Stack:
             return STOPPED_EARLY
         return None
 
+    def _place(self, row: int) -> tuple[Tile, int]:
+        """Find a run's tile, and its row there."""
+        for tile in self.tiles:
+            if row < tile.network.runs:
+                return tile, row
+            row -= tile.network.runs
+        raise IndexError(row)
+
     def losses(self) -> list[tuple[int, float]]:
         """Position and last validation loss of each live run."""
         return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
@@ -417,7 +378,8 @@ class _Stack:
             "best/parameters": self.best[row],
             "best/statistics": self.best_statistics[row],
         }
-        state = self.optimizers.state(row)
+        tile, own = self._place(row)
+        state = tile.optimizers.state(own)
         if progress.snapshots:
             arrays["snapshots"] = np.stack(progress.snapshots)
         arrays |= {f"optimizer/{name}": array for name, array in state.items()}
@@ -428,7 +390,7 @@ class _Stack:
             "waited": progress.waited,
             "to_beat": progress.to_beat,
             "training_seconds": self._training_seconds(progress),
-            "batches": self.batches.random_state(row),
+            "batches": tile.batches.random_state(own),
             "layers": network.random_states(row),
         }
         return State(self.epoch, values, arrays)
@@ -436,7 +398,8 @@ class _Stack:
     def restore(self, states: Sequence[State]) -> None:
         """Put every run where its state says it was, all after the same epoch."""
         (self.epoch,) = {state.epoch for state in states}
-        self.optimizers.t = self.epoch * self.batches.steps
+        for tile in self.tiles:
+            tile.optimizers.t = self.epoch * self.steps
         for row, (progress, state) in enumerate(zip(self.live, states, strict=True)):
             values, arrays = state.values, state.arrays
             self.network.parameters[row] = arrays["parameters"]
@@ -444,10 +407,11 @@ class _Stack:
             self.best[row] = arrays["best/parameters"]
             self.best_statistics[row] = arrays["best/statistics"]
             prefix = "optimizer/"
-            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-            self.optimizers.restore(row, own)
+            slots = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            tile, own = self._place(row)
+            tile.optimizers.restore(own, slots)
             self.network.restore_random_states(row, values["layers"])
-            self.batches.restore_random_state(row, values["batches"])
+            tile.batches.restore_random_state(own, values["batches"])
             progress.snapshots = list(arrays.get("snapshots", ()))
             progress.metrics = values["metrics"]
             progress.schedule_state = values["schedule"]
@@ -510,7 +474,7 @@ class _Stack:
     def _training_seconds(self, progress: _Progress) -> float:
         """Seconds of training alone: a run's share of those of its stacks."""
         each = self.seconds / max(self.run_steps, 1)
-        steps = (self._measured(progress) - progress.resumed_at) * self.batches.steps
+        steps = (self._measured(progress) - progress.resumed_at) * self.steps
         return progress.training_seconds + each * steps
 
     def _measured(self, progress: _Progress) -> int:
@@ -531,7 +495,7 @@ class _Stack:
             add("best/val_loss", "val/loss", best)
             add(f"best/val_{self.score}", f"val/{self.score}", best)
             add("best/train_loss", "train/loss", best)
-        steps = self._measured(progress) * self.batches.steps
+        steps = self._measured(progress) * self.steps
         summary["time/us_per_step"] = self._training_seconds(progress) / max(steps, 1) * 1e6
         if progress.metrics:  # empty if interrupted before anything was measured
             for part in ("train", "val"):
@@ -545,13 +509,19 @@ class _Stack:
         if not rows:
             return
         self.network.keep(rows)
-        self.optimizers.keep(rows)
-        self.batches.keep(rows)
+        tiles, start, first = [], 0, 0
+        for tile in self.tiles:
+            own = [row - start for row in rows if start <= row < start + tile.network.runs]
+            start += tile.network.runs
+            if own:
+                tile.keep(own, self.network.part(slice(first, first + len(own))))
+                tiles.append(tile)
+                first += len(own)
+        self.tiles = tiles
         self.best = self.best[rows]
         self.best_statistics = self.best_statistics[rows]
-        if hasattr(self, "norms"):
-            self.norms, self.rates = self.norms[rows], self.rates[rows]
-        self._bind()
+        if hasattr(self, "rates"):
+            self.rates = self.rates[rows]
 
 
 def _measures_layers(epoch: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -277,6 +278,21 @@ class Network:
         self.parameters = self.workspace.rows(self.parameters, kept)
         self.statistics = self.statistics[kept]
         self._bind()
+
+    def part(self, runs: slice) -> Network:
+        """Return a network of runs next to each other.
+
+        It shares their parameters, statistics and random streams with this one, as long as this
+        one keeps all its runs, and has gradients of its own.
+        """
+        part = copy.copy(self)
+        part.seeds = self.seeds[runs]
+        part._architectures = self._architectures[runs]
+        part._generators = [row[runs] for row in self._generators]
+        part.parameters, part.statistics = self.parameters[runs], self.statistics[runs]
+        part.workspace = Workspace(self.dtype)
+        part._bind()
+        return part
 
     def _bind(self) -> None:
         """Give each layer its views of the stack's arrays."""

@@ -52,6 +52,8 @@ class Layout:
         How many of its leading entries decay.
     slices : dict of str to slice
         Where each parameter is.
+    layers : dict of str to list of slice
+        Where what decays of each layer is, by its name: nearly always in one piece.
     """
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
@@ -63,6 +65,11 @@ class Layout:
             start += parameter.size
         self.size = start
         self.decayed = sum(p.size for p in self.parameters if p.decays)
+        self.layers: dict[str, list[slice]] = {}
+        for parameter in self.parameters:
+            if parameter.decays:
+                pieces = self.layers.setdefault(parameter.name.partition("/")[0], [])
+                pieces.append(self.slices[parameter.name])
 
     def views(self, flat: Array) -> dict[str, Array]:
         """Return views of each parameter, (runs, *shape), into the flat array (runs, size)."""

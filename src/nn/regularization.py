@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nn.parameters import Layout
+
 Array = NDArray[np.floating]
 
 
@@ -63,6 +65,14 @@ def global_norm(gradients: Array) -> Array:
             scaled = gradients[run] / largest
             norms[run] = largest * np.sqrt(scaled @ scaled)
     return norms
+
+
+def norms_by_layer(flat: Array, layout: Layout) -> dict[str, Array]:
+    """Return the norm (runs,) of what each layer has of `flat` (runs, P), biases left out."""
+    return {
+        layer: np.hypot.reduce([global_norm(flat[:, piece])[:, 0] for piece in pieces])
+        for layer, pieces in layout.layers.items()
+    }
 
 
 @cache

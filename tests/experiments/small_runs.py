@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +84,11 @@ def make_run(task: Task = Task.MULTICLASS, **changes: Any) -> Run:
 
 
 _TRAINING = frozenset(Training.__dataclass_fields__)
+
+
+def in_tiles_of(width: int) -> AbstractContextManager[Any]:
+    """Have stacks take their steps in tiles of so many runs."""
+    return mock.patch("experiments.training.tile_width", return_value=width)
 
 
 def make_small_job(folder: Path, **changes: Any) -> Job:

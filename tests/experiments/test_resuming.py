@@ -19,7 +19,7 @@ from experiments.training import Outcome, train
 from nn import schedules
 from nn.activations import Tanh
 from nn.optimizers import Optimizer
-from tests.experiments.small_runs import make_dataset, make_run
+from tests.experiments.small_runs import in_tiles_of, make_dataset, make_run
 from tests.experiments.test_training import bits
 
 DATASET = make_dataset()
@@ -57,13 +57,18 @@ def whole(runs: Sequence[Run], dataset: Dataset = DATASET) -> list[dict[str, Any
 
 
 def interrupted(
-    runs: Sequence[Run], epoch: int, order: Sequence[int], dataset: Dataset = DATASET
+    runs: Sequence[Run],
+    epoch: int,
+    order: Sequence[int],
+    dataset: Dataset = DATASET,
+    tile: int = 9,
 ) -> list[dict[str, Any]]:
     """Train to an epoch, then go on with what is left of the runs, in another order."""
     kept = Kept(epoch)
     ended: dict[int, Outcome] = {}
-    for outcome in train(runs, dataset, keeper=kept):
-        ended[outcome.position] = outcome
+    with in_tiles_of(tile):
+        for outcome in train(runs, dataset, keeper=kept):
+            ended[outcome.position] = outcome
     ended = {p: outcome for p, outcome in ended.items() if p not in kept.states}
     left = [position for position in order if position in kept.states]
     for part in (left[::2], left[1::2]):  # in two stacks
@@ -136,7 +141,22 @@ def test_whatever_is_trained_and_whenever_it_stops(
     runs: list[Run], epoch: int, data: st.DataObject
 ) -> None:
     order = data.draw(st.permutations(range(len(runs))))
-    assert interrupted(runs, epoch, order) == whole(runs)
+    tile = data.draw(st.integers(1, 4))
+    assert interrupted(runs, epoch, order, tile=tile) == whole(runs)
+
+
+def test_states_are_those_of_any_tiles() -> None:
+    runs = [make_run(optimizer=nn.Adam(), seed=seed, epochs=4) for seed in range(3)]
+    kept, other = Kept(2), Kept(2)
+    list(train(runs, DATASET, keeper=kept))
+    with in_tiles_of(2):
+        list(train(runs, DATASET, keeper=other))
+        states = [other.states[position] for position in range(3)]
+        resumed = [bits(outcome) for outcome in train(runs, DATASET, states=states)]
+    assert resumed == whole(runs)
+    for position in range(3):
+        one, two = kept.states[position].arrays, other.states[position].arrays
+        assert {k: v.tobytes() for k, v in one.items()} == {k: v.tobytes() for k, v in two.items()}
 
 
 @pytest.mark.parametrize("task", Task)

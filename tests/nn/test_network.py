@@ -342,6 +342,38 @@ class TestWeights:
         assert all((v == 0.5).all() for k, v in network.weights(2).items() if "running" not in k)
 
 
+class TestPart:
+    def whole(self) -> nn.Network:
+        layers = [nn.Dense(4), nn.Dropout(0.5), nn.BatchNorm(), nn.Dense(2)]
+        return nn.Network(layers, 3, loss=nn.CrossEntropy(), seeds=[5, 6, 7, 8])
+
+    def test_it_is_trained_in_the_place_of_its_runs(self) -> None:
+        whole, likewise = self.whole(), self.whole()
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(4, 6, 3)).astype(np.float32)
+        y = np.eye(2, dtype=np.float32)[rng.integers(0, 2, (4, 6))]
+        likewise.backpropagate(x, y)
+        part = whole.part(slice(1, 3))
+        assert part.seeds == [6, 7]
+        part.backpropagate(x[1:3], y[1:3])
+        assert part.gradients.tobytes() == likewise.gradients[1:3].tobytes()
+        part.parameters -= part.gradients
+        for run in range(4):
+            moved = run in (1, 2)
+            expected = likewise.parameters[run] - moved * likewise.gradients[run]
+            np.testing.assert_array_equal(whole.parameters[run], expected)
+            # Running statistics and random streams have gone on, too.
+            told = likewise if moved else self.whole()
+            assert whole.statistics[run].tobytes() == told.statistics[run].tobytes()
+            assert whole.random_states(run) == told.random_states(run)
+
+    def test_the_whole_stays_as_wide_as_it_was(self) -> None:
+        whole = self.whole()
+        whole.part(slice(0, 1))
+        assert whole.runs == 4
+        assert whole.predict(np.zeros((2, 3))).shape == (4, 2, 2)
+
+
 class TestKeep:
     def test_in_a_new_order(self) -> None:
         rng = np.random.default_rng(0)

@@ -66,7 +66,12 @@ class TestLayout:
             layout.fill(flat, {k: v for k, v in values.items() if v is not None})
         np.testing.assert_array_equal(flat, 0)
 
+    def test_layers_are_what_decays_of_each(self) -> None:
+        two = [Parameter("a/recurrent", (2, 2), decays=True), *PARAMETERS]
+        assert Layout(two).layers == {"a": [slice(0, 4), slice(4, 10)], "b": [slice(10, 13)]}
+
     def test_nothing_at_all(self) -> None:
         empty = Layout([])
+        assert empty.layers == {}
         assert empty.size == empty.decayed == 0
         assert empty.views(np.zeros((3, 0))) == {}

@@ -18,6 +18,7 @@ from experiments.datasets.preprocessing import Preprocessing
 from experiments.jobs import Job
 from experiments.models import MLP
 from experiments.sweeps.stacking import make_stacks
+from experiments.widths import equal_parts, tile_width
 from nn import fusion
 from nn.optimizers import base
 
@@ -31,7 +32,7 @@ class _Prepared(Source):
 
 
 class Descent(Contestant):
-    """Stacks as wide as a sweep on one core makes them, one after another.
+    """Stacks as wide as a sweep on one core makes them, one after another, tile by tile.
 
     What is compiled is compiled at once, not when a process has done enough of it, so that what
     is measured is how it goes on.
@@ -55,29 +56,34 @@ class Descent(Contestant):
         )
         self.run = run
         job = Job(run, {}, {}, [], Path(), "", None, "")
-        stacks = make_stacks([job] * self.size.runs, {run.dataset: self._dataset()})
+        dataset = self._dataset()
+        stacks = make_stacks([job] * self.size.runs, {run.dataset: dataset})
         self.widths = [len(stack) for stack in stacks]
+        self.tile = tile_width(run, dataset, self.widths[0])
         self.compile_seconds = self._compile()
 
     def _compile(self) -> float:
         """Have a step compiled, of two rows; return the seconds that it took."""
         if self.compiler() is None:
             return 0.0
-        network, optimizers = self._stack(range(1))
+        network = self._network(range(1))
+        optimizers = self._optimizers(network)
         began = time.perf_counter()
         network.backpropagate(self.inputs[:2], self.targets[:2])
         optimizers.step(network.parameters, network.gradients)
         return time.perf_counter() - began
 
-    def _stack(self, seeds: range) -> tuple[nn.Network, nn.OptimizerStack]:
-        network = nn.Network(
+    def _network(self, seeds: range) -> nn.Network:
+        return nn.Network(
             self.run.model.layers(self.size.widths[-1]),
             self.size.widths[0],
             loss=self.run.loss,
             seeds=seeds,
         )
-        rules = [self.run.optimizer] * len(seeds)
-        return network, nn.OptimizerStack(rules, network.layout, network.dtype)
+
+    def _optimizers(self, network: nn.Network) -> nn.OptimizerStack:
+        rules = [self.run.optimizer] * network.runs
+        return nn.OptimizerStack(rules, network.layout, network.dtype)
 
     def _dataset(self) -> Dataset:
         features, outputs = self.size.widths[0], self.size.widths[-1]
@@ -102,25 +108,29 @@ class Descent(Contestant):
         told = [f"NumPy {np.__version__}", f"BLAS kernels {'/'.join(sorted(kernels))}"]
         compiler = self.compiler()
         told.append(f"passes compiled by {compiler}" if compiler else "all passes in NumPy")
-        return ", ".join([*told, f"stacks of {self.widths[0]}"])
+        told.append(f"stacks of {self.widths[0]}")
+        if self.tile < self.widths[0]:
+            told[-1] += f" in tiles of {self.tile}"
+        return ", ".join(told)
 
     def compiler(self) -> str | None:
         """Name what compiles passes over arrays, if they are compiled."""
         return None if self.compile_after else fusion.compiler()
 
     def start(self, way: str) -> None:
-        self.stacks = []
+        self.tiles = []
         first = 0
         for width in self.widths:
-            seeds = range(first, first + width)
+            network = self._network(range(first, first + width))
             first += width
-            network, optimizers = self._stack(seeds)
-            batches = Batches(self.inputs, self.targets, self.size.batch, seeds)
-            self.stacks.append((network, optimizers, batches))
+            for rows in equal_parts(width, self.tile):
+                part = network.part(rows)
+                batches = Batches(self.inputs, self.targets, self.size.batch, part.seeds)
+                self.tiles.append((part, self._optimizers(part), batches))
 
     def train(self, epochs: int) -> None:
         with np.errstate(all="ignore"):
-            for network, optimizers, batches in self.stacks:
+            for network, optimizers, batches in self.tiles:
                 for _ in range(epochs):
                     for inputs, targets in batches.epoch():
                         network.backpropagate(inputs, targets)
@@ -129,7 +139,7 @@ class Descent(Contestant):
     def loss(self) -> float:
         losses = [
             mean_cross_entropy(logits, self.labels[rows])
-            for network, _, _ in self.stacks
+            for network, _, _ in self.tiles
             for rows, stacked in network.logits(self.inputs)
             for logits in stacked
         ]

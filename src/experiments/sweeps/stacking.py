@@ -1,4 +1,4 @@
-"""Which runs share a stack, and how wide a stack is."""
+"""Which runs share a stack."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from experiments.config import Run
 from experiments.datasets import Dataset, Source
 from experiments.jobs import Job
 from experiments.targets import encoding_for
-
-_NEAR_BYTES = 3 * 2**20
-"""What a stack may touch in a step, so that it stays in the caches of a core."""
-
-_FAR_BYTES = 24 * 2**20
-"""What a few runs may touch, each of which is too large for those caches anyway."""
-
-_FEW = 8
-"""Runs among which what a step costs beside arithmetic is divided; twice as many gain little."""
+from experiments.widths import equal_parts, stack_width
 
 
 def stack_key(run: Run, outputs: int) -> Hashable:
@@ -88,26 +80,7 @@ def make_stacks(
     for positions in alike.values():
         positions.sort(key=lambda p: (repr(jobs[p].run.optimizer.variant()), p))
         first = jobs[positions[0]].run
-        fitting = cache_width(first, datasets[first.dataset])
+        fitting = stack_width(first, datasets[first.dataset])
         most = max(1, min(width or fitting, share))
-        # Equal shares: 20 runs at most 16 wide are 10 and 10.
-        count = -(-len(positions) // most)
-        size = -(-len(positions) // count)
-        stacks += [positions[i : i + size] for i in range(0, len(positions), size)]
+        stacks += [positions[part] for part in equal_parts(len(positions), most)]
     return stacks
-
-
-def cache_width(run: Run, dataset: Dataset) -> int:
-    """Return how many runs' parameters, gradients, state and activations fit the caches."""
-    fan_in, parameters, units = dataset.features, 0, dataset.features
-    outputs = encoding_for(dataset, run.objective).outputs
-    for layer in run.model.layers(outputs):
-        parameters += sum(p.size for p in layer.parameters(fan_in))
-        fan_in = layer.width(fan_in)
-        units += fan_in
-    batch = run.training.batch_size
-    rows = len(dataset.train) if batch == "full" else min(batch, len(dataset.train))
-    state = 2 + len(run.optimizer.slots())
-    numbers = parameters * (state + 1) + 2 * rows * units
-    touched = numbers * (8 if run.training.dtype == "float64" else 4)
-    return max(1, _NEAR_BYTES // touched, min(_FEW, _FAR_BYTES // touched))

@@ -14,17 +14,15 @@ from hypothesis import strategies as st
 
 import nn
 from experiments.config import EarlyStopping, Run, Tracking
-from experiments.datasets import Dataset, Moons, Xor
+from experiments.datasets import Moons, Xor
 from experiments.jobs import Job
 from experiments.models import MLP, Sequential
-from experiments.sweeps.stacking import cache_width, make_stacks, stack_key
+from experiments.sweeps.stacking import make_stacks, stack_key
 from experiments.training import train
 from nn import initializers, schedules
 from nn.activations import ReLU, Tanh
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import make_dataset, make_run
-
-NEAR = 3 * 2**20
 
 
 def job_of(run: Run) -> Job:
@@ -200,48 +198,3 @@ def test_shares_are_even() -> None:
 
 def test_no_jobs_make_no_stacks() -> None:
     assert stacks_of([]) == []
-
-
-def wide(**changes: Any) -> tuple[Run, Dataset]:
-    dataset = make_dataset(rows=(500, 100, 100), features=784, outputs=10)
-    return make_run(**{"dtype": "float32", "batch_size": 128, **changes}), dataset
-
-
-def test_large_networks_train_one_by_one_and_small_ones_many() -> None:
-    run, dataset = wide(model=MLP(hidden=(1000, 1000)))
-    assert cache_width(run, dataset) == 1
-    assert cache_width(make_run(model=MLP(hidden=(4,))), DATASET) > 100
-
-
-@pytest.mark.parametrize(
-    ("hidden", "optimizer", "width"),
-    # For each run its batch and activations twice, 2·128·(784 + 2·hidden + 10), and of each
-    # parameter two numbers, a spare one and the state: 4 bytes each, of 24 MB, at most 8 runs.
-    [
-        (10, nn.Adam(), 8),
-        (100, nn.Adam(), 8),  # 24 MB / 2,608,056 bytes = 9.6
-        (300, nn.Adam(), 4),  # 24 MB / 6,197,656 = 4.06
-        (300, nn.SGD(), 5),  # 24 MB / 4,289,576 = 5.87
-        (700, nn.Adam(), 1),  # 24 MB / 13,376,856 = 1.88
-    ],
-)
-def test_a_few_large_networks_share_the_far_cache(
-    hidden: int, optimizer: Optimizer, width: int
-) -> None:
-    run, dataset = wide(model=MLP(hidden=(hidden,)), optimizer=optimizer)
-    assert cache_width(run, dataset) == width
-    double, _ = wide(model=MLP(hidden=(hidden,)), optimizer=optimizer, dtype="float64")
-    assert cache_width(double, dataset) <= width
-
-
-def test_many_small_networks_fit_the_near_caches() -> None:
-    small = [make_run(model=MLP(hidden=(20,)), optimizer=o) for o in (nn.Adam(), nn.SGD())]
-    adam, sgd = (cache_width(run, DATASET) for run in small)
-    parameters = DATASET.features * 20
-    assert 8 < adam < sgd
-    assert adam <= NEAR // (4 * parameters * 4)
-
-
-def test_a_batch_larger_than_the_dataset_counts_as_the_dataset() -> None:
-    run = make_run(batch_size=10**6)
-    assert cache_width(run, DATASET) == cache_width(make_run(batch_size="full"), DATASET)
