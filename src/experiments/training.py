@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -220,12 +221,9 @@ class _Stack:
         self.between_epochs = False
         self.epoch += 1
         factors = self._factors()
-        start = 0
-        for tile in self.tiles:
-            rows = slice(start, start + tile.network.runs)
+        for rows, tile in self._placed_tiles():
             own = None if factors is None else factors[:, rows]
             tile.train_epoch(own, measures_layers=_measures_layers(self.epoch))
-            start = rows.stop
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [progress.run.optimizer.lr for progress in self.live]
         self.rates = last[:, 0] * np.array(rates)
@@ -342,11 +340,18 @@ class _Stack:
 
     def _place(self, row: int) -> tuple[Tile, int]:
         """Find a run's tile, and its row there."""
-        for tile in self.tiles:
-            if row < tile.network.runs:
-                return tile, row
-            row -= tile.network.runs
+        for rows, tile in self._placed_tiles():
+            if row < rows.stop:
+                return tile, row - rows.start
         raise IndexError(row)
+
+    def _placed_tiles(self) -> list[tuple[slice, Tile]]:
+        """Return the tiles with the rows that are theirs."""
+        ends = accumulate(tile.network.runs for tile in self.tiles)
+        return [
+            (slice(end - tile.network.runs, end), tile)
+            for end, tile in zip(ends, self.tiles, strict=True)
+        ]
 
     def losses(self) -> list[tuple[int, float]]:
         """Position and last validation loss of each live run."""
@@ -509,15 +514,13 @@ class _Stack:
         if not rows:
             return
         self.network.keep(rows)
-        tiles, start, first = [], 0, 0
-        for tile in self.tiles:
-            own = [row - start for row in rows if start <= row < start + tile.network.runs]
-            start += tile.network.runs
+        placed, self.tiles, first = self._placed_tiles(), [], 0
+        for old, tile in placed:
+            own = [row - old.start for row in rows if old.start <= row < old.stop]
             if own:
                 tile.keep(own, self.network.part(slice(first, first + len(own))))
-                tiles.append(tile)
+                self.tiles.append(tile)
                 first += len(own)
-        self.tiles = tiles
         self.best = self.best[rows]
         self.best_statistics = self.best_statistics[rows]
         if hasattr(self, "rates"):
