@@ -116,5 +116,5 @@ class Tile:
         """Let all runs but these leave; `network` is of those that stay."""
         self.optimizers.keep(rows)
         self.batches.keep(rows)
-        self.norms = self.norms[rows]
+        self.norms, self.gradient_norms = self.norms[rows], {}
         self._bind([self.runs[row] for row in rows], network)

@@ -510,21 +510,25 @@ class _Stack:
         return summary
 
     def _keep(self, rows: list[int]) -> None:
+        self.between_epochs = False  # until all parts have the same runs
         self.live = [self.live[row] for row in rows]
         if not rows:
             return
         self.network.keep(rows)
-        placed, self.tiles, first = self._placed_tiles(), [], 0
-        for old, tile in placed:
+        tiles: list[Tile] = []
+        first = 0
+        for old, tile in self._placed_tiles():
             own = [row - old.start for row in rows if old.start <= row < old.stop]
             if own:
                 tile.keep(own, self.network.part(slice(first, first + len(own))))
-                self.tiles.append(tile)
+                tiles.append(tile)
                 first += len(own)
+        self.tiles = tiles
         self.best = self.best[rows]
         self.best_statistics = self.best_statistics[rows]
         if hasattr(self, "rates"):
             self.rates = self.rates[rows]
+        self.between_epochs = True
 
 
 def _measures_layers(epoch: int) -> bool:

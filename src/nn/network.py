@@ -282,8 +282,8 @@ class Network:
     def part(self, runs: slice) -> Network:
         """Return a network of runs next to each other.
 
-        It shares their parameters, statistics and random streams with this one, as long as this
-        one keeps all its runs, and has gradients of its own.
+        It shares their parameters, statistics and random streams with this one, until runs leave
+        this one (:meth:`keep`), and has gradients of its own.
         """
         part = copy.copy(self)
         part.seeds = self.seeds[runs]

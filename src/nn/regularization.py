@@ -68,7 +68,7 @@ def global_norm(gradients: Array) -> Array:
 
 
 def norms_by_layer(flat: Array, layout: Layout) -> dict[str, Array]:
-    """Return the norm (runs,) of what each layer has of `flat` (runs, P), biases left out."""
+    """Return the norm (runs,) of what decays of each layer, from `flat` (runs, P)."""
     return {
         layer: np.hypot.reduce([global_norm(flat[:, piece])[:, 0] for piece in pieces])
         for layer, pieces in layout.layers.items()

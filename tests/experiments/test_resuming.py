@@ -15,6 +15,7 @@ from experiments.checkpoints import Checkpoint, State, pack, unpack
 from experiments.config import EarlyStopping, Run
 from experiments.datasets import Dataset, Task
 from experiments.models import MLP
+from experiments.tile import Tile
 from experiments.training import Outcome, train
 from nn import schedules
 from nn.activations import Tanh
@@ -73,9 +74,10 @@ def interrupted(
     left = [position for position in order if position in kept.states]
     for part in (left[::2], left[1::2]):  # in two stacks
         if part:
-            resumed = train([runs[p] for p in part], dataset, states=[kept.states[p] for p in part])
-            for outcome in resumed:
-                ended[part[outcome.position]] = outcome
+            states = [kept.states[p] for p in part]
+            with in_tiles_of(max(1, tile - 1)):
+                for outcome in train([runs[p] for p in part], dataset, states=states):
+                    ended[part[outcome.position]] = outcome
     return [bits(ended[position]) for position in range(len(runs))]
 
 
@@ -180,6 +182,21 @@ def test_times_go_on_from_where_they_were() -> None:
     steps = outcome.metrics["step"][-1]
     training = outcome.summary["time/us_per_step"] * steps / 1e6
     assert state.values["training_seconds"] < training < seconds[-1]
+
+
+def test_an_interrupt_while_a_stack_closes_up_keeps_no_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(tile: Tile, rows: Any, network: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tile, "keep", interrupt)
+    runs = [make_run(seed=seed, epochs=epochs) for seed, epochs in enumerate([2, 1, 2])]
+    kept = Kept(1)
+    kept.due = lambda position: False  # type: ignore[method-assign]
+    with in_tiles_of(2), pytest.raises(KeyboardInterrupt):
+        list(train(runs, DATASET, keeper=kept))
+    assert kept.states == {}
 
 
 def test_an_interrupt_between_epochs_keeps_every_run() -> None:

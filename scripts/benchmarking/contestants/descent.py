@@ -118,28 +118,32 @@ class Descent(Contestant):
         return None if self.compile_after else fusion.compiler()
 
     def start(self, way: str) -> None:
-        self.tiles = []
+        self.stacks = []
         first = 0
         for width in self.widths:
             network = self._network(range(first, first + width))
             first += width
+            tiles = []
             for rows in equal_parts(width, self.tile):
                 part = network.part(rows)
                 batches = Batches(self.inputs, self.targets, self.size.batch, part.seeds)
-                self.tiles.append((part, self._optimizers(part), batches))
+                tiles.append((part, self._optimizers(part), batches))
+            self.stacks.append(tiles)
 
     def train(self, epochs: int) -> None:
         with np.errstate(all="ignore"):
-            for network, optimizers, batches in self.tiles:
+            for tiles in self.stacks:
                 for _ in range(epochs):
-                    for inputs, targets in batches.epoch():
-                        network.backpropagate(inputs, targets)
-                        optimizers.step(network.parameters, network.gradients)
+                    for network, optimizers, batches in tiles:
+                        for inputs, targets in batches.epoch():
+                            network.backpropagate(inputs, targets)
+                            optimizers.step(network.parameters, network.gradients)
 
     def loss(self) -> float:
         losses = [
             mean_cross_entropy(logits, self.labels[rows])
-            for network, _, _ in self.tiles
+            for tiles in self.stacks
+            for network, _, _ in tiles
             for rows, stacked in network.logits(self.inputs)
             for logits in stacked
         ]

@@ -181,10 +181,8 @@ class Rule:
         self._bound_to: tuple[Array | None, Array | None] = None, None
         self._numbers: list[Array] = []
 
-    def start(self, dtype: np.dtype[Any]) -> None:
+    def start(self, memory: Memory) -> None:
         """Allocate the state at its initial values."""
-        self.dtype = dtype
-        memory = Memory(dtype)
         for name in self.kind.slots():
             self.state[name] = memory.zeros((len(self.optimizers), self.layout.size))
             for row, optimizer in enumerate(self.optimizers):
@@ -343,10 +341,9 @@ class Rule:
             self._work = np.empty(needed, dtype)
         return [memory[: needed[1]].reshape(runs, width) for memory in self._work]
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Let all runs but these rows leave the group."""
+    def keep(self, rows: Sequence[int], memory: Memory) -> None:
+        """Let all runs but these rows leave the group; `memory` is for what stays."""
         self.optimizers = [self.optimizers[row] for row in rows]
-        memory = Memory(self.dtype)
         self.state = {name: memory.rows(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
@@ -401,11 +398,12 @@ class OptimizerStack:
     ) -> None:
         self.t = 0
         self.groups: list[tuple[slice, Rule]] = []
+        self._memory = Memory(np.dtype(dtype))
         start = 0
         for _, group in groupby(optimizers, key=lambda o: o.variant()):
             members = list(group)
             rule = members[0].rule(members, layout)
-            rule.start(np.dtype(dtype))
+            rule.start(self._memory)
             self.groups.append((slice(start, start + len(members)), rule))
             start += len(members)
         # The arrays of the last step, and each group's part of them.
@@ -478,11 +476,12 @@ class OptimizerStack:
         if any(run >= following for run, following in pairwise(runs)):
             raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
         groups: list[tuple[slice, Rule]] = []
+        self._memory = Memory(self._memory.dtype)
         start = 0
         for rows, rule in self.groups:
             own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
             if own:
-                rule.keep(own)
+                rule.keep(own, self._memory)
                 groups.append((slice(start, start + len(own)), rule))
                 start += len(own)
         self.groups = groups

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.constraints import Decay, Fraction, Positive
-from nn.memory import Workspace
+from nn.memory import Memory, Workspace
 from nn.optimizers.adam import Adam
 from nn.optimizers.base import Array, Coefficients, Namespace, Optimizer, Rule
 from nn.parameters import Layout, Parameter
@@ -78,9 +78,9 @@ class Muon(Optimizer):
 class _MuonRule(Rule):
     """Muon on the matrices, one by one; AdamW on the rest, which follows them in the layout."""
 
-    def start(self, dtype: np.dtype[Any]) -> None:
-        super().start(dtype)
-        self._workspace = Workspace(dtype)
+    def start(self, memory: Memory) -> None:
+        super().start(memory)
+        self._workspace = Workspace(memory.dtype)
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         c = self._rounded(coefficients, theta.dtype)
@@ -113,9 +113,9 @@ class _MuonRule(Rule):
         work *= max(1.0, fan_out / fan_in) ** 0.5
         weights -= work
 
-    def keep(self, rows: Sequence[int]) -> None:
-        super().keep(rows)
-        self._workspace = Workspace(self.dtype)
+    def keep(self, rows: Sequence[int], memory: Memory) -> None:
+        super().keep(rows, memory)
+        self._workspace = Workspace(memory.dtype)
 
 
 def newton_schulz(u: Array, workspace: Workspace | None = None) -> Array:
