@@ -429,7 +429,8 @@ class Record:
             return {}
         path = self.folder / CHECKSUMS
         try:
-            lines = path.read_text(encoding="ascii").splitlines()
+            # Not what Python takes for an end of a line otherwise, such as a vertical tab.
+            lines = path.read_bytes().decode("ascii").removesuffix("\n").split("\n")
             return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
         except FileNotFoundError:
             raise _corrupt(path, "the file is missing") from None

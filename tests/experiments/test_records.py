@@ -364,6 +364,14 @@ def test_a_changed_byte_or_a_lost_end_is_noticed(
         assert not record.is_whole
 
 
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x1e"])
+def test_a_line_of_checksums_ends_in_one_way(tmp_path: Path, end: str) -> None:
+    write(tmp_path)
+    sums = tmp_path / "SHA256SUMS"
+    sums.write_bytes(sums.read_bytes().replace(b"\n", end.encode(), 1))
+    assert not Record.read(tmp_path).is_whole
+
+
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
 def test_the_checksums_are_those_of_the_usual_tool(tmp_path: Path) -> None:
     write(tmp_path)
