@@ -211,6 +211,7 @@ class _Stack:
         self.seconds = 0.0  # of training alone, without evaluation
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
+        self.rates = np.zeros(len(runs))  # of the last step
         self.best = np.empty_like(self.network.parameters)
         self.best_statistics = np.empty_like(self.network.statistics)
 
@@ -526,8 +527,7 @@ class _Stack:
         self.tiles = tiles
         self.best = self.best[rows]
         self.best_statistics = self.best_statistics[rows]
-        if hasattr(self, "rates"):
-            self.rates = self.rates[rows]
+        self.rates = self.rates[rows]
         self.between_epochs = True
 
 

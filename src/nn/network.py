@@ -271,13 +271,10 @@ class Network:
             Positions of the runs that stay, in their new order.
         """
         kept = list(runs)
-        self.seeds = [self.seeds[run] for run in kept]
-        self._architectures = [self._architectures[run] for run in kept]
-        self._generators = [[row[run] for run in kept] for row in self._generators]
         self.workspace = Workspace(self.dtype)
         self.parameters = self.workspace.rows(self.parameters, kept)
         self.statistics = self.statistics[kept]
-        self._bind()
+        self._restrict(kept)
 
     def part(self, runs: slice) -> Network:
         """Return a network of runs next to each other.
@@ -286,13 +283,17 @@ class Network:
         this one (:meth:`keep`), and has gradients of its own.
         """
         part = copy.copy(self)
-        part.seeds = self.seeds[runs]
-        part._architectures = self._architectures[runs]
-        part._generators = [row[runs] for row in self._generators]
-        part.parameters, part.statistics = self.parameters[runs], self.statistics[runs]
         part.workspace = Workspace(self.dtype)
-        part._bind()
+        part.parameters, part.statistics = self.parameters[runs], self.statistics[runs]
+        part._restrict(range(self.runs)[runs])
         return part
+
+    def _restrict(self, runs: Sequence[int]) -> None:
+        """Be the network of these runs, whose parameters and statistics are there already."""
+        self.seeds = [self.seeds[run] for run in runs]
+        self._architectures = [self._architectures[run] for run in runs]
+        self._generators = [[row[run] for run in runs] for row in self._generators]
+        self._bind()
 
     def _bind(self) -> None:
         """Give each layer its views of the stack's arrays."""

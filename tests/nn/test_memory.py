@@ -5,7 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import nn
 from nn.memory import Memory, Workspace, is_turned
+from nn.parameters import Layout, Parameter
 
 PAGE = 1 << 21
 
@@ -100,3 +102,14 @@ def test_ones() -> None:
     np.testing.assert_array_equal(first, np.ones((1, 3), np.float32), strict=True)
     assert workspace.ones(3) is first
     assert workspace.ones(4).shape == (1, 4)
+
+
+def test_the_rules_of_a_stack_share_large_pages() -> None:
+    layout = Layout([Parameter("weights", (10_000,), decays=True)])
+    rules: list[nn.Optimizer] = [nn.Adam(), nn.Momentum(), nn.Adagrad(), nn.RMSprop()]
+    stack = nn.OptimizerStack(rules, layout, np.dtype(np.float32))
+    for runs in ([0, 1, 2, 3], [0, 2, 3]):
+        stack.keep(runs)
+        state = [array for _, rule in stack.groups for array in rule.state.values()]
+        assert len(state) >= len(runs)
+        assert len({address(array) // PAGE for array in state}) == 1

@@ -17,11 +17,10 @@ Product = tuple[Array, Array, Array]
 
 
 class Blas(Descent):
-    """Products of the shapes that :class:`Descent` has, into arrays that are there already,
-    in memory of the same kind.
+    """Products of the shapes that :class:`Descent` has, into arrays that are there already.
 
-    For each layer x·W, xᵀ·δ and, but for the first, δ·Wᵀ. Nothing is drawn, added, activated
-    or updated; every step multiplies the same numbers.
+    For each layer x·W, xᵀ·δ and, but for the first, δ·Wᵀ, in memory of the same kind. Nothing is
+    drawn, added, activated or updated; every step multiplies the same numbers.
     """
 
     ways = ("stack by stack", "run by run")

@@ -398,12 +398,13 @@ class OptimizerStack:
     ) -> None:
         self.t = 0
         self.groups: list[tuple[slice, Rule]] = []
-        self._memory = Memory(np.dtype(dtype))
+        self._dtype = np.dtype(dtype)
+        memory = Memory(self._dtype)
         start = 0
         for _, group in groupby(optimizers, key=lambda o: o.variant()):
             members = list(group)
             rule = members[0].rule(members, layout)
-            rule.start(self._memory)
+            rule.start(memory)
             self.groups.append((slice(start, start + len(members)), rule))
             start += len(members)
         # The arrays of the last step, and each group's part of them.
@@ -476,12 +477,12 @@ class OptimizerStack:
         if any(run >= following for run, following in pairwise(runs)):
             raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
         groups: list[tuple[slice, Rule]] = []
-        self._memory = Memory(self._memory.dtype)
+        memory = Memory(self._dtype)
         start = 0
         for rows, rule in self.groups:
             own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
             if own:
-                rule.keep(own, self._memory)
+                rule.keep(own, memory)
                 groups.append((slice(start, start + len(own)), rule))
                 start += len(own)
         self.groups = groups
