@@ -203,7 +203,7 @@ class _Stack:
         smoothed = first.loss.smooth(self.parts["train"].targets).astype(settings.dtype)
         self.tiles = [
             Tile(runs[rows], self.network.part(rows), self.parts["train"].inputs, smoothed)
-            for rows in equal_parts(len(runs), tile_width(first, dataset, len(runs)))
+            for rows in equal_parts(len(runs), tile_width(runs, dataset))
         ]
         self.steps = self.tiles[0].batches.steps
         self.epoch = 0

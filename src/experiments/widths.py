@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from experiments.config import Run
 from experiments.datasets import Dataset
 from experiments.targets import encoding_for
@@ -28,14 +30,15 @@ def stack_width(run: Run, dataset: Dataset) -> int:
     return max(1, _NEAR_BYTES // touched, min(_FEW, _FAR_BYTES // touched))
 
 
-def tile_width(run: Run, dataset: Dataset, runs: int) -> int:
-    """Return how many of a stack's `runs` take their steps together at most.
+def tile_width(runs: Sequence[Run], dataset: Dataset) -> int:
+    """Return how many runs of a stack take their steps together at most.
 
     All of them, if the caches hold them all or not even one; else as many as they hold.
     """
-    touched = _touched(run, dataset)
-    if touched * runs <= _NEAR_BYTES or touched > _TILE_BYTES:
-        return runs
+    # The runs of a stack differ in their optimizer's state alone.
+    touched = _touched(max(runs, key=lambda run: len(run.optimizer.slots())), dataset)
+    if touched * len(runs) <= _NEAR_BYTES or touched > _TILE_BYTES:
+        return len(runs)
     return _TILE_BYTES // touched
 
 

@@ -79,12 +79,23 @@ def test_tiles_are_what_the_cache_holds(
     hidden: int, optimizer: Optimizer, runs: int, width: int
 ) -> None:
     run, dataset = wide(model=MLP(hidden=(hidden,)), optimizer=optimizer)
-    assert tile_width(run, dataset, runs) == width
+    assert tile_width([run] * runs, dataset) == width
+
+
+def test_the_hungriest_run_decides_on_tiles() -> None:
+    model = MLP(hidden=(100,))
+    (sgd, dataset), (adam, _) = (
+        wide(model=model, optimizer=optimizer) for optimizer in (nn.SGD(), nn.Adam())
+    )
+    for runs in ([sgd, adam, sgd], [adam, sgd, sgd], [sgd, sgd, adam]):
+        assert tile_width(runs, dataset) == 3
+    assert tile_width([sgd] * 3, dataset) == 1
 
 
 def test_small_networks_stay_together() -> None:
     run = make_run(model=MLP(hidden=(4,)))
-    assert tile_width(run, DATASET, stack_width(run, DATASET)) > 100
+    runs = [run] * stack_width(run, DATASET)
+    assert tile_width(runs, DATASET) == len(runs) > 100
 
 
 @given(count=st.integers(0, 50), most=st.integers(1, 60))

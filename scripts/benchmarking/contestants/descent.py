@@ -59,7 +59,7 @@ class Descent(Contestant):
         dataset = self._dataset()
         stacks = make_stacks([job] * self.size.runs, {run.dataset: dataset})
         self.widths = [len(stack) for stack in stacks]
-        self.tile = tile_width(run, dataset, self.widths[0])
+        self.tile = tile_width([run] * self.widths[0], dataset)
         self.compile_seconds = self._compile()
 
     def _compile(self) -> float:
