@@ -23,14 +23,15 @@ PLACES: Final = frozenset({"dir", "fallback_dir", "download"})
 
 _CODE: Final = (
     "batches.py",
+    "datasets",
     "evaluation.py",
     "models.py",
     "snapshots.py",
     "targets.py",
+    "tile.py",
     "training.py",
-    "datasets/preprocessing.py",
-    "datasets/scaling.py",
 )
+"""Files and folders of this package that decide a result, as all of `nn` does."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,19 @@ class Identity:
 @cache
 def code_fingerprint() -> str:
     """Hash the source that computes results."""
-    here = Path(__file__).parent
-    files = sorted(Path(nn.__file__).parent.rglob("*.py")) + [here / name for name in _CODE]
     hashed = hashlib.sha256()
-    for file in files:
+    for file in code_files():
         hashed.update(file.read_bytes())
     return hashed.hexdigest()
+
+
+def code_files() -> list[Path]:
+    """Return the files whose source decides a result, in a fixed order."""
+    here = Path(__file__).parent
+    files: list[Path] = []
+    for place in (Path(nn.__file__).parent, *(here / name for name in _CODE)):
+        files += sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    return files
 
 
 @cache

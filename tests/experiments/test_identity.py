@@ -13,7 +13,7 @@ import pytest
 
 import nn
 from experiments import identity as identity_module
-from experiments.identity import Identity, code_fingerprint, libraries
+from experiments.identity import Identity, code_files, code_fingerprint, libraries
 
 CONFIG: dict[str, Any] = {
     "seed": 0,
@@ -135,22 +135,51 @@ def fresh() -> Any:
     libraries.cache_clear()
 
 
-@pytest.mark.parametrize(
-    "changed_file",
-    ["nn/optimizers/adam.py", "nn/network.py", "experiments/training.py", "experiments/batches.py"],
-)
-def test_the_code_that_trains_counts(
-    changed_file: str, fresh: None, monkeypatch: pytest.MonkeyPatch
+WITHOUT_INFLUENCE = {
+    "experiments": "an empty package",
+    "experiments.atomic": "writes files",
+    "experiments.checkpoints": "stores what training hands to it, under a checksum",
+    "experiments.config": "checks settings, which are hashed as they are",
+    "experiments.errors": "exceptions",
+    "experiments.libyaml": "reads and writes YAML",
+    "experiments.masking": "hides passwords in what is written",
+    "experiments.own_modules": "decides what may be imported; what is imported is hashed",
+    "experiments.records": "writes what training has measured",
+    "experiments.widths": "how many runs share a stack; stacking changes no bit",
+}
+"""Modules that are imported with training, and why their source decides no result."""
+
+
+def test_all_code_that_comes_with_training_counts() -> None:
+    listing = (
+        "import sys, experiments.training;"
+        "print(*(f'{name} {module.__file__}' for name, module in sys.modules.items()"
+        " if name.partition('.')[0] in ('nn', 'experiments')), sep='\\n')"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", listing], check=True, capture_output=True, text=True
+    ).stdout
+    hashed = {str(file) for file in code_files()}
+    modules = dict(line.split(" ", 1) for line in printed.splitlines())
+    assert {name for name, file in modules.items() if file not in hashed} <= set(WITHOUT_INFLUENCE)
+    assert set(WITHOUT_INFLUENCE) <= set(modules), "a reason for what is not imported any more"
+
+
+def test_a_changed_line_in_any_hashed_file_is_another_identity(
+    fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = identity(CONFIG, DIGEST)
-    code_fingerprint.cache_clear()
     read = Path.read_bytes
+    seen = {before}
+    for changed in code_files():
+        code_fingerprint.cache_clear()
 
-    def read_changed(path: Path) -> bytes:
-        return read(path) + (b"# changed" if path.as_posix().endswith(changed_file) else b"")
+        def read_changed(path: Path, changed: Path = changed) -> bytes:
+            return read(path) + (b"# changed" if path == changed else b"")
 
-    monkeypatch.setattr(Path, "read_bytes", read_changed)
-    assert identity(CONFIG, DIGEST) != before
+        monkeypatch.setattr(Path, "read_bytes", read_changed)
+        seen.add(identity(CONFIG, DIGEST))
+    assert len(seen) == 1 + len(code_files())
 
 
 def test_the_version_of_numpy_counts(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
