@@ -2,10 +2,10 @@
 
 import sys
 
-from experiments.ahead import begun_ahead
-from experiments.garbage import garbage_left
-from experiments.interrupts import interrupts_deferred, interrupts_end_the_program
-from experiments.leaving import leave_at_once
+from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
+from experiments.commands.leaving import leave_at_once
+from experiments.commands.startup import begun_ahead
+from experiments.workers.garbage import garbage_left
 
 if __name__ == "__main__":
     with interrupts_end_the_program():
@@ -14,7 +14,7 @@ if __name__ == "__main__":
                 import hydra
                 from omegaconf import DictConfig
 
-                from experiments.application import friendly_errors, run
+                from experiments.commands.main import friendly_errors, run
 
             @hydra.main(version_base="1.3", config_path="conf", config_name="config")
             def main(config: DictConfig) -> float:

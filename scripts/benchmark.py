@@ -27,7 +27,7 @@ from benchmarking import report, steps, sweeps
 from benchmarking.cores import CAN_PIN, available
 from benchmarking.measurements import Measurement, write_csv
 from benchmarking.sizes import OPTIMIZERS, SIZES
-from experiments.environment import environment
+from experiments.runs.environment import environment
 
 PARTS = ("steps", "sweeps")
 SIZES_BY_NAME = {size.name: size for size in SIZES}

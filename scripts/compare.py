@@ -27,7 +27,7 @@ from experiments.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
-    from experiments.records import Record
+    from experiments.runs.records import Record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(options: argparse.Namespace, scratch: Path) -> None:
     # Slow to import, and not needed for --help.
     from experiments.analysis.study import analyse
-    from experiments.analysis.terminal import print_study
+    from experiments.reporting.tables.terminal import print_study
 
     records = _records(options, scratch)
     by = None
@@ -111,10 +111,10 @@ def _compare(options: argparse.Namespace, scratch: Path) -> None:
 
 
 def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
-    from experiments.records import find_records
+    from experiments.runs.records import find_records
 
     if not options.folders:
-        from experiments.tracking.fetching import fetch_records
+        from experiments.tracking.fetch import fetch_records
 
         return fetch_records(
             options.uri,
@@ -143,11 +143,11 @@ def _write(
     records: Sequence[Record],
     by: Sequence[str] | None,
 ) -> list[Path]:
-    from experiments.analysis.markup import study_latex, study_markdown
-    from experiments.analysis.report.everyday import write_comparison
-    from experiments.analysis.report.page import write_report
-    from experiments.analysis.tables import pairs_table, study_table
-    from experiments.records import atomic_write
+    from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.report.page import write_report
+    from experiments.reporting.tables.frames import pairs_table, study_table
+    from experiments.reporting.tables.markup import study_latex, study_markdown
+    from experiments.runs.records import atomic_write
 
     written = []
     texts: list[tuple[Path, str]] = []

@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 
+from experiments.config.trust import search_working_directory
 from experiments.errors import DataError, UserError
-from experiments.own_modules import search_working_directory
-from experiments.records import Record, atomic_write
-from experiments.serving import Predictor
-from experiments.tracking.fetching import fetch_record
+from experiments.runs.records import Record, atomic_write
+from experiments.serving.predictor import Predictor
+from experiments.tracking.fetch import fetch_record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,11 +21,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from experiments.config.trust import search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.own_modules import search_working_directory
-from experiments.records import PROGRESS, Record, find_progress, find_records
-from experiments.tracking.summary import Summary, find_summaries
-from experiments.tracking.tracker import Tracker, choose_models, is_worth_publishing
+from experiments.runs.records import PROGRESS, Record, find_progress, find_records
+from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
+from experiments.tracking.summaries import Summary, find_summaries
 
 _LONGEST_WAIT = 10.0  # seconds between tries
 _ALIVE = 120.0  # seconds since it last gave a sign of life, for which a run counts as going on

@@ -29,7 +29,7 @@ from experiments.errors import UserError
 if TYPE_CHECKING:
     from experiments.analysis.pairs import Pair
     from experiments.analysis.study import Study
-    from experiments.records import Record
+    from experiments.runs.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 TUNING, REPORTING = 3, 10  # seeds
@@ -173,8 +173,8 @@ def _comparisons(
     from hydra.types import HydraContext, RunMode
     from rich.console import Console
 
-    from experiments.sweeps.protocol import Protocol
-    from experiments.sweeps.tuning import TunedComparison
+    from experiments.sweeps.tuning.comparison import TunedComparison
+    from experiments.sweeps.tuning.protocol import Protocol
     from hydra_plugins.descent_tuner import TuneThenCompareConf
 
     _write_copies(scratch / "conf" / "optimizer")

@@ -1,40 +1,5 @@
-"""The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
+"""Where models that were published by version 0.1 look for their loader."""
 
-Nothing here imports this module: what `serving.save_model` puts into a model does.
-"""
+from experiments.serving.loader import _load_pyfunc
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from experiments.own_modules import trust
-from experiments.records import Record
-from experiments.serving import CODE, Predictor
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class ServedRun:
-    """One run's best weights behind MLflow's interface.
-
-    Parameters
-    ----------
-    record : Record
-    """
-
-    def __init__(self, record: Record) -> None:
-        self._predictor = Predictor(record)
-
-    def predict(
-        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
-        return self._predictor.predict(model_input)
-
-
-def _load_pyfunc(path: str) -> ServedRun:
-    """Load the record in a model's folder, beside which is the code that it needs."""
-    # Whoever loads a model runs its code; what its configuration may name is there.
-    trust(entry.stem for entry in (Path(path).parent / CODE).iterdir())
-    return ServedRun(Record.read(path))
+__all__ = ["_load_pyfunc"]

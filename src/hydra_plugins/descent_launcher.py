@@ -86,14 +86,14 @@ class StackedLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from experiments.sweeps.launching import launch
+        from experiments.commands.hydra.launch import launch
 
         return launch(self.open_sweep(), job_overrides, initial_job_idx, self.seeds)
 
     def open_sweep(self) -> "Sweep":
         """Make a sweep that trains as this launcher is set to."""
+        from experiments.commands.hydra.backends import choose_backend
         from experiments.errors import ConfigError
-        from experiments.sweeps.backends.choice import choose_backend
         from experiments.sweeps.sweep import Sweep
 
         if self.width is not None and (not isinstance(self.width, int) or self.width < 1):

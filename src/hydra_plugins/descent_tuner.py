@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class TuneThenCompareConf:
-    """Settings of the sweeper, which `experiments.sweeps.protocol.Protocol` describes and checks.
+    """Settings of the sweeper; `experiments.sweeps.tuning.protocol.Protocol` checks them.
 
     Seeds are lists, or the first and the last as ``0-9``. `params` are overrides that a preset
     gives, as the command line would; what the command line says goes before them.
@@ -54,8 +54,8 @@ class TuneThenCompareSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
+        from experiments.commands.hydra.tune import tune_then_compare
         from experiments.errors import ConfigError
-        from experiments.sweeps.comparing import tune_then_compare
         from hydra_plugins.descent_launcher import StackedLauncher
 
         assert self.config is not None

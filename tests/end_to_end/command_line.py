@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.records import Record, find_records
+from experiments.runs.records import Record, find_records
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "run.py"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.records import Record, find_records
+from experiments.runs.records import Record, find_records
 from tests.end_to_end.command_line import (
     NOT_TRACKED,
     ROOT,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.records import Record, find_records
+from experiments.runs.records import Record, find_records
 from tests.end_to_end.command_line import NOT_TRACKED, RUN, environment, tracked, uri
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

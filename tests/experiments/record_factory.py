@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.records import Record, write_record
+from experiments.runs.records import Record, write_record
 
 STARTED = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
 FEATURES = ("height", "width", "depth")
@@ -113,7 +113,7 @@ dataset:
   _target_: experiments.datasets.Csv
   limit: null
 model:
-  _target_: experiments.models.MLP
+  _target_: experiments.config.models.MLP
   hidden:
   - 4
   activation: relu

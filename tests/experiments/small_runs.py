@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nn
-from experiments.config import Run, Training
+from experiments.config.models import MLP
+from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Task, Xor
 from experiments.datasets.preprocessing import Preprocessing
-from experiments.jobs import Job, make_job
-from experiments.models import MLP
+from experiments.runs.job import Job, make_job
 from nn.activations import Tanh
 from nn.schedules import Constant
 
@@ -88,7 +88,7 @@ _TRAINING = frozenset(Training.__dataclass_fields__)
 
 def in_tiles_of(width: int) -> AbstractContextManager[Any]:
     """Have stacks take their steps in tiles of so many runs."""
-    return mock.patch("experiments.training.tile_width", return_value=width)
+    return mock.patch("experiments.training.loop.tile_width", return_value=width)
 
 
 def make_small_job(folder: Path, **changes: Any) -> Job:
@@ -97,7 +97,7 @@ def make_small_job(folder: Path, **changes: Any) -> Job:
         "seed": 0,
         "experiment_name": "small",
         "dataset": {"_target_": "experiments.datasets.Xor"},
-        "model": {"_target_": "experiments.models.MLP", "hidden": [4], "activation": "tanh"},
+        "model": {"_target_": "experiments.config.models.MLP", "hidden": [4], "activation": "tanh"},
         "loss": {"_target_": "nn.CrossEntropy"},
         "optimizer": {"_target_": "nn.SGD", "lr": 0.5},
         "schedule": {"_target_": "nn.schedules.Constant"},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.records import Record, find_records
+from experiments.runs.records import Record, find_records
 from tests.end_to_end.command_line import assert_same_bits, run, succeeded
 
 # Everything that has a state of its own: optimizers, a schedule, dropout, statistics, stopping.

@@ -11,14 +11,14 @@ import numpy as np
 
 import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
-from experiments.batches import Batches
-from experiments.config import Run, Training
+from experiments.config.models import MLP
+from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
-from experiments.jobs import Job
-from experiments.models import MLP
-from experiments.sweeps.stacking import make_stacks
-from experiments.widths import equal_parts, tile_width
+from experiments.runs.job import Job
+from experiments.training.batches import Batches
+from experiments.training.stacking import make_stacks
+from experiments.training.widths import equal_parts, tile_width
 from nn import fusion
 from nn.optimizers import base
 

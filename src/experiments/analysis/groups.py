@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from experiments.errors import ConfigError
-from experiments.identity import PLACES, WITHOUT_EFFECT
-from experiments.records import Record, Scalar
+from experiments.runs.identity import PLACES, WITHOUT_EFFECT
+from experiments.runs.records import Record, Scalar
 
 FINISHED: Final = ("done", "stopped_early")
 

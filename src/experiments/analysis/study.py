@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 
-from experiments.analysis.conclusions import conclude, scope_names
 from experiments.analysis.groups import (
     FINISHED,
     SETTING,
@@ -26,9 +25,6 @@ from experiments.analysis.groups import (
     labels,
     scopes,
 )
-from experiments.analysis.limits import overall_warnings, part_warnings
-from experiments.analysis.measuring import AREA, by_seed, untrained
-from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.statistics import divergence
 from experiments.analysis.statistics.divergence import Divergences
@@ -39,10 +35,14 @@ from experiments.analysis.statistics.profiles import Profile, performance_profil
 from experiments.analysis.statistics.sensitivity import Sensitivity
 from experiments.analysis.statistics.studentized import Studentized, mean, studentize
 from experiments.analysis.statistics.time_to_target import TimeToTarget, ranks
-from experiments.analysis.timing import Target, choose_target, times_to
+from experiments.analysis.targets import Target, choose_target, times_to
 from experiments.analysis.tuning import Tuning, chosen, is_tuning, sensitivities, tunings
+from experiments.analysis.values import AREA, by_seed, untrained
 from experiments.errors import ConfigError
-from experiments.records import Record, Scalar
+from experiments.reporting.words.conclusions import conclude, scope_names
+from experiments.reporting.words.limits import overall_warnings, part_warnings
+from experiments.runs.records import Record, Scalar
+from experiments.training.metrics import higher_is_better
 
 SELECTION: Final = "best/val_loss"
 TIME: Final = "epochs to the target"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.analysis.groups import SETTING, Group, varied
-from experiments.analysis.measuring import by_seed, untrained
-from experiments.analysis.metrics import higher_is_better
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
-from experiments.records import Record, Scalar
+from experiments.analysis.values import by_seed, untrained
+from experiments.runs.records import Record, Scalar
+from experiments.training.metrics import higher_is_better
 
 
 @dataclass(frozen=True)

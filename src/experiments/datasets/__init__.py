@@ -8,25 +8,25 @@ Importing this package costs NumPy alone; scikit-learn is imported by the source
 when they load, and not at all where :func:`load_dataset` finds the prepared dataset cached.
 """
 
-from experiments.datasets.breast_cancer import BreastCancer
 from experiments.datasets.cache import CACHE, load_dataset, quick_digest
-from experiments.datasets.circles import Circles
-from experiments.datasets.csv_table import Csv, read_csv
 from experiments.datasets.dataset import Dataset, Part, Task
-from experiments.datasets.diabetes import Diabetes
-from experiments.datasets.digits import Digits
-from experiments.datasets.fashion_mnist import FashionMnist
-from experiments.datasets.iris import Iris
-from experiments.datasets.mnist import Mnist
-from experiments.datasets.moons import Moons
 from experiments.datasets.prepare import prepare
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source, SplitSource
-from experiments.datasets.spirals import Spirals
+from experiments.datasets.sources.breast_cancer import BreastCancer
+from experiments.datasets.sources.circles import Circles
+from experiments.datasets.sources.csv_table import Csv, read_csv
+from experiments.datasets.sources.diabetes import Diabetes
+from experiments.datasets.sources.digits import Digits
+from experiments.datasets.sources.fashion_mnist import FashionMnist
+from experiments.datasets.sources.iris import Iris
+from experiments.datasets.sources.mnist import Mnist
+from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.spirals import Spirals
+from experiments.datasets.sources.wine import Wine
+from experiments.datasets.sources.xor import Xor
 from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.table import Table
-from experiments.datasets.wine import Wine
-from experiments.datasets.xor import Xor
 
 __all__ = [
     "CACHE",

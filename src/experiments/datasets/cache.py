@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from experiments.atomic import write_atomically
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source
+from experiments.files.atomic import write_atomically
 
 CACHE: Final = Path(".cache")
 """Below the working directory: prepared datasets, checkpoints, and the index of finished runs."""
@@ -97,7 +97,7 @@ def _key(source: Source) -> str | None:
         return None
     code = hashlib.sha256()
     try:
-        for path in [Path(module), *sorted(Path(__file__).parent.glob("*.py"))]:
+        for path in [Path(module), *sorted(Path(__file__).parent.rglob("*.py"))]:
             code.update(hashlib.sha256(path.read_bytes()).digest())
         files = [
             (str(path.resolve()), (found := path.stat()).st_size, found.st_mtime_ns)

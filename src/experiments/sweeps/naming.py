@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.identity import WITHOUT_EFFECT
+from experiments.runs.identity import WITHOUT_EFFECT
 
 
 def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:

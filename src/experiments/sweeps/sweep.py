@@ -18,27 +18,27 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from experiments.application import finish_publishing, shown
-from experiments.claims import Claims
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.preparation import compose_jobs, load_datasets
+from experiments.commands.interrupts import interrupts_deferred, signal_of
+from experiments.commands.main import finish_publishing, shown
+from experiments.commands.standings import Standings
 from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
-from experiments.execution import Execution, write_failure
-from experiments.identity import Identity
-from experiments.interrupts import interrupts_deferred, signal_of
-from experiments.jobs import Job
-from experiments.masking import mask_files
-from experiments.records import Record, find_records
-from experiments.standings import Standings
-from experiments.sweeps.backends.backend import Backend
-from experiments.sweeps.composition import Composer
+from experiments.files.masking import mask_files
+from experiments.runs.claims import Claims
+from experiments.runs.execute import Execution, write_failure
+from experiments.runs.identity import Identity
+from experiments.runs.job import Job
+from experiments.runs.records import Record, find_records
 from experiments.sweeps.naming import sweep_id
-from experiments.sweeps.preparation import compose_jobs, load_datasets
-from experiments.sweeps.stacking import make_stacks
-from experiments.sweeps.workers import Workers
 from experiments.tracking.process import Destination, PublishingProcess
-from experiments.tracking.summary import Summary
-from experiments.tracking.tracker import choose_models
+from experiments.tracking.runs import choose_models
+from experiments.tracking.summaries import Summary
+from experiments.training.stacking import make_stacks
 from experiments.warning import warn
+from experiments.workers.backend import Backend
+from experiments.workers.pool import Workers
 
 # The ends of a sweep's phases: shown, with the time, by hydra.verbose=experiments.sweeps
 _log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Sweep:
         first : int
             Number of the first job.
         labels : sequence of mapping, optional
-            What part each run has in the sweep; see :class:`experiments.jobs.Job`.
+            What part each run has in the sweep; see :class:`experiments.runs.job.Job`.
         told : str, optional
             What to say of the batch; by default how many runs it has.
 
@@ -363,7 +363,7 @@ class Sweep:
         compare : callable, optional
             How; by default as every sweep does.
         """
-        from experiments.analysis.report.everyday import write_learning_curves
+        from experiments.reporting.report.everyday import write_learning_curves
 
         console, publishing = self.console, self._publishing
         publishing.poll()
@@ -407,8 +407,8 @@ class Sweep:
 
 def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple[list[Path], str]:
     """Compare runs as every sweep does."""
-    from experiments.analysis.report.everyday import write_comparison
-    from experiments.analysis.terminal import print_comparison
+    from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.tables.terminal import print_comparison
 
     files = write_comparison(records, folder, pictures=["png"])
     console.print()
@@ -424,8 +424,8 @@ def _prepare_comparison() -> None:
     Whatever is wrong with it is told then, when all runs are trained.
     """
     with suppress(Exception):
-        from experiments.analysis.pictures import drawing
-        from experiments.analysis.report import everyday  # noqa: F401
+        from experiments.reporting.figures import drawing
+        from experiments.reporting.report import everyday  # noqa: F401
 
         drawing.prepare()
 

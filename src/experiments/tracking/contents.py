@@ -13,9 +13,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.masking import mask_secrets
+from experiments.files.masking import mask_secrets
 from experiments.palette import color_of
-from experiments.records import PREPROCESSING, RUNNING, Record
+from experiments.runs.records import PREPROCESSING, RUNNING, Record
 from experiments.tracking import store
 
 if TYPE_CHECKING:

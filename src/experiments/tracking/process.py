@@ -17,16 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from experiments.ahead import import_mlflow, publishing_pool
-from experiments.child_processes import end_pool, submit
-from experiments.config import Tracking
+from experiments.commands.startup import import_mlflow, publishing_pool
+from experiments.config.schema import Tracking
+from experiments.config.trust import trust, trusted_packages
 from experiments.errors import RecordError
-from experiments.garbage import collect_seldom, imports_uncollected
-from experiments.own_modules import trust, trusted_packages
-from experiments.records import Record
+from experiments.runs.records import Record
 from experiments.tracking.importing import complete_mlflow, hidden
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
+from experiments.workers.child_processes import end_pool, submit
+from experiments.workers.garbage import collect_seldom, imports_uncollected
 
 _TOGETHER: Final = 5  # runs that are published at once; more would be little faster
 _BEHIND: Final = 4  # so often asked for so many: half a second's work

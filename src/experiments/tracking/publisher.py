@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from experiments.config import Tracking
+from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.records import Record
-from experiments.tracking.tracker import Tracker, are_short, choose_models, is_worth_publishing
+from experiments.runs.records import Record
+from experiments.tracking.runs import Tracker, are_short, choose_models, is_worth_publishing
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.locking import locked
-from experiments.masking import mask_secrets
+from experiments.files.locks import locked
+from experiments.files.masking import mask_secrets
 from experiments.tracking.importing import prepare_mlflow
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from experiments.analysis.pairs import compare_pairs
-from experiments.analysis.pictures.looks import Look
 from experiments.analysis.study import analyse
 from experiments.palette import color_of
+from experiments.reporting.figures.looks import Look
 from tests.experiments.analysis.made_up_sweeps import ALL, learn, make_run, sweep
 
 LOOKS = {name: Look(name, color_of(name)) for name in ALL}

@@ -22,13 +22,13 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from experiments.config import Tracking
+from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError
-from experiments.records import PROGRESS, RECORD, Record
+from experiments.runs.records import PROGRESS, RECORD, Record
 from experiments.tracking import store
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.tracker import Tracker
+from experiments.tracking.runs import Tracker
 from tests.experiments.record_factory import make_record, record_metrics
 
 CALLS = {
@@ -400,8 +400,8 @@ def test_a_server_that_hangs_is_left_when_patience_ends(fake: str, tmp_path: Pat
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from experiments.records import find_records
-from experiments.tracking.tracker import Tracker
+from experiments.runs.records import find_records
+from experiments.tracking.runs import Tracker
 from mlflow import MlflowClient
 folder, uri, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
 

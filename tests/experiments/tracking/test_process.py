@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config import Tracking
+from experiments.config.schema import Tracking
 from experiments.errors import TrackingError
 from experiments.tracking import process
 from experiments.tracking.process import Destination, PublishingProcess

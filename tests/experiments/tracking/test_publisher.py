@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from experiments.config import Tracking
+from experiments.config.schema import Tracking
 from experiments.errors import (
     RecordError,
     RefusedError,
@@ -14,7 +14,7 @@ from experiments.errors import (
     TrackingError,
     UserError,
 )
-from experiments.records import Record
+from experiments.runs.records import Record
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 

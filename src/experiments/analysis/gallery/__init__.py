@@ -1,5 +1,0 @@
-"""Pictures of what networks learnt and how they got there, drawn from records and data."""
-
-from experiments.analysis.gallery.choosing import Picture, figures_for, figures_of
-
-__all__ = ["Picture", "figures_for", "figures_of"]

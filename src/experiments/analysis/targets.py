@@ -1,0 +1,120 @@
+"""The target of a comparison, and when each run reached it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from experiments.analysis.groups import SETTING, Group
+from experiments.analysis.statistics.median import median
+from experiments.analysis.statistics.time_to_target import (
+    TimeToTarget,
+    first_reached,
+    time_to_target,
+)
+from experiments.analysis.values import by_seed
+from experiments.reporting.words.formatting import number
+from experiments.runs.records import Record
+from experiments.training.metrics import higher_is_better
+
+UNITS: Final = ("epoch", "step", "seconds")
+_SCORES: Final = {"accuracy": "accuracy", "r2": "R²", "loss": "loss"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a curve has to reach.
+
+    Attributes
+    ----------
+    curve
+        The column of the metrics: `val/accuracy`, or `val/loss` where no score was measured.
+    value
+        The target.
+    higher
+        Whether it is reached from below.
+    source
+        Where it comes from, for people.
+    """
+
+    curve: str
+    value: float
+    higher: bool
+    source: str
+
+    @property
+    def short(self) -> str:
+        """What is to be reached, as the head of a column has room for: `val acc 0.9833`."""
+        kind = self.curve.removeprefix("val/")
+        name = {"accuracy": "acc", "r2": "R²"}.get(kind, kind)
+        return f"val {name} {number(self.value, 4)}"
+
+
+def choose_target(
+    groups: Sequence[Group], names: Sequence[str], wanted: float | None = None
+) -> Target | None:
+    """Choose what the groups of one task have to reach.
+
+    Parameters
+    ----------
+    groups
+        Ranked, best first.
+    names
+        Their labels.
+    wanted
+        The value; by default the median best validation score of the best tuned group, or of
+        the best group where none is tuned: half of its seeds reach it.
+
+    Returns
+    -------
+    Target or None
+        None where no run measured a validation score or loss.
+    """
+    for kind in _SCORES:
+        metric = f"best/val_{kind}"
+        measured = [bool(values) for values in by_seed(groups, metric)]
+        if any(measured):
+            break
+    else:
+        return None
+    curve, higher = f"val/{kind}", higher_is_better(metric)
+    if wanted is not None:
+        return Target(curve, wanted, higher, "as asked for")
+    places = [place for place, found in enumerate(measured) if found]
+    tuned = [i for i in places if groups[i].runs[0].labels.get(SETTING) == "tuned"]
+    best = (tuned or places)[0]
+    value = median(list(by_seed(groups, metric)[best].values())).value
+    source = f"the median best validation {_SCORES[kind]} of {names[best]}"
+    return Target(curve, value, higher, source)
+
+
+def times_to(aim: Target, runs: Sequence[Record]) -> dict[str, TimeToTarget]:
+    """Find when the runs of a group reached the target.
+
+    Returns
+    -------
+    unit -> TimeToTarget
+        `epoch`, `step`, and `seconds` of the training steps alone (evaluation, and waiting for
+        the other runs of a stack, are no property of an optimizer). Empty where no run
+        measured the curve.
+    """
+    found: dict[str, dict[int, float]] = {unit: {} for unit in UNITS}
+    for run in runs:
+        columns = run.metrics()
+        if aim.curve not in columns:
+            continue
+        place = first_reached(columns[aim.curve].tolist(), aim.value, higher=aim.higher)
+        per_step = run.summary.get("time/us_per_step")
+        for unit in UNITS:
+            # The record's own seconds are those of a whole stack of runs.
+            column = columns.get("step" if unit == "seconds" else unit)
+            if column is None or (unit == "seconds" and per_step is None):
+                continue
+            time = math.inf if place is None else float(column[place])
+            if unit == "seconds":
+                time *= float(per_step or 0.0) * 1e-6
+            # Several runs of one seed: the seed has reached it when all of them have.
+            found[unit][run.seed] = max(time, found[unit].get(run.seed, 0.0))
+    return {unit: time_to_target(unit, times) for unit, times in found.items() if times}

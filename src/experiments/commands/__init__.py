@@ -1,0 +1,1 @@
+"""What a command line does. Nothing else prints or knows Hydra."""

@@ -1,0 +1,57 @@
+"""What `--cfg job` prints: Hydra's page, and the identity of the run that it describes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from itertools import pairwise
+
+
+def asks_for_config(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for the whole configuration of a job, and nothing else."""
+    asked = [
+        following
+        for argument, following in pairwise([*arguments, ""])
+        if argument in ("--cfg", "-c")
+    ]
+    asked += [argument[6:] for argument in arguments if argument.startswith("--cfg=")]
+    parts = [a for a in arguments if a in ("-p", "--package") or a.startswith("--package=")]
+    return asked == ["job"] and not parts
+
+
+@contextmanager
+def identity_added() -> Iterator[None]:
+    """Print what is printed within, and then the run's identity as a YAML comment."""
+    page = io.StringIO()
+    try:
+        with redirect_stdout(page):
+            yield
+    finally:
+        sys.stdout.write(page.getvalue())
+    print(f"# identity: {_identity(page.getvalue())}")
+
+
+def _identity(page: str) -> str:
+    """Return the identity of a run with this configuration, or why it is not known."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from experiments.config.schema import run_from_config, without_search
+    from experiments.datasets import CACHE, quick_digest
+    from experiments.errors import UserError
+    from experiments.runs.identity import Identity
+
+    try:
+        config = OmegaConf.to_container(OmegaConf.create(page), resolve=True)
+        assert isinstance(config, dict)
+        config = without_search({str(key): value for key, value in config.items()})
+        source = run_from_config(config).dataset
+        digest = quick_digest(source, CACHE / "datasets")
+    except (UserError, OmegaConfBaseException, YAMLError) as error:
+        return f"not known: {'; '.join(str(error).splitlines())}"
+    if digest is None:
+        return "not known before the data have been loaded for the first time"
+    return Identity.of(config, digest).id

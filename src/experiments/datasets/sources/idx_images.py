@@ -1,0 +1,208 @@
+"""What MNIST and Fashion-MNIST have in common: four IDX files, or OpenML."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.prepare import prepare
+from experiments.datasets.scaling import Scaling
+from experiments.datasets.source import Share, Source
+from experiments.datasets.sources import openml
+from experiments.datasets.sources.idx import read_idx, write_idx
+from experiments.datasets.sources.paths import user_path
+from experiments.datasets.splits import split_published
+from experiments.datasets.table import Table
+from experiments.errors import DataError
+
+# Each stem, then what it holds; the published names, of which one mirror has the dash a dot.
+_FILES: Final = (
+    ("train-images", "idx3-ubyte"),
+    ("train-labels", "idx1-ubyte"),
+    ("t10k-images", "idx3-ubyte"),
+    ("t10k-labels", "idx1-ubyte"),
+)
+_TRAIN_ROWS: Final = 60_000
+_SHAPE: Final = (28, 28)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxImages(Source):
+    """A published image set of ten classes, with its published test set.
+
+    The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
+    and `t10k-labels-idx1-ubyte`, plain or with `.gz`. Where a folder has none of them and
+    `download` is true, the set is fetched from OpenML and kept in `dir` as such files.
+
+    Validation is split off the training set, stratified. Inputs are float32: as float64 the
+    60000 images alone would take 376 MB.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        Decides the split and the subset of `limit`.
+    limit : int, optional
+        At most so many rows of the training set, and again at most so many of the test set.
+    validation : float, default 0.1
+        Fraction of the training set.
+    scaling : {"standard", "minmax", "max", "none"}, default "max"
+        "max" divides by the brightest pixel of the training part (255).
+    dir : str
+        The folder of the files, from where the command was given.
+    fallback_dir : str, optional
+        Where to look next.
+    download : bool, default True
+        Whether to fetch what neither folder has.
+    """
+
+    # Reading and encoding the files takes about as long as reading the encoded arrays would,
+    # and these are four times as large.
+    cacheable: ClassVar[bool] = False
+    name: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]]
+    openml_name: ClassVar[str]
+    openml_version: ClassVar[int] = 1
+
+    validation: Share = 0.1
+    scaling: Scaling = "max"
+    dir: str
+    fallback_dir: str | None = None
+    download: bool = True
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the four files; none where no folder has any.
+
+        Raises
+        ------
+        DataError
+            If a folder has some of the files and lacks others.
+        """
+        for folder in self._folders():
+            found = [_find(folder, *parts) for parts in _FILES]
+            present = tuple(path for path in found if path is not None)
+            if len(present) == len(_FILES):
+                return present
+            if present:
+                absent = [
+                    f"{stem}-{ending}"
+                    for (stem, ending), path in zip(_FILES, found, strict=True)
+                    if path is None
+                ]
+                raise DataError(
+                    f"{folder}: {' and '.join(absent)} (plain or .gz) not found beside "
+                    f"{', '.join(path.name for path in present)}. Add what is missing, or "
+                    "move these away."
+                )
+        return ()
+
+    def load(self) -> Dataset:
+        """Read the files, or fetch the set."""
+        paths = self.files()
+        if paths:
+            images = self._read(paths)
+        elif self.download:
+            images = self._fetch()
+        else:
+            raise DataError(f"{self._not_found()} Put them there, or set dataset.download=true.")
+        height, width = images.train_images.shape[1:]
+        pixels = [images.train_images, images.test_images]
+        table = np.concatenate([array.reshape(len(array), -1) for array in pixels])
+        names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+        train_labels, test_labels = (
+            labels.astype(np.int64) for labels in (images.train_labels, images.test_labels)
+        )
+        return prepare(
+            name=self.name,
+            task=Task.MULTICLASS,
+            table=Table.of_numbers(table, names),
+            targets=np.concatenate([train_labels, test_labels]),
+            target_names=self.class_names,
+            split=split_published(
+                train_labels,
+                test_labels,
+                seed=self.seed,
+                limit=self.limit,
+                validation=self.validation,
+            ),
+            scaling=self.scaling,
+            image_shape=(height, width),
+        )
+
+    def _folders(self) -> list[Path]:
+        return [user_path(folder) for folder in (self.dir, self.fallback_dir) if folder]
+
+    def _read(self, paths: tuple[Path, ...]) -> openml.Images:
+        train_images, test_images = (read_idx(paths[position], 3) for position in (0, 2))
+        train_labels, test_labels = (self._labels(paths[position]) for position in (1, 3))
+        for images, labels, first in (
+            (train_images, train_labels, 0),
+            (test_images, test_labels, 2),
+        ):
+            if len(images) != len(labels):
+                raise DataError(
+                    f"{paths[first]} holds {len(images)} images but {paths[first + 1].name} "
+                    f"{len(labels)} labels. Use files that belong together."
+                )
+        if train_images.shape[1:] != test_images.shape[1:]:
+            raise DataError(
+                f"{paths[0]} holds images of {_size(train_images)} pixels but {paths[2].name} of "
+                f"{_size(test_images)}. Use files that belong together."
+            )
+        return openml.Images(train_images, train_labels, test_images, test_labels)
+
+    def _labels(self, path: Path) -> NDArray[np.uint8]:
+        labels = read_idx(path, 1)
+        wrong = np.flatnonzero(labels >= len(self.class_names))
+        if len(wrong):
+            raise DataError(
+                f"{path}: label {wrong[0] + 1} is {labels[wrong[0]]}, not 0 to "
+                f"{len(self.class_names) - 1}. Download the file again."
+            )
+        return labels
+
+    def _fetch(self) -> openml.Images:
+        try:
+            images = openml.fetch_images(self.openml_name, self.openml_version, _TRAIN_ROWS, _SHAPE)
+        except DataError as error:
+            raise DataError(
+                f"{self._not_found()} {error} Without one, put the four files (plain or .gz) into "
+                "the folder, or name the folder that has them: dataset.dir=FOLDER."
+            ) from error
+        folder = self._folders()[0]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for (stem, ending), array in zip(_FILES, images, strict=True):
+                write_idx(folder / f"{stem}-{ending}", array)
+        except OSError as error:
+            _log.warning(
+                "%s: the fetched files cannot be kept (%s); they will be fetched again.",
+                folder,
+                error,
+            )
+        return images
+
+    def _not_found(self) -> str:
+        folders = " or ".join(str(folder) for folder in self._folders())
+        names = ", ".join(f"{stem}-{ending}" for stem, ending in _FILES)
+        return f"{self.name}: none of {names} (plain or .gz) is in {folders}."
+
+
+def _find(folder: Path, stem: str, ending: str) -> Path | None:
+    for joint in "-.":
+        for suffix in ("", ".gz"):
+            path = folder / f"{stem}{joint}{ending}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def _size(images: NDArray[np.uint8]) -> str:
+    return "×".join(map(str, images.shape[1:]))

@@ -1,0 +1,27 @@
+"""Fisher's irises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from experiments.datasets.sources.bundled import Bundled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iris(Bundled):
+    """Three species of iris by four measurements in centimetres: 150 rows (Fisher 1936).
+
+    Parameters
+    ----------
+    seed, limit, validation, test, scaling
+        See `SplitSource`.
+    """
+
+    name: ClassVar[str] = "iris"
+
+    def bunch(self) -> Any:
+        """Load it through scikit-learn."""
+        from sklearn.datasets import load_iris
+
+        return load_iris()

@@ -1,0 +1,78 @@
+"""Exclusive or: the smallest problem that a network without a hidden layer cannot learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.prepare import prepare
+from experiments.datasets.scaling import Scaling
+from experiments.datasets.source import SplitSource
+from experiments.datasets.sources.generated import with_noise
+from experiments.datasets.splits import whole_population
+from experiments.datasets.table import Table
+from experiments.errors import ConfigError
+from nn.constraints import Interval, NonNegative
+
+
+@dataclass(frozen=True, kw_only=True)
+class Xor(SplitSource):
+    """The truth table of exclusive or, or noisy points around its corners.
+
+    Without noise the four points are training, validation and test part alike: the truth table
+    is the whole population, so there is nothing else to generalize to, and holding a point out
+    would make another problem of it. With noise, `rows` points around the corners are split as
+    any other dataset; `validation`, `test` and `limit` matter only then.
+
+    Parameters
+    ----------
+    seed, limit, validation, test
+        See `SplitSource`.
+    scaling : {"standard", "minmax", "max", "none"}, default "none"
+        The inputs are 0 and 1.
+    rows : int, default 4
+        How many points; 4 without noise.
+    noise : float, default 0
+        Standard deviation of the Gaussian noise added to both inputs.
+
+    Raises
+    ------
+    ConfigError
+        Also for more than the four points without noise, which would repeat them.
+    """
+
+    scaling: Scaling = "none"
+    rows: Annotated[int, Interval(4)] = 4
+    noise: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.noise == 0 and self.rows != 4:
+            raise ConfigError(
+                f"dataset Xor: dataset.rows={self.rows} without noise would repeat the four "
+                "points. Give dataset.noise=0.1, say, or leave dataset.rows at 4."
+            )
+
+    def load(self) -> Dataset:
+        """Make the points."""
+        corner = np.arange(self.rows) % 4
+        inputs = np.stack([corner // 2, corner % 2], axis=1)
+        targets = inputs[:, 0] ^ inputs[:, 1]
+        names = ("false", "true")
+        if self.noise == 0:
+            return prepare(
+                name="xor",
+                task=Task.BINARY,
+                table=Table.of_numbers(inputs),
+                targets=targets,
+                target_names=names,
+                split=whole_population(self.rows),
+                scaling=self.scaling,
+            )
+        table = Table.of_numbers(with_noise(inputs, self.noise, self.seed))
+        return self.prepare(
+            name="xor", task=Task.BINARY, table=table, targets=targets, target_names=names
+        )

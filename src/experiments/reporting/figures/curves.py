@@ -1,0 +1,203 @@
+"""Learning curves: every seed thin, the median of a group bold, its interval a band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.analysis.groups import FINISHED
+from experiments.analysis.statistics.median import median
+from experiments.reporting.figures.drawing import (
+    count_epochs,
+    label_ends,
+    label_gutter,
+    new_figure,
+    panel,
+    say_unmeasured,
+    scale_loss,
+    scale_score,
+    style,
+    write,
+)
+from experiments.reporting.figures.looks import Look
+from experiments.runs.records import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LEFT: Final = 0.6  # inches
+_WIDTH: Final = 3.0
+
+Curves = Mapping[str, NDArray[np.float64]]
+
+SCORES: Final = {"accuracy": "accuracy", "r2": "R²"}
+_PARTS: Final = {"train": "Training", "val": "Validation"}
+
+
+@dataclass(frozen=True)
+class Family:
+    """The curves of a group.
+
+    Attributes
+    ----------
+    look
+        Of the group.
+    finished, diverged
+        What each run measured: column name -> ndarray of shape (epochs + 1,).
+    """
+
+    look: Look
+    finished: tuple[Curves, ...]
+    diverged: tuple[Curves, ...]
+
+
+def family_of(runs: Sequence[Record], look: Look) -> Family:
+    """Read the curves of the runs of a group."""
+    return Family(
+        look,
+        tuple(run.metrics() for run in runs if run.status in FINISHED),
+        tuple(run.metrics() for run in runs if run.status == "diverged"),
+    )
+
+
+def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
+    """Draw one metric of ranked groups over the epochs.
+
+    Parameters
+    ----------
+    axes
+        Of their final size; the names of the groups stand to their right.
+    families
+        The best first.
+    metric
+        Such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
+    """
+    from matplotlib.collections import LineCollection
+
+    axes.set_xlabel("epoch")
+    count_epochs(axes)
+    settled = [curves for one in families for curves in one.finished if metric in curves]
+    # A diverging run would leave no room for the others, so it does not set the limits.
+    measured = settled or [c for one in families for c in one.diverged if metric in c]
+    if not measured or not any(np.isfinite(curves[metric]).any() for curves in measured):
+        say_unmeasured(axes)
+        return
+    everything = np.concatenate([curves[metric] for curves in measured])
+    medians = [_median(one.finished, metric) for one in families]
+    ends = [(float(x[-1]), float(band[1][-1])) if x.size else None for x, band in medians]
+    if metric.rpartition("/")[2] in SCORES:
+        scale_score(axes, everything, [end[1] for end in ends if end])
+    else:
+        scale_loss(axes, everything)
+    axes.set_xlim(*epoch_limits(np.concatenate([curves["epoch"] for curves in measured])))
+
+    many = sum(len(one.finished) for one in families)
+    # The worst first, so that the best are on top.
+    for place, (one, (x, band)) in enumerate(reversed(list(zip(families, medians, strict=True)))):
+        order = 2 + place
+        if len(one.finished) > 1:
+            # One collection: an artist for each of thousands of seeds takes time and memory.
+            lines = [
+                np.column_stack([curves["epoch"], curves[metric]])[np.isfinite(curves[metric])]
+                for curves in one.finished
+                if metric in curves
+            ]
+            axes.add_collection(
+                LineCollection(
+                    lines, colors=one.look.color, linewidths=0.6,
+                    alpha=0.45 if many <= 40 else 0.25, zorder=order,
+                )
+            )  # fmt: skip
+        for curves in one.diverged:
+            _draw_diverged(axes, one, curves, metric, order)
+        if x.size:
+            if len(one.finished) > 1:
+                axes.fill_between(
+                    x, band[0], band[2], color=one.look.color, alpha=0.15, linewidth=0, zorder=order
+                )
+            axes.plot(
+                x, band[1], color=one.look.color, linestyle=one.look.dash,
+                linewidth=2.0 if one.look.named else 1, marker=marker_of(band[1]),
+                zorder=order + len(families),
+            )  # fmt: skip
+    told = [(end, one) for end, one in zip(ends, families, strict=True) if end and one.look.named]
+    label_ends(
+        axes,
+        [end for end, _ in told],
+        [one.look.label for _, one in told],
+        [one.look.color for _, one in told],
+    )
+
+
+def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: int) -> None:
+    if metric not in curves or not np.isfinite(curves[metric]).any():
+        return
+    measured = np.isfinite(curves[metric])
+    epochs, values = curves["epoch"][measured], curves[metric][measured]
+    axes.plot(epochs, values, color=one.look.color, linewidth=0.8, alpha=0.8, zorder=order)
+    x, y = last_point(epochs, values)
+    low, high = axes.get_ylim()
+    axes.plot(
+        [x], [min(max(y, low), high)], "x", color=one.look.color, markersize=5, markeredgewidth=1.4,
+        clip_on=False, zorder=order,
+    )  # fmt: skip
+
+
+def _median(
+    runs: Sequence[Curves], metric: str
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
+    """Give the epochs that all runs measured, with the median there between its interval's ends."""
+    having = [curves for curves in runs if metric in curves]
+    nothing = np.empty(0)
+    if not having:
+        return nothing, (nothing, nothing, nothing)
+    length = min(curves["epoch"].size for curves in having)
+    stacked = np.stack([curves[metric][:length] for curves in having])
+    measured = np.isfinite(stacked).all(axis=0)
+    found = [median(values) for values in stacked[:, measured].T]
+    band = tuple(np.array([getattr(one, end) for one in found]) for end in ("low", "value", "high"))
+    return having[0]["epoch"][:length][measured], band
+
+
+def curve_title(metric: str) -> str:
+    """Name a curve for people: `Validation accuracy`."""
+    part, kind = metric.split("/")
+    return f"{_PARTS[part]} {SCORES.get(kind, kind)}"
+
+
+def score_of(runs: Sequence[Curves]) -> str:
+    """Name the score that was measured on validation; accuracy where none was."""
+    return next((kind for kind in SCORES if any(f"val/{kind}" in run for run in runs)), "accuracy")
+
+
+def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:
+    """Give the limits of an axis of epochs."""
+    last = max(float(np.nanmax(epochs)), 1.0)
+    return -0.01 * last, last
+
+
+def last_point(epochs: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
+    """Find the last finite measurement of a curve."""
+    at = int(np.flatnonzero(np.isfinite(values))[-1])
+    return float(epochs[at]), float(values[at])
+
+
+def marker_of(values: NDArray[np.float64]) -> str:
+    """Show a single measurement, which draws no line, as a point."""
+    return "o" if np.isfinite(values).sum() == 1 else ""
+
+
+def plot_curves(families: Sequence[Family], metric: str) -> Figure:
+    """Draw one metric of ranked groups as a picture of its own (see `curves_panel`)."""
+    with style():
+        gutter = label_gutter([one.look.label for one in families if one.look.named])
+        height = max(2.5, 0.175 * len(families))
+        figure = new_figure(_LEFT + _WIDTH + gutter, height + 0.95)
+        write(figure, 0.15, 0.1, curve_title(metric), size=10, weight="bold")
+        curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric)
+    return figure

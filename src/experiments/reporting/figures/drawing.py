@@ -1,0 +1,334 @@
+"""The parts that pictures are made of: panels placed in inches, direct labels, scales.
+
+Figures are built without pyplot: nothing is registered globally, so nothing leaks, and the
+reader's own matplotlib settings do not change a picture.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.reporting.figures.spreading import spread
+
+if TYPE_CHECKING:
+    from matplotlib import RcParams
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK: Final = "#222222"
+MUTED: Final = "#555555"  # reads well on white, unlike what is pale
+GRID: Final = "#e6e6e6"
+REST: Final = "#c8c8c8"  # what stands behind, for comparison
+ALARM: Final = "#b00020"
+PALE: Final = "#8a8a8a"
+FONT_SIZE: Final = 8.5
+LINE_HEIGHT: Final = 11.5 / 72  # inches from one label to the next
+
+_STYLE: Final[dict[str, Any]] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are the same everywhere
+    "font.size": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": PALE,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titley": 1.0,  # no ticks are above a panel, from which a title would keep away
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": PALE,
+    "ytick.color": PALE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a name with dollars in it is a name
+    "svg.hashsalt": "descent",  # without it, ids in an SVG differ every time
+    "svg.fonttype": "path",
+}
+
+_SAVING: Final[dict[str, dict[str, Any]]] = {
+    # A tenth larger than when it is packed well, in three quarters of the time.
+    "png": {"pil_kwargs": {"compress_level": 1}},
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+
+
+def prepare() -> None:
+    """Import matplotlib and check its settings, a fifth of a second, before they are needed."""
+    _import_matplotlib()
+    _settings()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save with this project's settings alone, whatever the user's are."""
+    _import_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context():
+        # They were checked when they were made, which would take longer than what is drawn.
+        dict.update(cast("dict[str, Any]", matplotlib.rcParams), _settings())
+        yield
+
+
+@lru_cache(maxsize=1)
+def _settings() -> dict[str, Any]:
+    """Give all of matplotlib's settings for this project, as it keeps them."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE]):
+        kept: RcParams = matplotlib.rcParams
+        # Asking for the backend, no matter of style, would import pyplot.
+        return {name: kept[name] for name in kept if name != "backend"}
+
+
+@lru_cache(maxsize=1)
+def _import_matplotlib() -> None:
+    """Import what draws, without the documentation that it writes of itself.
+
+    That takes a fifth of the time.
+    """
+    from matplotlib import artist
+
+    write_documentation = artist.kwdoc
+    artist.kwdoc = lambda artist: ""
+    try:
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure  # noqa: F401
+    finally:
+        artist.kwdoc = write_documentation
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """Render a figure as `png`, `svg` or `pdf`, without dates in it."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=kind, **_SAVING[kind])
+    return buffer.getvalue()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, `width` × `height` inches, that knows how to draw itself."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=150)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Place axes by the inches from the figure's left and top edges to theirs."""
+    full_width, full_height = figure.get_size_inches()
+    bottom = full_height - top - height
+    return figure.add_axes(
+        (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    )
+
+
+def write(
+    figure: Figure, left: float, top: float, text: str, size: float = FONT_SIZE, **kinds: Any
+) -> None:
+    """Write text whose upper left corner is given in inches from the figure's."""
+    full_width, full_height = figure.get_size_inches()
+    figure.text(
+        left / full_width, 1 - top / full_height, text, va="top", ha="left", size=size, **kinds
+    )
+
+
+def text_width(texts: Sequence[str], size: float = FONT_SIZE) -> float:
+    """Measure the widest of some texts, in inches."""
+    return max((_text_width(text, size) for text in texts if text), default=0.0)
+
+
+@lru_cache(maxsize=1024)
+def _text_width(text: str, size: float) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
+
+
+def wrapped(text: str, width: float, size: float = FONT_SIZE) -> str:
+    """Break text into lines at most `width` inches wide."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width([longer], size) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def label_ends(
+    axes: Axes,
+    ends: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    colors: Sequence[str],
+) -> None:
+    """Name curves at the right edge, each beside its end, moved apart where they would overlap.
+
+    Parameters
+    ----------
+    axes
+        With its final limits and scales.
+    ends
+        The last point of each curve, in data coordinates.
+    texts, colors
+        Of each label.
+    """
+    if not ends:
+        return
+    box = axes.get_window_extent()
+    dpi = axes.figure.dpi
+    width, height = box.width / dpi, box.height / dpi
+    to_axes = axes.transData + axes.transAxes.inverted()
+    points = [to_axes.transform(end) for end in ends]
+    wanted = [float(np.clip(point[1], 0, 1)) for point in points]
+    placed = spread(wanted, LINE_HEIGHT / height)
+    near, far = 1 + 0.04 / width, 1 + 0.16 / width
+    for (x, _), own, place, text, color in zip(points, wanted, placed, texts, colors, strict=True):
+        line: dict[str, Any] = {"transform": axes.transAxes, "color": color, "clip_on": False}
+        axes.plot([1, near, far], [own, own, place], linewidth=0.7, **line)
+        if x < 0.995:  # the curve ended early: lead on to the edge
+            axes.plot([x, 1], [own, own], linewidth=0.7, linestyle=(0, (1, 3)), **line)
+        axes.text(
+            far + 0.04 / width,
+            place,
+            text,
+            transform=axes.transAxes,
+            color=readable(color),
+            va="center_baseline",
+            ha="left",
+        )
+
+
+def label_gutter(texts: Sequence[str]) -> float:
+    """Give the inches to the right of a panel that `label_ends` needs."""
+    return 0.2 + text_width(texts) + 0.1
+
+
+def readable(color: str) -> str:
+    """Darken a colour until text in it reads well on white (contrast 4.5:1), its hue kept."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    color = to_hex(to_rgb(color))
+    while contrast(color, "#ffffff") < 4.5:
+        lightness -= 0.01
+        color = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return color
+
+
+def contrast(first: str, second: str) -> float:
+    """Give the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
+    low, high = sorted(map(_luminance, (first, second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def shades(color: str, count: int) -> list[str]:
+    """Give `count` shades of one hue, from dark to light; the colour itself where it is one."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    if count == 1:
+        return [color]
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    dark, light = min(lightness, 0.25), 0.7
+    return [
+        to_hex(colorsys.hls_to_rgb(hue, float(level), saturation))
+        for level in np.linspace(dark, light, count)
+    ]
+
+
+def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
+    """Set limits around losses, on a logarithmic axis where they span more than a decade.
+
+    A loss of exactly 0, which such an axis does not have, lies on its lower edge.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    if low == 0 and high > 0:
+        low = float(finite[finite > 0].min())
+    if low > 0 and high / low > 10:
+        axes.set_yscale("log", nonpositive="clip")
+        room = (high / low) ** 0.04
+        axes.set_ylim(low / room, high * room)
+        marks = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+        axes.yaxis.set_major_locator(LogLocator(subs=marks, numticks=12))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        limit(axes, low, high)
+
+
+def scale_score(axes: Axes, values: NDArray[np.float64], ends: Sequence[float]) -> None:
+    """Set limits around scores (accuracy, R²) whose last values are `ends`.
+
+    R² before training can be far below 0: there it is cut off. Several curves, which end
+    close to each other, get the height that telling them apart takes: the lowest scores, of the
+    first epochs, are cut off, at most two thirds of the range.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    if ends:
+        low = max(low, min(-0.25, min(ends) - 0.25))
+    if len(ends) > 2:
+        low = max(low, min(high - 3 * (high - min(ends)), high - (high - low) / 3))
+    limit(axes, low, high)
+
+
+def count_epochs(axes: Axes) -> None:
+    """Mark whole epochs on the x axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+
+
+def limit(axes: Axes, low: float, high: float) -> None:
+    """Set the limits of the y axis with a little room beyond."""
+    room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    axes.set_ylim(low - room, high + room)
+
+
+def title_panel(axes: Axes, title: str, below: str = "epoch", pad: float = 8) -> None:
+    """Write what a panel shows above it, and what its x axis is below it."""
+    axes.set_title(title, loc="left", size=9, weight="bold", pad=pad)
+    axes.set_xlabel(below)
+
+
+def say_unmeasured(axes: Axes) -> None:
+    """Leave a panel empty but for the word that says so."""
+    axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=PALE)
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("")
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

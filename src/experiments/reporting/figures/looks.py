@@ -1,0 +1,116 @@
+"""How groups look: the same name, colour and dashes in every panel of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from experiments.analysis.groups import Group, labels, show
+from experiments.palette import color_of
+from experiments.reporting.figures.drawing import REST, shades
+from experiments.runs.records import Record
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Entry
+
+# More names than this cannot be told apart by colour, nor stand beside a curve's end.
+MOST_NAMED: Final = 16
+_DASHES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+Dash = str | tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a group looks, the same in every panel.
+
+    Attributes
+    ----------
+    label
+        Its name.
+    color
+        `#rrggbb`.
+    dash
+        A line style of matplotlib.
+    named
+        Whether there is room to name it among the others.
+    """
+
+    label: str
+    color: str
+    dash: Dash = "-"
+    named: bool = True
+
+    @property
+    def filled(self) -> bool:
+        """Whether its points are full: those of dashed curves are hollow."""
+        return self.dash == "-"
+
+
+def looks_of(part: Sequence[Group]) -> list[Look]:
+    """Give ranked groups of one task their looks.
+
+    Groups of one optimizer are shades of its colour, from dark to light in the order of what
+    they differ in, and dashed differently; beyond the best `MOST_NAMED` groups are grey.
+    """
+    drawn = _shaded([(group.optimizer, group) for group in part])
+    return [
+        Look(label, color if index < MOST_NAMED else REST, dash, index < MOST_NAMED)
+        for index, (label, (color, dash)) in enumerate(zip(labels(part), drawn, strict=True))
+    ]
+
+
+def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
+    """Give the ranked entries of a study's part their looks.
+
+    As `looks_of`, but the tuned and the default runs of an optimizer have its very colour, those
+    with default settings dashed, and names are as short as they can be: `adam`, `adam, default`.
+    """
+    short = [
+        entry.label
+        if not entry.setting
+        else entry.optimizer
+        if entry.setting == "tuned"
+        else f"{entry.optimizer}, {entry.setting}"
+        for entry in entries
+    ]
+    if len(set(short)) < len(short):
+        short = [entry.label for entry in entries]
+    drawn = _shaded([(f"{entry.optimizer} {entry.setting}", entry.group) for entry in entries])
+    dashes: dict[str, Dash] = {"tuned": "-", "default": _DASHES[1]}
+    return [
+        Look(label, color, dashes.get(entry.setting, dash))
+        for entry, label, (color, dash) in zip(entries, short, drawn, strict=True)
+    ]
+
+
+def _shaded(groups: Sequence[tuple[str, Group]]) -> list[tuple[str, Dash]]:
+    """Give a colour and dashes to each group, those of one kin being shades of its colour."""
+    kin: dict[str, list[int]] = {}
+    for index in sorted(range(len(groups)), key=lambda index: _natural(groups[index][1].values)):
+        kin.setdefault(groups[index][0], []).append(index)
+    drawn: dict[int, tuple[str, Dash]] = {}
+    for members in kin.values():
+        color = color_of(groups[members[0]][1].optimizer)
+        for place, shade in enumerate(shades(color, len(members))):
+            drawn[members[place]] = shade, _DASHES[place % len(_DASHES)]
+    return [drawn[index] for index in range(len(groups))]
+
+
+def context(runs: Sequence[Record]) -> str:
+    """Name the datasets and models of runs, for a title."""
+    found = []
+    for key in ("dataset", "model"):
+        names = sorted({run.choices[key] for run in runs if key in run.choices})
+        found += [f"{len(names)} {key}s"] if len(names) > 3 else [" and ".join(names)][: len(names)]
+    return ", ".join(found) or "Runs"
+
+
+def _natural(values: Sequence[object]) -> list[tuple[int, float, str]]:
+    return [
+        (0, float(value), "")
+        if isinstance(value, int | float)
+        else (1, 0.0, show(value) if isinstance(value, str) else "")
+        for value in values
+    ]

@@ -1,0 +1,20 @@
+"""What all pictures of the gallery have: a title above their panels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from experiments.reporting.figures.drawing import new_figure, text_width, write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOP: Final = 0.4
+"""Inches that the title takes."""
+
+
+def titled_figure(title: str, width: float, height: float) -> Figure:
+    """Make a figure with a title, and `height` inches below it; at least as wide as the title."""
+    figure = new_figure(max(width, text_width([title], 10) * 1.1 + 0.4), height + TOP)
+    write(figure, 0.15, 0.1, title, size=10, weight="bold")
+    return figure

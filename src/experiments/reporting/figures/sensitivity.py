@@ -1,0 +1,142 @@
+"""Sensitivity curves: what a metric becomes over the values that a setting was tried with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from experiments.analysis.statistics.sensitivity import Sensitivity
+from experiments.palette import color_of
+from experiments.reporting.figures.drawing import (
+    ALARM,
+    MUTED,
+    REST,
+    new_figure,
+    panel,
+    readable,
+    scale_loss,
+    style,
+    write,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH: Final = 4.5  # inches, for two
+_WHOLE_PAGE: Final = 10.4
+_MOST_ACROSS: Final = 7
+_LEFT: Final = 0.55
+_GAP: Final = 0.22
+_HEADING: Final = 0.36
+
+
+def plot_sensitivity(
+    found: Sequence[Sensitivity], chosen: Mapping[str, float], title: str
+) -> Figure:
+    """Draw a small panel for each optimizer, with the others' curves in grey behind it.
+
+    Every seed is a point, the curve goes through the medians, a ring is the value chosen, and the
+    range that works is shaded. A cross marks a value at which runs diverged.
+
+    Parameters
+    ----------
+    found
+        Of one setting and metric; at least one.
+    chosen
+        By optimizer, the value that tuning chose: it gets the ring instead of the best.
+    title
+        Names the metric: `Best validation loss`.
+    """
+    setting = found[0].key.rsplit(".", 1)[-1]
+    down = math.ceil(len(found) / _MOST_ACROSS)
+    across = math.ceil(len(found) / down)
+    page = _WHOLE_PAGE if len(found) > 2 else _WIDTH
+    wide = (page - _LEFT - 0.14 - _GAP * (across - 1)) / across
+    tall = 1.1 if down > 1 else 1.45
+    with style():
+        figure = new_figure(page, 0.28 + down * (tall + _HEADING) + 0.5)
+        write(figure, 0.15, 0.1, f"{title} over {setting}", size=10, weight="bold")
+        for place, one in enumerate(found):
+            row, column = divmod(place, across)
+            top = 0.28 + _HEADING + row * (tall + _HEADING)
+            axes = panel(figure, _LEFT + column * (wide + _GAP), top, wide, tall)
+            _scale(axes, found)
+            others = [other for other in found if other is not one]
+            _draw(axes, one, others, chosen.get(one.optimizer, one.best))
+            lowest = place + across >= len(found)
+            axes.tick_params(labelleft=column == 0, labelbottom=lowest)
+            axes.set_xlabel(setting if lowest else "")
+    return figure
+
+
+def _scale(axes: Axes, found: Sequence[Sensitivity]) -> None:
+    from matplotlib.ticker import (
+        FixedLocator,
+        FuncFormatter,
+        LogLocator,
+        NullFormatter,
+        NullLocator,
+    )
+
+    values = sorted({tried.value for one in found for tried in one.tried})
+    if values[0] > 0 and values[-1] / values[0] > 20:
+        axes.set_xscale("log")
+        room = (values[-1] / values[0]) ** 0.05
+        axes.set_xlim(values[0] / room, values[-1] * room)
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        room = 0.05 * (values[-1] - values[0]) or 0.5
+        axes.set_xlim(values[0] - room, values[-1] + room)
+        axes.xaxis.set_major_locator(FixedLocator(values, nbins=4))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    scale_loss(axes, np.array([score for one in found for t in one.tried for score in t.scores]))
+
+
+def _draw(axes: Axes, one: Sensitivity, others: Sequence[Sensitivity], chosen: float) -> None:
+    color = color_of(one.optimizer)
+    at_edge = len(one.tried) > 1 and chosen in (one.tried[0].value, one.tried[-1].value)
+    if math.isfinite(one.low + one.high):
+        axes.axvspan(one.low, one.high, color=color, alpha=0.1, linewidth=0, zorder=1)
+    for other in others:
+        axes.plot(
+            [tried.value for tried in other.tried], [tried.middle for tried in other.tried],
+            color=REST, linewidth=0.8, zorder=2,
+        )  # fmt: skip
+    axes.plot(
+        [tried.value for tried in one.tried], [tried.middle for tried in one.tried],
+        color=color, linewidth=1.8, zorder=3,
+    )  # fmt: skip
+    for tried in one.tried:
+        axes.scatter(
+            [tried.value] * len(tried.scores), tried.scores, s=8, color=color, alpha=0.5,
+            linewidths=0, zorder=4,
+        )  # fmt: skip
+        if tried.value == chosen:
+            axes.plot(
+                [tried.value], [tried.middle], "o", color=color, markersize=6.5,
+                markerfacecolor="white", markeredgewidth=1.6, zorder=5, clip_on=False,
+            )  # fmt: skip
+        if tried.diverged:
+            axes.plot(
+                [tried.value], [0.92], "x", color=ALARM, markersize=4.5, markeredgewidth=1.3,
+                transform=axes.get_xaxis_transform(), zorder=6,
+            )  # fmt: skip
+    axes.set_title(one.optimizer, loc="left", size=8.5, weight="bold", color=readable(color), pad=4)
+    axes.set_title(
+        f"{short(chosen)}{' (edge)' if at_edge else ''}", loc="right", size=8, pad=4,
+        color=ALARM if at_edge else MUTED,
+    )  # fmt: skip
+
+
+def short(value: float) -> str:
+    """Write a value as one would type it: 0.03, 1e-4."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -1,0 +1,204 @@
+"""Strip plots: the final metric of every run, with the mean of each group and its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from experiments.analysis.groups import Group
+from experiments.analysis.statistics import student
+from experiments.reporting.figures.drawing import (
+    ALARM,
+    INK,
+    new_figure,
+    panel,
+    readable,
+    style,
+    text_width,
+    write,
+)
+from experiments.reporting.figures.looks import Look
+from experiments.reporting.words.formatting import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from experiments.analysis.study import Entry
+
+_TALLEST_ROW: Final = 0.5  # inches
+_WIDTH: Final = 2.9
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of a strip plot.
+
+    Attributes
+    ----------
+    look
+        Of the group.
+    values
+        Of its runs, in the order of the seeds.
+    centre, interval
+        What stands for them, and the interval of that.
+    note
+        What is missing from them; empty where nothing is.
+    """
+
+    look: Look
+    values: tuple[float, ...]
+    centre: float
+    interval: tuple[float, float]
+    note: str = ""
+
+
+def strip_of(group: Group, look: Look, metric: str) -> Strip:
+    """Make a strip of a group's finished runs, their mean and its interval."""
+    values = tuple(group.measured(metric))
+    mean = math.fsum(values) / len(values) if values else math.nan
+    return Strip(look, values, mean, mean_interval(values), absent(group))
+
+
+def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:
+    """Draw the metric of every run, a group a row.
+
+    Parameters
+    ----------
+    axes
+        Of their final size; names stand to their left and notes to their right.
+    strips
+        The best first.
+    higher
+        Whether more of it is better.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    height = axes.get_window_extent().height / axes.figure.dpi
+    spare = max(0.0, height / _TALLEST_ROW - len(strips)) / 2
+    axes.set_ylim(len(strips) - 0.45 + spare, -0.55 - spare)
+    axes.set_yticks(range(len(strips)), [one.look.label for one in strips])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    for tick, one in zip(axes.get_yticklabels(), strips, strict=True):
+        tick.set_color(readable(one.look.color))
+    for place, one in enumerate(strips):
+        axes.text(
+            1.02,
+            place,
+            one.note,
+            transform=axes.get_yaxis_transform(),
+            va="center_baseline",
+            color=ALARM,
+        )
+    if not any(one.values for one in strips):
+        axes.set_xticks([])
+        axes.grid(visible=False)
+        return
+    points = [one.values for one in strips]
+    axes.set_xlim(*strip_limits(points, [one.interval for one in strips], higher))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    for place, one in enumerate(strips):
+        if one.values:
+            _draw_strip(axes, place, one)
+
+
+def _draw_strip(axes: Axes, place: int, one: Strip) -> None:
+    low, high = axes.get_xlim()
+    centre, values, color = one.centre, one.values, one.look.color
+    if not low <= centre <= high:
+        # Far from the others: say where, rather than squeeze all of them into a corner.
+        inside, arrow, side = (0.015, "◂ {}", "left") if centre < low else (0.985, "{} ▸", "right")
+        axes.text(
+            inside, place, arrow.format(number(centre, 3)), transform=axes.get_yaxis_transform(),
+            ha=side, va="center_baseline", color=readable(color),
+        )  # fmt: skip
+        return
+    # Points of one group lie on several heights, in the order of the seeds, to be seen apart.
+    heights = place + np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else [place]
+    face, edge = (color, 0.0) if one.look.filled else ("none", 0.9)
+    axes.scatter(
+        values, heights, s=14, facecolor=face, edgecolor=color, alpha=0.6, linewidths=edge, zorder=3
+    )
+    if len(values) > 1:
+        axes.plot(one.interval, [place, place], color=INK, linewidth=1.2, zorder=4)
+        axes.plot([centre], [place], "|", color=INK, markersize=11, markeredgewidth=1.8, zorder=5)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Give the 95% interval of a mean by Student's t; for one value, that value twice."""
+    mean = math.fsum(values) / len(values) if values else math.nan
+    if len(values) < 2:
+        return mean, mean
+    half = student.quantile(0.95, len(values) - 1) * float(np.std(values, ddof=1))
+    half /= math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def strip_limits(
+    points: Sequence[Sequence[float]],
+    intervals: Sequence[tuple[float, float]],
+    higher: bool,
+) -> tuple[float, float]:
+    """Choose the limits of a strip plot: all points, unless a bad group would hide the rest.
+
+    The better half of the groups (two at least) sets the measure: what lies further from
+    them than six times their range, on the bad side, is left outside.
+    """
+    filled = [list(values) for values in points if values]
+    ranked = sorted(filled, key=lambda values: math.fsum(values) / len(values), reverse=higher)
+    core = [value for values in ranked[: max(2, (len(ranked) + 1) // 2)] for value in values]
+    range_ = max(core) - min(core) or 0.01 * abs(core[0]) or 0.01
+    kept = [
+        value
+        for values in filled
+        for value in values
+        if (value >= min(core) - 6 * range_ if higher else value <= max(core) + 6 * range_)
+    ]
+    low, high = min(kept), max(kept)
+    room = high - low or 0.01 * abs(low) or 0.01
+    # The interval of two or three seeds can be very wide: it may run out of the picture.
+    lower = [start for start, _ in intervals if start < low]
+    upper = [stop for _, stop in intervals if stop > high]
+    reach_low = max(min(lower, default=low), low - 0.5 * room)
+    reach_high = min(max(upper, default=high), high + 0.5 * room)
+    edge = 0.05 * (reach_high - reach_low) or room
+    return reach_low - edge, reach_high + edge
+
+
+def absent(group: Group) -> str:
+    """Say what is missing from a group's means."""
+    counts = [(group.count(status), status) for status in ("diverged", "failed", "interrupted")]
+    missing = [(count, status) for count, status in counts if count]
+    return ", ".join(
+        f"{count} of {len(group.runs)} {status}" if place == 0 else f"{count} {status}"
+        for place, (count, status) in enumerate(missing)
+    )
+
+
+def strip_of_entry(entry: Entry, look: Look, metric: str) -> Strip:
+    """Make a strip of an entry of a study, whose diverged runs count too."""
+    found = entry.metrics[metric]
+    count = entry.divergences.total
+    note = f"{count} of {entry.divergences.runs} diverged" if count else ""
+    mean = found.mean
+    known = math.isfinite(mean.low + mean.high)
+    interval = (mean.low, mean.high) if known else (mean.value, mean.value)
+    return Strip(look, found.values, mean.value, interval, note)
+
+
+def plot_strips(strips: Sequence[Strip], title: str, *, higher: bool) -> Figure:
+    """Draw strips as a picture of its own (see `strip_panel`)."""
+    with style():
+        left = text_width([one.look.label for one in strips]) + 0.3
+        notes = text_width([one.note for one in strips])
+        height = 0.26 * len(strips) + 0.1
+        width = left + _WIDTH + (notes + 0.25 if notes else 0.15)
+        figure = new_figure(width, height + 0.7)
+        write(figure, 0.15, 0.1, title, size=10, weight="bold")
+        strip_panel(panel(figure, left, 0.38, _WIDTH, height), strips, higher=higher)
+    return figure

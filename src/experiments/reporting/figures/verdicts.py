@@ -1,0 +1,67 @@
+"""The table of verdicts: of many groups at a glance, who is separated from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from experiments.analysis.pairs import Pair
+from experiments.reporting.figures.drawing import (
+    MUTED,
+    REST,
+    new_figure,
+    panel,
+    readable,
+    style,
+    text_width,
+    write,
+)
+from experiments.reporting.figures.looks import Look
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CELL: Final = 0.22  # inches
+
+
+def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], title: str) -> Figure:
+    """Draw a square for each pair: in the row's colour where the row is better, else a grey dot.
+
+    Parameters
+    ----------
+    entries
+        The labels that the pairs have, with their looks, the best first: two at least.
+    pairs
+        Of these entries.
+    title
+        Names the metric: `Best validation loss`.
+    """
+    places = {label: place for place, (label, _) in enumerate(entries)}
+    count = len(entries)
+    with style():
+        names = [f"{place + 1}  {look.label}" for place, (_, look) in enumerate(entries)]
+        left = 0.15 + text_width(names) + 0.12
+        size = count * _CELL
+        heading = f"{title}: who is separated from whom"
+        width = max(left + size + 0.2, text_width([heading], 10) * 1.1 + 0.3)
+        figure = new_figure(width, 0.62 + size + 0.15)
+        write(figure, 0.15, 0.1, heading, size=10, weight="bold")
+        axes = panel(figure, left, 0.62, size, size)
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.grid(visible=False)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        axes.tick_params(length=0, labeltop=True, labelbottom=False)
+        axes.set_xticks(range(count), [str(place + 1) for place in range(count)], color=MUTED)
+        axes.set_yticks(range(count), names)
+        for tick, (_, look) in zip(axes.get_yticklabels(), entries, strict=True):
+            tick.set_color(readable(look.color))
+        for pair in pairs:
+            row, column = places[pair.first], places[pair.second]
+            color = entries[row][1].color if pair.separated else REST
+            axes.plot(
+                [column], [row], "s" if pair.separated else "o", color=color,
+                markersize=11 if pair.separated else 3, markeredgewidth=0,
+            )  # fmt: skip
+    return figure

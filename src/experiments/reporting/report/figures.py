@@ -1,0 +1,313 @@
+"""The pictures of a study, each with its name, its caption and words for who cannot see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from experiments.analysis.pairs import Pair
+from experiments.analysis.study import Entry, Part, Study
+from experiments.analysis.targets import Target
+from experiments.config.schema import run_from_config
+from experiments.errors import UserError
+from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of
+from experiments.reporting.figures.drawing import saved
+from experiments.reporting.figures.forest import plot_differences
+from experiments.reporting.figures.looks import MOST_NAMED, Look
+from experiments.reporting.figures.networks import figures_of
+from experiments.reporting.figures.sensitivity import plot_sensitivity, short
+from experiments.reporting.figures.steps import plot_profiles, plot_times
+from experiments.reporting.figures.strips import plot_strips, strip_of_entry
+from experiments.reporting.figures.verdicts import plot_verdicts
+from experiments.reporting.report.tables import NAMES
+from experiments.reporting.words.formatting import listing, number
+from experiments.runs.execute import cached_dataset
+from experiments.training.metrics import higher_is_better
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_PAIRS: Final = 15
+_MOST_ROWS: Final = 48
+_WHOLE_ROW: Final = 8.0  # inches; what is narrower shares a row of the page
+
+Shown = tuple[Entry, Look]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what goes with it.
+
+    Attributes
+    ----------
+    name
+        Of its files.
+    figure
+        Not yet rendered.
+    caption
+        Below it.
+    description
+        What it shows, for who cannot see it.
+    on_white
+        Whether words stand on images and coloured cells in it, so that it stays as it is where
+        the page is dark.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    description: str
+    on_white: bool = False
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG, which takes a while to render."""
+        return saved(self.figure, "png")
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the page's whole width, or shares it with another."""
+        return bool(self.figure.get_figwidth() > _WHOLE_ROW)
+
+
+@dataclass(frozen=True)
+class PartPictures:
+    """The pictures of one task: the first to see, of settings, the rest, and of networks.
+
+    `missing` says why there are none of networks; empty where there are.
+    """
+
+    main: tuple[Picture, ...]
+    sensitivity: tuple[Picture, ...]
+    more: tuple[Picture, ...]
+    networks: tuple[Picture, ...]
+    missing: str
+
+    @property
+    def all(self) -> tuple[Picture, ...]:
+        """Every one, in the order of the page."""
+        return self.main + self.sensitivity + self.more + self.networks
+
+
+def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
+    """Draw the pictures of one task.
+
+    Parameters
+    ----------
+    part
+        Of a study.
+    looks
+        Of its entries.
+    prefix
+        Of the pictures' names; empty where there is one task.
+    """
+    entries = list(zip(part.entries, looks, strict=True))
+    main = [pair for pair in entries if pair[0].setting != "default"] or entries
+    rest = [pair for pair in entries if pair not in main]
+    networks, missing = _networks(main, prefix)
+    return PartPictures(
+        tuple(_main(part, main, entries, prefix)),
+        tuple(_sensitivity(part, prefix)),
+        tuple(_more(main, rest, prefix)),
+        networks,
+        missing,
+    )
+
+
+def profiles_of(study: Study, looks: Mapping[str, Look]) -> list[Picture]:
+    """Draw what holds across the datasets."""
+    if not study.profiles:
+        return []
+    entries = [(looks[profile.label], profile) for profile in study.profiles]
+    first = study.profiles[0].label
+    return [
+        Picture(
+            "performance-profiles",
+            plot_profiles(entries),
+            "How often each reaches the target within a factor of the fastest, over all datasets "
+            "and seeds. Beside the names: the area up to a factor of four, 1 at best.",
+            f"Performance profiles of {_names(entries)}; {first} has the largest area.",
+        )
+    ]
+
+
+def slug(text: str) -> str:
+    """Make a name that is good for files."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
+
+
+def _main(
+    part: Part,
+    shown: Sequence[tuple[Entry, Look]],
+    entries: Sequence[tuple[Entry, Look]],
+    prefix: str,
+) -> Iterator[Picture]:
+    families = [family_of(entry.group.runs, look) for entry, look in shown]
+    score = score_of([curves for one in families for curves in one.finished + one.diverged])
+    for metric in ("val/loss", f"val/{score}"):
+        yield from _curves(families, metric, prefix)
+    yield _strips(entries, part.metric, prefix)
+    pairs, note = _chosen_pairs(part)
+    if pairs:
+        looks = {entry.label: look for entry, look in entries}
+        yield Picture(
+            f"{prefix}differences",
+            plot_differences(pairs, looks, _title(part.metric)),
+            f"{note} The lines are intervals corrected for all pairs (Holm); a pair whose interval "
+            "covers 0 is not separated.",
+            f"Forest plot of {len(pairs)} differences: "
+            f"{sum(pair.separated for pair in pairs)} separated.",
+        )
+        if len(pairs) < len(part.pairs):
+            # Squares of more groups are too small to see, so tuned ones stand for themselves.
+            yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
+    times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
+    if part.target and times:
+        yield Picture(
+            f"{prefix}time-to-target",
+            plot_times(times, _target(part.target), _last_epoch(families)),
+            "How many of the runs have reached the target after how many epochs. Beside the names: "
+            f"the median; a run that misses the target counts as ∞. Target: {part.target.source}.",
+            f"Step curves of the share of runs that reached {_target(part.target)}: "
+            f"{_names(times)}.",
+        )
+
+
+def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
+    compared = {label for pair in part.pairs for label in (pair.first, pair.second)}
+    rows = [(entry.label, look) for entry, look in entries if entry.label in compared]
+    named = {label for label, _ in rows}
+    pairs = [pair for pair in part.pairs if {pair.first, pair.second} <= named]
+    return Picture(
+        f"{prefix}verdicts",
+        plot_verdicts(rows, pairs, _title(part.metric)),
+        "The best on top. A square: the row is better than the column, and separated "
+        "from it. A dot: not separated.",
+        f"Table of verdicts over {len(pairs)} pairs: "
+        f"{sum(pair.separated for pair in pairs)} separated.",
+    )
+
+
+def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
+    for key in dict.fromkeys(one.key for one in part.sensitivities):
+        found = [one for one in part.sensitivities if one.key == key]
+        chosen = {
+            one.optimizer: float(value)
+            for one in part.tuning
+            if isinstance(value := one.chosen.get(key), int | float)
+        }
+        best = listing([f"{one.optimizer} {short(one.best)}" for one in found])
+        yield Picture(
+            f"{prefix}sensitivity-{slug(key)}",
+            plot_sensitivity(found, chosen, _title(found[0].metric)),
+            "Every seed a point, the curve through the medians; the others in grey. The ring is "
+            f"{'what tuning chose' if chosen else 'the best value'}, the shaded range works about "
+            "as well as the best. × marks values at which runs "
+            "diverged; they count with the loss of the untrained network.",
+            f"{_title(found[0].metric)} over {key}; best at {best}.",
+        )
+
+
+def _more(main: Sequence[Shown], rest: Sequence[Shown], prefix: str) -> Iterator[Picture]:
+    families = [family_of(entry.group.runs, look) for entry, look in main]
+    yield from _curves(families, "train/loss", prefix)
+    for metric in ("test/accuracy", "test/r2", "test/loss"):
+        if any(metric in entry.metrics for entry, _ in main):
+            yield _strips([*main, *rest], metric, prefix)
+            break
+    if rest:
+        families = [family_of(entry.group.runs, look) for entry, look in rest]
+        yield from _curves(families, "val/loss", f"{prefix}default-")
+
+
+def _networks(shown: Sequence[Shown], prefix: str) -> tuple[tuple[Picture, ...], str]:
+    """Draw what the networks learnt, or say why not: it takes the data that they saw."""
+    run = next((run for entry, _ in shown for run in entry.group.finished), None)
+    if run is None:
+        return (), "no run finished."
+    try:
+        dataset = cached_dataset(run_from_config(run.config).dataset)
+    except UserError as error:
+        return (), f"they need the data, which cannot be loaded any more. {error}"
+    if dataset.digest != run.dataset.get("digest"):
+        return (), "they need the data that the runs saw, and it has changed since."
+    groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
+    pictures = tuple(
+        Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
+        for one in figures_of(groups, looks, dataset)
+    )
+    return pictures, "" if pictures else "the runs kept nothing to draw them from."
+
+
+def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:
+    if any(metric in curves for one in families for curves in one.finished + one.diverged):
+        seeds = max(len(one.finished) for one in families)
+        how = (
+            "Every seed is thin; the median is bold in its 95% interval "
+            "(with five seeds or fewer: in their range)."
+            if seeds > 1
+            else "One seed each."
+        )
+        if any(one.diverged for one in families):
+            how += " Diverged runs end in ×."
+        yield Picture(
+            f"{prefix}curves-{slug(metric)}",
+            plot_curves(families, metric),
+            how,
+            f"Learning curves, {metric} by epoch: {listing([one.look.label for one in families])}.",
+        )
+
+
+def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
+    higher = higher_is_better(metric)
+    found = sorted(
+        ((entry, look) for entry, look in entries if metric in entry.metrics),
+        key=lambda pair: pair[0].metrics[metric].mean.value * (-1 if higher else 1),
+    )[:_MOST_ROWS]
+    strips = [strip_of_entry(entry, look, metric) for entry, look in found]
+    said = listing([f"{one.look.label} {number(one.centre, 4)}" for one in strips])
+    default = any(entry.setting == "default" for entry, _ in found)
+    return Picture(
+        f"{prefix}final-{slug(metric)}",
+        plot_strips(strips, _title(metric), higher=higher),
+        "Every seed a point; the bar is the mean, the line its 95% interval."
+        + (" Hollow: default settings." if default else ""),
+        f"Strip plot of the {NAMES.get(metric, metric)}; means: {said}.",
+    )
+
+
+def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
+    """Choose pairs that a picture has room for, and say which."""
+    pairs = list(part.pairs)
+    if len(pairs) <= _MOST_PAIRS:
+        return pairs, "Every pair."
+    tuned = {entry.label for entry in part.entries if entry.setting == "tuned"}
+    among = [pair for pair in pairs if {pair.first, pair.second} <= tuned]
+    if 0 < len(among) <= _MOST_PAIRS:
+        return among, "Every pair with tuned settings."
+    best = pairs[0].first
+    return [pair for pair in pairs if pair.first == best], f"{best} against each of the others."
+
+
+def _target(target: Target) -> str:
+    part, kind = target.curve.split("/")
+    names = {"val": "validation", "train": "training", "r2": "R²"}
+    return f"{names.get(part, part)} {names.get(kind, kind)} {number(target.value, 4)}"
+
+
+def _last_epoch(families: Sequence[Family]) -> float:
+    return max(
+        (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
+    )
+
+
+def _title(metric: str) -> str:
+    name = NAMES.get(metric, metric)
+    return name[:1].upper() + name[1:]
+
+
+def _names(entries: Sequence[tuple[Look, object]]) -> str:
+    return listing([look.label for look, _ in entries])

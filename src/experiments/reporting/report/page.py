@@ -1,0 +1,194 @@
+"""The report: one page that holds everything, and beside it the tables and pictures as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from experiments.analysis.study import Study
+from experiments.errors import RecordError
+from experiments.reporting.figures.drawing import saved
+from experiments.reporting.figures.looks import looks_of_entries
+from experiments.reporting.report import tables
+from experiments.reporting.report.figures import Picture, pictures_of, profiles_of, slug
+from experiments.reporting.report.inline import colors_in, inline_png, inline_svg, on_dark
+from experiments.reporting.tables.frames import pairs_table, study_table
+from experiments.reporting.tables.markup import study_latex, study_markdown
+from experiments.reporting.words.formatting import listing
+from experiments.reporting.words.protocol import protocol_of
+from experiments.runs.records import Record, atomic_write
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+REPORT: Final = "report.html"
+_KINDS: Final = ("png", "svg", "pdf")
+
+
+def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[Path]:
+    """Write the report of a study, and its tables and pictures for other uses.
+
+    `report.html` needs no other file and no network. Beside it are `comparison.csv`
+    and `pairs.csv` for programs, `comparison.md`, `comparison.tex`, and in `pictures/` each
+    picture as PNG, SVG and PDF.
+    The same study gives the same bytes.
+
+    Parameters
+    ----------
+    study
+        What `analyse` makes of the records.
+    records
+        All runs, for the list of them.
+    folder
+        Made if it is missing. Older files of these names are replaced.
+
+    Returns
+    -------
+    list of Path
+        The page first.
+
+    Raises
+    ------
+    RecordError
+        Where the folder cannot be written.
+    """
+    page, pictures = compose(study, records)
+    folder = Path(folder)
+    beside = folder / "pictures"
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(
+            f"{folder}: cannot be made: {error.strerror}. Choose another folder."
+        ) from error
+    texts = {
+        REPORT: page,
+        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
+        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
+        "comparison.md": study_markdown(study),
+        "comparison.tex": study_latex(study),
+    }
+    for name, text in texts.items():
+        atomic_write(folder / name, text.encode())
+    written = [folder / name for name in texts]
+    for picture in pictures:
+        for kind in _KINDS:
+            written.append(beside / f"{picture.name}.{kind}")
+            content = picture.png if kind == "png" else saved(picture.figure, kind)
+            atomic_write(written[-1], content)
+    return written
+
+
+def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]]:
+    """Compose the page as HTML, and give the pictures that are in it.
+
+    Parameters
+    ----------
+    study, records
+        As in `write_report`.
+    """
+    looks = [looks_of_entries(part.entries) for part in study.parts]
+    names = {
+        entry.name: look
+        for part, own in zip(study.parts, looks, strict=True)
+        for entry, look in zip(part.entries, own, strict=True)
+    }
+    across = profiles_of(study, names)
+    found = [
+        pictures_of(part, own, f"{slug(part.name)}-" if len(study.parts) > 1 else "")
+        for part, own in zip(study.parts, looks, strict=True)
+    ]
+    pictures = [
+        *across,
+        *(one for part in found for one in part.all),
+    ]
+    drawn = {
+        one.name: (
+            inline_png(one.png, one.figure.get_figwidth(), one.description)
+            if one.on_white
+            else inline_svg(one.figure, one.name, one.description)
+        )
+        for one in pictures
+    }
+    colors = {look.color for look in names.values()}.union(*map(colors_in, drawn.values()))
+    page = _template().render(
+        title=_title(study),
+        css=_style_sheet(sorted(colors)),
+        facts=_facts(records),
+        conclusion=_conclusion(study),
+        warnings=study.warnings,
+        overall=tables.overall(study, names) if study.overall else None,
+        across=across,
+        parts=[
+            {
+                "title": f"On {part.name}" if len(study.parts) > 1 else "Results",
+                "results": tables.results(part, own),
+                "more_results": tables.more_results(part, own),
+                "pairs": tables.pairs(part, own) if part.pairs else None,
+                "settings": tables.settings(part),
+                "pictures": own_pictures,
+            }
+            for part, own, own_pictures in zip(study.parts, looks, found, strict=True)
+        ],
+        drawn=drawn,
+        protocol=protocol_of(study),
+        commands=study.commands,
+        versions=_versions(study),
+        runs=tables.runs(records, study.metric),
+    )
+    return page, pictures
+
+
+def _title(study: Study) -> str:
+    optimizers = list(dict.fromkeys(e.optimizer for part in study.parts for e in part.entries))
+    what = listing(optimizers) if len(optimizers) <= 6 else f"{len(optimizers)} optimizers"
+    return f"{what} on {listing([part.name for part in study.parts])}"
+
+
+def _conclusion(study: Study) -> list[str]:
+    if len(study.parts) == 1:
+        return list(study.conclusion)
+    own = [f"On {part.name}: {part.conclusion}" for part in study.parts]
+    return [*own, *study.conclusion[len(own) :]]
+
+
+def _facts(records: Sequence[Record]) -> str:
+    """Say how much was run, and when: the time of the last run, so that the bytes are the same."""
+    words = [f"{len(records)} runs"]
+    for key in ("model", "loss"):
+        found = sorted({run.choices[key] for run in records if key in run.choices})
+        words += [", ".join(found)] if 0 < len(found) <= 3 else []
+    if records:
+        words.append(f"finished {max(run.finished for run in records):%Y-%m-%d %H:%M} UTC")
+    return " · ".join(words)
+
+
+def _versions(study: Study) -> list[tuple[str, str]]:
+    versions = {name: ", ".join(found) for name, found in study.versions.items()}
+    if "True" in versions.pop("dirty", ""):
+        versions["commit"] = f"{versions.get('commit', '')} (with changes that are in no commit)"
+    return list(versions.items())
+
+
+def _style_sheet(colors: Sequence[str]) -> str:
+    """Add what drawn colours are, on white and where dark is preferred."""
+    light = "".join(f"--x{color[1:]}:{color};" for color in colors)
+    dark = "".join(f"--x{color[1:]}:{on_dark(color)};" for color in colors)
+    own = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        f"{own}:root{{{light}}}\n@media screen and (prefers-color-scheme: dark) {{:root{{{dark}}}}}"
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html.jinja")

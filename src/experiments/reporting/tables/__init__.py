@@ -1,0 +1,1 @@
+"""Comparisons as tables: for the terminal, pandas, Markdown and LaTeX."""

@@ -1,0 +1,213 @@
+"""Records as pandas tables: the runs, their curves, and the comparison of groups over seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from experiments.analysis.groups import group_runs, varied
+from experiments.reporting.tables.rows import comparison_rows
+from experiments.runs.records import Record
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+
+__all__ = [
+    "comparison",
+    "curves_table",
+    "pairs_table",
+    "runs_table",
+    "study_table",
+    "varied",
+]
+
+
+def runs_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate runs.
+
+    Returns
+    -------
+    DataFrame, one row a run, in the order given
+        Columns `name`, `status`, `seed`, the choices (`optimizer`), the settings by dotted
+        name (`optimizer.lr`) and the summary (`best/val_loss`). A cell is empty where a run
+        does not have the setting or the metric. Names that occur twice are numbered.
+    """
+    runs = list(records)
+    rows = []
+    for name, run in zip(_unique_names(runs), runs, strict=True):
+        rows.append(
+            {
+                **{key: value for key, value in run.flat_config().items() if key != "seed"},
+                **run.choices,
+                **run.summary,
+                "name": name,
+                "status": run.status,
+                "seed": run.seed,
+            }
+        )
+    columns = dict.fromkeys(["name", "status", "seed"])
+    for part in ("choices", "flat_config", "summary"):
+        for run in runs:
+            found = run.flat_config() if part == "flat_config" else getattr(run, part)
+            columns.update(dict.fromkeys(found))
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def curves_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Tabulate learning curves in long form.
+
+    Returns
+    -------
+    DataFrame with columns `run` (as `name` in `runs_table`), `epoch`, `metric`, `value`
+        One row a measurement; epoch 0 is before training. What was not measured has no row;
+        a value that was measured as not a number has one.
+    """
+    runs = list(records)
+    parts: list[tuple[str, int, str, float]] = []
+    for name, run in zip(_unique_names(runs), runs, strict=True):
+        columns = run.measurements()
+        epochs = columns.pop("epoch", [])
+        for metric, values in columns.items():
+            parts += [
+                (name, int(epoch), metric, value)
+                for epoch, value in zip(epochs, values, strict=True)
+                if epoch is not None and value is not None
+            ]
+    table = pd.DataFrame(parts, columns=["run", "epoch", "metric", "value"])
+    return table.astype({"run": "str", "epoch": "int64", "metric": "str", "value": "float64"})
+
+
+def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd.DataFrame:
+    """Compare groups of runs over their seeds.
+
+    Parameters
+    ----------
+    records
+        Runs of any status. Repeats of one run (equal identity) are counted once.
+    by
+        Grouping keys; by default `optimizer` and all that was varied (see `varied`). A
+        dataset or loss that varies always groups too.
+
+    Returns
+    -------
+    DataFrame, one row a group, indexed by the grouping keys
+        `runs`, and of these `finished`, `diverged`, `failed`, `interrupted`; `seeds` of the
+        finished runs; for each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one
+        run), `<metric> best` and `<metric> n`, the number of runs that these rest on;
+        `best/epoch median`; `time/us_per_step median` (microseconds).
+
+        **Diverged, failed and interrupted runs are in no mean, best or median**, only in
+        their counts: a mean beside a count of diverged runs is that of the survivors.
+
+        Sorted by the mean of the best validation loss, task by task.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, or no run has one of the keys.
+    """
+    groups = group_runs(records, by)
+    index: pd.Index = (
+        pd.Index([group.values[0] for group in groups], name=groups[0].by[0], dtype=object)
+        if len(groups[0].by) == 1
+        else pd.MultiIndex.from_tuples([group.values for group in groups], names=groups[0].by)
+    )
+    return pd.DataFrame(comparison_rows(groups), index=index)
+
+
+def study_table(study: Study) -> pd.DataFrame:
+    """Tabulate the groups of a study, unrounded.
+
+    Returns
+    -------
+    DataFrame, one row a group of a part, in their order
+        `part`, `group`, `optimizer`, `setting`, `seeds`, `finished`, and how many runs went wrong
+        in each way; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`,
+        `iqm low`, `iqm high`, `median`, `best`, all 95% intervals; `target`, and for each unit
+        `<unit> to target` (median), `low`, `high` and `reached`.
+    """
+    rows: list[dict[str, object]] = []
+    for part in study.parts:
+        for entry in part.entries:
+            wrong = entry.divergences
+            row: dict[str, object] = {
+                "part": part.name,
+                "group": entry.label,
+                "optimizer": entry.optimizer,
+                "setting": entry.setting,
+                "seeds": len(entry.seeds),
+                "finished": len(entry.group.finished),
+                "not finite": wrong.non_finite,
+                "worse than at the start": wrong.worse_than_start,
+                "at chance level": wrong.at_chance,
+            }
+            for metric, found in entry.metrics.items():
+                row[f"{metric} mean"] = found.mean.value
+                row[f"{metric} mean low"] = found.mean.low
+                row[f"{metric} mean high"] = found.mean.high
+                row[f"{metric} sd"] = found.sd
+                row[f"{metric} iqm"] = found.iqm.value
+                row[f"{metric} iqm low"] = found.iqm.low
+                row[f"{metric} iqm high"] = found.iqm.high
+                row[f"{metric} median"] = found.median.value
+                row[f"{metric} best"] = found.best
+            if part.target is not None:
+                row["target"] = part.target.value
+            for unit, times in entry.times.items():
+                row[f"{unit} to target"] = times.median.value
+                row[f"{unit} to target low"] = times.median.low
+                row[f"{unit} to target high"] = times.median.high
+                row[f"{unit} to target reached"] = times.reached
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def pairs_table(study: Study) -> pd.DataFrame:
+    """Tabulate the comparisons in pairs of a study, unrounded.
+
+    Returns
+    -------
+    DataFrame, one row a pair
+        `part`, then the attributes of `experiments.analysis.pairs.Pair`, intervals by their
+        ends; `difference low` and `high` at 95% for the pair by itself, `adjusted low` and
+        `high` at `adjusted level`.
+    """
+    rows = [
+        {
+            "part": part.name,
+            "first": pair.first,
+            "second": pair.second,
+            "metric": pair.metric,
+            "seeds": len(pair.seeds),
+            "paired": pair.paired,
+            "difference": pair.difference.value,
+            "difference low": pair.difference.low,
+            "difference high": pair.difference.high,
+            "adjusted low": pair.adjusted.low,
+            "adjusted high": pair.adjusted.high,
+            "adjusted level": pair.adjusted.level,
+            "p": pair.p_value,
+            "p (Holm)": pair.adjusted_p,
+            "separated": pair.separated,
+            "improvement": pair.improvement.value,
+            "improvement low": pair.improvement.low,
+            "improvement high": pair.improvement.high,
+            "seeds needed": pair.seeds_needed,
+        }
+        for part in study.parts
+        for pair in (*part.pairs, *part.time_pairs)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _unique_names(runs: Sequence[Record]) -> list[str]:
+    """Tell apart runs of one name by numbers: `adam-seed0`, `adam-seed0 (2)`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for run in runs:
+        seen[run.name] += 1
+        names.append(run.name if seen[run.name] == 1 else f"{run.name} ({seen[run.name]})")
+    return names

@@ -1,0 +1,116 @@
+"""Tables and studies as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from experiments.analysis.study import Study
+from experiments.reporting.tables.layout import (
+    Column,
+    overall_columns,
+    pair_columns,
+    result_columns,
+)
+from experiments.reporting.words.conclusions import how
+
+_LATEX: Final = {
+    "\\": r"\textbackslash{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    "∞": r"$\infty$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "×": r"$\times$",
+    "²": r"\textsuperscript{2}",
+    "µ": r"\textmu{}",
+    "†": r"\textdagger{}",
+    "–": "--",
+}
+
+
+def study_markdown(study: Study) -> str:
+    """Write a study as Markdown: the conclusion, the tables, and what limits them."""
+    several = len(study.parts) > 1
+    blocks = ["# Comparison"]
+    for part in study.parts:
+        text = f"On {part.name}: {part.conclusion}" if several else part.conclusion
+        blocks.append(f"**{markdown_text(text)}**")
+    for title, laid in _tables(study):
+        blocks += [f"## {markdown_text(title)}", markdown_table(laid)]
+    blocks += ["## What this says, and what it does not", markdown_text(how(study))]
+    if study.warnings:
+        blocks.append("\n".join(f"- {markdown_text(text)}" for text in study.warnings))
+    if study.commands:
+        blocks += ["Made by", "\n".join(f"    {command}" for command in study.commands)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown_table(laid: Sequence[Column]) -> str:
+    """Write columns as a Markdown table, the best of each column bold."""
+    lines = [
+        [markdown_text(one.header) for one in laid],
+        [":--" if one.is_text else "--:" for one in laid],
+    ]
+    for row in range(len(laid[0].cells)):
+        cells = [markdown_text(one.cells[row].strip()) for one in laid]
+        lines.append(
+            [
+                f"**{cell}**" if row in one.best else cell
+                for one, cell in zip(laid, cells, strict=True)
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Keep names such as `my_adam` and `a|b` from being read as markup."""
+    for sign in "\\|*_`<":
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+def study_latex(study: Study) -> str:
+    """Write the tables of a study for LaTeX with `booktabs`, the conclusions as comments."""
+    lines = ["% Needs \\usepackage{booktabs}."]
+    lines += [f"% {part.name}: {part.conclusion}" for part in study.parts]
+    for title, laid in _tables(study):
+        lines += ["", f"% {title}", latex_table(laid)]
+    return "\n".join(lines) + "\n"
+
+
+def latex_table(laid: Sequence[Column]) -> str:
+    """Write columns as a `tabular` with the rules of `booktabs`, the best of each column bold."""
+    lines = [
+        f"\\begin{{tabular}}{{{''.join('l' if one.is_text else 'r' for one in laid)}}}",
+        "\\toprule",
+        " & ".join(latex_text(one.header) for one in laid) + r" \\",
+        "\\midrule",
+    ]
+    for row in range(len(laid[0].cells)):
+        cells = [latex_text(one.cells[row].strip()) for one in laid]
+        bold = [
+            rf"\textbf{{{cell}}}" if row in one.best else cell
+            for one, cell in zip(laid, cells, strict=True)
+        ]
+        lines.append(" & ".join(bold) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"])
+
+
+def latex_text(text: str) -> str:
+    """Write text so that LaTeX shows it as it is; a bracket does not begin an option."""
+    written = "".join(_LATEX.get(sign, sign) for sign in text)
+    return f"{{}}{written}" if written.startswith("[") else written
+
+
+def _tables(study: Study) -> Iterator[tuple[str, list[Column]]]:
+    for part in study.parts:
+        yield part.name, result_columns(part)
+        if part.pairs:
+            yield f"{part.name}: differences", pair_columns(part, part.pairs)
+    if study.overall:
+        yield "All datasets (0 is the untrained network, 1 the best group)", overall_columns(study)

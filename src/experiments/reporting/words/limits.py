@@ -1,0 +1,159 @@
+"""What limits a comparison's conclusions, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from experiments.analysis.groups import show, varied
+from experiments.reporting.words.formatting import listing
+from experiments.runs.records import Record
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Entry, Part
+
+FEW_SEEDS: Final = 5
+
+
+def part_warnings(part: Part) -> Iterable[str]:
+    """Say what limits the conclusions of one part, each beginning with its name."""
+    for text in [
+        *_seeds(part),
+        *_unsound(part),
+        *_tuning(part),
+        *_groups(part),
+    ]:
+        yield f"{part.name}: {text}"
+
+
+def overall_warnings(runs: Sequence[Record]) -> Iterable[str]:
+    """Say what limits the conclusions of a whole study."""
+    tuning = {run.seed for run in runs if run.labels.get("stage") == "tuning"}
+    reporting = {run.seed for run in runs if run.labels.get("stage") == "reporting"}
+    shared = sorted(tuning & reporting)
+    if shared:
+        yield (
+            f"Seeds {listing(list(map(str, shared)))} tuned and report, so the results of what was "
+            "tuned look better than they are. Report on other seeds."
+        )
+    environments = [run.environment for run in runs]
+    for key, name in (("commit", "commits"), ("python", "Python"), ("numpy", "NumPy")):
+        found = sorted({str(one[key]) for one in environments if one.get(key)})
+        if len(found) > 1:
+            told = [version[:12] for version in found]
+            yield f"The runs are of several {name} ({listing(told)}): some differences may be its."
+    if any(one.get("dirty") for one in environments):
+        yield "The code was changed since its last commit, so the commit alone does not repeat it."
+
+
+def _seeds(part: Part) -> Iterable[str]:
+    counts = [len(entry.seeds) for entry in part.entries if entry.seeds]
+    if counts and min(counts) < FEW_SEEDS:
+        few = min(counts)
+        yield (
+            f"only {few} {'seed' if few == 1 else 'seeds'}: intervals are wide or missing, and "
+            "small differences cannot be found. Ten are the default."
+        )
+    if len({entry.seeds for entry in part.entries if entry.seeds}) > 1:
+        yield "not all groups have the same seeds; differences are over those that both have."
+    unpaired = sum(not pair.paired for pair in part.pairs)
+    if unpaired:
+        yield (
+            f"{unpaired} of {len(part.pairs)} pairs share too few seeds to be compared seed by "
+            "seed, and are compared as independent samples."
+        )
+
+
+def _unsound(part: Part) -> Iterable[str]:
+    for way in _ways(part.entries[0]) if part.entries else ():
+        told = [_of(count, entry) for entry in part.entries if (count := _ways(entry)[way])]
+        if told:
+            yield f"diverged ({way}): {listing(told)}."
+    if any(entry.divergences.non_finite for entry in part.entries):
+        yield (
+            "a run whose loss was not finite counts with the loss of its untrained network, in "
+            "every mean, interval and pair."
+        )
+    for status, word in (("failed", "failed"), ("interrupted", "were interrupted")):
+        found = [e for e in part.entries if e.group.count(status)]
+        if found:
+            told = [_of(entry.group.count(status), entry) for entry in found]
+            yield f"{word}, and left out: {listing(told)}."
+
+
+def _tuning(part: Part) -> Iterable[str]:
+    yield from _at_edge(
+        (key, f"{one.optimizer} ({show(one.chosen[key])})")
+        for one in part.tuning
+        for key in one.at_edge
+    )
+    budgets = {(one.trials, len(one.seeds)) for one in part.tuning}
+    if len(budgets) > 1:
+        told = [f"{one.optimizer} {one.trials} × {len(one.seeds)}" for one in part.tuning]
+        yield f"tuning budgets (settings × seeds) are not equal: {listing(told)}."
+    if part.tuning:
+        return
+    yield from _at_edge(
+        (curve.key, f"{curve.optimizer} ({show(curve.best)})")
+        for curve in part.sensitivities
+        if curve.at_edge
+    )
+    if part.sensitivities:
+        yield (
+            f"the best of {len(part.entries)} settings is chosen by the same seeds that it is "
+            "reported on, and looks better than it is. Report it on fresh seeds."
+        )
+
+
+def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Say for each setting whose best value is the last that was tried."""
+    named: dict[str, list[str]] = {}
+    for key, name in found:
+        named.setdefault(key, []).append(name)
+    for key, names in named.items():
+        yield (
+            f"the best {key} of {listing(names)} is at the edge of what was tried: a better one "
+            "may lie beyond."
+        )
+
+
+def _groups(part: Part) -> Iterable[str]:
+    within = sorted({key for entry in part.entries for key in varied(entry.group.runs)})
+    if within:
+        yield (
+            f"runs of one group differ in {listing(within)} too; those of one seed are averaged."
+        )
+    for pair in part.pairs:
+        if pair.separated and _order_of_iqm(part, pair.first, pair.second) < 0:
+            yield (
+                f"{pair.first} has the better mean but {pair.second} the better interquartile "
+                "mean: a few seeds make the difference."
+            )
+    if len(part.entries) > len({name for pair in part.pairs for name in (pair.first, pair.second)}):
+        compared = len({name for pair in part.pairs for name in (pair.first, pair.second)})
+        if compared > 1:
+            yield (
+                f"only {compared} of {len(part.entries)} groups, those with the best means, are "
+                "compared in pairs."
+            )
+
+
+def _order_of_iqm(part: Part, first: str, second: str) -> float:
+    """Give how much better the first's interquartile mean is than the second's."""
+    values = {entry.label: entry.metrics[part.metric].iqm.value for entry in part.entries
+              if part.metric in entry.metrics}  # fmt: skip
+    better = values[second] - values[first]
+    return -better if part.higher else better
+
+
+def _of(count: int, entry: Entry) -> str:
+    return f"{count} of {len(entry.group.runs)} runs of {entry.label}"
+
+
+def _ways(entry: Entry) -> dict[str, int]:
+    found = entry.divergences
+    return {
+        "not finite": found.non_finite,
+        "worse than at the start": found.worse_than_start,
+        "at chance level": found.at_chance,
+    }

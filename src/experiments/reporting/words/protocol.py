@@ -1,0 +1,111 @@
+"""What was done, in words: the rules of the comparison as this study followed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from experiments.analysis.study import Part, Study
+from experiments.analysis.tuning import is_tuning
+from experiments.reporting.report.tables import NAMES
+from experiments.reporting.words.formatting import listing, number
+
+_SEARCHES: Final = {
+    "grid": "of its own grid",
+    "random": "drawn at random from its own ranges",
+    "sobol": "from its own ranges, spread by a Sobol' sequence",
+    "halton": "from its own ranges, spread by a Halton sequence",
+}
+
+
+def protocol_of(study: Study) -> list[str]:
+    """Say how a study was made, in sentences for the report."""
+    return [*_splits(study), *_tuning(study), *_seeds(study), *_statistics(study)]
+
+
+def _splits(study: Study) -> Iterator[str]:
+    for part in study.parts:
+        rows = next((run.dataset["rows"] for run in part.records if "rows" in run.dataset), None)
+        if rows:
+            parts = {"train": "training"}
+            counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
+            yield f"Rows of {part.name}: {counts}, split by the dataset's own seed."
+    yield (
+        "Tuning, early stopping and the choice of the checkpoint look at validation alone. Test "
+        "is read once, at the best validation epoch."
+    )
+
+
+def _tuning(study: Study) -> Iterator[str]:
+    tuned = [one for part in study.parts for one in part.tuning]
+    if not tuned:
+        yield "Nothing was tuned on seeds of its own: settings are as they were given."
+        return
+    budgets = sorted({one.trials for one in tuned})
+    labels = [r.labels for part in study.parts for r in part.records if is_tuning(r)]
+    search, aggregate = labels[0].get("search", "grid"), labels[0].get("aggregate", "mean")
+    yield (
+        f"Every optimizer was tuned with {_span(budgets)} settings {_SEARCHES[search]} on "
+        f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
+        f"with the best {aggregate} of the {NAMES.get(study.metric, study.metric)} was chosen; a "
+        "run that diverged counts as infinite. Conclusions hold for what was searched: another "
+        "choice may give another order."
+    )
+    widened = max(int(label.get("widening", "0")) for label in labels)
+    if widened:
+        yield (
+            f"The best of one lay at the edge of its grid, so the grids of all were widened there "
+            f"by a step, {_times(widened)}."
+        )
+
+
+def _seeds(study: Study) -> Iterator[str]:
+    seeds = study.reporting_seeds
+    apart = study.tuning_seeds and not set(seeds) & set(study.tuning_seeds)
+    yield (
+        f"Reported on {_count(seeds, 'seed')} ({_seeds_listed(seeds)})"
+        f"{', none of which tuned' if apart else ''}. With one seed all optimizers start from the "
+        "same weights and see the same batches, so differences are paired."
+    )
+    for part in study.parts:
+        if part.target:
+            aim = f"Target on {part.name}: {_target(part)}, {part.target.source}."
+            yield f"{aim} A run that misses it counts as ∞."
+
+
+def _statistics(study: Study) -> Iterator[str]:
+    yield (
+        f"Ranked and separated by the {NAMES.get(study.metric, study.metric)}. A run whose loss "
+        "was not finite counts with the loss of its untrained network; a run that failed or was "
+        "interrupted is left out."
+    )
+    yield (
+        "Intervals are 95%. Two groups are separated if the studentized interval of their mean "
+        "difference over the seeds, corrected for all pairs by Holm's method, does not cover 0. "
+        "Not separated does not mean equal."
+    )
+
+
+def _target(part: Part) -> str:
+    target = part.target
+    assert target is not None
+    words = target.curve.replace("val/", "validation ").replace("r2", "R²")
+    return f"{words} {'at least' if target.higher else 'at most'} {number(target.value, 4)}"
+
+
+def _seeds_listed(seeds: Sequence[int]) -> str:
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return listing([str(seed) for seed in seeds])
+
+
+def _span(values: Sequence[int]) -> str:
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _count(items: Sequence[object], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

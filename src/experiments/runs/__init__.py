@@ -1,0 +1,1 @@
+"""One run's life on disk: its job, identity, checkpoints and record."""

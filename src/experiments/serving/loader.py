@@ -1,0 +1,40 @@
+"""The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
+
+Nothing here imports this module: what `serving.save_model` puts into a model does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.trust import trust
+from experiments.runs.records import Record
+from experiments.serving.predictor import CODE, Predictor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ServedRun:
+    """One run's best weights behind MLflow's interface.
+
+    Parameters
+    ----------
+    record : Record
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._predictor = Predictor(record)
+
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        return self._predictor.predict(model_input)
+
+
+def _load_pyfunc(path: str) -> ServedRun:
+    """Load the record in a model's folder, beside which is the code that it needs."""
+    # Whoever loads a model runs its code; what its configuration may name is there.
+    trust(entry.stem for entry in (Path(path).parent / CODE).iterdir())
+    return ServedRun(Record.read(path))

@@ -1,1 +1,0 @@
-"""Where stacks are trained: one module an engine, all behind :class:`Backend`."""

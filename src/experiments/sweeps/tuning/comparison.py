@@ -1,0 +1,353 @@
+"""Tune, then compare: each optimizer's settings are searched on some seeds and judged on others.
+
+Every optimizer of a task gets the same number of trials over the space that its own configuration
+declares. Its best settings, and its defaults, then train on fresh seeds; only these runs are
+compared. Nothing here is random but what a seed decides, so the same command makes the same runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import groupby
+from typing import Final
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
+
+from experiments.config.schema import SEARCH, run_from_config, without_search
+from experiments.config.search_space import Edge, Settings, Space, declared_space
+from experiments.config.seeds import show_seeds
+from experiments.errors import ConfigError
+from experiments.runs.records import Record
+from experiments.sweeps.sweep import Sweep
+from experiments.sweeps.tuning.protocol import Protocol, Score, finished
+
+COMPARED: Final = "optimizer"
+
+# What a run is labelled with.
+STAGE: Final = "stage"
+TUNING: Final = "tuning"
+REPORTING: Final = "reporting"
+TASK: Final = "task"
+SETTING: Final = "setting"
+TUNED: Final = "tuned"
+DEFAULT: Final = "default"
+BOTH: Final = f"{TUNED},{DEFAULT}"
+
+
+@dataclass
+class Entrant:
+    """An optimizer in a task.
+
+    Parameters
+    ----------
+    task : tuple of str
+        The overrides that make the task.
+    choice : tuple of str
+        The override that chooses the optimizer, if there is one.
+    space : Space
+        What is searched, widened if it had to be.
+    defaults : Settings
+        What its configuration gives to the keys of the space.
+    scores : dict of Settings to Score
+        Of what was tried, in that order.
+    """
+
+    task: tuple[str, ...]
+    choice: tuple[str, ...]
+    space: Space
+    defaults: Settings
+    scores: dict[Settings, Score] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The optimizer's choice, for people."""
+        return self.choice[0].partition("=")[2] if self.choice else COMPARED
+
+    @property
+    def best(self) -> Settings | None:
+        """The best settings tried, of equals those tried first; None if none trained at all."""
+        best = min(self.scores, key=lambda settings: self.scores[settings])
+        return best if self.scores[best][-1] < float("inf") else None
+
+    @property
+    def tuned(self) -> Settings:
+        """The best settings; the defaults where nothing that was tried trained."""
+        return self.best or self.defaults
+
+    def overrides(self, settings: Settings | None, seed: int) -> list[str]:
+        """Return those of one run; of the defaults without settings."""
+        chosen = settings.overrides() if settings is not None else []
+        return [*self.task, *self.choice, *chosen, f"seed={seed}"]
+
+
+class TunedComparison:
+    """The runs of a tuned comparison.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Trains them.
+    protocol : Protocol
+    overrides : sequence of Override
+        Of the command line. Each value of ``optimizer`` is compared, in each task that the
+        values of the others make.
+
+    Raises
+    ------
+    ConfigError
+        If a seed is given, a setting that is searched is set, or a search space is wrong.
+    """
+
+    def __init__(self, sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -> None:
+        self._sweep = sweep
+        self._protocol = protocol
+        self._entrants = list(_entrants(sweep, protocol, overrides))
+
+    def run(self) -> None:
+        """Tune, widening the grids where needed, and train the runs to be reported."""
+        self._try(
+            {
+                id(one): one.space.trials(
+                    self._protocol.search, self._protocol.budget, self._protocol.search_seed
+                )
+                for one in self._entrants
+            },
+            0,
+        )
+        if self._protocol.search == "grid":
+            self._widen()
+        self._report()
+
+    def _try(self, trials: dict[int, list[Settings]], widening: int) -> None:
+        """Train settings on the tuning seeds and score them; `widening` counts what came before."""
+        pairs = [(one, settings) for one in self._entrants for settings in trials.get(id(one), [])]
+        seeds = self._protocol.tuning_seeds
+        label = {
+            STAGE: TUNING,
+            "search": self._protocol.search,
+            "aggregate": self._protocol.aggregate,
+            "widening": str(widening),
+        }
+        records = self._train(
+            [one.overrides(settings, seed) for one, settings in pairs for seed in seeds],
+            [label | self._label(one) for one, _ in pairs for _ in seeds],
+            f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
+        )
+        for number, (one, settings) in enumerate(pairs):
+            own = records[number * len(seeds) : (number + 1) * len(seeds)]
+            one.scores[settings] = self._protocol.score(own)
+        self._check_measured(records)
+
+    def _check_measured(self, records: Sequence[Record]) -> None:
+        metric = self._protocol.select
+        trained = [record for record in records if finished(record)]
+        if trained and all(record.summary.get(metric) is None for record in trained):
+            known = sorted(name for name in trained[0].summary if "/val_" in name)
+            raise ConfigError(
+                f"hydra.sweeper.select={metric}: no run has this metric; they have "
+                f"{', '.join(known)}"
+            )
+
+    def _counted(self, trials: dict[int, list[Settings]]) -> str:
+        """Say how many runs a stage of tuning has, and why."""
+        seeds = self._protocol.tuning_seeds
+        counts = {count for count in map(len, trials.values()) if count}
+        runs = sum(map(len, trials.values())) * len(seeds)
+        keys = {key for one in self._entrants for key in one.space.axes}
+        what = "learning rate" if keys == {"optimizer.lr"} else "setting"
+        factors = []
+        if len(counts) == 1 and all(trials.get(id(one)) for one in self._entrants):
+            factors += self._cast()
+            factors += [_plural(counts.pop(), what)]
+        else:
+            factors += [_plural(runs // len(seeds), what)]
+        return f"{' × '.join([*factors, _plural(len(seeds), 'seed')])} = {_plural(runs, 'run')}"
+
+    def _cast(self) -> list[str]:
+        tasks = len({one.task for one in self._entrants})
+        told = [_plural(tasks, "task")] if tasks > 1 else []
+        return [*told, _plural(len(self._entrants) // tasks, "optimizer")]
+
+    def _widen(self) -> None:
+        """Widen the grids of all optimizers of a task where the best of one is at its edge."""
+        for widening in range(1, self._protocol.widenings + 1):
+            trials: dict[int, list[Settings]] = {}
+            for _, task in groupby(self._entrants, key=lambda one: one.task):
+                trials |= self._widened(list(task))
+            if not trials:
+                return
+            self._try(trials, widening)
+
+    def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
+        """Widen the grids of one task; return the settings that this adds, equally many each."""
+        at = {one.name: one.space.edges(one.best) for one in entrants if one.best is not None}
+        edges: set[Edge] = set().union(*at.values())
+        if not edges:
+            return {}
+        told = "; ".join(
+            f"{name}'s best {key.rpartition('.')[2]} lies at the {_END[side]} end of its grid"
+            for name, found in at.items()
+            for key, side in sorted(found)
+        )
+        where = f" ({self._name(entrants[0].task)})" if self._several_tasks else ""
+        spaces = [one.space.widened(edges) for one in entrants]
+        added = [
+            wider.beyond(one.space) if wider is not None else []
+            for one, wider in zip(entrants, spaces, strict=True)
+        ]
+        if len(set(map(len, added))) > 1 or not all(
+            self._possible(one, settings)
+            for one, found in zip(entrants, added, strict=True)
+            for settings in found
+        ):
+            self._say(f"{told}{where}, but not every grid can be widened there by as many settings")
+            return {}
+        self._say(f"{told}{where}: every grid is widened there by a step")
+        for one, wider in zip(entrants, spaces, strict=True):
+            assert wider is not None
+            one.space = wider
+        return {id(one): found for one, found in zip(entrants, added, strict=True)}
+
+    def _possible(self, entrant: Entrant, settings: Settings) -> bool:
+        """Whether settings are within what the optimizer takes."""
+        composed = self._sweep.composer.compose(entrant.overrides(settings, 0))
+        try:
+            run_from_config(without_search(composed.resolved))
+        except ConfigError:
+            return False
+        return True
+
+    def _report(self) -> None:
+        """Train what was chosen, and the defaults, on the seeds that nothing was tuned on."""
+        overrides: list[list[str]] = []
+        labels: list[dict[str, str]] = []
+        told: list[str] = []
+        for one in self._entrants:
+            same = one.tuned == one.defaults
+            for setting, settings in (
+                [(BOTH, None)] if same else [(TUNED, one.tuned), (DEFAULT, None)]
+            ):
+                for seed in self._protocol.reporting_seeds:
+                    overrides.append(one.overrides(settings, seed))
+                    labels.append({STAGE: REPORTING, SETTING: setting} | self._label(one))
+            told.append(f"{one.name} {one.tuned}{_remark(one)}")
+        where = [one.task for one in self._entrants]
+        for task in dict.fromkeys(where):
+            chosen = ", ".join(text for text, of in zip(told, where, strict=True) if of == task)
+            prefix = f" for {self._name(task)}" if self._several_tasks else ""
+            self._say(f"chosen{prefix}: {chosen}")
+        self._train(
+            overrides,
+            labels,
+            f"reporting: tuned and default on seeds {show_seeds(self._protocol.reporting_seeds)}, "
+            f"{_plural(len(overrides), 'run')}",
+        )
+
+    def _train(
+        self, overrides: list[list[str]], labels: list[dict[str, str]], told: str
+    ) -> list[Record]:
+        return self._sweep.run(overrides, len(self._sweep.jobs), labels, told)
+
+    @property
+    def _several_tasks(self) -> bool:
+        return len({one.task for one in self._entrants}) > 1
+
+    def _label(self, entrant: Entrant) -> dict[str, str]:
+        """Label a task's runs by what tells it from the others beside the dataset."""
+        told = [
+            override
+            for override in self._name(entrant.task).split()
+            if override.partition("=")[0] != "dataset"
+        ]
+        return {TASK: " ".join(told)} if told else {}
+
+    def _name(self, task: tuple[str, ...]) -> str:
+        """Name a task by what tells it from the others."""
+        tasks = {one.task for one in self._entrants}
+        return " ".join(
+            override
+            for place, override in enumerate(task)
+            if len({other[place] for other in tasks}) > 1
+        )
+
+    def _say(self, text: str) -> None:
+        self._sweep.console.print(text, soft_wrap=True)
+
+
+_END: Final = {"below": "lower", "above": "upper"}
+
+
+def _entrants(sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -> Iterator[Entrant]:
+    for override in overrides:
+        if override.key_or_group == "seed":
+            raise ConfigError(
+                f"{override.input_line}: a tuned comparison chooses settings on the seeds "
+                f"{show_seeds(protocol.tuning_seeds)} and reports on "
+                f"{show_seeds(protocol.reporting_seeds)}; change hydra.sweeper.tuning_seeds and "
+                "hydra.sweeper.reporting_seeds"
+            )
+    compared = [override for override in overrides if override.key_or_group == COMPARED]
+    others = [override for override in overrides if override.key_or_group != COMPARED]
+    faults: list[str] = []
+    for task in _combinations(others):
+        for choice in _combinations(compared):
+            try:
+                yield _entrant(sweep, protocol, tuple(task), tuple(choice))
+            except ConfigError as error:
+                told = "".join(f"{override}: " for override in choice)
+                faults.append(told + str(error).removeprefix(told))
+    if faults:
+        raise ConfigError("\n".join(dict.fromkeys(faults)))
+
+
+def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
+    (combined,) = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
+    return combined
+
+
+def _entrant(
+    sweep: Sweep, protocol: Protocol, task: tuple[str, ...], choice: tuple[str, ...]
+) -> Entrant:
+    config = sweep.composer.compose([*task, *choice]).resolved
+    space = declared_space(config)
+    if not space.axes:
+        raise ConfigError(
+            f"there is nothing to tune; say what, beside the optimizer's settings: "
+            f"{SEARCH}: {{lr: {{low: 1e-4, high: 1}}}}"
+        )
+    for override in task:
+        key = override.lstrip("+").partition("=")[0]
+        if key in space.axes:
+            raise ConfigError(
+                f"{override} sets what is searched; leave it out, or take it out of the search "
+                f"(~{key.rpartition('.')[0]}.{SEARCH}.{key.rpartition('.')[2]})"
+            )
+    if protocol.search == "grid":
+        space = space.with_points(protocol.budget)
+    defaults = Settings(tuple((key, _value(config, key)) for key in space.axes))
+    return Entrant(task, choice, space, defaults)
+
+
+def _value(config: object, key: str) -> object:
+    """Look up a dotted key."""
+    pick: Callable[[object, str], object] = lambda node, name: (  # noqa: E731
+        node.get(name) if isinstance(node, dict) else None
+    )
+    value = reduce(pick, key.split("."), config)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _remark(entrant: Entrant) -> str:
+    if entrant.best is None:
+        return " (its defaults: nothing that was tried trained on every seed)"
+    if entrant.tuned == entrant.defaults:
+        return " (its default)"
+    at_edge = entrant.space.edges(entrant.tuned)
+    return " (at the edge of its grid)" if at_edge else ""
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count != 1 else ''}"

@@ -1,0 +1,113 @@
+"""The terms of a comparison: how settings are tuned, and on which seeds results are reported."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from experiments.config.schema import build
+from experiments.config.search_space import Kind
+from experiments.config.seeds import read_seeds
+from experiments.errors import ConfigError
+from experiments.runs.records import Record
+from nn.constraints import Component, Finite, Interval
+
+_WHERE = "hydra.sweeper"
+_SEEDS = ("tuning_seeds", "reporting_seeds")
+
+Seed = Annotated[int, Interval(0)]
+
+Score = tuple[float, int, float]
+"""Orders settings, the best first: their metric, runs without one, the metric of the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(Component):
+    """The terms of a comparison, those of ``hydra.sweeper``.
+
+    Parameters
+    ----------
+    search : {"grid", "random", "sobol", "halton"}
+        How each optimizer's settings are searched.
+    budget : int
+        Settings that each optimizer may try.
+    search_seed : int
+        Of a random or quasi-random search.
+    tuning_seeds, reporting_seeds : tuple of int
+        On which settings are chosen, and on which results are reported: no seed is both.
+    select : str
+        Metric of a run by which settings are chosen; never one of the test data.
+    aggregate : {"mean", "median"}
+        Of the metric over the tuning seeds. A run that diverged or failed counts as infinite.
+    widenings : int
+        How often the grids of all optimizers may be widened by a step where the best settings
+        of one lie at the edge of its own.
+    target : float, optional
+        What a run is to reach, for the time it takes; by default the median of the best.
+    """
+
+    search: Kind
+    budget: Annotated[int, Interval(2)]
+    search_seed: Annotated[int, Interval(0)]
+    tuning_seeds: tuple[Seed, ...]
+    reporting_seeds: tuple[Seed, ...]
+    select: Literal[
+        "best/val_loss",
+        "best/val_accuracy",
+        "best/val_r2",
+        "final/val_loss",
+        "final/val_accuracy",
+        "final/val_r2",
+    ]
+    aggregate: Literal["mean", "median"]
+    widenings: Annotated[int, Interval(0)]
+    target: Finite | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in _SEEDS:
+            seeds = getattr(self, name)
+            if not seeds or len(set(seeds)) < len(seeds):
+                raise ValueError(f"{name}: give at least one seed, and each once")
+        shared = sorted(set(self.tuning_seeds) & set(self.reporting_seeds))
+        if shared:
+            raise ValueError(
+                f"tuning_seeds and reporting_seeds share {', '.join(map(str, shared))}; what was "
+                "tuned on a seed looks better there than it is, so report on others"
+            )
+
+    @classmethod
+    def from_config(cls, node: Mapping[str, Any]) -> Self:
+        """Read ``hydra.sweeper``, where seeds may be written as ``0-9``.
+
+        Raises
+        ------
+        ConfigError
+            Listing everything that is wrong.
+        """
+        faults: list[str] = []
+        settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
+        for name in _SEEDS:
+            settings[name] = read_seeds(settings.get(name))
+        protocol = build(settings, cls, _WHERE, faults)
+        if protocol is None:
+            raise ConfigError("\n".join(faults))
+        return protocol
+
+    def score(self, records: Sequence[Record]) -> Score:
+        """Score settings by their runs, one a tuning seed; the lowest score is the best."""
+        sign = 1 if self.select.endswith("loss") else -1
+        measured = [record.summary.get(self.select) for record in records if finished(record)]
+        values = [sign * value for value in measured if value is not None]
+        missed = len(records) - len(values)
+        all_values = values + [math.inf] * missed
+        overall = (statistics.fmean if self.aggregate == "mean" else statistics.median)(all_values)
+        return overall, missed, statistics.fmean(values) if values else math.inf
+
+
+def finished(record: Record) -> bool:
+    """Tell whether a run trained to its end without diverging."""
+    return record.status in ("done", "stopped_early")

@@ -1,0 +1,70 @@
+"""What a sweep ends with, kept beside its files so that it can be published at any time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from experiments.files.atomic import write_atomically
+
+_FILE: Final = "summary.json"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sweep's comparison.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    sweep : str
+        Its id.
+    experiments : sequence of str
+        Where its runs are kept in the tracker.
+    files : sequence of str
+        Names of tables, pictures and reports in the folder.
+    note : str
+        The comparison as Markdown.
+    """
+
+    folder: Path
+    sweep: str
+    experiments: Sequence[str]
+    files: Sequence[str]
+    note: str
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are there."""
+        paths = [self.folder / name for name in self.files]
+        return [path for path in paths if path.is_file()]
+
+    def write(self) -> None:
+        """Keep it in its folder."""
+        contents = {
+            "sweep": self.sweep,
+            "experiments": list(self.experiments),
+            "files": list(self.files),
+            "note": self.note,
+        }
+        text = json.dumps(contents, indent=1, ensure_ascii=False)
+        write_atomically(self.folder / _FILE, text.encode("utf-8", "backslashreplace"))
+
+
+def find_summaries(top: Path) -> Iterator[Summary]:
+    """Read the summaries in a folder and below; what is not one is passed over."""
+    for path in sorted(top.rglob(_FILE)):
+        try:
+            contents = json.loads(path.read_bytes())
+            names = [str(name) for name in contents["files"]]
+            # Only its own files: it may come from elsewhere, and what it names is published.
+            files = [n for n in names if not Path(n).is_absolute() and ".." not in Path(n).parts]
+            experiments = [str(name) for name in contents["experiments"]]
+            sweep, note = str(contents["sweep"]), str(contents["note"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        yield Summary(path.parent, sweep, experiments, files, note)

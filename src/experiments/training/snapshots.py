@@ -1,0 +1,49 @@
+"""When the parameters of a run are kept for the pictures of its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from experiments.config.schema import Training
+
+_AUTOMATIC: Final = 50
+
+
+def snapshot_epochs(training: Training, features: int) -> Sequence[int]:
+    """Choose the epochs after which a run's parameters are kept.
+
+    Close together at first, where a network moves fastest, and further and further apart: in
+    geometric progression, as far as whole epochs allow.
+
+    Parameters
+    ----------
+    training : Training
+        Its `snapshots` says how many at most: a number; None for none; "auto" for 50 where
+        the network has two inputs, so that its decision boundary can be drawn, and else none.
+    features : int
+        Number of the network's inputs.
+
+    Returns
+    -------
+    sequence of int, ascending
+        Epoch 0, before training, and the last one among them.
+
+    Examples
+    --------
+    >>> snapshot_epochs(Training(epochs=100, snapshots=8), features=64)
+    [0, 1, 2, 4, 9, 20, 45, 100]
+    """
+    count, last = training.snapshots, training.epochs
+    if count == "auto":
+        count = _AUTOMATIC if features == 2 else None
+    if count is None:
+        return []
+    if count > last:
+        return range(last + 1)
+    epochs = [0, 1] if count > 2 else [0, last]
+    while len(epochs) < count:
+        before = epochs[-1]
+        ratio = (last / before) ** (1 / (count - len(epochs)))
+        epochs.append(max(before + 1, round(before * ratio)))
+    return epochs

@@ -1,0 +1,86 @@
+"""Which runs share a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from experiments.config.schema import Run
+from experiments.datasets import Dataset, Source
+from experiments.runs.job import Job
+from experiments.training.targets import encoding_for
+from experiments.training.widths import equal_parts, stack_width
+
+
+def stack_key(run: Run, outputs: int) -> Hashable:
+    """Describe what runs must have in common to train in one stack.
+
+    That is what fixes shapes and code: data, architecture, loss, batch size, precision, and
+    which of the penalties and clippings are in use. Everything else may differ.
+
+    Parameters
+    ----------
+    run : Run
+    outputs : int
+        Width of the network's output.
+
+    Returns
+    -------
+    hashable
+        Equal for runs that can share a stack.
+    """
+    training = run.training
+    # The parts themselves: what they look like in print does not tell a class of one's own from
+    # one of ours with the same name.
+    return (
+        run.dataset,
+        run.loss,
+        run.model.output_activation,
+        tuple(layer.structure() for layer in run.model.layers(outputs)),
+        training.batch_size,
+        training.dtype,
+        training.blas_threads,
+        training.penalize_biases,
+        training.l1 > 0,
+        training.l2 > 0,
+        training.clip_norm is None,
+        training.clip_value is None,
+    )
+
+
+def make_stacks(
+    jobs: Sequence[Job],
+    datasets: Mapping[Source, Dataset],
+    *,
+    width: int | None = None,
+    workers: int = 1,
+) -> list[list[int]]:
+    """Group jobs into stacks.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    datasets : mapping of Source to Dataset
+    width : int, optional
+        Most runs in a stack. By default as many as fit the caches: many small networks, a few
+        larger ones, or one very large one.
+    workers : int, default 1
+        No stack is wider than a worker's equal share of the jobs.
+
+    Returns
+    -------
+    list of list of int
+        Positions of the jobs in each stack, those with one optimizer next to each other.
+    """
+    alike: dict[Hashable, list[int]] = {}
+    for position, job in enumerate(jobs):
+        outputs = encoding_for(datasets[job.run.dataset], job.run.objective).outputs
+        alike.setdefault(stack_key(job.run, outputs), []).append(position)
+    share = -(-len(jobs) // workers)
+    stacks = []
+    for positions in alike.values():
+        positions.sort(key=lambda p: (repr(jobs[p].run.optimizer.variant()), p))
+        first = jobs[positions[0]].run
+        fitting = stack_width(first, datasets[first.dataset])
+        most = max(1, min(width or fitting, share))
+        stacks += [positions[part] for part in equal_parts(len(positions), most)]
+    return stacks

@@ -1,0 +1,1 @@
+"""Workers: the processes, here or elsewhere, in which stacks train."""

@@ -1,0 +1,228 @@
+"""Workers of a Dask cluster, on this machine or on many."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from experiments.errors import UserError
+from experiments.runs.identity import Identity
+from experiments.workers.backend import WorkerDied
+from experiments.workers.child_processes import interrupts_held
+from experiments.workers.local_processes import processes
+from experiments.workers.remote_board import RemoteBoard
+from experiments.workers.task import other_than_here
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+
+_COUNT_EVERY: Final = 1.0  # seconds between looks at who is there
+
+
+class DaskCluster:
+    """Workers of a Dask cluster: one that runs, one that an object starts, or one made here.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Workers of a cluster made here (-1 is one for each core), or to which the one that
+        `cluster` gives is scaled (-1 leaves it as it is).
+    scheduler : str, optional
+        Address of one that runs: ``tcp://HOST:8786``.
+    cluster : callable, optional
+        Makes a cluster object, such as dask-jobqueue's.
+    timeout : float
+        Seconds that the scheduler may take to answer, and the first worker to come.
+    """
+
+    def __init__(
+        self,
+        n_jobs: int,
+        *,
+        scheduler: str | None,
+        cluster: Callable[[], Any] | None,
+        timeout: float,
+    ) -> None:
+        self._n_jobs = n_jobs
+        self._scheduler = scheduler
+        self._make_cluster = cluster
+        self._timeout = timeout
+        self._cluster: Any = None
+        self._client: Client | None = None
+        self._executor: Executor | None = None
+        self._count = 0
+        self._counted = self._seen = 0.0
+
+    def open(self) -> None:
+        if self._client is not None:
+            return
+        try:
+            import dask
+            from distributed import Client
+            from distributed.comm.addressing import get_address_host_port
+        except ImportError as error:
+            raise UserError(
+                "hydra.launcher.backend=dask needs Dask, which is not installed; get it with "
+                "pip install 'descent[cluster]' (or pip install distributed)"
+            ) from error
+        if self._scheduler is not None:
+            try:
+                get_address_host_port(self._scheduler, strict=True)
+            except ValueError as error:
+                raise UserError(
+                    f"hydra.launcher.scheduler={self._scheduler} is no address of a scheduler "
+                    f"({error}); an address looks like tcp://HOST:8786"
+                ) from error
+        _silence()
+        # What is started here must leave Ctrl-C to this process; and of whose runs a worker
+        # dies is for the sweep to find out, not for Dask to repeat.
+        settings = {"distributed.scheduler.allowed-failures": 0}
+        with interrupts_held(), dask.config.set(settings):
+            try:
+                if self._scheduler is None:
+                    self._cluster = self._start()
+                self._client = Client(
+                    self._scheduler or self._cluster, timeout=self._timeout, set_as_default=False
+                )
+            except (OSError, TimeoutError) as error:
+                raise UserError(
+                    f"no Dask scheduler answers at {self._scheduler} within {self._timeout:g} s; "
+                    "is `dask scheduler` running there, and can it be reached from here? "
+                    "(hydra.launcher.timeout=SECONDS waits longer)"
+                ) from error
+        self._executor = self._client.get_executor(pure=False)
+        self._await_workers()
+        self._check_code()
+
+    def _start(self) -> Any:
+        """Start the cluster that the configuration names, or one on this machine."""
+        if self._make_cluster is not None:
+            cluster = self._make_cluster()
+            if self._n_jobs > 0:
+                cluster.scale(self._n_jobs)
+            return cluster
+        from distributed import LocalCluster
+
+        return LocalCluster(
+            n_workers=processes(self._n_jobs),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=0,  # the system's alone, as for other processes of this machine
+        )
+
+    def _await_workers(self) -> None:
+        assert self._client is not None
+        try:
+            self._client.wait_for_workers(1, timeout=self._timeout)
+        except TimeoutError as error:
+            number = (
+                ""
+                if self._scheduler or self._n_jobs > 0
+                else ("say how many the cluster is to start with hydra.launcher.n_jobs=NUMBER, or ")
+            )
+            raise UserError(
+                f"the Dask scheduler at {self._address} has no workers, and none came in "
+                f"{self._timeout:g} s; {number}start some with `dask worker {self._address} "
+                "--nthreads 1`, or wait longer with hydra.launcher.timeout=SECONDS"
+            ) from error
+
+    def _check_code(self) -> None:
+        """Refuse workers that would train something else; see also the task itself."""
+        assert self._client is not None
+        here = Identity.of({}, "")
+        answers = self._client.run(Identity.of, {}, "", on_error="return")
+        for worker, answer in answers.items():
+            if isinstance(answer, ImportError):
+                raise UserError(_unimportable(answer, worker)) from answer
+            if answer != here:
+                changes = ", ".join(answer.changes_since(here.parts()))
+                raise UserError(other_than_here(worker, changes))
+
+    @property
+    def _address(self) -> str:
+        assert self._client is not None
+        assert self._client.scheduler is not None
+        return str(self._client.scheduler.address)
+
+    @property
+    def shares_cores(self) -> bool:
+        elsewhere = self._scheduler is not None or self._make_cluster is not None
+        return not elsewhere and processes(self._n_jobs) >= processes(-1)
+
+    @property
+    def count(self) -> int:
+        now = time.monotonic()
+        if now - self._counted > _COUNT_EVERY:
+            self._counted = now
+            self._count = self._look()
+            if self._count:
+                self._seen = now
+            elif now - self._seen > self._timeout:
+                raise UserError(
+                    f"the last worker of the Dask scheduler at {self._address} has gone, and none "
+                    f"came in {self._timeout:g} s (hydra.launcher.timeout=SECONDS waits longer)"
+                )
+        return max(self._count, 1)
+
+    def _look(self) -> int:
+        assert self._client is not None
+        try:
+            return len(self._client.nthreads())
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise self._lost() from error
+
+    def _lost(self) -> UserError:
+        where = self._scheduler or "of this sweep"
+        return UserError(f"the connection to the Dask scheduler {where} is lost")
+
+    def board(self, runs: int) -> RemoteBoard:
+        assert self._client is not None
+        return RemoteBoard(self._client, secrets.token_hex(8), runs)
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        assert self._executor is not None
+        return self._executor.submit(function, *arguments)
+
+    def result(self, future: Future[T]) -> T:
+        from distributed.scheduler import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise WorkerDied(1 + error.allowed_failures) from error
+        except CancelledError as error:
+            raise self._lost() from error
+        except ImportError as error:
+            raise UserError(_unimportable(error)) from error
+
+    def close(self, *, kill: bool = False) -> None:
+        # What still runs on other machines finds that nobody waits for it.
+        if self._client is not None:
+            self._client.close()
+            self._client = self._executor = None
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+
+def _silence() -> None:
+    """Keep Dask from telling of each connection: what matters to people is told by the sweep."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _unimportable(error: ImportError, worker: str = "") -> str:
+    where = f"the worker {worker}" if worker else "a worker"
+    return (
+        f"{where} cannot import {error.name or error}; what trains here must be installed where "
+        "workers are: nn, experiments, and every package that the configuration names by _target_ "
+        "(for modules that are not installed, start workers with PYTHONPATH=FOLDER)"
+    )

@@ -1,0 +1,225 @@
+"""What a worker does: train a stack, where the launcher sees the records or to send them there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import platform
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from experiments.config.trust import search_working_directory
+from experiments.datasets import Dataset, Source
+from experiments.errors import DataError, RecordError, UserError
+from experiments.runs.execute import cached_dataset, execute, write_failure
+from experiments.runs.identity import Identity
+from experiments.runs.job import Job
+from experiments.runs.records import RECORD, atomic_write
+from experiments.workers.backend import Notes
+
+MOST_BYTES: Final = 2**28
+"""What a worker sends back of one stack at most."""
+
+Files = Mapping[str, bytes]
+"""A run's files by name."""
+
+# A worker of several threads takes stacks one by one: BLAS has one number of threads in a
+# process, and a working directory is the process's too.
+_training = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a sweep was started, as far as its workers must know.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    token : str
+        Name of a file in it, by which a worker knows that it sees the same folder.
+    working_directory : Path
+        Of the launcher.
+    """
+
+    folder: Path
+    token: str
+    working_directory: Path
+
+    def is_shared(self) -> bool:
+        """Tell whether this process sees the folder and may write there."""
+        return (self.folder / self.token).exists() and os.access(self.folder, os.W_OK)
+
+    def elsewhere(self, position: int) -> Path:
+        """Return a run's folder on a machine that does not see the sweep's.
+
+        There is no chance in it, so that a run that comes back to the same worker goes on.
+        """
+        return (Path(".cache") / "sweeps" / self.token.strip(".") / str(position)).absolute()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run that a worker is to train.
+
+    Parameters
+    ----------
+    position : int
+        What the launcher calls it.
+    job : Job
+    identity : Identity
+        Of what the launcher would train.
+    """
+
+    position: int
+    job: Job
+    identity: Identity
+
+
+def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
+    """Train runs that can share a stack.
+
+    Parameters
+    ----------
+    pickled : bytes
+        Tasks; from the launcher itself, never from a file. Unpickled here, so that whatever
+        passes them on needs none of the classes that a user has written.
+    notes : Notes
+        Where to note how far they are.
+    home : Home
+        The launcher's.
+
+    Returns
+    -------
+    dict of int to Files
+        By position, the records that the launcher cannot see; empty if it sees them all.
+
+    Raises
+    ------
+    UserError
+        If this worker would train something else, or a record cannot be written.
+    ImportError
+        If a class of the jobs is not to be found.
+    """
+    with _training:
+        if notes.stopping:
+            return {}
+        if home.is_shared():
+            with _working_in(home):
+                _train(pickle.loads(pickled), notes, home)
+            return {}
+        tasks: list[Task] = pickle.loads(pickled)
+        folders = [home.elsewhere(task.position) for task in tasks]
+        tasks = [
+            replace(task, job=replace(task.job, folder=folder))
+            for task, folder in zip(tasks, folders, strict=True)
+        ]
+        try:
+            _train(tasks, notes, home)
+        except DataError as error:
+            raise DataError(
+                f"the worker on {platform.node()} lacks the data: {error}. It shares no folder "
+                "with the launcher, so that it needs a copy of its own, at the same path"
+            ) from error
+        packed = _pack([task.job for task in tasks])
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        return {task.position: files for task, files in zip(tasks, packed, strict=True)}
+
+
+def _train(tasks: Sequence[Task], notes: Notes, home: Home) -> None:
+    # Some have ended where a worker died in the middle of a stack.
+    left = [task for task in tasks if not (task.job.folder / RECORD).exists()]
+
+    def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
+        if notes.stopping:
+            raise KeyboardInterrupt
+        for row, loss in losses:
+            notes.write(left[row].position, epoch, loss)
+
+    if left:
+        dataset = _dataset(left[0].job.run.dataset, home)
+        for task in left:
+            identity = Identity.of(task.job.config, dataset.digest)
+            if identity.id != task.identity.id:
+                changes = ", ".join(identity.changes_since(task.identity.parts()))
+                raise UserError(other_than_here(f"on {platform.node()}", changes))
+        try:
+            for _ in execute([task.job for task in left], dataset, on_epoch):
+                pass
+        except KeyboardInterrupt:
+            pass  # the records say so
+    for task in tasks:
+        notes.write(task.position, task.job.run.training.epochs, 0)
+
+
+@lru_cache(maxsize=2)
+def _dataset(source: Source, home: Home) -> Dataset:
+    """Load a dataset, once a batch: between sweeps the files of a worker may change."""
+    del home
+    return cached_dataset(source)
+
+
+@contextmanager
+def _working_in(home: Home) -> Iterator[None]:
+    """Work where the launcher does, if that is shared too: paths mean the same there."""
+    if home.working_directory not in home.folder.parents:
+        yield
+        return
+    with contextlib.chdir(home.working_directory):
+        search_working_directory()
+        yield
+
+
+def _pack(jobs: Sequence[Job]) -> list[Files]:
+    """Read the records of a stack; of what would be too much for a message, say so instead."""
+    packed: list[Files] = []
+    room = MOST_BYTES
+    for job in jobs:
+        if sum(file.stat().st_size for file in _files(job.folder)) > room:
+            write_failure(
+                job,
+                f"its record is too large to be sent back (a stack's may have {MOST_BYTES >> 20} "
+                "MiB); train narrower stacks (hydra.launcher.width=1), or put the sweep into a "
+                "folder that all workers share (hydra.sweep.dir=FOLDER)",
+            )
+        files = {file.name: file.read_bytes() for file in _files(job.folder)}
+        room -= sum(map(len, files.values()))
+        packed.append(files)
+    return packed
+
+
+def _files(folder: Path) -> list[Path]:
+    return [f for f in folder.iterdir() if f.is_file() and not f.name.startswith(".")]
+
+
+def unpack(files: Files, folder: Path) -> None:
+    """Write a run's files into its folder, the record last: it means complete.
+
+    Raises
+    ------
+    RecordError
+        If they cannot be written, or are no record.
+    """
+    strange = [name for name in files if Path(name).name != name or name.startswith(".")]
+    if RECORD not in files or strange:
+        raise RecordError(f"a worker sent back what is no run's record: {', '.join(files)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(files, key=lambda name: name == RECORD):
+        atomic_write(folder / name, files[name])
+
+
+def other_than_here(worker: str, changes: str) -> str:
+    """Say that a worker would train something else than its launcher asks for."""
+    return (
+        f"the worker {worker} would train something else than is asked for ({changes}), so that "
+        "its results could not be compared. All machines need the same packages and data; start "
+        "the workers again when they have them"
+    )

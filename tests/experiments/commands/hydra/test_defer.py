@@ -1,0 +1,46 @@
+"""Which settings of a sweep over choices wait for its jobs."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.commands.hydra.defer import deferred
+from tests.end_to_end.command_line import RUN
+
+SWEPT = "optimizer=sgd,adam"
+
+
+def rewritten(*settings: str) -> list[str]:
+    command, choices, *rest = deferred(["-m", SWEPT, *settings], Path(RUN))
+    assert [command, choices] == ["-m", SWEPT]
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("setting", "waits"),
+    [
+        ("optimizer.momentum=0.8", "optimizer.momentum=choice(0.8)"),
+        ("+optimizer.more=[1,2]", "+optimizer.more=choice([1,2])"),
+        ("seed=3", "seed=3"),
+        ("optimizer.lr=0.1,0.2", "optimizer.lr=0.1,0.2"),
+        ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs=2"),
+        ("~optimizer.lr", "~optimizer.lr"),
+        ("training.clip_norm=null", "training.clip_norm=null"),
+    ],
+)
+def test_what_waits(setting: str, waits: str) -> None:
+    assert rewritten(setting) == [waits]
+
+
+def test_nothing_waits_where_no_choice_is_swept() -> None:
+    assert deferred(["-m", "optimizer.lr=1,2", "model.dropout=0.1"], Path(RUN)) == [
+        "-m",
+        "optimizer.lr=1,2",
+        "model.dropout=0.1",
+    ]
+
+
+@pytest.mark.parametrize("words", [("=40", "=null"), ("=null", "=40")])
+def test_the_last_word_on_a_key_stays_the_last(words: tuple[str, ...]) -> None:
+    said = [f"training.clip_norm{word}" for word in words]
+    assert rewritten(*said) == said

@@ -1,0 +1,51 @@
+"""What a sweep writes into its jobs' folders before anything trains."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.preparation import compose_jobs
+
+CONF = Path(__file__).resolve().parents[4] / "conf"
+JOBS = [
+    ["optimizer=sgd", "seed=0"],
+    ["optimizer=adam", "seed=0", "optimizer.lr=0.5"],
+    ["optimizer=sgd", "seed=1", "tracking.uri=http://me:secret@localhost:5000"],
+]
+
+
+def test_hydra_folders_say_of_each_job_what_hydra_says(tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        master = hydra.compose_config("config", [f"hydra.sweep.dir={tmp_path}"], RunMode.MULTIRUN)
+        compose_jobs(Composer(hydra.config_loader, master), master, JOBS, 0, tmp_path)
+        expected = [hydra.config_loader.load_sweep_config(master, job) for job in JOBS]
+    for number, (job, config) in enumerate(zip(JOBS, expected, strict=True)):
+        written = {
+            name: yaml.safe_load((tmp_path / str(number) / ".hydra" / f"{name}.yaml").read_text())
+            for name in ("config", "hydra", "overrides")
+        }
+        config.hydra.job.id, config.hydra.job.num = str(number), number
+        config.hydra.runtime.output_dir = str(tmp_path / str(number))
+        whole = plain(OmegaConf.to_container(config))
+        assert written["hydra"] == {"hydra": whole.pop("hydra")}
+        assert written["config"] == whole
+        assert written["overrides"] == plain(job)
+
+
+def plain(value: Any) -> Any:
+    """Values as YAML has them, passwords masked as in all that is written."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return value.replace("secret", "***")
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

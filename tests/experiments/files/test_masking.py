@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from experiments.files.masking import mask_files, mask_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("https://ada:secret@example.org/mlflow", "https://ada:***@example.org/mlflow"),
+        ("https://token@example.org", "https://***@example.org"),
+        ("postgresql+psycopg2://ada:p:w@db:5432/x", "postgresql+psycopg2://ada:***@db:5432/x"),
+        (
+            "postgresql://db/runs?user=ada&password=secret&sslmode=require",
+            "postgresql://db/runs?user=ada&password=***&sslmode=require",
+        ),
+        (
+            "uri: mysql://db/x?sslPassword=a&ssl_key=b",
+            "uri: mysql://db/x?sslPassword=***&ssl_key=b",
+        ),
+        (r"tracking.uri='http://db?token\=abc'", r"tracking.uri='http://db?token\=***'"),
+        (
+            '{"a": "http://a:b@c", "d": "http://e:f@g"}',
+            '{"a": "http://a:***@c", "d": "http://e:***@g"}',
+        ),
+        (
+            "run.py tracking.uri='http://a:b@c' seed=1",
+            "run.py tracking.uri='http://a:***@c' seed=1",
+        ),
+    ],
+)
+def test_passwords_are_masked(text: str, masked: str) -> None:
+    assert mask_secrets(text) == masked
+    assert mask_secrets(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://127.0.0.1:5000", "sqlite:////tmp/a@b/mlflow.db", "ada@example.org", "http://x/a:b@c"],
+)
+def test_what_holds_no_password_is_left_alone(text: str) -> None:
+    assert mask_secrets(text) == text
+
+
+def test_files_are_masked_where_they_lie(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    told = tmp_path / ".hydra" / "config.yaml"
+    told.write_text("tracking:\n  uri: http://ada:secret@host\n")
+    numbers = tmp_path / ".hydra" / "numbers.npz"
+    numbers.write_bytes(b"\xff\xfe://a:b@c")
+    quiet = tmp_path / "multirun.yaml"
+    quiet.write_text("seed: 1\n")
+    before = quiet.stat().st_mtime_ns
+    mask_files(tmp_path / ".hydra", quiet, tmp_path / "nowhere")
+    assert told.read_text() == "tracking:\n  uri: http://ada:***@host\n"
+    assert numbers.read_bytes() == b"\xff\xfe://a:b@c"
+    assert quiet.stat().st_mtime_ns == before
+    assert len(list((tmp_path / ".hydra").iterdir())) == 2

@@ -1,0 +1,105 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from experiments.reporting.tables.terminal import ComparisonView, print_comparison
+from tests.experiments.analysis.made_up_sweeps import ALL, sweep
+
+
+def printed(records, by=None, width=80, encoding="utf-8", **kinds):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    print_comparison(records, by, Console(file=file, width=width, **kinds))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_plain_text_is_aligned_and_marks_the_best_of_each_column(tmp_path):
+    text = printed(sweep(tmp_path))
+    assert "\x1b" not in text
+    header, *rows = text.splitlines()[:5]
+    assert header.split() == ["optimizer", "val", "loss", "val", "accuracy", "test", "accuracy",
+                              "epoch", "µs/step"]  # fmt: skip
+    assert [row.split()[0] for row in rows] == ["adam", "rmsprop", "adagrad", "sgd"]
+    assert [row.count("*") for row in rows] == [3, 0, 0, 1]  # sgd's steps are the fastest
+    columns = {tuple(i for i, sign in enumerate(row) if sign == "±") for row in rows}
+    assert len(columns) == 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_line_is_wider_than_the_window(tmp_path, width, terminal):
+    runs = sweep(tmp_path, ALL, range(2), diverged=[("sgd", 0)], failed=[("adam", 1)])
+    text = printed(runs, width=width, force_terminal=terminal, no_color=True, color_system=None)
+    plain = text.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", "")
+    assert "…" not in plain
+    assert all(len(line.replace("\x1b[1;32m", "")) <= width for line in plain.splitlines())
+
+
+def test_important_columns_stay_in_a_narrow_window(tmp_path):
+    runs = sweep(tmp_path, diverged=[("sgd", 0)])
+    narrow = printed(runs, width=80).splitlines()[0]
+    wide = printed(runs, width=140).splitlines()[0]
+    assert "test loss" not in narrow
+    assert "test accuracy" in narrow
+    assert "diverged" in narrow
+    assert "test loss" in wide
+
+
+def test_diverged_groups_are_marked(tmp_path):
+    text = printed(sweep(tmp_path, diverged=[("sgd", 0), ("sgd", 1)]))
+    assert "sgd †" in text
+    assert "2/5" in text
+    assert "† Diverged: 2 of 5 runs of sgd." in text
+
+
+def test_the_best_is_bold_in_a_terminal(tmp_path):
+    text = printed(sweep(tmp_path), force_terminal=True, color_system="truecolor", width=100)
+    assert "\x1b[1;32m0.106 ± 0.012\x1b[0m" in text
+    assert "*" not in text
+    assert "\x1b[38;2;0;114;178m●" in text  # Adam's colour
+
+
+def test_signs_that_an_encoding_lacks_are_replaced(tmp_path):
+    runs = sweep(tmp_path, diverged=[("sgd", 0)])
+    text = printed(runs, encoding="ascii")
+    assert "0.106 +/- 0.012" in text
+    assert "sgd !" in text
+    assert "! Diverged" in text
+    assert printed(sweep(tmp_path, score="r2"), encoding="ascii", force_terminal=True).isascii()
+
+
+def test_keys_of_a_group_have_a_column_each(tmp_path):
+    runs = [
+        run
+        for rate in (0.1, 0.01)
+        for run in sweep(
+            tmp_path / f"{rate}", ("sgd", "adam"), range(2), settings={"optimizer": {"lr": rate}}
+        )
+    ]
+    lines = printed(runs).splitlines()
+    assert lines[0].split()[:2] == ["optimizer", "lr"]
+    assert lines[1].split()[:2] in (["adam", "0.01"], ["adam", "0.1"])
+
+
+def test_each_task_has_a_table(tmp_path):
+    runs = sweep(tmp_path / "a") + sweep(
+        tmp_path / "b", score="r2", choices={"dataset": "diabetes", "loss": "mse"}
+    )
+    text = printed(runs)
+    first, second = text.split("\ndigits\n")
+    assert first.startswith("diabetes\n")
+    assert "val R²" in first
+    assert "val R²" not in second
+    assert "val accuracy" in second
+
+
+def test_a_view_can_be_printed_twice(tmp_path):
+    view = ComparisonView(sweep(tmp_path))
+    texts = []
+    for _ in range(2):
+        console = Console(file=io.StringIO(), width=80)
+        console.print(view)
+        texts.append(console.file.getvalue())
+    assert texts[0] == texts[1]

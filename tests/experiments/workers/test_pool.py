@@ -1,0 +1,101 @@
+"""How many stacks workers are given at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from experiments.workers.pool import Workers
+from experiments.workers.shared_board import SharedBoard
+
+
+class Idle:
+    """A backend whose calls end when a test says so."""
+
+    def __init__(self, count: int, *, shares_cores: bool = True) -> None:
+        self.count, self.shares_cores = count, shares_cores
+        self.out: list[Future[Any]] = []
+
+    def board(self, runs: int) -> SharedBoard:
+        return SharedBoard.create(runs)
+
+    def submit(self, *_: object) -> Future[Any]:
+        self.out.append(Future())
+        return self.out[-1]
+
+    def result(self, future: Future[Any]) -> Any:
+        return future.result()
+
+
+def run_all(
+    backend: Idle,
+    stacks: list[list[int]],
+    folder: Path,
+    end_some: Callable[[], None],
+    spares_one: Callable[[], bool],
+) -> list[int]:
+    """Have all stacks trained; return how many were out at a time, whenever it was waited."""
+    runs = sum(map(len, stacks))
+    execution = SimpleNamespace(job=SimpleNamespace(folder=folder), identity=None)
+    out: list[int] = []
+
+    def wait() -> None:
+        if backend.out:
+            out.append(len(backend.out))
+            assert len(out) < 100
+            end_some()
+
+    with Workers(
+        backend,  # type: ignore[arg-type]
+        folder,
+        [execution] * runs,  # type: ignore[list-item]
+        stacks,
+        pytest.fail,
+        spares_one=spares_one,
+    ) as workers:
+        assert sorted(workers.finished(wait)) == list(range(runs))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("count", "here", "spares", "most"),
+    [
+        (3, True, False, [6, 6, 6, 5, 4, 3, 2, 1]),
+        (3, True, True, [2] * 7 + [1]),
+        (3, False, True, [6, 6, 6, 5, 4, 3, 2, 1]),
+        (1, True, True, [2] * 7 + [1]),
+    ],
+    ids=["two for each worker", "one is spared", "none that is elsewhere", "the last one is not"],
+)
+def test_all_stacks_are_given_a_few_at_a_time(
+    count: int, here: bool, spares: bool, most: list[int], tmp_path: Path
+) -> None:
+    backend = Idle(count, shares_cores=here)
+    stacks = [[position, position + 1] for position in range(0, 16, 2)]
+    out = run_all(
+        backend, stacks, tmp_path, lambda: backend.out.pop(0).set_result({}), lambda: spares
+    )
+    assert out == most
+
+
+def test_all_workers_are_used_when_none_is_spared_any_more(tmp_path: Path) -> None:
+    backend = Idle(3)
+    asked: list[bool] = []
+
+    def at_first() -> bool:
+        asked.append(len(asked) < 3)
+        return asked[-1]
+
+    def end_all_when_all_are_out() -> None:
+        if len(backend.out) == 4:
+            while backend.out:
+                backend.out.pop().set_result({})
+
+    out = run_all(backend, [[0], [1], [2], [3]], tmp_path, end_all_when_all_are_out, at_first)
+    assert out[0] == 2
+    assert 4 in out
