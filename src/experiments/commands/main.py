@@ -108,10 +108,10 @@ def friendly_errors() -> Iterator[None]:
     search_working_directory()
     with interrupts_deferred():  # compiled modules would swallow them
         from experiments.commands.hydra.interrupts import have_hydra_compose_undisturbed
-        from experiments.commands.hydra.files import have_hydra_read_once
+        from experiments.commands.hydra.files import name_broken_files
         from experiments.errors import UserError
 
-        have_hydra_read_once()
+        name_broken_files()
         have_hydra_compose_undisturbed()
     if os.environ.get(_FULL_ERROR):
         yield

@@ -23,9 +23,9 @@ PROGRAM = """
 import sys
 from hydra import compose, initialize_config_dir
 from experiments.errors import ConfigError
-from experiments.commands.hydra.files import have_hydra_read_once
+from experiments.commands.hydra.files import name_broken_files
 
-have_hydra_read_once()
+name_broken_files()
 with initialize_config_dir(sys.argv[1], version_base="1.3"):
     for name in sys.argv[2:]:
         try:
@@ -52,7 +52,7 @@ def test_every_kind_of_broken_file(tmp_path: Path) -> None:
         assert line.startswith(str(tmp_path / f"{name}.yaml")), line
         assert place in line
         assert problem in line
-        assert line.endswith("). Mend the file.")
+        assert line.endswith("). Correct the file.")
 
 
 @pytest.mark.parametrize(
