@@ -61,7 +61,6 @@ NN_MAY_IMPORT = {"numpy", "llvmlite"}
 EXCEPTIONS = {
     "analysis/study.py: analysis -> reporting",
     "analysis/targets.py: analysis -> reporting",
-    "commands/leaving.py: os._exit",
     "commands/startup.py: loky",
     "commands/train.py: hydra",
     "commands/train.py: omegaconf",

@@ -107,8 +107,8 @@ def friendly_errors() -> Iterator[None]:
     """
     search_working_directory()
     with interrupts_deferred():  # compiled modules would swallow them
-        from experiments.commands.hydra.interrupts import have_hydra_compose_undisturbed
         from experiments.commands.hydra.files import name_broken_files
+        from experiments.commands.hydra.interrupts import have_hydra_compose_undisturbed
         from experiments.errors import UserError
 
         name_broken_files()
