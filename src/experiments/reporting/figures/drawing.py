@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from experiments.reporting.figures.spreading import spread
 
 if TYPE_CHECKING:
-    from matplotlib import RcParams
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -67,49 +66,18 @@ _SAVING: Final[dict[str, dict[str, Any]]] = {
 
 
 def prepare() -> None:
-    """Import matplotlib and check its settings, a fifth of a second, before they are needed."""
-    _import_matplotlib()
-    _settings()
+    """Import matplotlib, which takes a fifth of a second, before it is needed."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save with this project's settings alone, whatever the user's are."""
-    _import_matplotlib()
-    import matplotlib
-
-    with matplotlib.rc_context():
-        # They were checked when they were made, which would take longer than what is drawn.
-        dict.update(cast("dict[str, Any]", matplotlib.rcParams), _settings())
-        yield
-
-
-@lru_cache(maxsize=1)
-def _settings() -> dict[str, Any]:
-    """Give all of matplotlib's settings for this project, as it keeps them."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):
-        kept: RcParams = matplotlib.rcParams
-        # Asking for the backend, no matter of style, would import pyplot.
-        return {name: kept[name] for name in kept if name != "backend"}
-
-
-@lru_cache(maxsize=1)
-def _import_matplotlib() -> None:
-    """Import what draws, without the documentation that it writes of itself.
-
-    That takes a fifth of the time.
-    """
-    from matplotlib import artist
-
-    write_documentation = artist.kwdoc
-    artist.kwdoc = lambda artist: ""
-    try:
-        import matplotlib.backends.backend_agg
-        import matplotlib.figure  # noqa: F401
-    finally:
-        artist.kwdoc = write_documentation
+        yield
 
 
 def saved(figure: Figure, kind: str) -> bytes:
