@@ -22,7 +22,7 @@ from experiments.config.schema import Tracking
 from experiments.config.trust import trust, trusted_packages
 from experiments.errors import RecordError
 from experiments.runs.records import Record
-from experiments.tracking.importing import complete_mlflow, hidden
+from experiments.tracking.importing import complete_mlflow
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
 from experiments.workers.child_processes import end_pool, submit
@@ -304,7 +304,7 @@ def _publisher(destination: Destination) -> Publisher:
 
 def _open(destination: Destination) -> None:
     import_mlflow()
-    with imports_uncollected(), hidden("pygments"):  # in whose colours Mako would show errors
+    with imports_uncollected():
         _publisher(destination).open()
     collect_seldom()
 

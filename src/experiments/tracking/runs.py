@@ -31,7 +31,6 @@ from experiments.runs import records
 from experiments.runs.records import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
-from experiments.tracking.importing import complete_for_files
 from experiments.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
@@ -513,7 +512,6 @@ class Tracker:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        complete_for_files(artifact_uri)
         return get_artifact_repository(artifact_uri, tracking_uri=self.uri)
 
     def _log_picture_and_model(self, run: Run, record: Record) -> None:

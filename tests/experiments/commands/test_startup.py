@@ -68,23 +68,6 @@ def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["False", "PyFuncModel"]
 
 
-def test_files_on_hadoop_get_what_was_left_out(tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        "from experiments.commands.startup import import_mlflow\n"
-        "from experiments.tracking.importing import complete_for_files\n"
-        "import_mlflow()\n"
-        "complete_for_files('file:///here')\n"
-        "print('pyarrow' in sys.modules)\n"
-        "complete_for_files('hdfs://host/there')\n"
-        "from mlflow.store.artifact import artifact_repository_registry, hdfs_artifact_repo\n"
-        "place = artifact_repository_registry.get_artifact_repository('hdfs://host/there')\n"
-        "print(place.log_artifact.__func__.__globals__ is vars(hdfs_artifact_repo))\n"
-        "print(hdfs_artifact_repo.HadoopFileSystem.__name__)\n"
-    )
-    assert printed(program, tmp_path) == ["False", "True", "HadoopFileSystem"]
-
-
 @pytest.mark.parametrize(
     ("hidden", "left_out"),
     [("pandas", True), ("yaml", False)],
@@ -108,29 +91,6 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
         "print(mlflow.MlflowClient.__name__)\n"
     )
     assert printed(program, tmp_path) == [str(left_out), "MlflowClient"]
-
-
-@pytest.mark.parametrize(
-    ("contents", "left_out"),
-    [("{'HTTPException': Exception}", True), ("{}", False)],
-    ids=["MLflow needs no more of it", "it does"],
-)
-def test_mlflow_is_imported_without_fastapi_if_it_can_be(
-    contents: str, left_out: bool, tmp_path: Path
-) -> None:
-    program = (
-        "import sys\n"
-        "from experiments.tracking import importing\n"
-        "stand_in = importing._stand_in\n"
-        f"importing._stand_in = lambda package, _: stand_in(package, {contents})\n"
-        "from experiments.commands.startup import import_mlflow\n"
-        "import_mlflow()\n"
-        "print('fastapi' not in sys.modules)\n"
-        "from fastapi import FastAPI, HTTPException\n"
-        "import mlflow\n"
-        "print(mlflow.MlflowClient.__name__, HTTPException.__module__)\n"
-    )
-    assert printed(program, tmp_path) == [str(left_out), "MlflowClient", "fastapi.exceptions"]
 
 
 def printed(program: str, folder: Path) -> list[str]:
