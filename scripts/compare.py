@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import UserError
 
 if TYPE_CHECKING:
@@ -166,7 +167,9 @@ def _write(
     if options.output is not None:
         written += write_comparison(records, options.output, by)
     if options.report is not None:
-        written.append(write_report(study, records, options.report)[0])
+        search_working_directory()
+        page, *_ = write_report(study, records, options.report, trusted=allowed_packages())
+        written.append(page)
     return written
 
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 
-from experiments.config.trust import search_working_directory
+from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import DataError, UserError
 from experiments.runs.records import Record, atomic_write
 from experiments.serving.predictor import Predictor
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as scratch:
             record = _record(options.run, options.uri, Path(scratch))
-            table = Predictor(record, options.weights).predict(_read(options.input))
+            predictor = Predictor(record, options.weights, trusted=allowed_packages())
+            table = predictor.predict(_read(options.input))
         text = table.to_csv(index=False)
         if options.output is None:
             sys.stdout.write(text)

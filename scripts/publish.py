@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from experiments.config.trust import search_working_directory
+from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.runs.records import PROGRESS, Record, find_progress, find_records
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
@@ -62,7 +62,8 @@ def _publish(options: argparse.Namespace) -> int:
 
     def run(record: Record) -> str:
         there = tracker(record.experiment).is_published(record)
-        tracker(record.experiment).publish(record, model=record.uid in with_model)
+        model = record.uid in with_model
+        tracker(record.experiment).publish(record, model=model, trusted=allowed_packages())
         return "were there already" if there else "published"
 
     def part_of_run(record: Record) -> str:

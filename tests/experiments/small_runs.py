@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import nn
 from experiments.config.models import MLP
 from experiments.config.schema import Run, Training
+from experiments.config.trust import named_packages
 from experiments.datasets import Dataset, Part, Task, Xor
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.runs.job import Job, make_job
@@ -113,5 +114,10 @@ def make_small_job(folder: Path, **changes: Any) -> Job:
         node[last] = value
     choices = {"optimizer": config["optimizer"]["_target_"].rpartition(".")[2].lower()}
     return make_job(
-        config, choices=choices, overrides=options.pop("overrides", []), folder=folder, **options
+        config,
+        choices=choices,
+        overrides=options.pop("overrides", []),
+        folder=folder,
+        trusted=named_packages(config),
+        **options,
     )

@@ -19,6 +19,7 @@ from experiments.commands.hydra.compose import first_lines
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.progress import ProgressBar
+from experiments.config.trust import named_packages
 from experiments.datasets import CACHE
 from experiments.errors import ConfigError, UserError
 from experiments.files.masking import mask_files
@@ -47,8 +48,10 @@ def run(config: DictConfig) -> float:
     mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
     if in_sweep:
         mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
+    trusted = named_packages(resolved)
     job = make_job(
         {str(key): value for key, value in resolved.items()},
+        trusted=trusted,
         choices=dict(hydra.runtime.choices),
         overrides=list(hydra.overrides.task),
         folder=Path(hydra.runtime.output_dir),
@@ -103,7 +106,7 @@ def run(config: DictConfig) -> float:
                 from experiments.reporting.report.everyday import write_learning_curves
 
                 write_learning_curves(record)
-            publishing.publish_models(destination, [job.folder])
+            publishing.publish_models(destination, [job.folder], trusted=trusted)
         _print_result(console, record)
         if publishing is not None:
             finish_publishing(console, publishing, destination, job.folder)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from experiments.config.models import Model
-from experiments.config.trust import check_trust, named_classes, trust
+from experiments.config.trust import why_untrusted
 from experiments.datasets import Source
 from experiments.errors import ConfigError
 from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems, type_hints
@@ -156,15 +156,16 @@ class Run(Component):
         return Objective(self.loss, self.model.output_activation)
 
 
-def run_from_config(config: Mapping[str, Any]) -> Run:
-    """Build a run from the resolved configuration of a command.
-
-    The packages whose classes it names are trusted from then on: they are the user's own.
+def run_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Run:
+    """Build a run from its resolved configuration.
 
     Parameters
     ----------
     config : mapping
         Plain values, as ``OmegaConf.to_container(config, resolve=True)`` gives them.
+    trusted : frozenset of str
+        Packages whose classes it may name besides this project's; see
+        :mod:`experiments.config.trust`.
 
     Raises
     ------
@@ -172,7 +173,7 @@ def run_from_config(config: Mapping[str, Any]) -> Run:
         Listing everything that is wrong, one line each.
     """
     faults: list[str] = []
-    run = build(config, Run, "", faults)
+    run = build(config, Run, "", faults, trusted=trusted)
     if run is not None:
         try:
             _ = run.objective
@@ -180,7 +181,6 @@ def run_from_config(config: Mapping[str, Any]) -> Run:
             faults.append(f"model.output_activation: {error}")
     if faults or run is None:
         raise ConfigError("\n".join(faults))
-    trust(name.partition(".")[0] for name in named_classes(config))
     return run
 
 
@@ -193,8 +193,12 @@ def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
+def build(
+    node: Any, kind: type[T], where: str, faults: list[str], *, trusted: frozenset[str]
+) -> T | None:
     """Build one part of a configuration, and the parts that it is made of.
+
+    Every class that a configuration names is imported here, and only if it is trusted.
 
     Parameters
     ----------
@@ -205,14 +209,16 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
     where : str
         Dotted name of the node, for messages.
     faults : list of str
-        Receives a line for everything that is wrong.
+        Receives a line for everything that is wrong, such as a class that is not trusted.
+    trusted : frozenset of str
+        Packages whose classes may be named besides this project's.
 
     Returns
     -------
     object or None
         None if anything is wrong.
     """
-    chosen, values = _chosen_class(node, kind, where, faults)
+    chosen, values = _chosen_class(node, kind, where, faults, trusted)
     if chosen is None:
         return None
     known = len(faults)
@@ -226,7 +232,7 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
     for key, value in settings.items():
         if key in hints:
             before = len(faults)
-            settings[key] = _converted(value, hints[key], f"{prefix}{key}", faults)
+            settings[key] = _converted(value, hints[key], f"{prefix}{key}", faults, trusted)
             if len(faults) > before:
                 unbuilt.add(key)
     for fault in problems(chosen, settings):
@@ -242,13 +248,37 @@ def build(node: Any, kind: type[T], where: str, faults: list[str]) -> T | None:
         return None
 
 
+def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Source:
+    """Build the data source of a finished run, and none of its other parts.
+
+    Parameters
+    ----------
+    config : mapping
+        The run's resolved configuration.
+    trusted : frozenset of str
+        As in :func:`run_from_config`.
+
+    Raises
+    ------
+    ConfigError
+        If it names a class that is not trusted, or cannot be built.
+    """
+    faults: list[str] = []
+    source = build(config["dataset"], Source, "dataset", faults, trusted=trusted)  # type: ignore[type-abstract]
+    if source is None:
+        raise ConfigError("\n".join(faults))
+    return source
+
+
 def network_from_config(
-    config: Mapping[str, Any], features: int, outputs: int, runs: int = 1
+    config: Mapping[str, Any],
+    features: int,
+    outputs: int,
+    runs: int = 1,
+    *,
+    trusted: frozenset[str],
 ) -> Network:
     """Build the network of a finished run, to load its weights into.
-
-    Its configuration may come from anywhere, so nothing is imported of packages that are not
-    trusted; see :mod:`experiments.config.trust`.
 
     Parameters
     ----------
@@ -258,16 +288,17 @@ def network_from_config(
         Width of the network's input and output.
     runs : int, default 1
         How many sets of weights it is to hold.
+    trusted : frozenset of str
+        As in :func:`run_from_config`.
 
     Raises
     ------
     ConfigError
         If it names a class that is not trusted, or cannot be built.
     """
-    check_trust([config["model"], config["loss"]])
     faults: list[str] = []
-    model = build(config["model"], Model, "model", faults)  # type: ignore[type-abstract]
-    loss = build(config["loss"], Loss, "loss", faults)  # type: ignore[type-abstract]
+    model = build(config["model"], Model, "model", faults, trusted=trusted)  # type: ignore[type-abstract]
+    loss = build(config["loss"], Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
     if model is None or loss is None:
         raise ConfigError("\n".join(faults))
     return Network(
@@ -281,7 +312,7 @@ def network_from_config(
 
 
 def _chosen_class(
-    node: Any, kind: type[Any], where: str, faults: list[str]
+    node: Any, kind: type[Any], where: str, faults: list[str], trusted: frozenset[str]
 ) -> tuple[type[Any] | None, Mapping[str, Any]]:
     """Find the class that a node asks for, and the settings it gives to it."""
     if isinstance(node, str) and issubclass(kind, Component) and kind.names():
@@ -291,7 +322,8 @@ def _chosen_class(
         return None, {}
     settings = dict(node)
     if "_target_" in settings:
-        return _imported(str(settings.pop("_target_")), kind, where, faults), settings
+        target = str(settings.pop("_target_"))
+        return _imported(target, kind, where, faults, trusted), settings
     by_name = issubclass(kind, Component) and bool(kind.names())
     if not inspect.isabstract(kind) and not (by_name and "name" in settings):
         return kind, settings
@@ -306,12 +338,19 @@ def _chosen_class(
     return None, settings
 
 
-def _imported(target: str, kind: type[Any], where: str, faults: list[str]) -> type[Any] | None:
-    """Import the class called `target`, which must be a subclass of `kind`."""
+def _imported(
+    target: str, kind: type[Any], where: str, faults: list[str], trusted: frozenset[str]
+) -> type[Any] | None:
+    """Import the class called `target`, which must be trusted and a subclass of `kind`."""
     module_name, _, name = target.rpartition(".")
+    full = all(part.isidentifier() for part in target.split("."))
+    refused = why_untrusted(target, trusted) if full else None
+    if refused is not None:
+        faults.append(f"{where}._target_: {refused}")
+        return None
     try:
-        if target.startswith("."):
-            raise ImportError("a relative name")
+        if not full:
+            raise ImportError("not a full name")
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, ValueError, AttributeError) as error:
         faults.append(
@@ -335,14 +374,16 @@ def _imported(target: str, kind: type[Any], where: str, faults: list[str]) -> ty
     return found
 
 
-def _converted(value: Any, hint: Any, where: str, faults: list[str]) -> Any:
+def _converted(
+    value: Any, hint: Any, where: str, faults: list[str], trusted: frozenset[str]
+) -> Any:
     """Build what a field's type says is a part; leave plain values as they are."""
     if typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     if isinstance(value, Sequence) and not isinstance(value, str):
         items = typing.get_args(hint)
         return tuple(
-            _converted(entry, items[0] if items else None, f"{where}[{i}]", faults)
+            _converted(entry, items[0] if items else None, f"{where}[{i}]", faults, trusted)
             for i, entry in enumerate(value)
         )
     parts = [
@@ -351,7 +392,7 @@ def _converted(value: Any, hint: Any, where: str, faults: list[str]) -> Any:
         if inspect.isclass(option) and issubclass(option, (Component, Source))
     ]
     if parts and isinstance(value, str | Mapping):
-        return build(value, parts[0], where, faults)
+        return build(value, parts[0], where, faults, trusted=trusted)
     return value
 
 

@@ -264,7 +264,7 @@ def _declared(
 
 def _axis(node: Any, where: str, faults: list[str]) -> Range | Values | None:
     if isinstance(node, Mapping):
-        return build(node, Range, where, faults)
+        return build(node, Range, where, faults, trusted=frozenset())
     if isinstance(node, Sequence) and not isinstance(node, str) and node:
         values = tuple(tuple(v) if isinstance(v, list) else v for v in node)
         if len(set(values)) == len(values):

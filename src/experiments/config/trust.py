@@ -1,9 +1,16 @@
-"""Modules of the user's own: where those that a configuration names are found, and which may run.
+"""Which modules a configuration may have imported, and where those of the user's own are found.
 
-A configuration names classes by ``_target_``, and a class that is imported runs its module. What
-somebody typed, or keeps in their own ``conf``, is theirs to run. A configuration that came with a
-record may come from anywhere: it may name classes of this project, of packages that the command
-itself has named, and of those that the user allows.
+A configuration names classes by ``_target_``, and importing a class runs its module. So whoever
+builds from a configuration says which packages are trusted:
+
+- :func:`named_packages`, those that the configuration itself names, where the user typed it or
+  keeps it in their own ``conf``;
+- :func:`allowed_packages`, those that the user allows, where it came with a record, which may come
+  from anywhere.
+
+Trust is a set of package names that is passed along; nothing remembers it. Of this project only the
+packages that hold parts of a run can be named, whoever names them: importing any other module of
+ours may do more than define classes.
 """
 
 from __future__ import annotations
@@ -15,12 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.errors import ConfigError
-
 _OURS: Final = frozenset({"nn", "experiments"})
+_PARTS: Final = ("nn", "experiments.datasets", "experiments.config.models")
 _ALLOWED: Final = "DESCENT_TRUSTED_PACKAGES"  # an environment variable: names with commas between
-
-_named: set[str] = set()
 
 
 def search_working_directory() -> None:
@@ -45,34 +49,41 @@ def named_classes(config: Any) -> Iterator[str]:
             yield from named_classes(item)
 
 
-def trust(packages: Iterable[str]) -> None:
-    """Let configurations of any origin name classes of these packages, in this process."""
-    _named.update(packages)
+def named_packages(config: Any) -> frozenset[str]:
+    """Return the packages, besides this project's, whose classes a configuration names."""
+    return frozenset(name.partition(".")[0] for name in named_classes(config)) - _OURS
 
 
-def trusted_packages() -> frozenset[str]:
-    """Return the packages of which any configuration may name classes."""
-    allowed = os.environ.get(_ALLOWED, "").split(",")
-    return _OURS | _named | {name.strip() for name in allowed if name.strip()}
+def allowed_packages() -> frozenset[str]:
+    """Return the packages whose classes the user lets any configuration name."""
+    names = os.environ.get(_ALLOWED, "").split(",")
+    return frozenset(name.strip() for name in names) - {""}
 
 
-def check_trust(config: Any) -> None:
-    """Check, before anything is imported, that a configuration from elsewhere may run.
+def why_untrusted(target: str, trusted: frozenset[str]) -> str | None:
+    """Say why a class must not be imported, and what the user can do; None if it may be.
 
-    Raises
-    ------
-    ConfigError
-        Naming the first class of a package that is not trusted.
+    Parameters
+    ----------
+    target : str
+        Full name of the class, as ``_target_`` gives it.
+    trusted : frozenset of str
+        Top-level packages that are trusted besides this project's own.
     """
-    trusted = trusted_packages()
-    for name in named_classes(config):
-        package = name.partition(".")[0]
-        if package not in trusted:
-            raise ConfigError(
-                f"the configuration names {name!r}, which is neither of this project nor of a "
-                f"package that you allow, so it is not imported. If you know the code of "
-                f"{package!r} and trust it, set {_ALLOWED}={package}"
-            )
+    package = target.partition(".")[0]
+    if package in _OURS:
+        if f"{target}.".startswith(tuple(f"{part}." for part in _PARTS)):
+            return None
+        return (
+            f"{target!r} is not a part of a run, so it is not imported; of this project, classes "
+            f"of {', '.join(_PARTS[:-1])} and {_PARTS[-1]} can be named"
+        )
+    if package in trusted:
+        return None
+    return (
+        f"{target!r} is neither of this project nor of a package that you allow, so it is not "
+        f"imported. If you know the code of {package!r} and trust it, set {_ALLOWED}={package}"
+    )
 
 
 def own_sources(targets: Iterable[str]) -> dict[str, bytes]:

@@ -56,6 +56,7 @@ def make_job(
     choices: Mapping[str, str | None],
     overrides: Sequence[str],
     folder: Path,
+    trusted: frozenset[str],
     sweep: str | None = None,
     varied: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
@@ -67,6 +68,8 @@ def make_job(
     config, choices, overrides, folder, sweep, labels
         As in :class:`Job`; choices of Hydra's own groups are left out, and so is what the
         configuration declares for a search.
+    trusted : frozenset of str
+        As in :func:`experiments.config.run_from_config`.
     varied : sequence of str
         Keys that differ between the jobs of the sweep; they enter the name.
 
@@ -76,7 +79,7 @@ def make_job(
         Listing everything that is wrong with the configuration.
     """
     config = without_search(config)
-    run = run_from_config(config)
+    run = run_from_config(config, trusted=trusted)
     chosen = {
         group: choice
         for group, choice in choices.items()

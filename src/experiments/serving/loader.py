@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.trust import trust
+from experiments.config.trust import allowed_packages
 from experiments.runs.records import Record
 from experiments.serving.predictor import CODE, Predictor
 
@@ -22,10 +22,12 @@ class ServedRun:
     Parameters
     ----------
     record : Record
+    trusted : frozenset of str
+        As in :class:`experiments.serving.predictor.Predictor`.
     """
 
-    def __init__(self, record: Record) -> None:
-        self._predictor = Predictor(record)
+    def __init__(self, record: Record, *, trusted: frozenset[str]) -> None:
+        self._predictor = Predictor(record, trusted=trusted)
 
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -35,6 +37,6 @@ class ServedRun:
 
 def _load_pyfunc(path: str) -> ServedRun:
     """Load the record in a model's folder, beside which is the code that it needs."""
-    # Whoever loads a model runs its code; what its configuration may name is there.
-    trust(entry.stem for entry in (Path(path).parent / CODE).iterdir())
-    return ServedRun(Record.read(path))
+    # Whoever loads a model runs the code that it carries, which MLflow has put first in the path.
+    carried = {entry.stem for entry in (Path(path).parent / CODE).iterdir()}
+    return ServedRun(Record.read(path), trusted=allowed_packages() | carried)

@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import experiments
 import nn
-from experiments.config.trust import named_classes
+from experiments.config.trust import named_packages
 from experiments.errors import RecordError
 from experiments.files import yaml as libyaml
 from experiments.runs import records
@@ -72,6 +72,9 @@ class Predictor:
         The run.
     which : {"best", "final"}
         Its weights of the best validation epoch, or those after the last.
+    trusted : frozenset of str
+        Packages, besides this project's, whose classes the run's network may be built of; see
+        :mod:`experiments.config.trust`.
 
     Attributes
     ----------
@@ -84,9 +87,11 @@ class Predictor:
     ------
     RecordError
         Where the run left no weights, or they do not fit its configuration.
+    ConfigError
+        Where its network cannot be built, or of a class that is not trusted.
     """
 
-    def __init__(self, record: Record, which: str = "best") -> None:
+    def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
         from experiments.config.schema import network_from_config
         from experiments.datasets import Preprocessing
 
@@ -97,7 +102,7 @@ class Predictor:
         self._preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self._preprocessing.columns
         self._network = network_from_config(
-            record.config, int(dataset["features"]), _output_width(weights)
+            record.config, int(dataset["features"]), _output_width(weights), trusted=trusted
         )
         try:
             self._network.load(weights)
@@ -172,7 +177,7 @@ class Predictor:
         return self._task in ("regression", "multilabel")
 
 
-def save_model(record: Record, folder: Path, model: Model) -> None:
+def save_model(record: Record, folder: Path, model: Model, predictor: Predictor) -> None:
     """Write a run as an MLflow model that needs neither this checkout nor a pickle.
 
     Parameters
@@ -183,6 +188,8 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
         Where to write; must not exist.
     model
         MLflow's description of it, completed here.
+    predictor
+        Of the record; making it has shown that the code that it needs may be imported.
     """
     # MLflow's own `save_model` would go through all that is installed, to warn of what differs
     # from the versions that are taken from there.
@@ -192,7 +199,7 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
     (folder / CODE).mkdir()
     (folder / CODE / _PACKED).write_bytes(_packed_code())
     (folder / CODE / f"{_LOADER}.py").write_text(_LOADER_SOURCE)
-    code, installed = _foreign_code(record.config)
+    code, installed = _foreign_code([record.config["model"], record.config["loss"]])
     for source in code:
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
@@ -218,13 +225,13 @@ def save_model(record: Record, folder: Path, model: Model) -> None:
         env={"virtualenv": _ENVIRONMENT},
     )
     # As `Model.save` does it, but with the faster writer.
-    description = {**model.to_dict(), "signature": _signature(record)}
+    description = {**model.to_dict(), "signature": _signature(predictor, record)}
     (folder / "MLmodel").write_text(
         yaml.dump(description, Dumper=libyaml.Dumper, default_flow_style=False)
     )
 
 
-def _signature(record: Record) -> dict[str, Any]:
+def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
     """Describe a run's raw columns and predictions as MLflow's `ModelSignature.to_dict` does.
 
     That class needs pandas, which takes as long to import as all four models of a sweep to write.
@@ -232,7 +239,6 @@ def _signature(record: Record) -> dict[str, Any]:
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType
 
-    predictor = Predictor(record)
     # As doubles MLflow would refuse columns of integers, which is how pandas reads many a table of
     # numbers; the preprocessing checks every cell itself, and says which one is wrong.
     inputs: list[ColSpec | TensorSpec] = [
@@ -288,17 +294,14 @@ def _packed_code() -> bytes:
 _version = cache(metadata.version)
 
 
-def _foreign_code(config: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
-    """Find the code of others that a configuration needs: to copy, and installed distributions.
+def _foreign_code(network: Sequence[Mapping[str, Any]]) -> tuple[list[Path], list[str]]:
+    """Find the code of others that a network needs: to copy, and installed distributions.
 
     Components from a user's own package are part of the model as much as ours.
     """
-    foreign = sorted({target.partition(".")[0] for target in named_classes(config)})
     copied: list[Path] = []
     installed: list[str] = []
-    for name in foreign:
-        if name in (nn.__name__, experiments.__name__):
-            continue
+    for name in sorted(named_packages(network)):
         distributions = metadata.packages_distributions().get(name)
         if distributions:
             installed += distributions

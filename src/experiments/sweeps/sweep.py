@@ -23,6 +23,7 @@ from experiments.commands.hydra.preparation import compose_jobs, load_datasets
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.standings import Standings
+from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
 from experiments.files.masking import mask_files
@@ -83,6 +84,11 @@ class Sweep:
         self._first = 0
         self._claims = Claims(CACHE)
         self._publishing = PublishingProcess(warn)
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Packages whose classes may be imported: those that its jobs name, and those allowed."""
+        return allowed_packages().union(*(named_packages(job.config) for job in self.jobs))
 
     def __enter__(self) -> Self:
         _log.debug("started")
@@ -380,7 +386,8 @@ class Sweep:
             # Drawn here, because the process that publishes has more than enough to do.
             for record in choose_models(own, destination.tracking.models):
                 write_learning_curves(record)
-            publishing.publish_models(destination, [record.folder for record in own])
+            folders = [record.folder for record in own]
+            publishing.publish_models(destination, folders, trusted=self.trusted)
         if trained:
             files, note = (compare or _compare)(trained, self.folder, console)
             experiments = list(dict.fromkeys(d.experiment_name for d in destinations))

@@ -19,7 +19,6 @@ from typing import Any, Final, Self
 
 from experiments.commands.startup import import_mlflow, publishing_pool
 from experiments.config.schema import Tracking
-from experiments.config.trust import trust, trusted_packages
 from experiments.errors import RecordError
 from experiments.runs.records import Record
 from experiments.tracking.importing import complete_mlflow
@@ -172,9 +171,14 @@ class PublishingProcess:
             self._next_progress = time.monotonic() + _BETWEEN_PROGRESS
             self._ask(_publish_progress, list(running()))
 
-    def publish_models(self, destination: Destination, folders: Sequence[Path]) -> None:
-        """Publish learning curves and models of those runs that get them."""
-        self._ask(_publish_models, destination, list(folders), trusted_packages())
+    def publish_models(
+        self, destination: Destination, folders: Sequence[Path], *, trusted: frozenset[str]
+    ) -> None:
+        """Publish learning curves and models of those runs that get them.
+
+        Packages that are `trusted` besides this project's may be imported for it.
+        """
+        self._ask(_publish_models, destination, list(folders), trusted)
 
     def publish_comparison(
         self, destination: Destination, sweep: str, files: Sequence[Path], note: str
@@ -330,10 +334,10 @@ def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:
 def _publish_models(
     destination: Destination, folders: Sequence[Path], trusted: frozenset[str]
 ) -> None:
-    if trusted - trusted_packages():
+    if trusted:
         complete_mlflow()
-        trust(trusted)
-    _publisher(destination).publish_models([Record.read(folder) for folder in folders])
+    records = [Record.read(folder) for folder in folders]
+    _publisher(destination).publish_models(records, trusted=trusted)
 
 
 def _publish_comparison(

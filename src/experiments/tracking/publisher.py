@@ -117,10 +117,21 @@ class Publisher:
         if not self._tasks and not self.next_try:
             self._try(_Task(lambda tracker: tracker.publish_progress(record)))
 
-    def publish_models(self, records: Sequence[Record]) -> None:
-        """Publish learning curves and models of those runs that get them."""
+    def publish_models(self, records: Sequence[Record], *, trusted: frozenset[str]) -> None:
+        """Publish learning curves and models of those runs that get them.
+
+        Parameters
+        ----------
+        records : sequence of Record
+        trusted : frozenset of str
+            Packages, besides this project's, whose classes the models may be built of.
+        """
+
+        def action(record: Record, tracker: Tracker) -> None:
+            tracker.publish(record, model=True, trusted=trusted)
+
         for record in choose_models(records, self._settings.models):
-            self._add(_Task(lambda tracker, record=record: tracker.publish(record, model=True)))  # type: ignore[misc]
+            self._add(_Task(partial(action, record)))
 
     def publish_comparison(
         self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"

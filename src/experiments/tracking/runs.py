@@ -144,7 +144,9 @@ class Tracker:
         """The experiment's number in MLflow."""
         return store.find_or_create_experiment(self._client, self.uri, self.experiment_name)
 
-    def publish(self, record: Record, *, model: bool = False) -> str:
+    def publish(
+        self, record: Record, *, model: bool = False, trusted: frozenset[str] = frozenset()
+    ) -> str:
         """Publish a run, or what is missing of it.
 
         Parameters
@@ -155,13 +157,21 @@ class Tracker:
             Also log the norms of each layer, the learning curves as a picture, and a model that
             `mlflow.pyfunc.load_model` loads anywhere. May be asked for later, of a run already
             published.
+        trusted : frozenset of str, optional
+            Packages, besides this project's, whose classes the model may be built of.
 
         Returns
         -------
         str
             The run's id in MLflow.
+
+        Raises
+        ------
+        ConfigError
+            If the model names a class that is not trusted; what else there is of the run is
+            published.
         """
-        (run_id,) = self._publish([record], model=model)
+        (run_id,) = self._publish([record], model=model, trusted=trusted)
         return run_id
 
     def publish_together(self, records: Sequence[Record]) -> list[str]:
@@ -180,8 +190,14 @@ class Tracker:
         """
         return self._publish(records)
 
-    def _publish(self, records: Sequence[Record], *, model: bool = False) -> list[str]:
-        """Publish what is missing: the database's part, files, models, and that the runs ended."""
+    def _publish(
+        self,
+        records: Sequence[Record],
+        *,
+        model: bool = False,
+        trusted: frozenset[str] = frozenset(),
+    ) -> list[str]:
+        """Publish what is missing: the database's part, files, that the runs ended, and models."""
         own = {record.uid: record for record in records}  # one that a sweep has twice is one run
         with ExitStack() as held:
             for record in sorted(own.values(), key=lambda record: record.folder):
@@ -190,11 +206,8 @@ class Tracker:
             unfinished = [uid for uid, run in runs.items() if not _is_whole(run, own[uid])]
             for uid in unfinished:
                 self._log_files(runs[uid], own[uid])
-            for uid in own if model else ():
-                if not _has_model(runs[uid]):
-                    self._log_picture_and_model(runs[uid], own[uid])
             with self._at_once([own[uid] for uid in unfinished]):
-                # Last: a run's page takes its duration from it, and so do we that it is whole.
+                # After the files: that a run has ended says to us that it is whole.
                 for uid in unfinished:
                     status, finished = _ENDED[own[uid].status], own[uid].finished.timestamp()
                     run_id = runs[uid].info.run_id
@@ -204,6 +217,9 @@ class Tracker:
                     self._find(uid, record.started_in)
                     self._in_doubt.discard(uid)
                 self._published_until.pop(uid, None)
+            for uid in own if model else ():  # after the run, which is whole without its model
+                if not _has_model(runs[uid]):
+                    self._log_picture_and_model(runs[uid], own[uid], trusted)
         return [str(runs[record.uid].info.run_id) for record in records]
 
     def _find_or_log(self, records: Sequence[Record]) -> dict[str, Run]:
@@ -514,14 +530,15 @@ class Tracker:
 
         return get_artifact_repository(artifact_uri, tracking_uri=self.uri)
 
-    def _log_picture_and_model(self, run: Run, record: Record) -> None:
+    def _log_picture_and_model(self, run: Run, record: Record, trusted: frozenset[str]) -> None:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
         from mlflow.models import Model
 
-        from experiments.serving.predictor import save_model
+        from experiments.serving.predictor import Predictor, save_model
 
         run_id = run.info.run_id
         self._files(run.info.artifact_uri).log_artifact(str(_learning_curves(record)))  # type: ignore[no-untyped-call]
+        predictor = Predictor(record, trusted=trusted)  # or nothing of a model is made
         logged = self._find_or_create_model(run_id, record)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
@@ -534,6 +551,7 @@ class Tracker:
                     run_id=run_id,
                     model_id=logged.model_id,
                 ),
+                predictor,
             )
             self._files(logged.artifact_location).log_artifacts(str(folder))  # type: ignore[no-untyped-call]
         # The run's own points once more, under the model's name, for the models page.

@@ -27,6 +27,7 @@ from experiments.config.schema import (
     network_from_config,
     run_from_config,
 )
+from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, ReLU, Tanh
 from nn.constraints import Component
@@ -63,6 +64,11 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def run_of(config: dict[str, Any]) -> Run:
+    """The run of a configuration that its own user has typed."""
+    return run_from_config(config, trusted=named_packages(config))
+
+
 def faults_of(**changes: Any) -> list[str]:
     """The lines of the message about a configuration with these changes (``__`` is a dot)."""
     return faults_with({key.replace("__", "."): value for key, value in changes.items()})
@@ -70,7 +76,7 @@ def faults_of(**changes: Any) -> list[str]:
 
 def faults_with(changes: dict[str, Any]) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        run_from_config(changed(changes))
+        run_of(changed(changes))
     return str(caught.value).splitlines()
 
 
@@ -84,7 +90,7 @@ def the_fault(**changes: Any) -> str:
 
 
 def test_a_right_configuration_becomes_a_run() -> None:
-    run = run_from_config(WHOLE)
+    run = run_of(WHOLE)
     assert run == Run(
         seed=3,
         experiment_name="trial",
@@ -100,7 +106,7 @@ def test_a_right_configuration_becomes_a_run() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     config = {key: WHOLE[key] for key in ("dataset", "model", "loss", "optimizer", "schedule")}
-    run = run_from_config(config)
+    run = run_of(config)
     assert (run.seed, run.experiment_name) == (0, "descent")
     assert (run.training, run.tracking) == (Training(), Tracking())
     assert run.training.early_stopping.patience is None
@@ -108,7 +114,7 @@ def test_what_is_left_out_has_its_default() -> None:
 
 def test_the_configuration_given_is_left_as_it_was() -> None:
     before = copy.deepcopy(WHOLE)
-    run_from_config(WHOLE)
+    run_of(WHOLE)
     assert before == WHOLE
 
 
@@ -116,7 +122,7 @@ def test_the_configuration_given_is_left_as_it_was() -> None:
     "target", ["nn.Adam", "nn.optimizers.Adam", "nn.optimizers.adam.Adam"], ids=str
 )
 def test_a_class_is_found_under_every_name_it_has(target: str) -> None:
-    assert run_from_config(changed({"optimizer._target_": target})).optimizer == Adam(lr=0.01)
+    assert run_of(changed({"optimizer._target_": target})).optimizer == Adam(lr=0.01)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +138,13 @@ def test_a_class_is_found_under_every_name_it_has(target: str) -> None:
     ids=str,
 )
 def test_an_activation_is_given_by_name_or_class(activation: Any, expected: Activation) -> None:
-    run = run_from_config(changed({"model.activation": activation}))
+    run = run_of(changed({"model.activation": activation}))
     assert isinstance(run.model, MLP)
     assert run.model.activation == expected
 
 
 def test_an_initializer_is_given_by_name_or_class() -> None:
-    run = run_from_config(
+    run = run_of(
         changed(
             {
                 "model.initializer": {"name": "constant", "value": 0.5},
@@ -163,7 +169,7 @@ def test_layers_of_a_sequential_model_nest_parts() -> None:
             {"_target_": "nn.LayerNorm"},
         ],
     }
-    run = run_from_config({**WHOLE, "model": model})
+    run = run_of({**WHOLE, "model": model})
     layers = run.model.layers(2)
     assert layers == [
         nn.Dense(7, initializer=Constant(2)),
@@ -317,7 +323,7 @@ def test_options_of_a_dataset_that_contradict_each_other() -> None:
 def test_a_part_cannot_be_left_out_or_null(part: str) -> None:
     config = {key: value for key, value in WHOLE.items() if key != part}
     with pytest.raises(ConfigError) as caught:
-        run_from_config(config)
+        run_of(config)
     assert str(caught.value) == f"{part} is required"
     assert the_fault(**{part: None}).startswith(f"{part} must be ")
 
@@ -459,9 +465,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_class_of_ones_own(own_module: str) -> None:
-    run = run_from_config(
-        changed({"optimizer": {"_target_": "my_rules.Damped", "damping": 0.1, "lr": 0.2}})
-    )
+    run = run_of(changed({"optimizer": {"_target_": "my_rules.Damped", "damping": 0.1, "lr": 0.2}}))
     assert dataclasses.asdict(run.optimizer) == {
         "lr": 0.2,
         "weight_decay": 0.0,
@@ -538,7 +542,9 @@ def test_all_faults_are_listed_at_once() -> None:
 )
 def test_whatever_stands_there_gives_a_run_or_a_list_of_faults(node: dict[str, Any]) -> None:
     faults: list[str] = []
-    built = build({"_target_": "nn.Adam", **node}, Optimizer, "optimizer", faults)
+    built = build(
+        {"_target_": "nn.Adam", **node}, Optimizer, "optimizer", faults, trusted=frozenset()
+    )
     assert (built is None) == bool(faults)
     assert all(fault.startswith("optimizer") for fault in faults)
 
@@ -651,7 +657,7 @@ def test_names_in_a_comment_of_the_model_are_the_activations_there_are() -> None
 
 def test_the_network_of_a_run_takes_its_weights() -> None:
     config = changed({"model.normalization": "batch", "training.dtype": "float64"})
-    network = network_from_config(config, features=3, outputs=2)
+    network = network_from_config(config, features=3, outputs=2, trusted=frozenset())
     assert network.runs == 1
     assert (network.inputs, network.outputs, network.dtype) == (3, 2, np.float64)
     shapes = {name: array.shape for name, array in network.weights().items()}
@@ -690,7 +696,7 @@ def test_the_network_of_a_run_takes_its_weights() -> None:
 def test_a_record_that_no_network_can_be_made_of() -> None:
     config = changed({"model.activation": "rleu", "loss._target_": "nn.Gone"})
     with pytest.raises(ConfigError) as caught:
-        network_from_config(config, features=3, outputs=2)
+        network_from_config(config, features=3, outputs=2, trusted=frozenset())
     assert len(str(caught.value).splitlines()) == 2
 
 

@@ -60,7 +60,9 @@ def test_names_in_a_sweep_differ_where_its_jobs_do() -> None:
 
 def test_without_a_choice_the_class_names_the_optimizer() -> None:
     job = make_small_job(Path("unused"), optimizer={"_target_": "nn.AdamW"})
-    bare = make_job(job.config, choices={}, overrides=[], folder=Path("unused"))
+    bare = make_job(
+        job.config, choices={}, overrides=[], trusted=frozenset(), folder=Path("unused")
+    )
     assert bare.name == "adamw-seed0"
 
 
@@ -70,6 +72,7 @@ def test_choices_are_the_applications_own() -> None:
         job.config,
         choices={"optimizer": "sgd", "debug": None, "hydra/launcher": "stacked", "model": "mlp"},
         overrides=("seed=1",),
+        trusted=frozenset(),
         folder=Path("folder"),
         sweep="2025_x",
     )
@@ -86,6 +89,7 @@ def test_what_a_search_declares_is_no_part_of_a_run() -> None:
         {**job.config, "optimizer": optimizer, "model": model},
         choices={},
         overrides=(),
+        trusted=frozenset(),
         folder=Path("folder"),
     )
     assert made.config == job.config

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from scripts.predict import main as predict
 
-from experiments.config import trust as own_modules
 from experiments.errors import DataError, RecordError
 from experiments.runs.records import Record
 from experiments.serving.predictor import Predictor
@@ -32,6 +31,10 @@ ROWS = np.array([[1.0, 2.0, 3.0], [5.0, -2.0, 3.5], [0.0, 0.0, 0.0], [-3.0, 7.0,
 
 def table() -> pd.DataFrame:
     return pd.DataFrame(ROWS, columns=list(FEATURES))
+
+
+def predictor_of(record: Record, which: str = "best") -> Predictor:
+    return Predictor(record, which, trusted=frozenset())
 
 
 def dataset(**changes: Any) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("which", ["best", "final"])
 def test_classes_and_their_probabilities(tmp_path: Path, which: str) -> None:
-    predicted = Predictor(make_record(tmp_path), which).predict(table())
+    predicted = predictor_of(make_record(tmp_path), which).predict(table())
     probabilities = softmax(expected_logits(which))
     assert list(predicted) == ["prediction", *(f"probability_{name}" for name in CLASSES)]
     np.testing.assert_allclose(predicted.iloc[:, 1:], probabilities, rtol=1e-5)
@@ -65,7 +68,7 @@ def test_classes_and_their_probabilities(tmp_path: Path, which: str) -> None:
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
-    predictor = Predictor(make_record(tmp_path))
+    predictor = predictor_of(make_record(tmp_path))
     shuffled = table()[["depth", "height", "width"]].assign(name="ignored")
     shuffled.index = pd.Index([10, 20, 30, 40])
     predicted = predictor.predict(shuffled)
@@ -74,14 +77,14 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
 
 
 def test_arrays_and_images_are_taken_in_order(tmp_path: Path) -> None:
-    predictor = Predictor(make_record(tmp_path))
+    predictor = predictor_of(make_record(tmp_path))
     expected = predictor.predict(table())
     pd.testing.assert_frame_equal(predictor.predict(ROWS), expected)
     pd.testing.assert_frame_equal(predictor.predict(ROWS.reshape(4, 1, 3)), expected)
 
 
 def test_wrong_inputs_are_named(tmp_path: Path) -> None:
-    predictor = Predictor(make_record(tmp_path))
+    predictor = predictor_of(make_record(tmp_path))
     with pytest.raises(DataError, match="'width'"):
         predictor.predict(table().drop(columns="width"))
     with pytest.raises(DataError, match=r"\(4, 2\)"):
@@ -96,7 +99,7 @@ def test_several_labels(tmp_path: Path) -> None:
         dataset=dataset(task="multilabel"),
         config=config_yaml().replace("nn.CrossEntropy", "nn.BinaryCrossEntropy"),
     )
-    predicted = Predictor(record).predict(table())
+    predicted = predictor_of(record).predict(table())
     probabilities = 1 / (1 + np.exp(-expected_logits()))
     assert list(predicted) == [*CLASSES, *(f"probability_{name}" for name in CLASSES)]
     np.testing.assert_array_equal(predicted[list(CLASSES)], (probabilities > 0.5).astype(int))
@@ -114,7 +117,7 @@ def test_regression_is_in_raw_units(tmp_path: Path) -> None:
         .replace("  label_smoothing: 0.0\n", ""),
         preprocessing=json.dumps(preprocessing),
     )
-    predicted = Predictor(record).predict(table())
+    predicted = predictor_of(record).predict(table())
     assert list(predicted) == list(CLASSES)
     expected = expected_logits() * [2, 3, 4] + [10, 20, 30]
     np.testing.assert_allclose(predicted, expected, rtol=1e-5)
@@ -135,7 +138,7 @@ def one_output_record(folder: Path, loss: str) -> Record:
 
 
 def test_two_classes_from_one_output(tmp_path: Path) -> None:
-    predicted = Predictor(one_output_record(tmp_path, "nn.BinaryCrossEntropy")).predict(table())
+    predicted = predictor_of(one_output_record(tmp_path, "nn.BinaryCrossEntropy")).predict(table())
     yes = 1 / (1 + np.exp(-expected_logits()[:, 0]))
     assert list(predicted) == ["prediction", "probability_no", "probability_yes"]
     np.testing.assert_allclose(predicted["probability_yes"], yes, rtol=1e-5)
@@ -144,7 +147,7 @@ def test_two_classes_from_one_output(tmp_path: Path) -> None:
 
 
 def test_outputs_that_are_no_probabilities_give_none(tmp_path: Path) -> None:
-    predicted = Predictor(one_output_record(tmp_path, "nn.MeanSquaredError")).predict(table())
+    predicted = predictor_of(one_output_record(tmp_path, "nn.MeanSquaredError")).predict(table())
     assert list(predicted) == ["prediction"]
     scores = expected_logits()[:, 0]
     assert list(predicted["prediction"]) == ["yes" if score > 0.5 else "no" for score in scores]
@@ -153,11 +156,11 @@ def test_outputs_that_are_no_probabilities_give_none(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     record = make_record(tmp_path, config=config_yaml().replace("- 4", "- 5"))
     with pytest.raises(RecordError, match=r"weights\.npz: the weights do not fit"):
-        Predictor(record)
+        predictor_of(record)
 
 
 def test_threads_do_not_disturb_each_other(tmp_path: Path) -> None:
-    predictor = Predictor(make_record(tmp_path))
+    predictor = predictor_of(make_record(tmp_path))
     inputs = np.tile(ROWS, (500, 1))
     expected = predictor.predict(inputs)
     same: list[bool] = []
@@ -216,10 +219,10 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('tracked')}/mlflow.db"
 
 
-def published(uri: str, record: Record) -> tuple[str, str]:
+def published(uri: str, record: Record, trusted: frozenset[str] = frozenset()) -> tuple[str, str]:
     """Publish with a model; give the run's id and the model's address."""
     tracker = Tracker(uri, "served")
-    run_id = tracker.publish(record, model=True)
+    run_id = tracker.publish(record, model=True, trusted=trusted)
     return run_id, f"runs:/{run_id}/{record.name}-{record.uid[:8]}"
 
 
@@ -232,7 +235,7 @@ def test_the_model_predicts_in_another_directory_without_this_checkout(
     # The first column is of integers for pandas, which MLflow's doubles would refuse.
     table().astype({"height": int}).to_csv(inputs, index=False)
     found = load_elsewhere(tmp_path / "elsewhere", uri, model, inputs)
-    assert found["table"] == Predictor(record).predict(table()).to_csv(index=False)
+    assert found["table"] == predictor_of(record).predict(table()).to_csv(index=False)
     project = str(Path(__file__).resolve().parents[3])
     assert not [file for file in found["code"] if file.startswith(project)]
     assert found["slow"] == []
@@ -260,43 +263,13 @@ def test_the_model_holds_the_code_of_a_users_own_package(
         "activation: relu", "activation: {_target_: my_activations.Mine}"
     )
     record = make_record(tmp_path / "run", config=config, sweep=None)
-    monkeypatch.setattr(own_modules, "_named", {"my_activations"})  # as its own command has it
-    _, model = published(uri, record)
+    trusted = frozenset({"my_activations"})  # as its own command has it
+    _, model = published(uri, record, trusted)
     inputs = tmp_path / "inputs.csv"
     table().to_csv(inputs, index=False)
     found = load_elsewhere(tmp_path / "elsewhere", uri, model, inputs)
-    assert found["table"] == Predictor(record).predict(table()).to_csv(index=False)
-
-
-SPY = """
-from pathlib import Path
-Path("{trace}").write_text("imported")
-from nn.activations import ReLU
-class Mine(ReLU):
-    pass
-"""
-
-
-def test_a_record_from_elsewhere_runs_no_code_before_it_is_allowed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trace = tmp_path / "trace"
-    (tmp_path / "from_elsewhere.py").write_text(SPY.format(trace=trace))
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(own_modules, "_named", set())
-    named = "activation: {_target_: from_elsewhere.Mine}"
-    config = config_yaml().replace("activation: relu", named)
-    record = make_record(tmp_path / "run", config=config)
-    np.save(tmp_path / "inputs.npy", ROWS)
-    arguments = [str(record.folder), str(tmp_path / "inputs.npy")]
-    assert predict(arguments) == 1
-    said = capsys.readouterr().err
-    assert "'from_elsewhere.Mine'" in said
-    assert "DESCENT_TRUSTED_PACKAGES=from_elsewhere" in said
-    assert not trace.exists()
-    monkeypatch.setenv("DESCENT_TRUSTED_PACKAGES", "another, from_elsewhere")
-    assert predict(arguments) == 0
-    assert trace.exists()
+    expected = Predictor(record, trusted=trusted).predict(table())
+    assert found["table"] == expected.to_csv(index=False)
 
 
 # scripts/predict.py
@@ -308,7 +281,7 @@ def test_predictions_for_a_table_are_printed(
     record = make_record(tmp_path / "run")
     table().to_csv(tmp_path / "inputs.csv")
     assert predict([str(record.folder), str(tmp_path / "inputs.csv")]) == 0
-    assert capsys.readouterr().out == Predictor(record).predict(table()).to_csv(index=False)
+    assert capsys.readouterr().out == predictor_of(record).predict(table()).to_csv(index=False)
 
 
 def test_predictions_for_an_array_are_written(tmp_path: Path) -> None:
@@ -317,7 +290,7 @@ def test_predictions_for_an_array_are_written(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     arguments = [str(record.folder), str(tmp_path / "inputs.npy"), "--output", str(out)]
     assert predict([*arguments, "--weights", "final"]) == 0
-    expected = Predictor(record, "final").predict(ROWS)
+    expected = predictor_of(record, "final").predict(ROWS)
     assert out.read_text() == expected.to_csv(index=False)
 
 
@@ -329,7 +302,7 @@ def test_predictions_with_a_run_in_mlflow(
     np.save(tmp_path / "inputs.npy", ROWS)
     for run in (run_id, f"runs:/{run_id}"):
         assert predict([run, str(tmp_path / "inputs.npy"), "--uri", uri]) == 0
-        assert capsys.readouterr().out == Predictor(record).predict(ROWS).to_csv(index=False)
+        assert capsys.readouterr().out == predictor_of(record).predict(ROWS).to_csv(index=False)
 
 
 def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None:

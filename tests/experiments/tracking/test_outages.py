@@ -153,7 +153,7 @@ def test_whatever_fails_everything_is_there_once_and_in_order(
                 trained += ended
                 ended = []
             clock.now += draw.random()
-        publisher.publish_models(trained)
+        publisher.publish_models(trained, trusted=frozenset())
         for _ in range(1000):
             if not publisher.waiting:
                 break

@@ -107,7 +107,7 @@ def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> 
 @pytest.mark.parametrize(
     "next_call",
     [
-        lambda publishing: publishing.publish_models(FILE, FOLDERS[:2]),
+        lambda publishing: publishing.publish_models(FILE, FOLDERS[:2], trusted=frozenset()),
         lambda publishing: publishing.publish_comparison(FILE, "id", [], ""),
         lambda publishing: publishing.open(SERVER),
     ],

@@ -37,7 +37,9 @@ class FakeTracker:
     def open(self) -> None:
         self._do("open", None)
 
-    def publish(self, record: Record, *, model: bool = False) -> str:
+    def publish(
+        self, record: Record, *, model: bool = False, trusted: frozenset[str] = frozenset()
+    ) -> str:
         self._do("model" if model else "publish", record.name)
         return f"id-of-{record.name}"
 
@@ -112,7 +114,7 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     publisher.open()
     for record in records:
         publisher.publish(record)
-    publisher.publish_models(records)
+    publisher.publish_models(records, trusted=frozenset())
     publisher.publish_comparison("sweep-1", [Path("a.csv")], "the note")
     assert asked("init") == [("http://there", "trial")]
     assert asked("publish") == asked("model") == names(records)
@@ -208,7 +210,7 @@ def test_which_runs_get_models(
     models: Any, expected: list[str], failing: Failing, records: list[Record]
 ) -> None:
     publisher = Publisher(Tracking(models=models), "trial", pytest.fail)
-    publisher.publish_models(records)
+    publisher.publish_models(records, trusted=frozenset())
     assert asked("model") == expected
 
 
@@ -265,7 +267,7 @@ def test_a_tracker_that_refuses_costs_one_warning_and_no_second_try(
     for record in records:
         publisher.publish(record)
     publisher.publish_progress(records[0])
-    publisher.publish_models(records)
+    publisher.publish_models(records, trusted=frozenset())
     publisher.publish_comparison("sweep-1", [], "")
     assert warnings == [f"{what} failed"]
     assert publisher.published == []
@@ -340,7 +342,7 @@ def test_nothing_is_tracked_when_tracking_is_off(failing: Failing, records: list
     publisher = Publisher(Tracking(enabled=False), "trial", pytest.fail)
     publisher.open()
     publisher.publish(records[0])
-    publisher.publish_models(records)
+    publisher.publish_models(records, trusted=frozenset())
     publisher.publish_comparison("sweep-1", [], "")
     assert FakeTracker.calls == []
     assert publisher.waiting == 0

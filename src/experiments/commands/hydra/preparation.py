@@ -11,6 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.commands.hydra.compose import Composer
+from experiments.config.trust import named_packages
 from experiments.datasets import Dataset, Source
 from experiments.errors import ConfigError, UserError
 from experiments.files import yaml as libyaml
@@ -66,6 +67,7 @@ def compose_jobs(
             one = composer.compose(list(overrides), first + index)
             job = make_job(
                 one.resolved,
+                trusted=named_packages(one.resolved),
                 choices=one.hydra["runtime"]["choices"],
                 overrides=overrides,
                 folder=folder / _subfolder(one.hydra),

@@ -60,12 +60,16 @@ def tune_then_compare(
             if sweep.records:
                 sweep.conclude()
             raise
-        sweep.conclude(partial(_compare, protocol))
+        sweep.conclude(partial(_compare, protocol, sweep.trusted))
     raise_failed(sweep.records)
 
 
 def _compare(
-    protocol: Protocol, records: Sequence[Record], folder: Path, console: Console
+    protocol: Protocol,
+    trusted: frozenset[str],
+    records: Sequence[Record],
+    folder: Path,
+    console: Console,
 ) -> tuple[list[Path], str]:
     """Write the report of the whole study; print its conclusions."""
     from experiments.analysis.study import analyse
@@ -74,7 +78,7 @@ def _compare(
     from experiments.reporting.tables.terminal import print_study
 
     study = analyse(records, metric=protocol.select, target=protocol.target)
-    files = write_report(study, records, folder)
+    files = write_report(study, records, folder, trusted=trusted)
     console.print()
     print_study(study, console)
     console.print(f"\nReport: {shown(files[0])}", soft_wrap=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
 from experiments.analysis.targets import Target
-from experiments.config.schema import run_from_config
-from experiments.errors import UserError
+from experiments.config.schema import source_from_config
+from experiments.errors import ConfigError, UserError
 from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
@@ -92,7 +92,9 @@ class PartPictures:
         return self.main + self.sensitivity + self.more + self.networks
 
 
-def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
+def pictures_of(
+    part: Part, looks: Sequence[Look], prefix: str, *, trusted: frozenset[str]
+) -> PartPictures:
     """Draw the pictures of one task.
 
     Parameters
@@ -103,11 +105,13 @@ def pictures_of(part: Part, looks: Sequence[Look], prefix: str) -> PartPictures:
         Of its entries.
     prefix
         Of the pictures' names; empty where there is one task.
+    trusted
+        Packages, besides this project's, whose classes the runs' data and networks may be built of.
     """
     entries = list(zip(part.entries, looks, strict=True))
     main = [pair for pair in entries if pair[0].setting != "default"] or entries
     rest = [pair for pair in entries if pair not in main]
-    networks, missing = _networks(main, prefix)
+    networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
         tuple(_sensitivity(part, prefix)),
@@ -223,21 +227,27 @@ def _more(main: Sequence[Shown], rest: Sequence[Shown], prefix: str) -> Iterator
         yield from _curves(families, "val/loss", f"{prefix}default-")
 
 
-def _networks(shown: Sequence[Shown], prefix: str) -> tuple[tuple[Picture, ...], str]:
+def _networks(
+    shown: Sequence[Shown], prefix: str, trusted: frozenset[str]
+) -> tuple[tuple[Picture, ...], str]:
     """Draw what the networks learnt, or say why not: it takes the data that they saw."""
     run = next((run for entry, _ in shown for run in entry.group.finished), None)
     if run is None:
         return (), "no run finished."
     try:
-        dataset = cached_dataset(run_from_config(run.config).dataset)
+        dataset = cached_dataset(source_from_config(run.config, trusted=trusted))
     except UserError as error:
-        return (), f"they need the data, which cannot be loaded any more. {error}"
+        return (), f"they need the data, which cannot be loaded. {error}"
     if dataset.digest != run.dataset.get("digest"):
         return (), "they need the data that the runs saw, and it has changed since."
     groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
+    try:
+        figures = figures_of(groups, looks, dataset, trusted=trusted)
+    except ConfigError as error:
+        return (), f"they need the networks, which cannot be built. {error}"
     pictures = tuple(
         Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
-        for one in figures_of(groups, looks, dataset)
+        for one in figures
     )
     return pictures, "" if pictures else "the runs kept nothing to draw them from."
 

@@ -28,7 +28,9 @@ REPORT: Final = "report.html"
 _KINDS: Final = ("png", "svg", "pdf")
 
 
-def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[Path]:
+def write_report(
+    study: Study, records: Sequence[Record], folder: Path, *, trusted: frozenset[str]
+) -> list[Path]:
     """Write the report of a study, and its tables and pictures for other uses.
 
     `report.html` needs no other file and no network. Beside it are `comparison.csv`
@@ -44,6 +46,9 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
         All runs, for the list of them.
     folder
         Made if it is missing. Older files of these names are replaced.
+    trusted
+        Packages, besides this project's, whose classes pictures of networks may be made with; see
+        `experiments.config.trust.allowed_packages`.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
     RecordError
         Where the folder cannot be written.
     """
-    page, pictures = compose(study, records)
+    page, pictures = compose(study, records, trusted=trusted)
     folder = Path(folder)
     beside = folder / "pictures"
     try:
@@ -82,12 +87,14 @@ def write_report(study: Study, records: Sequence[Record], folder: Path) -> list[
     return written
 
 
-def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]]:
+def compose(
+    study: Study, records: Sequence[Record], *, trusted: frozenset[str]
+) -> tuple[str, list[Picture]]:
     """Compose the page as HTML, and give the pictures that are in it.
 
     Parameters
     ----------
-    study, records
+    study, records, trusted
         As in `write_report`.
     """
     looks = [looks_of_entries(part.entries) for part in study.parts]
@@ -98,7 +105,9 @@ def compose(study: Study, records: Sequence[Record]) -> tuple[str, list[Picture]
     }
     across = profiles_of(study, names)
     found = [
-        pictures_of(part, own, f"{slug(part.name)}-" if len(study.parts) > 1 else "")
+        pictures_of(
+            part, own, f"{slug(part.name)}-" if len(study.parts) > 1 else "", trusted=trusted
+        )
         for part, own in zip(study.parts, looks, strict=True)
     ]
     pictures = [

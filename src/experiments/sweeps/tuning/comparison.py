@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from experiments.config.schema import SEARCH, run_from_config, without_search
 from experiments.config.search_space import Edge, Settings, Space, declared_space
 from experiments.config.seeds import show_seeds
+from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from experiments.runs.records import Record
 from experiments.sweeps.sweep import Sweep
@@ -215,7 +216,9 @@ class TunedComparison:
         """Whether settings are within what the optimizer takes."""
         composed = self._sweep.composer.compose(entrant.overrides(settings, 0))
         try:
-            run_from_config(without_search(composed.resolved))
+            run_from_config(
+                without_search(composed.resolved), trusted=named_packages(composed.resolved)
+            )
         except ConfigError:
             return False
         return True

@@ -92,7 +92,7 @@ class Protocol(Component):
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
         for name in _SEEDS:
             settings[name] = read_seeds(settings.get(name))
-        protocol = build(settings, cls, _WHERE, faults)
+        protocol = build(settings, cls, _WHERE, faults, trusted=frozenset())
         if protocol is None:
             raise ConfigError("\n".join(faults))
         return protocol

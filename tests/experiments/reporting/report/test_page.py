@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
 
 def composed(runs):
-    text, _ = compose(analyse(runs), runs)
+    text, _ = compose(analyse(runs), runs, trusted=frozenset())
     return text
 
 
@@ -61,7 +61,7 @@ def composed(runs):
 def tuned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
     runs = tuned_runs(folder / "runs")
-    files = write_report(analyse(runs), runs, folder / "report")
+    files = write_report(analyse(runs), runs, folder / "report", trusted=frozenset())
     text = files[0].read_text(encoding="utf-8")
     return runs, files, text, Page(text)
 
@@ -185,9 +185,9 @@ def test_every_colour_is_there_on_white_and_on_dark(tuned):
 
 def test_the_same_study_gives_the_same_bytes(tmp_path):
     runs = tuned_runs(tmp_path / "runs", seeds=range(2), rates=(0.01, 0.1))
-    once = write_report(analyse(runs), runs, tmp_path / "a")
+    once = write_report(analyse(runs), runs, tmp_path / "a", trusted=frozenset())
     shuffled = random.Random(0).sample(runs, len(runs))
-    again = write_report(analyse(shuffled), shuffled, tmp_path / "b")
+    again = write_report(analyse(shuffled), shuffled, tmp_path / "b", trusted=frozenset())
     assert [file.name for file in once] == [file.name for file in again]
     for first, second in zip(once, again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
@@ -287,4 +287,4 @@ def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path):
     (tmp_path / "file").write_text("")
     runs = sweep(tmp_path / "runs", ["adam"], [0])
     with pytest.raises(RecordError, match="Choose another folder"):
-        write_report(analyse(runs), runs, tmp_path / "file" / "below")
+        write_report(analyse(runs), runs, tmp_path / "file" / "below", trusted=frozenset())

@@ -81,7 +81,7 @@ def plot_boundaries(rows: Sequence[Shown], dataset: Dataset) -> Figure:
                 color=readable(one.color), weight="bold",
             )  # fmt: skip
             write(figure, 0.15, top + side / 2, f"seed {one.run.seed}", size=7.5, color=PALE)
-            found = _at(one.run, epochs, window)
+            found = class_regions(one.run, epochs, window, _GRID, trusted=one.trusted)
             scores = one.run.metrics().get("val/accuracy", np.empty(0))
             for column, epoch in enumerate(epochs):
                 axes = panel(figure, left + column * (side + 0.1), top, side, side)
@@ -102,7 +102,12 @@ def plot_boundaries(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
 
 def class_regions(
-    record: Record, epochs: Sequence[int], window: tuple[float, float, float, float], grid: int
+    record: Record,
+    epochs: Sequence[int],
+    window: tuple[float, float, float, float],
+    grid: int,
+    *,
+    trusted: frozenset[str],
 ) -> dict[int, NDArray[np.float64]]:
     """Compute the shares of the classes over a window of the inputs' plane.
 
@@ -116,6 +121,8 @@ def class_regions(
         Left, right, bottom and top.
     grid
         How many points along each side.
+    trusted
+        As in `network_of`.
 
     Returns
     -------
@@ -126,16 +133,12 @@ def class_regions(
     moments = kept.pop("epoch").tolist()
     there = [epoch for epoch in epochs if epoch in moments]
     places = [moments.index(epoch) for epoch in there]
-    network = network_of(record, {name: a[places] for name, a in kept.items()}, len(places))
+    weights = {name: a[places] for name, a in kept.items()}
+    network = network_of(record, weights, len(places), trusted=trusted)
     x, y = np.meshgrid(np.linspace(*window[:2], grid), np.linspace(*window[2:], grid))
-    shares = class_shares(record, network.predict(np.stack([x.ravel(), y.ravel()], axis=1)))
+    outputs = network.predict(np.stack([x.ravel(), y.ravel()], axis=1))
+    shares = class_shares(record, outputs, trusted=trusted)
     return dict(zip(there, shares.reshape(len(there), grid, grid, -1), strict=True))
-
-
-def _at(
-    record: Record, epochs: Sequence[int], window: tuple[float, float, float, float]
-) -> dict[int, NDArray[np.float64]]:
-    return class_regions(record, epochs, window, _GRID)
 
 
 def _window(inputs: NDArray[Any]) -> tuple[float, float, float, float]:

@@ -50,7 +50,11 @@ class Picture(NamedTuple):
 
 
 def figures_for(
-    records: Sequence[Record], dataset: Dataset, by: Sequence[str] | None = None
+    records: Sequence[Record],
+    dataset: Dataset,
+    by: Sequence[str] | None = None,
+    *,
+    trusted: frozenset[str],
 ) -> list[Picture]:
     """Draw the pictures that apply to runs on one dataset; nothing is trained.
 
@@ -62,6 +66,9 @@ def figures_for(
         As the runs saw it.
     by
         Grouping keys (see `experiments.reporting.tables.frames.comparison`).
+    trusted
+        Packages, besides this project's, whose classes the runs' networks may be built of; see
+        `experiments.config.trust.allowed_packages`.
 
     Returns
     -------
@@ -73,25 +80,27 @@ def figures_for(
     Raises
     ------
     ConfigError
-        Where no run has one of the keys.
+        Where no run has one of the keys, or a network is built of a class that is not trusted.
     """
     fitting = [run for run in records if run.dataset.get("digest") == dataset.digest]
     if not fitting:
         return []
     parts = scopes(group_runs(fitting, by))
     if len(parts) == 1:
-        return figures_of(parts[0], looks_of(parts[0]), dataset)
+        return figures_of(parts[0], looks_of(parts[0]), dataset, trusted=trusted)
     return [
         picture._replace(
             name=picture.name if place == 0 else f"{picture.name}-{place + 1}",
             title=f"{picture.title} ({name})",
         )
         for place, (part, name) in enumerate(zip(parts, scope_names(parts), strict=True))
-        for picture in figures_of(part, looks_of(part), dataset)
+        for picture in figures_of(part, looks_of(part), dataset, trusted=trusted)
     ]
 
 
-def figures_of(groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset) -> list[Picture]:
+def figures_of(
+    groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset, *, trusted: frozenset[str]
+) -> list[Picture]:
     """Draw the pictures that apply to ranked groups of one task (see `figures_for`).
 
     Parameters
@@ -100,18 +109,17 @@ def figures_of(groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset)
         The best first.
     looks
         Theirs, so that they have the names and colours of other pictures.
-    dataset
-        As the runs saw it.
+    dataset, trusted
+        As in `figures_for`.
     """
     # One thread, as in training: the bits of a prediction may depend on their number.
     with threadpool_limits(limits=1, user_api="blas"):
-        return list(_pictures(groups, looks, dataset))
+        return list(_pictures(shown(groups, looks, trusted=trusted), groups, dataset))
 
 
 def _pictures(
-    groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset
+    rows: Sequence[Shown], groups: Sequence[Group], dataset: Dataset
 ) -> Iterator[Picture]:
-    rows = shown(groups, looks)
     trained = [group for group in groups if any(run.status != "failed" for run in group.runs)]
     fewer = ""
     if len(rows) < len(trained):

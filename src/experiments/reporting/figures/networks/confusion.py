@@ -65,7 +65,7 @@ def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         for place, one in enumerate(rows):
             row, column = divmod(place, columns)
             axes = panel(figure, left + column * (side + 0.3), TOP + row * line + 0.42, side, side)
-            outputs = best_outputs(one.run, dataset.test.inputs)
+            outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
             counts = confusion_counts(dataset.test.targets, predicted_classes(outputs), classes)
             _matrix(axes, counts, one)
             axes.set_xticks(range(classes), names, rotation=90 if upright else 0)

@@ -62,9 +62,9 @@ def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
 
     Wrong predictions come first; ties in the order of the rows.
     """
-    outputs = best_outputs(one.run, dataset.test.inputs)
+    outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
     true, predicted = dataset.test.targets, predicted_classes(outputs)
-    shares = class_shares(one.run, outputs)[np.arange(len(true)), true]
+    shares = class_shares(one.run, outputs, trusted=one.trusted)[np.arange(len(true)), true]
     order = np.lexsort((np.arange(len(true)), shares, predicted == true))[:count]
     return [Hard(int(i), int(true[i]), int(predicted[i]), float(shares[i])) for i in order]
 

@@ -15,7 +15,13 @@ from nn.network import Network
 Numbers = NDArray[np.float64]
 
 
-def network_of(record: Record, weights: Mapping[str, NDArray[Any]], runs: int = 1) -> Network:
+def network_of(
+    record: Record,
+    weights: Mapping[str, NDArray[Any]],
+    runs: int = 1,
+    *,
+    trusted: frozenset[str],
+) -> Network:
     """Build a record's network and load weights into it.
 
     Parameters
@@ -25,22 +31,22 @@ def network_of(record: Record, weights: Mapping[str, NDArray[Any]], runs: int = 
     weights : name -> ndarray of shape (*shape), or (runs, *shape)
     runs
         How many networks side by side.
+    trusted
+        Packages, besides this project's, whose classes it may be built of.
     """
-    data = record.dataset
-    network = network_from_config(
-        record.config, int(data["features"]), int(data["outputs"]), runs=runs
-    )
+    network = _network(record, runs, trusted)
     network.load(weights)
     return network
 
 
-def best_outputs(record: Record, inputs: NDArray[Any]) -> Numbers:
+def best_outputs(record: Record, inputs: NDArray[Any], *, trusted: frozenset[str]) -> Numbers:
     """Compute the outputs (rows, outputs) of a run's best weights."""
-    outputs: Numbers = network_of(record, record.weights()).predict(inputs)[0].astype(np.float64)
+    network = network_of(record, record.weights(), trusted=trusted)
+    outputs: Numbers = network.predict(inputs)[0].astype(np.float64)
     return outputs
 
 
-def class_shares(record: Record, outputs: NDArray[Any]) -> Numbers:
+def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[str]) -> Numbers:
     """Turn outputs into a share for each class; the largest is that of the predicted class.
 
     Parameters
@@ -48,6 +54,8 @@ def class_shares(record: Record, outputs: NDArray[Any]) -> Numbers:
     record
         Of a task with classes.
     outputs : ndarray of shape (..., outputs)
+    trusted
+        As in `network_of`.
 
     Returns
     -------
@@ -60,7 +68,8 @@ def class_shares(record: Record, outputs: NDArray[Any]) -> Numbers:
     if outputs.shape[-1] == 1:
         positive = np.clip(outputs, 0, 1)
         return np.concatenate([1 - positive, positive], axis=-1)
-    if _activation(record) in ("softmax", "sigmoid"):
+    activation = _network(record, 1, trusted).objective.activation
+    if activation.name in ("softmax", "sigmoid"):
         total = outputs.sum(axis=-1, keepdims=True)
         return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / outputs.shape[-1])
     shares: Numbers = np.eye(outputs.shape[-1])[outputs.argmax(axis=-1)]
@@ -75,7 +84,8 @@ def predicted_classes(outputs: NDArray[Any]) -> NDArray[np.intp]:
     return classes
 
 
-def _activation(record: Record) -> str:
+def _network(record: Record, runs: int, trusted: frozenset[str]) -> Network:
     data = record.dataset
-    network = network_from_config(record.config, int(data["features"]), int(data["outputs"]))
-    return network.objective.activation.name
+    return network_from_config(
+        record.config, int(data["features"]), int(data["outputs"]), runs, trusted=trusted
+    )

@@ -13,11 +13,15 @@ from experiments.runs.records import Record
 
 @dataclass(frozen=True)
 class Shown:
-    """A group as it is drawn, and the run that stands for it where one must."""
+    """A group as it is drawn, and the run that stands for it where one must.
+
+    `trusted` are the packages, besides this project's, whose classes its networks may be built of.
+    """
 
     group: Group
     look: Look
     run: Record
+    trusted: frozenset[str]
 
     @property
     def label(self) -> str:
@@ -35,7 +39,9 @@ class Shown:
         return self.run in self.group.finished
 
 
-def shown(groups: Sequence[Group], looks: Sequence[Look]) -> list[Shown]:
+def shown(
+    groups: Sequence[Group], looks: Sequence[Look], *, trusted: frozenset[str]
+) -> list[Shown]:
     """Choose among the ranked groups of one task, and for each the run of a typical seed.
 
     All groups where there are at most `MOST_NAMED`; else the best one of each optimizer, so
@@ -49,6 +55,8 @@ def shown(groups: Sequence[Group], looks: Sequence[Look]) -> list[Shown]:
         Those of which every run failed before training are left out.
     looks
         Theirs; chosen anew where not all groups are shown.
+    trusted
+        Packages, besides this project's, whose classes their networks may be built of.
     """
     pairs = [
         (group, look)
@@ -65,7 +73,7 @@ def shown(groups: Sequence[Group], looks: Sequence[Look]) -> list[Shown]:
     if not pairs:
         return []
     seed = typical_seed([group for group, _ in pairs])
-    return [Shown(group, look, _run_of(group, seed)) for group, look in pairs]
+    return [Shown(group, look, _run_of(group, seed), trusted) for group, look in pairs]
 
 
 def typical_seed(groups: Sequence[Group]) -> int:

@@ -93,7 +93,7 @@ def paths(rows: Sequence[Shown]) -> list[Path]:
     alike: dict[tuple[Any, ...], list[Path]] = {}
     for one in rows:
         for run in [run for run in one.group.runs if run.seed == seed][:1]:
-            found = _points(run)
+            found = _points(run, one.trusted)
             if found is not None and len(found) >= 3:
                 key = (found.shape[1], found[0].tobytes())
                 alike.setdefault(key, []).append(Path(one, run, found))
@@ -124,7 +124,15 @@ def plane_through(points: Numbers) -> Plane:
     return Plane(center, axes, (float(first), float(second)))
 
 
-def loss_surface(record: Record, dataset: Dataset, plane: Plane, x: Numbers, y: Numbers) -> Numbers:
+def loss_surface(
+    record: Record,
+    dataset: Dataset,
+    plane: Plane,
+    x: Numbers,
+    y: Numbers,
+    *,
+    trusted: frozenset[str],
+) -> Numbers:
     """Compute the mean training loss over a grid of a plane.
 
     Parameters
@@ -137,6 +145,8 @@ def loss_surface(record: Record, dataset: Dataset, plane: Plane, x: Numbers, y: 
         In the space of its parameters.
     x, y : ndarray
         Coordinates in the plane.
+    trusted
+        As in `network_of`.
 
     Returns
     -------
@@ -144,7 +154,7 @@ def loss_surface(record: Record, dataset: Dataset, plane: Plane, x: Numbers, y: 
         Without penalties; not a number where the loss overflows.
     """
     weights = record.weights("final")
-    network = network_of(record, weights, _TOGETHER)
+    network = network_of(record, weights, _TOGETHER, trusted=trusted)
     inputs, targets = _training_rows(network, dataset, len(x) * len(y))
     grid_x, grid_y = np.meshgrid(x, y)
     places = np.stack([grid_x.ravel(), grid_y.ravel()], axis=1)
@@ -184,7 +194,9 @@ def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
         axes.set_xlim(low[0], high[0])
         axes.set_ylim(low[1], high[1])
         x, y = np.linspace(low[0], high[0], _GRID), np.linspace(low[1], high[1], _GRID)
-        _contours(axes, x, y, loss_surface(found[0].record, dataset, plane, x, y))
+        start = found[0]
+        losses = loss_surface(start.record, dataset, plane, x, y, trusted=start.shown.trusted)
+        _contours(axes, x, y, losses)
         halo = [Stroke(linewidth=3.2, foreground="white", alpha=0.8), Normal()]
         for path, track in reversed(list(zip(found, tracks, strict=True))):
             color = path.shown.color
@@ -226,13 +238,13 @@ def near(found: Sequence[Path]) -> list[Path]:
     return [p for p, reach in zip(settled, reaches, strict=True) if reach <= _FAR * usual]
 
 
-def _points(record: Record) -> Numbers | None:
+def _points(record: Record, trusted: frozenset[str]) -> Numbers | None:
     """Lay a run's snapshots, and where it ended, flat: (moments, parameters)."""
     kept = record.snapshots()
     if not kept:
         return None
     moments = kept.pop("epoch")
-    layout = network_of(record, record.weights("final")).layout
+    layout = network_of(record, record.weights("final"), trusted=trusted).layout
     names = [parameter.name for parameter in layout.parameters]
     points = np.concatenate([kept[name].reshape(len(moments), -1) for name in names], axis=1)
     ended = record.measurements()["epoch"][-1]

@@ -28,6 +28,10 @@ from tests.experiments.reporting.figures.networks.trained_sweeps import (
 from tests.experiments.small_runs import make_dataset
 
 
+def figures_of_ours(*arguments: Any) -> list[Any]:
+    return figures_for(*arguments, trusted=frozenset())
+
+
 def names(pictures: list[Any]) -> list[str]:
     return [picture.name for picture in pictures]
 
@@ -45,29 +49,29 @@ def test_which_pictures_apply(
     tmp_path: Path, task: Task, features: int, expected: list[str]
 ) -> None:
     dataset = make_dataset(task, features=features)
-    pictures = figures_for(train_sweep(tmp_path, dataset), dataset)
+    pictures = figures_of_ours(train_sweep(tmp_path, dataset), dataset)
     assert names(pictures) == expected
     assert all(picture.title and picture.caption.endswith(".") for picture in pictures)
 
 
 def test_of_other_data_nothing_is_drawn(tmp_path: Path) -> None:
     records = train_sweep(tmp_path, make_dataset(), ["SGD"])
-    assert figures_for(records, make_dataset(seed=1)) == []
-    assert figures_for([], make_dataset()) == []
+    assert figures_of_ours(records, make_dataset(seed=1)) == []
+    assert figures_of_ours([], make_dataset()) == []
 
 
 def test_of_runs_that_failed_nothing_is_drawn(tmp_path: Path) -> None:
     dataset = make_dataset()
     (record,) = train_sweep(tmp_path, dataset, ["SGD"])
     failed = dataclasses.replace(record, data={**record.data, "status": "failed", "summary": {}})
-    assert figures_for([failed], dataset) == []
+    assert figures_of_ours([failed], dataset) == []
 
 
 def test_each_loss_has_pictures_of_its_own(tmp_path: Path) -> None:
     dataset = make_dataset(Task.BINARY)
     records = train_sweep(tmp_path / "a", dataset, ["SGD"])
     records += train_sweep(tmp_path / "b", dataset, ["SGD"], loss={"_target_": "nn.CrossEntropy"})
-    pictures = figures_for(records, dataset, ["optimizer", "loss._target_"])
+    pictures = figures_of_ours(records, dataset, ["optimizer", "loss._target_"])
     assert names(pictures) == [
         *("confusion", "hardest", "norms"),
         *("confusion-2", "hardest-2", "norms-2"),
@@ -78,8 +82,8 @@ def test_each_loss_has_pictures_of_its_own(tmp_path: Path) -> None:
 def test_the_same_records_give_the_same_pictures(tmp_path: Path) -> None:
     dataset = make_dataset(Task.BINARY, features=2)
     records = train_sweep(tmp_path, dataset, seeds=[0, 1, 2])
-    first = [saved(picture.figure, "svg") for picture in figures_for(records, dataset)]
-    again = [saved(picture.figure, "svg") for picture in figures_for(records[::-1], dataset)]
+    first = [saved(picture.figure, "svg") for picture in figures_of_ours(records, dataset)]
+    again = [saved(picture.figure, "svg") for picture in figures_of_ours(records[::-1], dataset)]
     assert first == again
 
 
@@ -92,7 +96,7 @@ def sweep_of_all(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def pictures_of_all(sweep_of_all: Any) -> list[Any]:
     dataset, records = sweep_of_all
-    return figures_for(records, dataset)
+    return figures_of_ours(records, dataset)
 
 
 @pytest.mark.parametrize("count", [2, 14])
@@ -100,7 +104,7 @@ def test_nothing_overlaps_or_runs_out(
     sweep_of_all: Any, pictures_of_all: list[Any], count: int
 ) -> None:
     dataset, records = sweep_of_all
-    pictures = pictures_of_all if count == 14 else figures_for(records[:count], dataset)
+    pictures = pictures_of_all if count == 14 else figures_of_ours(records[:count], dataset)
     for name, _, _, figure in pictures:
         if name == "paths":  # contours pass under their own labels
             for axes in figure.axes:
@@ -120,7 +124,7 @@ def test_nothing_overlaps_with_many_classes_or_targets(
     long = tuple(f"kind number {i}" for i in range(dataset.outputs))
     dataset = dataclasses.replace(dataset, target_names=long)
     records = train_sweep(tmp_path, dataset, ALL[:count], model__hidden=[3, 3, 3, 3])
-    for name, _, _, figure in figures_for(records, dataset):
+    for name, _, _, figure in figures_of_ours(records, dataset):
         assert crowded(figure) == [], name
         assert outside(figure) == [], name
 
@@ -144,12 +148,14 @@ def test_diverged_runs_are_named_where_they_are_left_out(tmp_path: Path) -> None
     records = train_sweep(tmp_path / "a", dataset, ["SGD"], **relu)
     records += train_sweep(tmp_path / "b", dataset, ["Momentum"], lr=1e30, **relu)
     assert records[1].status == "diverged"
-    pictures = {picture.name: picture for picture in figures_for(records, dataset, ["optimizer"])}
+    pictures = {
+        picture.name: picture for picture in figures_of_ours(records, dataset, ["optimizer"])
+    }
     for name in ("confusion", "hardest"):
         assert "Without a finished run: momentum." in pictures[name].caption
         assert "momentum" not in words(pictures[name].figure)
     assert "momentum" in words(pictures["boundaries"].figure)
-    alone = figures_for(records[1:], dataset)
+    alone = figures_of_ours(records[1:], dataset)
     assert names(alone) == ["boundaries", "norms"]
 
 

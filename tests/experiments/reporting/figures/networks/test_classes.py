@@ -47,7 +47,7 @@ def test_a_matrix_shows_the_counts_of_the_served_predictions(tmp_path: Path, tas
     figure = plot_confusion(rows, dataset)
     for one, axes in zip(rows, figure.axes, strict=True):
         # Preprocessing is none, so raw rows are the inputs.
-        said = Predictor(one.run).predict(dataset.test.inputs)["prediction"]
+        said = Predictor(one.run, trusted=frozenset()).predict(dataset.test.inputs)["prediction"]
         names = [dataset.target_names[i] for i in dataset.test.targets]
         counts = confusion_matrix(names, said, labels=dataset.target_names)
         cells = {
@@ -79,7 +79,7 @@ def test_shares_of_the_classes(
     (record,) = train_sweep(
         tmp_path, make_dataset(task), ["SGD"], loss={"_target_": f"nn.{loss or 'MeanSquaredError'}"}
     )
-    found = class_shares(record, np.array(outputs))
+    found = class_shares(record, np.array(outputs), trusted=frozenset())
     np.testing.assert_allclose(found, shares, atol=1e-15)
     assert found.argmax() == predicted_classes(np.array(outputs))[0]
 
@@ -87,7 +87,7 @@ def test_shares_of_the_classes(
 def test_the_hardest_are_wrong_and_least_probable_first(tmp_path: Path) -> None:
     dataset = make_dataset(rows=(40, 11, 31))
     (one,) = rows_of(group_runs(train_sweep(tmp_path, dataset, ["SGD"])))
-    table = Predictor(one.run).predict(dataset.test.inputs)
+    table = Predictor(one.run, trusted=frozenset()).predict(dataset.test.inputs)
     found = hardest(one, dataset, 31)
     assert sorted(hard.row for hard in found) == list(range(31))
     keys = []
@@ -142,10 +142,10 @@ def test_regions_are_the_networks_own_predictions(
         model__normalization=normalization,
         training__snapshots=4,
     )
-    found = class_regions(record, [0, 1, 3, 5, 7], (-2.0, 3.0, -1.0, 1.5), 9)
+    found = class_regions(record, [0, 1, 3, 5, 7], (-2.0, 3.0, -1.0, 1.5), 9, trusted=frozenset())
     assert list(found) == [0, 1, 3, 7]
     grid = [(x, y) for y in np.linspace(-1, 1.5, 9) for x in np.linspace(-2, 3, 9)]
-    table = Predictor(record, "final").predict(np.array(grid))
+    table = Predictor(record, "final", trusted=frozenset()).predict(np.array(grid))
     columns = [f"probability_{name}" for name in dataset.target_names]
     expected = table[columns].to_numpy().reshape(9, 9, -1)
     np.testing.assert_allclose(found[7], expected, rtol=1e-5, atol=1e-7)
@@ -179,7 +179,7 @@ def test_a_row_a_run_and_a_column_a_moment(tmp_path: Path) -> None:
 def test_outputs_are_those_of_the_best_weights(tmp_path: Path) -> None:
     dataset = make_dataset()
     (record,) = train_sweep(tmp_path, dataset, ["Adam"], training__epochs=20, lr=0.3)
-    outputs = best_outputs(record, dataset.test.inputs)
+    outputs = best_outputs(record, dataset.test.inputs, trusted=frozenset())
     accuracy = (predicted_classes(outputs) == dataset.test.targets).mean()
     assert accuracy == pytest.approx(record.summary["test/accuracy"])
     assert record.summary["best/epoch"] != 20
