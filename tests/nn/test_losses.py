@@ -8,6 +8,7 @@ from scipy import special
 
 from nn import activations, losses
 from nn.activations import Activation
+from nn.gradient_check import STEP, rounding_noise
 from nn.losses import Loss, Objective
 
 precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -128,18 +129,19 @@ def test_values(loss, plain, output, shape) -> None:
 def test_gradients_are_central_differences(loss, plain, output, shape) -> None:
     rng = np.random.default_rng(9)
     logits, y = rng.normal(0, 2, shape), targets_for(loss, output, shape, rng)
-    h = 1e-5
-    expected = np.empty(shape)
+    expected, size = np.empty(shape), 0.0
     for r, b, k in np.ndindex(shape):
         ends = []
         for sign in (1, -1):
             moved = logits[r, b].copy()
-            moved[k] += sign * h
+            moved[k] += sign * STEP
             ends.append(plain(output(moved[None])[0].tolist(), y[r, b].tolist()))
-        expected[r, b, k] = (ends[0] - ends[1]) / (2 * h) / shape[1]  # of the batch's mean
+        expected[r, b, k] = (ends[0] - ends[1]) / (2 * STEP) / shape[1]  # of the batch's mean
+        size = max(size, *ends)
     actual = gradient(loss, output, logits, y)
     error = np.linalg.norm(actual - expected)
-    assert error <= 1e-7 * (np.linalg.norm(actual) + np.linalg.norm(expected)) + 1e-10
+    noise = rounding_noise(size) / shape[1] * np.sqrt(expected.size)
+    assert error <= 1e-7 * (np.linalg.norm(actual) + np.linalg.norm(expected)) + noise
     single = gradient(loss, output, logits.astype(np.float32), y.astype(np.float32))
     np.testing.assert_allclose(single, actual, rtol=1e-4, atol=1e-5)
 
