@@ -64,7 +64,8 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on_when_there_is_room(
 @pytest.mark.slow
 def test_damaged_files_are_never_believed(tmp_path: Path) -> None:
     reference = undisturbed(FEW, tmp_path / "undisturbed")
-    chance = random.Random(random.randrange(10**6))
+    chance = random.Random(seed := random.randrange(10**6))
+    print(f"seed {seed}")
     folder = tmp_path / "damaged"
     database = folder / "mlflow.db"
     command = (*FEW, f"tracking.uri=sqlite:///{database}")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nn.gradient_check import STEP, rounding_noise
 from nn.regularization import (
     add_l1_gradient,
     add_l2_gradient,
@@ -37,16 +38,16 @@ class TestPenalties:
         ids=["l2", "l1"],
     )
     def test_are_central_differences(self, add, penalty) -> None:
-        h = 1e-6
-        expected = np.empty_like(self.THETA)
+        expected, size = np.empty_like(self.THETA), 0.0
         for run, entry in np.ndindex(*self.THETA.shape):
             shift = np.zeros(3)
-            shift[entry] = h
+            shift[entry] = STEP
             s = self.STRENGTH[run, 0]
             up, down = penalty(self.THETA[run] + shift, s), penalty(self.THETA[run] - shift, s)
-            expected[run, entry] = (up - down) / (2 * h)
+            size = max(size, up, down)
+            expected[run, entry] = (up - down) / (2 * STEP)
         actual = penalty_gradient(add, self.THETA, self.STRENGTH)
-        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=rounding_noise(size))
 
     def test_are_added(self) -> None:
         theta, work = np.array([[2.0, -3.0]]), np.empty((1, 2))
@@ -81,8 +82,8 @@ class TestClipping:
         with np.errstate(over="raise", invalid="raise"):
             norms = global_norm(gradients)
             clip_by_norm(gradients, norms, column(scale, 2 * scale, dtype=dtype))
-        np.testing.assert_allclose(norms, [[5 * scale], [scale]], rtol=1e-6)
-        np.testing.assert_allclose(gradients, [[0.6 * scale, 0.8 * scale], [scale, 0]], rtol=1e-6)
+        np.testing.assert_allclose(norms, [[5 * scale], [scale]], rtol=1e-5)
+        np.testing.assert_allclose(gradients, [[0.6 * scale, 0.8 * scale], [scale, 0]], rtol=1e-5)
 
     @precisions
     def test_by_norm(self, dtype: type) -> None:
@@ -91,7 +92,7 @@ class TestClipping:
         with np.errstate(all="raise"):
             clip_by_norm(gradients, global_norm(gradients), limit)
         expected = [[0.6, 0.8], [0.3, 0.4], [0, 0], [30, 40]]
-        np.testing.assert_allclose(gradients, expected, rtol=1e-6)
+        np.testing.assert_allclose(gradients, expected, rtol=1e-5)
         # What is short enough keeps its bits.
         np.testing.assert_array_equal(gradients[1], np.array([0.3, 0.4], dtype))
 
@@ -100,9 +101,9 @@ class TestClipping:
         gradients = rng.standard_normal((4, 50))
         before = gradients.copy()
         clip_by_norm(gradients, global_norm(gradients), np.full((4, 1), 0.5))
-        np.testing.assert_allclose(np.linalg.norm(gradients, axis=1), 0.5, rtol=1e-14)
+        np.testing.assert_allclose(np.linalg.norm(gradients, axis=1), 0.5, rtol=1e-12)
         ratios = gradients / before
-        np.testing.assert_allclose(ratios, ratios[:, :1] * np.ones(50), rtol=1e-13)
+        np.testing.assert_allclose(ratios, ratios[:, :1] * np.ones(50), rtol=1e-12)
 
     def test_by_value(self) -> None:
         gradients = np.array([[-3.0, 0.5, 2.0], [-3.0, 0.5, 2.0]])
@@ -127,4 +128,4 @@ class TestClipping:
             alone = global_norm(gradients[run : run + 1].copy())
             np.testing.assert_array_equal(alone[0], together[run])
         expected = np.linalg.norm(gradients.astype(np.float64), axis=1)
-        np.testing.assert_allclose(together[:, 0], expected, rtol=1e-6)
+        np.testing.assert_allclose(together[:, 0], expected, rtol=1e-5)

@@ -29,13 +29,13 @@ def test_one_undoes_the_other(level: float, df: float) -> None:
 
 
 def test_one_degree_of_freedom_is_cauchys() -> None:
-    assert quantile(0.5, 1) == pytest.approx(1, rel=1e-14)
-    assert beyond(-1.0, 1) == pytest.approx(0.5, rel=1e-14)
+    assert quantile(0.5, 1) == pytest.approx(1, rel=1e-12)
+    assert beyond(-1.0, 1) == pytest.approx(0.5, rel=1e-12)
 
 
 def test_two_degrees_of_freedom_in_closed_form() -> None:
     # Between -t and t lies t / sqrt(2 + t^2).
-    assert quantile(0.6, 2) == pytest.approx(math.sqrt(2 * 0.36 / 0.64), rel=1e-14)
+    assert quantile(0.6, 2) == pytest.approx(math.sqrt(2 * 0.36 / 0.64), rel=1e-12)
 
 
 @given(FREEDOM, st.integers(-3, 3))
@@ -48,7 +48,7 @@ def test_where_the_fraction_changes_sides(df: float, ulps: int) -> None:
 
 def test_small_values_of_cauchys() -> None:
     for t in (1e-300, 5e-9, 1e-6):
-        assert beyond(t, 1) == pytest.approx(1 - 2 / math.pi * math.atan(t), rel=1e-14)
+        assert beyond(t, 1) == pytest.approx(1 - 2 / math.pi * math.atan(t), rel=1e-12)
 
 
 def test_ends() -> None:

@@ -80,7 +80,7 @@ def test_shares_of_the_classes(
         tmp_path, make_dataset(task), ["SGD"], loss={"_target_": f"nn.{loss or 'MeanSquaredError'}"}
     )
     found = class_shares(record, np.array(outputs), trusted=frozenset())
-    np.testing.assert_allclose(found, shares, atol=1e-15)
+    np.testing.assert_allclose(found, shares, atol=1e-12)
     assert found.argmax() == predicted_classes(np.array(outputs))[0]
 
 
