@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -27,7 +27,6 @@ from nn.optimizers import SGD, Optimizer, OptimizerStack, base
 from nn.parameters import Layout, Parameter
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
-HYPOTHESIS = {"derandomize": True, "database": None}
 NEVER = 1 << 60
 DTYPES = [np.float32, np.float64]
 
@@ -103,7 +102,6 @@ def test_every_elementwise_rule_is_compiled(name: str, options: dict, dtype: typ
     st.sampled_from(DTYPES),
     st.integers(0, 600),
 )
-@settings(max_examples=150, **HYPOTHESIS)
 def test_any_rules_side_by_side(
     rules: list[Optimizer], weights: int, biases: int, dtype: type, after: int
 ) -> None:
@@ -115,7 +113,6 @@ def test_any_rules_side_by_side(
 
 @needs_llvmlite
 @given(PROBLEMS, st.lists(RUNS, min_size=1, max_size=5), st.integers(0, 2000), st.integers(0, 4))
-@settings(max_examples=100, **HYPOTHESIS)
 def test_whole_training(problem, runs, after: int, times: int) -> None:
     half = {2: list(range(0, len(runs), 2))}
     with np.errstate(all="ignore"):
@@ -179,7 +176,7 @@ def test_which_activations_are_compiled(name: str) -> None:
 def test_gradients_of_losses(loss: str, dtype: type) -> None:
     objective = Objective(Loss.named(loss))
     rng = np.random.default_rng(0)
-    for outputs, batch in itertools.product([1, 2, 10, 32, 33], [1, 2, 11, 40]):
+    for outputs, batch in itertools.product([1, 2, 33], [1, 11]):
         shape = (3, batch, outputs)
         logits = (rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)
         logits[rng.random(shape) < 0.1] = 0
@@ -205,8 +202,8 @@ def test_gradients_of_losses(loss: str, dtype: type) -> None:
 def test_what_is_done_to_columns(ufunc: np.ufunc, dtype: type) -> None:
     workspace = Workspace(np.dtype(dtype))
     rng = np.random.default_rng(0)
-    for outputs, batch in itertools.product([1, 2, 7, 8, 9, 16, 31, 32], [2, 3, 8, 16, 17, 100]):
-        for runs in (1, 2, 5):
+    for outputs, batch in itertools.product([1, 2, 7, 8, 9, 32], [2, 8, 17]):
+        for runs in (1, 5):
             out, z = (workspace.turned(i, (runs, batch, outputs)) for i in range(2))
             z[...] = rng.standard_normal(z.shape) * 10.0 ** rng.integers(-6, 7, z.shape)
 

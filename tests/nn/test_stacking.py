@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
 from nn.activations import Activation
 from nn.initializers import Initializer
 from nn.losses import Loss
-from nn.optimizers import Optimizer
+from nn.optimizers import Optimizer, base
 from nn.regularization import add_l1_gradient, add_l2_gradient, clip_by_norm, global_norm
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 65]
@@ -228,19 +228,8 @@ def stacks(draw) -> tuple[Problem, list[Run], list[int], list[int]]:
     return draw(PROBLEMS), runs, list(order), sorted(stay)
 
 
-HYPOTHESIS = {"derandomize": True, "database": None}
-
-
 @given(stacks())
-@settings(max_examples=120, **HYPOTHESIS)
 def test_any_mixture(stack) -> None:
-    assert_invisible(*stack)
-
-
-@pytest.mark.slow
-@given(stacks())
-@settings(max_examples=500, **HYPOTHESIS)
-def test_any_mixture_at_length(stack) -> None:
     assert_invisible(*stack)
 
 
@@ -253,16 +242,22 @@ def plain_runs(names: list[str], **options) -> list[Run]:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", Optimizer.names())
-def test_more_parameters_than_fit_a_block(name: str, dtype: type) -> None:
+def test_more_parameters_than_fit_a_block(name: str, dtype: type, monkeypatch) -> None:
     # Updates go block by block; where blocks end depends on the number of runs.
-    problem = Problem(65, [301], 97, 8, dtype=dtype, steps=2)
+    problem = Problem(7, [11], 5, 8, dtype=dtype, steps=2)  # 148 parameters
     runs = plain_runs([name] * 3 + ["sgd"], weight_decay=0.1)
-    assert_invisible(problem, runs, [2, 0, 3, 1], [0, 3])
+    whole = train(problem, runs, {})
+    for block in (100, 300):  # a part of a run, and two runs of three
+        monkeypatch.setattr(base, "_BLOCK", block)
+        assert_invisible(problem, runs, [2, 0, 3, 1], [0, 3])
+        in_blocks = train(problem, runs, {})
+        for run in range(len(runs)):
+            assert_same_bits(in_blocks[run], whole[run])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", Loss.names())
-@pytest.mark.parametrize("rows", [1, 512, 513, 1100])
+@pytest.mark.parametrize("rows", [1, 513, 1100])
 def test_many_rows_in_evaluation(loss: str, rows: int, dtype: type) -> None:
     problem = Problem(
         9, [7], 3, 4, loss=loss, activation="gelu", dtype=dtype, steps=2, options={"rows": rows}

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -53,7 +53,6 @@ LAYERS = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(
     layers=LAYERS,
     dtype=st.sampled_from([np.float32, np.float64]),

@@ -183,6 +183,7 @@ def test_defaults_are_those_of_the_definition(name: str) -> None:
 
 class TestMuon:
     SHAPES = ((3, 5), (5, 3), (4, 4), (1, 6), (6, 1))
+    STEPS = 20
     OPTIONS = (
         {},
         {"momentum": 0.0},
@@ -200,14 +201,14 @@ class TestMuon:
         optimizer = nn.optimizers.Muon(**options)
         settings = full_settings(optimizer)
         start = rng.standard_normal((1, layout.size))
-        gradients = scale * rng.standard_normal((STEPS, 1, layout.size))
+        gradients = scale * rng.standard_normal((self.STEPS, 1, layout.size))
         gradients[rng.random(gradients.shape) < 0.2] = 0.0
-        factors = rng.uniform(0, 2, STEPS)
+        factors = rng.uniform(0, 2, self.STEPS)
         actual = run_stack([optimizer], layout, start, gradients, factors)
         for name, shape in zip(layout.slices, [*self.SHAPES, (7,)], strict=True):
             where = layout.slices[name]
             if len(shape) == 2:
-                steps = gradients[:, 0, where].reshape(STEPS, *shape)
+                steps = gradients[:, 0, where].reshape(self.STEPS, *shape)
                 expected = muon_trajectory(
                     settings,
                     start[0, where].reshape(shape).tolist(),
@@ -223,7 +224,7 @@ class TestMuon:
                     gradients[:, 0, where].tolist(),
                     factors.tolist(),
                 )
-            wanted = np.array(expected).reshape(STEPS, -1)
+            wanted = np.array(expected).reshape(self.STEPS, -1)
             # Relative to the matrix: its entries are sums over rows and columns.
             error = np.abs(actual[:, 0, where] - wanted).max() / np.abs(wanted).max()
             assert error <= TOLERANCE, name
