@@ -191,20 +191,25 @@ def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 6)),
+    ],
+)
 def test_killed_again_and_again(
-    uninterrupted: dict[str, Record], tmp_path: Path, record_property
+    seed: int, uninterrupted: dict[str, Record], tmp_path: Path
 ) -> None:
-    chance = random.Random(seed := random.randrange(10**6))
-    record_property("seed", seed)
-    for _ in range(4):
+    chance = random.Random(seed)
+    for _ in range(3):
         process = start(*LONG, folder=tmp_path)
         time.sleep(chance.uniform(1.5, 5))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     finished = run(*LONG, folder=tmp_path)
-    assert finished.status == 0, (seed, finished.err)
+    assert finished.status == 0, finished.err
     assert_same_runs(last(tmp_path), uninterrupted)
     assert not list(tmp_path.glob(".cache/checkpoints/*"))
 
