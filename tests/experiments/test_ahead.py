@@ -53,6 +53,7 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["1"]  # the server alone, which ends with the program
 
 
+@pytest.mark.slow
 def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     program = (
         "import sys\n"
@@ -68,6 +69,7 @@ def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["False", "PyFuncModel"]
 
 
+@pytest.mark.slow
 def test_files_on_hadoop_get_what_was_left_out(tmp_path: Path) -> None:
     program = (
         "import sys\n"
@@ -85,6 +87,7 @@ def test_files_on_hadoop_get_what_was_left_out(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["False", "True", "HadoopFileSystem"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hidden", "left_out"),
     [("pandas", True), ("yaml", False)],
@@ -110,6 +113,7 @@ def test_mlflow_is_imported_without_pandas_if_it_can_be(
     assert printed(program, tmp_path) == [str(left_out), "MlflowClient"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("contents", "left_out"),
     [("{'HTTPException': Exception}", True), ("{}", False)],
