@@ -1,52 +1,59 @@
-# `make help` lists what there is. Everything runs in .venv, which is built on first use from
-# requirements.lock and from nothing else.
+# `make help` lists what there is. Everything runs in .venv (VENV), which is built on first use
+# from requirements.lock and from nothing else.
 
 PYTHON ?= python3
 UV ?= uv
+VENV ?= .venv
 
 # Two stamps say how far .venv is, each written as the last act of its step: an interrupted
 # installation leaves none and is done again. A new lock file rebuilds the environment; a new
 # pyproject.toml only installs the project again.
-LOCKED := .venv/.locked
-INSTALLED := .venv/.installed
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
 
 # An environment holds absolute paths: after the folder moved, or its interpreter went away,
 # it is not this one.
-ifneq ($(shell cat $(INSTALLED) 2>/dev/null && .venv/bin/python -c ''),$(CURDIR))
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null && $(VENV)/bin/python -c ''),$(CURDIR))
 .PHONY: $(LOCKED)
 endif
+
+PYTEST := $(VENV)/bin/python -m pytest
 
 # Each file's tests stay in one process, where they share what is slow to set up.
 ON_ALL_CORES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow lint lock clean .venv
+.PHONY: help demo test slow thorough lint lock clean .venv
 .DEFAULT_GOAL := help
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=/path/to/python3.12 make .venv    to choose another interpreter"
 
 demo: .venv ## four optimizers, five seeds, on handwritten digits; ends with the comparison
 	scripts/four_optimizers.sh
 
-test: .venv ## the fast tests
-	.venv/bin/python -m pytest $(ON_ALL_CORES)
+test: .venv ## the fast tests, before every commit; ends with the ten slowest
+	$(PYTEST) $(ON_ALL_CORES) --durations=10
 
-slow: .venv ## the slow tests: the command line from end to end
-	.venv/bin/python -m pytest -m slow $(ON_ALL_CORES)
+slow: .venv ## the slow tests: whole command lines, MLflow servers, workers that die
+	$(PYTEST) -m "slow and not thorough" $(ON_ALL_CORES) --durations=10
+
+thorough: .venv ## all tests, with long fuzzing, many kills, other BLAS kernels and Pythons: hours
+	DESCENT_TESTS=thorough $(PYTEST) -m "" $(ON_ALL_CORES) --timeout=7200 --durations=10
+	.ci/other_pythons
 
 lint: .venv ## ruff and mypy
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
-	.venv/bin/mypy
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
 
 .venv: $(INSTALLED) ## the environment that all of these use
 
 $(INSTALLED): $(LOCKED) pyproject.toml
-	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@.venv/bin/python -m compileall -q src
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(VENV)/bin/python -m compileall -q src
 	@printf '%s\n' '$(CURDIR)' > $@
 
 # The build backend comes first and alone: a package that the lock file holds as source would
@@ -60,12 +67,12 @@ $(LOCKED): requirements.lock
 	  echo "'$(PYTHON)' cannot make virtual environments (no venv or ensurepip)." >&2; \
 	  echo "On Debian and Ubuntu: apt install python3-venv." \
 	    "Or choose another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Building .venv; the first time this downloads some 200 MB ..."
-	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
-	@awk '/^[^ #]/ { backend = /^setuptools==/ } backend' requirements.lock > .venv/backend.lock
-	@.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r .venv/backend.lock
-	@.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation \
+	@echo "Building $(VENV); the first time this downloads some 200 MB ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^[^ #]/ { backend = /^setuptools==/ } backend' requirements.lock > $(VENV)/backend.lock
+	@$(VENV)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(VENV)/backend.lock
+	@$(VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation \
 	  --use-pep517 -r requirements.lock
 	@touch $@
 
@@ -77,5 +84,5 @@ lock: ## choose versions anew from pyproject.toml (needs uv)
 	  pyproject.toml --output-file requirements.lock
 
 clean: ## remove what can be made again; runs and their records stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist src/*.egg-info
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -45,6 +45,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 # ---- the whole script
 
 
+@pytest.mark.slow
 def test_steps_are_measured_in_turn_and_written(
     script: ModuleType,
     monkeypatch: pytest.MonkeyPatch,

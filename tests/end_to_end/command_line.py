@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,11 +15,15 @@ import numpy as np
 import pandas as pd
 
 from experiments.runs.records import Record, find_records
+from tests.end_to_end import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "run.py"
 
 NOT_TRACKED = "tracking=none"
+
+# As few rows as Iris has, without scikit-learn, which takes longer to import than a run to train.
+FEW_POINTS = ("dataset=moons", "dataset.rows=150")
 
 
 @dataclass
@@ -30,7 +33,6 @@ class Finished:
     status: int
     out: str
     err: str
-    seconds: float
     folder: Path
 
     def records(self) -> list[Record]:
@@ -55,7 +57,6 @@ def python(
 ) -> Finished:
     """Run this interpreter with arguments, in a folder that is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
@@ -66,17 +67,33 @@ def python(
         timeout=timeout,
         check=False,
     )
-    return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - started, folder)
+    return Finished(done.returncode, done.stdout, done.stderr, folder)
 
 
-def run(*arguments: object, folder: Path, **options: Any) -> Finished:
+def forked(
+    program: Path, *arguments: object, folder: Path, env: dict[str, str] | None = None
+) -> Finished:
+    """Run a program of this project as a fork of a process that has imported Hydra (`forks`)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = [str(argument) for argument in arguments]
+    return Finished(*forks.call(program, words, environment(**(env or {})), folder), folder)
+
+
+def run(*arguments: object, folder: Path, env: dict[str, str] | None = None) -> Finished:
     """Run ``python run.py ARGUMENTS`` in a folder; the outputs go below it."""
+    return forked(RUN, *arguments, folder=folder, env=env)
+
+
+def started(*arguments: object, folder: Path, **options: Any) -> Finished:
+    """Run ``python run.py ARGUMENTS`` in a folder, as a user does: Python is started for it."""
     return python(RUN, *arguments, folder=folder, **options)
 
 
-def script(name: str, *arguments: object, folder: Path, **options: Any) -> Finished:
+def script(
+    name: str, *arguments: object, folder: Path, env: dict[str, str] | None = None
+) -> Finished:
     """Run one of the project's scripts."""
-    return python(ROOT / "scripts" / name, *arguments, folder=folder, **options)
+    return forked(ROOT / "scripts" / name, *arguments, folder=folder, env=env)
 
 
 def succeeded(finished: Finished) -> Finished:

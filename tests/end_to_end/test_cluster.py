@@ -12,7 +12,14 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.end_to_end import postgres
-from tests.end_to_end.command_line import NOT_TRACKED, assert_same_bits, environment, run, succeeded
+from tests.end_to_end.command_line import (
+    FEW_POINTS,
+    NOT_TRACKED,
+    assert_same_bits,
+    environment,
+    run,
+    succeeded,
+)
 from tests.end_to_end.dask_workers import dask_workers
 
 pytestmark = [
@@ -22,7 +29,7 @@ pytestmark = [
 
 RUNS, EPOCHS = 40, 200
 SWEEP = (
-    "-m", "optimizer=sgd,momentum,adam,lion", "seed=range(10)", "dataset=iris",
+    "-m", "optimizer=sgd,momentum,adam,lion", "seed=range(10)", *FEW_POINTS,
     f"training.epochs={EPOCHS}", "hydra.launcher.width=4",
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ import pytest
 
 from experiments.runs.records import Record, find_records
 from tests.end_to_end.command_line import (
+    FEW_POINTS,
     NOT_TRACKED,
     ROOT,
     RUN,
@@ -23,7 +24,7 @@ from tests.end_to_end.command_line import (
 from tests.end_to_end.dask_workers import DaskWorkers, alone, dask_workers
 from tests.end_to_end.test_worker_deaths import KILLER
 
-SWEEP = ("-m", "optimizer=sgd,adam", "seed=range(3)", "dataset=iris", "training.epochs=5")
+SWEEP = ("-m", "optimizer=sgd,adam", "seed=range(3)", *FEW_POINTS, "training.epochs=5")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def assert_as_expected(records: list[Record], expected: dict[str, Record]) -> No
         assert_same_bits(record, expected[record.name])
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 3])
 def test_on_this_machine(workers: int, expected: dict[str, Record], tmp_path: Path) -> None:
     options = ("hydra.launcher.backend=dask", f"hydra.launcher.n_jobs={workers}")
     finished = succeeded(run(*SWEEP, NOT_TRACKED, *options, folder=tmp_path))
@@ -92,7 +94,7 @@ class TestSharedFolder:
 
 
 OWN_CLASS = (
-    "--config-dir", "my_conf", "-m", "optimizer=killer", "seed=0,1", "dataset=iris",
+    "--config-dir", "my_conf", "-m", "optimizer=killer", "seed=0,1", *FEW_POINTS,
     "training.epochs=2", NOT_TRACKED,
 )  # fmt: skip
 
@@ -132,7 +134,7 @@ class TestNoSharedFolder:
             names = {file.name for file in record.folder.iterdir()}
             assert names == {file.name for file in one.folder.iterdir()}
         # It was the workers' datasets that were read, and nothing is left of the runs.
-        assert list(cluster.folder.glob("*/.cache/datasets/iris*"))
+        assert list(cluster.folder.glob("*/.cache/datasets/moons*"))
         assert not list(cluster.folder.glob("*/.cache/sweeps/*/*"))
 
     def test_data_that_only_the_launcher_has(self, apart: tuple[DaskWorkers, Path]) -> None:
@@ -157,7 +159,7 @@ class TestNoSharedFolder:
         assert {record.status for record in finished.records()} == {"interrupted"}
 
 
-ENDLESS = ("-m", "seed=range(4)", "dataset=iris", "training.epochs=1000000", NOT_TRACKED)
+ENDLESS = ("-m", "seed=range(4)", *FEW_POINTS, "training.epochs=1000000", NOT_TRACKED)
 
 
 @pytest.mark.slow
@@ -232,7 +234,7 @@ class TestWhatDies:
         started.kill()
         started.communicate()
         command = (*SWEEP, NOT_TRACKED, *dying.options)
-        finished = succeeded(run(*command, folder=tmp_path / "next", timeout=90))
+        finished = succeeded(run(*command, folder=tmp_path / "next"))
         assert {record.status for record in finished.records()} == {"done"}
 
 

@@ -93,7 +93,7 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def house(houses: Path) -> Finished:
-    rest = ("loss=mse", "optimizer.lr=0.01", "training.epochs=60", tracked(houses))
+    rest = ("loss=mse", "optimizer.lr=0.01", "training.epochs=60", NOT_TRACKED)
     return run(*HOUSES, *rest, folder=houses)
 
 
@@ -133,6 +133,7 @@ def test_csv_with_a_word_among_numbers(houses: Path, tmp_path: Path) -> None:
     assert "ninety" in finished.err
 
 
+@pytest.mark.slow
 def test_regression_brings_its_loss(tmp_path: Path) -> None:
     finished = succeeded(
         run("dataset=diabetes", "training.epochs=30", NOT_TRACKED, folder=tmp_path)

@@ -114,12 +114,14 @@ def test_optimizer_alone_gives_the_same_bits(folder: Path) -> None:
     assert_same_bits(stacked, single)
 
 
+@pytest.mark.slow
 def test_loss(folder: Path) -> None:
     (record,) = trained(folder, "loss", command_with("loss="), NOT_TRACKED)
     assert record.choices["loss"] == "log_cosh"
     assert record.summary["best/val_r2"] > 0.3
 
 
+@pytest.mark.slow
 def test_layer(folder: Path) -> None:
     records = trained(folder, "layer", command_with("model=noisy"), NOT_TRACKED)
     losses = [record.summary["final/train_loss"] for record in records]

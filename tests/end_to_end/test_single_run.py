@@ -24,6 +24,7 @@ from tests.end_to_end.command_line import (
     python,
     run,
     script,
+    started,
     succeeded,
     tracked,
     uri,
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(folder: Path) -> Finished:
     name = "experiment_name='our flowers, again'"
-    return succeeded(run(*SETTINGS, "seed=0", name, tracked(folder), folder=folder))
+    return succeeded(started(*SETTINGS, "seed=0", name, tracked(folder), folder=folder))
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,20 @@ from mlflow.entities import Run
 
 from experiments.runs.records import Record
 from tests.end_to_end.command_line import (
+    FEW_POINTS,
     NOT_TRACKED,
     Finished,
     assert_same_bits,
     run,
     script,
+    started,
     succeeded,
     tracked,
     uri,
 )
 
 EPOCHS = 4
-SETTINGS = ("dataset=iris", f"training.epochs={EPOCHS}", "model.dropout=0.1")
+SETTINGS = (*FEW_POINTS, f"training.epochs={EPOCHS}", "model.dropout=0.1")
 GRID = ("optimizer=sgd,adam", "seed=0,1")
 NAMES = ["sgd-seed0", "sgd-seed1", "adam-seed0", "adam-seed1"]
 
@@ -32,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(folder: Path) -> Finished:
-    return succeeded(run("-m", *GRID, *SETTINGS, tracked(folder), folder=folder))
+    return succeeded(started("-m", *GRID, *SETTINGS, tracked(folder), folder=folder))
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +208,7 @@ OPTIMIZERS = (
 EVERY = (
     "-m",
     f"optimizer={OPTIMIZERS}",
-    "dataset=iris",
+    *FEW_POINTS,
     "training.epochs=4",
     "schedule=cosine",
     "training.clip_norm=1",

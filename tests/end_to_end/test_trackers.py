@@ -13,9 +13,18 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.runs.records import PROGRESS, find_progress
-from tests.end_to_end.command_line import RUN, environment, run, script, succeeded, tracked, uri
+from tests.end_to_end.command_line import (
+    FEW_POINTS,
+    RUN,
+    environment,
+    run,
+    script,
+    succeeded,
+    tracked,
+    uri,
+)
 
-FEW = ("dataset=iris", "training.epochs=2")
+FEW = (*FEW_POINTS, "training.epochs=2")
 NOBODY = "tracking.uri=http://127.0.0.1:9"  # the port to which nobody listens
 
 
@@ -48,6 +57,7 @@ def wait_until(what: Callable[[], object], process: "subprocess.Popen[str]") -> 
     raise AssertionError("not seen in two minutes")
 
 
+@pytest.mark.slow
 def test_what_an_absent_tracker_has_missed_is_published_comparison_and_all(tmp_path: Path) -> None:
     absent = run("-m", "seed=0,1", *FEW, NOBODY, "tracking.patience=0", folder=tmp_path)
     assert absent.status == 0, absent.err
@@ -67,7 +77,7 @@ def test_what_an_absent_tracker_has_missed_is_published_comparison_and_all(tmp_p
 
 @pytest.mark.slow
 def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: Path) -> None:
-    process = start("dataset=iris", "training.epochs=10000000", tracked(tmp_path), folder=tmp_path)
+    process = start(*FEW_POINTS, "training.epochs=10000000", tracked(tmp_path), folder=tmp_path)
     try:
         wait_until(
             lambda: (

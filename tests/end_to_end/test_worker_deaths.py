@@ -13,6 +13,7 @@ import pytest
 
 from experiments.runs.records import Record, find_records
 from tests.end_to_end.command_line import (
+    FEW_POINTS,
     NOT_TRACKED,
     RUN,
     Finished,
@@ -22,7 +23,10 @@ from tests.end_to_end.command_line import (
     succeeded,
 )
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them"),
+]
 
 KILLER = """
     import os
@@ -53,7 +57,7 @@ KILLER = """
             return {"lr": h.lr}
 """
 
-SWEEP = ("-m", "optimizer=killer", "optimizer.lr=0.1,2.0,0.3", "seed=0,1", "dataset=iris")
+SWEEP = ("-m", "optimizer=killer", "optimizer.lr=0.1,2.0,0.3", "seed=0,1", *FEW_POINTS)
 FEW = ("training.epochs=3", NOT_TRACKED)
 
 
@@ -109,7 +113,6 @@ def test_runs_that_kill_every_worker_are_given_up(
             assert_same_bits(record, harmless[record.name])
 
 
-@pytest.mark.slow
 def test_workers_that_always_die_end_the_sweep(tmp_path: Path) -> None:
     """As where a library is broken, or memory is less than one worker needs."""
     finished = killing(tmp_path, "optimizer.lr=range(2,14)", "optimizer.limit=0.01")
@@ -121,10 +124,9 @@ def test_workers_that_always_die_end_the_sweep(tmp_path: Path) -> None:
     assert {record.status for record in finished.records()} <= {"failed", "interrupted"}
 
 
-@pytest.mark.slow
 def test_kills_from_outside(tmp_path: Path) -> None:
     """As the system does when memory runs out: any worker, at any time."""
-    sweep = ("-m", "seed=range(12)", "dataset=iris", "training.epochs=400", NOT_TRACKED)
+    sweep = ("-m", "seed=range(12)", *FEW_POINTS, "training.epochs=400", NOT_TRACKED)
     calm = succeeded(run(*sweep, folder=tmp_path / "calm"))
     (tmp_path / "shot").mkdir()
     process = subprocess.Popen(

@@ -38,7 +38,7 @@ def sweep(optimizers: str, seeds: int, epochs: int, hidden: str) -> tuple[str, .
 
 def undisturbed(arguments: tuple[str, ...], folder: Path) -> dict[str, Record]:
     """Train a sweep in one go; return its runs by name."""
-    finished = succeeded(run(*arguments, "tracking=none", folder=folder, timeout=600))
+    finished = succeeded(run(*arguments, "tracking=none", folder=folder))
     return {record.name: record for record in finished.records()}
 
 

@@ -39,8 +39,13 @@ def filled(folder: Path, free: int) -> Path:
     return filler
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("free", [0, 100_000, 300_000, 600_000])
+@pytest.mark.parametrize(
+    "free",
+    [
+        *(pytest.param(free, marks=pytest.mark.slow) for free in (0, 300_000)),
+        *(pytest.param(free, marks=pytest.mark.thorough) for free in (100_000, 600_000)),
+    ],
+)
 def test_a_full_disk_is_told_and_the_same_command_goes_on_when_there_is_room(
     small_disk: Path, tmp_path: Path, free: int
 ) -> None:
@@ -61,16 +66,21 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on_when_there_is_room(
     assert_complete(newest_sweep(small_disk), reference, database)
 
 
-@pytest.mark.slow
-def test_damaged_files_are_never_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 6)),
+    ],
+)
+def test_damaged_files_are_never_believed(tmp_path: Path, seed: int) -> None:
     reference = undisturbed(FEW, tmp_path / "undisturbed")
-    chance = random.Random(seed := random.randrange(10**6))
-    print(f"seed {seed}")
+    chance = random.Random(seed)
     folder = tmp_path / "damaged"
     database = folder / "mlflow.db"
     command = (*FEW, f"tracking.uri=sqlite:///{database}")
     succeeded(run(*command, folder=folder))
-    for _ in range(4):
+    for _ in range(3):
         # A bit here, a missing end there, in records, checkpoints and the index of what is
         # finished; the cached dataset too.
         files = [

@@ -101,7 +101,7 @@ def assert_survives(arguments: tuple[str, ...], folder: Path, kills: int, seed: 
         killer = Killer(command, attacked, seed + left)
         began = time.monotonic()
         killer.attack(left)
-        finished = run(*command, folder=attacked, timeout=600)
+        finished = run(*command, folder=attacked)
         counted = ", ".join(f"{count} {what}" for what, count in killer.kills.items())
         print(
             f"seed {seed + left}: {len(reference)} runs, {sum(killer.kills.values())} kills "
@@ -123,13 +123,14 @@ def left_behind(folder: Path) -> list[psutil.Process]:
     return alive
 
 
+@pytest.mark.slow
 def test_a_few_kills(tmp_path: Path) -> None:
     arguments = sweep("sgd,adam", seeds=2, epochs=200, hidden="[128]")
-    assert_survives(arguments, tmp_path, kills=3, seed=random.randrange(10**6))
+    assert_survives(arguments, tmp_path, kills=3, seed=0)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
 def test_fifty_kills(tmp_path: Path) -> None:
     arguments = sweep("sgd,adagrad,rmsprop,adam", seeds=6, epochs=500, hidden="[512,256]")
     assert_survives(arguments, tmp_path, kills=50, seed=random.randrange(10**6))

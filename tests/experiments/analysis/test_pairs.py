@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interval_coverage import repeated_comparisons
 from scipy import stats
@@ -51,7 +51,6 @@ def test_few_seeds_by_scipys_paired_test_and_holm():
 
 
 @given(LOSSES, st.booleans())
-@settings(max_examples=60)
 def test_what_is_printed_agrees_with_itself(values, higher):
     pairs = compare_pairs(values, metric="m", higher=higher)
     filled = [label for label in values if values[label]]
@@ -71,7 +70,6 @@ def test_what_is_printed_agrees_with_itself(values, higher):
 
 
 @given(LOSSES)
-@settings(max_examples=30)
 def test_the_order_of_the_groups_does_not_matter(values):
     def told(pairs):
         return {(frozenset((p.first, p.second)), p.separated, round(p.p_value, 12)) for p in pairs}

@@ -53,6 +53,7 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["1"]  # the server alone, which ends with the program
 
 
+@pytest.mark.slow
 def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     program = (
         "import sys\n"
@@ -68,6 +69,7 @@ def test_what_was_left_out_of_mlflow_may_be_asked_for(tmp_path: Path) -> None:
     assert printed(program, tmp_path) == ["False", "PyFuncModel"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hidden", "left_out"),
     [("pandas", True), ("yaml", False)],

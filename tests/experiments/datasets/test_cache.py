@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.datasets import Csv, Diabetes, Digits, Iris, Mnist, load_dataset
@@ -82,7 +82,6 @@ def test_changed_file_is_read_again_and_notes_are_shown_each_time(loads, tmp_pat
     assert len(loads) == 2
 
 
-@settings(max_examples=30)
 @given(st.data())
 def test_damaged_entry_is_made_again(tmp_path, data):
     fresh = load_dataset(Iris(), tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import RecordError
@@ -344,7 +344,6 @@ FILES = ["config.yaml", "metrics.csv", "weights.npz", "preprocessing.json", "rec
 
 @pytest.mark.parametrize("name", [*FILES, "SHA256SUMS"])
 @given(data=st.data())
-@settings(max_examples=20)
 def test_a_changed_byte_or_a_lost_end_is_noticed(
     tmp_path: Path, name: str, data: st.DataObject
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -138,7 +138,6 @@ def stacks(draw: st.DrawFn) -> list[Run]:
 
 
 @given(runs=stacks(), epoch=st.integers(0, 6), data=st.data())
-@settings(max_examples=60)
 def test_whatever_is_trained_and_whenever_it_stops(
     runs: list[Run], epoch: int, data: st.DataObject
 ) -> None:

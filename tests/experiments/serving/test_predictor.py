@@ -226,6 +226,7 @@ def published(uri: str, record: Record, trusted: frozenset[str] = frozenset()) -
     return run_id, f"runs:/{run_id}/{record.name}-{record.uid[:8]}"
 
 
+@pytest.mark.slow
 def test_the_model_predicts_in_another_directory_without_this_checkout(
     tmp_path: Path, uri: str
 ) -> None:
@@ -243,6 +244,7 @@ def test_the_model_predicts_in_another_directory_without_this_checkout(
     assert found["outputs"] == ["prediction", *(f"probability_{name}" for name in CLASSES)]
 
 
+@pytest.mark.slow
 def test_the_model_holds_the_code_of_a_users_own_package(
     tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import RecordError
@@ -186,7 +186,6 @@ def test_what_has_not_finished_trains_again(status: str, trained: list[int]) -> 
     kills=st.lists(st.integers(1, 6), max_size=4),
     widths=st.lists(st.integers(1, 3), min_size=5, max_size=5),
 )
-@settings(max_examples=25)
 def test_killed_at_any_epoch_in_any_stack(
     kills: list[int], widths: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

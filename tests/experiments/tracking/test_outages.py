@@ -129,7 +129,14 @@ def flaky(monkeypatch: pytest.MonkeyPatch, draw: random.Random, share: float) ->
     return failed
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed",
+    [
+        0,
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4)),
+        *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(4, 40)),
+    ],
+)
 def test_whatever_fails_everything_is_there_once_and_in_order(
     seed: int, tmp_path: Path, uri: str, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,7 +313,7 @@ def test_a_full_database_is_tried_again(tmp_path: Path, pragma: list[str], uri: 
     tracker = Tracker(uri, "full")
     tracker.open()
     pragma.append("PRAGMA max_page_count = 1")  # it cannot be less than there are
-    record = make_record(tmp_path, metrics=record_metrics(3000))
+    record = make_record(tmp_path, metrics=record_metrics(500))
     with pytest.raises(TrackerAwayError, match="full"):
         tracker.publish(record)
     pragma[:] = ["PRAGMA max_page_count = 1073741823"]
@@ -379,6 +386,7 @@ def test_servers_that_answer_errors(
     assert FakeServer.asked == 1  # trying again is for whoever can wait
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_left_when_patience_ends(fake: str, tmp_path: Path) -> None:
     FakeServer.seconds = 60.0
     warnings: list[str] = []

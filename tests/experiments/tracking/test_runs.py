@@ -422,6 +422,7 @@ def test_the_page_shows_exactly_the_runs_of_a_sweep(tmp_path: Path, tracker: Tra
     assert tracker.ui_link(run_id="abc") == f"{page}/abc?workflowType=machine_learning"
 
 
+@pytest.mark.slow
 def test_the_command_opens_the_same_database(tracker: Tracker, uri: str) -> None:
     command = tracker.ui_command()
     assert command is not None

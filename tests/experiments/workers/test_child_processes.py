@@ -84,7 +84,13 @@ def test_it_ends_with_its_parent(forked: bool, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not CAN_FORK, reason="no forks")
 @pytest.mark.parametrize(
-    "moment", [0.0, 0.05, 0.2, 0.3, 0.4], ids=lambda moment: f"after {moment} s"
+    "moment",
+    [
+        0.0,
+        *(pytest.param(moment, marks=pytest.mark.slow) for moment in (0.2, 0.4)),
+        *(pytest.param(moment, marks=pytest.mark.thorough) for moment in (0.05, 0.1, 0.3, 0.5)),
+    ],
+    ids=lambda moment: f"after {moment} s",
 )
 def test_a_server_that_was_killed_is_started_again(moment: float, tmp_path: Path) -> None:
     """Before it has forked anything, so that whoever waits for the fork hears nothing of it."""

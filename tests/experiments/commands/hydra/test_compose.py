@@ -1,6 +1,7 @@
 """Composed fast is composed right: as by Hydra itself, for every choice and kind of override."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,17 @@ from experiments.errors import ConfigError
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
 SWEPT = ("dataset", "model", "loss", "optimizer", "schedule", "training", "tracking")
+ALONE = ("experiment", "debug")  # they choose in other groups
+
+
+def choices_of(group: str) -> list[str]:
+    return [f"{group}={path.stem}" for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+# Every choice once, those of different groups together: to compose takes Hydra its time.
 CHOICES = [
-    [f"{group}={path.stem}"]
-    for group in (*SWEPT, "experiment", "debug")
-    for path in sorted((CONF / group).glob("*.yaml"))
+    *([o for o in together if o] for together in zip_longest(*map(choices_of, SWEPT))),
+    *([override] for group in ALONE for override in choices_of(group)),
 ]
 
 
@@ -61,7 +69,7 @@ def assert_equal(hydra: tuple[Composer, DictConfig], overrides: Sequence[str], n
     assert composed.resolved == whole
 
 
-@pytest.mark.parametrize("overrides", CHOICES, ids=lambda overrides: overrides[0])
+@pytest.mark.parametrize("overrides", CHOICES, ids=" ".join)
 def test_every_choice(hydra: tuple[Composer, DictConfig], overrides: list[str]) -> None:
     assert_equal(hydra, overrides, 0)
 

@@ -2,7 +2,7 @@ import hydra.utils
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -261,7 +261,6 @@ def test_wrong_options(options, message):
         Csv(**({"path": "t.csv", "target": "y"} | options))
 
 
-@settings(max_examples=60)
 @given(
     st.binary(max_size=60) | st.text(alphabet="abc1,;.\n\"'-eE \t|", max_size=80).map(str.encode),
     st.sampled_from(["refuse", "mean", "median", "drop"]),

@@ -115,7 +115,7 @@ def test_nothing_overlaps_or_runs_out(
         assert outside(figure) == [], name
 
 
-@pytest.mark.parametrize("count", [2, 14])
+@pytest.mark.parametrize("count", [2, pytest.param(14, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", [Task.MULTICLASS, Task.REGRESSION])
 def test_nothing_overlaps_with_many_classes_or_targets(
     tmp_path: Path, task: Task, count: int
