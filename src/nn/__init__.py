@@ -16,7 +16,7 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 True
 """
 
-from nn import activations, gradient_check, initializers, layers, losses, regularization, schedules
+from nn import activations, gradient_check, gradients, initializers, layers, losses, schedules
 from nn.architectures import mlp
 from nn.layers import BatchNorm, Dense, Dropout, LayerNorm
 from nn.losses import (
@@ -77,10 +77,10 @@ __all__ = [
     "RMSprop",
     "activations",
     "gradient_check",
+    "gradients",
     "initializers",
     "layers",
     "losses",
     "mlp",
-    "regularization",
     "schedules",
 ]

@@ -16,8 +16,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import Component, NonNegative, Positive
-from nn.normal import cdf, pdf
+from nn.component import Component, NonNegative, Positive
+from nn.normal_distribution import cdf, pdf
 
 Array = NDArray[np.floating]
 

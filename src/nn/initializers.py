@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import Component, Finite, Positive
+from nn.component import Component, Finite, Positive
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.activations import Activation, row_maximum, row_sum
-from nn.constraints import Component, Positive, Probability
-from nn.fusion import Fused
-from nn.memory import Workspace
+from nn.component import Component, Positive, Probability
+from nn.speed.buffers import Workspace
+from nn.speed.compile import Fused
 
 Array = NDArray[np.floating]
 Reduction = Literal["mean", "sum"]

@@ -14,10 +14,10 @@ from numpy.typing import DTypeLike, NDArray
 from nn.activations import Activation
 from nn.layers import Binding, Layer
 from nn.losses import Loss, Objective
-from nn.memory import Workspace
 from nn.parameters import Layout
 from nn.randomness import stream
-from nn.tape import Step, Tape, is_replayable
+from nn.speed.buffers import Workspace
+from nn.speed.replay import Step, Tape, is_replayable
 
 Array = NDArray[np.floating]
 

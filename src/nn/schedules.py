@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import Component, Count, Fraction, Interval, NonNegative, Positive
+from nn.component import Component, Count, Fraction, Interval, NonNegative, Positive
 
 Array = NDArray[np.float64]
 State = dict[str, float]

@@ -17,14 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
-from nn import fusion, recording
 from nn import layers as layers_module
 from nn.activations import Activation
-from nn.fusion import Fused
 from nn.losses import Loss, Objective
-from nn.memory import Workspace
-from nn.optimizers import SGD, Optimizer, OptimizerStack, base
+from nn.optimizers import SGD, Optimizer, OptimizerStack
+from nn.optimizers import rule as base
 from nn.parameters import Layout, Parameter
+from nn.speed import compile as fusion
+from nn.speed import trace as recording
+from nn.speed.buffers import Workspace
+from nn.speed.compile import Fused
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 HYPOTHESIS = {"derandomize": True, "database": None}
@@ -569,7 +571,7 @@ def test_without_llvmlite_numpy_does_it() -> None:
     program = (
         "import sys; sys.modules['llvmlite'] = None\n"
         "import numpy as np, nn\n"
-        "from nn.optimizers import base\n"
+        "from nn.optimizers import rule as base\n"
         "base.COMPILE_AFTER = 0\n"
         "network = nn.Network(nn.mlp([4], 1), 2, loss=nn.MeanSquaredError())\n"
         "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"

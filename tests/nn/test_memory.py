@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nn
-from nn.memory import Memory, Workspace, is_turned
 from nn.parameters import Layout, Parameter
+from nn.speed.buffers import Memory, Workspace, is_turned
 
 PAGE = 1 << 21
 

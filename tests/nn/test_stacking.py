@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import nn
 from nn.activations import Activation
+from nn.gradients import add_l1_gradient, add_l2_gradient, clip_by_norm, global_norm
 from nn.initializers import Initializer
 from nn.losses import Loss
 from nn.optimizers import Optimizer
-from nn.regularization import add_l1_gradient, add_l2_gradient, clip_by_norm, global_norm
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 65]
 

@@ -20,7 +20,7 @@ from experiments.config.models import Model
 from experiments.config.trust import check_trust, named_classes, trust
 from experiments.datasets import Source
 from experiments.errors import ConfigError
-from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems, type_hints
+from nn.component import Component, Count, Interval, NonNegative, Positive, problems, type_hints
 from nn.losses import Loss, Objective
 from nn.network import Network
 from nn.optimizers import Optimizer

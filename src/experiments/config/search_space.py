@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import SEARCH, build
 from experiments.errors import ConfigError
-from nn.constraints import Component, Count, Finite
+from nn.component import Component, Count, Finite
 
 Kind = Literal["grid", "random", "sobol", "halton"]
 Side = Literal["below", "above"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.memory import Workspace
 from nn.randomness import stream
+from nn.speed.buffers import Workspace
 
 Array = NDArray[np.floating]
 

@@ -6,7 +6,6 @@ from nn.optimizers.adam import Adam
 from nn.optimizers.adamax import Adamax
 from nn.optimizers.adamw import AdamW
 from nn.optimizers.amsgrad import AMSGrad
-from nn.optimizers.base import Optimizer, OptimizerStack, Rule
 from nn.optimizers.lion import Lion
 from nn.optimizers.momentum import Momentum
 from nn.optimizers.muon import Muon
@@ -14,6 +13,7 @@ from nn.optimizers.nadam import NAdam
 from nn.optimizers.nesterov import Nesterov
 from nn.optimizers.radam import RAdam
 from nn.optimizers.rmsprop import RMSprop
+from nn.optimizers.rule import Optimizer, OptimizerStack, Rule
 from nn.optimizers.sgd import SGD
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import NonNegative, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from nn.component import NonNegative, Positive
+from nn.optimizers.rule import Array, Namespace, Optimizer
 
 
 @dataclass(frozen=True)

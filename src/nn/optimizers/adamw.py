@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nn.constraints import NonNegative
+from nn.component import NonNegative
 from nn.optimizers.adam import Adam
 
 

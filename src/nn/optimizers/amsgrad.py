@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from nn.optimizers.rule import Array, Namespace
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import Decay, Fraction, Positive
-from nn.memory import Memory, Workspace
+from nn.component import Decay, Fraction, Positive
 from nn.optimizers.adam import Adam
-from nn.optimizers.base import Array, Coefficients, Namespace, Optimizer, Rule
+from nn.optimizers.rule import Array, Coefficients, Namespace, Optimizer, Rule
 from nn.parameters import Layout, Parameter
+from nn.speed.buffers import Memory, Workspace
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.constraints import Positive
+from nn.component import Positive
 from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from nn.optimizers.rule import Array, Namespace
 
 
 @dataclass(frozen=True)

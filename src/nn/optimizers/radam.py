@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from nn.optimizers.rule import Array, Namespace
 
 
 @dataclass(frozen=True)

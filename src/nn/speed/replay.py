@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nn import fusion
+from nn.speed import compile as fusion
 
 Array = NDArray[np.floating]
 Call = Callable[[], object]

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn import activations, initializers
-from nn.constraints import Component, Count, Decay, Positive, Probability
-from nn.fusion import Fused
+from nn.component import Component, Count, Decay, Positive, Probability
 from nn.initializers import Initializer
-from nn.memory import Workspace
 from nn.parameters import Parameter
-from nn.tape import Tape, replayable
+from nn.speed.buffers import Workspace
+from nn.speed.compile import Fused
+from nn.speed.replay import Tape, replayable
 
 Array = NDArray[np.floating]
 
@@ -67,7 +67,7 @@ class Layer(Component):
     """Base of the layers.
 
     A pass that does its work through `self.at.do`, with buffers that are the same in every step,
-    may be marked as :func:`~nn.tape.replayable`: then a network of such layers is faster.
+    may be marked as :func:`~nn.speed.replay.replayable`: then a network of such layers is faster.
 
     Attributes
     ----------

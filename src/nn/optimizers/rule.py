@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nn import fusion
-from nn.constraints import Component, NonNegative, Positive
-from nn.memory import Memory
+from nn.component import Component, NonNegative, Positive
 from nn.parameters import Layout
+from nn.speed import compile as fusion
+from nn.speed.buffers import Memory
 
 Array = NDArray[np.floating]
 Coefficients = dict[str, NDArray[np.float64]]

@@ -1,7 +1,7 @@
 """Many passes over arrays in one: elementwise NumPy code, recorded once and compiled.
 
 NumPy goes over its arrays once for each operation; memory, not arithmetic, takes the time. Here
-such code is called with stand-ins that note what is done to them (:mod:`nn.recording`), and LLVM
+such code is called with stand-ins that note what is done to them (:mod:`nn.speed.trace`), and LLVM
 compiles one loop that does the same to each element: the same operations in the same order, none
 of them contracted or reordered, and so the same bits. The NumPy code stays the only definition.
 
@@ -22,8 +22,8 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.memory import Workspace, is_turned
-from nn.recording import BLOCK, Recording, Stretch
+from nn.speed.buffers import Workspace, is_turned
+from nn.speed.trace import BLOCK, Recording, Stretch
 
 Array = NDArray[np.floating]
 
@@ -200,7 +200,7 @@ class Fused:
 
     What no loop can do with the same bits, exponentials and the like, stays with NumPy: then
     there is a loop before and one after it. Sums and maxima over the last axis are done in a loop
-    where the arrays are turned (:meth:`~nn.memory.Workspace.turned`).
+    where the arrays are turned (:meth:`~nn.speed.buffers.Workspace.turned`).
 
     Parameters
     ----------

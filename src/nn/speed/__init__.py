@@ -1,0 +1,1 @@
+"""What only saves time: with it or without, a network has the same bits."""
