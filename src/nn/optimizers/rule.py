@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby, pairwise
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nn.component import Component, NonNegative, Positive
 from nn.parameters import Layout
 from nn.speed import compile as fusion
-from nn.speed.buffers import Memory
+from nn.speed.buffers import Memory, Workspace
 
 Array = NDArray[np.floating]
 Coefficients = dict[str, NDArray[np.float64]]
@@ -53,12 +53,16 @@ class Optimizer(Component):
         How many scratch arrays :meth:`update` needs.
     decoupled : bool
         Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
+    whole_matrices : bool
+        Whether each weight matrix is updated as a whole, by :meth:`update_matrix`; then
+        :meth:`update` is for biases, gains and shifts only, and decays them itself.
     """
 
     state: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1
     decoupled: ClassVar[bool] = False
+    whole_matrices: ClassVar[bool] = False
 
     lr: Positive = 0.01
     weight_decay: NonNegative = 0.0
@@ -116,14 +120,26 @@ class Optimizer(Component):
             Scratch space.
         """
 
+    @staticmethod
+    def update_matrix(theta: Array, g: Array, s: Namespace, c: Namespace, work: Workspace) -> None:
+        """Take the step of one weight matrix, in place, if :attr:`whole_matrices`.
+
+        Parameters
+        ----------
+        theta, g : ndarray of shape (runs, fan_in, fan_out)
+            Weights, after their decay, and gradients, which may be overwritten.
+        s : namespace of ndarrays of shape (runs, fan_in, fan_out)
+            The :attr:`state`.
+        c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
+            As for :meth:`update`.
+        work : Workspace
+            Buffers that last from step to step.
+        """
+        raise NotImplementedError
+
     def initial_state(self) -> dict[str, float]:
         """Return the values that state arrays start from where that is not 0."""
         return {}
-
-    @classmethod
-    def rule(cls, optimizers: Sequence[Any], layout: Layout) -> Rule:
-        """Bind the rule to a stack of runs with these hyperparameters."""
-        return Rule(optimizers, layout)
 
 
 _BLOCK = 1 << 18
@@ -183,6 +199,7 @@ class Rule:
 
     def start(self, memory: Memory) -> None:
         """Allocate the state at its initial values."""
+        self._workspace = Workspace(memory.dtype)
         for name in self.kind.slots():
             self.state[name] = memory.zeros((len(self.optimizers), self.layout.size))
             for row, optimizer in enumerate(self.optimizers):
@@ -235,6 +252,9 @@ class Rule:
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass where there is one, else in NumPy's many: the same bits."""
+        if self.kind.whole_matrices:
+            self._apply_to_matrices(theta, g, self._rounded(coefficients, theta.dtype))
+            return
         loops = self._loops(theta, g, coefficients)
         if not loops:
             self._apply_in_blocks(theta, g, self._rounded(coefficients, theta.dtype))
@@ -249,6 +269,26 @@ class Rule:
         return Namespace(
             **{name: value.astype(dtype) for name, value in coefficients.items()}, **self._options
         )
+
+    def _apply_to_matrices(self, theta: Array, g: Array, c: Namespace) -> None:
+        """Update the weights matrix by matrix, and what follows them in the layout at once."""
+        runs, size = theta.shape
+        own = _mapped(c, lambda value: value[..., np.newaxis])
+        for parameter in self.layout.parameters:
+            if not parameter.decays:
+                continue
+            columns = self.layout.slices[parameter.name]
+            shape = runs, parameter.shape[0], -1
+            weights, gradient = theta[:, columns].reshape(shape), g[:, columns].reshape(shape)
+            state = {name: array[:, columns].reshape(shape) for name, array in self.state.items()}
+            if self.decays:
+                self._decay(weights, gradient, own, self._workspace.array("decay", weights.shape))
+            self.kind.update_matrix(weights, gradient, Namespace(**state), own, self._workspace)
+        rest = slice(self.layout.decayed, size)
+        if rest.start < rest.stop:
+            work = self._scratch(runs, rest.stop - rest.start, theta.dtype)
+            state = {name: array[:, rest] for name, array in self.state.items()}
+            self.kind.update(theta[:, rest], g[:, rest], Namespace(**state), c, work)
 
     def _apply_in_blocks(self, theta: Array, g: Array, c: Namespace) -> None:
         """Update block by block: whole rows while they fit, pieces of one row where not."""
@@ -347,16 +387,20 @@ class Rule:
         self.state = {name: memory.rows(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
+        self._workspace = Workspace(memory.dtype)
         self._bound_to = None, None
 
 
 def _rows(c: Namespace, rows: slice) -> Namespace:
     """Coefficients of some of the runs."""
-    own = {
-        name: value[rows] if isinstance(value, np.ndarray) and len(value) > 1 else value
-        for name, value in vars(c).items()
-    }
-    return Namespace(**own)
+    return _mapped(c, lambda value: value[rows] if len(value) > 1 else value)
+
+
+def _mapped(c: Namespace, function: Callable[[Array], Array]) -> Namespace:
+    """Apply a function to the coefficients, and leave the options as they are."""
+    return Namespace(
+        **{k: function(v) if isinstance(v, np.ndarray) else v for k, v in vars(c).items()}
+    )
 
 
 def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
@@ -403,7 +447,7 @@ class OptimizerStack:
         start = 0
         for _, group in groupby(optimizers, key=lambda o: o.variant()):
             members = list(group)
-            rule = members[0].rule(members, layout)
+            rule = Rule(members, layout)
             rule.start(memory)
             self.groups.append((slice(start, start + len(members)), rule))
             start += len(members)
