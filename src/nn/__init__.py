@@ -16,10 +16,10 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 True
 """
 
-from nn import activations, gradient_check, gradients, initializers, layers, losses, schedules
-from nn.architectures import mlp
-from nn.layers import BatchNorm, Dense, Dropout, LayerNorm
-from nn.losses import (
+from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from .architectures import mlp
+from .layers import BatchNorm, Dense, Dropout, LayerNorm
+from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
@@ -27,8 +27,8 @@ from nn.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from nn.network import Network
-from nn.optimizers import (
+from .network import Network
+from .optimizers import (
     SGD,
     Adadelta,
     Adagrad,

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.component import Component, NonNegative, Positive
-from nn.normal_distribution import cdf, pdf
-
-Array = NDArray[np.floating]
+from .component import Component, NonNegative, Positive
+from .normal_distribution import cdf, pdf
+from .typing import Array
 
 
 @dataclass(frozen=True)

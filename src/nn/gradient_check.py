@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.network import Network
-
-Array = NDArray[np.floating]
+from .network import Network
+from .typing import Array, Float64Array
 
 
 def numerical_gradients(network: Network, x: Array, targets: Array, step: float = 1e-5) -> Array:
@@ -49,7 +47,7 @@ def numerical_gradients(network: Network, x: Array, targets: Array, step: float 
     return gradients
 
 
-def gradient_error(network: Network, x: Array, targets: Array) -> NDArray[np.float64]:
+def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
     """Compute the relative distance ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖) of both gradients, for each run.
 
     Parameters
@@ -68,5 +66,5 @@ def gradient_error(network: Network, x: Array, targets: Array) -> NDArray[np.flo
     network.statistics[...] = statistics
     distance = np.linalg.norm(network.gradients - expected, axis=1)
     size = np.linalg.norm(network.gradients, axis=1) + np.linalg.norm(expected, axis=1)
-    error: NDArray[np.float64] = distance / np.maximum(size, np.finfo(np.float64).tiny)
+    error: Float64Array = distance / np.maximum(size, np.finfo(np.float64).tiny)
     return error

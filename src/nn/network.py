@@ -9,17 +9,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from nn.activations import Activation
-from nn.layers import Binding, Layer
-from nn.losses import Loss, Objective
-from nn.parameters import Layout
-from nn.randomness import stream
-from nn.speed.buffers import Workspace
-from nn.speed.replay import Step, Tape, is_replayable
-
-Array = NDArray[np.floating]
+from .activations import Activation
+from .layers import Binding, Layer
+from .losses import Loss
+from .objective import Objective
+from .parameters import Layout
+from .randomness import stream
+from .speed.buffers import Workspace
+from .speed.replay import Step, Tape, is_replayable
+from .typing import Array, Float64Array
 
 _ROWS = 512
 """Rows a pass of prediction or evaluation takes at once. Fixed, so that sums do not depend on
@@ -172,7 +172,7 @@ class Network:
             grad = self.layers[position].backward(grad, input_gradient=position > 0)
         return logits
 
-    def loss(self, x: Array, targets: Array) -> NDArray[np.float64]:
+    def loss(self, x: Array, targets: Array) -> Float64Array:
         """Compute the mean loss of each run.
 
         Parameters
@@ -190,7 +190,7 @@ class Network:
         for rows, logits in self.logits(x):
             losses = self.objective.per_sample(logits, targets[:, rows])
             total += losses.astype(np.float64).sum(axis=1)
-        mean: NDArray[np.float64] = total / targets.shape[1]
+        mean: Float64Array = total / targets.shape[1]
         return mean
 
     def predict(self, x: Array) -> Array:

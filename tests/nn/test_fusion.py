@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import nn
 from nn import layers as layers_module
 from nn.activations import Activation
-from nn.losses import Loss, Objective
+from nn.losses import Loss
+from nn.objective import Objective
 from nn.optimizers import SGD, Optimizer, OptimizerStack
 from nn.optimizers import rule as base
 from nn.parameters import Layout, Parameter

@@ -21,8 +21,9 @@ from experiments.config.trust import check_trust, named_classes, trust
 from experiments.datasets import Source
 from experiments.errors import ConfigError
 from nn.component import Component, Count, Interval, NonNegative, Positive, problems, type_hints
-from nn.losses import Loss, Objective
+from nn.losses import Loss
 from nn.network import Network
+from nn.objective import Objective
 from nn.optimizers import Optimizer
 from nn.schedules import Schedule
 

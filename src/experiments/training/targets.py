@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from experiments.datasets import Dataset, Part, Task
 from experiments.errors import ConfigError
-from nn.losses import BinaryCrossEntropy, CrossEntropy, Objective
+from nn.losses import BinaryCrossEntropy, CrossEntropy
+from nn.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.component import Decay, Fraction, Positive
-from nn.optimizers.adam import Adam
-from nn.optimizers.rule import Array, Namespace, Optimizer
-from nn.speed.buffers import Workspace
+from ..component import Decay, Fraction, Positive
+from ..speed.buffers import Workspace
+from ..typing import Array
+from .adam import Adam
+from .optimizer import Coefficients, Namespace, Optimizer
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
@@ -57,7 +57,7 @@ class Muon(Optimizer):
     eps: Positive = 1e-8
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         adamw = Namespace(**vars(h))
         adamw.lr = h.adamw_lr * h.schedule
         return {

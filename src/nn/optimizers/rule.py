@@ -1,146 +1,19 @@
-"""What an update rule is, and how it runs for many runs at once."""
+"""The update of runs that share an optimizer class: one call for all of them."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import groupby, pairwise
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.component import Component, NonNegative, Positive
-from nn.parameters import Layout
-from nn.speed import compile as fusion
-from nn.speed.buffers import Memory, Workspace
-
-Array = NDArray[np.floating]
-Coefficients = dict[str, NDArray[np.float64]]
-Namespace = SimpleNamespace
-
-
-@dataclass(frozen=True)
-class Optimizer(Component):
-    """Base of the optimizers: hyperparameters as fields, the rule as two functions.
-
-    A rule is written once and runs for any number of runs, each with its own hyperparameters:
-
-    - :meth:`coefficients`, once a step, turns hyperparameters into the numbers that the rule
-      multiplies with: arrays (runs, 1) in float64, rounded to the network's precision after.
-    - :meth:`update`, elementwise, changes parameters and state in place. It is called for
-      blocks of parameters that fit the cache.
-
-    Parameters
-    ----------
-    lr : float
-        Learning rate, above 0; a schedule multiplies it.
-    weight_decay : float, default 0.0
-        λ, at least 0. Coupled (λθ is added to the gradient) unless :attr:`decoupled`.
-    decay_biases : bool, default False
-        Whether decay acts on biases and normalization gains too.
-
-    Attributes
-    ----------
-    state : tuple of str
-        Names of the state arrays, each of the shape of the parameters, 0 at the start.
-    running : tuple of str
-        Names of running products of coefficients, (runs, 1) in float64, 1 at the start.
-    scratch : int
-        How many scratch arrays :meth:`update` needs.
-    decoupled : bool
-        Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
-    whole_matrices : bool
-        Whether each weight matrix is updated as a whole, by :meth:`update_matrix`; then
-        :meth:`update` is for biases, gains and shifts only, and decays them itself.
-    """
-
-    state: ClassVar[tuple[str, ...]] = ()
-    running: ClassVar[tuple[str, ...]] = ()
-    scratch: ClassVar[int] = 1
-    decoupled: ClassVar[bool] = False
-    whole_matrices: ClassVar[bool] = False
-
-    lr: Positive = 0.01
-    weight_decay: NonNegative = 0.0
-    decay_biases: bool = False
-
-    def variant(self) -> tuple[Any, ...]:
-        """Return what must be the same for runs to update in one call."""
-        return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
-
-    def options(self) -> dict[str, Any]:
-        """Return the fields that are not numbers."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: v for k, v in values.items() if not _is_number(v)}
-
-    def slots(self) -> tuple[str, ...]:
-        """Return the names of the state arrays that these settings need."""
-        return self.state
-
-    @staticmethod
-    @abstractmethod
-    def coefficients(h: Namespace, t: int) -> Coefficients:
-        """Compute the numbers of step `t`.
-
-        Parameters
-        ----------
-        h : namespace
-            Each hyperparameter by name as a float64 array (runs, 1), or (1, 1) where all runs
-            agree; `h.lr` after the schedule, whose factor is `h.schedule`; the
-            :attr:`running` products, to be updated.
-        t : int
-            The step, from 1.
-
-        Returns
-        -------
-        dict of str to ndarray
-        """
-
-    @staticmethod
-    @abstractmethod
-    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
-        """Take the step, in place.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (runs, n)
-            Parameters, or a block of them.
-        g : ndarray of shape (runs, n)
-            Gradients; may be overwritten.
-        s : namespace of ndarrays of shape (runs, n)
-            The :attr:`state`.
-        c : namespace of ndarrays of shape (runs, 1) or (1, 1)
-            The :meth:`coefficients`, in the network's precision, and the fields that are not
-            numbers as they are.
-        work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
-            Scratch space.
-        """
-
-    @staticmethod
-    def update_matrix(theta: Array, g: Array, s: Namespace, c: Namespace, work: Workspace) -> None:
-        """Take the step of one weight matrix, in place, if :attr:`whole_matrices`.
-
-        Parameters
-        ----------
-        theta, g : ndarray of shape (runs, fan_in, fan_out)
-            Weights, after their decay, and gradients, which may be overwritten.
-        s : namespace of ndarrays of shape (runs, fan_in, fan_out)
-            The :attr:`state`.
-        c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
-            As for :meth:`update`.
-        work : Workspace
-            Buffers that last from step to step.
-        """
-        raise NotImplementedError
-
-    def initial_state(self) -> dict[str, float]:
-        """Return the values that state arrays start from where that is not 0."""
-        return {}
-
+from ..parameters import Layout
+from ..speed import compile as fusion
+from ..speed.buffers import Memory, Workspace
+from ..typing import Array, Float64Array
+from .optimizer import Coefficients, Namespace, Optimizer, is_number
 
 _BLOCK = 1 << 18
 """Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
@@ -205,9 +78,7 @@ class Rule:
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
 
-    def step(
-        self, theta: Array, g: Array, t: int, factor: NDArray[np.float64] | None = None
-    ) -> None:
+    def step(self, theta: Array, g: Array, t: int, factor: Float64Array | None = None) -> None:
         """Update parameters (runs, P) in place.
 
         Parameters
@@ -403,7 +274,7 @@ def _mapped(c: Namespace, function: Callable[[Array], Array]) -> Namespace:
     )
 
 
-def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
+def _columns(optimizers: Sequence[Optimizer]) -> Coefficients:
     """Numeric hyperparameters as float64 columns: (runs, 1), or (1, 1) where all agree.
 
     Both shapes give the same bits; the small one lets NumPy treat a block as one long row.
@@ -411,123 +282,7 @@ def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
     columns = {}
     for field in fields(optimizers[0]):
         values = [getattr(optimizer, field.name) for optimizer in optimizers]
-        if _is_number(values[0]):
+        if is_number(values[0]):
             column = np.array(values, np.float64).reshape(-1, 1)
             columns[field.name] = column[:1] if (column == column[0]).all() else column
     return columns
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-class OptimizerStack:
-    """The optimizers of a stack of runs: each run's own, grouped so that equal rules go together.
-
-    Runs next to each other with the same rule update in one call, so that a stack sorted by
-    optimizer is fastest; any order gives the same bits.
-
-    Parameters
-    ----------
-    optimizers : sequence of Optimizer
-        One for each run.
-    layout : Layout
-        Of the network's parameters.
-    dtype : dtype
-        Of the parameters.
-    """
-
-    def __init__(
-        self, optimizers: Sequence[Optimizer], layout: Layout, dtype: np.dtype[np.floating]
-    ) -> None:
-        self.t = 0
-        self.groups: list[tuple[slice, Rule]] = []
-        self._dtype = np.dtype(dtype)
-        memory = Memory(self._dtype)
-        start = 0
-        for _, group in groupby(optimizers, key=lambda o: o.variant()):
-            members = list(group)
-            rule = Rule(members, layout)
-            rule.start(memory)
-            self.groups.append((slice(start, start + len(members)), rule))
-            start += len(members)
-        # The arrays of the last step, and each group's part of them.
-        self._parameters: Array | None = None
-        self._gradients: Array | None = None
-        self._parts: list[tuple[Array, Array]] = []
-
-    def step(
-        self, parameters: Array, gradients: Array, factor: NDArray[np.float64] | None = None
-    ) -> None:
-        """Take one step of every run, in place.
-
-        Parameters
-        ----------
-        parameters, gradients : ndarray of shape (runs, P)
-            Gradients are used up.
-        factor : ndarray of shape (runs, 1), float64, optional
-            What schedules multiply the learning rates by; 1 by default.
-        """
-        self.t += 1
-        if parameters is not self._parameters or gradients is not self._gradients:
-            self._parameters, self._gradients = parameters, gradients
-            self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
-        for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
-            rule.step(theta, g, self.t, None if factor is None else factor[rows])
-
-    def state(self, run: int) -> dict[str, NDArray[Any]]:
-        """Return views of one run's state: (P,) for each state array, (1,) for each product.
-
-        With :attr:`t` it is all that a checkpoint needs.
-        """
-        rule, row = self._place(run)
-        return {name: array[row] for name, array in (rule.state | rule.running).items()}
-
-    def restore(self, run: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Copy in what :meth:`state` returned.
-
-        Raises
-        ------
-        ValueError
-            If it is another rule's, or of other parameters.
-        """
-        own = self.state(run)
-        shapes = [{k: v.shape for k, v in arrays.items()} for arrays in (own, state)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"the optimizer's state is {shapes[0]}, not {shapes[1]}")
-        for name, array in own.items():
-            array[...] = state[name]
-
-    def _place(self, run: int) -> tuple[Rule, int]:
-        """Find the group of a run, and its row there."""
-        for rows, rule in self.groups:
-            if rows.start <= run < rows.stop:
-                return rule, run - rows.start
-        raise IndexError(run)
-
-    def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave; they keep their state.
-
-        Parameters
-        ----------
-        runs : sequence of int
-            Positions of the runs that stay, in ascending order.
-
-        Raises
-        ------
-        ValueError
-            If they are not in ascending order, which would part state from parameters.
-        """
-        if any(run >= following for run, following in pairwise(runs)):
-            raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
-        groups: list[tuple[slice, Rule]] = []
-        memory = Memory(self._dtype)
-        start = 0
-        for rows, rule in self.groups:
-            own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
-            if own:
-                rule.keep(own, memory)
-                groups.append((slice(start, start + len(own)), rule))
-                start += len(own)
-        self.groups = groups
-        self._parameters = self._gradients = None

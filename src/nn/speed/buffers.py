@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from ..typing import Array
 
 _PAGE = 1 << 21
 """Bytes of a large page of memory, on most machines."""

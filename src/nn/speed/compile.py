@@ -20,12 +20,10 @@ from time import perf_counter
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.speed.buffers import Workspace, is_turned
-from nn.speed.trace import BLOCK, Recording, Stretch
-
-Array = NDArray[np.floating]
+from ..typing import Array
+from .buffers import Workspace, is_turned
+from .trace import BLOCK, Recording, Stretch
 
 
 class Bound(functools.partial[None]):

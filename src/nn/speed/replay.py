@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from ..typing import Array
+from . import compile as fusion
 
-from nn.speed import compile as fusion
-
-Array = NDArray[np.floating]
 Call = Callable[[], object]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
