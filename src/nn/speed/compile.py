@@ -23,7 +23,7 @@ import numpy as np
 
 from ..typing import Array
 from .buffers import Workspace, is_turned
-from .trace import BLOCK, Recording, Stretch
+from .trace import Recording, Stretch
 
 
 class Bound(functools.partial[None]):
@@ -55,7 +55,6 @@ class Loop:
         self._code, self._dtype = code, recording.dtype
         self._places, self._stores = stretch.places, stretch.stores
         self._turned = recording.columns is not None  # it takes columns, not whole arrays
-        self._block = BLOCK // self._dtype.itemsize if recording.ahead else 0
 
     def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> list[Bound] | None:
         """Prepare to run over arrays, again and again.
@@ -71,8 +70,8 @@ class Loop:
         Returns
         -------
         list of Bound or None
-            What to call, one after the other. None if the arrays have another precision, or gaps
-            within rows, or must not change.
+            What to call: one, or nothing for empty arrays. None if the arrays have another
+            precision, or gaps within rows, or must not change.
         """
         if not all(arrays[a].flags.writeable for a, _ in self._stores):
             return None
@@ -91,21 +90,15 @@ class Loop:
             rows, columns = 1, rows * columns
             if numbers is None and all(step[0] == columns * size for step in steps):
                 runs, columns = 1, runs * columns
-        parts = [(0, rows, columns)]
-        if self._block and rows == 1:  # blocks, each of which asks for a later one, and the rest
-            blocks, rest = divmod(columns, self._block)
-            parts = [(0, blocks, self._block), (columns - rest, 1, rest)]
-            steps = [(step[0], BLOCK) for step in steps]
-        bound = []
-        for start, rows, columns in parts:
-            inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
-            for array, step in zip(taken, steps, strict=True):
-                inputs += [array.ctypes.data + start * size, *step]
-            read = np.array(inputs, np.int64)
-            if read[:3].all():
-                bound.append(Bound(self._code, read.ctypes.data))
-                bound[-1].owners = read, taken, numbers
-        return bound
+        inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
+        for array, step in zip(taken, steps, strict=True):
+            inputs += [array.ctypes.data, *step]
+        if 0 in inputs[:3]:  # the loop would do something before it asks how long it is
+            return []
+        read = np.array(inputs, np.int64)
+        bound = Bound(self._code, read.ctypes.data)
+        bound.owners = read, taken, numbers
+        return [bound]
 
 
 Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
@@ -136,7 +129,7 @@ def fuse(
     """
 
     def record() -> Recording:
-        recording = Recording(dtype, ahead=_AHEAD)
+        recording = Recording(dtype)
         arrays = [recording.array(kept=a < changed) for a in range(changed + read)]
         body(
             arrays[:changed],
@@ -175,10 +168,6 @@ def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop
     except Exception:  # noqa: BLE001 - whatever code meant for arrays makes of what are none,
         return []  # and whatever a compiler of another age makes of ours
 
-
-_AHEAD = 2048
-"""Bytes ahead for which rules ask for memory: they go over arrays beyond the cache. Between 1024
-and 8192 it makes no difference that shows."""
 
 COMPILE_AFTER: float = 0.05
 """Seconds of NumPy's after which :class:`Fused` code is compiled, about as many as that takes, so

@@ -45,7 +45,6 @@ CALLS: Final = {np.exp, np.expm1, np.log, np.log1p, np.tanh}
 _DEFINITIONS: Final = """
 declare %T @llvm.sqrt.SUFFIX(%T)
 declare %T @llvm.fabs.SUFFIX(%T)
-declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 
 define internal %T @maximum(%T %a, %T %b) alwaysinline {
   %unordered = fcmp uno %T %a, %a
@@ -112,12 +111,6 @@ define void @loop(ptr %inputs) {{
 """
 """Three loops in each other; where they run is read from a list of 64-bit numbers."""
 
-BLOCK: Final = 512
-"""Bytes of the rows that arrays beyond the cache are gone through in (:attr:`Recording.ahead`)."""
-
-_LINE: Final = 64
-"""Bytes that come from memory at once."""
-
 
 class Stretch:
     """Instructions between two calls of NumPy: what one loop does to each element.
@@ -156,8 +149,8 @@ class Stretch:
     def _place(self, array: int, column: int) -> int:
         return self.places.setdefault((array, column), len(self.places))
 
-    def program(self, dtype: np.dtype[Any], numbers: int, ahead: int = 0) -> str:
-        """Write the loop, with so many numbers for each run, asking for memory so far ahead."""
+    def program(self, dtype: np.dtype[Any], numbers: int) -> str:
+        """Write the loop, with so many numbers for each run."""
         run = [f"%first = mul i64 %u, {numbers}"]
         run += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
         for n in range(numbers):
@@ -165,16 +158,12 @@ class Stretch:
             run += [f"%n{n} = load %T, ptr %at.n{n}"]
         row, loads = [], []
         inputs = ["i64 %runs", "i64 %rows", "i64 %columns", "ptr %numbers"]
-        for at, p in self.places.items():
+        for p in self.places.values():
             inputs += [f"ptr %array{p}", f"i64 %run.step{p}", f"i64 %row.step{p}"]
             run += [f"%run.offset{p} = mul i64 %u, %run.step{p}"]
             run += [f"%run{p} = getelementptr i8, ptr %array{p}, i64 %run.offset{p}"]
             row += [f"%row.offset{p} = mul i64 %r, %row.step{p}"]
             row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
-            for line in range(ahead, ahead + BLOCK, _LINE) if ahead else ():
-                row += [f"%line{p}.{line} = getelementptr i8, ptr %row{p}, i64 {line}"]
-                options = f"i32 {int(at in self.stores)}, i32 3, i32 1"  # to write; to keep; data
-                row += [f"call void @llvm.prefetch.p0(ptr %line{p}.{line}, {options})"]
             loads += [f"%at{p} = getelementptr %T, ptr %row{p}, i64 %i"]
             loads += [f"%x{p} = load %T, ptr %at{p}"]
         stores = [f"store %T {v}, ptr %at{self.places[at]}" for at, v in self.stores.items()]
@@ -205,9 +194,6 @@ class Recording:
     columns : int, optional
         How many numbers the last axis has, if they are apart in memory. Then what is done to each
         of them is noted one by one, and sums or maxima over them can be, too.
-    ahead : int, default 0
-        How many bytes ahead of a row of :data:`BLOCK` bytes the loops ask for another, before
-        processors would by themselves.
 
     Attributes
     ----------
@@ -216,8 +202,8 @@ class Recording:
         What NumPy does between two stretches: from which array to which.
     """
 
-    def __init__(self, dtype: np.dtype[Any], columns: int | None = None, *, ahead: int = 0) -> None:
-        self.dtype, self.columns, self.ahead = dtype, columns, ahead
+    def __init__(self, dtype: np.dtype[Any], columns: int | None = None) -> None:
+        self.dtype, self.columns = dtype, columns
         self.stretches = [Stretch()]
         self.calls: list[tuple[np.ufunc, int, int]] = []
         self._arrays: list[_InMemory] = []
@@ -237,7 +223,7 @@ class Recording:
 
     def programs(self, numbers: int) -> list[str]:
         """Write the loops in LLVM's language, with so many numbers for each run."""
-        return [stretch.program(self.dtype, numbers, self.ahead) for stretch in self.stretches]
+        return [stretch.program(self.dtype, numbers) for stretch in self.stretches]
 
     def call(self, ufunc: np.ufunc, source: object, target: object) -> Value:
         """Let NumPy call a ufunc on what has been computed so far."""
