@@ -33,15 +33,11 @@ class Activation(Component):
     elementwise : bool
         Whether an activation depends on its own pre-activation alone. Where not, arrays need not
         be contiguous.
-    in_place : bool
-        Promise that ``forward`` may write over `z`, which ``backward`` does without. A subclass
-        makes it anew.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
     scratch: ClassVar[int] = 1
     elementwise: ClassVar[bool] = True
-    in_place: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, z: Array, out: Array, work: Array) -> None:
@@ -52,7 +48,7 @@ class Activation(Component):
         z : ndarray of shape (..., features)
             Pre-activations.
         out : ndarray of the same shape
-            Receives the activations; must not overlap `z`, unless it is `z` and that is promised.
+            Receives the activations; does not overlap `z`.
         work : ndarray of shape (scratch, ..., features)
             Scratch space.
         """
@@ -66,8 +62,7 @@ class Activation(Component):
         grad : ndarray of shape (..., features)
             Gradient with respect to the activations. May be `out` itself.
         z, a : ndarray of the same shape
-            The pre-activations, or the activations once more where ``forward`` has written over
-            them, and the activations that it gave.
+            The pre-activations, and the activations that ``forward`` gave.
         out : ndarray of the same shape
             Receives the gradient with respect to `z`.
         work : ndarray of shape (scratch, ..., features)
@@ -90,7 +85,6 @@ class Identity(Activation):
 
     name: ClassVar[str] = "identity"
     scratch: ClassVar[int] = 0
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.copyto(out, z)
@@ -127,7 +121,6 @@ class Tanh(Activation):
     """f(z) = tanh z, derivative 1 - f²."""
 
     name: ClassVar[str] = "tanh"
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.tanh(z, out=out)
@@ -144,11 +137,9 @@ class ReLU(Activation):
 
     name: ClassVar[str] = "relu"
     initializer: ClassVar[str] = "he"
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
-        work[0].fill(0)  # as in _maximum, where `out` must not be `z`
-        np.maximum(z, work[0], out=out)
+        _maximum(z, out)
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
         np.greater(a, 0, out=work[0])

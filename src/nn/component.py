@@ -82,11 +82,6 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
             raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
 
     @classmethod
-    def declares(cls, promise: str) -> bool:
-        """Tell whether a class makes a promise: itself, since what it derives may break it."""
-        return bool(vars(cls).get(promise, False))
-
-    @classmethod
     def names(cls) -> list[str]:
         """Names by which the known subclasses can be chosen, sorted."""
         return sorted({kind.name for kind in _descendants(cls)} - {""})

@@ -316,8 +316,6 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
-                    input_is_spare=position > 0
-                    and self._architectures[0][position - 1].declares("spares_output"),
                 )
             )
             for position, (name, layer) in enumerate(

@@ -26,18 +26,11 @@ class Activation(Layer):
     function: activations.Activation
 
     @cached_property
-    def in_place(self) -> bool:
-        """Whether a is written over z."""
-        return self.at.input_is_spare and self.function.declares("in_place")
-
-    @cached_property
     def apply(self) -> Fused:
         """Code for a ← f(z)."""
         function = self.function
         return Fused(
-            (lambda a, work: function.forward(a, a, work))
-            if self.in_place
-            else (lambda a, z, work: function.forward(z, a, work)),
+            lambda a, z, work: function.forward(z, a, work),
             f"{function} forward",
             function.scratch,
             self.at.workspace,
@@ -56,13 +49,8 @@ class Activation(Layer):
 
     @replayable
     def forward(self, x: Array, training: bool) -> Array:
-        self.z = x
-        if self.in_place:
-            self.a = x
-            self.at.do(self.apply, x)
-        else:
-            self.a = self.buffer("a", x.shape)
-            self.at.do(self.apply, self.a, x)
+        self.z, self.a = x, self.buffer("a", x.shape)
+        self.at.do(self.apply, self.a, x)
         return self.a
 
     @replayable

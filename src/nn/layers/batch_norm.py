@@ -31,7 +31,6 @@ class BatchNorm(Normalization):
     """
 
     name: ClassVar[str] = "batchnorm"
-    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("momentum", "eps")
     momentum: Decay = 0.9
     eps: Positive = 1e-5

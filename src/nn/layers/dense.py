@@ -33,7 +33,6 @@ class Dense(Layer):
     """
 
     name: ClassVar[str] = "dense"
-    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("initializer", "bias_initializer")
     units: Count
     initializer: Initializer = initializers.ScaledGaussian()

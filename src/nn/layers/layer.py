@@ -41,8 +41,6 @@ class Binding:
         Of the layer, unique in the network.
     do : Tape
         Makes the calls of a training step, which are then made again by themselves.
-    input_is_spare : bool
-        Whether nobody else needs the layer's input, which then may be written over.
     """
 
     peers: Sequence[Layer]
@@ -53,7 +51,6 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
-    input_is_spare: bool
 
 
 @dataclass
@@ -69,14 +66,10 @@ class Layer(Component):
         Fields that may differ between the runs of a stack.
     random : bool
         Whether the layer draws random numbers in training.
-    spares_output : bool
-        Promise that what ``forward`` returns is a buffer that ``backward`` does without, so that
-        the next layer may write over it. A subclass makes it anew.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
-    spares_output: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return what must be the same for layers to be peers in one stack."""
@@ -123,8 +116,7 @@ class Layer(Component):
         Parameters
         ----------
         x : ndarray of shape (runs, batch, fan_in), or (1, batch, fan_in) if all runs share it
-            Kept until ``backward``; not changed, unless that is allowed by
-            :attr:`Binding.input_is_spare`.
+            Kept until ``backward``; must not be changed.
         training : bool
             Whether to draw dropout masks and use the batch's statistics.
 

@@ -23,7 +23,6 @@ class LayerNorm(Normalization):
     """
 
     name: ClassVar[str] = "layernorm"
-    spares_output: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("eps",)
     eps: Positive = 1e-5
 
