@@ -187,7 +187,7 @@ def test_gradients_of_losses(loss: str, dtype: type) -> None:
         logits = (rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)
         logits[rng.random(shape) < 0.1] = 0
         targets = rng.dirichlet(np.ones(outputs), (3, batch)).astype(dtype)
-        for memory in ("array", "turned"):
+        for memory in ("array", "transposed"):
             results = []
             for after in (NEVER, 0):
                 workspace = Workspace(np.dtype(dtype))
@@ -210,7 +210,7 @@ def test_what_is_done_to_columns(ufunc: np.ufunc, dtype: type) -> None:
     rng = np.random.default_rng(0)
     for outputs, batch in itertools.product([1, 2, 7, 8, 9, 16, 31, 32], [2, 3, 8, 16, 17, 100]):
         for runs in (1, 2, 5):
-            out, z = (workspace.turned(i, (runs, batch, outputs)) for i in range(2))
+            out, z = (workspace.transposed(i, (runs, batch, outputs)) for i in range(2))
             z[...] = rng.standard_normal(z.shape) * 10.0 ** rng.integers(-6, 7, z.shape)
 
             def code(out, z, work) -> None:

@@ -1,12 +1,12 @@
-"""Many passes over arrays in one: elementwise NumPy code, recorded once and compiled.
+"""Elementwise NumPy code compiled into one loop.
 
-NumPy goes over its arrays once for each operation; memory, not arithmetic, takes the time. Here
-such code is called with stand-ins that note what is done to them (:mod:`nn.speed.trace`), and LLVM
-compiles one loop that does the same to each element: the same operations in the same order, none
-of them contracted or reordered, and so the same bits. The NumPy code stays the only definition.
+NumPy makes one pass over its arrays for each operation, and memory, not arithmetic, takes the time.
+Here the code is traced (:mod:`~nn.speed.trace`), and LLVM compiles one loop that applies the same
+operations in the same order to each element, none of them contracted or reordered: the same bits.
+The NumPy code remains the only definition.
 
 This needs `llvmlite <https://llvmlite.readthedocs.io>`_, the compiler behind Numba, which is
-optional; without it, or for code that is not elementwise, there is no loop and NumPy goes on.
+optional. Without it, and for code that is not elementwise, NumPy runs the code.
 """
 
 from __future__ import annotations
@@ -16,67 +16,68 @@ import functools
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from ..typing import Array
-from .buffers import Workspace, is_turned
-from .trace import Recording, Stretch
+from . import is_on
+from .buffers import Workspace, is_transposed
+from .trace import Stretch, Trace
 
 
 class Bound(functools.partial[None]):
-    """A loop and the arrays that it runs over, as they are when it is called.
+    """A loop bound to the arrays that it runs over.
 
     Attributes
     ----------
     owners : object
-        Owns what the machine code reads, so that it stays where it is.
+        Keeps the memory alive that the machine code reads.
     """
 
     owners: object
 
 
 class Loop:
-    """Elementwise code, compiled.
+    """A compiled loop.
 
     Parameters
     ----------
     code : callable
         The machine code.
     stretch : Stretch
-        What it does, and to which arrays.
-    recording : Recording
-        What it is a part of.
+        The instructions that were compiled.
+    trace : Trace
+        The trace that they are from.
     """
 
-    def __init__(self, code: Any, stretch: Stretch, recording: Recording) -> None:
-        self._code, self._dtype = code, recording.dtype
+    def __init__(self, code: Any, stretch: Stretch, trace: Trace) -> None:
+        self._code, self._dtype = code, trace.dtype
         self._places, self._stores = stretch.places, stretch.stores
-        self._turned = recording.columns is not None  # it takes columns, not whole arrays
+        self._transposed = trace.columns is not None  # then columns are arguments, not arrays
 
     def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> list[Bound] | None:
-        """Prepare to run over arrays, again and again.
+        """Bind the loop to arrays, for any number of calls.
 
         Parameters
         ----------
-        arrays : sequence of ndarray
-            Those of the code, each of shape (runs, rows, columns) or stretched to it. Those that
-            change must not overlap others.
+        arrays : sequence of ndarray of shape (runs, rows, columns), or broadcast to it
+            The arguments of the code. Those that it changes must not overlap others.
         numbers : ndarray of shape (runs, k), optional
             Contiguous.
 
         Returns
         -------
         list of Bound or None
-            What to call: one, or nothing for empty arrays. None if the arrays have another
-            precision, or gaps within rows, or must not change.
+            One bound loop, none for empty arrays. None if the arrays have another precision, are
+            not contiguous within rows, or are not writeable but would be written to.
         """
         if not all(arrays[a].flags.writeable for a, _ in self._stores):
             return None
         taken = [arrays[a] for a, _ in self._places]
-        if self._turned:
+        if self._transposed:
             taken = [arrays[a][:, np.newaxis, :, column] for a, column in self._places]
         runs, rows, columns = shape = np.broadcast_shapes(*(array.shape for array in taken))
         size = self._dtype.itemsize
@@ -93,7 +94,7 @@ class Loop:
         inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
         for array, step in zip(taken, steps, strict=True):
             inputs += [array.ctypes.data, *step]
-        if 0 in inputs[:3]:  # the loop would do something before it asks how long it is
+        if 0 in inputs[:3]:  # a loop checks its length only after the first element
             return []
         read = np.array(inputs, np.int64)
         bound = Bound(self._code, read.ctypes.data)
@@ -101,8 +102,27 @@ class Loop:
         return [bound]
 
 
+@dataclass(frozen=True)
+class NumpyCall:
+    """A call of a ufunc between two loops.
+
+    Parameters
+    ----------
+    ufunc : ufunc
+    source, target : int
+        Positions of its input and its output among the arrays of the code.
+    """
+
+    ufunc: np.ufunc
+    source: int
+    target: int
+
+    def bind(self, arrays: Sequence[Array]) -> list[Callable[[], object]]:
+        """Bind the call to arrays."""
+        return [functools.partial(self.ufunc, arrays[self.source], arrays[self.target])]
+
+
 Body = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], object]
-Call = tuple[np.ufunc, int, int]
 Steps = list[Callable[[], object]]
 
 
@@ -114,39 +134,40 @@ def fuse(
     Parameters
     ----------
     body : callable
-        Called as ``body(changed, read, numbers, scratch)`` with sequences of stand-ins for as
-        many arrays: those that it changes; those that it reads, and may use as scratch space,
-        since nothing is written back; those with one number a run; and scratch space. What it
-        does must depend on nothing else.
+        Called as ``body(changed, read, numbers, scratch)`` with sequences of stand-ins for arrays:
+        those that it changes; those that it reads, and may use as scratch space, since they are
+        not written back; those with one number for each run; and scratch space. It may depend on
+        nothing else.
     changed, read, numbers, scratch : int
+        Lengths of these sequences.
     dtype : dtype
         float32 or float64.
 
     Returns
     -------
     Loop or None
-        None where llvmlite is not installed or `body` does what no loop can.
+        None where llvmlite is not installed, or where `body` does something that no loop can do.
     """
 
-    def record() -> Recording:
-        recording = Recording(dtype)
-        arrays = [recording.array(kept=a < changed) for a in range(changed + read)]
+    def traced() -> Trace:
+        trace = Trace(dtype)
+        arrays = [trace.array(kept=a < changed) for a in range(changed + read)]
         body(
             arrays[:changed],
             arrays[changed:],
-            [recording.number(n) for n in range(numbers)],
-            [recording.scratch() for _ in range(scratch)],
+            [trace.number(n) for n in range(numbers)],
+            [trace.scratch() for _ in range(scratch)],
         )
-        recording.end(arrays[:changed])
-        return recording
+        trace.end(arrays[:changed])
+        return trace
 
-    match _compile_all(record, numbers):
+    match _compile_all(traced, numbers):
         case [Loop() as loop]:
             return loop
     return None
 
 
-def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop | Call]:
+def _compile_all(traced: Callable[[], Trace], numbers: int = 0) -> list[Loop | NumpyCall]:
     """Compile what is recorded: loops, and what NumPy does between them; nothing if it cannot be.
 
     Code that does nothing to its arrays gives nothing, either.
@@ -154,30 +175,33 @@ def _compile_all(record: Callable[[], Recording], numbers: int = 0) -> list[Loop
     if _llvm() is None:
         return []
     try:
-        recording, again = record(), record()
-        programs = recording.programs(numbers)
-        # Code that draws a number or counts its calls would have it frozen in the loop.
-        if again.programs(numbers) != programs or again.calls != recording.calls:
+        trace, again = traced(), traced()
+        programs = trace.programs(numbers)
+        # Two traces differ if the code draws random numbers or counts its calls; a loop would
+        # repeat what it did the first time.
+        if again.programs(numbers) != programs or again.calls != trace.calls:
             return []
-        steps: list[Loop | Call] = []
-        for i, (stretch, program) in enumerate(zip(recording.stretches, programs, strict=True)):
+        steps: list[Loop | NumpyCall] = []
+        for i, (stretch, program) in enumerate(zip(trace.stretches, programs, strict=True)):
             if stretch.stores:
-                steps.append(Loop(_compile(program), stretch, recording))
-            steps += recording.calls[i : i + 1]
+                steps.append(Loop(_compile(program), stretch, trace))
+            steps += [NumpyCall(*call) for call in trace.calls[i : i + 1]]
         return steps
-    except Exception:  # noqa: BLE001 - whatever code meant for arrays makes of what are none,
-        return []  # and whatever a compiler of another age makes of ours
+    # Code written for arrays may raise anything when it gets stand-ins, and so may a version of
+    # LLVM that does not know our instructions.
+    except Exception:  # noqa: BLE001
+        return []
 
 
 COMPILE_AFTER: float = 0.05
-"""Seconds of NumPy's after which :class:`Fused` code is compiled, about as many as that takes, so
-that training costs at most twice what it might whether it ends soon or late."""
+"""Seconds that NumPy runs :class:`Fused` code before it is compiled. Compiling takes about as long,
+so that whenever training ends it has taken at most twice the time of the better choice."""
 
 _spent: defaultdict[str, float] = defaultdict(float)
-"""Seconds that NumPy has spent in this process with each kind of code."""
+"""Seconds that NumPy has run each kind of code in this process."""
 
 _MOST_COLUMNS = 32
-"""Of arrays whose columns are apart in memory; each has its own instructions."""
+"""Most columns of a transposed array that is compiled, since each has its own instructions."""
 
 _NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 
@@ -185,25 +209,26 @@ _NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 class Fused:
     """Elementwise NumPy code that is compiled when that pays; until then, NumPy runs it.
 
-    What no loop can do with the same bits, exponentials and the like, stays with NumPy: then
-    there is a loop before and one after it. Sums and maxima over the last axis are done in a loop
-    where the arrays are turned (:meth:`~nn.speed.buffers.Workspace.turned`).
+    Exponentials and the like, whose bits only NumPy can give, remain calls of NumPy between two
+    loops. Sums and maxima over the last axis are compiled where the arrays are transposed
+    (:meth:`~nn.speed.buffers.Workspace.transposed`).
 
     Parameters
     ----------
     code : callable
         Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
-        reads, and a sequence of scratch arrays. What it does must depend on shapes alone.
+        reads, and a sequence of scratch arrays. It may depend on nothing else but shapes.
     kind : str
-        What `code` does: time is taken together for all that does the same.
+        Description of `code`; the time of all code with the same description is added up.
     scratch : int
+        Number of scratch arrays.
     workspace : Workspace
-        For scratch space.
+        Where scratch arrays are allocated.
 
     Attributes
     ----------
     compilations : int
-        How often any of it has been compiled in this process.
+        Number of compilations in this process, of any code.
     """
 
     compilations: ClassVar[int] = 0
@@ -212,8 +237,8 @@ class Fused:
         self, code: Callable[..., object], kind: str, scratch: int, workspace: Workspace
     ) -> None:
         self._code, self._kind, self._scratch, self._workspace = code, kind, scratch, workspace
-        self._compiles: bool | None = None  # not known before it pays to find out
-        self._compiled: dict[Hashable, list[Loop | Call]] = {}
+        self._compiles: bool | None = None  # unknown until it pays to find out
+        self._compiled: dict[Hashable, list[Loop | NumpyCall]] = {}
         self._bound: dict[tuple[int, ...], tuple[Sequence[Array], Steps]] = {}
 
     def __call__(self, *arrays: Array) -> None:
@@ -221,16 +246,15 @@ class Fused:
 
         Parameters
         ----------
-        *arrays : ndarray
-            The one that changes, (runs, rows, columns), and those that are read, of the same
-            shape or stretched to it.
+        *arrays : ndarray of shape (runs, rows, columns), or broadcast to it
+            The array that the code changes, and those that it reads.
         """
         changed = arrays[0]
         bound_to, steps = self._bound.get(changed.shape, _NOTHING)
-        # In training the arrays are the buffers of the step before.
+        # In training the arrays are nearly always those of the previous step.
         if not steps or not all(map(operator.is_, bound_to, arrays)):
-            # One memory for all code of this shape: it holds nothing between calls.
-            memory = self._workspace.turned if is_turned(changed) else self._workspace.array
+            # All code shares scratch arrays of one shape, which hold nothing between calls.
+            memory = self._workspace.transposed if is_transposed(changed) else self._workspace.array
             scratch = memory("scratch", (self._scratch, *changed.shape))
             steps = self._bind([*arrays, *scratch], len(arrays)) if self._pays() else []
             if not steps:
@@ -242,54 +266,51 @@ class Fused:
         for step in steps:
             step()
 
-    def steps(self, *arrays: Array) -> Steps:
-        """Return what a call with the arrays of the last one comes to: loops, once compiled."""
+    def calls(self, *arrays: Array) -> Steps:
+        """Return calls without arguments that do what a call with `arrays` does, but faster."""
         bound_to, steps = self._bound.get(arrays[0].shape, _NOTHING)
         if steps and all(map(operator.is_, bound_to, arrays)):
             return steps
         return [functools.partial(self, *arrays)]
 
     def _pays(self) -> bool:
-        """Tell whether it pays to compile, which may turn out impossible."""
+        """Tell whether it pays to compile, if that is possible."""
         if self._compiles is None and _spent[self._kind] >= COMPILE_AFTER:
             self._compiles = _llvm() is not None
         return bool(self._compiles)
 
     def _bind(self, arrays: Sequence[Array], given: int) -> Steps:
-        """Return what the code does to these arrays, step by step; nothing if that is NumPy's."""
-        turned = is_turned(arrays[0])
-        if turned and arrays[0].shape[-1] > _MOST_COLUMNS:
+        """Bind the compiled code to arrays; return nothing if NumPy has to run it."""
+        transposed = is_transposed(arrays[0])
+        if transposed and arrays[0].shape[-1] > _MOST_COLUMNS:
             return []
-        key = turned, *(array.shape for array in arrays)
+        key = transposed, *(array.shape for array in arrays)
         if key not in self._compiled:
-            self._compiled[key] = self._compile(arrays, given, turned)
+            self._compiled[key] = self._compile(arrays, given, transposed)
             Fused.compilations += 1
         steps: Steps = []
         for step in self._compiled[key]:
-            if isinstance(step, Loop):
-                bound = step.bind(arrays)
-                if bound is None:
-                    return []
-                steps += bound
-            else:
-                ufunc, source, target = step
-                steps.append(functools.partial(ufunc, arrays[source], arrays[target]))
+            bound = step.bind(arrays)
+            if bound is None:
+                return []
+            steps += bound
         return steps
 
-    def _compile(self, arrays: Sequence[Array], given: int, turned: bool) -> list[Loop | Call]:
-        columns = arrays[0].shape[-1] if turned else None
+    def _compile(
+        self, arrays: Sequence[Array], given: int, transposed: bool
+    ) -> list[Loop | NumpyCall]:
+        columns = arrays[0].shape[-1] if transposed else None
 
-        def record() -> Recording:
-            recording = Recording(arrays[0].dtype, columns)
+        def traced() -> Trace:
+            trace = Trace(arrays[0].dtype, columns)
             values = [
-                recording.array(array.shape, kept=not 0 < a < given)
-                for a, array in enumerate(arrays)
+                trace.array(array.shape, kept=not 0 < a < given) for a, array in enumerate(arrays)
             ]
             self._code(*values[:given], values[given:])
-            recording.end(values[:1])
-            return recording
+            trace.end(values[:1])
+            return trace
 
-        return _compile_all(record)
+        return _compile_all(traced)
 
 
 def compiler() -> str | None:
@@ -298,9 +319,13 @@ def compiler() -> str | None:
     return None if llvm is None else "LLVM " + ".".join(map(str, llvm.llvm_version_info))
 
 
-@functools.cache
 def _llvm() -> Any:
-    """Import the compiler; None where there is none."""
+    """Return the compiler; None where there is none, or where it is switched off."""
+    return _imported_llvm() if is_on("compile") else None
+
+
+@functools.cache
+def _imported_llvm() -> Any:
     try:
         import llvmlite.binding as llvm
     except (ImportError, OSError):
