@@ -17,17 +17,22 @@ True
 """
 
 from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from .activations import Activation
 from .architectures import mlp
-from .layers import BatchNorm, Dense, Dropout, LayerNorm
+from .component import Component
+from .initializers import Initializer
+from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
     KLDivergence,
+    Loss,
     MeanAbsoluteError,
     MeanSquaredError,
 )
 from .network import Network
+from .objective import Objective
 from .optimizers import (
     SGD,
     Adadelta,
@@ -46,10 +51,12 @@ from .optimizers import (
     RAdam,
     RMSprop,
 )
+from .schedules import Schedule
 
 __all__ = [
     "SGD",
     "AMSGrad",
+    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -57,13 +64,17 @@ __all__ = [
     "Adamax",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Component",
     "CrossEntropy",
     "Dense",
     "Dropout",
     "Huber",
+    "Initializer",
     "KLDivergence",
+    "Layer",
     "LayerNorm",
     "Lion",
+    "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
@@ -71,10 +82,12 @@ __all__ = [
     "NAdam",
     "Nesterov",
     "Network",
+    "Objective",
     "Optimizer",
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "Schedule",
     "activations",
     "gradient_check",
     "gradients",

@@ -33,11 +33,25 @@ class Activation(Component):
     elementwise : bool
         Whether an activation depends on its own pre-activation alone. Where not, arrays need not
         be contiguous.
+    gives_probabilities : bool
+        Whether the activations can be read as probabilities: of each output by itself if the
+        function is elementwise (:class:`Sigmoid`), else of exclusive classes
+        (:class:`Softmax`).
+    keeps_order : bool
+        Promise that the largest activation of a sample is that of its largest pre-activation, so
+        that classes are predicted from pre-activations, before rounding can make them equal.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
     scratch: ClassVar[int] = 1
     elementwise: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool] = False
+    keeps_order: ClassVar[bool] = False
+
+    @property
+    def gives_distribution(self) -> bool:
+        """Whether the activations of a sample are one distribution over exclusive classes."""
+        return self.gives_probabilities and not self.elementwise
 
     @abstractmethod
     def forward(self, z: Array, out: Array, work: Array) -> None:
@@ -99,6 +113,7 @@ class Sigmoid(Activation):
     """f(z) = 1 / (1 + e^-z), derivative f (1 - f)."""
 
     name: ClassVar[str] = "sigmoid"
+    gives_probabilities: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         # e^min(z,0) / (1 + e^-|z|) overflows nowhere and keeps the digits of the left tail.
@@ -319,6 +334,8 @@ class Softmax(Activation):
 
     name: ClassVar[str] = "softmax"
     elementwise: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool] = True
+    keeps_order: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         with np.errstate(over="ignore"):  # of the difference to -inf, whose exponential is right

@@ -75,6 +75,11 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
 
     name: ClassVar[str] = ""
 
+    @property
+    def label(self) -> str:
+        """What messages call the component: its name, or else its class's."""
+        return self.name or type(self).__name__
+
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})

@@ -18,6 +18,7 @@ from .component import Component, Positive, Probability
 from .typing import Array
 
 Reduction = Literal["mean", "sum"]
+TargetForm = Literal["values", "labels", "classes"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,20 @@ class Loss(Component):
     Attributes
     ----------
     canonical : str
-        Output activation that goes with the loss unless another is asked for.
-    over_probabilities : bool
-        Whether outputs must lie between 0 and 1.
+        Name of the output activation that goes with the loss unless another is asked for.
+    target_form : {"values", "labels", "classes"}
+        What a row of targets is: any numbers; for each output a label, 0 or 1, so that two classes
+        need one output; or a distribution over exclusive classes, which need an output each.
+        Labels and classes need outputs that are probabilities.
     """
 
     canonical: ClassVar[str] = "identity"
-    over_probabilities: ClassVar[bool] = False
+    target_form: ClassVar[TargetForm] = "values"
+
+    @property
+    def over_probabilities(self) -> bool:
+        """Whether outputs must be probabilities."""
+        return self.target_form != "values"
 
     @abstractmethod
     def value(self, outputs: Array, targets: Array) -> Array:
@@ -168,7 +176,7 @@ class BinaryCrossEntropy(Loss):
 
     name: ClassVar[str] = "binary_cross_entropy"
     canonical: ClassVar[str] = "sigmoid"
-    over_probabilities: ClassVar[bool] = True
+    target_form: ClassVar[TargetForm] = "labels"
     label_smoothing: Probability = 0.0
     reduction: Reduction = "mean"
 
@@ -219,7 +227,7 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross_entropy"
     canonical: ClassVar[str] = "softmax"
-    over_probabilities: ClassVar[bool] = True
+    target_form: ClassVar[TargetForm] = "classes"
     label_smoothing: Probability = 0.0
 
     def value(self, outputs: Array, targets: Array) -> Array:

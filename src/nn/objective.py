@@ -27,12 +27,13 @@ class Objective:
     def __init__(self, loss: Loss, activation: Activation | None = None) -> None:
         self.loss = loss
         self.activation = activation or Activation.named(loss.canonical)
-        if loss.over_probabilities and self.activation.name not in ("sigmoid", "softmax"):
+        if loss.over_probabilities and not self.activation.gives_probabilities:
             raise ValueError(
-                f"{loss.name} needs outputs that are probabilities: output activation sigmoid or "
-                f"softmax, not {self.activation.name}"
+                f"{loss.label} needs outputs that are probabilities, as output activation sigmoid "
+                f"or softmax gives them, not {self.activation.label}"
             )
-        self._canonical = self.activation.name == loss.canonical
+        # The class, not the name, which a class derived from it may have inherited.
+        self._canonical = type(self.activation) is Activation.class_named(loss.canonical)
 
     def outputs(self, logits: Array) -> Array:
         """Return the activated outputs, a new array of the shape of `logits`."""
