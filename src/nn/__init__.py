@@ -6,14 +6,18 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 >>> import numpy as np, nn
 >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 >>> y = np.array([[0], [1], [1], [0]])
->>> network = nn.Network(nn.mlp([8], 1, activation=nn.activations.Tanh()), inputs=2,
-...                      loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
->>> optimizer = nn.OptimizerStack([nn.Adam(lr=0.1)] * 3, network.layout, network.dtype)
->>> for _ in range(500):
-...     _ = network.backpropagate(x, y)
-...     optimizer.step(network.parameters, network.gradients)
+>>> layers = nn.mlp([8], 1, activation=nn.activations.Tanh())
+>>> network = nn.Network(layers, inputs=2, loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
+>>> nn.fit(network, nn.Adam(lr=0.1), x, y, epochs=500)
 >>> bool((network.predict(x).round() == y).all())
 True
+
+:func:`fit` is a loop that is easily written anew, to look at something in every step:
+
+>>> optimizer = nn.OptimizerStack.of(network, nn.Adam(lr=0.1))
+>>> for _ in range(10):
+...     logits = network.backpropagate(x, y)
+...     optimizer.step(network.parameters, network.gradients)
 """
 
 from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
@@ -52,6 +56,7 @@ from .optimizers import (
     RMSprop,
 )
 from .schedules import Schedule
+from .training import fit
 
 __all__ = [
     "SGD",
@@ -89,6 +94,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "activations",
+    "fit",
     "gradient_check",
     "gradients",
     "initializers",

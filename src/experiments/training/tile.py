@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
-from experiments.training.batches import Batches
+from nn.batches import Batches
 from nn.gradients import (
     add_l1_gradient,
     add_l2_gradient,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network import Network
 from ..parameters import Layout
 from ..speed.buffers import Memory
 from ..typing import Array, Float64Array
@@ -50,6 +51,26 @@ class OptimizerStack:
         self._parameters: Array | None = None
         self._gradients: Array | None = None
         self._parts: list[tuple[Array, Array]] = []
+
+    @classmethod
+    def of(cls, network: Network, optimizers: Optimizer | Sequence[Optimizer]) -> Self:
+        """Make the optimizers of a network's runs.
+
+        Parameters
+        ----------
+        network : Network
+        optimizers : Optimizer or sequence of Optimizer
+            One for all runs, or one for each.
+
+        Raises
+        ------
+        ValueError
+            If there are neither one nor as many as runs.
+        """
+        each = optimizers if isinstance(optimizers, Sequence) else [optimizers] * network.runs
+        if len(each) != network.runs:
+            raise ValueError(f"{len(each)} optimizers for {network.runs} runs")
+        return cls(each, network.layout, network.dtype)
 
     def step(self, parameters: Array, gradients: Array, factor: Float64Array | None = None) -> None:
         """Take one step of every run, in place.
