@@ -6,29 +6,38 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 >>> import numpy as np, nn
 >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 >>> y = np.array([[0], [1], [1], [0]])
->>> network = nn.Network(nn.mlp([8], 1, activation=nn.activations.Tanh()), inputs=2,
-...                      loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
->>> optimizer = nn.OptimizerStack([nn.Adam(lr=0.1)] * 3, network.layout, network.dtype)
->>> for _ in range(500):
-...     _ = network.backpropagate(x, y)
-...     optimizer.step(network.parameters, network.gradients)
+>>> layers = nn.mlp([8], 1, activation=nn.activations.Tanh())
+>>> network = nn.Network(layers, inputs=2, loss=nn.BinaryCrossEntropy(), seeds=[0, 1, 2])
+>>> nn.fit(network, nn.Adam(lr=0.1), x, y, epochs=500)
 >>> bool((network.predict(x).round() == y).all())
 True
+
+:func:`fit` is a loop that is easily written anew, to look at something in every step:
+
+>>> optimizer = nn.OptimizerStack.of(network, nn.Adam(lr=0.1))
+>>> for _ in range(10):
+...     logits = network.backpropagate(x, y)
+...     optimizer.step(network.parameters, network.gradients)
 """
 
-from nn import activations, gradient_check, initializers, layers, losses, regularization, schedules
-from nn.architectures import mlp
-from nn.layers import BatchNorm, Dense, Dropout, LayerNorm
-from nn.losses import (
+from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from .activations import Activation
+from .architectures import mlp
+from .component import Component
+from .initializers import Initializer
+from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
     KLDivergence,
+    Loss,
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from nn.network import Network
-from nn.optimizers import (
+from .network import Network
+from .objective import Objective
+from .optimizers import (
     SGD,
     Adadelta,
     Adagrad,
@@ -46,10 +55,13 @@ from nn.optimizers import (
     RAdam,
     RMSprop,
 )
+from .schedules import Schedule
+from .training import fit
 
 __all__ = [
     "SGD",
     "AMSGrad",
+    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -57,13 +69,17 @@ __all__ = [
     "Adamax",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Component",
     "CrossEntropy",
     "Dense",
     "Dropout",
     "Huber",
+    "Initializer",
     "KLDivergence",
+    "Layer",
     "LayerNorm",
     "Lion",
+    "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
@@ -71,16 +87,19 @@ __all__ = [
     "NAdam",
     "Nesterov",
     "Network",
+    "Objective",
     "Optimizer",
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "Schedule",
     "activations",
+    "fit",
     "gradient_check",
+    "gradients",
     "initializers",
     "layers",
     "losses",
     "mlp",
-    "regularization",
     "schedules",
 ]

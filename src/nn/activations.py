@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Component, NonNegative, Positive
-from nn.normal import cdf, pdf
-
-Array = NDArray[np.floating]
+from .component import Component, NonNegative, Positive
+from .normal_distribution import cdf, pdf
+from .typing import Array
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,25 @@ class Activation(Component):
     elementwise : bool
         Whether an activation depends on its own pre-activation alone. Where not, arrays need not
         be contiguous.
-    in_place : bool
-        Promise that ``forward`` may write over `z`, which ``backward`` does without. A subclass
-        makes it anew.
+    gives_probabilities : bool
+        Whether the activations can be read as probabilities: of each output by itself if the
+        function is elementwise (:class:`Sigmoid`), else of exclusive classes
+        (:class:`Softmax`).
+    keeps_order : bool
+        Promise that the largest activation of a sample is that of its largest pre-activation, so
+        that classes are predicted from pre-activations, before rounding can make them equal.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
     scratch: ClassVar[int] = 1
     elementwise: ClassVar[bool] = True
-    in_place: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool] = False
+    keeps_order: ClassVar[bool] = False
+
+    @property
+    def gives_distribution(self) -> bool:
+        """Whether the activations of a sample are one distribution over exclusive classes."""
+        return self.gives_probabilities and not self.elementwise
 
     @abstractmethod
     def forward(self, z: Array, out: Array, work: Array) -> None:
@@ -54,7 +62,7 @@ class Activation(Component):
         z : ndarray of shape (..., features)
             Pre-activations.
         out : ndarray of the same shape
-            Receives the activations; must not overlap `z`, unless it is `z` and that is promised.
+            Receives the activations; does not overlap `z`.
         work : ndarray of shape (scratch, ..., features)
             Scratch space.
         """
@@ -68,8 +76,7 @@ class Activation(Component):
         grad : ndarray of shape (..., features)
             Gradient with respect to the activations. May be `out` itself.
         z, a : ndarray of the same shape
-            The pre-activations, or the activations once more where ``forward`` has written over
-            them, and the activations that it gave.
+            The pre-activations, and the activations that ``forward`` gave.
         out : ndarray of the same shape
             Receives the gradient with respect to `z`.
         work : ndarray of shape (scratch, ..., features)
@@ -92,7 +99,6 @@ class Identity(Activation):
 
     name: ClassVar[str] = "identity"
     scratch: ClassVar[int] = 0
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.copyto(out, z)
@@ -107,6 +113,7 @@ class Sigmoid(Activation):
     """f(z) = 1 / (1 + e^-z), derivative f (1 - f)."""
 
     name: ClassVar[str] = "sigmoid"
+    gives_probabilities: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         # e^min(z,0) / (1 + e^-|z|) overflows nowhere and keeps the digits of the left tail.
@@ -129,7 +136,6 @@ class Tanh(Activation):
     """f(z) = tanh z, derivative 1 - f²."""
 
     name: ClassVar[str] = "tanh"
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         np.tanh(z, out=out)
@@ -146,11 +152,9 @@ class ReLU(Activation):
 
     name: ClassVar[str] = "relu"
     initializer: ClassVar[str] = "he"
-    in_place: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
-        work[0].fill(0)  # as in _maximum, where `out` must not be `z`
-        np.maximum(z, work[0], out=out)
+        _maximum(z, out)
 
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
         np.greater(a, 0, out=work[0])
@@ -330,6 +334,8 @@ class Softmax(Activation):
 
     name: ClassVar[str] = "softmax"
     elementwise: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool] = True
+    keeps_order: ClassVar[bool] = True
 
     def forward(self, z: Array, out: Array, work: Array) -> None:
         with np.errstate(over="ignore"):  # of the difference to -inf, whose exponential is right

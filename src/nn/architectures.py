@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from nn.activations import Activation, ReLU
-from nn.initializers import Initializer
-from nn.layers import Activation as ActivationLayer
-from nn.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .activations import Activation, ReLU
+from .initializers import Initializer
+from .layers import Activation as ActivationLayer
+from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 
 
 def mlp(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from nn.network import Network
-
-Array = NDArray[np.floating]
+from .network import Network
+from .typing import Array, Float64Array
 
 STEP = 1e-5
 # How far, in units of the machine's precision, a computed loss may be off. At most 2 were measured,
@@ -15,7 +14,7 @@ STEP = 1e-5
 _UNITS = 32
 
 
-def rounding_noise(loss: ArrayLike, step: float = STEP) -> NDArray[np.float64]:
+def rounding_noise(loss: ArrayLike, step: float = STEP) -> Float64Array:
     """Bound the error that rounding alone causes in one central difference.
 
     Parameters
@@ -32,7 +31,7 @@ def rounding_noise(loss: ArrayLike, step: float = STEP) -> NDArray[np.float64]:
         as 1, since it may be the sum of larger terms that cancel.
     """
     size = np.maximum(1, np.abs(np.asarray(loss, np.float64)))
-    noise: NDArray[np.float64] = _UNITS * np.finfo(np.float64).eps * size / step
+    noise: Float64Array = _UNITS * np.finfo(np.float64).eps * size / step
     return noise
 
 
@@ -75,7 +74,7 @@ def numerical_gradients(network: Network, x: Array, targets: Array, step: float 
     return gradients
 
 
-def gradient_error(network: Network, x: Array, targets: Array) -> NDArray[np.float64]:
+def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
     """Compute the relative distance of both gradients, for each run.
 
     It is ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), where the part of ‖g - ĝ‖ that rounding explains does not count:
@@ -100,5 +99,5 @@ def gradient_error(network: Network, x: Array, targets: Array) -> NDArray[np.flo
     distance = np.linalg.norm(network.gradients - expected, axis=1)
     size = np.linalg.norm(network.gradients, axis=1) + np.linalg.norm(expected, axis=1)
     beyond_rounding = np.maximum(0, distance - noise)
-    error: NDArray[np.float64] = beyond_rounding / np.maximum(size, np.finfo(np.float64).tiny)
+    error: Float64Array = beyond_rounding / np.maximum(size, np.finfo(np.float64).tiny)
     return error

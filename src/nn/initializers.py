@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Component, Finite, Positive
-
-Array = NDArray[np.float64]
-Shape = tuple[int, ...]
+from .component import Component, Finite, Positive
+from .typing import Float64Array, Shape
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Initializer(Component):
     """Base of the initializers: a distribution of weight matrices."""
 
     @abstractmethod
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         """Draw weights.
 
         Parameters
@@ -47,7 +44,7 @@ class Zeros(Initializer):
 
     name: ClassVar[str] = "zeros"
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return np.zeros(shape)
 
 
@@ -63,7 +60,7 @@ class Constant(Initializer):
     name: ClassVar[str] = "constant"
     value: Finite = 0.0
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return np.full(shape, float(self.value))
 
 
@@ -79,7 +76,7 @@ class Normal(Initializer):
     name: ClassVar[str] = "normal"
     std: Positive = 0.01
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return rng.standard_normal(shape) * self.std
 
 
@@ -95,7 +92,7 @@ class Uniform(Initializer):
     name: ClassVar[str] = "uniform"
     limit: Positive = 0.05
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return rng.uniform(-self.limit, self.limit, shape)
 
 
@@ -112,7 +109,7 @@ class TruncatedNormal(Initializer):
     name: ClassVar[str] = "truncated_normal"
     std: Positive = 0.01
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         draws = rng.standard_normal(shape)
         while (beyond := np.abs(draws) > 2).any():
             draws[beyond] = rng.standard_normal(int(beyond.sum()))
@@ -125,7 +122,7 @@ class ScaledGaussian(Initializer):
 
     name: ClassVar[str] = "scaled_gaussian"
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return rng.standard_normal(shape) / math.sqrt(shape[0])
 
 
@@ -145,7 +142,7 @@ class VarianceScaling(Initializer):
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Variance of a weight between `fan_in` inputs and `fan_out` outputs."""
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         variance = self.variance(shape[0], shape[-1])
         if self.distribution == "normal":
             return rng.standard_normal(shape) * math.sqrt(variance)
@@ -196,7 +193,7 @@ class Orthogonal(Initializer):
     name: ClassVar[str] = "orthogonal"
     gain: Positive = 1.0
 
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         if len(shape) != 2:
             raise ValueError("the orthogonal initializer is for matrices of weights, not biases")
         rows, columns = shape

@@ -2,7 +2,7 @@
 
 Losses over probabilities are computed from logits wherever loss and output activation are a
 canonical pair, so that they stay finite for any finite logits; their gradient is then ŷ - y.
-Any other pair goes through the chain rule (:class:`Objective`).
+Any other pair goes through the chain rule (:class:`~nn.objective.Objective`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.activations import Activation, row_maximum, row_sum
-from nn.constraints import Component, Positive, Probability
-from nn.fusion import Fused
-from nn.memory import Workspace
+from .activations import row_maximum, row_sum
+from .component import Component, Positive, Probability
+from .typing import Array
 
-Array = NDArray[np.floating]
 Reduction = Literal["mean", "sum"]
+TargetForm = Literal["values", "labels", "classes"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +28,20 @@ class Loss(Component):
     Attributes
     ----------
     canonical : str
-        Output activation that goes with the loss unless another is asked for.
-    over_probabilities : bool
-        Whether outputs must lie between 0 and 1.
+        Name of the output activation that goes with the loss unless another is asked for.
+    target_form : {"values", "labels", "classes"}
+        What a row of targets is: any numbers; for each output a label, 0 or 1, so that two classes
+        need one output; or a distribution over exclusive classes, which need an output each.
+        Labels and classes need outputs that are probabilities.
     """
 
     canonical: ClassVar[str] = "identity"
-    over_probabilities: ClassVar[bool] = False
+    target_form: ClassVar[TargetForm] = "values"
+
+    @property
+    def over_probabilities(self) -> bool:
+        """Whether outputs must be probabilities."""
+        return self.target_form != "values"
 
     @abstractmethod
     def value(self, outputs: Array, targets: Array) -> Array:
@@ -171,7 +176,7 @@ class BinaryCrossEntropy(Loss):
 
     name: ClassVar[str] = "binary_cross_entropy"
     canonical: ClassVar[str] = "sigmoid"
-    over_probabilities: ClassVar[bool] = True
+    target_form: ClassVar[TargetForm] = "labels"
     label_smoothing: Probability = 0.0
     reduction: Reduction = "mean"
 
@@ -222,7 +227,7 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross_entropy"
     canonical: ClassVar[str] = "softmax"
-    over_probabilities: ClassVar[bool] = True
+    target_form: ClassVar[TargetForm] = "classes"
     label_smoothing: Probability = 0.0
 
     def value(self, outputs: Array, targets: Array) -> Array:
@@ -289,76 +294,3 @@ def _entropy(targets: Array) -> Array:
     tiny = np.finfo(targets.dtype).tiny
     entropy: Array = -row_sum(targets * np.log(np.maximum(targets, tiny)))[..., 0]
     return entropy
-
-
-class Objective:
-    """A loss joined to an output activation: from logits to loss, outputs and gradient.
-
-    Parameters
-    ----------
-    loss : Loss
-    activation : Activation or None
-        Of the output layer; None takes the loss's canonical one.
-
-    Raises
-    ------
-    ValueError
-        If the loss is over probabilities and the activation does not give any.
-    """
-
-    def __init__(self, loss: Loss, activation: Activation | None = None) -> None:
-        self.loss = loss
-        self.activation = activation or Activation.named(loss.canonical)
-        if loss.over_probabilities and self.activation.name not in ("sigmoid", "softmax"):
-            raise ValueError(
-                f"{loss.name} needs outputs that are probabilities: output activation sigmoid or "
-                f"softmax, not {self.activation.name}"
-            )
-        self._canonical = self.activation.name == loss.canonical
-
-    def outputs(self, logits: Array) -> Array:
-        """Return the activated outputs, a new array of the shape of `logits`."""
-        return self.activation(logits)
-
-    def per_sample(self, logits: Array, targets: Array) -> Array:
-        """Compute each sample's loss, (..., batch), from (..., batch, outputs) of both."""
-        if self._canonical:
-            losses = self.loss.value_from_logits(logits, targets)
-            if losses is not None:
-                return losses
-        return self.loss.value(self.outputs(logits), targets)
-
-    def fused_gradient(self, workspace: Workspace) -> Fused:
-        """Return :meth:`gradient` as code that is compiled when that pays.
-
-        It is called with `out`, `logits` and `targets`.
-        """
-        return Fused(
-            lambda out, logits, targets, work: self.gradient(logits, targets, out, work),
-            f"gradient of {self.loss} of {self.activation}",
-            1 + self.activation.scratch,
-            workspace,
-        )
-
-    def gradient(self, logits: Array, targets: Array, out: Array, work: Array) -> None:
-        """Write the gradient of the batch's mean loss with respect to `logits` into `out`.
-
-        Parameters
-        ----------
-        logits, targets : ndarray of shape (runs, batch, outputs)
-        out : ndarray of the same shape
-        work : ndarray of shape (1 + activation.scratch, runs, batch, outputs)
-            Scratch space.
-        """
-        batch, width = logits.shape[-2:]
-        outputs, scratch = work[0], work[1:]
-        factor = self.loss.fused_factor(width) if self._canonical else None
-        if factor is not None:
-            self.activation.forward(logits, out, scratch)
-            out -= targets
-            out *= factor / batch
-            return
-        self.activation.forward(logits, outputs, scratch)
-        self.loss.gradient(outputs, targets, out)
-        out *= 1 / batch
-        self.activation.backward(out, logits, outputs, out, scratch)

@@ -9,24 +9,25 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from nn.activations import Activation
-from nn.layers import Binding, Layer
-from nn.losses import Loss, Objective
-from nn.memory import Workspace
-from nn.parameters import Layout
-from nn.randomness import stream
-from nn.tape import Step, Tape, is_replayable
-
-Array = NDArray[np.floating]
+from .activations import Activation
+from .layers import Binding, Layer
+from .losses import Loss
+from .objective import Objective
+from .parameters import Layout
+from .randomness import stream
+from .speed import is_on
+from .speed.buffers import Workspace
+from .speed.replay import CapturedStep, Tape, is_replayable
+from .typing import Array, Float64Array
 
 _ROWS = 512
 """Rows a pass of prediction or evaluation takes at once. Fixed, so that sums do not depend on
 the stack; small enough for a stack's activations to stay in cache."""
 
 _STEPS = 2
-"""Batches whose steps are noted: an epoch's last may be shorter than the others."""
+"""Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
 
 
 class Network:
@@ -149,19 +150,19 @@ class Network:
             The logits, in a buffer that the next call overwrites.
         """
         step = self._steps.get((id(x), id(targets)))
-        if step is not None and step.is_noted:
-            return step.play()
+        if step is not None and step.is_ready:
+            return step.replay()
         inputs = self._inputs(x)
         labels = self._targets(targets, inputs.shape[1])
         if step is not None:  # batches come in the same arrays, as in training
-            with self._do.recording() as calls:
+            with self._do.capture() as calls:
                 logits = self._pass(inputs, labels)
-            step.note(calls, logits)
+            step.keep(calls, logits)
             return logits
         if self._replays and inputs is x and labels is targets:
             if len(self._steps) == _STEPS:
                 self._steps.clear()
-            self._steps[id(x), id(targets)] = Step(x, targets)
+            self._steps[id(x), id(targets)] = CapturedStep(x, targets)
         return self._pass(inputs, labels)
 
     def _pass(self, x: Array, targets: Array) -> Array:
@@ -172,7 +173,7 @@ class Network:
             grad = self.layers[position].backward(grad, input_gradient=position > 0)
         return logits
 
-    def loss(self, x: Array, targets: Array) -> NDArray[np.float64]:
+    def loss(self, x: Array, targets: Array) -> Float64Array:
         """Compute the mean loss of each run.
 
         Parameters
@@ -190,7 +191,7 @@ class Network:
         for rows, logits in self.logits(x):
             losses = self.objective.per_sample(logits, targets[:, rows])
             total += losses.astype(np.float64).sum(axis=1)
-        mean: NDArray[np.float64] = total / targets.shape[1]
+        mean: Float64Array = total / targets.shape[1]
         return mean
 
     def predict(self, x: Array) -> Array:
@@ -299,8 +300,8 @@ class Network:
         """Give each layer its views of the stack's arrays."""
         self.gradients = self.workspace.zeros(self.parameters.shape)
         self._do = Tape()
-        # By the numbers of their arrays, which they hold: no others can have these.
-        self._steps: dict[tuple[int, int], Step] = {}
+        # Keyed by id(x), id(targets). A step keeps both arrays alive, so an id cannot be reused.
+        self._steps: dict[tuple[int, int], CapturedStep] = {}
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
@@ -316,8 +317,6 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
-                    input_is_spare=position > 0
-                    and self._architectures[0][position - 1].declares("spares_output"),
                 )
             )
             for position, (name, layer) in enumerate(
@@ -325,7 +324,7 @@ class Network:
             )
         ]
         passes = [method for layer in self.layers for method in (layer.forward, layer.backward)]
-        self._replays = all(map(is_replayable, passes))
+        self._replays = is_on("replay") and all(map(is_replayable, passes))
 
     def _initialize(self) -> None:
         for run, (seed, architecture) in enumerate(
@@ -339,17 +338,18 @@ class Network:
     def _output_gradient(self, logits: Array, targets: Array) -> Array:
         """Compute the gradient of the batch's mean loss with respect to the logits."""
         memory = self.workspace.array
-        # Sums and maxima over few outputs are faster where those are apart in memory.
+        # Sums and maxima over few outputs are faster in transposed arrays.
         if not self.objective.activation.elementwise and self.outputs < logits.shape[1]:
-            memory = self.workspace.turned
-            logits, targets = self._turned("logits", logits), self._turned("targets", targets)
+            memory = self.workspace.transposed
+            logits = self._transposed("logits", logits)
+            targets = self._transposed("targets", targets)
         grad = memory("output gradient", logits.shape)
         self._do(self._gradient, grad, logits, targets)
         return grad
 
-    def _turned(self, name: str, array: Array) -> Array:
-        """Copy an array to memory in which its columns are apart."""
-        copy = self.workspace.turned(name, array.shape)
+    def _transposed(self, name: str, array: Array) -> Array:
+        """Copy an array to a transposed buffer."""
+        copy = self.workspace.transposed(name, array.shape)
         self._do(np.copyto, copy, array)
         return copy
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Component, Count, Fraction, Interval, NonNegative, Positive
+from .component import Component, Count, Fraction, Interval, NonNegative, Positive
+from .typing import Float64Array
 
-Array = NDArray[np.float64]
 State = dict[str, float]
 Factor = Annotated[float, Interval(0, 1, "right")]
 
@@ -38,7 +37,9 @@ class Schedule(Component):
     by: Literal["epoch", "step"] = "epoch"
     warmup: NonNegative = 0
 
-    def factors(self, u: Array, total: float, state: Mapping[str, float] | None = None) -> Array:
+    def factors(
+        self, u: Float64Array, total: float, state: Mapping[str, float] | None = None
+    ) -> Float64Array:
         """Compute the factors at given times.
 
         Parameters
@@ -62,7 +63,7 @@ class Schedule(Component):
         return np.where(u < self.warmup, np.minimum((u + 1) / self.warmup, 1), factors)
 
     @abstractmethod
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         """Factors at times `u` after the warm-up, of a training that lasts `total` more."""
 
     @property
@@ -88,7 +89,7 @@ class Constant(Schedule):
     def is_constant(self) -> bool:
         return self.warmup == 0
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return np.ones_like(u)
 
 
@@ -108,7 +109,7 @@ class Step(Schedule):
     every: Count = 10
     gamma: Factor = 0.1
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return np.power(self.gamma, np.floor(u / self.every))
 
 
@@ -125,7 +126,7 @@ class Exponential(Schedule):
     name: ClassVar[str] = "exponential"
     gamma: Factor = 0.95
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return np.power(self.gamma, u)
 
 
@@ -135,7 +136,7 @@ class InverseSquareRoot(Schedule):
 
     name: ClassVar[str] = "inverse_square_root"
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return 1 / np.sqrt(u + 1)
 
 
@@ -155,7 +156,7 @@ class Polynomial(Schedule):
     power: Positive = 1.0
     end: Fraction = 0.0
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         left = np.clip(1 - u / total, 0, 1)
         return self.end + (1 - self.end) * np.power(left, self.power)
 
@@ -183,7 +184,7 @@ class Cosine(Schedule):
     growth: Annotated[float, Interval(1)] = 1.0
     end: Fraction = 0.0
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         if self.period is None:
             phase = np.minimum(u / total, 1)
         elif self.growth == 1:
@@ -221,7 +222,7 @@ class OneCycle(Schedule):
     start: Factor = 0.04
     end: Fraction = 4e-6
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         last = max(total - 1, 1)  # the last unit of time gets the factor `end`
         peak = self.rise * last
         up = np.clip(u / peak, 0, 1) if peak > 0 else np.ones_like(u)
@@ -253,7 +254,7 @@ class ReduceOnPlateau(Schedule):
     threshold: NonNegative = 1e-4
     minimum: Fraction = 1e-4
 
-    def shape(self, u: Array, total: float, state: Mapping[str, float]) -> Array:
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return np.full_like(u, state["factor"])
 
     def initial_state(self) -> State:

@@ -74,7 +74,7 @@ FRAGILE = """
 
     import numpy as np
 
-    from nn.constraints import Positive
+    from nn.component import Positive
     from nn.optimizers import SGD
 
 

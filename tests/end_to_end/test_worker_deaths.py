@@ -34,7 +34,7 @@ KILLER = """
     from dataclasses import dataclass
     from pathlib import Path
 
-    from nn.constraints import Positive
+    from nn.component import Positive
     from nn.optimizers import SGD
 
 

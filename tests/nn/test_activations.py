@@ -250,31 +250,6 @@ def test_gradient_in_place(activation: Activation) -> None:
     np.testing.assert_array_equal(grad, expected)
 
 
-@pytest.mark.parametrize("activation", [a for a in ALL if a.declares("in_place")], ids=repr)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_promise_to_work_in_place(activation: Activation, dtype: type) -> None:
-    z = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(dtype)
-    z[0, 0] = [0.0, -0.0, np.nan]
-    grad = np.random.default_rng(1).standard_normal((2, 5, 3)).astype(dtype)
-    a, expected, work = np.empty_like(z), np.empty_like(z), np.empty((activation.scratch, *z.shape))
-    activation.forward(z, a, work.astype(dtype))
-    activation.backward(grad, z, a, expected, work.astype(dtype))
-    activation.forward(z, z, work.astype(dtype))
-    assert z.tobytes() == a.tobytes()
-    activation.backward(grad, z, z, grad, work.astype(dtype))
-    assert grad.tobytes() == expected.tobytes()
-
-
-def test_a_promise_is_not_inherited() -> None:
-    class Squared(activations.ReLU):
-        def backward(self, grad, z, a, out, work) -> None:
-            np.multiply(grad, z, out=out)
-
-    assert activations.ReLU.declares("in_place")
-    assert not Squared.declares("in_place")
-    assert not activations.Sigmoid.declares("in_place")
-
-
 @everyone
 def test_nan_stays_visible(activation: Activation) -> None:
     # A diverged run must not look healthy.

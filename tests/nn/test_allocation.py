@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import nn
-from nn import fusion
 from nn.activations import Activation
+from nn.gradients import add_l1_gradient, clip_by_norm, global_norm
 from nn.losses import Loss
-from nn.optimizers import Optimizer, base
-from nn.regularization import add_l1_gradient, clip_by_norm, global_norm
+from nn.optimizers import Optimizer
+from nn.optimizers import rule as base
+from nn.speed import compile as fusion
 
 KIB = 1 << 10
 

@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from nn.activations import Activation
-from nn.constraints import Component, Count, Interval, problems, suggestion
+from nn.component import Component, Count, Interval, problems, suggestion
 from nn.initializers import Initializer
 from nn.layers import Layer
 from nn.losses import Loss

@@ -17,14 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from nn import fusion, recording
 from nn import layers as layers_module
 from nn.activations import Activation
-from nn.fusion import Fused
-from nn.losses import Loss, Objective
-from nn.memory import Workspace
-from nn.optimizers import SGD, Optimizer, OptimizerStack, base
+from nn.losses import Loss
+from nn.objective import Objective
+from nn.optimizers import SGD, Optimizer, OptimizerStack
+from nn.optimizers import rule as base
 from nn.parameters import Layout, Parameter
+from nn.speed import compile as fusion
+from nn.speed import trace as recording
+from nn.speed.buffers import Workspace
+from nn.speed.compile import Fused
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 NEVER = 1 << 60
@@ -181,7 +184,7 @@ def test_gradients_of_losses(loss: str, dtype: type) -> None:
         logits = (rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)
         logits[rng.random(shape) < 0.1] = 0
         targets = rng.dirichlet(np.ones(outputs), (3, batch)).astype(dtype)
-        for memory in ("array", "turned"):
+        for memory in ("array", "transposed"):
             results = []
             for after in (NEVER, 0):
                 workspace = Workspace(np.dtype(dtype))
@@ -204,7 +207,7 @@ def test_what_is_done_to_columns(ufunc: np.ufunc, dtype: type) -> None:
     rng = np.random.default_rng(0)
     for outputs, batch in itertools.product([1, 2, 7, 8, 9, 32], [2, 8, 17]):
         for runs in (1, 5):
-            out, z = (workspace.turned(i, (runs, batch, outputs)) for i in range(2))
+            out, z = (workspace.transposed(i, (runs, batch, outputs)) for i in range(2))
             z[...] = rng.standard_normal(z.shape) * 10.0 ** rng.integers(-6, 7, z.shape)
 
             def code(out, z, work) -> None:
@@ -566,7 +569,7 @@ def test_without_llvmlite_numpy_does_it() -> None:
     program = (
         "import sys; sys.modules['llvmlite'] = None\n"
         "import numpy as np, nn\n"
-        "from nn.optimizers import base\n"
+        "from nn.optimizers import rule as base\n"
         "base.COMPILE_AFTER = 0\n"
         "network = nn.Network(nn.mlp([4], 1), 2, loss=nn.MeanSquaredError())\n"
         "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"

@@ -176,45 +176,6 @@ class TestGradients:
             assert_gradients({"all": network.gradients[run]}, {"all": expected[run]}, ends[0][run])
 
 
-class TestWritingOver:
-    """Where a layer promises that its output is spare, an activation may take the memory."""
-
-    @pytest.mark.parametrize("function", ["relu", "tanh", "identity"])
-    @pytest.mark.parametrize("before", [nn.Dense(4), nn.BatchNorm(), nn.LayerNorm()], ids=repr)
-    def test_gives_the_same_bits(self, before, function, monkeypatch) -> None:
-        activation = nn.layers.Activation(Activation.named(function))
-        found = []
-        for promises in (True, False):
-            if not promises:
-                monkeypatch.setattr(nn.layers.Layer, "declares", staticmethod(lambda _: False))
-            network = nn.Network([nn.Dense(4), before, activation, nn.Dense(2)], 3, loss=MSE())
-            shake(network)
-            x = np.random.default_rng(0).standard_normal((1, 5, 3)).astype(np.float32)
-            for _ in range(3):
-                logits = network.backpropagate(x, np.ones((1, 5, 2), np.float32))
-            found.append([logits.tobytes(), network.gradients.tobytes()])
-            taken = network.layers[2]
-            assert (taken.a is taken.z) == promises
-        assert found[0] == found[1]
-
-    def test_leaves_what_others_need(self) -> None:
-        class Keeping(nn.Dense):
-            def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
-                self.kept = super().forward(x, training)
-                self.copy = self.kept.copy()
-                return self.kept
-
-        relu = nn.layers.Activation(Activation.named("relu"))
-        layers = [relu, Keeping(4), relu, nn.layers.Activation(Activation.named("tanh")), relu]
-        network = nn.Network(layers, 3, loss=MSE())
-        x = np.random.default_rng(0).standard_normal((1, 5, 3)).astype(np.float32)
-        before = x.copy()
-        network.backpropagate(x, np.ones((1, 5, 4), np.float32))
-        np.testing.assert_array_equal(x, before)
-        np.testing.assert_array_equal(network.layers[1].kept, network.layers[1].copy)
-        assert not any(layer.in_place for layer in network.layers[2:])
-
-
 class TestDense:
     def test_by_hand(self) -> None:
         # z = (1, 2)·[[1, 0, -1], [2, 1, 3]] + (10, 20, 30) = (15, 22, 35)

@@ -9,7 +9,8 @@ from scipy import special
 from nn import activations, losses
 from nn.activations import Activation
 from nn.gradient_check import STEP, rounding_noise
-from nn.losses import Loss, Objective
+from nn.losses import Loss
+from nn.objective import Objective
 
 precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 OUTPUTS = [Activation.named(name) for name in Activation.names()]

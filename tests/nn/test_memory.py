@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nn
-from nn.memory import Memory, Workspace, is_turned
 from nn.parameters import Layout, Parameter
+from nn.speed.buffers import Memory, Workspace, is_transposed
 
 PAGE = 1 << 21
 
@@ -85,15 +85,15 @@ def test_workspace_gives_the_same_memory_for_the_same_key() -> None:
 
 def test_turned_memory_has_columns_apart() -> None:
     workspace = Workspace(np.dtype(np.float64))
-    first = workspace.turned("a", (2, 5, 3))
+    first = workspace.transposed("a", (2, 5, 3))
     assert first.shape == (2, 5, 3)
     assert first.swapaxes(1, 2).flags.c_contiguous
-    assert is_turned(first)
-    assert workspace.turned("a", (2, 5, 3)) is first
+    assert is_transposed(first)
+    assert workspace.transposed("a", (2, 5, 3)) is first
     straight = workspace.array("a", (2, 5, 3))
-    assert not is_turned(straight)
+    assert not is_transposed(straight)
     assert not np.shares_memory(straight, first)
-    assert workspace.turned("b", (4, 2, 5, 3))[1].swapaxes(1, 2).flags.c_contiguous
+    assert workspace.transposed("b", (4, 2, 5, 3))[1].swapaxes(1, 2).flags.c_contiguous
 
 
 def test_ones() -> None:

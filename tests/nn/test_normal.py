@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from nn.normal import cdf, pdf
+from nn.normal_distribution import cdf, pdf
 
 
 def grid(dtype: type) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from nn import activations, initializers, layers, losses, optimizers, schedules
-from nn.constraints import Component
+from nn.component import Component
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [activations, initializers, layers, losses, optimizers, schedules]

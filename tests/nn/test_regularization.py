@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nn.gradient_check import STEP, rounding_noise
-from nn.regularization import (
+from nn.gradients import (
     add_l1_gradient,
     add_l2_gradient,
     clip_by_norm,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import nn
 from nn.activations import Activation
+from nn.gradients import add_l1_gradient, add_l2_gradient, clip_by_norm, global_norm
 from nn.initializers import Initializer
 from nn.losses import Loss
-from nn.optimizers import Optimizer, base
-from nn.regularization import add_l1_gradient, add_l2_gradient, clip_by_norm, global_norm
+from nn.optimizers import Optimizer, rule
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 65]
 
@@ -248,7 +248,7 @@ def test_more_parameters_than_fit_a_block(name: str, dtype: type, monkeypatch) -
     runs = plain_runs([name] * 3 + ["sgd"], weight_decay=0.1)
     whole = train(problem, runs, {})
     for block in (100, 300):  # a part of a run, and two runs of three
-        monkeypatch.setattr(base, "_BLOCK", block)
+        monkeypatch.setattr(rule, "_BLOCK", block)
         assert_invisible(problem, runs, [2, 0, 3, 1], [0, 3])
         in_blocks = train(problem, runs, {})
         for run in range(len(runs)):

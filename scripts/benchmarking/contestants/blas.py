@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarking.contestants.descent import Descent
 from benchmarking.contestants.worker import serve
-from nn.memory import Memory
+from nn.speed.buffers import Memory
 
 Array = NDArray[np.float32]
 Product = tuple[Array, Array, Array]

@@ -16,11 +16,11 @@ from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.runs.job import Job
-from experiments.training.batches import Batches
 from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
-from nn import fusion
-from nn.optimizers import base
+from nn.batches import Batches
+from nn.optimizers import rule as base
+from nn.speed import compile as fusion
 
 
 @dataclass(frozen=True, kw_only=True)

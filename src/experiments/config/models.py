@@ -8,7 +8,7 @@ from typing import Literal
 
 import nn
 from nn.activations import Activation
-from nn.constraints import Component, Count, Probability
+from nn.component import Component, Count, Probability
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
 

@@ -20,9 +20,10 @@ from experiments.config.models import Model
 from experiments.config.trust import why_untrusted
 from experiments.datasets import Source
 from experiments.errors import ConfigError
-from nn.constraints import Component, Count, Interval, NonNegative, Positive, problems, type_hints
-from nn.losses import Loss, Objective
+from nn.component import Component, Count, Interval, NonNegative, Positive, problems, type_hints
+from nn.losses import Loss
 from nn.network import Network
+from nn.objective import Objective
 from nn.optimizers import Optimizer
 from nn.schedules import Schedule
 

@@ -18,7 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import SEARCH, build
 from experiments.errors import ConfigError
-from nn.constraints import Component, Count, Finite
+from nn.component import Component, Count, Finite
 
 Kind = Literal["grid", "random", "sobol", "halton"]
 Side = Literal["below", "above"]
@@ -71,6 +71,7 @@ class Range(Component):
         Of a grid; by default what the budget leaves after the other settings.
     """
 
+    can_widen: ClassVar[bool] = True
     low: Finite
     high: Finite
     scale: Literal["log", "linear"] = "log"
@@ -92,6 +93,10 @@ class Range(Component):
         low, high = math.log(self.low), math.log(self.high)
         return _rounded(math.exp(low + place * (high - low)), _LOG_DIGITS)
 
+    def with_points(self, points: int) -> Range:
+        """Return the range with so many points, unless it says itself how many it has."""
+        return self if self.points is not None else replace(self, points=points)
+
     def grid(self, below: int, above: int) -> tuple[float, ...]:
         """Return the equally spaced points, and so many more beyond each end."""
         assert self.points is not None
@@ -108,7 +113,21 @@ class Values:
     values : tuple
     """
 
+    can_widen: ClassVar[bool] = False
     values: tuple[Any, ...]
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        return len(self.values)
+
+    def with_points(self, points: int) -> Values:
+        """Return the values as they are."""
+        return self
+
+    def grid(self, below: int, above: int) -> tuple[Any, ...]:
+        """Return all values."""
+        return self.values
 
     def at(self, place: float) -> Any:
         """Return the value at a place between 0 and 1, of which each has an equal part."""
@@ -169,10 +188,7 @@ class Space:
         ConfigError
             If that cannot be done so that the grid has exactly `budget` settings.
         """
-        sizes = {
-            key: axis.points if isinstance(axis, Range) else len(axis.values)
-            for key, axis in self.axes.items()
-        }
+        sizes = {key: axis.points for key, axis in self.axes.items()}
         open_keys = [key for key, size in sizes.items() if size is None]
         taken = math.prod(size for size in sizes.values() if size is not None)
         points = round((budget / taken) ** (1 / len(open_keys))) if open_keys else 1
@@ -182,19 +198,14 @@ class Space:
                 f"its grid ({counted}) cannot have the {budget} settings of the budget; change "
                 f"{SEARCH} or hydra.sweeper.budget, or search at random (hydra.sweeper.search)"
             )
-        shared = {
-            key: replace(axis, points=points)
-            for key, axis in self.axes.items()
-            if isinstance(axis, Range) and axis.points is None
-        }
-        return replace(self, axes={**self.axes, **shared})
+        return replace(self, axes={k: axis.with_points(points) for k, axis in self.axes.items()})
 
     def edges(self, settings: Settings) -> set[Edge]:
         """Return at which ends of the grid's ranges some settings lie."""
         found: set[Edge] = set()
         for key, value in settings.values:
             axis = self.axes[key]
-            if isinstance(axis, Range) and axis.points is not None:
+            if axis.can_widen and axis.points is not None:
                 points = self._points(key)
                 found |= {(key, "below")} if value == points[0] else set()
                 found |= {(key, "above")} if value == points[-1] else set()
@@ -202,7 +213,7 @@ class Space:
 
     def widened(self, edges: set[Edge]) -> Space | None:
         """Return a grid one step longer at these ends; None where it has no such range."""
-        if not all(isinstance(self.axes.get(key), Range) for key, _ in edges):
+        if not all(key in self.axes and self.axes[key].can_widen for key, _ in edges):
             return None
         return replace(self, steps=Counter(self.steps) + Counter(edges))
 
@@ -220,8 +231,6 @@ class Space:
 
     def _points(self, key: str) -> tuple[Any, ...]:
         axis = self.axes[key]
-        if isinstance(axis, Values):
-            return axis.values
         return axis.grid(self.steps.get((key, "below"), 0), self.steps.get((key, "above"), 0))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import DataError
-from nn.constraints import suggestion
+from nn.component import suggestion
 
 FORMAT: Final = 1
 Impute = Literal["mean", "median"]

@@ -16,7 +16,7 @@ from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import split_rows
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError
-from nn.constraints import Interval, problems
+from nn.component import Interval, problems
 
 Share = Annotated[float, Interval(0, 1, "neither")]
 

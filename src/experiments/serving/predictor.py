@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import Model
 
-_PROBABILITIES: Final = frozenset({"softmax", "sigmoid"})
 
 # What loading a served model imports, beside this project's own code.
 _REQUIRED: Final = ("mlflow", "numpy", "pandas", "PyYAML")
@@ -112,7 +111,7 @@ class Predictor:
                 f"{records.CONFIG} describes: {error}. Run again with this version of the program."
             ) from error
         self._gives_probabilities = (
-            self._network.objective.activation.name in _PROBABILITIES and self._task != "regression"
+            self._network.objective.activation.gives_probabilities and self._task != "regression"
         )
         # The network computes in buffers of its own, and servers call from several threads.
         self._lock = threading.Lock()

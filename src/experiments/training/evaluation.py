@@ -71,9 +71,8 @@ class Accuracy(Score):
         self.labels = labels
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
-        # Softmax keeps the order of the logits.
-        softmax = network.objective.activation.name == "softmax"
-        outputs = logits if softmax else network.objective.outputs(logits)
+        objective = network.objective
+        outputs = logits if objective.activation.keeps_order else objective.outputs(logits)
         hits: Totals = (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
         return hits
 

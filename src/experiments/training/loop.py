@@ -20,7 +20,7 @@ from experiments.training.snapshots import snapshot_epochs
 from experiments.training.targets import encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
-from nn import regularization
+from nn.gradients import norms_by_layer
 from nn.network import Network
 
 Array = NDArray[np.floating]
@@ -300,7 +300,7 @@ class _Stack:
 
     @_overflow_allowed
     def _weight_norms(self) -> dict[str, Array]:
-        return regularization.norms_by_layer(self.network.parameters, self.network.layout)
+        return norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
     def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets import Dataset, Part, Task
 from experiments.errors import ConfigError
-from nn.losses import BinaryCrossEntropy, CrossEntropy, Objective
+from nn.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Encoding:
 def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
     """Decide how the targets of `dataset` are encoded for `objective`.
 
-    Two classes need one output, or two under a softmax; more classes need one each. Labels and
-    numbers stay as they are.
+    Two classes need one output, or two if the loss or the output activation is over a distribution
+    of classes; more classes need one each. Labels and numbers stay as they are.
 
     Raises
     ------
@@ -48,20 +48,23 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
         If the loss does not fit the task; the message names losses that do.
     """
     task, loss = dataset.task, objective.loss
-    softmax = objective.activation.name == "softmax"
+    exclusive = objective.activation.gives_distribution
     if task is Task.REGRESSION and loss.over_probabilities:
-        raise _misfit(dataset, loss.name, "mse, mae or huber")
+        raise _misfit(dataset, loss.label, "mse, mae or huber")
     if task is Task.MULTILABEL:
-        if isinstance(loss, CrossEntropy):  # and its kin: one class a row
-            raise _misfit(dataset, loss.name, "binary_cross_entropy")
-        if softmax:
-            raise _misfit(dataset, f"{loss.name} with softmax outputs", "binary_cross_entropy")
+        if loss.target_form == "classes":
+            raise _misfit(dataset, loss.label, "binary_cross_entropy")
+        if exclusive:
+            raise _misfit(
+                dataset,
+                f"{loss.label} with {objective.activation.label} outputs",
+                "binary_cross_entropy",
+            )
         return Encoding(len(dataset.target_names), one_hot=False)
     if task is Task.REGRESSION:
         return Encoding(dataset.train.targets.shape[1], one_hot=False)
     classes = len(dataset.target_names)
-    categorical = loss.over_probabilities and not isinstance(loss, BinaryCrossEntropy)
-    if classes == 2 and not softmax and not categorical:
+    if classes == 2 and not exclusive and loss.target_form != "classes":
         return Encoding(1, one_hot=False)
     return Encoding(classes, one_hot=True)
 

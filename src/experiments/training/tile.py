@@ -8,8 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
-from experiments.training.batches import Batches
-from nn import regularization
+from nn.batches import Batches
+from nn.gradients import (
+    add_l1_gradient,
+    add_l2_gradient,
+    clip_by_norm,
+    clip_by_value,
+    global_norm,
+    norms_by_layer,
+)
 from nn.network import Network
 from nn.optimizers import OptimizerStack
 
@@ -89,14 +96,14 @@ class Tile:
             network.backpropagate(inputs, targets)
             gradients = network.gradients
             self._penalize(gradients)
-            norm = regularization.global_norm(gradients)
+            norm = global_norm(gradients)
             norms += norm
             if measures_layers and step == self.batches.last_full:
-                self.gradient_norms = regularization.norms_by_layer(gradients, network.layout)
+                self.gradient_norms = norms_by_layer(gradients, network.layout)
             if self.clip_norm is not None:
-                regularization.clip_by_norm(gradients, norm, self.clip_norm)
+                clip_by_norm(gradients, norm, self.clip_norm)
             if self.clip_value is not None:
-                regularization.clip_by_value(gradients, self.clip_value)
+                clip_by_value(gradients, self.clip_value)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
             self.optimizers.step(network.parameters, gradients, factor)
         self.norms = norms[:, 0] / self.batches.steps
@@ -104,13 +111,9 @@ class Tile:
     def _penalize(self, gradients: Array) -> None:
         part, parameters = gradients[:, : self.penalized], self.network.parameters
         if self.l2 is not None:
-            regularization.add_l2_gradient(
-                part, parameters[:, : self.penalized], self.l2, self.work
-            )
+            add_l2_gradient(part, parameters[:, : self.penalized], self.l2, self.work)
         if self.l1 is not None:
-            regularization.add_l1_gradient(
-                part, parameters[:, : self.penalized], self.l1, self.work
-            )
+            add_l1_gradient(part, parameters[:, : self.penalized], self.l1, self.work)
 
     def keep(self, rows: Sequence[int], network: Network) -> None:
         """Let all runs but these leave; `network` is of those that stay."""

@@ -1,20 +1,22 @@
 """Optimizers, one update rule a file, here in order of complexity."""
 
-from nn.optimizers.adadelta import Adadelta
-from nn.optimizers.adagrad import Adagrad
-from nn.optimizers.adam import Adam
-from nn.optimizers.adamax import Adamax
-from nn.optimizers.adamw import AdamW
-from nn.optimizers.amsgrad import AMSGrad
-from nn.optimizers.base import Optimizer, OptimizerStack, Rule
-from nn.optimizers.lion import Lion
-from nn.optimizers.momentum import Momentum
-from nn.optimizers.muon import Muon
-from nn.optimizers.nadam import NAdam
-from nn.optimizers.nesterov import Nesterov
-from nn.optimizers.radam import RAdam
-from nn.optimizers.rmsprop import RMSprop
-from nn.optimizers.sgd import SGD
+from .adadelta import Adadelta
+from .adagrad import Adagrad
+from .adam import Adam
+from .adamax import Adamax
+from .adamw import AdamW
+from .amsgrad import AMSGrad
+from .lion import Lion
+from .momentum import Momentum
+from .muon import Muon
+from .nadam import NAdam
+from .nesterov import Nesterov
+from .optimizer import Optimizer
+from .radam import RAdam
+from .rmsprop import RMSprop
+from .rule import Rule
+from .sgd import SGD
+from .stack import OptimizerStack
 
 __all__ = [
     "SGD",

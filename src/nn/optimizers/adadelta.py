@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Decay, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Adadelta(Optimizer):
     eps: Positive = 1e-6
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {"lr": h.lr, "rho": h.rho, "gain": 1 - h.rho, "eps": h.eps}
 
     @staticmethod

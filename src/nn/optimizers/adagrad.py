@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import NonNegative, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import NonNegative, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Adagrad(Optimizer):
         return {"s": self.initial_accumulator}
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {"lr": h.lr / (1 + (t - 1) * h.lr_decay), "eps": h.eps}
 
     @staticmethod

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Decay, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Adam(Optimizer):
     eps: Positive = 1e-8
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         # With M = m/(1-β₁), V = v/(1-β₂) and r = √[(1-β₂ᵗ)/(1-β₂)]:
         # m̂/(√v̂ + ε) = r(1-β₁)/(1-β₁ᵗ) · M/(√V + εr)
         root = np.sqrt((1 - h.beta2**t) / (1 - h.beta2))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Decay, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Adamax(Optimizer):
     eps: Positive = 1e-8
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {
             "beta1": h.beta1,
             "beta2": h.beta2,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nn.constraints import NonNegative
-from nn.optimizers.adam import Adam
+from ..component import NonNegative
+from .adam import Adam
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from ..typing import Array
+from .adam import Adam, average_moments
+from .optimizer import Namespace
 
 
 @dataclass(frozen=True)

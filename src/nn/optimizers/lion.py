@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Decay, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Lion(Optimizer):
     beta2: Decay = 0.99
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {
             "lr": h.lr,
             "beta1": h.beta1,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Fraction, Positive
-from nn.memory import Memory, Workspace
-from nn.optimizers.adam import Adam
-from nn.optimizers.base import Array, Coefficients, Namespace, Optimizer, Rule
-from nn.parameters import Layout, Parameter
+from ..component import Decay, Fraction, Positive
+from ..speed.buffers import Workspace
+from ..typing import Array
+from .adam import Adam
+from .optimizer import Coefficients, Namespace, Optimizer
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
@@ -49,6 +48,7 @@ class Muon(Optimizer):
     name: ClassVar[str] = "muon"
     state: ClassVar[tuple[str, ...]] = ("m", "v")
     decoupled: ClassVar[bool] = True
+    whole_matrices: ClassVar[bool] = True
     lr: Positive = 0.02
     momentum: Fraction = 0.95
     adamw_lr: Positive = 0.001
@@ -57,7 +57,7 @@ class Muon(Optimizer):
     eps: Positive = 1e-8
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         adamw = Namespace(**vars(h))
         adamw.lr = h.adamw_lr * h.schedule
         return {
@@ -68,54 +68,23 @@ class Muon(Optimizer):
             "adamw_decay": 1 - adamw.lr * h.weight_decay,
         }
 
-    update = staticmethod(Adam.update)
+    @staticmethod
+    def update_matrix(theta: Array, g: Array, s: Namespace, c: Namespace, work: Workspace) -> None:
+        fan_in, fan_out = theta.shape[1:]
+        step = work.array("step", theta.shape)
+        g *= c.gain
+        s.m *= c.momentum
+        s.m += g
+        g += np.multiply(s.m, c.momentum, out=step)
+        np.multiply(newton_schulz(g, work), c.lr, out=step)
+        step *= max(1.0, fan_out / fan_in) ** 0.5
+        theta -= step
 
-    @classmethod
-    def rule(cls, optimizers: Sequence[Any], layout: Layout) -> Rule:
-        return _MuonRule(optimizers, layout)
-
-
-class _MuonRule(Rule):
-    """Muon on the matrices, one by one; AdamW on the rest, which follows them in the layout."""
-
-    def start(self, memory: Memory) -> None:
-        super().start(memory)
-        self._workspace = Workspace(memory.dtype)
-
-    def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
-        c = self._rounded(coefficients, theta.dtype)
-        for parameter in self.layout.parameters:
-            if parameter.decays:
-                self._orthogonal_step(theta, g, c, self.layout.slices[parameter.name], parameter)
-        rest = slice(self.layout.decayed, theta.shape[1])
-        if rest.start == rest.stop:
-            return
-        if self.decays and self.kind.decay_biases:
-            theta[:, rest] *= c.adamw_decay
-        work = self._scratch(len(theta), rest.stop - rest.start, theta.dtype)
-        state = Namespace(**{name: array[:, rest] for name, array in self.state.items()})
-        self.kind.update(theta[:, rest], g[:, rest], state, c, work)
-
-    def _orthogonal_step(
-        self, theta: Array, g: Array, c: Namespace, where: slice, parameter: Parameter
-    ) -> None:
-        fan_in, fan_out = parameter.shape[0], parameter.size // parameter.shape[0]
-        weights, u, m = theta[:, where], g[:, where], self.state["m"][:, where]
-        work = self._workspace.array("step", u.shape)
-        u *= c.gain
-        m *= c.momentum
-        m += u
-        u += np.multiply(m, c.momentum, out=work)
-        direction = newton_schulz(u.reshape(len(theta), fan_in, fan_out), self._workspace)
-        if self.decays:
-            weights *= c.decay
-        np.multiply(direction.reshape(len(theta), -1), c.lr, out=work)
-        work *= max(1.0, fan_out / fan_in) ** 0.5
-        weights -= work
-
-    def keep(self, rows: Sequence[int], memory: Memory) -> None:
-        super().keep(rows, memory)
-        self._workspace = Workspace(memory.dtype)
+    @staticmethod
+    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        if c.decay_biases:
+            theta *= c.adamw_decay
+        Adam.update(theta, g, s, c, work)
 
 
 def newton_schulz(u: Array, workspace: Workspace | None = None) -> Array:

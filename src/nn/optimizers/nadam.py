@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Positive
-from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from ..component import Positive
+from ..typing import Array
+from .adam import Adam, average_moments
+from .optimizer import Coefficients, Namespace
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class NAdam(Adam):
     lr: Positive = 0.002
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         mu, mu_next = (h.beta1 * (1 - 0.5 * 0.96 ** (0.004 * k)) for k in (t, t + 1))
         h.mu_product = h.mu_product * mu
         return {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Fraction, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Fraction, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Nesterov(Optimizer):
     momentum: Fraction = 0.9
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {"lr": h.lr, "momentum": h.momentum}
 
     @staticmethod

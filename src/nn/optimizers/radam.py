@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.optimizers.adam import Adam, average_moments
-from nn.optimizers.base import Array, Namespace
+from ..typing import Array
+from .adam import Adam, average_moments
+from .optimizer import Coefficients, Namespace
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RAdam(Adam):
     name: ClassVar[str] = "radam"
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         power = h.beta2**t
         limit = 2 / (1 - h.beta2) - 1
         rho = limit - 2 * t * power / (1 - power)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.constraints import Decay, Fraction, Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Decay, Fraction, Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RMSprop(Optimizer):
         return ("s", *(["mean"] * self.centered), *(["v"] * (self.momentum > 0)))
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {
             "lr": h.lr,
             "rho": h.rho,

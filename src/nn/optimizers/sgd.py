@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nn.constraints import Positive
-from nn.optimizers.base import Array, Namespace, Optimizer
+from ..component import Positive
+from ..typing import Array
+from .optimizer import Coefficients, Namespace, Optimizer
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class SGD(Optimizer):
     lr: Positive = 0.1
 
     @staticmethod
-    def coefficients(h: Namespace, t: int) -> dict[str, NDArray[np.float64]]:
+    def coefficients(h: Namespace, t: int) -> Coefficients:
         return {"lr": h.lr}
 
     @staticmethod

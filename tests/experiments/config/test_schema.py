@@ -30,7 +30,7 @@ from experiments.config.schema import (
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, ReLU, Tanh
-from nn.constraints import Component
+from nn.component import Component
 from nn.initializers import Constant, Initializer, Zeros
 from nn.layers import Layer
 from nn.losses import Loss

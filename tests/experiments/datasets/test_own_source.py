@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from experiments.datasets import Dataset, SplitSource, Table, Task
 from experiments.datasets.scaling import Scaling
-from nn.constraints import Interval
+from nn.component import Interval
 """
 
 

@@ -10,7 +10,8 @@ from experiments.datasets import Part, Task
 from experiments.errors import ConfigError
 from experiments.training.targets import Encoding, encoding_for
 from nn.activations import Identity, Sigmoid, Softmax, Tanh
-from nn.losses import Loss, Objective
+from nn.losses import Loss
+from nn.objective import Objective
 from tests.experiments.small_runs import make_dataset
 
 CE, BCE, KL = nn.CrossEntropy(), nn.BinaryCrossEntropy(), nn.KLDivergence()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nn.optimizers import Momentum, Optimizer, OptimizerStack
-from nn.optimizers.base import FLUSH_EVERY
+from nn.optimizers.rule import FLUSH_EVERY
 from nn.parameters import Layout, Parameter
 from tests.nn.test_fusion import assert_equal_bits, compile_after
 

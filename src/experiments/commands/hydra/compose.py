@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import ConfigError
-from nn.constraints import suggestion
+from nn.component import suggestion
 
 
 @dataclass(frozen=True)

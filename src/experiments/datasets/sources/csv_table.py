@@ -18,7 +18,7 @@ from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import ConfigError, DataError
-from nn.constraints import Interval, suggestion
+from nn.component import Interval, suggestion
 
 # A target of whole numbers with at most so many different values is taken for classes.
 _MOST_CLASSES: Final = 20

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.source import SplitSource
 from experiments.datasets.table import Table
-from nn.constraints import Interval, NonNegative
+from nn.component import Interval, NonNegative
 from nn.randomness import stream
 
 DECIMALS = 6

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.sources.generated import Generated
-from nn.constraints import Interval, NonNegative, Positive
+from nn.component import Interval, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)

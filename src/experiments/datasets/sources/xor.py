@@ -15,7 +15,7 @@ from experiments.datasets.sources.generated import with_noise
 from experiments.datasets.splits import whole_population
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError
-from nn.constraints import Interval, NonNegative
+from nn.component import Interval, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)

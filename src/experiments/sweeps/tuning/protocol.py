@@ -13,7 +13,7 @@ from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError
 from experiments.runs.records import Record
-from nn.constraints import Component, Finite, Interval
+from nn.component import Component, Finite, Interval
 
 _WHERE = "hydra.sweeper"
 _SEEDS = ("tuning_seeds", "reporting_seeds")

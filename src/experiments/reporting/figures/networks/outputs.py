@@ -60,16 +60,14 @@ def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[st
     Returns
     -------
     ndarray of shape (..., classes)
-        The network's probabilities where it gives them (softmax), or those of one sigmoid
-        output and its complement; other sigmoids are scaled to sum 1. Outputs that are no
-        probabilities become 1 for the predicted class and 0 for the others.
+        The network's probabilities, if its outputs are any: one output and its complement, or
+        several outputs scaled to sum 1. Otherwise 1 for the predicted class and 0 for the others.
     """
     outputs = np.asarray(outputs, np.float64)
     if outputs.shape[-1] == 1:
         positive = np.clip(outputs, 0, 1)
         return np.concatenate([1 - positive, positive], axis=-1)
-    activation = _network(record, 1, trusted).objective.activation
-    if activation.name in ("softmax", "sigmoid"):
+    if _network(record, 1, trusted).objective.activation.gives_probabilities:
         total = outputs.sum(axis=-1, keepdims=True)
         return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / outputs.shape[-1])
     shares: Numbers = np.eye(outputs.shape[-1])[outputs.argmax(axis=-1)]

@@ -1,130 +1,19 @@
-"""What an update rule is, and how it runs for many runs at once."""
+"""The update of runs that share an optimizer class: one call for all of them."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import groupby, pairwise
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn import fusion
-from nn.constraints import Component, NonNegative, Positive
-from nn.memory import Memory
-from nn.parameters import Layout
-
-Array = NDArray[np.floating]
-Coefficients = dict[str, NDArray[np.float64]]
-Namespace = SimpleNamespace
-
-
-@dataclass(frozen=True)
-class Optimizer(Component):
-    """Base of the optimizers: hyperparameters as fields, the rule as two functions.
-
-    A rule is written once and runs for any number of runs, each with its own hyperparameters:
-
-    - :meth:`coefficients`, once a step, turns hyperparameters into the numbers that the rule
-      multiplies with: arrays (runs, 1) in float64, rounded to the network's precision after.
-    - :meth:`update`, elementwise, changes parameters and state in place. It is called for
-      blocks of parameters that fit the cache.
-
-    Parameters
-    ----------
-    lr : float
-        Learning rate, above 0; a schedule multiplies it.
-    weight_decay : float, default 0.0
-        λ, at least 0. Coupled (λθ is added to the gradient) unless :attr:`decoupled`.
-    decay_biases : bool, default False
-        Whether decay acts on biases and normalization gains too.
-
-    Attributes
-    ----------
-    state : tuple of str
-        Names of the state arrays, each of the shape of the parameters, 0 at the start.
-    running : tuple of str
-        Names of running products of coefficients, (runs, 1) in float64, 1 at the start.
-    scratch : int
-        How many scratch arrays :meth:`update` needs.
-    decoupled : bool
-        Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
-    """
-
-    state: ClassVar[tuple[str, ...]] = ()
-    running: ClassVar[tuple[str, ...]] = ()
-    scratch: ClassVar[int] = 1
-    decoupled: ClassVar[bool] = False
-
-    lr: Positive = 0.01
-    weight_decay: NonNegative = 0.0
-    decay_biases: bool = False
-
-    def variant(self) -> tuple[Any, ...]:
-        """Return what must be the same for runs to update in one call."""
-        return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
-
-    def options(self) -> dict[str, Any]:
-        """Return the fields that are not numbers."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: v for k, v in values.items() if not _is_number(v)}
-
-    def slots(self) -> tuple[str, ...]:
-        """Return the names of the state arrays that these settings need."""
-        return self.state
-
-    @staticmethod
-    @abstractmethod
-    def coefficients(h: Namespace, t: int) -> Coefficients:
-        """Compute the numbers of step `t`.
-
-        Parameters
-        ----------
-        h : namespace
-            Each hyperparameter by name as a float64 array (runs, 1), or (1, 1) where all runs
-            agree; `h.lr` after the schedule, whose factor is `h.schedule`; the
-            :attr:`running` products, to be updated.
-        t : int
-            The step, from 1.
-
-        Returns
-        -------
-        dict of str to ndarray
-        """
-
-    @staticmethod
-    @abstractmethod
-    def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
-        """Take the step, in place.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (runs, n)
-            Parameters, or a block of them.
-        g : ndarray of shape (runs, n)
-            Gradients; may be overwritten.
-        s : namespace of ndarrays of shape (runs, n)
-            The :attr:`state`.
-        c : namespace of ndarrays of shape (runs, 1) or (1, 1)
-            The :meth:`coefficients`, in the network's precision, and the fields that are not
-            numbers as they are.
-        work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
-            Scratch space.
-        """
-
-    def initial_state(self) -> dict[str, float]:
-        """Return the values that state arrays start from where that is not 0."""
-        return {}
-
-    @classmethod
-    def rule(cls, optimizers: Sequence[Any], layout: Layout) -> Rule:
-        """Bind the rule to a stack of runs with these hyperparameters."""
-        return Rule(optimizers, layout)
-
+from ..parameters import Layout
+from ..speed import compile as fusion
+from ..speed.buffers import Memory, Workspace
+from ..typing import Array, Float64Array
+from .optimizer import Coefficients, Namespace, Optimizer, is_number
 
 _BLOCK = 1 << 18
 """Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
@@ -183,14 +72,13 @@ class Rule:
 
     def start(self, memory: Memory) -> None:
         """Allocate the state at its initial values."""
+        self._workspace = Workspace(memory.dtype)
         for name in self.kind.slots():
             self.state[name] = memory.zeros((len(self.optimizers), self.layout.size))
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
 
-    def step(
-        self, theta: Array, g: Array, t: int, factor: NDArray[np.float64] | None = None
-    ) -> None:
+    def step(self, theta: Array, g: Array, t: int, factor: Float64Array | None = None) -> None:
         """Update parameters (runs, P) in place.
 
         Parameters
@@ -235,6 +123,9 @@ class Rule:
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass where there is one, else in NumPy's many: the same bits."""
+        if self.kind.whole_matrices:
+            self._apply_to_matrices(theta, g, self._rounded(coefficients, theta.dtype))
+            return
         loops = self._loops(theta, g, coefficients)
         if not loops:
             self._apply_in_blocks(theta, g, self._rounded(coefficients, theta.dtype))
@@ -249,6 +140,42 @@ class Rule:
         return Namespace(
             **{name: value.astype(dtype) for name, value in coefficients.items()}, **self._options
         )
+
+    def _apply_to_matrices(self, theta: Array, g: Array, c: Namespace) -> None:
+        """Update the weights matrix by matrix, and what follows them in the layout at once."""
+        runs, size = theta.shape
+        own = _mapped(c, lambda value: value[..., np.newaxis])
+        for parameter in self.layout.parameters:
+            if not parameter.decays:
+                continue
+            columns = self.layout.slices[parameter.name]
+            shape = runs, parameter.shape[0], -1
+            views = {"theta": theta, "g": g, **self.state}
+            views = {name: array[:, columns].reshape(shape) for name, array in views.items()}
+            # Of views with gaps NumPy cannot tell that they do not overlap themselves: it would
+            # copy them in every operation that writes to them.
+            matrices = {name: self._contiguous(name, view) for name, view in views.items()}
+            weights, gradient = matrices["theta"], matrices["g"]
+            state = Namespace(**{name: matrices[name] for name in self.state})
+            if self.decays:
+                self._decay(weights, gradient, own, self._workspace.array("decay", weights.shape))
+            self.kind.update_matrix(weights, gradient, state, own, self._workspace)
+            for name, view in views.items():
+                if matrices[name] is not view:
+                    np.copyto(view, matrices[name])
+        rest = slice(self.layout.decayed, size)
+        if rest.start < rest.stop:
+            work = self._scratch(runs, rest.stop - rest.start, theta.dtype)
+            state = Namespace(**{name: array[:, rest] for name, array in self.state.items()})
+            self.kind.update(theta[:, rest], g[:, rest], state, c, work)
+
+    def _contiguous(self, name: str, view: Array) -> Array:
+        """Return a contiguous copy of a view in a buffer, or the view if it is contiguous."""
+        if view.flags.c_contiguous:
+            return view
+        copied = self._workspace.array(f"copy of {name}", view.shape)
+        np.copyto(copied, view)
+        return copied
 
     def _apply_in_blocks(self, theta: Array, g: Array, c: Namespace) -> None:
         """Update block by block: whole rows while they fit, pieces of one row where not."""
@@ -347,19 +274,23 @@ class Rule:
         self.state = {name: memory.rows(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}
         self._hyperparameters = _columns(self.optimizers)
+        self._workspace = Workspace(memory.dtype)
         self._bound_to = None, None
 
 
 def _rows(c: Namespace, rows: slice) -> Namespace:
     """Coefficients of some of the runs."""
-    own = {
-        name: value[rows] if isinstance(value, np.ndarray) and len(value) > 1 else value
-        for name, value in vars(c).items()
-    }
-    return Namespace(**own)
+    return _mapped(c, lambda value: value[rows] if len(value) > 1 else value)
 
 
-def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
+def _mapped(c: Namespace, function: Callable[[Array], Array]) -> Namespace:
+    """Apply a function to the coefficients, and leave the options as they are."""
+    return Namespace(
+        **{k: function(v) if isinstance(v, np.ndarray) else v for k, v in vars(c).items()}
+    )
+
+
+def _columns(optimizers: Sequence[Optimizer]) -> Coefficients:
     """Numeric hyperparameters as float64 columns: (runs, 1), or (1, 1) where all agree.
 
     Both shapes give the same bits; the small one lets NumPy treat a block as one long row.
@@ -367,123 +298,7 @@ def _columns(optimizers: Sequence[Optimizer]) -> dict[str, NDArray[np.float64]]:
     columns = {}
     for field in fields(optimizers[0]):
         values = [getattr(optimizer, field.name) for optimizer in optimizers]
-        if _is_number(values[0]):
+        if is_number(values[0]):
             column = np.array(values, np.float64).reshape(-1, 1)
             columns[field.name] = column[:1] if (column == column[0]).all() else column
     return columns
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-class OptimizerStack:
-    """The optimizers of a stack of runs: each run's own, grouped so that equal rules go together.
-
-    Runs next to each other with the same rule update in one call, so that a stack sorted by
-    optimizer is fastest; any order gives the same bits.
-
-    Parameters
-    ----------
-    optimizers : sequence of Optimizer
-        One for each run.
-    layout : Layout
-        Of the network's parameters.
-    dtype : dtype
-        Of the parameters.
-    """
-
-    def __init__(
-        self, optimizers: Sequence[Optimizer], layout: Layout, dtype: np.dtype[np.floating]
-    ) -> None:
-        self.t = 0
-        self.groups: list[tuple[slice, Rule]] = []
-        self._dtype = np.dtype(dtype)
-        memory = Memory(self._dtype)
-        start = 0
-        for _, group in groupby(optimizers, key=lambda o: o.variant()):
-            members = list(group)
-            rule = members[0].rule(members, layout)
-            rule.start(memory)
-            self.groups.append((slice(start, start + len(members)), rule))
-            start += len(members)
-        # The arrays of the last step, and each group's part of them.
-        self._parameters: Array | None = None
-        self._gradients: Array | None = None
-        self._parts: list[tuple[Array, Array]] = []
-
-    def step(
-        self, parameters: Array, gradients: Array, factor: NDArray[np.float64] | None = None
-    ) -> None:
-        """Take one step of every run, in place.
-
-        Parameters
-        ----------
-        parameters, gradients : ndarray of shape (runs, P)
-            Gradients are used up.
-        factor : ndarray of shape (runs, 1), float64, optional
-            What schedules multiply the learning rates by; 1 by default.
-        """
-        self.t += 1
-        if parameters is not self._parameters or gradients is not self._gradients:
-            self._parameters, self._gradients = parameters, gradients
-            self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
-        for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
-            rule.step(theta, g, self.t, None if factor is None else factor[rows])
-
-    def state(self, run: int) -> dict[str, NDArray[Any]]:
-        """Return views of one run's state: (P,) for each state array, (1,) for each product.
-
-        With :attr:`t` it is all that a checkpoint needs.
-        """
-        rule, row = self._place(run)
-        return {name: array[row] for name, array in (rule.state | rule.running).items()}
-
-    def restore(self, run: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Copy in what :meth:`state` returned.
-
-        Raises
-        ------
-        ValueError
-            If it is another rule's, or of other parameters.
-        """
-        own = self.state(run)
-        shapes = [{k: v.shape for k, v in arrays.items()} for arrays in (own, state)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"the optimizer's state is {shapes[0]}, not {shapes[1]}")
-        for name, array in own.items():
-            array[...] = state[name]
-
-    def _place(self, run: int) -> tuple[Rule, int]:
-        """Find the group of a run, and its row there."""
-        for rows, rule in self.groups:
-            if rows.start <= run < rows.stop:
-                return rule, run - rows.start
-        raise IndexError(run)
-
-    def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave; they keep their state.
-
-        Parameters
-        ----------
-        runs : sequence of int
-            Positions of the runs that stay, in ascending order.
-
-        Raises
-        ------
-        ValueError
-            If they are not in ascending order, which would part state from parameters.
-        """
-        if any(run >= following for run, following in pairwise(runs)):
-            raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
-        groups: list[tuple[slice, Rule]] = []
-        memory = Memory(self._dtype)
-        start = 0
-        for rows, rule in self.groups:
-            own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
-            if own:
-                rule.keep(own, memory)
-                groups.append((slice(start, start + len(own)), rule))
-                start += len(own)
-        self.groups = groups
-        self._parameters = self._gradients = None

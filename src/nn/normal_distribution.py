@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from .typing import Array
 
 # Rational approximations of erf and erfc in double precision: S. L. Moshier, Cephes
 # Mathematical Library, ndtr.c (after Hart et al. 1968), relative error below 4e-16.

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.memory import Workspace
-from nn.randomness import stream
-
-Array = NDArray[np.floating]
+from .randomness import stream
+from .speed.buffers import Workspace
+from .typing import Array
 
 
 class Batches:
@@ -21,10 +20,10 @@ class Batches:
     ----------
     inputs : ndarray of shape (rows, features)
     targets : ndarray of shape (rows, outputs)
-        Of the same precision.
+        In the precision of the inputs.
     batch_size : int
-        Rows of a step, at least 1. With the whole set or more, every step takes all rows in
-        their order, and there is nothing to shuffle.
+        Rows of a step, at least 1. With all rows or more, every step takes the rows in their order,
+        and nothing is shuffled.
     seeds : sequence of int
         One for each run.
     """
@@ -73,15 +72,15 @@ class Batches:
             )
 
     def random_state(self, run: int) -> dict[str, Any]:
-        """Return where a run's order is drawn from, as JSON holds it."""
+        """Return the state of the stream that draws a run's order, ready for JSON."""
         return dict(self._streams[self.seeds[run]].bit_generator.state)
 
     def restore_random_state(self, run: int, state: Mapping[str, Any]) -> None:
-        """Draw a run's orders, and those of all runs with its seed, from there on."""
+        """Set the stream of a run, and so of all runs with its seed, to such a state."""
         self._streams[self.seeds[run]].bit_generator.state = state
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave."""
+        """Remove all runs but these."""
         self.seeds = [self.seeds[run] for run in runs]
         self._streams = {seed: self._streams[seed] for seed in self.seeds}
         self._buffers = Workspace(self.inputs.dtype)

@@ -75,16 +75,16 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
 
     name: ClassVar[str] = ""
 
+    @property
+    def label(self) -> str:
+        """What messages call the component: its name, or else its class's."""
+        return self.name or type(self).__name__
+
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})
         if wrong:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
-
-    @classmethod
-    def declares(cls, promise: str) -> bool:
-        """Tell whether a class makes a promise: itself, since what it derives may break it."""
-        return bool(vars(cls).get(promise, False))
 
     @classmethod
     def names(cls) -> list[str]:

@@ -1,4 +1,8 @@
-"""Stand-ins for arrays: NumPy code called with them is noted down in LLVM's language."""
+"""Elementwise NumPy code as a list of instructions.
+
+The code is called with stand-ins for arrays, whose operations append instructions in LLVM's
+language to a :class:`Trace` instead of computing anything.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
-class Unfusable(TypeError):
-    """Something is done to arrays that a loop over their elements cannot do."""
+class Untraceable(TypeError):
+    """The code does something that a loop over the elements of its arrays cannot do."""
 
 
 INSTRUCTIONS: Final[dict[np.ufunc, str]] = {
@@ -37,15 +41,14 @@ COMPARISONS: Final[dict[np.ufunc, str]] = {
     np.greater: "fcmp ogt %T {}, {}",
     np.greater_equal: "fcmp oge %T {}, {}",
 }
-"""What each ufunc is for one element, in LLVM's language; %T is the type of the numbers."""
+"""The LLVM instruction of each ufunc for one element; %T is the type of the numbers."""
 
 CALLS: Final = {np.exp, np.expm1, np.log, np.log1p, np.tanh}
-"""Ufuncs whose bits are NumPy's own: a loop ends before one, and another begins after it."""
+"""Ufuncs whose bits only NumPy can give: a call of one stands between two loops."""
 
 _DEFINITIONS: Final = """
 declare %T @llvm.sqrt.SUFFIX(%T)
 declare %T @llvm.fabs.SUFFIX(%T)
-declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 
 define internal %T @maximum(%T %a, %T %b) alwaysinline {
   %unordered = fcmp uno %T %a, %a
@@ -110,27 +113,21 @@ define void @loop(ptr %inputs) {{
   ret void
 }}
 """
-"""Three loops in each other; where they run is read from a list of 64-bit numbers."""
-
-BLOCK: Final = 512
-"""Bytes of the rows that arrays beyond the cache are gone through in (:attr:`Recording.ahead`)."""
-
-_LINE: Final = 64
-"""Bytes that come from memory at once."""
+"""Three nested loops, whose lengths and addresses are read from a list of 64-bit numbers."""
 
 
 class Stretch:
-    """Instructions between two calls of NumPy: what one loop does to each element.
+    """The instructions between two calls of NumPy, which become one loop.
 
     Attributes
     ----------
     lines : list of str
         The instructions.
-    places : dict
-        Where the elements are that it loads or stores: array and column, in the order in which
-        the loop takes them.
-    stores : dict
-        The names of what it stores, by array and column.
+    places : dict of (int, int) to int
+        The arrays and columns that the loop loads or stores, numbered in the order of its
+        arguments.
+    stores : dict of (int, int) to str
+        The name of the value to be stored in each array and column.
     """
 
     def __init__(self) -> None:
@@ -145,19 +142,19 @@ class Stretch:
         return name
 
     def load(self, array: int, column: int) -> str:
-        """Return the name of an element as it is in memory."""
+        """Return the name of an element as loaded from memory."""
         return f"%x{self._place(array, column)}"
 
     def store(self, array: int, column: int, name: str) -> None:
-        """Write an element back, at the end."""
+        """Store a value in an element when the loop ends."""
         self._place(array, column)
         self.stores[array, column] = name
 
     def _place(self, array: int, column: int) -> int:
         return self.places.setdefault((array, column), len(self.places))
 
-    def program(self, dtype: np.dtype[Any], numbers: int, ahead: int = 0) -> str:
-        """Write the loop, with so many numbers for each run, asking for memory so far ahead."""
+    def program(self, dtype: np.dtype[Any], numbers: int) -> str:
+        """Return the loop in LLVM's language; it reads this many `numbers` for each run."""
         run = [f"%first = mul i64 %u, {numbers}"]
         run += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
         for n in range(numbers):
@@ -165,16 +162,12 @@ class Stretch:
             run += [f"%n{n} = load %T, ptr %at.n{n}"]
         row, loads = [], []
         inputs = ["i64 %runs", "i64 %rows", "i64 %columns", "ptr %numbers"]
-        for at, p in self.places.items():
+        for p in self.places.values():
             inputs += [f"ptr %array{p}", f"i64 %run.step{p}", f"i64 %row.step{p}"]
             run += [f"%run.offset{p} = mul i64 %u, %run.step{p}"]
             run += [f"%run{p} = getelementptr i8, ptr %array{p}, i64 %run.offset{p}"]
             row += [f"%row.offset{p} = mul i64 %r, %row.step{p}"]
             row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
-            for line in range(ahead, ahead + BLOCK, _LINE) if ahead else ():
-                row += [f"%line{p}.{line} = getelementptr i8, ptr %row{p}, i64 {line}"]
-                options = f"i32 {int(at in self.stores)}, i32 3, i32 1"  # to write; to keep; data
-                row += [f"call void @llvm.prefetch.p0(ptr %line{p}.{line}, {options})"]
             loads += [f"%at{p} = getelementptr %T, ptr %row{p}, i64 %i"]
             loads += [f"%x{p} = load %T, ptr %at{p}"]
         stores = [f"store %T {v}, ptr %at{self.places[at]}" for at, v in self.stores.items()]
@@ -195,54 +188,51 @@ class Stretch:
         return f"%T = type {kind}\n" + (_DEFINITIONS + loop).replace("SUFFIX", suffix)
 
 
-class Recording:
-    """What code does to stand-ins.
+class Trace:
+    """The instructions that some code amounts to.
 
     Parameters
     ----------
     dtype : dtype
-        Of the arrays.
+        Precision of the arrays.
     columns : int, optional
-        How many numbers the last axis has, if they are apart in memory. Then what is done to each
-        of them is noted one by one, and sums or maxima over them can be, too.
-    ahead : int, default 0
-        How many bytes ahead of a row of :data:`BLOCK` bytes the loops ask for another, before
-        processors would by themselves.
+        Length of the last axis of transposed arrays. Each of their columns then gets instructions
+        of its own, so that sums and maxima over the last axis can be traced, too.
 
     Attributes
     ----------
     stretches : list of Stretch
     calls : list of (ufunc, int, int)
-        What NumPy does between two stretches: from which array to which.
+        The calls of NumPy between two stretches, with the numbers of their input and output arrays.
     """
 
-    def __init__(self, dtype: np.dtype[Any], columns: int | None = None, *, ahead: int = 0) -> None:
-        self.dtype, self.columns, self.ahead = dtype, columns, ahead
+    def __init__(self, dtype: np.dtype[Any], columns: int | None = None) -> None:
+        self.dtype, self.columns = dtype, columns
         self.stretches = [Stretch()]
         self.calls: list[tuple[np.ufunc, int, int]] = []
         self._arrays: list[_InMemory] = []
 
     def array(self, shape: tuple[int, ...] | None = None, *, kept: bool = True) -> Value:
-        """Make a stand-in for an array; `kept` if what is written to it lasts."""
+        """Return a stand-in for an array; `kept` says whether it is written back at the end."""
         self._arrays.append(_InMemory(self, len(self._arrays), kept, shape))
         return self._arrays[-1]
 
     def scratch(self) -> Value:
-        """Make a stand-in for scratch space that needs no memory."""
+        """Return a stand-in for scratch space, which needs no memory."""
         return Value(self, None)
 
     def number(self, n: int) -> Value:
-        """Make a stand-in for the n-th of the numbers of each run."""
+        """Return a stand-in for the n-th number of each run."""
         return Value(self, [f"%n{n}"])
 
     def programs(self, numbers: int) -> list[str]:
-        """Write the loops in LLVM's language, with so many numbers for each run."""
-        return [stretch.program(self.dtype, numbers, self.ahead) for stretch in self.stretches]
+        """Return the loops in LLVM's language, which read this many `numbers` for each run."""
+        return [stretch.program(self.dtype, numbers) for stretch in self.stretches]
 
     def call(self, ufunc: np.ufunc, source: object, target: object) -> Value:
-        """Let NumPy call a ufunc on what has been computed so far."""
+        """Append a call of NumPy, which sees everything written so far."""
         if not (isinstance(source, _InMemory) and isinstance(target, _InMemory)):
-            raise Unfusable(f"{ufunc.__name__} of what is not in memory")
+            raise Untraceable(f"{ufunc.__name__} of what is not in memory")
         self.end(self._arrays)
         for array in self._arrays:
             array.names = None
@@ -251,10 +241,10 @@ class Recording:
         return target
 
     def end(self, arrays: Sequence[Any]) -> None:
-        """Store what has been written to these arrays."""
+        """Store what has been written to these arrays, at the end of a loop."""
         for array in arrays:
             if array.written and not array.kept:
-                raise Unfusable("an array that is read is used as scratch space for too long")
+                raise Untraceable("an array that is read is used as scratch space for too long")
             if array.written:
                 for column, name in enumerate(array.names):
                     self.stretches[-1].store(array.index, column, name)
@@ -266,19 +256,19 @@ class Value(NDArrayOperatorsMixin):
 
     Parameters
     ----------
-    recording : Recording
+    trace : Trace
     names : list of str or None
-        What the element is called, in each column or in all; None for scratch space that nothing
-        was written to.
+        The name of the value in each column, or one name for all columns; None for scratch space
+        that nothing was written to.
     mask : bool, default False
-        Whether it is a truth value, not a number.
+        Whether the value is a truth value rather than a number.
     """
 
-    flags = SimpleNamespace(c_contiguous=False)  # as of arrays whose columns are apart
+    flags = SimpleNamespace(c_contiguous=False)  # like a transposed array
 
-    def __init__(self, recording: Recording, names: list[str] | None, mask: bool = False) -> None:
-        self.recording, self.names, self.mask = recording, names, mask
-        self.dtype, self.stretch = recording.dtype, len(recording.stretches)
+    def __init__(self, trace: Trace, names: list[str] | None, mask: bool = False) -> None:
+        self.trace, self.names, self.mask = trace, names, mask
+        self.dtype, self.stretch = trace.dtype, len(trace.stretches)
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
@@ -287,11 +277,11 @@ class Value(NDArrayOperatorsMixin):
         if method == "reduce" and options == {"axis": -1, "keepdims": True} and out is None:
             return self._reduce(str(instruction), inputs[0])
         if method != "__call__" or options:
-            raise Unfusable(f"{ufunc.__name__} {method} {options}")
+            raise Untraceable(f"{ufunc.__name__} {method} {options}")
         if ufunc in CALLS and out is not None:
-            return self.recording.call(ufunc, *inputs, *out)
+            return self.trace.call(ufunc, *inputs, *out)
         if instruction is None:
-            raise Unfusable(ufunc.__name__)
+            raise Untraceable(ufunc.__name__)
         result = self._emit(instruction, *inputs, mask=ufunc in COMPARISONS)
         return result if out is None else self._write(out[0], result)
 
@@ -299,88 +289,86 @@ class Value(NDArrayOperatorsMixin):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> None:
         if function is not np.copyto:
-            raise Unfusable(function.__name__)
+            raise Untraceable(function.__name__)
         self._copy(*args, **kwargs)
 
     def __bool__(self) -> bool:
-        raise Unfusable("a decision that depends on the numbers")
+        raise Untraceable("a decision that depends on the numbers")
 
     def fill(self, value: float) -> None:
-        """Do what the method of arrays does."""
+        """Fill the array with a number."""
         self._copy(self, value)
 
     def _copy(self, target: Any, source: Any, *, where: Any = None) -> None:
         if where is None:
-            self._write(target, Value(self.recording, self._operand(source)))
+            self._write(target, Value(self.trace, self._operand(source)))
         elif isinstance(where, Value) and where.mask:
-            chosen = Value(self.recording, where.current())
+            chosen = Value(self.trace, where.current())
             self._write(target, self._emit("select i1 {}, %T {}, %T {}", chosen, source, target))
         else:
-            raise Unfusable(f"where={where!r}")
+            raise Untraceable(f"where={where!r}")
 
     def _reduce(self, instruction: str, value: object) -> Value:
-        # NumPy, too, takes one after the other where they are apart in memory.
-        if self.recording.columns is None:
-            raise Unfusable("a sum over what is not known to be apart in memory")
-        parts = [Value(self.recording, [name]) for name in self._operand(value)]
+        # NumPy, too, adds one column after the other where the array is transposed.
+        if self.trace.columns is None:
+            raise Untraceable("a sum over the last axis of an array that is not transposed")
+        parts = [Value(self.trace, [name]) for name in self._operand(value)]
         return functools.reduce(lambda a, b: self._emit(instruction, a, b), parts)
 
     def _operand(self, value: object) -> list[str]:
         if isinstance(value, Value) and not value.mask:
             return value.current()
-        if type(value) in (int, float):  # which take the arrays' precision, as in NumPy
+        if type(value) in (int, float):  # they take the arrays' precision, as in NumPy
             return [_constant(self.dtype.type(value))]
-        raise Unfusable(f"a number that is {value!r}")
+        raise Untraceable(f"a number that is {value!r}")
 
     def current(self) -> list[str]:
-        """Return the names of the element as it is now."""
-        if self.names is None or self.stretch != len(self.recording.stretches):
-            raise Unfusable("an array that nothing was written to, or that is not in memory")
+        """Return the names of the current value."""
+        if self.names is None or self.stretch != len(self.trace.stretches):
+            raise Untraceable("an array that nothing was written to, or that is not in memory")
         return self.names
 
     def _emit(self, instruction: str, *operands: object, mask: bool = False) -> Value:
         names = [self._operand(operand) for operand in operands]
         count = max(map(len, names))
-        emit = self.recording.stretches[-1].emit
+        emit = self.trace.stretches[-1].emit
         results = [emit(instruction.format(*(n[i % len(n)] for n in names))) for i in range(count)]
-        return Value(self.recording, results, mask)
+        return Value(self.trace, results, mask)
 
     def _write(self, target: object, result: Value) -> Value:
         if not isinstance(target, Value) or target.mask:
-            raise Unfusable(f"the target {target!r}")
+            raise Untraceable(f"the target {target!r}")
         if result.mask:  # a truth value among numbers is 1 or 0
-            result = self._emit("uitofp i1 {} to %T", Value(self.recording, result.current()))
+            result = self._emit("uitofp i1 {} to %T", Value(self.trace, result.current()))
         target.take(result.current())
         return target
 
     def take(self, names: list[str]) -> None:
-        """Be what has these names from now on."""
-        self.names, self.stretch = names, len(self.recording.stretches)
+        """Take the value with these names."""
+        self.names, self.stretch = names, len(self.trace.stretches)
 
 
 class _InMemory(Value):
-    """Stands for an array that is somewhere, so that NumPy can go on with it."""
+    """Stands for an array in memory, which calls of NumPy can read and write."""
 
-    def __init__(
-        self, recording: Recording, index: int, kept: bool, shape: tuple[int, ...] | None
-    ) -> None:
-        super().__init__(recording, None)
+    def __init__(self, trace: Trace, index: int, kept: bool, shape: tuple[int, ...] | None) -> None:
+        super().__init__(trace, None)
         self.index, self.kept, self.written = index, kept, False
         if shape is not None:
             self.shape = shape
 
     def current(self) -> list[str]:
         if self.names is None:
-            stretch = self.recording.stretches[-1]
-            columns = range(self.recording.columns or 1)
+            stretch = self.trace.stretches[-1]
+            columns = range(self.trace.columns or 1)
             self.names = [stretch.load(self.index, column) for column in columns]
         return self.names
 
     def take(self, names: list[str]) -> None:
-        columns = self.recording.columns or 1
+        columns = self.trace.columns or 1
         self.names, self.written = names * (columns // len(names)), True
 
 
 def _constant(value: np.floating) -> str:
-    """Write a number in LLVM's language: exactly, by its bits in double precision."""
+    """Return a number in LLVM's language: exactly, by its bits in double precision."""
     return "0x" + struct.pack(">d", float(value)).hex()

@@ -11,11 +11,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nn.parameters import Layout
-
-Array = NDArray[np.floating]
+from .parameters import Layout
+from .typing import Array
 
 
 def add_l2_gradient(gradients: Array, parameters: Array, strength: Array, work: Array) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.training.batches import Batches
+from nn.batches import Batches
 
 SEEDS = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 

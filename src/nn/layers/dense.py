@@ -1,0 +1,88 @@
+"""The dense, or fully connected, layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from .. import initializers
+from ..component import Count
+from ..initializers import Initializer
+from ..parameters import Parameter
+from ..speed.compile import Fused
+from ..speed.replay import replayable
+from ..typing import Array
+from .layer import Layer, with_batch_axis
+
+
+@dataclass
+class Dense(Layer):
+    """Affine map z = x·W + b.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    initializer : Initializer, default ScaledGaussian()
+        Of the weights (fan_in, units).
+    bias_initializer : Initializer, default Zeros()
+        Of the bias (units,).
+    """
+
+    name: ClassVar[str] = "dense"
+    per_run: ClassVar[tuple[str, ...]] = ("initializer", "bias_initializer")
+    units: Count
+    initializer: Initializer = initializers.ScaledGaussian()
+    bias_initializer: Initializer = initializers.Zeros()
+
+    def width(self, fan_in: int) -> int:
+        return self.units
+
+    def parameters(self, fan_in: int) -> list[Parameter]:
+        return [
+            Parameter("weights", (fan_in, self.units), decays=True),
+            Parameter("bias", (self.units,)),
+        ]
+
+    def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
+        values["weights"][...] = self.initializer(rng, values["weights"].shape)
+        values["bias"][...] = self.bias_initializer(rng, values["bias"].shape)
+
+    @cached_property
+    def bias(self) -> Array:
+        """The bias, (runs, 1, units)."""
+        return with_batch_axis(self.at.parameters["bias"])
+
+    @cached_property
+    def bias_gradient(self) -> Array:
+        """Its gradient."""
+        return with_batch_axis(self.at.gradients["bias"])
+
+    @cached_property
+    def add_bias(self) -> Fused:
+        """Code for z ← z + b."""
+        return Fused(lambda z, bias, _: np.add(z, bias, out=z), "bias", 0, self.at.workspace)
+
+    @replayable
+    def forward(self, x: Array, training: bool) -> Array:
+        self.x = x
+        weights = self.at.parameters["weights"]
+        z = self.buffer("z", (len(weights), x.shape[1], self.units))
+        self.at.do(np.matmul, x, weights, z)
+        self.at.do(self.add_bias, z, self.bias)
+        return z
+
+    @replayable
+    def backward(self, grad: Array, input_gradient: bool) -> Array:
+        do, weights = self.at.do, self.at.parameters["weights"]
+        # A sum over the batch as a product, which is twice as fast; and while it is in the cache.
+        do(np.matmul, self.at.workspace.ones(grad.shape[1]), grad, self.bias_gradient)
+        do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
+        if not input_gradient:
+            return grad
+        back = self.buffer("back", (*grad.shape[:2], weights.shape[1]))
+        do(np.matmul, grad, weights.transpose(0, 2, 1), back)
+        return back

@@ -1,0 +1,149 @@
+"""The base class of layers, and its place in a stack of runs.
+
+A layer is a dataclass of its settings. The network binds a copy of it to the stack: the views
+of its parameters and gradients, ``(runs, ...)``, its random streams, and the *peers*, the
+corresponding layer of every run, whose per-run settings (a dropout rate, an initializer) may
+differ. What fixes shapes is the same in all peers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..component import Component
+from ..parameters import Parameter
+from ..speed.buffers import Workspace
+from ..speed.replay import Tape
+from ..typing import Array
+
+
+@dataclass
+class Binding:
+    """A layer's place in a stack of runs.
+
+    Parameters
+    ----------
+    peers : sequence of Layer
+        This layer of each run, with the run's own settings.
+    parameters, gradients, statistics : dict of str to ndarray
+        Views of shape (runs, *shape) by the parameter's local name.
+    generators : sequence of numpy.random.Generator
+        The layer's stream of each run.
+    workspace : Workspace
+        Buffers; shared by the network, so keys name the layer.
+    name : str
+        Of the layer, unique in the network.
+    do : Tape
+        Makes the calls of a training step, which are then made again by themselves.
+    """
+
+    peers: Sequence[Layer]
+    parameters: dict[str, Array]
+    gradients: dict[str, Array]
+    statistics: dict[str, Array]
+    generators: Sequence[np.random.Generator]
+    workspace: Workspace
+    name: str
+    do: Tape
+
+
+@dataclass
+class Layer(Component):
+    """Base of the layers.
+
+    A pass that does its work through `self.at.do`, with buffers that are the same in every step,
+    may be marked as :func:`~nn.speed.replay.replayable`: then a network of such layers is faster.
+
+    Attributes
+    ----------
+    per_run : tuple of str
+        Fields that may differ between the runs of a stack.
+    random : bool
+        Whether the layer draws random numbers in training.
+    """
+
+    per_run: ClassVar[tuple[str, ...]] = ()
+    random: ClassVar[bool] = False
+
+    def structure(self) -> tuple[Any, ...]:
+        """Return what must be the same for layers to be peers in one stack."""
+        fields = dataclasses.fields(self)
+        shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
+        return (type(self), *shared)
+
+    def width(self, fan_in: int) -> int:
+        """Return the number of outputs for `fan_in` inputs."""
+        return fan_in
+
+    def parameters(self, fan_in: int) -> list[Parameter]:
+        """Return the parameters, by local name, for `fan_in` inputs."""
+        return []
+
+    def statistics(self, fan_in: int) -> list[Parameter]:
+        """Return the arrays that are kept with the parameters but not trained."""
+        return []
+
+    def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
+        """Fill one run's parameters and statistics, given by local name without run axis."""
+
+    def bind(self, binding: Binding) -> Self:
+        """Return a copy of the layer that works on a stack of runs."""
+        bound = dataclasses.replace(self)
+        bound.at = binding
+        return bound
+
+    def numbers(self, name: str) -> Array:
+        """Return a per-run number as an array (runs, 1, 1) of the network's precision."""
+        values = [getattr(peer, name) for peer in self.at.peers]
+        return np.array(values, self.at.workspace.dtype).reshape(-1, 1, 1)
+
+    def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
+        """Return a buffer of this layer's own."""
+        return self.at.workspace.array((self.at.name, key), shape)
+
+    at: Binding = field(init=False, repr=False, compare=False)
+
+    @abstractmethod
+    def forward(self, x: Array, training: bool) -> Array:
+        """Compute the layer's output.
+
+        Parameters
+        ----------
+        x : ndarray of shape (runs, batch, fan_in), or (1, batch, fan_in) if all runs share it
+            Kept until ``backward``; must not be changed.
+        training : bool
+            Whether to draw dropout masks and use the batch's statistics.
+
+        Returns
+        -------
+        ndarray of shape (runs, batch, width)
+            A buffer that the next call with this batch size overwrites.
+        """
+
+    @abstractmethod
+    def backward(self, grad: Array, input_gradient: bool) -> Array:
+        """Fill the parameters' gradients and return that of the input.
+
+        Parameters
+        ----------
+        grad : ndarray of shape (runs, batch, width)
+            Gradient with respect to the output; may be overwritten.
+        input_gradient : bool
+            False if nobody needs the gradient with respect to the input (the first layer).
+
+        Returns
+        -------
+        ndarray of shape (runs, batch, fan_in)
+            With respect to the input of the last ``forward``; meaningless if not asked for.
+        """
+
+
+def with_batch_axis(view: Array) -> Array:
+    """Insert the batch axis: (runs, width) → (runs, 1, width)."""
+    return view[:, np.newaxis, :]

@@ -1,0 +1,147 @@
+"""The optimizers of a stack of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from ..parameters import Layout
+from ..speed.buffers import Memory
+from ..typing import Array, Float64Array
+from .optimizer import Optimizer
+from .rule import Rule
+
+
+class OptimizerStack:
+    """The optimizers of a stack of runs: each run's own, grouped so that equal rules go together.
+
+    Runs next to each other with the same rule update in one call, so that a stack sorted by
+    optimizer is fastest; any order gives the same bits.
+
+    Parameters
+    ----------
+    optimizers : sequence of Optimizer
+        One for each run.
+    layout : Layout
+        Of the network's parameters.
+    dtype : dtype
+        Of the parameters.
+    """
+
+    def __init__(
+        self, optimizers: Sequence[Optimizer], layout: Layout, dtype: np.dtype[np.floating]
+    ) -> None:
+        self.t = 0
+        self.groups: list[tuple[slice, Rule]] = []
+        self._dtype = np.dtype(dtype)
+        memory = Memory(self._dtype)
+        start = 0
+        for _, group in groupby(optimizers, key=lambda o: o.variant()):
+            members = list(group)
+            rule = Rule(members, layout)
+            rule.start(memory)
+            self.groups.append((slice(start, start + len(members)), rule))
+            start += len(members)
+        # The arrays of the last step, and each group's part of them.
+        self._parameters: Array | None = None
+        self._gradients: Array | None = None
+        self._parts: list[tuple[Array, Array]] = []
+
+    @classmethod
+    def of(cls, network: Network, optimizers: Optimizer | Sequence[Optimizer]) -> Self:
+        """Make the optimizers of a network's runs.
+
+        Parameters
+        ----------
+        network : Network
+        optimizers : Optimizer or sequence of Optimizer
+            One for all runs, or one for each.
+
+        Raises
+        ------
+        ValueError
+            If there are neither one nor as many as runs.
+        """
+        each = optimizers if isinstance(optimizers, Sequence) else [optimizers] * network.runs
+        if len(each) != network.runs:
+            raise ValueError(f"{len(each)} optimizers for {network.runs} runs")
+        return cls(each, network.layout, network.dtype)
+
+    def step(self, parameters: Array, gradients: Array, factor: Float64Array | None = None) -> None:
+        """Take one step of every run, in place.
+
+        Parameters
+        ----------
+        parameters, gradients : ndarray of shape (runs, P)
+            Gradients are used up.
+        factor : ndarray of shape (runs, 1), float64, optional
+            What schedules multiply the learning rates by; 1 by default.
+        """
+        self.t += 1
+        if parameters is not self._parameters or gradients is not self._gradients:
+            self._parameters, self._gradients = parameters, gradients
+            self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
+        for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
+            rule.step(theta, g, self.t, None if factor is None else factor[rows])
+
+    def state(self, run: int) -> dict[str, NDArray[Any]]:
+        """Return views of one run's state: (P,) for each state array, (1,) for each product.
+
+        With :attr:`t` it is all that a checkpoint needs.
+        """
+        rule, row = self._place(run)
+        return {name: array[row] for name, array in (rule.state | rule.running).items()}
+
+    def restore(self, run: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Copy in what :meth:`state` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is another rule's, or of other parameters.
+        """
+        own = self.state(run)
+        shapes = [{k: v.shape for k, v in arrays.items()} for arrays in (own, state)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"the optimizer's state is {shapes[0]}, not {shapes[1]}")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    def _place(self, run: int) -> tuple[Rule, int]:
+        """Find the group of a run, and its row there."""
+        for rows, rule in self.groups:
+            if rows.start <= run < rows.stop:
+                return rule, run - rows.start
+        raise IndexError(run)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Let all runs but these leave; they keep their state.
+
+        Parameters
+        ----------
+        runs : sequence of int
+            Positions of the runs that stay, in ascending order.
+
+        Raises
+        ------
+        ValueError
+            If they are not in ascending order, which would part state from parameters.
+        """
+        if any(run >= following for run, following in pairwise(runs)):
+            raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")
+        groups: list[tuple[slice, Rule]] = []
+        memory = Memory(self._dtype)
+        start = 0
+        for rows, rule in self.groups:
+            own = [run - rows.start for run in runs if rows.start <= run < rows.stop]
+            if own:
+                rule.keep(own, memory)
+                groups.append((slice(start, start + len(own)), rule))
+                start += len(own)
+        self.groups = groups
+        self._parameters = self._gradients = None

@@ -1,0 +1,70 @@
+"""Training in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .batches import Batches
+from .network import Network
+from .optimizers import Optimizer, OptimizerStack
+
+
+def fit(
+    network: Network,
+    optimizers: Optimizer | Sequence[Optimizer],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int | None = None,
+) -> None:
+    """Train the runs of a network side by side.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are changed.
+    optimizers : Optimizer or sequence of Optimizer
+        One for all runs, or one for each. Each call begins with their initial state.
+    x : array_like of shape (n, inputs)
+    y : array_like of shape (n, outputs)
+        Classes as rows of zeros with a one.
+    epochs : int
+        How often all rows are gone through.
+    batch_size : int, optional
+        Rows of a step, drawn in an order that a run's seed decides; all rows, in their order, by
+        default.
+
+    Raises
+    ------
+    ValueError
+        If `x` or `y` has another shape, or there are too few or too many optimizers.
+
+    Examples
+    --------
+    >>> import numpy as np, nn
+    >>> x = np.linspace(-1, 1, 21).reshape(-1, 1)
+    >>> network = nn.Network(nn.mlp([16], 1), inputs=1, loss=nn.MeanSquaredError(), seeds=[0, 1])
+    >>> nn.fit(network, nn.Adam(lr=0.01), x, x**2, epochs=300, batch_size=7)
+    >>> bool((network.loss(x, x**2) < 0.01).all())
+    True
+    """
+    inputs, targets = np.asarray(x, network.dtype), np.asarray(y, network.dtype)
+    rows = len(inputs) if inputs.ndim else 0
+    wanted = (rows, network.inputs), (rows, network.outputs)
+    if rows == 0 or (inputs.shape, targets.shape) != wanted:
+        raise ValueError(
+            f"x and y must have shapes (n, {network.inputs}) and (n, {network.outputs}), but have "
+            f"{inputs.shape} and {targets.shape}"
+        )
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
+    stack = OptimizerStack.of(network, optimizers)
+    batches = Batches(inputs, targets, batch_size or rows, network.seeds)
+    for _ in range(epochs):
+        for batch in batches.epoch():
+            network.backpropagate(*batch)
+            stack.step(network.parameters, network.gradients)

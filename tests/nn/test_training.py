@@ -1,0 +1,72 @@
+"""Training in one call."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+import nn
+from nn import training
+from nn.batches import Batches
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((23, 3))
+Y = np.eye(4)[RNG.integers(0, 4, 23)]
+SEEDS = [3, 0, 3]
+
+
+def network(**options: object) -> nn.Network:
+    layers = nn.mlp([6], 4, dropout=0.2)
+    return nn.Network(layers, 3, loss=nn.CrossEntropy(), seeds=SEEDS, **options)
+
+
+@pytest.mark.parametrize("batch_size", [None, 5, 23, 100])
+@pytest.mark.parametrize(
+    "optimizers", [nn.Adam(lr=0.05), [nn.SGD(), nn.Adam(), nn.Muon()]], ids=["one", "each"]
+)
+def test_it_is_the_loop_that_one_would_write(batch_size: int | None, optimizers: object) -> None:
+    fitted, expected = network(), network()
+    nn.fit(fitted, optimizers, X, Y, epochs=3, batch_size=batch_size)
+    each = optimizers if isinstance(optimizers, list) else [optimizers] * 3
+    stack = nn.OptimizerStack(each, expected.layout, expected.dtype)
+    batches = Batches(X.astype(np.float32), Y.astype(np.float32), batch_size or 23, SEEDS)
+    for _ in range(3):
+        for x, y in batches.epoch():
+            expected.backpropagate(x, y)
+            stack.step(expected.parameters, expected.gradients)
+    np.testing.assert_array_equal(fitted.parameters, expected.parameters)
+
+
+def test_lists_of_numbers_do() -> None:
+    fitted, expected = network(), network()
+    nn.fit(fitted, nn.SGD(), X.tolist(), Y.tolist(), epochs=2, batch_size=5)
+    nn.fit(expected, nn.SGD(), X, Y, epochs=2, batch_size=5)
+    np.testing.assert_array_equal(fitted.parameters, expected.parameters)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "message"),
+    [
+        (X[:, :2], Y, {}, r"shapes \(n, 3\) and \(n, 4\), but have \(23, 2\) and \(23, 4\)"),
+        (X, Y.argmax(axis=1), {}, r"but have \(23, 3\) and \(23,\)"),
+        (X[:5], Y, {}, r"but have \(5, 3\) and \(23, 4\)"),
+        (X[np.newaxis], Y[np.newaxis], {}, r"but have \(1, 23, 3\)"),
+        (X[:0], Y[:0], {}, r"but have \(0, 3\)"),
+        (1.0, 2.0, {}, r"but have \(\) and \(\)"),
+        (X, Y, {"batch_size": 0}, "batch_size must be at least 1, but is 0"),
+        (X, Y, {"optimizers": [nn.SGD()] * 2}, "2 optimizers for 3 runs"),
+    ],
+)
+def test_what_does_not_fit_is_refused(x, y, options: dict, message: str) -> None:
+    arguments = {"optimizers": nn.SGD(), "epochs": 1, **options}
+    stack = network()
+    before = stack.parameters.copy()
+    with pytest.raises(ValueError, match=message):
+        nn.fit(stack, arguments.pop("optimizers"), x, y, **arguments)
+    np.testing.assert_array_equal(stack.parameters, before)
+
+
+def test_example_in_the_docstring() -> None:
+    outcome = doctest.testmod(training)
+    assert outcome.attempted > 3
+    assert outcome.failed == 0
