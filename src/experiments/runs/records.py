@@ -546,6 +546,17 @@ class Record:
         return flat(self.config)
 
     @cached_property
+    def settings(self) -> dict[str, Scalar]:
+        """The configuration by dotted names, with the defaults of what it leaves out.
+
+        So runs of two versions, of which the later has more settings, can be compared.
+        """
+        # It needs the classes of all parts, which reading a record does not.
+        from experiments.config.defaults import with_defaults
+
+        return flat(with_defaults(self.config))
+
+    @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
         return self._bytes(CONFIG).decode()
