@@ -86,21 +86,45 @@ class Group:
 def distinct(records: Iterable[Record]) -> list[Record]:
     """Keep one execution of every run, sorted by seed and name.
 
-    Two executions of one identity are the same run twice: counted as two they would make
-    the spread look smaller. A finished execution is kept before another, then the latest.
+    Two executions of one configuration, on the same data and with the same seed, are the same run
+    twice: counted as two they would make the spread look smaller. That holds for different code
+    too (see `superseded`). An execution with a result is kept before another, then the one that
+    ended last.
 
     Runs whose choices have different names are different, though what was chosen may be the same:
     a copy of an optimizer under another name is compared with it. Where tuning chose the defaults,
     one run is labelled `tuned,default`. It is given once for each setting, since it has a part in
     both.
     """
-    kept: dict[tuple[object, ...], Record] = {}
+    kept = [max(executions, key=_worth) for executions in _by_run(records)]
+    return sorted(kept, key=lambda run: (run.seed, run.name, run.identity, run.uid))
+
+
+def superseded(records: Iterable[Record]) -> list[Record]:
+    """Find the runs that `distinct` leaves out for a later one of other code or libraries.
+
+    They have results of their own, which the later run's may differ from.
+    """
+    found: dict[str, Record] = {}
+    for executions in _by_run(records):
+        kept = max(executions, key=_worth)
+        found |= {
+            run.uid: run for run in executions if run.identity != kept.identity and _has_result(run)
+        }
+    return list(found.values())
+
+
+def _by_run(records: Iterable[Record]) -> list[list[Record]]:
+    """Put the executions of each run together."""
+    found: dict[tuple[object, ...], list[Record]] = {}
     for record in (part for execution in records for part in _by_setting(execution)):
         named = sorted(choice for choice in record.choices.items() if not _is_ignored(choice[0]))
-        key = record.identity or record.uid, record.labels.get(SETTING), *named
-        if key not in kept or _worth(record) > _worth(kept[key]):
-            kept[key] = record
-    return sorted(kept.values(), key=lambda run: (run.seed, run.name, run.identity, run.uid))
+        settings = {item for item in record.settings.items() if not _is_ignored(item[0])}
+        # Where the data could not be loaded, nobody knows whether they were the same.
+        data = record.dataset.get("digest") or record.uid
+        key = frozenset(settings), data, record.seed, record.labels.get(SETTING), *named
+        found.setdefault(key, []).append(record)
+    return list(found.values())
 
 
 def _by_setting(record: Record) -> list[Record]:
@@ -119,7 +143,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     A configuration group counts where its choice differs. A setting inside a configuration
     group counts where it differs between runs *of the same choice*: `optimizer.beta1`, which
     only Adam has, follows from the choice; a swept `optimizer.lr` does not. Any other setting
-    counts where it differs at all.
+    counts where it differs at all. A setting that a run lacks has its default.
 
     Returns
     -------
@@ -127,7 +151,7 @@ def varied(records: Iterable[Record]) -> list[str]:
         `optimizer` first, then the other choices, then the settings, each sorted.
     """
     runs = list(records)
-    flats = [run.flat_config() for run in runs]
+    flats = [run.settings for run in runs]
     chosen = [run.choices for run in runs]
     choices = {key for own in chosen for key in own if not _is_ignored(key)}
     differing = [key for key in choices if len({own.get(key, _ABSENT) for own in chosen}) > 1]
@@ -251,7 +275,7 @@ def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[st
         return tuple(dict.fromkeys(["optimizer", *differing]))
     if not by:
         raise ConfigError("There is nothing to group by. Name at least one key, such as optimizer.")
-    known = {"seed"}.union(*(run.choices for run in runs), *(run.flat_config() for run in runs))
+    known = {"seed"}.union(*(run.choices for run in runs), *(run.settings for run in runs))
     if SETTING in differing:
         known.add(SETTING)
     for key in by:
@@ -285,7 +309,7 @@ def _value(run: Record, key: str) -> Scalar:
     if key in (SETTING, TASK):
         return run.labels.get(key)
     choices = run.choices
-    return choices[key] if key in choices else run.flat_config().get(key)
+    return choices[key] if key in choices else run.settings.get(key)
 
 
 def _is_choice(group: Group, key: str) -> bool:
@@ -298,9 +322,12 @@ def _rank(group: Group) -> tuple[list[str], bool, float, list[str]]:
     return [show(value) for value in group.scope], not losses, mean, list(map(show, group.values))
 
 
-def _worth(record: Record) -> tuple[bool, bool, float, str]:
-    finished = record.status in FINISHED
-    return finished, record.status == "diverged", record.finished.timestamp(), record.uid
+def _worth(record: Record) -> tuple[bool, float, str]:
+    return _has_result(record), record.finished.timestamp(), record.uid
+
+
+def _has_result(record: Record) -> bool:
+    return record.status in (*FINISHED, "diverged")
 
 
 def _is_ignored(key: str) -> bool:

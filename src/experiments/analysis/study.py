@@ -40,7 +40,7 @@ from experiments.analysis.tuning import Tuning, chosen, is_tuning, sensitivities
 from experiments.analysis.values import AREA, by_seed, untrained
 from experiments.errors import ConfigError
 from experiments.reporting.words.conclusions import conclude, scope_names
-from experiments.reporting.words.limits import overall_warnings, part_warnings
+from experiments.reporting.words.limits import left_out, overall_warnings, part_warnings
 from experiments.runs.records import Record, Scalar
 from experiments.training.metrics import higher_is_better
 
@@ -256,7 +256,7 @@ def analyse(
     Parameters
     ----------
     records
-        Runs of any status; repeats of one run are counted once.
+        Runs of any status; repeats of one run, by whatever code, are counted once.
     by
         Grouping keys; by default the optimizer and whatever was varied (see `groups`).
     metric
@@ -277,6 +277,7 @@ def analyse(
     ConfigError
         Where there are no records, no run has a grouping key, or none measured the metric.
     """
+    records = list(records)
     runs = distinct(records)
     reporting = [run for run in runs if not is_tuning(run)] or runs
     tuning = [run for run in runs if is_tuning(run)] or runs
@@ -289,7 +290,8 @@ def analyse(
         task = name or part[0].runs[0].choices.get("dataset", "")
         parts.append(_part(task, part, tried, metric, target, tolerance))
     overall = _overall(parts)
-    warnings = [*overall_warnings(runs), *(text for part in parts for text in part.warnings)]
+    about_all = [*left_out(records), *overall_warnings(runs)]
+    warnings = [*about_all, *(text for part in parts for text in part.warnings)]
     labelled = reporting != runs
     versions: dict[str, set[str]] = {}
     for run in runs:

@@ -61,7 +61,7 @@ def _settings(
 ) -> dict[tuple[Scalar, ...], list[Record]]:
     found: dict[tuple[Scalar, ...], list[Record]] = {}
     for run in runs:
-        flat = run.flat_config()
+        flat = run.settings
         found.setdefault(tuple(flat.get(key) for key in keys), []).append(run)
     return found
 
@@ -71,7 +71,7 @@ def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
     if group.runs[0].labels.get(SETTING) != "tuned":
         return {}
     mine = [run for run in tried if is_tuning(run) and run.choices == group.runs[0].choices]
-    flat = group.runs[0].flat_config()
+    flat = group.runs[0].settings
     return {key: flat.get(key) for key in varied(mine)}
 
 

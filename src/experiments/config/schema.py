@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
+from experiments.config.aliases import with_current_names
 from experiments.config.models import Model
 from experiments.config.trust import why_untrusted
 from experiments.datasets import Source
@@ -321,7 +322,7 @@ def _chosen_class(
     if not isinstance(node, Mapping):
         faults.append(f"{where} must be a group of settings, but is {node!r}")
         return None, {}
-    settings = dict(node)
+    settings = with_current_names(node)
     if "_target_" in settings:
         target = str(settings.pop("_target_"))
         return _imported(target, kind, where, faults, trusted), settings

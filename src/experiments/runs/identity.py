@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import experiments
 import nn
+from experiments.config.aliases import with_current_names
 from experiments.config.trust import named_classes, own_sources
 from experiments.runs.environment import blas
 
@@ -57,15 +58,11 @@ class Identity:
         Parameters
         ----------
         config : mapping
-            Resolved. Where results are kept and under which name does not count, nor where the
-            data's files lie, since the digest tells what is in them. 1 and 1.0 are the same.
+            Resolved. 1 and 1.0 are the same; see :func:`settings_that_count`.
         digest : str
             Of the data.
         """
-        counted = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
-        dataset = counted.get("dataset")
-        if isinstance(dataset, Mapping):
-            counted["dataset"] = {k: v for k, v in dataset.items() if k not in PLACES}
+        counted = settings_that_count(config)
         own = {name: _hash(source) for name, source in own_sources(named_classes(counted)).items()}
         text = json.dumps(_canonical(counted), sort_keys=True, default=str)
         return cls(_hash(text.encode()), digest, code_fingerprint(), own, libraries())
@@ -110,6 +107,24 @@ class Identity:
             if versions.get(name) != version
         ]
         return said
+
+
+def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy what decides a result of a configuration, with the names that classes have today.
+
+    Where results are kept and under which name does not count, nor where the data's files lie,
+    since the data's digest tells what is in them.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved.
+    """
+    counted = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
+    dataset = counted.get("dataset")
+    if isinstance(dataset, Mapping):
+        counted["dataset"] = {k: v for k, v in dataset.items() if k not in PLACES}
+    return {key: with_current_names(value) for key, value in counted.items()}
 
 
 @cache

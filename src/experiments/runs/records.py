@@ -37,6 +37,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import yaml as libyaml
 from experiments.files.atomic import write_atomically
@@ -530,7 +531,7 @@ class Record:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, nested."""
+        """The resolved configuration, nested, with the names that classes have today."""
         path = self.folder / CONFIG
         try:
             config = yaml.load(self._bytes(CONFIG), Loader=libyaml.Loader)
@@ -538,11 +539,22 @@ class Record:
             raise _corrupt(path, f"not YAML: {error}") from error
         if not isinstance(config, dict):
             raise _corrupt(path, "not a mapping")
-        return config
+        return {key: with_current_names(value) for key, value in config.items()}
 
     def flat_config(self) -> dict[str, Scalar]:
         """Give the configuration by dotted names; lists become text such as `[64, 32]`."""
-        return dict(_flat(self.config, ""))
+        return flat(self.config)
+
+    @cached_property
+    def settings(self) -> dict[str, Scalar]:
+        """The configuration by dotted names, with the defaults of what it leaves out.
+
+        So runs of two versions, of which the later has more settings, can be compared.
+        """
+        # It needs the classes of all parts, which reading a record does not.
+        from experiments.config.defaults import with_defaults
+
+        return flat(with_defaults(self.config))
 
     @cached_property
     def config_yaml(self) -> str:
@@ -751,6 +763,11 @@ def _strict(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise TypeError(f"{value!r} cannot be written as JSON")
+
+
+def flat(config: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Give a nested configuration by dotted names; lists become text such as `[64, 32]`."""
+    return dict(_flat(config, ""))
 
 
 def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Scalar]]:

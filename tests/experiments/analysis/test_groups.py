@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from experiments.analysis.groups import distinct, group_runs, labels, scopes, varied
+from experiments.analysis.groups import distinct, group_runs, labels, scopes, superseded, varied
 from experiments.errors import ConfigError
 from tests.experiments.analysis.made_up_sweeps import make_run, sweep
 
@@ -71,6 +71,63 @@ def test_one_run_done_twice_is_one_run_and_the_finished_execution_is_kept(tmp_pa
     assert distinct([finished, interrupted]) == [finished]
     assert distinct([interrupted, finished]) == [finished]
     assert distinct([finished, again, interrupted]) == [again]
+
+
+def test_what_other_code_has_trained_again_counts_once(tmp_path):
+    later = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1)).isoformat()
+    old = [make_run(tmp_path / f"old{seed}", seed=seed) for seed in range(3)]
+    new = make_run(tmp_path / "new", seed=1, identity="of new code", finished=later)
+    given = [*old, new]
+    assert distinct(given) == distinct(given[::-1]) == [old[0], new, old[2]]
+    assert superseded(given) == [old[1]]
+    (group,) = group_runs(given)
+    assert group.runs == (old[0], new, old[2])
+
+
+def test_the_run_that_ended_last_counts_though_it_diverged(tmp_path):
+    later = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1)).isoformat()
+    old = make_run(tmp_path / "old")
+    diverged = make_run(tmp_path / "new", identity="new", status="diverged", finished=later)
+    interrupted = make_run(tmp_path / "cut", identity="new", status="interrupted", finished=later)
+    assert distinct([old, diverged, interrupted]) == [diverged]
+    assert superseded([old, diverged, interrupted]) == [old]
+    assert distinct([old, interrupted]) == [old]
+    assert superseded([old, interrupted]) == []
+
+
+def test_other_data_and_other_seeds_are_other_runs(tmp_path):
+    one = make_run(tmp_path / "a")
+    data = make_run(tmp_path / "b", identity="b", dataset={**one.dataset, "digest": "other"})
+    seed = make_run(tmp_path / "c", seed=1)
+    assert len(distinct([one, data, seed])) == 3
+    unloaded = [
+        make_run(tmp_path / f"{n}", identity="", uid=f"{n}" * 32, dataset=None, status="failed")
+        for n in range(2)
+    ]
+    assert len(distinct(unloaded)) == 2
+
+
+def test_settings_that_a_later_version_adds_differ_only_where_they_are_set(tmp_path):
+    """The old runs have neither the setting nor today's name of their model's class."""
+    old_name = {"model": {"_target_": "experiments.models.MLP"}}
+    old = [make_run(tmp_path / f"old{seed}", seed=seed, settings=old_name) for seed in range(2)]
+    model = {"_target_": "experiments.config.models.MLP", "normalization": None}
+    added = {"training": {"clip_norm": None, "l2": 0.0}, "model": model}
+    new = [
+        make_run(tmp_path / f"new{seed}", seed=seed, settings=added, identity=f"new {seed}")
+        for seed in range(1, 3)
+    ]
+    assert "training.l2" not in old[0].flat_config()
+    assert new[0].flat_config()["training.l2"] == 0.0
+    assert varied([*old, *new]) == []
+    assert len(distinct([*old, *new])) == 3
+    changed = make_run(tmp_path / "changed", settings={**added, "training": {"l2": 0.1}})
+    assert varied([*old, *new, changed]) == ["training.l2"]
+    groups = group_runs([*old, *new, changed])
+    assert {group.values: len(group.runs) for group in groups} == {
+        ("adam", 0.0): 3,
+        ("adam", 0.1): 1,
+    }
 
 
 def test_a_copy_under_another_name_is_another_run(tmp_path):

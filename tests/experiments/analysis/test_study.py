@@ -1,13 +1,16 @@
+import io
 import math
 import random
 import statistics
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from experiments.analysis.study import TIME, analyse
 from experiments.errors import ConfigError
+from experiments.reporting.tables.terminal import print_study
 from tests.experiments.analysis.made_up_studies import RATES, tuned_runs
 from tests.experiments.analysis.made_up_sweeps import learn, make_run, sweep
 
@@ -310,3 +313,21 @@ def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
     assert "Seeds 0 tuned and report" in said
     assert "several commits (aaaaaaaaaaaa and bbbbbbbbbbbb)" in said
     assert "changed since its last commit" in said
+
+
+def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
+    runs = sweep(tmp_path / "a", ("adam", "sgd"), range(5))
+    later = {"finished": "2026-01-01T00:00:00+00:00", "summary": {"best/val_loss": 9.0}}
+    again = make_run(tmp_path / "b", "adam", 0, identity="of new code", **later)
+    study = analyse(iter([*runs, again]))
+    adam = next(entry for entry in study.parts[0].entries if entry.label == "adam")
+    assert adam.metrics["best/val_loss"].values[0] == 9.0
+    assert len(adam.group.runs) == 5
+    warning = (
+        "1 run of the same configuration, data and seed as a later one was left out: trained by "
+        "other code or libraries."
+    )
+    assert warning in study.warnings
+    console = Console(file=io.StringIO(), width=200)
+    print_study(study, console)
+    assert "trained by other code or libraries" in " ".join(console.file.getvalue().split())

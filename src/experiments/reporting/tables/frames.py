@@ -86,7 +86,7 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
     Parameters
     ----------
     records
-        Runs of any status. Repeats of one run (equal identity) are counted once.
+        Runs of any status. Repeats of one run (see `distinct`) are counted once.
     by
         Grouping keys; by default `optimizer` and all that was varied (see `varied`). A
         dataset or loss that varies always groups too.

@@ -15,11 +15,13 @@ from experiments.analysis.groups import (
     scopes,
     sets_the_task,
     show,
+    superseded,
     varied,
 )
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import interval, listing, number, single, tenths
+from experiments.reporting.words.limits import left_out
 from experiments.runs.records import Record
 
 if TYPE_CHECKING:
@@ -195,7 +197,9 @@ def _limits(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
         )
     if any(len({group.seeds for group in part if group.finished}) > 1 for part in scopes(groups)):
         said.append("Not all groups have the same seeds, so some differences may be the seeds'.")
-    repeats = len(records) - len({record.uid for record in distinct(records)})
+    said += left_out(records)
+    others = len({record.uid for record in distinct(records)}) + len(superseded(records))
+    repeats = len(records) - others
     if repeats:
         said.append(
             f"{repeats} {'run is a repeat' if repeats == 1 else 'runs are repeats'} of another "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from experiments.analysis.groups import show, varied
+from experiments.analysis.groups import show, superseded, varied
 from experiments.reporting.words.formatting import listing
 from experiments.runs.records import Record
 
@@ -26,8 +26,20 @@ def part_warnings(part: Part) -> Iterable[str]:
         yield f"{part.name}: {text}"
 
 
+def left_out(records: Iterable[Record]) -> Iterable[str]:
+    """Say how many runs do not count since other code has trained the same runs later."""
+    count = len(superseded(records))
+    if count:
+        which = (
+            "1 run of the same configuration, data and seed as a later one was"
+            if count == 1
+            else f"{count} runs of the same configuration, data and seed as later ones were"
+        )
+        yield f"{which} left out: trained by other code or libraries."
+
+
 def overall_warnings(runs: Sequence[Record]) -> Iterable[str]:
-    """Say what limits the conclusions of a whole study."""
+    """Say what limits the conclusions of a whole study, given its distinct runs."""
     tuning = {run.seed for run in runs if run.labels.get("stage") == "tuning"}
     reporting = {run.seed for run in runs if run.labels.get("stage") == "reporting"}
     shared = sorted(tuning & reporting)

@@ -101,6 +101,23 @@ def test_remarks_name_what_limits_the_numbers(tmp_path):
     assert "Failed: 1 of 4 runs of adam" in said
     assert "Not all groups have the same seeds" in said
     assert "1 run is a repeat of another and not counted again" in said
+    assert "left out: trained by other code" not in said
+
+
+def test_runs_that_other_code_has_trained_again_are_told_from_repeats(tmp_path):
+    runs = sweep(tmp_path / "a", ("adam", "sgd"), range(3))
+    later = {"finished": "2026-01-01T00:00:00+00:00"}
+    given = [
+        *runs,
+        *sweep(tmp_path / "b", ("adam",), [0]),
+        *(make_run(tmp_path / f"{s}", "sgd", s, identity=f"new {s}", **later) for s in (1, 2)),
+    ]
+    said = " ".join(remarks(given, group_runs(given)))
+    assert (
+        "2 runs of the same configuration, data and seed as later ones were left out: trained by "
+        "other code or libraries."
+    ) in said
+    assert "1 run is a repeat of another" in said
 
 
 def test_grouping_over_a_swept_setting_is_said(tmp_path):
