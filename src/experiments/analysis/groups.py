@@ -16,8 +16,7 @@ from typing import Final
 from experiments.errors import ConfigError
 from experiments.runs.identity import PLACES, WITHOUT_EFFECT
 from experiments.runs.records import Record, Scalar
-
-FINISHED: Final = ("done", "stopped_early")
+from experiments.training.status import Status
 
 # Settings that say where results go, not what they are, and presets whose effect shows in
 # the settings they set.
@@ -54,7 +53,7 @@ class Group:
     @property
     def finished(self) -> tuple[Record, ...]:
         """The runs that may be averaged: neither diverged, failed nor interrupted."""
-        return tuple(run for run in self.runs if run.status in FINISHED)
+        return tuple(run for run in self.runs if run.status.ended_well)
 
     @property
     def seeds(self) -> frozenset[int]:
@@ -73,9 +72,9 @@ class Group:
             value for key, value in zip(self.by, self.values, strict=True) if sets_the_task(key)
         )
 
-    def count(self, status: str) -> int:
+    def count(self, status: Status) -> int:
         """Count the runs of a status."""
-        return sum(run.status == status for run in self.runs)
+        return sum(run.status is status for run in self.runs)
 
     def measured(self, metric: str) -> list[float]:
         """Give a summary metric of the finished runs, by seed, where it is a finite number."""
@@ -299,8 +298,8 @@ def _rank(group: Group) -> tuple[list[str], bool, float, list[str]]:
 
 
 def _worth(record: Record) -> tuple[bool, bool, float, str]:
-    finished = record.status in FINISHED
-    return finished, record.status == "diverged", record.finished.timestamp(), record.uid
+    status = record.status
+    return status.ended_well, status is Status.DIVERGED, record.finished.timestamp(), record.uid
 
 
 def _is_ignored(key: str) -> bool:

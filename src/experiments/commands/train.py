@@ -29,6 +29,7 @@ from experiments.runs.records import RECORD, Record
 from experiments.sweeps.naming import id_by_folder
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models
+from experiments.training.status import Status
 from experiments.warning import warn
 
 _POLL: Final = 0.2  # seconds between looks whether another command has ended
@@ -109,7 +110,7 @@ def run(config: DictConfig) -> float:
             finish_publishing(console, publishing, destination, job.folder)
     if interrupt is not None:
         raise interrupt
-    if record.status == "failed":
+    if record.status is Status.FAILED:
         raise UserError(
             f"{record.name} failed: {record.message}. The full story is in "
             f"{record.folder / 'run.log'}"
@@ -144,7 +145,7 @@ def _print_result(console: Console, record: Record) -> None:
         values = ((name, summary.get(name)) for name in names)
         return "  ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
 
-    status = record.status.replace("_", " ")
+    status = record.status.words
     console.print(f"{record.name}: {status}" + (f" ({record.message})" if record.message else ""))
     best = summary.get("best/epoch")
     if best is not None:

@@ -23,7 +23,7 @@ from experiments.files import yaml as libyaml
 from experiments.runs.checkpoints import Checkpoint, Checkpoints, State
 from experiments.runs.environment import environment
 from experiments.runs.identity import Identity
-from experiments.runs.index import FINISHED, FinishedRuns
+from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.records import (
     Record,
@@ -33,6 +33,7 @@ from experiments.runs.records import (
     write_record,
 )
 from experiments.training.loop import EpochListener, Outcome, train
+from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
 
@@ -149,7 +150,7 @@ def _written(outcomes: Iterator[Outcome], left: dict[int, Execution]) -> Iterato
 
 
 def write_failure(
-    job: Job, message: str, dataset: Dataset | None = None, *, status: str = "failed"
+    job: Job, message: str, dataset: Dataset | None = None, *, status: Status = Status.FAILED
 ) -> Path:
     """Write the record of a run that is not trained, or no further; it stays the same run."""
     execution = Execution(job, dataset)
@@ -255,7 +256,7 @@ class Execution:
     def write(self, outcome: Outcome, details: str = "") -> Path:
         """Write the record of a run that has ended; `details` end its log."""
         dataset = self.dataset
-        ended = outcome.status in FINISHED
+        ended = outcome.status.is_final
         if ended:
             # First, because it leads nowhere until the record is whole, and then at once.
             self._enter()
@@ -273,7 +274,7 @@ class Execution:
             self.checkpoints.remove()
         return folder
 
-    def write_failure(self, error: BaseException | str, status: str = "failed") -> Path:
+    def write_failure(self, error: BaseException | str, status: Status = Status.FAILED) -> Path:
         """Write the record of a run that could not be trained."""
         if isinstance(error, str):
             message, details = error, error
@@ -284,7 +285,7 @@ class Execution:
 
     def received(self) -> None:
         """Note that the record has come from another machine."""
-        if Record.read(self.job.folder).status in FINISHED:
+        if Record.read(self.job.folder).status.is_final:
             self._enter()
 
     def _enter(self) -> None:

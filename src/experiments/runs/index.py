@@ -18,8 +18,6 @@ from experiments.files.atomic import write_atomically
 from experiments.runs.identity import Identity
 from experiments.runs.records import Record
 
-FINISHED: Final = ("done", "stopped_early", "diverged")
-
 _PATHS: Final = 8  # the most copies of a record that are remembered
 
 
@@ -90,7 +88,7 @@ class FinishedRuns:
                 record = Record.read(folder)
             except RecordError:
                 continue
-            if record.identity == entry.name and record.status in FINISHED and record.is_whole:
+            if record.identity == entry.name and record.status.is_final and record.is_whole:
                 yield record
 
     def _paths(self, entry: Path) -> list[Path]:

@@ -41,10 +41,9 @@ from experiments.errors import RecordError
 from experiments.files import yaml as libyaml
 from experiments.files.atomic import write_atomically
 from experiments.files.masking import mask_secrets
+from experiments.training.status import Status
 
 FORMAT: Final = 1
-STATUSES: Final = ("done", "stopped_early", "diverged", "failed", "interrupted")
-RUNNING: Final = "running"
 
 RECORD: Final = "record.json"
 PROGRESS: Final = "progress.json"
@@ -122,7 +121,7 @@ def write_record(
         Where the disk is full or may not be written.
     """
     folder = Path(folder)
-    contents = _contents(data, STATUSES)
+    contents = _contents(data)
     files = {
         CONFIG: _config_bytes(config_yaml),
         METRICS: metrics_to_csv(metrics).encode(),
@@ -163,7 +162,7 @@ def write_progress(
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / CONFIG, _config_bytes(config_yaml))
     write_atomically(folder / METRICS, metrics_to_csv(metrics).encode())
-    write_atomically(folder / PROGRESS, _contents(data, (RUNNING,)))
+    write_atomically(folder / PROGRESS, _contents(data, running=True))
 
 
 def copy_record(
@@ -199,7 +198,7 @@ def copy_record(
         Where the first record lacks a file, the disk is full or may not be written.
     """
     folder = Path(folder)
-    contents = _contents(data, STATUSES)
+    contents = _contents(data)
     config = _config_bytes(config_yaml)
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
@@ -236,10 +235,10 @@ def _config_bytes(config_yaml: str) -> bytes:
     return mask_secrets(config_yaml).encode("utf-8", "backslashreplace")
 
 
-def _contents(data: Mapping[str, Any], statuses: Sequence[str]) -> bytes:
+def _contents(data: Mapping[str, Any], *, running: bool = False) -> bytes:
     """Write what a record says as strict JSON."""
     contents = _strict({"format": FORMAT, **data})
-    problem = _problem(contents, statuses)
+    problem = _problem(contents, running=running)
     if problem is not None:
         raise ValueError(f"not the contents of a record: {problem}")
     text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -355,21 +354,21 @@ class Record:
         RecordError
             Where there is no complete record in it, or the record cannot be understood.
         """
-        return cls._read(Path(folder), RECORD, STATUSES)
+        return cls._read(Path(folder), RECORD)
 
     @classmethod
     def read_progress(cls, folder: str | os.PathLike[str]) -> Record:
-        """Read what there is of a run that trains: its status is `RUNNING`.
+        """Read what there is of a run that trains: its status is `Status.RUNNING`.
 
         Raises
         ------
         RecordError
             Where it has left nothing yet, or has ended.
         """
-        return cls._read(Path(folder), PROGRESS, (RUNNING,))
+        return cls._read(Path(folder), PROGRESS)
 
     @classmethod
-    def _read(cls, folder: Path, name: str, statuses: Sequence[str]) -> Record:
+    def _read(cls, folder: Path, name: str) -> Record:
         path = folder / name
         try:
             content = path.read_bytes()
@@ -389,7 +388,7 @@ class Record:
             data = json.loads(text)
         except ValueError as error:
             raise _corrupt(path, f"not JSON: {error}") from error
-        problem = _problem(data, statuses)
+        problem = _problem(data, running=name == PROGRESS)
         if problem is not None:
             raise _corrupt(path, problem)
         record = cls(folder, data)
@@ -425,7 +424,7 @@ class Record:
     @cached_property
     def checksums(self) -> dict[str, str]:
         """SHA-256 of each file of the record, in hexadecimal; none of a run that trains."""
-        if self.status == RUNNING:
+        if not self.status.has_ended:
             return {}
         path = self.folder / CHECKSUMS
         try:
@@ -443,9 +442,9 @@ class Record:
         return str(self.data["name"])
 
     @property
-    def status(self) -> str:
-        """One of `STATUSES`, or `RUNNING`."""
-        return str(self.data["status"])
+    def status(self) -> Status:
+        """How the run ended, or that it is training."""
+        return Status(self.data["status"])
 
     @property
     def message(self) -> str | None:
@@ -457,7 +456,7 @@ class Record:
     def objective(self) -> float:
         """What a search minimizes: the best validation loss; infinite if the run diverged."""
         loss = self.summary.get("best/val_loss")
-        return math.inf if loss is None or self.status == "diverged" else loss
+        return math.inf if loss is None or self.status is Status.DIVERGED else loss
 
     @property
     def started(self) -> datetime:
@@ -656,7 +655,7 @@ class Record:
 
     def _check(self, name: str, content: bytes) -> None:
         """Refuse a file that is not as it was written."""
-        if self.status != RUNNING and self.checksums.get(name) != _sha256(content):
+        if self.status.has_ended and self.checksums.get(name) != _sha256(content):
             raise _corrupt(self.folder / name, "it was changed or damaged: its checksum is wrong")
 
 
@@ -697,7 +696,7 @@ def _natural(path: Path) -> list[list[tuple[int, int, str]]]:
     ]
 
 
-def _problem(data: Any, statuses: Sequence[str]) -> str | None:
+def _problem(data: Any, *, running: bool) -> str | None:
     """Say what keeps `data` from being the contents of a record; None if nothing does."""
     if not isinstance(data, dict):
         return "not a JSON object"
@@ -709,6 +708,7 @@ def _problem(data: Any, statuses: Sequence[str]) -> str | None:
     for key, kind in _REQUIRED.items():
         if not isinstance(data.get(key), kind):
             return f"{key!r} is {data.get(key)!r}, not {kind.__name__}"
+    statuses = [status for status in Status if status.has_ended is not running]
     if data["status"] not in statuses:
         return f"'status' is {data['status']!r}, not one of {', '.join(statuses)}"
     for key in ("started", "finished"):

@@ -33,6 +33,7 @@ from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
 from experiments.tracking.importing import complete_for_files
 from experiments.tracking.transaction import one_transaction
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,11 +51,11 @@ _COMPARISON_COLOR: Final = "#7f7f7f"
 _RUNNING: Final = "RUNNING"
 _KILLED: Final = "KILLED"
 _ENDED: Final = {
-    "done": "FINISHED",
-    "stopped_early": "FINISHED",
-    "diverged": "FAILED",
-    "failed": "FAILED",
-    "interrupted": _KILLED,
+    Status.DONE: "FINISHED",
+    Status.STOPPED_EARLY: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: _KILLED,
 }
 
 _T = TypeVar("_T")
@@ -76,7 +77,7 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
     list of Record
         Only those that ended well, in the order given.
     """
-    trained = [record for record in found if record.status in ("done", "stopped_early")]
+    trained = [record for record in found if record.status.ended_well]
     if which == "all":
         return trained
     if which == "none":
@@ -103,7 +104,7 @@ def is_worth_publishing(record: Record) -> bool:
     There is not where it was interrupted before it had measured anything; if it is ever trained,
     it will be another run.
     """
-    return record.status != "interrupted" or bool(record.measurements())
+    return record.status is not Status.INTERRUPTED or bool(record.measurements())
 
 
 class Tracker:

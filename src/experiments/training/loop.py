@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from experiments.datasets import Dataset
 from experiments.runs.checkpoints import State
 from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.snapshots import snapshot_epochs
+from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
@@ -24,12 +25,6 @@ from nn import regularization
 from nn.network import Network
 
 Array = NDArray[np.floating]
-
-DONE: Final = "done"
-STOPPED_EARLY: Final = "stopped_early"
-DIVERGED: Final = "diverged"
-INTERRUPTED: Final = "interrupted"
-RUNNING: Final = "running"
 
 
 @dataclass
@@ -40,8 +35,7 @@ class Outcome:
     ----------
     position : int
         Of the run in what was given to :func:`train`.
-    status : str
-        "done", "stopped_early", "diverged" or "interrupted"; "running" while it trains.
+    status : Status
     message : str or None
         Why, for people, where it is not plain.
     metrics : dict of str to list
@@ -57,7 +51,7 @@ class Outcome:
     """
 
     position: int
-    status: str
+    status: Status
     message: str | None
     metrics: dict[str, list[float | None]]
     summary: dict[str, float]
@@ -160,7 +154,7 @@ def train(
     except KeyboardInterrupt:
         if keeper is not None and stack.between_epochs:
             stack.keep_all(keeper)
-        yield from stack.leave(dict.fromkeys(range(len(stack.live)), INTERRUPTED))
+        yield from stack.leave(dict.fromkeys(range(len(stack.live)), Status.INTERRUPTED))
         raise
 
 
@@ -272,7 +266,7 @@ class _Stack:
                     **{name: column[row] for name, column in norms.items()},
                 }
             )
-        ended = {}
+        ended: dict[int, Status] = {}
         for row in range(len(self.live)):
             status = self._judge(row, epoch)
             if status is not None:
@@ -307,14 +301,14 @@ class _Stack:
         """Loss and score of the runs of `network` on one part of the data."""
         return self.parts[part].measure(network)
 
-    def _judge(self, row: int, epoch: int) -> str | None:
+    def _judge(self, row: int, epoch: int) -> Status | None:
         """Take note of an epoch's validation loss; return the status of a run that has ended."""
         progress = self.live[row]
         training = progress.run.training
         losses = [progress.metrics[name][epoch] for name in ("train/loss", "val/loss")]
         if not all(np.isfinite(loss) for loss in losses if loss is not None):
             progress.message = f"the loss was not finite after epoch {epoch}"
-            return DIVERGED
+            return Status.DIVERGED
         loss = losses[1]
         assert loss is not None
         if epoch in progress.moments:
@@ -332,11 +326,11 @@ class _Stack:
             self.best[row] = self.network.parameters[row]
             self.best_statistics[row] = self.network.statistics[row]
         if epoch >= training.epochs:
-            return DONE
+            return Status.DONE
         patience = training.early_stopping.patience
         if patience is not None and progress.waited >= patience:
             progress.message = f"no better validation loss for {patience} epochs"
-            return STOPPED_EARLY
+            return Status.STOPPED_EARLY
         return None
 
     def _place(self, row: int) -> tuple[Tile, int]:
@@ -372,7 +366,7 @@ class _Stack:
     def _keep_state(self, row: int, keeper: Keeper) -> None:
         progress = self.live[row]
         summary = self._summary(progress)
-        outcome = Outcome(progress.position, RUNNING, None, progress.metrics, summary, {})
+        outcome = Outcome(progress.position, Status.RUNNING, None, progress.metrics, summary, {})
         keeper.keep(outcome, self._state(row))
 
     def _state(self, row: int) -> State:
@@ -428,12 +422,12 @@ class _Stack:
             progress.training_seconds = values["training_seconds"]
         self.between_epochs = True
 
-    def leave(self, ended: dict[int, str]) -> Iterator[Outcome]:
+    def leave(self, ended: dict[int, Status]) -> Iterator[Outcome]:
         """Take runs out of the stack.
 
         Parameters
         ----------
-        ended : dict of int to str
+        ended : dict of int to Status
             Status of each leaving run, by row.
         """
         rows = list(ended)

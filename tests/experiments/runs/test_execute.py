@@ -23,6 +23,7 @@ from experiments.runs.identity import Identity
 from experiments.runs.job import Job
 from experiments.runs.records import FILES, Record, find_records
 from experiments.training.loop import train
+from experiments.training.status import Status
 from nn.optimizers import SGD
 from tests.experiments.small_runs import make_dataset, make_small_job
 
@@ -293,7 +294,7 @@ def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
     job = make_small_job(tmp_path, sweep="s")
-    record = Record.read(write_failure(job, "the sweep was interrupted", status="interrupted"))
+    record = Record.read(write_failure(job, "the sweep was interrupted", status=Status.INTERRUPTED))
     assert (record.status, record.message) == ("interrupted", "the sweep was interrupted")
     assert record.data["dataset"] == {}
     assert record.sweep == "s"

@@ -18,6 +18,7 @@ from experiments.runs.execute import Execution, execute, write_failure
 from experiments.runs.job import Job
 from experiments.runs.records import Record, find_records
 from experiments.training import loop as training
+from experiments.training.status import Status
 from tests.experiments.runs.test_execute import DATASET, without_times
 from tests.experiments.small_runs import make_dataset, make_small_job
 
@@ -174,8 +175,8 @@ def test_forgotten_is_trained_anew(trained: list[int]) -> None:
     assert results(one) == results(two)
 
 
-@pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_what_has_not_finished_trains_again(status: str, trained: list[int]) -> None:
+@pytest.mark.parametrize("status", [Status.FAILED, Status.INTERRUPTED])
+def test_what_has_not_finished_trains_again(status: Status, trained: list[int]) -> None:
     write_failure(job("one"), "no luck", DATASET, status=status)
     (folder,) = execute([job("two")], DATASET)
     assert Record.read(folder).status == "done"

@@ -44,7 +44,7 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
                 **run.choices,
                 **run.summary,
                 "name": name,
-                "status": run.status,
+                "status": str(run.status),
                 "seed": run.seed,
             }
         )

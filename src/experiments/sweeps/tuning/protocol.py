@@ -110,4 +110,4 @@ class Protocol(Component):
 
 def finished(record: Record) -> bool:
     """Tell whether a run trained to its end without diverging."""
-    return record.status in ("done", "stopped_early")
+    return record.status.ended_well

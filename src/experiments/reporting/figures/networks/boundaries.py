@@ -196,5 +196,5 @@ def _say(axes: Axes, words: str) -> None:
 
 def _ended(record: Record) -> str:
     epochs = record.metrics()["epoch"]
-    verb = {"diverged": "diverged", "interrupted": "interrupted"}.get(record.status, "ended")
+    verb = "ended" if record.status.ended_well else record.status.words
     return f"{verb}\nat epoch {epochs[-1]:g}" if epochs.size else verb

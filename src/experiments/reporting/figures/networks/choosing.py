@@ -22,6 +22,7 @@ from experiments.reporting.figures.networks import (
 from experiments.reporting.figures.networks.shown import Shown, shown
 from experiments.reporting.words.conclusions import scope_names
 from experiments.runs.records import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +113,9 @@ def _pictures(
     groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset
 ) -> Iterator[Picture]:
     rows = shown(groups, looks)
-    trained = [group for group in groups if any(run.status != "failed" for run in group.runs)]
+    trained = [
+        group for group in groups if any(run.status is not Status.FAILED for run in group.runs)
+    ]
     fewer = ""
     if len(rows) < len(trained):
         fewer = f" Shown are {len(rows)} of {len(trained)} groups: the best of each optimizer."
