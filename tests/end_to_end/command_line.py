@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.runs.records import Record, find_records
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "run.py"

@@ -15,7 +15,7 @@ from typing import Final
 
 from experiments.errors import ConfigError
 from experiments.runs.identity import PLACES, WITHOUT_EFFECT
-from experiments.runs.records import Record, Scalar
+from experiments.runs.record import Record, Scalar
 from experiments.training.status import Status
 
 # Settings that say where results go, not what they are, and presets whose effect shows in

@@ -40,7 +40,7 @@ from experiments.analysis.values import AREA, by_seed, untrained
 from experiments.errors import ConfigError
 from experiments.reporting.words.conclusions import conclude, scope_names
 from experiments.reporting.words.limits import overall_warnings, part_warnings
-from experiments.runs.records import Record, Scalar
+from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import higher_is_better
 from experiments.training.status import Status
 

@@ -12,7 +12,7 @@ from experiments.analysis.groups import SETTING, Group, varied
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
-from experiments.runs.records import Record, Scalar
+from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import higher_is_better
 from experiments.training.status import Status
 

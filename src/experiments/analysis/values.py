@@ -16,7 +16,7 @@ from typing import Final
 
 from experiments.analysis.groups import Group
 from experiments.analysis.statistics.area import area_under_curve
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
 from experiments.training.status import Status
 

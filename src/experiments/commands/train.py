@@ -25,7 +25,8 @@ from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
 from experiments.runs.execute import Execution, cached_dataset, execute
 from experiments.runs.job import make_job
-from experiments.runs.records import RECORD, Record
+from experiments.runs.layout import RECORD
+from experiments.runs.record import Record
 from experiments.sweeps.naming import id_by_folder
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models

@@ -25,13 +25,8 @@ from experiments.runs.environment import environment
 from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
-from experiments.runs.records import (
-    Record,
-    copy_record,
-    discard_record,
-    write_progress,
-    write_record,
-)
+from experiments.runs.record import Record
+from experiments.runs.write import copy_record, discard_record, write_progress, write_record
 from experiments.training.loop import EpochListener, Outcome, train
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for

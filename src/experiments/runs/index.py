@@ -16,7 +16,7 @@ from typing import Final
 from experiments.errors import RecordError
 from experiments.files.atomic import write_atomically
 from experiments.runs.identity import Identity
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 
 _PATHS: Final = 8  # the most copies of a record that are remembered
 

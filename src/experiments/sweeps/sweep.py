@@ -28,9 +28,10 @@ from experiments.errors import UserError
 from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
 from experiments.runs.execute import Execution, write_failure
+from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import Record, find_records
+from experiments.runs.record import Record
 from experiments.sweeps.naming import sweep_id
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from experiments.files.masking import mask_secrets
 from experiments.palette import color_of
-from experiments.runs.records import PREPROCESSING, Record
+from experiments.runs.layout import PREPROCESSING
+from experiments.runs.record import Record
 from experiments.tracking import store
 from experiments.training.status import Status
 

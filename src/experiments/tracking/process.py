@@ -21,7 +21,7 @@ from experiments.commands.startup import import_mlflow, publishing_pool
 from experiments.config.schema import Tracking
 from experiments.config.trust import trust, trusted_packages
 from experiments.errors import RecordError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.tracking.importing import complete_mlflow, hidden
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file

@@ -27,8 +27,8 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import mask_secrets
-from experiments.runs import records
-from experiments.runs.records import Record
+from experiments.runs import layout
+from experiments.runs.record import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
 from experiments.tracking.importing import complete_for_files
@@ -503,7 +503,7 @@ class Tracker:
 
     def _log_files(self, run: Run, record: Record) -> None:
         files = self._files(run.info.artifact_uri)
-        for name in (*records.FILES, records.SNAPSHOTS):
+        for name in (*layout.FILES, layout.SNAPSHOTS):
             if (record.folder / name).exists():
                 files.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
 
@@ -594,7 +594,7 @@ def _has_model(run: Run) -> bool:
 
 def _learning_curves(record: Record) -> Path:
     """Find the picture beside the record, or draw it."""
-    picture = record.folder / records.LEARNING_CURVES
+    picture = record.folder / layout.LEARNING_CURVES
     if picture.exists():
         return picture
     from experiments.reporting.report.everyday import write_learning_curves

@@ -13,7 +13,8 @@ from typing import Final, Self
 
 from experiments.errors import UserError
 from experiments.runs.execute import Execution, write_failure
-from experiments.runs.records import RECORD, discard_record
+from experiments.runs.layout import RECORD
+from experiments.runs.write import discard_record
 from experiments.workers.backend import Backend, WorkerDied
 from experiments.workers.stack_queue import TRIES, Stack, StackQueue
 from experiments.workers.task import Files, Home, Task, train_stack, unpack

@@ -21,7 +21,8 @@ from experiments.errors import DataError, RecordError, UserError
 from experiments.runs.execute import cached_dataset, execute, write_failure
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import RECORD, atomic_write
+from experiments.runs.layout import RECORD
+from experiments.runs.write import write_file
 from experiments.workers.backend import Notes
 
 MOST_BYTES: Final = 2**28
@@ -213,7 +214,7 @@ def unpack(files: Files, folder: Path) -> None:
         raise RecordError(f"a worker sent back what is no run's record: {', '.join(files)}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == RECORD):
-        atomic_write(folder / name, files[name])
+        write_file(folder / name, files[name])
 
 
 def other_than_here(worker: str, changes: str) -> str:

@@ -19,9 +19,11 @@ from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.errors import ConfigError, RecordError
 from experiments.runs.execute import Execution, execute, write_failure
+from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import FILES, Record, find_records
+from experiments.runs.layout import FILES
+from experiments.runs.record import Record
 from experiments.training.loop import train
 from experiments.training.status import Status
 from nn.optimizers import SGD

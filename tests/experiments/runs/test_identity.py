@@ -145,11 +145,9 @@ WITHOUT_INFLUENCE = {
     "experiments.errors": "exceptions",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
-    "experiments.files.masking": "hides passwords in what is written",
-    "experiments.files.yaml": "reads and writes YAML",
+    "experiments.files.npz": "packs what training hands to it",
     "experiments.runs": "an empty package",
     "experiments.runs.checkpoints": "stores what training hands to it, under a checksum",
-    "experiments.runs.records": "writes what training has measured",
 }
 """Modules that are imported with training, and why their source decides no result."""
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from experiments.errors import RecordError
 from experiments.runs import execute as execution
 from experiments.runs.execute import Execution, execute, write_failure
+from experiments.runs.find import find_records
 from experiments.runs.job import Job
-from experiments.runs.records import Record, find_records
+from experiments.runs.record import Record
 from experiments.training import loop as training
 from experiments.training.status import Status
 from tests.experiments.runs.test_execute import DATASET, without_times
@@ -325,9 +326,9 @@ def test_a_disk_that_is_full_leaves_no_half_record(
     monkeypatch: pytest.MonkeyPatch, trained: list[int]
 ) -> None:
     """Whichever write of a record fails: none is there, and the next command completes it."""
-    import experiments.runs.records as module
+    import experiments.runs.write as module
 
-    write, count = module.atomic_write, 5
+    write, count = module.write_file, 5
     for failing in range(count):
         written: list[str] = []
 
@@ -338,7 +339,7 @@ def test_a_disk_that_is_full_leaves_no_half_record(
             write(path, content)
 
         with monkeypatch.context() as patched:
-            patched.setattr(module, "atomic_write", full)
+            patched.setattr(module, "write_file", full)
             with pytest.raises(RecordError, match="No space left"):
                 list(execute([job(f"full{failing}", failing)], DATASET))
         assert find_records(".") == []

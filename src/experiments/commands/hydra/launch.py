@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
 from experiments.runs.job import Job
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep, log_of
 from experiments.training.status import Status
 

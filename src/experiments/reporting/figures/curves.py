@@ -23,7 +23,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 if TYPE_CHECKING:

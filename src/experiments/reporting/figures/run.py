@@ -36,7 +36,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import context
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 if TYPE_CHECKING:

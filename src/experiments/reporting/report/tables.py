@@ -16,7 +16,7 @@ from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.figures.sensitivity import short
 from experiments.reporting.words.formatting import decimals, listing, number, tenths
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
 from experiments.training.status import Status
 

@@ -20,7 +20,7 @@ from experiments.analysis.groups import (
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import interval, listing, number, single, tenths
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 if TYPE_CHECKING:

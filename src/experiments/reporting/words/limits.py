@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.groups import show, varied
 from experiments.reporting.words.formatting import listing
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 if TYPE_CHECKING:

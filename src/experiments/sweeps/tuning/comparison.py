@@ -20,7 +20,7 @@ from experiments.config.schema import SEARCH, run_from_config, without_search
 from experiments.config.search_space import Edge, Settings, Space, declared_space
 from experiments.config.seeds import show_seeds
 from experiments.errors import ConfigError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
 

@@ -12,7 +12,7 @@ from experiments.config.schema import build
 from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from nn.constraints import Component, Finite, Interval
 
 _WHERE = "hydra.sweeper"

@@ -22,7 +22,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.outputs import class_shares, network_of
 from experiments.reporting.figures.networks.shown import Shown
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.snapshots import snapshot_epochs
 
 if TYPE_CHECKING:

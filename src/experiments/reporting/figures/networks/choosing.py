@@ -21,7 +21,7 @@ from experiments.reporting.figures.networks import (
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
 from experiments.reporting.words.conclusions import scope_names
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 if TYPE_CHECKING:

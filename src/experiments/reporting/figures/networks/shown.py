@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from experiments.analysis.groups import Group
 from experiments.reporting.figures.looks import MOST_NAMED, Look, looks_of
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.status import Status
 
 

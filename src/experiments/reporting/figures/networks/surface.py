@@ -20,7 +20,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.outputs import network_of
 from experiments.reporting.figures.networks.shown import Shown
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.targets import encoding_for
 
 if TYPE_CHECKING:

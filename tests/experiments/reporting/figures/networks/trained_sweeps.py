@@ -11,7 +11,7 @@ from experiments.datasets import Dataset
 from experiments.reporting.figures.looks import looks_of
 from experiments.reporting.figures.networks.shown import Shown, shown
 from experiments.runs.execute import execute
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.experiments.analysis.crowding import words_of
 from tests.experiments.small_runs import LOSSES, make_small_job
 
