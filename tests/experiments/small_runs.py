@@ -88,7 +88,7 @@ _TRAINING = frozenset(Training.__dataclass_fields__)
 
 def in_tiles_of(width: int) -> AbstractContextManager[Any]:
     """Have stacks take their steps in tiles of so many runs."""
-    return mock.patch("experiments.training.loop.tile_width", return_value=width)
+    return mock.patch("experiments.training.stack.tile_width", return_value=width)
 
 
 def make_small_job(folder: Path, **changes: Any) -> Job:

@@ -22,34 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from numpy.typing import NDArray
-
 from experiments.errors import UserError
 from experiments.files import npz
 from experiments.files.atomic import write_atomically
+from experiments.training.state import State
 
 FORMAT: Final = 1
 KEPT: Final = 2
 
 _MAGIC: Final = b"descent checkpoint "
 _DIGITS: Final = 64
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a run's training is after an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-    values : dict
-        As JSON holds them, infinities included.
-    arrays : dict of str to ndarray
-    """
-
-    epoch: int
-    values: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

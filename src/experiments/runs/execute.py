@@ -20,14 +20,16 @@ from threadpoolctl import threadpool_limits
 from experiments.datasets import CACHE, Dataset, Source, load_dataset
 from experiments.errors import UserError
 from experiments.files import yaml as libyaml
-from experiments.runs.checkpoints import Checkpoint, Checkpoints, State
+from experiments.runs.checkpoints import Checkpoint, Checkpoints
 from experiments.runs.environment import environment
 from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.runs.write import copy_record, discard_record, write_progress, write_record
-from experiments.training.loop import EpochListener, Outcome, train
+from experiments.training.loop import EpochListener, train
+from experiments.training.outcome import Outcome
+from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once

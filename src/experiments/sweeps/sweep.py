@@ -298,7 +298,9 @@ class Sweep:
         """Train runs; return the record of each, and the interrupt that ended it if any."""
         jobs = [execution.job for execution in executions]
         self._backend.open()
-        stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
+        stacks = make_stacks(
+            [job.run for job in jobs], datasets, width=self._width, workers=self._backend.count
+        )
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
 

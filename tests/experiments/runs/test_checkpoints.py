@@ -17,10 +17,10 @@ from experiments.runs.checkpoints import (
     Checkpoint,
     CheckpointError,
     Checkpoints,
-    State,
     pack,
     unpack,
 )
+from experiments.training.state import State
 
 IDENTITY = "a" * 64
 

@@ -18,7 +18,7 @@ from experiments.runs.execute import Execution, execute, write_failure
 from experiments.runs.find import find_records
 from experiments.runs.job import Job
 from experiments.runs.record import Record
-from experiments.training import loop as training
+from experiments.training.stack import Stack
 from experiments.training.status import Status
 from tests.experiments.runs.test_execute import DATASET, without_times
 from tests.experiments.small_runs import make_dataset, make_small_job
@@ -39,13 +39,13 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The epochs that are trained, one entry for each run."""
     epochs: list[int] = []
-    train_epoch = training._Stack.train_epoch
+    train_epoch = Stack.train_epoch
 
     def noted(stack: Any) -> None:
         train_epoch(stack)
         epochs.extend([stack.epoch] * len(stack.live))
 
-    monkeypatch.setattr(training._Stack, "train_epoch", noted)
+    monkeypatch.setattr(Stack, "train_epoch", noted)
     return epochs
 
 
