@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 import nn
 from experiments.config.models import MLP
 from experiments.config.schema import Run, Training
-from experiments.datasets import Dataset, Part, Task, Xor
+from experiments.datasets import CACHE, Dataset, Part, Task, Xor
 from experiments.datasets.preprocessing import Preprocessing
+from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.job import Job, make_job
+from experiments.training.loop import EpochListener
 from nn.activations import Tanh
 from nn.schedules import Constant
 
@@ -115,3 +119,13 @@ def make_small_job(folder: Path, **changes: Any) -> Job:
     return make_job(
         config, choices=choices, overrides=options.pop("overrides", []), folder=folder, **options
     )
+
+
+def execute_jobs(
+    jobs: Sequence[Job],
+    dataset: Dataset,
+    on_epoch: EpochListener | None = None,
+    cache_dir: Path = CACHE,
+) -> Iterator[Path]:
+    """Train jobs that can share a stack; the folders of their records."""
+    return execute([Execution(job, dataset, cache_dir) for job in jobs], on_epoch)

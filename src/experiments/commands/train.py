@@ -19,11 +19,12 @@ from experiments.commands.hydra.compose import first_lines
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.progress import ProgressBar
-from experiments.datasets import CACHE
+from experiments.datasets import CACHE, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
-from experiments.runs.execute import Execution, cached_dataset, execute
+from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.job import make_job
 from experiments.runs.layout import RECORD
 from experiments.runs.record import Record
@@ -85,7 +86,7 @@ def run(config: DictConfig) -> float:
                             publishing.publish_progress(lambda: [(destination, job.folder)])
                         heard()
 
-                    deque(execute([job], dataset, on_epoch), maxlen=0)
+                    deque(execute([execution], on_epoch), maxlen=0)
             except KeyboardInterrupt as error:
                 if not (job.folder / RECORD).exists():
                     raise  # before there was anything to record

@@ -67,6 +67,11 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     return dataset
 
 
+def cached_dataset(source: Source) -> Dataset:
+    """Load a source's dataset through the cache below the working directory."""
+    return load_dataset(source, CACHE / "datasets")
+
+
 def quick_digest(source: Source, cache_dir: Path) -> str | None:
     """Return a dataset's digest where that takes no time.
 

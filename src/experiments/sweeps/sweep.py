@@ -27,7 +27,7 @@ from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
 from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
-from experiments.runs.execute import Execution, write_failure
+from experiments.runs.execution import Execution
 from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
@@ -356,7 +356,7 @@ class Sweep:
     def _give_up(execution: Execution) -> Record:
         """Mark a run that will not end in this command."""
         message = "the sweep was interrupted before this run ended"
-        write_failure(execution.job, message, execution.dataset, status=Status.INTERRUPTED)
+        execution.give_up(message, Status.INTERRUPTED)
         return Record.read(execution.job.folder)
 
     def conclude(self, compare: Comparison | None = None) -> None:
