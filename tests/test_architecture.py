@@ -67,8 +67,6 @@ EXCEPTIONS = {
     "commands/train.py: omegaconf",
     "config/search_space.py: hydra",
     "config/trust.py: sys.modules",
-    "datasets/cache.py: sys.modules",
-    "datasets/sources/paths.py: hydra",
     "served_model.py: errors -> serving",
     "serving/predictor.py: mlflow",
     "sweeps/sweep.py: hydra",

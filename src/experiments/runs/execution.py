@@ -77,7 +77,7 @@ class Execution:
         if record is None:
             return None
         # What the run is in this command; what it did and when stays as it was.
-        data = {**record.data, **self._told_by_job()}
+        data = {**record.data, **self._job_data()}
         self._enter()
         copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
         return record
@@ -172,7 +172,7 @@ class Execution:
             dict(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
         )
 
-    def _told_by_job(self) -> dict[str, Any]:
+    def _job_data(self) -> dict[str, Any]:
         job = self.job
         return {
             "name": job.name,
@@ -198,7 +198,7 @@ class Execution:
             "status": outcome.status,
             "message": outcome.message,
             "finished": finished.isoformat(),
-            **self._told_by_job(),
+            **self._job_data(),
             "seed": self.job.run.seed,
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),

@@ -71,7 +71,7 @@ class FinishedRuns:
         entry.parent.mkdir(parents=True, exist_ok=True)
         folder = folder.absolute()
         paths = [folder, *(path for path in self._paths(entry) if path != folder)]
-        text = "".join(f"{self._told(path)}\n" for path in paths[:_PATHS])
+        text = "".join(f"{self._stored(path)}\n" for path in paths[:_PATHS])
         write_atomically(entry, os.fsencode(text))
 
     def forget(self, identity: Identity) -> None:
@@ -103,5 +103,5 @@ class FinishedRuns:
         """The folder whose index this is, so that it may be moved as a whole."""
         return self.folder.absolute().parents[1]
 
-    def _told(self, path: Path) -> Path:
+    def _stored(self, path: Path) -> Path:
         return path.relative_to(self._base) if path.is_relative_to(self._base) else path
