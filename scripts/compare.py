@@ -28,7 +28,7 @@ from experiments.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
-    from experiments.runs.records import Record
+    from experiments.runs.record import Record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +112,7 @@ def _compare(options: argparse.Namespace, scratch: Path) -> None:
 
 
 def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
-    from experiments.runs.records import find_records
+    from experiments.runs.find import find_records
 
     if not options.folders:
         from experiments.tracking.fetch import fetch_records
@@ -144,11 +144,11 @@ def _write(
     records: Sequence[Record],
     by: Sequence[str] | None,
 ) -> list[Path]:
+    from experiments.files.atomic import write_output
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.frames import pairs_table, study_table
     from experiments.reporting.tables.markup import study_latex, study_markdown
-    from experiments.runs.records import atomic_write
 
     written = []
     texts: list[tuple[Path, str]] = []
@@ -162,7 +162,7 @@ def _write(
         texts.append((options.latex, study_latex(study)))
     for path, text in texts:
         _make_folder(path.parent)
-        atomic_write(path, text.encode())
+        write_output(path, text.encode())
         written.append(path)
     if options.output is not None:
         written += write_comparison(records, options.output, by)

@@ -91,7 +91,7 @@ class Measured:
 
 def losses(folder: Path) -> dict[str, Measured]:
     """Read the best validation losses of each optimizer."""
-    from experiments.runs.records import find_records
+    from experiments.runs.find import find_records
 
     found: dict[str, list[float]] = {}
     for record in find_records(folder):

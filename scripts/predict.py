@@ -24,7 +24,8 @@ import numpy as np
 
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import DataError, UserError
-from experiments.runs.records import Record, atomic_write
+from experiments.files.atomic import write_output
+from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.tracking.fetch import fetch_record
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.output is None:
             sys.stdout.write(text)
         else:
-            atomic_write(options.output, text.encode())
+            write_output(options.output, text.encode())
     except UserError as error:
         print(f"predict: {error}", file=sys.stderr)
         return 1

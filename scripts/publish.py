@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.runs.records import PROGRESS, Record, find_progress, find_records
+from experiments.runs.find import find_progress, find_records
+from experiments.runs.layout import PROGRESS
+from experiments.runs.record import Record
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 from experiments.tracking.summaries import Summary, find_summaries
 

@@ -29,7 +29,7 @@ from experiments.errors import UserError
 if TYPE_CHECKING:
     from experiments.analysis.pairs import Pair
     from experiments.analysis.study import Study
-    from experiments.runs.records import Record
+    from experiments.runs.record import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 TUNING, REPORTING = 3, 10  # seeds

@@ -66,8 +66,6 @@ EXCEPTIONS = {
     "commands/train.py: omegaconf",
     "config/search_space.py: hydra",
     "config/trust.py: sys.modules",
-    "datasets/cache.py: sys.modules",
-    "datasets/sources/paths.py: hydra",
     "served_model.py: errors -> serving",
     "serving/predictor.py: mlflow",
     "sweeps/sweep.py: hydra",
@@ -80,8 +78,6 @@ EXCEPTIONS = {
     "tracking/process.py: tracking -> commands",
     "tracking/process.py: tracking -> workers",
     "tracking/runs.py: tracking -> reporting",
-    "training/loop.py: training -> runs",
-    "training/stacking.py: training -> runs",
     "workers/preloaded.py: workers -> tracking",
 }
 """Breaches that are there today, as `breaches` writes them. The list only ever shrinks."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.runs.records import Record, find_records
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
 from tests.end_to_end import forks
 
 ROOT = Path(__file__).resolve().parents[2]

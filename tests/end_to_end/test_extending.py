@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import (
     NOT_TRACKED,
     ROOT,

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.runs.records import Record, find_records
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     NOT_TRACKED,

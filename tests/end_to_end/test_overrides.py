@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import NOT_TRACKED, at_once, run, succeeded
 
 FEW = ("dataset=moons", "training.epochs=1", NOT_TRACKED)

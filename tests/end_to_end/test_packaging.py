@@ -95,7 +95,7 @@ def test_wheel_holds_every_module_and_works_without_the_checkout(tmp_path: Path)
     # -P and -I keep the checkout off the path; the editable installation is behind ours.
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r}); "
-        "import nn, experiments, experiments.runs.records, hydra_plugins; "
+        "import nn, experiments, experiments.runs.record, hydra_plugins; "
         "print(nn.__file__, experiments.__file__, hydra_plugins.__path__[0], sep='\\n')"
     )
     output = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     NOT_TRACKED,

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from sklearn.datasets import load_iris
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import (
     NOT_TRACKED,
     ROOT,

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     NOT_TRACKED,

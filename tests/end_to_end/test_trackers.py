@@ -12,7 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from experiments.runs.records import PROGRESS, find_progress
+from experiments.runs.find import find_progress
+from experiments.runs.layout import PROGRESS
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     RUN,

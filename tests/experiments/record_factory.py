@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.runs.records import Record, write_record
+from experiments.runs.record import Record
+from experiments.runs.write import write_record
 
 STARTED = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
 FEATURES = ("height", "width", "depth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ import nn
 from experiments.config.models import MLP
 from experiments.config.schema import Run, Training
 from experiments.config.trust import named_packages
-from experiments.datasets import Dataset, Part, Task, Xor
+from experiments.datasets import CACHE, Dataset, Part, Task, Xor
 from experiments.datasets.preprocessing import Preprocessing
+from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.job import Job, make_job
+from experiments.training.loop import EpochListener
 from nn.activations import Tanh
 from nn.schedules import Constant
 
@@ -89,7 +93,7 @@ _TRAINING = frozenset(Training.__dataclass_fields__)
 
 def in_tiles_of(width: int) -> AbstractContextManager[Any]:
     """Have stacks take their steps in tiles of so many runs."""
-    return mock.patch("experiments.training.loop.tile_width", return_value=width)
+    return mock.patch("experiments.training.stack.tile_width", return_value=width)
 
 
 def make_small_job(folder: Path, **changes: Any) -> Job:
@@ -121,3 +125,13 @@ def make_small_job(folder: Path, **changes: Any) -> Job:
         trusted=named_packages(config),
         **options,
     )
+
+
+def execute_jobs(
+    jobs: Sequence[Job],
+    dataset: Dataset,
+    on_epoch: EpochListener | None = None,
+    cache_dir: Path = CACHE,
+) -> Iterator[Path]:
+    """Train jobs that can share a stack; the folders of their records."""
+    return execute([Execution(job, dataset, cache_dir) for job in jobs], on_epoch)

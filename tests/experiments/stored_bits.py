@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_info
 
 from experiments.datasets import load_dataset
 from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.job import make_job
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,8 @@ def _train(overrides: Sequence[str], folder: Path) -> Arrays:
     job = make_job(
         {**resolved, "rerun": True}, choices={}, overrides=[], folder=folder, trusted=frozenset()
     )
-    (path,) = execute([job], load_dataset(job.run.dataset), cache_dir=folder.parent / "cache")
+    dataset = load_dataset(job.run.dataset)
+    (path,) = execute([Execution(job, dataset, folder.parent / "cache")])
     return read_run(path)
 
 

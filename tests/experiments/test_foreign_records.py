@@ -22,11 +22,13 @@ from experiments.datasets import CACHE, Xor
 from experiments.errors import ConfigError
 from experiments.reporting.figures.networks import figures_for
 from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
-from experiments.runs.records import Record, copy_record
+from experiments.runs.record import Record
+from experiments.runs.write import copy_record
 from experiments.serving.loader import _load_pyfunc
-from experiments.workers.task import Home, Task, train_stack
+from experiments.workers.task import Home, train_stack
 from tests.end_to_end.command_line import script
 from tests.experiments.record_factory import config_yaml, make_record
 from tests.experiments.small_runs import make_small_job
@@ -214,7 +216,8 @@ def test_publishing(tmp_path: Path, trace: Path, capsys: pytest.CaptureFixture[s
 def trained_elsewhere(folder: Path, part: str) -> list[Record]:
     """Trained records that were given another class for a part."""
     jobs = [make_small_job(folder.with_name("made") / str(seed), seed=seed) for seed in range(2)]
-    for path in execute(jobs, Xor().load()):
+    dataset = Xor().load()
+    for path in execute([Execution(job, dataset) for job in jobs]):
         record = Record.read(path)
         config = yaml.safe_dump(naming(dict(record.config), part))
         copy_record(record, folder / path.name, data=record.data, config_yaml=config)
@@ -265,7 +268,7 @@ def test_a_worker_takes_over_a_record_without_building_from_it(tmp_path: Path, t
     FinishedRuns(CACHE / "runs").add(identity, found.folder)
     home = Home(tmp_path / "sweep", "not there", tmp_path)
     notes: Any = SimpleNamespace(stopping=False, write=lambda run, epoch, loss: None)
-    sent = train_stack(pickle.dumps([Task(0, job, identity)]), notes, home)
+    sent = train_stack(pickle.dumps({0: (job, identity)}), notes, home)
     assert sent[0]["weights.npz"] == (found.folder / "weights.npz").read_bytes()
     assert yaml.safe_load(sent[0]["config.yaml"]) == job.config
     assert not trace.exists()

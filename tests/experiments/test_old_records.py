@@ -12,7 +12,7 @@ import pytest
 from scripts.compare import main as compare
 from scripts.predict import main as predict
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 
 RECORDS = Path(__file__).resolve().parents[1] / "fixtures" / "records"
 
@@ -71,7 +71,7 @@ print(model.predict(pandas.read_csv({str(RECORDS / "flowers.csv")!r})).to_csv(in
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", ["", "import experiments.runs.records\n"])
+@pytest.mark.parametrize("before", ["", "import experiments.runs.record\n"])
 def test_a_model_is_loaded(before: str, tmp_path: Path) -> None:
     """By its own code, and by that of today where it is imported already."""
     done = subprocess.run(

@@ -12,7 +12,7 @@ from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
 from experiments.reporting.figures.networks.confusion import plot_confusion
 from experiments.reporting.figures.networks.outputs import best_outputs, class_shares
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.training.targets import Encoding, encoding_for
 from tests.experiments.own_parts import OwnClassLoss, OwnLabelLoss, OwnSigmoid, OwnSoftmax

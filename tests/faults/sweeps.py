@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.runs.records import Record, find_records
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
 from tests.end_to_end.command_line import assert_same_bits, run, succeeded
 
 # Everything that has a state of its own: optimizers, a schedule, dropout, statistics, stopping.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs.records import find_records
+from experiments.runs.find import find_records
 from tests.end_to_end.command_line import NOT_TRACKED, run, script, succeeded
 from tests.faults.sweeps import assert_complete, newest_sweep, sweep, undisturbed
 

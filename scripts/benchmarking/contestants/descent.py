@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from experiments.config.models import MLP
 from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
-from experiments.runs.job import Job
 from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
 from nn.batches import Batches
@@ -55,9 +53,8 @@ class Descent(Contestant):
             training=Training(batch_size=self.size.batch, dtype="float32"),
         )
         self.run = run
-        job = Job(run, {}, {}, [], Path(), "", None, "")
         dataset = self._dataset()
-        stacks = make_stacks([job] * self.size.runs, {run.dataset: dataset})
+        stacks = make_stacks([run] * self.size.runs, {run.dataset: dataset})
         self.widths = [len(stack) for stack in stacks]
         self.tile = tile_width([run] * self.widths[0], dataset)
         self.compile_seconds = self._compile()

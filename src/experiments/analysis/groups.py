@@ -15,9 +15,8 @@ from typing import Final
 
 from experiments.errors import ConfigError
 from experiments.runs.identity import PLACES, WITHOUT_EFFECT
-from experiments.runs.records import Record, Scalar
-
-FINISHED: Final = ("done", "stopped_early")
+from experiments.runs.record import Record, Scalar
+from experiments.training.status import Status
 
 # Settings that say where results go, not what they are, and presets whose effect shows in
 # the settings they set.
@@ -54,7 +53,7 @@ class Group:
     @property
     def finished(self) -> tuple[Record, ...]:
         """The runs that may be averaged: neither diverged, failed nor interrupted."""
-        return tuple(run for run in self.runs if run.status in FINISHED)
+        return tuple(run for run in self.runs if run.status.ended_well)
 
     @property
     def seeds(self) -> frozenset[int]:
@@ -73,9 +72,9 @@ class Group:
             value for key, value in zip(self.by, self.values, strict=True) if sets_the_task(key)
         )
 
-    def count(self, status: str) -> int:
+    def count(self, status: Status) -> int:
         """Count the runs of a status."""
-        return sum(run.status == status for run in self.runs)
+        return sum(run.status is status for run in self.runs)
 
     def measured(self, metric: str) -> list[float]:
         """Give a summary metric of the finished runs, by seed, where it is a finite number."""
@@ -109,7 +108,9 @@ def superseded(records: Iterable[Record]) -> list[Record]:
     for executions in _by_run(records):
         kept = max(executions, key=_worth)
         found |= {
-            run.uid: run for run in executions if run.identity != kept.identity and _has_result(run)
+            run.uid: run
+            for run in executions
+            if run.identity != kept.identity and run.status.is_final
         }
     return list(found.values())
 
@@ -323,11 +324,7 @@ def _rank(group: Group) -> tuple[list[str], bool, float, list[str]]:
 
 
 def _worth(record: Record) -> tuple[bool, float, str]:
-    return _has_result(record), record.finished.timestamp(), record.uid
-
-
-def _has_result(record: Record) -> bool:
-    return record.status in (*FINISHED, "diverged")
+    return record.status.is_final, record.finished.timestamp(), record.uid
 
 
 def _is_ignored(key: str) -> bool:

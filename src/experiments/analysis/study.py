@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from experiments.analysis.groups import (
-    FINISHED,
     SETTING,
     TASK,
     Group,
@@ -41,8 +40,9 @@ from experiments.analysis.values import AREA, by_seed, untrained
 from experiments.errors import ConfigError
 from experiments.reporting.words.conclusions import conclude, scope_names
 from experiments.reporting.words.limits import left_out, overall_warnings, part_warnings
-from experiments.runs.records import Record, Scalar
+from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import higher_is_better
+from experiments.training.status import Status
 
 SELECTION: Final = "best/val_loss"
 TIME: Final = "epochs to the target"
@@ -333,7 +333,7 @@ def _part(
     for group, label, name, tuned, found in zip(
         groups, names, labels(groups), shown, summaries, strict=True
     ):
-        counted = [run for run in group.runs if run.status in (*FINISHED, "diverged")]
+        counted = [run for run in group.runs if run.status.is_final]
         entries.append(
             Entry(
                 label,
@@ -375,7 +375,7 @@ def _summaries(groups: Sequence[Group]) -> list[dict[str, Summary]]:
     for metric in METRICS:
         for place, values in enumerate(by_seed(groups, metric)):
             if values:
-                diverged = {run.seed for run in groups[place].runs if run.status == "diverged"}
+                diverged = {run.seed for run in groups[place].runs if run.status is Status.DIVERGED}
                 found[place][metric] = _summary(metric, values, diverged)
     return found
 
@@ -438,7 +438,7 @@ def _way(run: Record) -> str | None:
     elif run.summary.get("best/val_r2") is not None:
         score, chance = run.summary["best/val_r2"], 0.0
     return divergence.classify(
-        finite=run.status != "diverged",
+        finite=run.status is not Status.DIVERGED,
         start=float(losses[0]) if losses.size else None,
         end=float(losses[-1]) if losses.size else None,
         score=score,

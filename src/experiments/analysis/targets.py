@@ -16,7 +16,7 @@ from experiments.analysis.statistics.time_to_target import (
 )
 from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import number
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
 
 UNITS: Final = ("epoch", "step", "seconds")

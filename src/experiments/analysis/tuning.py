@@ -12,8 +12,9 @@ from experiments.analysis.groups import SETTING, Group, varied
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
-from experiments.runs.records import Record, Scalar
+from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import higher_is_better
+from experiments.training.status import Status
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> lis
                         start=float(np.median(starts)),
                         higher=higher,
                         tolerance=tolerance,
-                        diverged={v: group.count("diverged") for v, (group, _) in best.items()},
+                        diverged={
+                            v: group.count(Status.DIVERGED) for v, (group, _) in best.items()
+                        },
                     )
                 )
     return result

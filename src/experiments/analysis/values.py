@@ -14,10 +14,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from experiments.analysis.groups import FINISHED, Group
+from experiments.analysis.groups import Group
 from experiments.analysis.statistics.area import area_under_curve
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
+from experiments.training.status import Status
 
 AREA: Final = "area/val_loss"
 
@@ -83,18 +84,18 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     last = _last_epoch(runs) if metric == AREA else 0.0
     pick = min if higher_is_better(metric) else max
     worst: dict[int, float] = {}
-    if any(run.status == "diverged" for run in runs):
+    if any(run.status is Status.DIVERGED for run in runs):
         for run in runs:
-            value = measured(run, metric, last) if run.status in FINISHED else math.nan
+            value = measured(run, metric, last) if run.status.ended_well else math.nan
             if math.isfinite(value):
                 worst[run.seed] = pick(value, worst.get(run.seed, value))
     result = []
     for group in groups:
         values: dict[int, list[float]] = {}
         for run in group.runs:
-            if run.status in FINISHED:
+            if run.status.ended_well:
                 value = measured(run, metric, last)
-            elif run.status == "diverged" and curve_of(metric) is not None:
+            elif run.status is Status.DIVERGED and curve_of(metric) is not None:
                 known = [untrained(run, metric), worst.get(run.seed, math.nan)]
                 value = pick(filter(math.isfinite, known), default=math.nan)
             else:
@@ -106,5 +107,5 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
 
 
 def _last_epoch(runs: Iterable[Record]) -> float:
-    return max((float(run.metrics()["epoch"][-1]) for run in runs if run.status in FINISHED),
+    return max((float(run.metrics()["epoch"][-1]) for run in runs if run.status.ended_well),
                default=0.0)  # fmt: skip

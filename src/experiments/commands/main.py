@@ -48,11 +48,14 @@ def run(config: DictConfig) -> float:
     # Slow imports wait until something is to be trained: --help and --cfg stay quick.
     with interrupts_deferred():  # compiled modules would swallow them
         from experiments.commands import train as single_run
+        from experiments.datasets.sources.paths import relative_paths_start_at
 
+    hydra = HydraConfig.get()
     try:
-        return single_run.run(config)
+        with relative_paths_start_at(Path(hydra.runtime.cwd)):  # it may have changed directory
+            return single_run.run(config)
     except UserError as error:
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
+        if hydra.mode is RunMode.MULTIRUN:
             raise  # the sweep goes on with its other jobs
         fail(str(error))
 

@@ -20,16 +20,19 @@ from experiments.commands.interrupts import interrupts_deferred
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.progress import ProgressBar
 from experiments.config.trust import named_packages
-from experiments.datasets import CACHE
+from experiments.datasets import CACHE, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
-from experiments.runs.execute import Execution, cached_dataset, execute
+from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.job import make_job
-from experiments.runs.records import RECORD, Record
+from experiments.runs.layout import RECORD
+from experiments.runs.record import Record
 from experiments.sweeps.naming import id_by_folder
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models
+from experiments.training.status import Status
 from experiments.warning import warn
 
 _POLL: Final = 0.2  # seconds between looks whether another command has ended
@@ -86,7 +89,7 @@ def run(config: DictConfig) -> float:
                             publishing.publish_progress(lambda: [(destination, job.folder)])
                         heard()
 
-                    deque(execute([job], dataset, on_epoch), maxlen=0)
+                    deque(execute([execution], on_epoch), maxlen=0)
             except KeyboardInterrupt as error:
                 if not (job.folder / RECORD).exists():
                     raise  # before there was anything to record
@@ -112,7 +115,7 @@ def run(config: DictConfig) -> float:
             finish_publishing(console, publishing, destination, job.folder)
     if interrupt is not None:
         raise interrupt
-    if record.status == "failed":
+    if record.status is Status.FAILED:
         raise UserError(
             f"{record.name} failed: {record.message}. The full story is in "
             f"{record.folder / 'run.log'}"
@@ -147,7 +150,7 @@ def _print_result(console: Console, record: Record) -> None:
         values = ((name, summary.get(name)) for name in names)
         return "  ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
 
-    status = record.status.replace("_", " ")
+    status = record.status.words
     console.print(f"{record.name}: {status}" + (f" ({record.message})" if record.message else ""))
     best = summary.get("best/epoch")
     if best is not None:

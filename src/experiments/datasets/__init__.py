@@ -8,7 +8,7 @@ Importing this package costs NumPy alone; scikit-learn is imported by the source
 when they load, and not at all where :func:`load_dataset` finds the prepared dataset cached.
 """
 
-from experiments.datasets.cache import CACHE, load_dataset, quick_digest
+from experiments.datasets.cache import CACHE, cached_dataset, load_dataset, quick_digest
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.prepare import prepare
 from experiments.datasets.preprocessing import Preprocessing
@@ -50,6 +50,7 @@ __all__ = [
     "Task",
     "Wine",
     "Xor",
+    "cached_dataset",
     "load_dataset",
     "prepare",
     "quick_digest",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import io
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +67,11 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     return dataset
 
 
+def cached_dataset(source: Source) -> Dataset:
+    """Load a source's dataset through the cache below the working directory."""
+    return load_dataset(source, CACHE / "datasets")
+
+
 def quick_digest(source: Source, cache_dir: Path) -> str | None:
     """Return a dataset's digest where that takes no time.
 
@@ -92,18 +97,17 @@ def _path(source: Source, key: str | None, cache_dir: Path) -> Path:
 def _key(source: Source) -> str | None:
     """Everything that decides the dataset, hashed; None where that cannot be known."""
     kind = type(source)
-    module = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if not kind.cacheable or module is None:
+    if not kind.cacheable:
         return None
     code = hashlib.sha256()
     try:
-        for path in [Path(module), *sorted(Path(__file__).parent.rglob("*.py"))]:
+        for path in [Path(inspect.getfile(kind)), *sorted(Path(__file__).parent.rglob("*.py"))]:
             code.update(hashlib.sha256(path.read_bytes()).digest())
         files = [
             (str(path.resolve()), (found := path.stat()).st_size, found.st_mtime_ns)
             for path in source.files()
         ]
-    except OSError:
+    except (OSError, TypeError):  # TypeError: the class was not defined in a file
         return None
     identity = {
         "class": f"{kind.__module__}.{kind.__qualname__}",

@@ -15,44 +15,23 @@ its checksum, and then the checkpoint before it is used.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from experiments.errors import UserError
+from experiments.files import npz
 from experiments.files.atomic import write_atomically
-from experiments.runs.records import weights_to_npz
+from experiments.training.state import State
 
 FORMAT: Final = 1
 KEPT: Final = 2
 
 _MAGIC: Final = b"descent checkpoint "
 _DIGITS: Final = 64
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a run's training is after an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-    values : dict
-        As JSON holds them, infinities included.
-    arrays : dict of str to ndarray
-    """
-
-    epoch: int
-    values: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -147,7 +126,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
         "about": checkpoint.about,
         "values": checkpoint.state.values,
     }
-    body = json.dumps(header).encode() + b"\n" + weights_to_npz(checkpoint.state.arrays)
+    body = json.dumps(header).encode() + b"\n" + npz.pack(checkpoint.state.arrays)
     return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
@@ -177,14 +156,8 @@ def unpack(content: bytes, identity: str) -> Checkpoint:
             raise CheckpointError(
                 "it is another run's, or that of a run with other code, data or libraries"
             )
-        arrays = dict(_arrays(content[end + 1 :]))
+        arrays = npz.unpack(content[end + 1 :])
         state = State(int(header["epoch"]), dict(header["values"]), arrays)
         return Checkpoint(identity, dict(header["about"]), state)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"it cannot be read ({error})") from error
-
-
-def _arrays(content: bytes) -> Iterator[tuple[str, NDArray[Any]]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        for name in archive.files:
-            yield name, archive[name]

@@ -16,9 +16,7 @@ from typing import Final
 from experiments.errors import RecordError
 from experiments.files.atomic import write_atomically
 from experiments.runs.identity import Identity
-from experiments.runs.records import Record
-
-FINISHED: Final = ("done", "stopped_early", "diverged")
+from experiments.runs.record import Record
 
 _PATHS: Final = 8  # the most copies of a record that are remembered
 
@@ -73,7 +71,7 @@ class FinishedRuns:
         entry.parent.mkdir(parents=True, exist_ok=True)
         folder = folder.absolute()
         paths = [folder, *(path for path in self._paths(entry) if path != folder)]
-        text = "".join(f"{self._told(path)}\n" for path in paths[:_PATHS])
+        text = "".join(f"{self._stored(path)}\n" for path in paths[:_PATHS])
         write_atomically(entry, os.fsencode(text))
 
     def forget(self, identity: Identity) -> None:
@@ -90,7 +88,7 @@ class FinishedRuns:
                 record = Record.read(folder)
             except RecordError:
                 continue
-            if record.identity == entry.name and record.status in FINISHED and record.is_whole:
+            if record.identity == entry.name and record.status.is_final and record.is_whole:
                 yield record
 
     def _paths(self, entry: Path) -> list[Path]:
@@ -105,5 +103,5 @@ class FinishedRuns:
         """The folder whose index this is, so that it may be moved as a whole."""
         return self.folder.absolute().parents[1]
 
-    def _told(self, path: Path) -> Path:
+    def _stored(self, path: Path) -> Path:
         return path.relative_to(self._base) if path.is_relative_to(self._base) else path

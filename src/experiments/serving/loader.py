@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.trust import allowed_packages
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.serving.predictor import CODE, Predictor
 
 if TYPE_CHECKING:

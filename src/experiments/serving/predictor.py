@@ -28,8 +28,8 @@ import nn
 from experiments.config.trust import named_packages
 from experiments.errors import RecordError
 from experiments.files import yaml as libyaml
-from experiments.runs import records
-from experiments.runs.records import Record
+from experiments.runs import layout
+from experiments.runs.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,8 +107,8 @@ class Predictor:
             self._network.load(weights)
         except ValueError as error:
             raise RecordError(
-                f"{record.folder / records.WEIGHTS}: the weights do not fit the network that "
-                f"{records.CONFIG} describes: {error}. Run again with this version of the program."
+                f"{record.folder / layout.WEIGHTS}: the weights do not fit the network that "
+                f"{layout.CONFIG} describes: {error}. Run again with this version of the program."
             ) from error
         self._gives_probabilities = (
             self._network.objective.activation.gives_probabilities and self._task != "regression"
@@ -193,7 +193,7 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
     # MLflow's own `save_model` would go through all that is installed, to warn of what differs
     # from the versions that are taken from there.
     (folder / _RECORD).mkdir(parents=True)
-    for name in records.FILES:
+    for name in layout.FILES:
         shutil.copy(record.folder / name, folder / _RECORD / name)
     (folder / CODE).mkdir()
     (folder / CODE / _PACKED).write_bytes(_packed_code())

@@ -28,15 +28,17 @@ from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
 from experiments.files.masking import mask_files
 from experiments.runs.claims import Claims
-from experiments.runs.execute import Execution, write_failure
+from experiments.runs.execution import Execution
+from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import Record, find_records
+from experiments.runs.record import Record
 from experiments.sweeps.naming import sweep_id
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models
 from experiments.tracking.summaries import Summary
 from experiments.training.stacking import make_stacks
+from experiments.training.status import Status
 from experiments.warning import warn
 from experiments.workers.backend import Backend
 from experiments.workers.pool import Workers
@@ -302,13 +304,15 @@ class Sweep:
         """Train runs; return the record of each, and the interrupt that ended it if any."""
         jobs = [execution.job for execution in executions]
         self._backend.open()
-        stacks = make_stacks(jobs, datasets, width=self._width, workers=self._backend.count)
+        stacks = make_stacks(
+            [job.run for job in jobs], datasets, width=self._width, workers=self._backend.count
+        )
         records: dict[int, Record] = {}
         epochs = sum(job.run.training.epochs for job in jobs)
 
         def note(position: int) -> None:
             record = records[position] = Record.read(jobs[position].folder)
-            if record.status == "failed":
+            if record.status is Status.FAILED:
                 warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
             standings.end(position, record.summary.get("best/val_loss"))
             self._publish(jobs[position], record)
@@ -358,7 +362,7 @@ class Sweep:
     def _give_up(execution: Execution) -> Record:
         """Mark a run that will not end in this command."""
         message = "the sweep was interrupted before this run ended"
-        write_failure(execution.job, message, execution.dataset, status="interrupted")
+        execution.give_up(message, Status.INTERRUPTED)
         return Record.read(execution.job.folder)
 
     def conclude(self, compare: Comparison | None = None) -> None:
@@ -374,14 +378,14 @@ class Sweep:
         console, publishing = self.console, self._publishing
         publishing.poll()
         self._backend.close()
-        trained = [r for r in self._all_records() if r.status != "interrupted"]
+        trained = [r for r in self._all_records() if r.status is not Status.INTERRUPTED]
         destinations = [_destination(job) for job in self.jobs]
         tracked = list(dict.fromkeys(d for d in destinations if d.tracking.enabled))
         for destination in tracked:
             own = [
                 record
                 for record, where in zip(self.records, destinations, strict=True)
-                if where == destination and record.status != "interrupted"
+                if where == destination and record.status is not Status.INTERRUPTED
             ]
             # Drawn here, because the process that publishes has more than enough to do.
             for record in choose_models(own, destination.tracking.models):
@@ -396,7 +400,7 @@ class Sweep:
             for destination in tracked:
                 publishing.publish_comparison(destination, self.id, files, note)
         counted = Counter(record.status for record in self.records)
-        told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items())
+        told = ", ".join(f"{count} {status.words}" for status, count in counted.items())
         _log.debug("compared")
         console.print(f"\n{told} · records and comparison in {shown(self.folder)}", soft_wrap=True)
         if tracked:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from experiments.files.masking import mask_secrets
 from experiments.palette import color_of
-from experiments.runs.records import PREPROCESSING, RUNNING, Record
+from experiments.runs.layout import PREPROCESSING
+from experiments.runs.record import Record
 from experiments.tracking import store
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric
@@ -80,7 +82,7 @@ def _sweep_key(sweep: str) -> str:
 def _note(record: Record) -> str:
     """Describe the run in Markdown."""
     said = f": {record.message}" if record.message else ""
-    lines = [f"**{record.status.replace('_', ' ')}**{said}", ""]
+    lines = [f"**{record.status.words}**{said}", ""]
     lines += ["| measured | |", "|---|---|"]
     for key, value in record.summary.items():
         lines.append(f"| {key} | {'not finite' if value is None else format(value, '.6g')} |")
@@ -131,7 +133,7 @@ def summary_metrics(record: Record) -> list[Metric]:
     """Give what was measured of the whole run, where it has ended and will not go on."""
     from mlflow.entities import Metric
 
-    if record.status in (RUNNING, "interrupted"):
+    if record.status in (Status.RUNNING, Status.INTERRUPTED):
         return []
     # All at step 0: MLflow draws what has one step as bars, what has several as curves.
     end = milliseconds(record.finished.timestamp())

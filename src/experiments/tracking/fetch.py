@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.errors import TrackingError
 from experiments.files.masking import mask_secrets
-from experiments.runs import records
-from experiments.runs.records import Record
+from experiments.runs import layout
+from experiments.runs.record import Record
 from experiments.tracking import contents, store
 
 if TYPE_CHECKING:
@@ -153,12 +153,12 @@ def _name(run: Run) -> str:
 def _fetch(client: MlflowClient, uri: str, run_id: str, folder: Path, cure: str) -> Record:
     # Files alone: of a folder, the tracker would say what is written where.
     found = {file.path for file in client.list_artifacts(run_id) if not file.is_dir}
-    if records.RECORD not in found:
+    if layout.RECORD not in found:
         raise TrackingError(
             f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*records.FILES, records.SNAPSHOTS):
+    for name in (*layout.FILES, layout.SNAPSHOTS):
         if name in found:
             client.download_artifacts(run_id, name, str(folder))
     return Record.read(folder)

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from experiments.commands.startup import import_mlflow, publishing_pool
 from experiments.config.schema import Tracking
 from experiments.errors import RecordError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.tracking.importing import complete_mlflow
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file

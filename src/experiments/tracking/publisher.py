@@ -12,7 +12,7 @@ from typing import Final
 
 from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.tracking.runs import Tracker, are_short, choose_models, is_worth_publishing
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one

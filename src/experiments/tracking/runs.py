@@ -27,11 +27,12 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import mask_secrets
-from experiments.runs import records
-from experiments.runs.records import Record
+from experiments.runs import layout
+from experiments.runs.record import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
 from experiments.tracking.transaction import one_transaction
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,11 +50,11 @@ _COMPARISON_COLOR: Final = "#7f7f7f"
 _RUNNING: Final = "RUNNING"
 _KILLED: Final = "KILLED"
 _ENDED: Final = {
-    "done": "FINISHED",
-    "stopped_early": "FINISHED",
-    "diverged": "FAILED",
-    "failed": "FAILED",
-    "interrupted": _KILLED,
+    Status.DONE: "FINISHED",
+    Status.STOPPED_EARLY: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: _KILLED,
 }
 
 _T = TypeVar("_T")
@@ -75,7 +76,7 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
     list of Record
         Only those that ended well, in the order given.
     """
-    trained = [record for record in found if record.status in ("done", "stopped_early")]
+    trained = [record for record in found if record.status.ended_well]
     if which == "all":
         return trained
     if which == "none":
@@ -102,7 +103,7 @@ def is_worth_publishing(record: Record) -> bool:
     There is not where it was interrupted before it had measured anything; if it is ever trained,
     it will be another run.
     """
-    return record.status != "interrupted" or bool(record.measurements())
+    return record.status is not Status.INTERRUPTED or bool(record.measurements())
 
 
 class Tracker:
@@ -517,7 +518,7 @@ class Tracker:
 
     def _log_files(self, run: Run, record: Record) -> None:
         files = self._files(run.info.artifact_uri)
-        for name in (*records.FILES, records.SNAPSHOTS):
+        for name in (*layout.FILES, layout.SNAPSHOTS):
             if (record.folder / name).exists():
                 files.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
 
@@ -609,7 +610,7 @@ def _has_model(run: Run) -> bool:
 
 def _learning_curves(record: Record) -> Path:
     """Find the picture beside the record, or draw it."""
-    picture = record.folder / records.LEARNING_CURVES
+    picture = record.folder / layout.LEARNING_CURVES
     if picture.exists():
         return picture
     from experiments.reporting.report.everyday import write_learning_curves

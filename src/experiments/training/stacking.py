@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Source
-from experiments.runs.job import Job
 from experiments.training.targets import encoding_for
 from experiments.training.widths import equal_parts, stack_width
 
@@ -48,38 +47,38 @@ def stack_key(run: Run, outputs: int) -> Hashable:
 
 
 def make_stacks(
-    jobs: Sequence[Job],
+    runs: Sequence[Run],
     datasets: Mapping[Source, Dataset],
     *,
     width: int | None = None,
     workers: int = 1,
 ) -> list[list[int]]:
-    """Group jobs into stacks.
+    """Group runs into stacks.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    runs : sequence of Run
     datasets : mapping of Source to Dataset
     width : int, optional
         Most runs in a stack. By default as many as fit the caches: many small networks, a few
         larger ones, or one very large one.
     workers : int, default 1
-        No stack is wider than a worker's equal share of the jobs.
+        No stack is wider than a worker's equal share of the runs.
 
     Returns
     -------
     list of list of int
-        Positions of the jobs in each stack, those with one optimizer next to each other.
+        Positions of the runs in each stack, those with one optimizer next to each other.
     """
     alike: dict[Hashable, list[int]] = {}
-    for position, job in enumerate(jobs):
-        outputs = encoding_for(datasets[job.run.dataset], job.run.objective).outputs
-        alike.setdefault(stack_key(job.run, outputs), []).append(position)
-    share = -(-len(jobs) // workers)
+    for position, run in enumerate(runs):
+        outputs = encoding_for(datasets[run.dataset], run.objective).outputs
+        alike.setdefault(stack_key(run, outputs), []).append(position)
+    share = -(-len(runs) // workers)
     stacks = []
     for positions in alike.values():
-        positions.sort(key=lambda p: (repr(jobs[p].run.optimizer.variant()), p))
-        first = jobs[positions[0]].run
+        positions.sort(key=lambda p: (repr(runs[p].optimizer.variant()), p))
+        first = runs[positions[0]]
         fitting = stack_width(first, datasets[first.dataset])
         most = max(1, min(width or fitting, share))
         stacks += [positions[part] for part in equal_parts(len(positions), most)]

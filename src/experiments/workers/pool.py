@@ -12,11 +12,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from experiments.errors import UserError
-from experiments.runs.execute import Execution, write_failure
-from experiments.runs.records import RECORD, discard_record
+from experiments.runs.execution import Execution
+from experiments.runs.layout import RECORD
+from experiments.runs.write import discard_record
 from experiments.workers.backend import Backend, WorkerDied
-from experiments.workers.stack_queue import TRIES, Stack, StackQueue
-from experiments.workers.task import Files, Home, Task, train_stack, unpack
+from experiments.workers.stack_queue import TRIES, Attempt, StackQueue
+from experiments.workers.task import Files, Home, train_stack, unpack
 
 _POLL = 0.1  # seconds between looks at the board
 _PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
@@ -59,7 +60,7 @@ class Workers:
         self._executions = executions
         self._queue = StackQueue(stacks)
         self._warn = warn
-        self._running: dict[Future[dict[int, Files]], Stack] = {}
+        self._running: dict[Future[dict[int, Files]], Attempt] = {}
         self._deaths = 0
         self._any_ended = False
         self._spares_one = spares_one
@@ -79,15 +80,15 @@ class Workers:
         most = 2 * self._backend.count
         if self._backend.count > 1 and self._backend.shares_cores and self._spares_one():
             most = self._backend.count - 1
-        while (stack := self._queue.take(len(self._running), most)) is not None:
-            tasks = [
-                Task(position, self._executions[position].job, self._executions[position].identity)
-                for position in stack.positions
-            ]
+        while (attempt := self._queue.take(len(self._running), most)) is not None:
+            assigned = {
+                position: (self._executions[position].job, self._executions[position].identity)
+                for position in attempt.positions
+            }
             future = self._backend.submit(
-                train_stack, pickle.dumps(tasks), self._board.notes, self._home
+                train_stack, pickle.dumps(assigned), self._board.notes, self._home
             )
-            self._running[future] = stack
+            self._running[future] = attempt
 
     def finished(self, on_wait: Callable[[], None]) -> Iterator[int]:
         """Iterate over the positions of jobs as their records are written.
@@ -119,29 +120,29 @@ class Workers:
                     "may help; if not, a library that they use may be broken: try one run alone"
                 )
 
-    def _settle(self, future: Future[dict[int, Files]], stack: Stack) -> list[int]:
+    def _settle(self, future: Future[dict[int, Files]], attempt: Attempt) -> list[int]:
         """Return which runs of a stack have ended; have the others tried again."""
         try:
             for position, files in self._backend.result(future).items():
                 unpack(files, self._executions[position].job.folder)
                 self._executions[position].received()
         except WorkerDied as death:
-            left = [position for position in stack.positions if not self._ended(position)]
-            ended = [position for position in stack.positions if position not in left]
+            left = [position for position in attempt.positions if not self._ended(position)]
+            ended = [position for position in attempt.positions if position not in left]
             self._any_ended |= bool(ended)
             if not left:
                 pass
             elif not death.deaths:
-                self._queue.put_back(Stack(left, stack.deaths))
+                self._queue.put_back(Attempt(left, attempt.deaths))
             else:
                 self._deaths += death.deaths
-                again = self._queue.blame(stack, left, death.deaths)
-                self._warn(self._told(left, again, stack.alone, death.how))
+                again = self._queue.blame(attempt, left, death.deaths)
+                self._warn(self._told(left, again, attempt.alone, death.how))
                 if not again:
                     ended += self._give_up(left, death.how)
             return ended
         self._any_ended = True
-        return list(stack.positions)
+        return list(attempt.positions)
 
     def _ended(self, position: int) -> bool:
         return (self._executions[position].job.folder / RECORD).exists()
@@ -152,11 +153,10 @@ class Workers:
                 f"killed its worker {TRIES} times while nothing else was trained{_reason(how)}: "
                 "a smaller network or batch may help"
             )
-            execution = self._executions[position]
-            write_failure(execution.job, message, execution.dataset)
+            self._executions[position].give_up(message)
         return positions
 
-    def _told(self, left: Sequence[int], again: Sequence[Stack], alone: bool, how: str) -> str:
+    def _told(self, left: Sequence[int], again: Sequence[Attempt], alone: bool, how: str) -> str:
         """Say that a worker died, at what, and what comes next."""
         names = [self._executions[position].job.name for position in left]
         what = names[0] if len(names) == 1 else f"{len(names)} runs ({names[0]}, ...)"

@@ -15,8 +15,8 @@ TRIES: Final = 3
 
 
 @dataclass(eq=False)
-class Stack:
-    """Runs that are to be trained side by side.
+class Attempt:
+    """A try to train a stack in a worker.
 
     Parameters
     ----------
@@ -50,10 +50,10 @@ class StackQueue:
     """
 
     def __init__(self, stacks: Iterable[Sequence[int]]) -> None:
-        self._waiting = deque(Stack(positions) for positions in stacks)
-        self._suspects: deque[Stack] = deque()  # to be tried alone
+        self._waiting = deque(Attempt(positions) for positions in stacks)
+        self._suspects: deque[Attempt] = deque()  # to be tried alone
 
-    def take(self, running: int, most: int) -> Stack | None:
+    def take(self, running: int, most: int) -> Attempt | None:
         """Return the stack to train next; None if none may start now.
 
         Parameters
@@ -67,16 +67,16 @@ class StackQueue:
             return self._waiting.popleft() if running < most else None
         return self._suspects.popleft() if self._suspects and not running else None
 
-    def put_back(self, stack: Stack) -> None:
+    def put_back(self, attempt: Attempt) -> None:
         """Have a stack trained that was taken and, by no fault of its own, was not."""
-        (self._suspects if stack.alone else self._waiting).appendleft(stack)
+        (self._suspects if attempt.alone else self._waiting).appendleft(attempt)
 
-    def blame(self, stack: Stack, left: Sequence[int], deaths: int = 1) -> list[Stack]:
+    def blame(self, attempt: Attempt, left: Sequence[int], deaths: int = 1) -> list[Attempt]:
         """Have the rest of a stack tried again whose worker died.
 
         Parameters
         ----------
-        stack : Stack
+        attempt : Attempt
         left : sequence of int
             Those of its positions that have not ended.
         deaths : int, default 1
@@ -84,21 +84,21 @@ class StackQueue:
 
         Returns
         -------
-        list of Stack
+        list of Attempt
             What it will be tried as; empty if it is given up.
         """
-        total = stack.deaths + deaths
-        if not stack.alone:
-            again = Stack(left, min(total, ALONE))
+        total = attempt.deaths + deaths
+        if not attempt.alone:
+            again = Attempt(left, min(total, ALONE))
             (self._suspects if again.alone else self._waiting).append(again)
             return [again]
         if len(left) > 1:
             middle = (len(left) + 1) // 2
-            halves = [Stack(left[:middle], ALONE), Stack(left[middle:], ALONE)]
+            halves = [Attempt(left[:middle], ALONE), Attempt(left[middle:], ALONE)]
             self._suspects.extendleft(reversed(halves))
             return halves
         if total < ALONE + TRIES:
-            again = Stack(left, total)
+            again = Attempt(left, total)
             self._suspects.appendleft(again)
             return [again]
         return []

@@ -8,6 +8,7 @@ import pickle
 import platform
 import shutil
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from experiments.config.trust import search_working_directory
-from experiments.datasets import Dataset, Source
+from experiments.datasets import Dataset, Source, cached_dataset
 from experiments.errors import DataError, RecordError, UserError
-from experiments.runs.execute import cached_dataset, execute, write_failure
+from experiments.runs.execute import execute
+from experiments.runs.execution import Execution
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import RECORD, atomic_write
+from experiments.runs.layout import RECORD
+from experiments.runs.write import write_file
 from experiments.workers.backend import Notes
 
 MOST_BYTES: Final = 2**28
@@ -29,6 +32,9 @@ MOST_BYTES: Final = 2**28
 
 Files = Mapping[str, bytes]
 """A run's files by name."""
+
+Assigned = Mapping[int, tuple[Job, Identity]]
+"""What a worker is to train: by the launcher's position, each job and its identity there."""
 
 # A worker of several threads takes stacks one by one: BLAS has one number of threads in a
 # process, and a working directory is the process's too.
@@ -65,32 +71,15 @@ class Home:
         return (Path(".cache") / "sweeps" / self.token.strip(".") / str(position)).absolute()
 
 
-@dataclass(frozen=True)
-class Task:
-    """A run that a worker is to train.
-
-    Parameters
-    ----------
-    position : int
-        What the launcher calls it.
-    job : Job
-    identity : Identity
-        Of what the launcher would train.
-    """
-
-    position: int
-    job: Job
-    identity: Identity
-
-
 def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
     """Train runs that can share a stack.
 
     Parameters
     ----------
     pickled : bytes
-        Tasks; from the launcher itself, never from a file. Unpickled here, so that whatever
-        passes them on needs none of the classes that a user has written.
+        Job and identity of each run, by position; from the launcher itself, never from a file.
+        Unpickled here, so that whatever passes them on needs none of the classes that a user has
+        written.
     notes : Notes
         Where to note how far they are.
     home : Home
@@ -113,51 +102,58 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
             return {}
         if home.is_shared():
             with _working_in(home):
-                _train(pickle.loads(pickled), notes, home)
+                _train(_executions(pickle.loads(pickled), home), notes)
             return {}
-        tasks: list[Task] = pickle.loads(pickled)
-        folders = [home.elsewhere(task.position) for task in tasks]
-        tasks = [
-            replace(task, job=replace(task.job, folder=folder))
-            for task, folder in zip(tasks, folders, strict=True)
-        ]
+        assigned: Assigned = {
+            position: (replace(job, folder=home.elsewhere(position)), identity)
+            for position, (job, identity) in pickle.loads(pickled).items()
+        }
         try:
-            _train(tasks, notes, home)
+            executions = _executions(assigned, home)
         except DataError as error:
             raise DataError(
                 f"the worker on {platform.node()} lacks the data: {error}. It shares no folder "
                 "with the launcher, so that it needs a copy of its own, at the same path"
             ) from error
-        packed = _pack([task.job for task in tasks])
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        return {task.position: files for task, files in zip(tasks, packed, strict=True)}
+        _train(executions, notes)
+        packed = _pack(executions)
+        for execution in executions.values():
+            shutil.rmtree(execution.job.folder, ignore_errors=True)
+        return packed
 
 
-def _train(tasks: Sequence[Task], notes: Notes, home: Home) -> None:
+def _executions(assigned: Assigned, home: Home) -> dict[int, Execution]:
+    """Prepare the runs of a stack, and check that they are what the launcher would train."""
+    (source,) = {job.run.dataset for job, _ in assigned.values()}
+    dataset = _dataset(source, home)
+    executions = {}
+    for position, (job, expected) in assigned.items():
+        execution = executions[position] = Execution(job, dataset)
+        if execution.identity.id != expected.id:
+            changes = ", ".join(execution.identity.changes_since(expected.parts()))
+            raise UserError(other_than_here(f"on {platform.node()}", changes))
+    return executions
+
+
+def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
     # Some have ended where a worker died in the middle of a stack.
-    left = [task for task in tasks if not (task.job.folder / RECORD).exists()]
+    left = {
+        position: execution
+        for position, execution in executions.items()
+        if not (execution.job.folder / RECORD).exists()
+    }
+    positions = list(left)
 
     def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
         if notes.stopping:
             raise KeyboardInterrupt
         for row, loss in losses:
-            notes.write(left[row].position, epoch, loss)
+            notes.write(positions[row], epoch, loss)
 
-    if left:
-        dataset = _dataset(left[0].job.run.dataset, home)
-        for task in left:
-            identity = Identity.of(task.job.config, dataset.digest)
-            if identity.id != task.identity.id:
-                changes = ", ".join(identity.changes_since(task.identity.parts()))
-                raise UserError(other_than_here(f"on {platform.node()}", changes))
-        try:
-            for _ in execute([task.job for task in left], dataset, on_epoch):
-                pass
-        except KeyboardInterrupt:
-            pass  # the records say so
-    for task in tasks:
-        notes.write(task.position, task.job.run.training.epochs, 0)
+    with contextlib.suppress(KeyboardInterrupt):  # the records say so
+        deque(execute(list(left.values()), on_epoch), maxlen=0)
+    for position, execution in executions.items():
+        notes.write(position, execution.job.run.training.epochs, 0)
 
 
 @lru_cache(maxsize=2)
@@ -178,21 +174,21 @@ def _working_in(home: Home) -> Iterator[None]:
         yield
 
 
-def _pack(jobs: Sequence[Job]) -> list[Files]:
+def _pack(executions: Mapping[int, Execution]) -> dict[int, Files]:
     """Read the records of a stack; of what would be too much for a message, say so instead."""
-    packed: list[Files] = []
+    packed: dict[int, Files] = {}
     room = MOST_BYTES
-    for job in jobs:
-        if sum(file.stat().st_size for file in _files(job.folder)) > room:
-            write_failure(
-                job,
+    for position, execution in executions.items():
+        folder = execution.job.folder
+        if sum(file.stat().st_size for file in _files(folder)) > room:
+            execution.give_up(
                 f"its record is too large to be sent back (a stack's may have {MOST_BYTES >> 20} "
                 "MiB); train narrower stacks (hydra.launcher.width=1), or put the sweep into a "
-                "folder that all workers share (hydra.sweep.dir=FOLDER)",
+                "folder that all workers share (hydra.sweep.dir=FOLDER)"
             )
-        files = {file.name: file.read_bytes() for file in _files(job.folder)}
+        files = {file.name: file.read_bytes() for file in _files(folder)}
         room -= sum(map(len, files.values()))
-        packed.append(files)
+        packed[position] = files
     return packed
 
 
@@ -213,7 +209,7 @@ def unpack(files: Files, folder: Path) -> None:
         raise RecordError(f"a worker sent back what is no run's record: {', '.join(files)}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == RECORD):
-        atomic_write(folder / name, files[name])
+        write_file(folder / name, files[name])
 
 
 def other_than_here(worker: str, changes: str) -> str:

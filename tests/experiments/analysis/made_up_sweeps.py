@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.experiments.record_factory import make_record
 
 ALL = (

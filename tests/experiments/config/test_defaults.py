@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.config.defaults import with_defaults
-from experiments.runs.records import Record, flat
+from experiments.runs.record import Record, flat
 from nn.optimizers import SGD
 
 RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "records"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from experiments.files import atomic
 from experiments.runs.checkpoints import (
     Checkpoint,
     CheckpointError,
     Checkpoints,
-    State,
     pack,
     unpack,
 )
+from experiments.training.state import State
 
 IDENTITY = "a" * 64
 
@@ -190,7 +190,7 @@ def test_a_full_disk_leaves_the_earlier_ones(
 
     with monkeypatch.context() as patched:
         if failing == "write":
-            patched.setattr(os, "fdopen", full)
+            patched.setattr(atomic, "open", full, raising=False)
         else:
             patched.setattr(Path, "replace", full)
         with pytest.raises(OSError, match="No space"):

@@ -18,13 +18,16 @@ from threadpoolctl import threadpool_info
 from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.errors import ConfigError, RecordError
-from experiments.runs.execute import Execution, execute, write_failure
+from experiments.runs.execution import Execution
+from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
-from experiments.runs.records import FILES, Record, find_records
+from experiments.runs.layout import FILES
+from experiments.runs.record import Record
 from experiments.training.loop import train
+from experiments.training.status import Status
 from nn.optimizers import SGD
-from tests.experiments.small_runs import make_dataset, make_small_job
+from tests.experiments.small_runs import execute_jobs, make_dataset, make_small_job
 
 DATASET = make_dataset()
 
@@ -58,7 +61,7 @@ def executed(
     jobs: Sequence[Job], dataset: Dataset = DATASET, *, cache: str = ".cache"
 ) -> dict[str, Record]:
     """The records by the folder's name, in the order in which they came."""
-    folders = execute(jobs, dataset, cache_dir=Path(cache))
+    folders = execute_jobs(jobs, dataset, cache_dir=Path(cache))
     return {folder.name: Record.read(folder) for folder in folders}
 
 
@@ -83,7 +86,7 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
         varied=["optimizer.lr"],
         seed=3,
     )
-    (folder,) = execute([job], DATASET)
+    (folder,) = execute_jobs([job], DATASET)
     assert folder == tmp_path / "run"
     assert {path.name for path in folder.iterdir()} == {*FILES, "run.log"}
 
@@ -143,7 +146,7 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
 
 def test_the_log_tells_the_run(tmp_path: Path) -> None:
     job = make_small_job(tmp_path, training__epochs=2)
-    (folder,) = execute([job], DATASET)
+    (folder,) = execute_jobs([job], DATASET)
     lines = (folder / "run.log").read_text().splitlines()
     metrics = Record.read(folder).metrics()
     assert len(lines) == 1 + 3 + 1
@@ -163,7 +166,9 @@ def test_every_task_leaves_a_record(task: Task, tmp_path: Path) -> None:
         Task.MULTILABEL: "nn.BinaryCrossEntropy",
         Task.REGRESSION: "nn.MeanSquaredError",
     }[task]
-    (folder,) = execute([make_small_job(tmp_path, loss={"_target_": loss})], make_dataset(task))
+    (folder,) = execute_jobs(
+        [make_small_job(tmp_path, loss={"_target_": loss})], make_dataset(task)
+    )
     record = Record.read(folder)
     assert record.data["dataset"]["task"] == str(task)
     assert record.data["dataset"]["outputs"] == (1 if task is Task.BINARY else 3)
@@ -217,7 +222,9 @@ def test_a_failing_run_leaves_its_stack_mates_alone(step: int, tmp_path: Path) -
     stack = [jobs[0], faulty(jobs[1], step), *jobs[2:]]
     told: list[tuple[int, list[int]]] = []
     folders = list(
-        execute(stack, DATASET, lambda epoch, losses: told.append((epoch, [p for p, _ in losses])))
+        execute_jobs(
+            stack, DATASET, lambda epoch, losses: told.append((epoch, [p for p, _ in losses]))
+        )
     )
     assert sorted(folder.name for folder in folders) == ["0", "1", "2", "3"]
     records = {record.folder.name: record for record in find_records(tmp_path)}
@@ -243,7 +250,7 @@ def test_a_failing_run_leaves_its_stack_mates_alone(step: int, tmp_path: Path) -
 
 
 def test_a_run_that_fails_alone_fails_once(tmp_path: Path) -> None:
-    (folder,) = execute([faulty(make_small_job(tmp_path), 2)], DATASET)
+    (folder,) = execute_jobs([faulty(make_small_job(tmp_path), 2)], DATASET)
     record = Record.read(folder)
     assert record.status == "failed"
     assert record.data["dataset"]["name"] == "small"
@@ -268,7 +275,7 @@ def test_an_interrupt_leaves_records_that_say_so(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        folders.extend(execute(jobs, DATASET, interrupt))
+        folders.extend(execute_jobs(jobs, DATASET, interrupt))
     assert [folder.name for folder in folders] == ["0", "1"]
     for folder in folders:
         record = Record.read(folder)
@@ -281,19 +288,21 @@ def test_an_interrupt_leaves_records_that_say_so(tmp_path: Path) -> None:
 def test_a_users_mistake_is_not_a_failed_run(tmp_path: Path) -> None:
     job = make_small_job(tmp_path / "run")
     with pytest.raises(ConfigError, match="does not fit"):
-        list(execute([job], make_dataset(Task.REGRESSION)))
+        list(execute_jobs([job], make_dataset(Task.REGRESSION)))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RecordError, match="cannot be written"):
-        list(execute([make_small_job(tmp_path / "file" / "run")], DATASET))
+        list(execute_jobs([make_small_job(tmp_path / "file" / "run")], DATASET))
 
 
 def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
     job = make_small_job(tmp_path, sweep="s")
-    record = Record.read(write_failure(job, "the sweep was interrupted", status="interrupted"))
+    record = Record.read(
+        Execution(job, None).give_up("the sweep was interrupted", Status.INTERRUPTED)
+    )
     assert (record.status, record.message) == ("interrupted", "the sweep was interrupted")
     assert record.data["dataset"] == {}
     assert record.sweep == "s"
@@ -308,9 +317,9 @@ def test_a_failure_before_there_are_data(tmp_path: Path) -> None:
 
 
 def test_an_older_record_in_the_folder_is_replaced(tmp_path: Path) -> None:
-    (folder,) = execute([make_small_job(tmp_path)], DATASET)
+    (folder,) = execute_jobs([make_small_job(tmp_path)], DATASET)
     first = Record.read(folder)
-    (folder,) = execute([faulty(make_small_job(tmp_path, seed=1), 1)], DATASET)
+    (folder,) = execute_jobs([faulty(make_small_job(tmp_path, seed=1), 1)], DATASET)
     second = Record.read(folder)
     assert (first.status, second.status) == ("done", "failed")
     assert first.uid != second.uid
@@ -327,7 +336,9 @@ def test_products_take_the_threads_asked_for(threads: int, tmp_path: Path) -> No
         seen.update(info["num_threads"] for info in blas)
 
     before = threadpool_info()
-    (folder,) = execute([make_small_job(tmp_path, training__blas_threads=threads)], DATASET, look)
+    (folder,) = execute_jobs(
+        [make_small_job(tmp_path, training__blas_threads=threads)], DATASET, look
+    )
     assert seen == {threads}
     assert threadpool_info() == before
     assert Record.read(folder).data["environment"]["blas_threads"] == threads
@@ -335,6 +346,6 @@ def test_products_take_the_threads_asked_for(threads: int, tmp_path: Path) -> No
 
 def test_names_beyond_ascii_survive(tmp_path: Path) -> None:
     job = make_small_job(tmp_path / "läufe", experiment_name="größe θ")
-    (folder,) = execute([job], DATASET)
+    (folder,) = execute_jobs([job], DATASET)
     record = Record.read(folder)
     assert record.data["experiment"] == record.config["experiment_name"] == "größe θ"

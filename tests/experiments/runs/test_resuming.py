@@ -14,8 +14,10 @@ import nn
 from experiments.config.models import MLP
 from experiments.config.schema import EarlyStopping, Run
 from experiments.datasets import Dataset, Task
-from experiments.runs.checkpoints import Checkpoint, State, pack, unpack
-from experiments.training.loop import Outcome, train
+from experiments.runs.checkpoints import Checkpoint, pack, unpack
+from experiments.training.loop import train
+from experiments.training.outcome import Outcome
+from experiments.training.state import State
 from experiments.training.tile import Tile
 from nn import schedules
 from nn.activations import Tanh

@@ -12,7 +12,7 @@ import pytest
 from scripts.predict import main as predict
 
 from experiments.errors import DataError, RecordError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.tracking.fetch import fetch_record
 from experiments.tracking.runs import Tracker

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import RecordError
-from experiments.runs import execute as execution
-from experiments.runs.execute import Execution, execute, write_failure
+from experiments.runs import execution
+from experiments.runs.execution import Execution
+from experiments.runs.find import find_records
 from experiments.runs.job import Job
-from experiments.runs.records import Record, find_records
-from experiments.training import loop as training
+from experiments.runs.record import Record
+from experiments.training.stack import Stack
+from experiments.training.status import Status
 from tests.experiments.runs.test_execute import DATASET, without_times
-from tests.experiments.small_runs import make_dataset, make_small_job
+from tests.experiments.small_runs import execute_jobs, make_dataset, make_small_job
 
 ALWAYS = {"checkpoint__seconds": 0}
 
@@ -37,13 +39,13 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The epochs that are trained, one entry for each run."""
     epochs: list[int] = []
-    train_epoch = training._Stack.train_epoch
+    train_epoch = Stack.train_epoch
 
     def noted(stack: Any) -> None:
         train_epoch(stack)
         epochs.extend([stack.epoch] * len(stack.live))
 
-    monkeypatch.setattr(training._Stack, "train_epoch", noted)
+    monkeypatch.setattr(Stack, "train_epoch", noted)
     return epochs
 
 
@@ -75,12 +77,12 @@ def results(record: Record) -> dict[str, Any]:
 
 
 def test_the_same_run_again_is_taken_over(trained: list[int]) -> None:
-    (first,) = execute([job("one")], DATASET)
+    (first,) = execute_jobs([job("one")], DATASET)
     count = len(trained)
     again = dataclasses.replace(
         job("two"), name="another", sweep="s2", command="python run.py", labels={"stage": "tuning"}
     )
-    (second,) = execute([again], DATASET)
+    (second,) = execute_jobs([again], DATASET)
     assert len(trained) == count
     one, two = Record.read(first), Record.read(second)
     assert one.uid == two.uid
@@ -95,12 +97,12 @@ def test_the_same_run_again_is_taken_over(trained: list[int]) -> None:
 
 
 def test_a_copy_outlives_what_it_was_taken_from(trained: list[int]) -> None:
-    (first,) = execute([job("one")], DATASET)
-    (second,) = execute([job("two")], DATASET)
+    (first,) = execute_jobs([job("one")], DATASET)
+    (second,) = execute_jobs([job("two")], DATASET)
     before = results(Record.read(second))
     shutil.rmtree(first)
     count = len(trained)
-    (third,) = execute([job("three")], DATASET)
+    (third,) = execute_jobs([job("three")], DATASET)
     assert len(trained) == count
     assert results(Record.read(third)) == before
 
@@ -108,22 +110,22 @@ def test_a_copy_outlives_what_it_was_taken_from(trained: list[int]) -> None:
 def test_a_copy_where_there_are_no_links(
     monkeypatch: pytest.MonkeyPatch, trained: list[int]
 ) -> None:
-    (first,) = execute([job("one")], DATASET)
+    (first,) = execute_jobs([job("one")], DATASET)
 
     def refuse(self: Path, target: Path) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    (second,) = execute([job("two")], DATASET)
+    (second,) = execute_jobs([job("two")], DATASET)
     assert not (first / "weights.npz").samefile(second / "weights.npz")
     assert results(Record.read(first)) == results(Record.read(second))
     assert trained == [1, 2, 3, 4, 5, 6]
 
 
 def test_into_its_own_folder() -> None:
-    (first,) = execute([job("one")], DATASET)
+    (first,) = execute_jobs([job("one")], DATASET)
     before = results(Record.read(first))
-    (second,) = execute([dataclasses.replace(job("one"), sweep="s")], DATASET)
+    (second,) = execute_jobs([dataclasses.replace(job("one"), sweep="s")], DATASET)
     assert first == second
     assert results(Record.read(second)) == before
     assert Record.read(second).sweep == "s"
@@ -138,17 +140,17 @@ def test_into_its_own_folder() -> None:
     ],
 )
 def test_another_run_is_trained(changed: dict[str, Any], trained: list[int]) -> None:
-    list(execute([job("one")], DATASET))
+    list(execute_jobs([job("one")], DATASET))
     count = len(trained)
-    list(execute([job("two", **changed)], DATASET))
+    list(execute_jobs([job("two", **changed)], DATASET))
     assert len(trained) > count
 
 
 def test_where_it_is_tracked_makes_no_other_run(trained: list[int]) -> None:
-    list(execute([job("one")], DATASET))
+    list(execute_jobs([job("one")], DATASET))
     count = len(trained)
     changed = {"tracking__models": "all", "experiment_name": "other", "checkpoint__seconds": 5}
-    (folder,) = execute([job("two", **changed)], DATASET)
+    (folder,) = execute_jobs([job("two", **changed)], DATASET)
     assert len(trained) == count
     record = Record.read(folder)
     assert record.experiment == "other"
@@ -156,28 +158,28 @@ def test_where_it_is_tracked_makes_no_other_run(trained: list[int]) -> None:
 
 
 def test_other_data_are_trained_on_and_it_is_said_why(trained: list[int]) -> None:
-    list(execute([job("one")], DATASET))
+    list(execute_jobs([job("one")], DATASET))
     other = make_dataset(seed=1)
     assert Execution(job("two"), other).why_anew() == "the data have changed"
     count = len(trained)
-    list(execute([job("two")], other))
+    list(execute_jobs([job("two")], other))
     assert len(trained) == 2 * count
 
 
 def test_forgotten_is_trained_anew(trained: list[int]) -> None:
-    (first,) = execute([job("one")], DATASET)
+    (first,) = execute_jobs([job("one")], DATASET)
     Execution(job("two"), DATASET).forget()
-    (second,) = execute([job("two")], DATASET)
+    (second,) = execute_jobs([job("two")], DATASET)
     assert len(trained) == 12
     one, two = Record.read(first), Record.read(second)
     assert one.uid != two.uid
     assert results(one) == results(two)
 
 
-@pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_what_has_not_finished_trains_again(status: str, trained: list[int]) -> None:
-    write_failure(job("one"), "no luck", DATASET, status=status)
-    (folder,) = execute([job("two")], DATASET)
+@pytest.mark.parametrize("status", [Status.FAILED, Status.INTERRUPTED])
+def test_what_has_not_finished_trains_again(status: Status, trained: list[int]) -> None:
+    Execution(job("one"), DATASET).give_up("no luck", status)
+    (folder,) = execute_jobs([job("two")], DATASET)
     assert Record.read(folder).status == "done"
     assert len(trained) == 6
 
@@ -193,7 +195,7 @@ def test_killed_at_any_epoch_in_any_stack(
     base = tmp_path_factory.mktemp("kills")
     seeds = (0, 1, 2)
     plain = [dataclasses.replace(job("x", seed), folder=base / f"plain{seed}") for seed in seeds]
-    expected = records(list(execute(plain, DATASET, cache_dir=base / "plain cache")))
+    expected = records(list(execute_jobs(plain, DATASET, cache_dir=base / "plain cache")))
     uids: dict[int, set[str]] = {seed: set() for seed in seeds}
     for attempt, (kill, width) in enumerate(zip([*kills, 7], widths, strict=False)):
         jobs = [
@@ -202,7 +204,7 @@ def test_killed_at_any_epoch_in_any_stack(
         for start in range(0, 3, width):
             stack = jobs[start : start + width]
             try:
-                list(execute(stack, DATASET, killed_at(kill), cache_dir=base / "cache"))
+                list(execute_jobs(stack, DATASET, killed_at(kill), cache_dir=base / "cache"))
             except Killed:
                 for one in stack:
                     if (one.folder / "progress.json").exists():
@@ -218,7 +220,7 @@ def test_killed_at_any_epoch_in_any_stack(
 
 def test_progress_is_a_record_in_the_making(trained: list[int]) -> None:
     with pytest.raises(Killed):
-        list(execute([job("one")], DATASET, killed_at(4)))
+        list(execute_jobs([job("one")], DATASET, killed_at(4)))
     progress = Record.read_progress("one")
     assert progress.status == "running"
     assert progress.metrics()["epoch"].tolist() == [0, 1, 2, 3]
@@ -229,7 +231,7 @@ def test_progress_is_a_record_in_the_making(trained: list[int]) -> None:
     with pytest.raises(RecordError, match="no complete record"):
         Record.read("one")
 
-    (folder,) = execute([job("two")], DATASET)
+    (folder,) = execute_jobs([job("two")], DATASET)
     assert trained == [1, 2, 3, 4, 4, 5, 6]
     record = Record.read(folder)
     assert record.uid == progress.uid
@@ -248,23 +250,23 @@ def test_an_interrupted_run_goes_on_as_the_same(trained: list[int]) -> None:
     slow = {"checkpoint__seconds": 1000}
     folders: list[Path] = []
     with pytest.raises(KeyboardInterrupt):
-        folders.extend(execute([job("one", **slow)], DATASET, interrupt))
+        folders.extend(execute_jobs([job("one", **slow)], DATASET, interrupt))
     interrupted = Record.read(folders[0])
     assert interrupted.status == "interrupted"
-    (folder,) = execute([job("two", **slow)], DATASET)
+    (folder,) = execute_jobs([job("two", **slow)], DATASET)
     assert trained == [1, 2, 3, 4, 5, 6]
     assert Record.read(folder).uid == interrupted.uid
-    marked = Record.read(write_failure(job("three", 1), "never began", DATASET))
+    marked = Record.read(Execution(job("three", 1), DATASET).give_up("never began"))
     assert marked.uid != interrupted.uid
 
 
 def test_without_checkpoints_it_starts_anew(trained: list[int]) -> None:
     never = {"checkpoint__seconds": None}
     with pytest.raises(Killed):
-        list(execute([job("one", **never)], DATASET, killed_at(4)))
+        list(execute_jobs([job("one", **never)], DATASET, killed_at(4)))
     assert not Path(".cache/checkpoints").exists()
     assert not Path("one/progress.json").exists()
-    list(execute([job("two", **never)], DATASET))
+    list(execute_jobs([job("two", **never)], DATASET))
     assert trained == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6]
 
 
@@ -272,18 +274,18 @@ def test_a_short_run_writes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         execution.Checkpoints, "write", lambda *_: pytest.fail("a checkpoint was written")
     )
-    list(execute([job("one", checkpoint__seconds=10)], DATASET))
+    list(execute_jobs([job("one", checkpoint__seconds=10)], DATASET))
 
 
 def test_a_torn_checkpoint_costs_an_interval(
     trained: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Killed):
-        list(execute([job("one")], DATASET, killed_at(5)))
+        list(execute_jobs([job("one")], DATASET, killed_at(5)))
     newest = max(Path(".cache/checkpoints").glob("*/*"))
     newest.write_bytes(newest.read_bytes()[:-1])
     trained.clear()
-    list(execute([job("two")], DATASET))
+    list(execute_jobs([job("two")], DATASET))
     assert trained == [4, 5, 6]
     err = capsys.readouterr().err
     assert err.startswith("warning: ")
@@ -296,13 +298,13 @@ def test_a_checkpoint_that_cannot_be_written_is_told_once(
     Path(".cache").mkdir()
     Path(".cache/checkpoints").write_text("a file where a folder should be")
     jobs = [job(str(seed), seed) for seed in range(2)]
-    found = records(list(execute(jobs, DATASET)))
+    found = records(list(execute_jobs(jobs, DATASET)))
     assert {record.status for record in found.values()} == {"done"}
     err = capsys.readouterr().err
     assert err.count("a checkpoint cannot be written") == len(set(err.splitlines()))
     Path(".cache/checkpoints").unlink()
     Path(".cache/runs").rename(".cache/elsewhere")
-    plain = records(list(execute([job("x0"), job("x1", 1)], DATASET)))
+    plain = records(list(execute_jobs([job("x0"), job("x1", 1)], DATASET)))
     assert [results(found[s]) for s in (0, 1)] == [results(plain[s]) for s in (0, 1)]
 
 
@@ -312,9 +314,9 @@ def test_an_index_that_cannot_be_written_is_told_once(
     execution.warn_once.cache_clear()
     Path(".cache").mkdir()
     Path(".cache/runs").write_text("a file where a folder should be")
-    list(execute([job("one"), job("two", 1)], DATASET))
+    list(execute_jobs([job("one"), job("two", 1)], DATASET))
     assert capsys.readouterr().err.count("will train again what is finished now") == 1
-    list(execute([job("three")], DATASET))
+    list(execute_jobs([job("three")], DATASET))
     assert len(trained) == 18
 
 
@@ -323,9 +325,9 @@ def test_a_disk_that_is_full_leaves_no_half_record(
     monkeypatch: pytest.MonkeyPatch, trained: list[int]
 ) -> None:
     """Whichever write of a record fails: none is there, and the next command completes it."""
-    import experiments.runs.records as module
+    import experiments.runs.write as module
 
-    write, count = module.atomic_write, 5
+    write, count = module.write_file, 5
     for failing in range(count):
         written: list[str] = []
 
@@ -336,12 +338,12 @@ def test_a_disk_that_is_full_leaves_no_half_record(
             write(path, content)
 
         with monkeypatch.context() as patched:
-            patched.setattr(module, "atomic_write", full)
+            patched.setattr(module, "write_file", full)
             with pytest.raises(RecordError, match="No space left"):
-                list(execute([job(f"full{failing}", failing)], DATASET))
+                list(execute_jobs([job(f"full{failing}", failing)], DATASET))
         assert find_records(".") == []
         trained.clear()
-        (folder,) = execute([job(f"free{failing}", failing)], DATASET)
+        (folder,) = execute_jobs([job(f"free{failing}", failing)], DATASET)
         assert trained == [6]
         assert np.isfinite(Record.read(folder).metrics()["val/loss"]).all()
         shutil.rmtree(folder)

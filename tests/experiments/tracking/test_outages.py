@@ -24,7 +24,8 @@ from sqlalchemy.engine import Engine
 
 from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError
-from experiments.runs.records import PROGRESS, RECORD, Record
+from experiments.runs.layout import PROGRESS, RECORD
+from experiments.runs.record import Record
 from experiments.tracking import store
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.publisher import Publisher
@@ -408,7 +409,7 @@ def test_a_server_that_hangs_is_left_when_patience_ends(fake: str, tmp_path: Pat
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from experiments.runs.records import find_records
+from experiments.runs.find import find_records
 from experiments.tracking.runs import Tracker
 from mlflow import MlflowClient
 folder, uri, left = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -14,7 +14,7 @@ from experiments.errors import (
     TrackingError,
     UserError,
 )
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 

@@ -19,7 +19,8 @@ from scripts.publish import main as publish
 
 from experiments.errors import TrackingError
 from experiments.palette import color_of
-from experiments.runs.records import FILES, Record
+from experiments.runs.layout import FILES
+from experiments.runs.record import Record
 from experiments.tracking import runs as tracker_module
 from experiments.tracking import store
 from experiments.tracking.fetch import fetch_record
@@ -617,7 +618,7 @@ def test_a_folder_without_runs_is_one_message(
 
 PUBLISH = """
 import sys
-from experiments.runs.records import find_records
+from experiments.runs.find import find_records
 from experiments.tracking.runs import Tracker
 folder, uri = sys.argv[1:]
 tracker = Tracker(uri, "together")

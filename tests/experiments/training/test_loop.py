@@ -17,7 +17,8 @@ from experiments.config.models import MLP, Sequential
 from experiments.config.schema import EarlyStopping, Run
 from experiments.datasets import Dataset, Part, Task, Xor
 from experiments.training.evaluation import Evaluated
-from experiments.training.loop import Outcome, train
+from experiments.training.loop import train
+from experiments.training.outcome import Outcome
 from experiments.training.stacking import stack_key
 from experiments.training.targets import encoding_for
 from nn import initializers, schedules

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import nn
 from experiments.config.models import MLP, Sequential
 from experiments.config.schema import EarlyStopping, Run, Tracking
 from experiments.datasets import Moons, Xor
-from experiments.runs.job import Job
 from experiments.training.loop import train
 from experiments.training.stacking import make_stacks, stack_key
 from nn import initializers, schedules
@@ -25,13 +23,9 @@ from nn.optimizers import Optimizer
 from tests.experiments.small_runs import make_dataset, make_run
 
 
-def job_of(run: Run) -> Job:
-    return Job(run, {}, {}, [], Path("unused"), "name", None, "command")
-
-
 def stacks_of(runs: Sequence[Run], **options: Any) -> list[list[int]]:
     data = {run.dataset: DATASET for run in runs}
-    return make_stacks([job_of(run) for run in runs], data, **options)
+    return make_stacks(runs, data, **options)
 
 
 DATASET = make_dataset()

@@ -11,8 +11,9 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
 from experiments.runs.job import Job
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep, log_of
+from experiments.training.status import Status
 
 
 class SweepError(UserError):
@@ -86,7 +87,7 @@ def _on_seeds(overrides: Sequence[str], node: Any) -> list[list[str]]:
 
 def raise_failed(records: Sequence[Record]) -> None:
     """Raise SweepError naming every run that failed, if any did."""
-    failed = [record for record in records if record.status == "failed"]
+    failed = [record for record in records if record.status is Status.FAILED]
     if failed:
         listed = "\n".join(f"  {r.name}: {r.message} (see {log_of(r)})" for r in failed)
         raise SweepError(f"{len(failed)} of {len(records)} runs failed:\n{listed}")

@@ -12,11 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.commands.hydra.compose import Composer
 from experiments.config.trust import named_packages
-from experiments.datasets import Dataset, Source
+from experiments.datasets import Dataset, Source, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.files import yaml as libyaml
 from experiments.files.masking import mask_secrets
-from experiments.runs.execute import cached_dataset
 from experiments.runs.job import Job, make_job
 from experiments.training.targets import encoding_for
 

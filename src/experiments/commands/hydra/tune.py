@@ -15,7 +15,7 @@ from rich.console import Console
 from experiments.commands.hydra.launch import raise_failed
 from experiments.commands.main import shown
 from experiments.errors import UserError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.comparison import TunedComparison
 from experiments.sweeps.tuning.protocol import Protocol

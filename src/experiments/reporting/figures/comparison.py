@@ -27,7 +27,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.looks import MOST_NAMED, Look, context, looks_of
 from experiments.reporting.figures.strips import Strip, strip_of, strip_panel
 from experiments.reporting.words.conclusions import scope_names
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import FINISHED
 from experiments.analysis.statistics.median import median
 from experiments.reporting.figures.drawing import (
     count_epochs,
@@ -24,7 +23,8 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,8 @@ def family_of(runs: Sequence[Record], look: Look) -> Family:
     """Read the curves of the runs of a group."""
     return Family(
         look,
-        tuple(run.metrics() for run in runs if run.status in FINISHED),
-        tuple(run.metrics() for run in runs if run.status == "diverged"),
+        tuple(run.metrics() for run in runs if run.status.ended_well),
+        tuple(run.metrics() for run in runs if run.status is Status.DIVERGED),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from experiments.analysis.groups import Group, labels, show
 from experiments.palette import color_of
 from experiments.reporting.figures.drawing import REST, shades
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Entry

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import FINISHED
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import (
     SCORES,
@@ -37,7 +36,8 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import context
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def plot_run(record: Record) -> Figure:
     matplotlib.figure.Figure
         Not registered with pyplot; save it with `savefig`.
     """
-    curves = record.metrics() if record.status != "failed" else {}
+    curves = record.metrics() if record.status is not Status.FAILED else {}
     title = f"{record.name}: {context([record])}"
     with style():
         if not curves.get("epoch", np.empty(0)).size:
@@ -161,14 +161,14 @@ def _rate_panel(axes: Axes, curves: Curves, color: str) -> None:
 
 
 def _status(record: Record) -> str:
-    words = record.status.replace("_", " ")
+    words = record.status.words
     if record.message:
         words += f": {record.message}"
     return textwrap.shorten(words, 150, placeholder=" …")
 
 
 def _is_bad(record: Record) -> bool:
-    return record.status not in FINISHED
+    return not record.status.ended_well
 
 
 def _empty(title: str, message: str) -> Figure:

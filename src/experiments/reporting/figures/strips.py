@@ -23,6 +23,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.words.formatting import number
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,7 +173,10 @@ def strip_limits(
 
 def absent(group: Group) -> str:
     """Say what is missing from a group's means."""
-    counts = [(group.count(status), status) for status in ("diverged", "failed", "interrupted")]
+    counts = [
+        (group.count(status), status)
+        for status in (Status.DIVERGED, Status.FAILED, Status.INTERRUPTED)
+    ]
     missing = [(count, status) for count, status in counts if count]
     return ", ".join(
         f"{count} of {len(group.runs)} {status}" if place == 0 else f"{count} {status}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.analysis.groups import group_runs, scopes
 from experiments.errors import RecordError
+from experiments.files.atomic import write_output
 from experiments.reporting.figures.comparison import plot_comparison
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.run import plot_run
@@ -14,7 +15,8 @@ from experiments.reporting.tables.layout import columns
 from experiments.reporting.tables.markup import markdown_table, markdown_text
 from experiments.reporting.tables.rows import comparison_csv
 from experiments.reporting.words.conclusions import headline, remarks, scope_names
-from experiments.runs.records import LEARNING_CURVES, Record, atomic_write
+from experiments.runs.layout import LEARNING_CURVES
+from experiments.runs.record import Record
 
 
 def write_comparison(
@@ -63,7 +65,7 @@ def write_comparison(
             f"{folder}: cannot be made: {error.strerror}. Choose another folder."
         ) from error
     for name, content in contents.items():
-        atomic_write(folder / name, content)
+        write_output(folder / name, content)
     return [folder / name for name in contents]
 
 
@@ -97,5 +99,5 @@ def markdown(
 def write_learning_curves(record: Record) -> Path:
     """Draw a run's learning curves into its folder, and return the picture's path."""
     path = record.folder / LEARNING_CURVES
-    atomic_write(path, saved(plot_run(record), "svg"))
+    write_output(path, saved(plot_run(record), "svg"))
     return path

@@ -12,6 +12,7 @@ from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
 from experiments.analysis.targets import Target
 from experiments.config.schema import source_from_config
+from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of
 from experiments.reporting.figures.drawing import saved
@@ -24,7 +25,6 @@ from experiments.reporting.figures.strips import plot_strips, strip_of_entry
 from experiments.reporting.figures.verdicts import plot_verdicts
 from experiments.reporting.report.tables import NAMES
 from experiments.reporting.words.formatting import listing, number
-from experiments.runs.execute import cached_dataset
 from experiments.training.metrics import higher_is_better
 
 if TYPE_CHECKING:

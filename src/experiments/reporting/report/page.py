@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.study import Study
 from experiments.errors import RecordError
+from experiments.files.atomic import write_output
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.looks import looks_of_entries
 from experiments.reporting.report import tables
@@ -19,7 +20,7 @@ from experiments.reporting.tables.frames import pairs_table, study_table
 from experiments.reporting.tables.markup import study_latex, study_markdown
 from experiments.reporting.words.formatting import listing
 from experiments.reporting.words.protocol import protocol_of
-from experiments.runs.records import Record, atomic_write
+from experiments.runs.record import Record
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -77,13 +78,13 @@ def write_report(
         "comparison.tex": study_latex(study),
     }
     for name, text in texts.items():
-        atomic_write(folder / name, text.encode())
+        write_output(folder / name, text.encode())
     written = [folder / name for name in texts]
     for picture in pictures:
         for kind in _KINDS:
             written.append(beside / f"{picture.name}.{kind}")
             content = picture.png if kind == "png" else saved(picture.figure, kind)
-            atomic_write(written[-1], content)
+            write_output(written[-1], content)
     return written
 
 

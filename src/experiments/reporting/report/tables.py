@@ -16,8 +16,9 @@ from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.figures.sensitivity import short
 from experiments.reporting.words.formatting import decimals, listing, number, tenths
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.metrics import higher_is_better
+from experiments.training.status import Status
 
 NAMES: Final = {
     "best/val_loss": "best validation loss",
@@ -212,14 +213,14 @@ def runs(records: Iterable[Record], metric: str) -> Table:
     for run in sorted(records, key=_order):
         value = run.summary.get(metric)
         labels = " ".join(run.labels.values())
-        status = run.status.replace("_", " ")
+        status = run.status.words
         rows.append(
             (
                 Cell(run.name),
                 Cell(run.choices.get("dataset", ""), style="text"),
                 Cell(str(run.seed)),
                 Cell(labels, style="text"),
-                Cell(status, style="text" if status != "diverged" else "text bad"),
+                Cell(status, style="text" if run.status is not Status.DIVERGED else "text bad"),
                 Cell(_NONE if value is None else f"{value:.6g}"),
                 Cell(run.identity[:16], style="text"),
             )

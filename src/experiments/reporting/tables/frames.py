@@ -10,7 +10,7 @@ import pandas as pd
 
 from experiments.analysis.groups import group_runs, varied
 from experiments.reporting.tables.rows import comparison_rows
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
@@ -44,7 +44,7 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
                 **run.choices,
                 **run.summary,
                 "name": name,
-                "status": run.status,
+                "status": str(run.status),
                 "seed": run.seed,
             }
         )

@@ -11,6 +11,7 @@ from experiments.analysis.groups import Group, short_names, show, telling_keys
 from experiments.reporting.tables.rows import comparison_rows
 from experiments.reporting.words.formatting import column, decimals, interval, number, tenths
 from experiments.training.metrics import METRICS, higher_is_better
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from experiments.analysis.pairs import Pair
@@ -156,7 +157,7 @@ def columns(groups: Sequence[Group]) -> list[Column]:
         laid.append(Column("epoch", tuple(cells), rank=_RANKS["epoch"]))
     if _any_known(table["time/us_per_step median"]):
         laid.append(_time(table["time/us_per_step median"]))
-    for status in ("diverged", "failed", "interrupted"):
+    for status in (Status.DIVERGED, Status.FAILED, Status.INTERRUPTED):
         if any(table[status]):
             pairs = zip(table[status], table["runs"], strict=True)
             cells = [f"{count}/{runs}" if count else "" for count, runs in pairs]
@@ -217,7 +218,7 @@ def _names(groups: Sequence[Group]) -> list[Column]:
         for key in telling
     ]
     marked = [
-        cell + " †" if group.count("diverged") else cell
+        cell + " †" if group.count(Status.DIVERGED) else cell
         for cell, group in zip(named[0].cells, groups, strict=True)
     ]
     return [Column(named[0].header, tuple(marked), is_text=True), *named[1:]]

@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.analysis.groups import Group
 from experiments.training.metrics import METRICS, higher_is_better
+from experiments.training.status import Status
 
 Row = dict[str, float]
 
@@ -57,9 +58,9 @@ def _row(group: Group, metrics: Sequence[str]) -> Row:
         "runs": len(group.runs),
         "seeds": len(group.seeds),
         "finished": len(group.finished),
-        "diverged": group.count("diverged"),
-        "failed": group.count("failed"),
-        "interrupted": group.count("interrupted"),
+        "diverged": group.count(Status.DIVERGED),
+        "failed": group.count(Status.FAILED),
+        "interrupted": group.count(Status.INTERRUPTED),
     }
     for metric in metrics:
         values = group.measured(metric)

@@ -22,7 +22,7 @@ from experiments.reporting.tables.layout import (
     telling_pairs,
 )
 from experiments.reporting.words.conclusions import headline, how, remarks, scope_names
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 
 # Lines of words longer than this are hard to read, however wide the window is.
 _WORDS_WIDTH = 100

@@ -22,7 +22,8 @@ from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import interval, listing, number, single, tenths
 from experiments.reporting.words.limits import left_out
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Entry, Part, Study
@@ -98,8 +99,8 @@ def _sentence(groups: Sequence[Group]) -> str:
         return "No run finished with a validation loss, so there is nothing to compare."
     best = ranked[0]
     name, value = names[id(best)], _value(best)
-    if best.count("diverged"):
-        name += f" ({best.count('diverged')} of its {len(best.runs)} runs diverged)"
+    if best.count(Status.DIVERGED):
+        name += f" ({best.count(Status.DIVERGED)} of its {len(best.runs)} runs diverged)"
     if len(groups) == 1:
         return f"{name}: best validation loss {value}. There is no other group to compare it with."
     if len(ranked) == 1:
@@ -167,16 +168,16 @@ def _left_out(groups: Sequence[Group]) -> list[str]:
     said = []
     names = labels(groups)
     diverged = [
-        f"{group.count('diverged')} of {len(group.runs)} runs of {name}"
+        f"{group.count(Status.DIVERGED)} of {len(group.runs)} runs of {name}"
         for group, name in zip(groups, names, strict=True)
-        if group.count("diverged")
+        if group.count(Status.DIVERGED)
     ]
     if diverged:
         said.append(
             f"† Diverged: {listing(diverged)}. They are left out of the means, which speak for "
             "the other runs only."
         )
-    for status, word in (("failed", "Failed"), ("interrupted", "Interrupted")):
+    for status, word in ((Status.FAILED, "Failed"), (Status.INTERRUPTED, "Interrupted")):
         found = [
             f"{group.count(status)} of {len(group.runs)} runs of {name}"
             for group, name in zip(groups, names, strict=True)

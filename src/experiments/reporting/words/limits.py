@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.groups import show, superseded, varied
 from experiments.reporting.words.formatting import listing
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Entry, Part
@@ -86,7 +87,7 @@ def _unsound(part: Part) -> Iterable[str]:
             "a run whose loss was not finite counts with the loss of its untrained network, in "
             "every mean, interval and pair."
         )
-    for status, word in (("failed", "failed"), ("interrupted", "were interrupted")):
+    for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "were interrupted")):
         found = [e for e in part.entries if e.group.count(status)]
         if found:
             told = [_of(entry.group.count(status), entry) for entry in found]

@@ -21,7 +21,7 @@ from experiments.config.search_space import Edge, Settings, Space, declared_spac
 from experiments.config.seeds import show_seeds
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
 

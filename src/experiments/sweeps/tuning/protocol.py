@@ -12,7 +12,7 @@ from experiments.config.schema import build
 from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from nn.component import Component, Finite, Interval
 
 _WHERE = "hydra.sweeper"
@@ -110,4 +110,4 @@ class Protocol(Component):
 
 def finished(record: Record) -> bool:
     """Tell whether a run trained to its end without diverging."""
-    return record.status in ("done", "stopped_early")
+    return record.status.ended_well

@@ -28,7 +28,7 @@ def test_nothing_is_registered_globally(tmp_path):
         "import sys\n"
         "import experiments.reporting.report.page, experiments.reporting.tables.terminal\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "from experiments.runs.records import Record\n"
+        "from experiments.runs.record import Record\n"
         "from experiments.reporting.figures.comparison import plot_comparison\n"
         "from experiments.reporting.figures.drawing import saved\n"
         "import matplotlib\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from experiments.config.search_space import Range, Settings, Space
 from experiments.config.seeds import read_seeds, show_seeds
 from experiments.errors import ConfigError
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.sweeps.tuning.comparison import Entrant
 from experiments.sweeps.tuning.protocol import Protocol
 from hydra_plugins.descent_tuner import TuneThenCompareConf

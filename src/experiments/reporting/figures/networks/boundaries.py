@@ -22,7 +22,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.outputs import class_shares, network_of
 from experiments.reporting.figures.networks.shown import Shown
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.snapshots import snapshot_epochs
 
 if TYPE_CHECKING:
@@ -199,5 +199,5 @@ def _say(axes: Axes, words: str) -> None:
 
 def _ended(record: Record) -> str:
     epochs = record.metrics()["epoch"]
-    verb = {"diverged": "diverged", "interrupted": "interrupted"}.get(record.status, "ended")
+    verb = "ended" if record.status.ended_well else record.status.words
     return f"{verb}\nat epoch {epochs[-1]:g}" if epochs.size else verb

@@ -21,7 +21,8 @@ from experiments.reporting.figures.networks import (
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
 from experiments.reporting.words.conclusions import scope_names
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +121,9 @@ def figures_of(
 def _pictures(
     rows: Sequence[Shown], groups: Sequence[Group], dataset: Dataset
 ) -> Iterator[Picture]:
-    trained = [group for group in groups if any(run.status != "failed" for run in group.runs)]
+    trained = [
+        group for group in groups if any(run.status is not Status.FAILED for run in group.runs)
+    ]
     fewer = ""
     if len(rows) < len(trained):
         fewer = f" Shown are {len(rows)} of {len(trained)} groups: the best of each optimizer."

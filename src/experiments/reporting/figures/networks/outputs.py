@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import network_from_config
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from nn.network import Network
 
 Numbers = NDArray[np.float64]

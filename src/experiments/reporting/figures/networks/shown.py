@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from experiments.analysis.groups import Group
 from experiments.reporting.figures.looks import MOST_NAMED, Look, looks_of
-from experiments.runs.records import Record
+from experiments.runs.record import Record
+from experiments.training.status import Status
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def shown(
     pairs = [
         (group, look)
         for group, look in zip(groups, looks, strict=True)
-        if any(run.status != "failed" for run in group.runs)
+        if any(run.status is not Status.FAILED for run in group.runs)
     ]
     if len(pairs) > MOST_NAMED:
         best: dict[str, Group] = {}
@@ -94,7 +95,7 @@ def typical_seed(groups: Sequence[Group]) -> int:
 
 
 def _run_of(group: Group, seed: int) -> Record:
-    trained = [run for run in group.runs if run.status != "failed"]
+    trained = [run for run in group.runs if run.status is not Status.FAILED]
     ranked = sorted(trained, key=lambda run: (run not in group.finished, run.seed != seed))
     return ranked[0]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import FINISHED
 from experiments.datasets import Dataset
 from experiments.reporting.figures.drawing import (
     INK,
@@ -21,7 +20,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.outputs import network_of
 from experiments.reporting.figures.networks.shown import Shown
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from experiments.training.targets import encoding_for
 
 if TYPE_CHECKING:
@@ -202,7 +201,7 @@ def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
             color = path.shown.color
             axes.plot(*track.T, color=color, linewidth=1.6, zorder=4, path_effects=halo)
             axes.plot(*track.T, "o", color=color, markersize=2.6, zorder=5)
-            mark = "o" if path.record.status in FINISHED else "X"
+            mark = "o" if path.record.status.ended_well else "X"
             axes.plot(
                 *track[-1], mark, color=color, markersize=6.5, markeredgecolor="white",
                 markeredgewidth=0.9, zorder=6,
@@ -232,7 +231,7 @@ def near(found: Sequence[Path]) -> list[Path]:
     Not those of runs that did not finish, unless none did; and not those that go ten times as
     far from the start as the nearer half do, beside which the others could not be seen.
     """
-    settled = [path for path in found if path.record.status in FINISHED] or list(found)
+    settled = [path for path in found if path.record.status.ended_well] or list(found)
     reaches = [np.linalg.norm(path.points - path.points[0], axis=1).max() for path in settled]
     usual = sorted(reaches)[(len(reaches) - 1) // 2]
     return [p for p, reach in zip(settled, reaches, strict=True) if reach <= _FAR * usual]
@@ -248,7 +247,7 @@ def _points(record: Record, trusted: frozenset[str]) -> Numbers | None:
     names = [parameter.name for parameter in layout.parameters]
     points = np.concatenate([kept[name].reshape(len(moments), -1) for name in names], axis=1)
     ended = record.measurements()["epoch"][-1]
-    if record.status in FINISHED and ended is not None and ended > moments[-1]:
+    if record.status.ended_well and ended is not None and ended > moments[-1]:
         final = record.weights("final")
         end = np.concatenate([final[name].ravel() for name in names])
         points = np.concatenate([points, end[np.newaxis]])

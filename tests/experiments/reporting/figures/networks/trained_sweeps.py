@@ -10,10 +10,9 @@ from experiments.analysis.groups import Group
 from experiments.datasets import Dataset
 from experiments.reporting.figures.looks import looks_of
 from experiments.reporting.figures.networks.shown import Shown, shown
-from experiments.runs.execute import execute
-from experiments.runs.records import Record
+from experiments.runs.record import Record
 from tests.experiments.analysis.crowding import words_of
-from tests.experiments.small_runs import LOSSES, make_small_job
+from tests.experiments.small_runs import LOSSES, execute_jobs, make_small_job
 
 ALL = (
     *("SGD", "Momentum", "Nesterov", "Adagrad", "Adadelta", "RMSprop", "Adam"),
@@ -40,7 +39,7 @@ def train_sweep(
                 optimizer={"_target_": f"nn.{optimizer}", "lr": lr},
                 **{"loss": loss, "training__dtype": "float32", **changes},
             )
-            (found,) = execute([job], dataset)
+            (found,) = execute_jobs([job], dataset)
             records.append(Record.read(found))
     return records
 

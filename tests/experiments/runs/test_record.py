@@ -1,6 +1,5 @@
 import errno
 import hashlib
-import io
 import json
 import math
 import os
@@ -17,15 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import RecordError
-from experiments.runs import records
-from experiments.runs.records import (
-    Record,
-    atomic_write,
-    find_records,
-    metrics_to_csv,
-    weights_to_npz,
-    write_record,
-)
+from experiments.runs import layout
+from experiments.runs import write as write_module
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
+from experiments.runs.write import metrics_to_csv, write_record
 from tests.experiments.record_factory import (
     STARTED,
     config_yaml,
@@ -116,7 +111,7 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "one")
     write(tmp_path / "two")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert set(contents(tmp_path / "one")) == set(records.FILES)
+    assert set(contents(tmp_path / "one")) == set(layout.FILES)
 
 
 @given(st.lists(st.none() | st.floats(), max_size=20))
@@ -186,23 +181,6 @@ def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
     assert Record.read(tmp_path).config["tracking"]["uri"] == "https://ada:***@example.org"
 
 
-def test_weights_do_not_depend_on_memory_layout() -> None:
-    plain = np.arange(6.0).reshape(2, 3)
-    strided = np.zeros((4, 6))[::2, ::2]
-    strided[:] = plain
-    packed = {
-        weights_to_npz({"w": array})
-        for array in (plain, np.asfortranarray(plain), strided, plain.astype(">f8"))
-    }
-    assert len(packed) == 1
-
-
-def test_weights_keep_their_shape() -> None:
-    with np.load(io.BytesIO(weights_to_npz({"a/scalar": np.array(2.0), "a/row": [1]}))) as archive:
-        assert archive["a/scalar"].shape == ()
-        assert archive["a/row"].shape == (1,)
-
-
 def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_path: Path) -> None:
     assert make_record(tmp_path).snapshots() == {}
     kept = {"epoch": np.array([0, 2, 7]), "dense1/bias": np.arange(6, dtype=np.float32)}
@@ -217,11 +195,6 @@ def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_p
     with pytest.raises(RecordError, match=r"snapshots\.npz"):
         Record.read(tmp_path).snapshots()
     assert make_record(tmp_path).snapshots() == {}
-
-
-def test_objects_are_never_pickled() -> None:
-    with pytest.raises(TypeError, match="'w'"):
-        weights_to_npz({"w": np.array([{}], object)})
 
 
 def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
@@ -256,7 +229,7 @@ def test_a_folder_looks_complete_only_when_it_is(
             raise RecordError("disk full")
         written.append(path.name)
 
-    monkeypatch.setattr(records, "atomic_write", fail_on_weights)
+    monkeypatch.setattr(write_module, "write_file", fail_on_weights)
     with pytest.raises(RecordError, match="disk full"):
         write(tmp_path)
     assert written == ["config.yaml", "metrics.csv"]
@@ -264,19 +237,16 @@ def test_a_folder_looks_complete_only_when_it_is(
         Record.read(tmp_path)
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
+def test_a_file_that_cannot_be_written_is_named_with_the_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "file"
-    atomic_write(path, b"old")
-
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RecordError, match="file: cannot be written: No space left on device"):
-        atomic_write(path, b"new")
-    assert contents(tmp_path) == {"file": b"old"}
+    with pytest.raises(RecordError, match=r"config\.yaml: cannot be written: No space.*run\.dir="):
+        write(tmp_path)
+    assert contents(tmp_path) == {}
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

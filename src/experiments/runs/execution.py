@@ -1,0 +1,235 @@
+"""One job on its way to a record."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.datasets import CACHE, Dataset
+from experiments.files import yaml as libyaml
+from experiments.runs.checkpoints import Checkpoint, Checkpoints
+from experiments.runs.environment import environment
+from experiments.runs.identity import Identity
+from experiments.runs.index import FinishedRuns
+from experiments.runs.job import Job
+from experiments.runs.record import Record
+from experiments.runs.write import copy_record, write_progress, write_record
+from experiments.training.outcome import Outcome
+from experiments.training.state import State
+from experiments.training.status import Status
+from experiments.training.targets import encoding_for
+from experiments.warning import warn, warn_once
+
+this_environment = cache(environment)
+"""The environment of this process, asked for once."""
+
+
+class Execution:
+    """One job on its way to a record.
+
+    Parameters
+    ----------
+    job : Job
+    dataset : Dataset or None
+        None where it could not be loaded.
+    cache_dir : Path
+        Where checkpoints and the index of finished runs are.
+    """
+
+    def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
+        self.job = job
+        self.dataset = dataset
+        self.identity = Identity.of(job.config, dataset.digest if dataset else "")
+        self.finished_runs = FinishedRuns(cache_dir / "runs")
+        self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
+        self.state: State | None = None
+        self._about: dict[str, Any] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._about = {
+            "uid": secrets.token_hex(16),
+            "started": datetime.now(UTC).isoformat(),
+            "started_in": self.job.sweep,
+            "resumed": [],
+        }
+
+    def forget(self) -> None:
+        """Have the run trained anew, from its start."""
+        self.finished_runs.forget(self.identity)
+        self.checkpoints.remove()
+
+    def take_over(self) -> Record | None:
+        """Write the record of this run from that of an earlier one that is finished.
+
+        Returns
+        -------
+        Record or None
+            The earlier run's; None where there is none.
+        """
+        record = self.finished_runs.find(self.identity)
+        if record is None:
+            return None
+        # What the run is in this command; what it did and when stays as it was.
+        data = {**record.data, **self._job_data()}
+        self._enter()
+        copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
+        return record
+
+    def why_anew(self) -> str | None:
+        """Say why the run trains though one of its configuration is finished."""
+        return self.finished_runs.why_anew(self.identity)
+
+    def resume(self) -> int | None:
+        """Go on from the last checkpoint; return its epoch, None where there is none."""
+        checkpoint = self.checkpoints.latest(warn)
+        if checkpoint is None:
+            self._begin()
+            self.state = None
+            return None
+        self.state = checkpoint.state
+        epoch = checkpoint.state.epoch
+        self._about = {**checkpoint.about, "resumed": [*checkpoint.about["resumed"], epoch]}
+        return epoch
+
+    def keep(self, outcome: Outcome, state: State) -> None:
+        """Write a checkpoint, and what there is of the record so far.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or may not be written.
+        """
+        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
+        write_progress(
+            self.job.folder,
+            data=self._data(outcome),
+            config_yaml=self._config_yaml(),
+            metrics=outcome.metrics,
+        )
+
+    def write(self, outcome: Outcome, details: str = "") -> Path:
+        """Write the record of a run that has ended; `details` end its log."""
+        dataset = self.dataset
+        ended = outcome.status.is_final
+        if ended:
+            # First, because it leads nowhere until the record is whole, and then at once.
+            self._enter()
+        folder = write_record(
+            self.job.folder,
+            data=self._data(outcome),
+            config_yaml=self._config_yaml(),
+            metrics=outcome.metrics,
+            weights=outcome.weights,
+            preprocessing_json=dataset.preprocessing.to_json() if dataset else None,
+            snapshots=outcome.snapshots,
+            log=self._log(outcome) + details,
+        )
+        if ended:
+            self.checkpoints.remove()
+        return folder
+
+    def write_failure(self, error: BaseException | str, status: Status = Status.FAILED) -> Path:
+        """Write the record of a run that could not be trained."""
+        if isinstance(error, str):
+            message, details = error, error
+        else:
+            message = f"{type(error).__name__}: {error}"
+            details = "".join(traceback.format_exception(error))
+        return self.write(Outcome(0, status, message, {}, {}, {}), details)
+
+    def give_up(self, message: str, status: Status = Status.FAILED) -> Path:
+        """Write the record of a run that this process does not train, or no further.
+
+        It stays the same run: one that goes on from its checkpoint later keeps its uid.
+        """
+        self.resume()
+        self.state = None  # large, and of no use any more
+        return self.write_failure(message, status)
+
+    def received(self) -> None:
+        """Note that the record has come from another machine."""
+        if Record.read(self.job.folder).status.is_final:
+            self._enter()
+
+    def _enter(self) -> None:
+        try:
+            self.finished_runs.add(self.identity, self.job.folder)
+        except OSError as error:
+            warn_once(
+                f"{self.finished_runs.folder} cannot be written ({error.strerror}): the same "
+                "command will train again what is finished now"
+            )
+
+    def _config_yaml(self) -> str:
+        return yaml.dump(
+            dict(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
+        )
+
+    def _job_data(self) -> dict[str, Any]:
+        job = self.job
+        return {
+            "name": job.name,
+            "experiment": job.run.experiment_name,
+            "sweep": job.sweep,
+            "command": job.command,
+            "overrides": list(job.overrides),
+            "choices": dict(job.choices),
+            "labels": dict(job.labels),
+        }
+
+    def _data(self, outcome: Outcome) -> dict[str, Any]:
+        """Say what `record.json` says."""
+        started, finished = datetime.fromisoformat(self._about["started"]), datetime.now(UTC)
+        duration = outcome.summary.get("time/seconds")
+        if duration is not None:
+            finished = started + timedelta(seconds=duration)
+        training = self.job.run.training
+        return {
+            **self._about,
+            "identity": self.identity.id,
+            "identity_parts": self.identity.parts(),
+            "status": outcome.status,
+            "message": outcome.message,
+            "finished": finished.isoformat(),
+            **self._job_data(),
+            "seed": self.job.run.seed,
+            "summary": outcome.summary,
+            "dataset": _describe(self.job, self.dataset),
+            "environment": {**this_environment(), "blas_threads": training.blas_threads},
+        }
+
+    def _log(self, outcome: Outcome) -> str:
+        """Tell the run's story in lines, one an epoch."""
+        started = datetime.fromisoformat(self._about["started"])
+        lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
+        measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
+        for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
+            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            lines.append(f"epoch {epoch}: {values}")
+            if epoch in self._about["resumed"]:
+                lines.append("interrupted; goes on from here")
+        lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
+        return "\n".join(lines) + "\n"
+
+
+def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
+    if dataset is None:
+        return {}
+    return {
+        "name": dataset.name,
+        "task": str(dataset.task),
+        "digest": dataset.digest,
+        "rows": {name: len(part) for name, part in dataset.parts.items()},
+        "features": dataset.features,
+        "outputs": encoding_for(dataset, job.run.objective).outputs,
+        "target_names": list(dataset.target_names),
+        "feature_names": list(dataset.feature_names),
+        "image_shape": dataset.image_shape,
+    }

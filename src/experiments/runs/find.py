@@ -1,0 +1,53 @@
+"""Finding the records of runs in a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from experiments.errors import RecordError
+from experiments.runs.layout import PROGRESS, RECORD
+from experiments.runs.record import Record
+
+# Trackers keep copies of records among their artifacts; a copy is not another run.
+_NOT_SEARCHED: Final = frozenset({"mlartifacts", "mlruns", "node_modules", "__pycache__"})
+
+
+def find_records(folder: str | os.PathLike[str]) -> list[Record]:
+    """Read every complete record in a folder and below, sorted by path.
+
+    Numbers in paths sort as numbers, so job 2 comes before job 10. Hidden folders, and
+    those in which a tracker keeps its copies, are not searched.
+
+    Raises
+    ------
+    RecordError
+        Where the folder is missing or a record in it cannot be understood.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RecordError(f"{folder}: there is no such folder. Give a folder with runs in it.")
+    return [Record.read(found) for found in sorted(_folders_with(RECORD, folder), key=_natural)]
+
+
+def find_progress(folder: str | os.PathLike[str]) -> list[Record]:
+    """Read what there is of runs that have begun and not ended, as `find_records` does."""
+    found = sorted(_folders_with(PROGRESS, Path(folder)), key=_natural)
+    return [Record.read_progress(path) for path in found if not (path / RECORD).exists()]
+
+
+def _folders_with(file: str, top: Path) -> Iterator[Path]:
+    for folder, below, names in os.walk(top):
+        below[:] = [name for name in below if name not in _NOT_SEARCHED and name[0] != "."]
+        if file in names:
+            yield Path(folder)
+
+
+def _natural(path: Path) -> list[list[tuple[int, int, str]]]:
+    return [
+        [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", p)]
+        for p in path.parts
+    ]

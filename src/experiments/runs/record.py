@@ -1,0 +1,436 @@
+"""A run's record, as its folder tells it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from experiments.config.aliases import with_current_names
+from experiments.errors import RecordError
+from experiments.files import npz
+from experiments.files import yaml as libyaml
+from experiments.runs.layout import (
+    CHECKSUMS,
+    CONFIG,
+    FILES,
+    METRICS,
+    PREPROCESSING,
+    PROGRESS,
+    RECORD,
+    SNAPSHOTS,
+    WEIGHTS,
+)
+from experiments.training.status import Status
+
+FORMAT: Final = 1
+
+_REQUIRED: Final[Mapping[str, type]] = {
+    "uid": str,
+    "identity": str,
+    "name": str,
+    "status": str,
+    "started": str,
+    "finished": str,
+    "seed": int,
+    "choices": dict,
+    "summary": dict,
+}
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run, as its folder tells it. Two records are equal when their folders are."""
+
+    folder: Path
+    data: dict[str, Any] = field(compare=False, repr=False)
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Record:
+        """Read a run's folder.
+
+        Raises
+        ------
+        RecordError
+            Where there is no complete record in it, or the record cannot be understood.
+        """
+        return cls._read(Path(folder), RECORD)
+
+    @classmethod
+    def read_progress(cls, folder: str | os.PathLike[str]) -> Record:
+        """Read what there is of a run that trains: its status is `Status.RUNNING`.
+
+        Raises
+        ------
+        RecordError
+            Where it has left nothing yet, or has ended.
+        """
+        return cls._read(Path(folder), PROGRESS)
+
+    @classmethod
+    def _read(cls, folder: Path, name: str) -> Record:
+        path = folder / name
+        try:
+            content = path.read_bytes()
+            text = content.decode()
+        except FileNotFoundError:
+            if not folder.is_dir():
+                message = f"{folder}: there is no such folder. Give the output folder of a run."
+            else:
+                message = (
+                    f"{folder}: no complete record of a run here ({name} is missing). "
+                    "Give the output folder of a run that has ended."
+                )
+            raise RecordError(message) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise corrupt(path, str(error)) from error
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise corrupt(path, f"not JSON: {error}") from error
+        problem = problem_with(data, running=name == PROGRESS)
+        if problem is not None:
+            raise corrupt(path, problem)
+        record = cls(folder, data)
+        if name == RECORD:
+            record._check(RECORD, content)
+        return record
+
+    @property
+    def uid(self) -> str:
+        """Of this one execution: 32 hexadecimal digits."""
+        return str(self.data["uid"])
+
+    @property
+    def identity(self) -> str:
+        """Of everything that decides the result: equal for two executions of the same run."""
+        return str(self.data["identity"])
+
+    @property
+    def identity_parts(self) -> dict[str, Any]:
+        """What the identity is made of; see :class:`experiments.runs.identity.Identity`."""
+        return dict(self.data.get("identity_parts") or {})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no file of the record has been lost or damaged since it was written."""
+        try:
+            for name in {*FILES, *self.checksums} - {CHECKSUMS}:
+                self._bytes(name)
+        except RecordError:
+            return False
+        return True
+
+    @cached_property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each file of the record, in hexadecimal; none of a run that trains."""
+        if not self.status.has_ended:
+            return {}
+        path = self.folder / CHECKSUMS
+        try:
+            # Not what Python takes for an end of a line otherwise, such as a vertical tab.
+            lines = path.read_bytes().decode("ascii").removesuffix("\n").split("\n")
+            return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
+        except FileNotFoundError:
+            raise corrupt(path, "the file is missing") from None
+        except (OSError, ValueError) as error:
+            raise corrupt(path, str(error)) from error
+
+    @property
+    def name(self) -> str:
+        """For people, such as `adam-seed3`."""
+        return str(self.data["name"])
+
+    @property
+    def status(self) -> Status:
+        """How the run ended, or that it is training."""
+        return Status(self.data["status"])
+
+    @property
+    def message(self) -> str | None:
+        """Why the run ended as it did, where there is something to say."""
+        message = self.data.get("message")
+        return None if message is None else str(message)
+
+    @property
+    def objective(self) -> float:
+        """What a search minimizes: the best validation loss; infinite if the run diverged."""
+        loss = self.summary.get("best/val_loss")
+        return math.inf if loss is None or self.status is Status.DIVERGED else loss
+
+    @property
+    def started(self) -> datetime:
+        """In UTC."""
+        return _time(self.data["started"])
+
+    @property
+    def finished(self) -> datetime:
+        """In UTC."""
+        return _time(self.data["finished"])
+
+    @property
+    def seed(self) -> int:
+        """Of the run; the data's split has its own."""
+        return int(self.data["seed"])
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name, under which the tracker files the run."""
+        return str(self.data.get("experiment") or "default")
+
+    @property
+    def sweep(self) -> str | None:
+        """The sweep's id; None for a run by itself."""
+        sweep = self.data.get("sweep")
+        return None if sweep is None else str(sweep)
+
+    @property
+    def started_in(self) -> str | None:
+        """The id of the sweep that began to train it; another may have taken it over since."""
+        sweep = self.data.get("started_in")
+        return None if sweep is None else str(sweep)
+
+    @property
+    def command(self) -> str | None:
+        """The command line that started the run."""
+        command = self.data.get("command")
+        return None if command is None else str(command)
+
+    @property
+    def overrides(self) -> list[str]:
+        """The overrides of the command line, for this run alone."""
+        return [str(override) for override in self.data.get("overrides") or []]
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The choice of each configuration group, such as `optimizer: adam`."""
+        return {str(group): str(choice) for group, choice in self.data["choices"].items()}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What part the run has in its sweep, such as `stage: tuning`."""
+        labels = self.data.get("labels") or {}
+        return {str(name): str(label) for name, label in labels.items()}
+
+    @property
+    def summary(self) -> dict[str, float | None]:
+        """Metrics of the whole run; None where the number was not finite."""
+        return dict(self.data["summary"])
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """Name, task, digest, rows and columns; empty where the data could not be loaded."""
+        return dict(self.data.get("dataset") or {})
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine and commit."""
+        return dict(self.data.get("environment") or {})
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, nested, with the names that classes have today."""
+        path = self.folder / CONFIG
+        try:
+            config = yaml.load(self._bytes(CONFIG), Loader=libyaml.Loader)
+        except yaml.YAMLError as error:
+            raise corrupt(path, f"not YAML: {error}") from error
+        if not isinstance(config, dict):
+            raise corrupt(path, "not a mapping")
+        return {key: with_current_names(value) for key, value in config.items()}
+
+    def flat_config(self) -> dict[str, Scalar]:
+        """Give the configuration by dotted names; lists become text such as `[64, 32]`."""
+        return flat(self.config)
+
+    @cached_property
+    def settings(self) -> dict[str, Scalar]:
+        """The configuration by dotted names, with the defaults of what it leaves out.
+
+        So runs of two versions, of which the later has more settings, can be compared.
+        """
+        # It needs the classes of all parts, which reading a record does not.
+        from experiments.config.defaults import with_defaults
+
+        return flat(with_defaults(self.config))
+
+    @cached_property
+    def config_yaml(self) -> str:
+        """The resolved configuration as it was written."""
+        return self._bytes(CONFIG).decode()
+
+    @property
+    def preprocessing_json(self) -> str:
+        """The dataset's preprocessing as it was written."""
+        return self._bytes(PREPROCESSING).decode()
+
+    @property
+    def measured_bytes(self) -> int:
+        """Size of the table of measurements: 0 where there is none."""
+        path = self.folder / METRICS
+        return path.stat().st_size if path.exists() else 0
+
+    def measurements(self) -> dict[str, list[float | None]]:
+        """Read the metrics as they were given: None is missing, NaN was measured as NaN.
+
+        Returns
+        -------
+        column name -> list of length epochs + 1
+        """
+        path = self.folder / METRICS
+        lines = self._bytes(METRICS).decode("utf-8", "replace").splitlines()
+        if not lines or not lines[0]:
+            return {}
+        header = lines[0].split(",")
+        columns: list[list[float | None]] = [[] for _ in header]
+        for number, line in enumerate(lines[1:], start=2):
+            cells = line.split(",")
+            if len(cells) != len(header):
+                raise corrupt(path, f"line {number} has {len(cells)} cells, not {len(header)}")
+            try:
+                for column, cell in zip(columns, cells, strict=True):
+                    column.append(float(cell) if cell else None)
+            except ValueError as error:
+                raise corrupt(path, f"line {number}: {error}") from error
+        return dict(zip(header, columns, strict=True))
+
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Read the metrics as numbers.
+
+        Returns
+        -------
+        column name -> float64 ndarray of shape (epochs + 1,)
+            NaN where a measurement is missing or was not a number.
+        """
+        return {
+            name: np.array([math.nan if cell is None else cell for cell in column], np.float64)
+            for name, column in self.measurements().items()
+        }
+
+    def weights(self, which: str = "best") -> dict[str, NDArray[Any]]:
+        """Read the weights by name, such as `dense1/weights`.
+
+        Parameters
+        ----------
+        which : {"best", "final"}
+            Those of the best validation epoch, or those after the last.
+
+        Raises
+        ------
+        RecordError
+            Where the run left none (it failed before training), or the file is damaged.
+        """
+        if which not in ("best", "final"):
+            raise ValueError(f"which is {which!r}; choose 'best' or 'final'")
+        found = self._arrays(WEIGHTS, which + "/")
+        if not found:
+            raise RecordError(
+                f"{self.folder / WEIGHTS}: this run left no {which} weights (its status is "
+                f"{self.status}). Choose a run that was trained."
+            )
+        return found
+
+    def snapshots(self) -> dict[str, NDArray[Any]]:
+        """Read the weights that were kept over the epochs (`training.snapshots`).
+
+        Returns
+        -------
+        name -> ndarray of shape (moments, *shape)
+            Parameters and running statistics by name, and under `epoch` the moments (moments,).
+            Empty where none were kept.
+        """
+        return self._arrays(SNAPSHOTS) if (self.folder / SNAPSHOTS).exists() else {}
+
+    def _arrays(self, file: str, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Read the arrays of an archive whose names begin with `prefix`, which is taken off."""
+        content = self._bytes(file)
+        try:
+            return npz.unpack(content, prefix)
+        except ValueError as error:
+            raise corrupt(self.folder / file, str(error)) from error
+
+    def _bytes(self, name: str) -> bytes:
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise corrupt(path, "the file is missing") from None
+        except OSError as error:
+            raise corrupt(path, str(error)) from error
+        self._check(name, content)
+        return content
+
+    def _check(self, name: str, content: bytes) -> None:
+        """Refuse a file that is not as it was written."""
+        if self.status.has_ended and self.checksums.get(name) != sha256(content):
+            raise corrupt(self.folder / name, "it was changed or damaged: its checksum is wrong")
+
+
+def problem_with(data: Any, *, running: bool) -> str | None:
+    """Say what keeps `data` from being the contents of a record; None if nothing does."""
+    if not isinstance(data, dict):
+        return "not a JSON object"
+    if data.get("format") != FORMAT:
+        return (
+            f"its format is {data.get('format')!r} and this program reads {FORMAT}; "
+            "read it with the version of the program that wrote it"
+        )
+    for key, kind in _REQUIRED.items():
+        if not isinstance(data.get(key), kind):
+            return f"{key!r} is {data.get(key)!r}, not {kind.__name__}"
+    statuses = [status for status in Status if status.has_ended is not running]
+    if data["status"] not in statuses:
+        return f"'status' is {data['status']!r}, not one of {', '.join(statuses)}"
+    for key in ("started", "finished"):
+        try:
+            _time(data[key])
+        except ValueError as error:
+            return f"{key!r} is not a time: {error}"
+    return None
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def flat(config: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Give a nested configuration by dotted names; lists become text such as `[64, 32]`."""
+    return dict(_flat(config, ""))
+
+
+def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Scalar]]:
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, dict) and item:
+            yield from _flat(item, name + ".")
+        elif item is None or isinstance(item, str | int | float):
+            yield name, item
+        else:
+            yield name, json.dumps(item, default=str)
+
+
+def corrupt(path: Path, why: str) -> RecordError:
+    """Return the error that says which file cannot be read, and why."""
+    return RecordError(
+        f"{path}: the record cannot be read: {why}. Run again, or move the folder away to go on "
+        "without this run."
+    )
+
+
+def sha256(content: bytes) -> str:
+    """Hash what a file holds, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

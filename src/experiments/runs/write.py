@@ -1,0 +1,297 @@
+"""Writing a run's folder, so that it looks complete only when it is."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import RecordError
+from experiments.files import npz
+from experiments.files.atomic import write_atomically
+from experiments.files.masking import mask_secrets
+from experiments.runs.layout import (
+    CHECKSUMS,
+    CONFIG,
+    LOG,
+    METRICS,
+    PREPROCESSING,
+    PROGRESS,
+    RECORD,
+    SNAPSHOTS,
+    WEIGHTS,
+)
+from experiments.runs.record import FORMAT, Record, corrupt, problem_with, sha256
+
+
+def write_record(
+    folder: str | os.PathLike[str],
+    *,
+    data: Mapping[str, Any],
+    config_yaml: str,
+    metrics: Mapping[str, Sequence[float | None] | NDArray[Any]],
+    weights: Mapping[str, NDArray[Any]],
+    preprocessing_json: str | None,
+    snapshots: Mapping[str, NDArray[Any]] | None = None,
+    log: str | None = None,
+) -> Path:
+    """Write a run's record; the same arguments give the same bytes.
+
+    Passwords in addresses are masked: a record is made to be shared.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; made if it is missing. An older record in it is replaced.
+    data
+        The contents of `record.json`. Non-finite numbers become null.
+    config_yaml
+        The resolved configuration as YAML text.
+    metrics : column name -> sequence of length epochs + 1
+        None is a missing measurement; NaN and infinities are written as such.
+    weights : "final/<name>" or "best/<name>" -> ndarray of numbers
+        Written in the order given.
+    preprocessing_json
+        The dataset's preprocessing; None where the data could not be loaded.
+    snapshots : "epoch" or name of a parameter -> ndarray of numbers
+        The first axis is that of the moments (see `Record.snapshots`). No file without any.
+    log
+        The run's story in lines.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RecordError
+        Where the disk is full or may not be written.
+    """
+    folder = Path(folder)
+    contents = _contents(data)
+    files = {
+        CONFIG: _config_bytes(config_yaml),
+        METRICS: metrics_to_csv(metrics).encode(),
+        WEIGHTS: npz.pack(weights),
+    }
+    if preprocessing_json is not None:
+        files[PREPROCESSING] = preprocessing_json.encode()
+    if snapshots:
+        files[SNAPSHOTS] = npz.pack(snapshots)
+    _make(folder)
+    discard_record(folder)
+    for name, content in files.items():
+        write_file(folder / name, content)
+    if log is not None:
+        _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
+    _complete(folder, contents, {name: sha256(content) for name, content in files.items()})
+    return folder
+
+
+def write_progress(
+    folder: str | os.PathLike[str],
+    *,
+    data: Mapping[str, Any],
+    config_yaml: str,
+    metrics: Mapping[str, Sequence[float | None] | NDArray[Any]],
+) -> None:
+    """Write what there is of a run that trains, for whoever watches it; see `write_record`.
+
+    The record takes its place when the run ends. It is not forced to the disk's surface: it is
+    written again soon.
+
+    Raises
+    ------
+    OSError
+        Where the disk is full or may not be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / CONFIG, _config_bytes(config_yaml))
+    write_atomically(folder / METRICS, metrics_to_csv(metrics).encode())
+    write_atomically(folder / PROGRESS, _contents(data, running=True))
+
+
+def copy_record(
+    record: Record,
+    folder: str | os.PathLike[str],
+    *,
+    data: Mapping[str, Any],
+    config_yaml: str,
+) -> Path:
+    """Give a finished run a second record, in another folder: the same results, told anew.
+
+    Its files are shared with the first (hard links) where the file system can.
+
+    Parameters
+    ----------
+    record
+        Of a run that has ended.
+    folder
+        The second record's. An older record in it is replaced.
+    data
+        The contents of its `record.json`.
+    config_yaml
+        The resolved configuration as YAML text.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RecordError
+        Where the first record lacks a file, the disk is full or may not be written.
+    """
+    folder = Path(folder)
+    contents = _contents(data)
+    config = _config_bytes(config_yaml)
+    if not (folder.is_dir() and folder.samefile(record.folder)):
+        _make(folder)
+        discard_record(folder)
+        for name in (METRICS, WEIGHTS, PREPROCESSING, SNAPSHOTS):
+            if (record.folder / name).exists():
+                _link(record.folder / name, folder / name)
+        if (record.folder / LOG).exists():
+            _write_log(folder, (record.folder / LOG).read_bytes())
+    else:
+        discard_record(folder)
+    write_file(folder / CONFIG, config)
+    _complete(folder, contents, {**record.checksums, CONFIG: sha256(config)})
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def discard_record(folder: Path) -> None:
+    """Have a folder not look complete until a new record in it is whole."""
+    try:
+        (folder / RECORD).unlink(missing_ok=True)
+        (folder / SNAPSHOTS).unlink(missing_ok=True)  # an older record's
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _config_bytes(config_yaml: str) -> bytes:
+    return mask_secrets(config_yaml).encode("utf-8", "backslashreplace")
+
+
+def _contents(data: Mapping[str, Any], *, running: bool = False) -> bytes:
+    """Write what a record says as strict JSON."""
+    contents = _strict({"format": FORMAT, **data})
+    problem = problem_with(contents, running=running)
+    if problem is not None:
+        raise ValueError(f"not the contents of a record: {problem}")
+    text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # A lone surrogate (an undecodable byte of a file name) becomes its JSON escape.
+    return mask_secrets(text).encode("utf-8", "backslashreplace")
+
+
+def _write_log(folder: Path, content: bytes) -> None:
+    # In place, and never shared: Hydra may have opened it to write its own lines.
+    try:
+        (folder / LOG).write_bytes(content)
+    except OSError as error:
+        raise _cannot_write(folder / LOG, error) from error
+
+
+def _complete(folder: Path, contents: bytes, checksums: Mapping[str, str]) -> None:
+    sums = {**checksums, RECORD: sha256(contents)}
+    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
+    write_file(folder / CHECKSUMS, lines.encode())
+    write_file(folder / RECORD, contents)
+    (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Have a file under a second name, or copy it where that cannot be."""
+    try:
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(source)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another file system, or one without links
+            write_atomically(target, source.read_bytes())
+    except FileNotFoundError:
+        raise corrupt(source, "the file is missing") from None
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file of a record: all of it, on the disk, or nothing.
+
+    Raises
+    ------
+    RecordError
+        Where the disk is full or the folder may not be written; nothing is left behind.
+    """
+    try:
+        write_atomically(path, content, durable=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]]) -> str:
+    """Format columns of equal length as CSV; every float reads back as the same bits."""
+    lengths = {name: len(column) for name, column in metrics.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the columns of the metrics differ in length: {lengths}")
+    # Nearly all are floats: asking what else a value may be would take longer than writing it.
+    cells = [
+        [repr(value) if type(value) is float else _cell(value) for value in column]
+        for column in metrics.values()
+    ]
+    rows = [",".join(metrics), *(",".join(row) for row in zip(*cells, strict=True))]
+    return "\n".join(rows) + "\n"
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    # repr is the shortest text that reads back as the same float.
+    return str(int(value)) if isinstance(value, Integral) else repr(float(value))
+
+
+def _strict(value: Any) -> Any:
+    """Reduce to what strict JSON holds; non-finite numbers become None."""
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _strict(value.tolist())
+    if isinstance(value, Sequence):
+        return [_strict(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{value!r} cannot be written as JSON")
+
+
+def _cannot_write(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{path}: cannot be written: {error.strerror or error}. Free some space or choose another "
+        "output folder (hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep)."
+    )
