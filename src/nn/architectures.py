@@ -7,8 +7,7 @@ from typing import Literal
 
 from .activations import Activation, ReLU
 from .initializers import Initializer
-from .layers import Activation as ActivationLayer
-from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import ActivationLayer, BatchNorm, Dense, Dropout, Layer, LayerNorm
 
 
 def mlp(

@@ -49,7 +49,7 @@ class Zeros(Initializer):
 
 
 @dataclass(frozen=True)
-class Constant(Initializer):
+class Filled(Initializer):
     """All one value.
 
     Parameters

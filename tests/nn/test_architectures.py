@@ -5,7 +5,7 @@ import pytest
 import nn
 from nn.activations import Activation
 from nn.initializers import He, LeCun, Normal, ScaledGaussian, Zeros
-from nn.layers import Activation as ActivationLayer
+from nn.layers import ActivationLayer
 
 
 def test_order_of_layers() -> None:

@@ -133,7 +133,7 @@ def outputs_and_gradients(
 ) -> tuple[list[np.ndarray], nn.Network]:
     """What a layer of an activation makes of numbers of all sizes, forward and backward."""
     rng = np.random.default_rng(0)
-    layers = [nn.Dense(units), layers_module.Activation(function), nn.Dense(3)]
+    layers = [nn.Dense(units), layers_module.ActivationLayer(function), nn.Dense(3)]
     seen = []
     with compile_after(after), np.errstate(all="ignore"):
         network = nn.Network(layers, 4, loss=nn.CrossEntropy(), seeds=[0, 1, 2], dtype=dtype)
@@ -226,7 +226,7 @@ def test_what_is_done_to_columns(ufunc: np.ufunc, dtype: type) -> None:
 @needs_llvmlite
 def test_a_layer_takes_other_arrays_each_time() -> None:
     # As with an activation that is the first layer, whose inputs are the caller's.
-    layers = [layers_module.Activation(nn.activations.LeakyReLU(0.5)), nn.Dense(1)]
+    layers = [layers_module.ActivationLayer(nn.activations.LeakyReLU(0.5)), nn.Dense(1)]
     network = nn.Network(layers, 3, loss=nn.MeanSquaredError(), seeds=[0, 1])
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((6, 2, 4, 3)).astype(np.float32)

@@ -76,8 +76,8 @@ def test_fans_are_rows_and_columns() -> None:
 
 def test_zeros_and_constants() -> None:
     np.testing.assert_array_equal(draw(initializers.Zeros()), np.zeros(SHAPE))
-    np.testing.assert_array_equal(draw(initializers.Constant()), np.zeros(SHAPE))
-    np.testing.assert_array_equal(draw(initializers.Constant(-1.5)), np.full(SHAPE, -1.5))
+    np.testing.assert_array_equal(draw(initializers.Filled()), np.zeros(SHAPE))
+    np.testing.assert_array_equal(draw(initializers.Filled(-1.5)), np.full(SHAPE, -1.5))
 
 
 class TestOrthogonal:

@@ -125,12 +125,16 @@ class TestGradients:
     @pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
     def test_a_layer_before_the_first_weights(self, layer, shared: bool) -> None:
         # Also where all runs share one batch, (1, batch, inputs), that the layer spreads.
-        self.check_layers([layer, nn.Dense(3), nn.layers.Activation(ACTIVATIONS[-1])], shared)
+        self.check_layers([layer, nn.Dense(3), nn.layers.ActivationLayer(ACTIVATIONS[-1])], shared)
 
     @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
     @pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
     def test_activations_before_the_first_weights(self, activation, shared: bool) -> None:
-        layers = [nn.layers.Activation(activation), nn.layers.Activation(activation), nn.Dense(2)]
+        layers = [
+            nn.layers.ActivationLayer(activation),
+            nn.layers.ActivationLayer(activation),
+            nn.Dense(2),
+        ]
         self.check_layers(layers, shared)
         self.check_layers([nn.LayerNorm(), *layers], shared)
 

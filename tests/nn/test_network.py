@@ -211,7 +211,7 @@ class TestForward:
 
     def test_inputs_and_targets_are_left_alone(self) -> None:
         for name in Activation.names():
-            layers = [nn.layers.Activation(Activation.named(name)), nn.Dropout(), nn.Dense(2)]
+            layers = [nn.layers.ActivationLayer(Activation.named(name)), nn.Dropout(), nn.Dense(2)]
             network = nn.Network(layers, 3, loss=nn.CrossEntropy(), dtype=np.float64)
             x, y = np.random.default_rng(0).standard_normal((4, 3)), np.eye(2)[[0, 1, 1, 0]]
             before = x.copy(), y.copy()

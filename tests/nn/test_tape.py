@@ -45,7 +45,7 @@ LAYERS = st.lists(
     st.one_of(
         st.builds(nn.Dense, st.integers(1, 9)),
         st.sampled_from(["relu", "softmax", "gelu", "elu", "tanh"]).map(
-            lambda name: nn.layers.Activation(Activation.named(name))
+            lambda name: nn.layers.ActivationLayer(Activation.named(name))
         ),
         st.sampled_from([nn.Dropout(0.4), nn.Dropout(0.0), nn.BatchNorm(), nn.LayerNorm()]),
     ),
@@ -131,7 +131,7 @@ def test_what_has_been_compiled_meanwhile_is_taken_up(monkeypatch: pytest.Monkey
 
         return called
 
-    network = make([nn.Dense(6), nn.layers.Activation(Activation.named("relu"))])
+    network = make([nn.Dense(6), nn.layers.ActivationLayer(Activation.named("relu"))])
     x, targets = batch(network)
     for _ in range(3):
         network.backpropagate(x, targets)

@@ -14,7 +14,7 @@ from .layer import Layer
 
 
 @dataclass
-class Activation(Layer):
+class ActivationLayer(Layer):
     """An activation function as a layer.
 
     Parameters

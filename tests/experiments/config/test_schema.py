@@ -31,7 +31,7 @@ from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, ReLU, Tanh
 from nn.component import Component
-from nn.initializers import Constant, Initializer, Zeros
+from nn.initializers import Filled, Initializer, Zeros
 from nn.layers import Layer
 from nn.losses import Loss
 from nn.optimizers import Adam, Optimizer
@@ -148,14 +148,14 @@ def test_an_initializer_is_given_by_name_or_class() -> None:
         changed(
             {
                 "model.initializer": {"name": "constant", "value": 0.5},
-                "model.bias_initializer": {"_target_": "nn.initializers.Constant", "value": -1},
+                "model.bias_initializer": {"_target_": "nn.initializers.Filled", "value": -1},
                 "model.output_activation": "softmax",
             }
         )
     )
     assert isinstance(run.model, MLP)
-    assert run.model.initializer == Constant(0.5)
-    assert run.model.bias_initializer == Constant(-1)
+    assert run.model.initializer == Filled(0.5)
+    assert run.model.bias_initializer == Filled(-1)
     assert run.objective.activation.name == "softmax"
 
 
@@ -172,8 +172,8 @@ def test_layers_of_a_sequential_model_nest_parts() -> None:
     run = run_of({**WHOLE, "model": model})
     layers = run.model.layers(2)
     assert layers == [
-        nn.Dense(7, initializer=Constant(2)),
-        nn.layers.Activation(nn.activations.ELU(alpha=0.5)),
+        nn.Dense(7, initializer=Filled(2)),
+        nn.layers.ActivationLayer(nn.activations.ELU(alpha=0.5)),
         nn.Dropout(0.25),
         nn.LayerNorm(),
         nn.Dense(2),
@@ -709,9 +709,9 @@ def test_mlp_without_hidden_layers_is_a_regression() -> None:
 
 
 def test_an_initializer_acts_on_every_layer_unless_left_to_the_activation() -> None:
-    given = MLP(hidden=(2, 2), initializer=Constant(1), bias_initializer=Constant(2)).layers(1)
+    given = MLP(hidden=(2, 2), initializer=Filled(1), bias_initializer=Filled(2)).layers(1)
     dense = [layer for layer in given if isinstance(layer, nn.Dense)]
-    assert [(d.initializer, d.bias_initializer) for d in dense] == [(Constant(1), Constant(2))] * 3
+    assert [(d.initializer, d.bias_initializer) for d in dense] == [(Filled(1), Filled(2))] * 3
     left = [layer for layer in MLP(hidden=(2,)).layers(1) if isinstance(layer, nn.Dense)]
     assert [d.initializer.name for d in left] == ["he", "scaled_gaussian"]
     assert [d.bias_initializer for d in left] == [Zeros()] * 2
@@ -726,5 +726,5 @@ def test_a_sequential_model_ends_in_a_dense_layer() -> None:
         def backward(self, grad: Any, input_gradient: bool) -> Any:
             return grad * 2
 
-    model = Sequential(hidden_layers=(Doubled(), nn.layers.Activation(ReLU())))
-    assert model.layers(4) == [Doubled(), nn.layers.Activation(ReLU()), nn.Dense(4)]
+    model = Sequential(hidden_layers=(Doubled(), nn.layers.ActivationLayer(ReLU())))
+    assert model.layers(4) == [Doubled(), nn.layers.ActivationLayer(ReLU()), nn.Dense(4)]

@@ -132,7 +132,7 @@ schedule_choices: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(schedules.ReduceOnPlateau, gamma=small, patience=st.integers(1, 2), **time_units),
 )
 weight_distributions = st.sampled_from(
-    [None, initializers.Xavier(), initializers.Normal(std=2.0), initializers.Constant(0.1)]
+    [None, initializers.Xavier(), initializers.Normal(std=2.0), initializers.Filled(0.1)]
 )
 
 
@@ -374,7 +374,7 @@ def test_the_gradient_norm_of_one_full_step_by_hand() -> None:
     x = np.array([[1.0], [2.0]])
     part = Part(x, np.array([[0.0], [1.0]]))
     dataset = dataclasses.replace(make_dataset(Task.REGRESSION, features=1, outputs=1), train=part)
-    ones = initializers.Constant(1.0)
+    ones = initializers.Filled(1.0)
     run = make_run(
         Task.REGRESSION,
         model=MLP(hidden=(), initializer=ones, bias_initializer=ones),
@@ -657,7 +657,7 @@ def test_a_run_that_diverges_says_so_and_keeps_its_best(dtype: str) -> None:
 
 def test_a_network_that_is_not_finite_from_the_start() -> None:
     dataset = make_dataset(Task.REGRESSION)
-    huge = initializers.Constant(1e300)
+    huge = initializers.Filled(1e300)
     run = make_run(Task.REGRESSION, model=MLP(hidden=(4,), activation=Tanh(), initializer=huge))
     fine = make_run(Task.REGRESSION)
     first, second = outcomes([run, fine], dataset)
@@ -967,7 +967,10 @@ def test_an_interrupt_while_runs_are_leaving(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_sequential_model_trains_as_the_same_mlp() -> None:
     dataset = make_dataset()
     mlp = MLP(hidden=(4,), activation=Tanh(), initializer=initializers.ScaledGaussian())
-    layers = (nn.Dense(4, initializer=initializers.ScaledGaussian()), nn.layers.Activation(Tanh()))
+    layers = (
+        nn.Dense(4, initializer=initializers.ScaledGaussian()),
+        nn.layers.ActivationLayer(Tanh()),
+    )
     one = outcome_of(make_run(model=mlp), dataset)
     other = outcome_of(make_run(model=Sequential(hidden_layers=layers)), dataset)
     assert bits(one) == bits(other)

@@ -55,7 +55,7 @@ def differing(**changes: Any) -> Run:
         differing(tracking=Tracking(enabled=False)),
         make_run(model=dataclasses.replace(DROPPED, dropout=0.1)),
         make_run(model=dataclasses.replace(DROPPED, initializer=initializers.Xavier())),
-        make_run(model=dataclasses.replace(DROPPED, bias_initializer=initializers.Constant(1))),
+        make_run(model=dataclasses.replace(DROPPED, bias_initializer=initializers.Filled(1))),
     ],
     ids=lambda run: repr(run)[-40:],
 )
@@ -108,7 +108,7 @@ def test_settings_of_the_same_activation_count() -> None:
 
 
 def test_equal_architectures_of_different_models_share() -> None:
-    layers = (nn.Dense(4), nn.layers.Activation(Tanh()))
+    layers = (nn.Dense(4), nn.layers.ActivationLayer(Tanh()))
     one, other = make_run(), make_run(model=Sequential(hidden_layers=layers))
     assert stack_key(one, 3) == stack_key(other, 3)
 
