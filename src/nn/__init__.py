@@ -12,7 +12,7 @@ Every array carries a leading run axis: parameters are one array (runs, P), a ba
 >>> bool((network.predict(x).round() == y).all())
 True
 
-:func:`fit` is a loop that is easily written anew, to look at something in every step:
+A loop of your own gives access to every step:
 
 >>> optimizer = nn.OptimizerStack.of(network, nn.Adam(lr=0.1))
 >>> for _ in range(10):

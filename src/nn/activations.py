@@ -34,9 +34,8 @@ class Activation(Component):
         Whether an activation depends on its own pre-activation alone. Where not, arrays need not
         be contiguous.
     gives_probabilities : bool
-        Whether the activations can be read as probabilities: of each output by itself if the
-        function is elementwise (:class:`Sigmoid`), else of exclusive classes
-        (:class:`Softmax`).
+        Whether the activations are probabilities: independent ones if the function is elementwise
+        (:class:`Sigmoid`), else one distribution over exclusive classes (:class:`Softmax`).
     keeps_order : bool
         Promise that the largest activation of a sample is that of its largest pre-activation, so
         that classes are predicted from pre-activations, before rounding can make them equal.
@@ -349,8 +348,8 @@ class Softmax(Activation):
         out *= a
 
 
-# Where the last axis is apart in memory, NumPy takes its entries one after the other, for many rows
-# at once. Where not, it takes a short one entry by entry, and a product is faster.
+# In transposed arrays NumPy adds column after column, each in one pass. In contiguous arrays it
+# adds short rows entry by entry, and a matrix product is faster.
 def row_maximum(z: Array) -> Array:
     """Return the largest entry along the last axis, which stays with length 1."""
     if z.flags.c_contiguous and z.shape[-1] <= 32:

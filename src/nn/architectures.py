@@ -30,16 +30,16 @@ def mlp(
     outputs : int
         Width of the output layer.
     activation : Activation, default ReLU()
-        Of the hidden layers.
+        Activation of the hidden layers.
     initializer : Initializer, optional
-        Of all weights. By default what suits the activation in hidden layers, and
-        N(0, 1/fan_in) in the output layer.
+        Initializer of all weights. By default hidden layers get the one that suits the activation,
+        and the output layer N(0, 1/fan_in).
     bias_initializer : Initializer, optional
-        Of all biases; zeros by default.
+        Initializer of all biases; zeros by default.
     dropout : float, default 0.0
-        Rate after each hidden layer, in [0, 1).
+        Dropout rate after each hidden layer, in [0, 1).
     normalization : {"batch", "layer"}, optional
-        Before each hidden activation; none by default.
+        Normalization before each hidden activation; none by default.
 
     Returns
     -------

@@ -1,9 +1,8 @@
-"""Constraints declared as data: the one description of what a component accepts.
+"""Components: dataclasses that are chosen by name and check their fields.
 
-Every component (optimizer, loss, activation, layer, ...) is a dataclass whose fields carry
-their own range in the type: ``beta1: Annotated[float, Interval(0, 1, "left")] = 0.9``.
-Construction checks them, and so can anybody who holds the values but no instance yet
-(:func:`problems`), which is how a configuration is checked before anything is built.
+Every optimizer, loss, activation, layer and so on is one. The type of a field says which values it
+accepts: ``beta1: Annotated[float, Interval(0, 1, "left")] = 0.9``. Construction checks them;
+:func:`problems` checks values before anything is constructed, as for a configuration.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Interval:
     low, high : float
         The ends; infinite by default.
     closed : {"both", "left", "right", "neither"}
-        Which ends belong to the range. Values must be finite in any case.
+        The ends that belong to the range. Values must be finite in any case.
     """
 
     low: float = -math.inf
@@ -68,16 +67,17 @@ Count = Annotated[int, Interval(1)]
 
 
 class Component(ABC):  # noqa: B024, what is abstract is each family's own
-    """A part that is chosen by name and set by numbers: a dataclass that checks its fields.
+    """Base of all parts of a network and its training.
 
-    Subclasses are dataclasses. Those that people choose by name set :attr:`name`.
+    Subclasses are dataclasses, whose fields are checked at construction. Those that can be chosen
+    by name set :attr:`name`.
     """
 
     name: ClassVar[str] = ""
 
     @property
     def label(self) -> str:
-        """What messages call the component: its name, or else its class's."""
+        """The component's name in messages: :attr:`name`, or the class's if that is empty."""
         return self.name or type(self).__name__
 
     def __post_init__(self) -> None:
@@ -98,14 +98,14 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
         Parameters
         ----------
         name : str
-            One of :meth:`names`; a subclass of one's own counts once its module is imported.
+            One of :meth:`names`, which include a user's subclass once its module is imported.
         **options
-            Its fields.
+            Values of the fields.
 
         Raises
         ------
         ValueError
-            If there is no such subclass (the nearest name is suggested) or an option is wrong.
+            If the name is unknown (the nearest one is suggested) or an option is wrong.
         """
         chosen: Self = cls.class_named(name)(**options)
         return chosen
@@ -117,7 +117,7 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
         Raises
         ------
         ValueError
-            If there is none (the nearest name is suggested).
+            If the name is unknown (the nearest one is suggested).
         """
         for kind in _descendants(cls):
             if kind.name == name != "":

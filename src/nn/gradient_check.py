@@ -83,7 +83,7 @@ def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
     Parameters
     ----------
     network, x, targets
-        As for :func:`numerical_gradients`.
+        The arguments of :func:`numerical_gradients`.
 
     Returns
     -------

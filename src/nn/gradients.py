@@ -1,4 +1,4 @@
-"""What is done to gradients before the optimizer sees them: penalties and clipping.
+"""Functions on gradients, applied before the optimizer's step: penalties, norms and clipping.
 
 Dropout is a layer (:class:`nn.layers.Dropout`), label smoothing belongs to the losses over
 classes, weight decay to the optimizers.

@@ -103,7 +103,7 @@ class TruncatedNormal(Initializer):
     Parameters
     ----------
     std : float, default 0.01
-        Of the normal before it is cut; the weights' own is 0.88 of it.
+        Standard deviation of the normal before truncation; that of the weights is 0.88 times it.
     """
 
     name: ClassVar[str] = "truncated_normal"
@@ -133,7 +133,7 @@ class VarianceScaling(Initializer):
     Parameters
     ----------
     distribution : {"normal", "uniform"}
-        Of the same variance: uniform draws lie within ±√(3·variance).
+        Shape of the distribution. Uniform draws of the same variance lie within ±√(3·variance).
     """
 
     distribution: Literal["normal", "uniform"] = "normal"

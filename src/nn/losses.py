@@ -30,8 +30,8 @@ class Loss(Component):
     canonical : str
         Name of the output activation that goes with the loss unless another is asked for.
     target_form : {"values", "labels", "classes"}
-        What a row of targets is: any numbers; for each output a label, 0 or 1, so that two classes
-        need one output; or a distribution over exclusive classes, which need an output each.
+        Contents of a row of targets: any numbers; for each output a label, 0 or 1, so that two
+        classes need one output; or a distribution over exclusive classes, with an output each.
         Labels and classes need outputs that are probabilities.
     """
 
@@ -92,7 +92,7 @@ class MeanSquaredError(Loss):
     scale : float, default 1.0
         0.5 gives the quadratic cost of Nielsen's book (2015, chapter 1) with ``reduction="sum"``.
     reduction : {"mean", "sum"}, default "mean"
-        Over several outputs.
+        How the losses of several outputs are combined.
     """
 
     name: ClassVar[str] = "mse"
@@ -116,7 +116,7 @@ class MeanAbsoluteError(Loss):
     Parameters
     ----------
     reduction : {"mean", "sum"}, default "mean"
-        Over several outputs.
+        How the losses of several outputs are combined.
     """
 
     name: ClassVar[str] = "mae"
@@ -138,9 +138,9 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float, default 1.0
-        Where the square turns into a line, in units of the target.
+        Error at which the square turns into a line, in units of the target.
     reduction : {"mean", "sum"}, default "mean"
-        Over several outputs.
+        How the losses of several outputs are combined.
     """
 
     name: ClassVar[str] = "huber"
@@ -171,7 +171,7 @@ class BinaryCrossEntropy(Loss):
     label_smoothing : float, default 0.0
         α in [0, 1): training targets become (1 - α)y + α/2 (Szegedy et al. 2016, section 7).
     reduction : {"mean", "sum"}, default "mean"
-        Over several outputs.
+        How the losses of several outputs are combined.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -262,7 +262,7 @@ class KLDivergence(CrossEntropy):
     Parameters
     ----------
     label_smoothing : float, default 0.0
-        As for :class:`CrossEntropy`.
+        See :class:`CrossEntropy`.
     """
 
     name: ClassVar[str] = "kl_divergence"

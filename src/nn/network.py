@@ -23,8 +23,8 @@ from .speed.replay import CapturedStep, Tape, is_replayable
 from .typing import Array, Float64Array
 
 _ROWS = 512
-"""Rows a pass of prediction or evaluation takes at once. Fixed, so that sums do not depend on
-the stack; small enough for a stack's activations to stay in cache."""
+"""Rows of a block in prediction and evaluation. Fixed, so that sums do not depend on the stack, and
+small enough for a stack's activations to stay in cache."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -54,7 +54,7 @@ class Network:
     statistics : ndarray of shape (runs, S)
         Running statistics of normalization layers.
     layout : Layout
-        Where each parameter is.
+        Names, order and shapes of the parameters.
 
     Raises
     ------
@@ -217,7 +217,7 @@ class Network:
         Yields
         ------
         rows : slice
-            Which rows of `x`.
+            The rows of `x` in this block.
         logits : ndarray of shape (runs, rows, outputs)
             In a buffer that the next block overwrites.
         """
@@ -235,7 +235,7 @@ class Network:
         return {name: view[run].copy() for name, view in views.items()}
 
     def load(self, weights: Mapping[str, Array]) -> None:
-        """Take over named parameters and statistics, as :meth:`weights` gives them.
+        """Load parameters and statistics by name, as :meth:`weights` returns them.
 
         Raises
         ------
@@ -255,16 +255,16 @@ class Network:
         self.statistics_layout.fill(self.statistics, weights)
 
     def random_states(self, run: int) -> list[dict[str, Any]]:
-        """Return where one run's random streams are, one for each layer, as JSON holds it."""
+        """Return the states of one run's random streams, one for each layer, ready for JSON."""
         return [dict(row[run].bit_generator.state) for row in self._generators]
 
     def restore_random_states(self, run: int, states: Sequence[Mapping[str, Any]]) -> None:
-        """Set one run's random streams to where :meth:`random_states` found them."""
+        """Set one run's random streams to the states that :meth:`random_states` returned."""
         for row, state in zip(self._generators, states, strict=True):
             row[run].bit_generator.state = state
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave the stack; what is left goes on unchanged.
+        """Remove all runs but these from the stack; the others are not affected.
 
         Parameters
         ----------
@@ -280,8 +280,8 @@ class Network:
     def part(self, runs: slice) -> Network:
         """Return a network of runs next to each other.
 
-        It shares their parameters, statistics and random streams with this one, until runs leave
-        this one (:meth:`keep`), and has gradients of its own.
+        It shares their parameters, statistics and random streams with this network until
+        :meth:`keep` is called on it. Gradients are not shared.
         """
         part = copy.copy(self)
         part.workspace = Workspace(self.dtype)
@@ -290,7 +290,7 @@ class Network:
         return part
 
     def _restrict(self, runs: Sequence[int]) -> None:
-        """Be the network of these runs, whose parameters and statistics are there already."""
+        """Restrict everything but parameters and statistics to these runs."""
         self.seeds = [self.seeds[run] for run in runs]
         self._architectures = [self._architectures[run] for run in runs]
         self._generators = [[row[run] for run in runs] for row in self._generators]
@@ -360,7 +360,7 @@ class Network:
         return self._stacked("targets", targets, n, self.outputs)
 
     def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:
-        """Give a batch its run axis; refuse shapes that NumPy would stretch without a word."""
+        """Give a batch its run axis; refuse other shapes, which NumPy might broadcast."""
         array = np.asarray(array, self.dtype)
         stacked = array[np.newaxis] if array.ndim == 2 else array
         if (

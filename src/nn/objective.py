@@ -16,7 +16,7 @@ class Objective:
     ----------
     loss : Loss
     activation : Activation or None
-        Of the output layer; None takes the loss's canonical one.
+        Output activation; None takes the loss's canonical one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where parameters live: one contiguous ``(runs, size)`` array, layers hold views into it."""
+"""The order of parameters in one contiguous array ``(runs, size)``, of which layers hold views."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Layout:
     decayed : int
         How many of its leading entries decay.
     slices : dict of str to slice
-        Where each parameter is.
+        The place of each parameter.
     layers : dict of str to list of slice
-        Where what decays of each layer is, by its name: nearly always in one piece.
+        The places of each layer's decaying parameters, by its name; nearly always one slice.
     """
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:

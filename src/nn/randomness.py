@@ -1,4 +1,4 @@
-"""Randomness is named: independent streams from ``(seed, purpose)``.
+"""Named randomness: independent streams from ``(seed, purpose)``.
 
 Nothing else enters a stream, neither the optimizer nor the learning rate, so that with one
 seed all optimizers start from the same weights and see the same batches. There is no global
@@ -20,7 +20,7 @@ def stream(seed: int, purpose: str, *path: int) -> np.random.Generator:
     seed : int
         The run's seed, at least 0.
     purpose : str
-        What the numbers are for: ``"initialization"``, ``"batches"``, ``"dropout"``, ...
+        Purpose of the numbers: ``"initialization"``, ``"batches"``, ``"dropout"``, ...
     *path : int
         Tells several streams of one purpose apart, such as the layer's position.
 

@@ -49,7 +49,7 @@ class Schedule(Component):
         total : float
             Length of the whole training in that unit.
         state : mapping of str to float, optional
-            What :meth:`observe` keeps up to date.
+            The state that :meth:`observe` updates.
 
         Returns
         -------

@@ -26,7 +26,7 @@ def fit(
     Parameters
     ----------
     network : Network
-        Its parameters are changed.
+        The networks; their parameters are changed.
     optimizers : Optimizer or sequence of Optimizer
         One for all runs, or one for each. Each call begins with their initial state.
     x : array_like of shape (n, inputs)

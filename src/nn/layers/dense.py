@@ -27,9 +27,9 @@ class Dense(Layer):
     units : int
         Number of outputs.
     initializer : Initializer, default ScaledGaussian()
-        Of the weights (fan_in, units).
+        Initializer of the weights, (fan_in, units).
     bias_initializer : Initializer, default Zeros()
-        Of the bias (units,).
+        Initializer of the bias, (units,).
     """
 
     name: ClassVar[str] = "dense"
@@ -58,7 +58,7 @@ class Dense(Layer):
 
     @cached_property
     def bias_gradient(self) -> Array:
-        """Its gradient."""
+        """The gradient of the bias, (runs, 1, units)."""
         return with_batch_axis(self.at.gradients["bias"])
 
     @cached_property

@@ -38,7 +38,7 @@ class Binding:
     workspace : Workspace
         Buffers; shared by the network, so keys name the layer.
     name : str
-        Of the layer, unique in the network.
+        The layer's name, unique in the network.
     do : Tape
         Makes the calls of a training step, which are then made again by themselves.
     """

@@ -1,4 +1,4 @@
-"""What batch and layer normalization share: all but the axis that they average over."""
+"""The base class of normalizations, which differ in the axis that they average over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Normalization(Layer):
     normal : ndarray of shape (runs, batch, features)
         The last input, normalized.
     scale : ndarray of shape (runs, 1, features) or (runs, batch, 1)
-        What it was multiplied by.
+        The reciprocal deviations that the centred input was multiplied by.
     """
 
     def parameters(self, fan_in: int) -> list[Parameter]:
@@ -33,7 +33,7 @@ class Normalization(Layer):
 
     @abstractmethod
     def normalize(self, x: Array, normal: Array, work: Array, training: bool) -> Array:
-        """Write the normalized input into `normal`, and return what it was multiplied by.
+        """Write the normalized input into `normal`, and return the :attr:`scale`.
 
         Parameters
         ----------

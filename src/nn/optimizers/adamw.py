@@ -19,7 +19,7 @@ class AdamW(Adam):
         λ; multiplied by the learning rate after its schedule, as in common implementations
         (the paper multiplies by the schedule alone).
     lr, beta1, beta2, eps
-        As for :class:`~nn.optimizers.Adam`.
+        See :class:`~nn.optimizers.Adam`.
 
     References
     ----------

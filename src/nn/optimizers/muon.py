@@ -36,7 +36,7 @@ class Muon(Optimizer):
     adamw_lr : float, default 0.001
         Learning rate of everything else; the schedule multiplies it alike.
     beta1, beta2, eps : float, default 0.9, 0.999 and 1e-8
-        Of the AdamW part.
+        Settings of the AdamW part.
     weight_decay : float, default 0.0
         λ, decoupled; acts on the AdamW part only with ``decay_biases``.
 

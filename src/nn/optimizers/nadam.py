@@ -25,7 +25,7 @@ class NAdam(Adam):
     lr : float, default 0.002
         Learning rate η.
     beta1, beta2, eps
-        As for :class:`~nn.optimizers.Adam`.
+        See :class:`~nn.optimizers.Adam`.
 
     References
     ----------

@@ -124,7 +124,7 @@ class Optimizer(Component):
         s : namespace of ndarrays of shape (runs, fan_in, fan_out)
             The :attr:`state`.
         c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
-            As for :meth:`update`.
+            The same as in :meth:`update`, with an axis more.
         work : Workspace
             Buffers that last from step to step.
         """

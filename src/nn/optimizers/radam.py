@@ -23,7 +23,7 @@ class RAdam(Adam):
     Parameters
     ----------
     lr, beta1, beta2, eps
-        As for :class:`~nn.optimizers.Adam`.
+        See :class:`~nn.optimizers.Adam`.
 
     References
     ----------

@@ -88,7 +88,7 @@ class Rule:
         t : int
             The step, from 1.
         factor : ndarray of shape (runs, 1), optional
-            What the schedule multiplies the learning rate by.
+            Factor of the schedule on each learning rate.
         """
         h = Namespace(**self._hyperparameters, **self.running)
         h.schedule = _ONE if factor is None else factor
@@ -104,12 +104,12 @@ class Rule:
             self.flush()
 
     def flush(self) -> None:
-        """Set to 0 what is left of state that nothing has been added to for long.
+        """Set subnormal numbers of the state to 0.
 
-        An average that decays, of a weight whose gradient has become 0, ends among the
-        subnormals, the numbers below 1.2e-38 in float32, and stays: the smallest ones times 0.9
-        round to themselves. There they are nothing beside a parameter, or ε, but many processors
-        take a hundred times as long for each.
+        The decaying average of a gradient that has become 0 ends among the subnormal numbers, those
+        below 1.2e-38 in float32, and stays there, since the smallest of them times 0.9 rounds to
+        itself. Beside a parameter or ε they are nothing, but many processors take a hundred times
+        as long for each.
         """
         for array in self.state.values():
             flat = array.reshape(-1)
@@ -269,7 +269,7 @@ class Rule:
         return [memory[: needed[1]].reshape(runs, width) for memory in self._work]
 
     def keep(self, rows: Sequence[int], memory: Memory) -> None:
-        """Let all runs but these rows leave the group; `memory` is for what stays."""
+        """Remove all runs but these rows from the group, and copy their state into `memory`."""
         self.optimizers = [self.optimizers[row] for row in rows]
         self.state = {name: memory.rows(array, rows) for name, array in self.state.items()}
         self.running = {name: array[rows] for name, array in self.running.items()}

@@ -28,9 +28,9 @@ class OptimizerStack:
     optimizers : sequence of Optimizer
         One for each run.
     layout : Layout
-        Of the network's parameters.
+        Layout of the network's parameters.
     dtype : dtype
-        Of the parameters.
+        Precision of the parameters.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class OptimizerStack:
         parameters, gradients : ndarray of shape (runs, P)
             Gradients are used up.
         factor : ndarray of shape (runs, 1), float64, optional
-            What schedules multiply the learning rates by; 1 by default.
+            Factors of the schedules on the learning rates; 1 by default.
         """
         self.t += 1
         if parameters is not self._parameters or gradients is not self._gradients:
@@ -120,7 +120,7 @@ class OptimizerStack:
         raise IndexError(run)
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Let all runs but these leave; they keep their state.
+        """Remove all runs but these, which keep their state.
 
         Parameters
         ----------

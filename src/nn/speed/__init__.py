@@ -1,4 +1,4 @@
-"""What only saves time: a network computes the same bits with it or without it.
+"""Code that only saves time: a network computes the same bits with it or without it.
 
 ========  ==========================================================================
 buffers   arrays that are allocated once, next to each other, on large memory pages

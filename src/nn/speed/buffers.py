@@ -5,8 +5,8 @@ A processor keeps the addresses of one or two thousand memory pages at hand (its
 several small pages apart. Small pages also lie anywhere in memory, so that arrays which together
 would fit into a cache may still displace each other. NumPy asks for large pages when it allocates
 4 MiB or more; :class:`Memory` allocates that much and divides it between the arrays of a stack.
-Where the system has no large pages to give, the same arrays lie on small ones, and a training step
-takes up to 4% longer.
+If the system has no large pages left, the same arrays lie on small ones, and a training step takes
+up to 4% longer.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ _NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 class Fused:
     """Elementwise NumPy code that is compiled when that pays; until then, NumPy runs it.
 
-    Exponentials and the like, whose bits only NumPy can give, remain calls of NumPy between two
+    Exponentials and logarithms, whose bits only NumPy can give, remain calls of NumPy between two
     loops. Sums and maxima over the last axis are compiled where the arrays are transposed
     (:meth:`~nn.speed.buffers.Workspace.transposed`).
 
@@ -223,7 +223,7 @@ class Fused:
     scratch : int
         Number of scratch arrays.
     workspace : Workspace
-        Where scratch arrays are allocated.
+        Workspace for the scratch arrays.
 
     Attributes
     ----------
@@ -314,13 +314,13 @@ class Fused:
 
 
 def compiler() -> str | None:
-    """Name the compiler and its version; None where there is none."""
+    """Return the compiler's name and version; None if it is not installed."""
     llvm = _llvm()
     return None if llvm is None else "LLVM " + ".".join(map(str, llvm.llvm_version_info))
 
 
 def _llvm() -> Any:
-    """Return the compiler; None where there is none, or where it is switched off."""
+    """Return the compiler; None if it is not installed or switched off."""
     return _imported_llvm() if is_on("compile") else None
 
 

@@ -73,7 +73,7 @@ class CapturedStep:
     logits : ndarray
         The buffer that receives the logits.
     calls : list of callable
-        What the step calls, once it is captured.
+        The calls of the step, once it is captured.
     compilations : int
         The value of ``Fused.compilations`` at that time; if it has grown since, `calls` may lack
         newer loops.
@@ -109,6 +109,6 @@ def replayable(method: Method) -> Method:
 
 
 def is_replayable(method: Callable[..., object]) -> bool:
-    """Tell whether a layer's pass is marked; a method that overrides it needs a mark of its own."""
+    """Tell whether a layer's pass is marked; an override has to be marked again."""
     function = getattr(method, "__func__", method)
     return getattr(function, "replayable", None) is function
