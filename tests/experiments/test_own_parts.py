@@ -10,14 +10,18 @@ import nn
 from experiments.analysis.groups import group_runs
 from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
+from experiments.reporting.figures.looks import looks_of
 from experiments.reporting.figures.networks.confusion import plot_confusion
 from experiments.reporting.figures.networks.outputs import best_outputs, class_shares
+from experiments.reporting.figures.networks.shown import shown
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.training.targets import Encoding, encoding_for
 from tests.experiments.own_parts import OwnClassLoss, OwnLabelLoss, OwnSigmoid, OwnSoftmax
-from tests.experiments.reporting.figures.networks.trained_sweeps import rows_of, train_sweep, words
+from tests.experiments.reporting.figures.networks.trained_sweeps import train_sweep, words
 from tests.experiments.small_runs import make_dataset
+
+OURS = frozenset({"tests"})
 
 PAIRS = {
     ("binary", "sigmoid"): (OwnLabelLoss, OwnSigmoid),
@@ -28,10 +32,7 @@ PAIRS = {
 }
 
 
-def trained(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, task: str, kind: str
-) -> tuple[Record, Dataset]:
-    monkeypatch.setenv("DESCENT_TRUSTED_PACKAGES", "tests")
+def trained(folder: Path, task: str, kind: str) -> tuple[Record, Dataset]:
     loss, activation = PAIRS[task, kind]
     dataset = make_dataset(Task(task), rows=(40, 11, 31))
     (record,) = train_sweep(
@@ -45,9 +46,9 @@ def trained(
 
 
 @pytest.mark.parametrize(("task", "kind"), [pair for pair in PAIRS if pair[0] != "multilabel"])
-def test_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, kind: str) -> None:
-    record, dataset = trained(tmp_path, monkeypatch, task, kind)
-    table = Predictor(record).predict(dataset.test.inputs)
+def test_classes(tmp_path: Path, task: str, kind: str) -> None:
+    record, dataset = trained(tmp_path, task, kind)
+    table = Predictor(record, trusted=OURS).predict(dataset.test.inputs)
     names = list(dataset.target_names)
     assert list(table) == ["prediction", *(f"probability_{name}" for name in names)]
     probabilities = table[[f"probability_{name}" for name in names]].to_numpy()
@@ -59,17 +60,20 @@ def test_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, kin
     true = [names[i] for i in dataset.test.targets]
     right = accuracy_score(true, table["prediction"])
     assert record.summary["test/accuracy"] == pytest.approx(right, rel=1e-12)
-    shares = class_shares(record, best_outputs(record, dataset.test.inputs))
+    shares = class_shares(
+        record, best_outputs(record, dataset.test.inputs, trusted=OURS), trusted=OURS
+    )
     expected = probabilities / probabilities.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shares, expected, rtol=1e-5)
-    figure = plot_confusion(rows_of(group_runs([record])), dataset)
+    groups = group_runs([record])
+    figure = plot_confusion(shown(groups, looks_of(groups), trusted=OURS), dataset)
     counts = confusion_matrix(true, table["prediction"], labels=names)
     assert f"{np.trace(counts)} of 31 right, {right:.1%}" in words(figure)
 
 
-def test_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record, dataset = trained(tmp_path, monkeypatch, "multilabel", "sigmoid")
-    table = Predictor(record).predict(dataset.test.inputs)
+def test_labels(tmp_path: Path) -> None:
+    record, dataset = trained(tmp_path, "multilabel", "sigmoid")
+    table = Predictor(record, trusted=OURS).predict(dataset.test.inputs)
     names = list(dataset.target_names)
     assert list(table) == [*names, *(f"probability_{name}" for name in names)]
     probabilities = table[[f"probability_{name}" for name in names]].to_numpy()
