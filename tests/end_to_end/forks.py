@@ -100,6 +100,9 @@ def _import_what_is_shared() -> None:
 
     from hydra.core.plugins import Plugins
 
+    from experiments.commands import main, train  # noqa: F401
+    from experiments.commands.hydra import compose, defer, explain, launch  # noqa: F401
+
     Plugins.instance()  # searches the installed packages
 
 

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -228,9 +229,12 @@ def test_a_single_run_that_was_interrupted_goes_on(
     process = start(*command, folder=tmp_path)
     while not list(tmp_path.glob(".cache/datasets/moons*")):
         time.sleep(0.05)
-    time.sleep(0.5)
+    used = psutil.Process(process.pid).cpu_times
+    loaded = used().user
+    while process.poll() is None and used().user < loaded + 0.25:
+        time.sleep(0.01)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
     assert process.returncode == 128 + number, out + err
     if "interrupted" not in out:
         pytest.fail(f"it ended before it was interrupted: {out}")
@@ -287,7 +291,7 @@ def test_a_command_waits_for_another_and_goes_on_if_that_is_killed(
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         written = ".cache/checkpoints/*/epoch-*.checkpoint"
         while len({file.parent for file in tmp_path.glob(written)}) < 2:
             assert first.poll() is None

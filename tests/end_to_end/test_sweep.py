@@ -28,12 +28,15 @@ NAMES = ["sgd-seed0", "sgd-seed1", "adam-seed0", "adam-seed1"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sweep")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("sweep")
+    return succeeded(started("-m", *GRID, *SETTINGS, NOT_TRACKED, folder=folder))
 
 
 @pytest.fixture(scope="module")
-def finished(folder: Path) -> Finished:
+def in_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same sweep, published as it goes."""
+    folder = tmp_path_factory.mktemp("published")
     return succeeded(started("-m", *GRID, *SETTINGS, tracked(folder), folder=folder))
 
 
@@ -44,8 +47,8 @@ def sweep(finished: Finished) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(finished: Finished) -> MlflowClient:
-    return MlflowClient(uri(finished.folder))
+def client(in_mlflow: Finished) -> MlflowClient:
+    return MlflowClient(uri(in_mlflow.folder))
 
 
 @pytest.fixture(scope="module")
@@ -90,23 +93,26 @@ def test_table_is_printed_and_written(finished: Finished, sweep: Path) -> None:
     assert "| adam" in (sweep / "comparison.md").read_text()
 
 
-def test_line_that_opens_these_runs(finished: Finished) -> None:
-    lines = finished.out.splitlines()
-    assert any(f"ui --backend-store-uri {uri(finished.folder)}" in line for line in lines)
+@pytest.mark.slow
+def test_line_that_opens_these_runs(in_mlflow: Finished) -> None:
+    lines = in_mlflow.out.splitlines()
+    assert any(f"ui --backend-store-uri {uri(in_mlflow.folder)}" in line for line in lines)
     link, comparison = [line for line in lines if "/#/experiments/" in line]
     assert "searchFilter=tags.%60sweep." in link
-    assert finished.records()[0].sweep in link
+    assert in_mlflow.records()[0].sweep in link
     assert "/runs/" in comparison
 
 
-def test_runs_are_flat_in_mlflow(runs: list[Run], finished: Finished) -> None:
+@pytest.mark.slow
+def test_runs_are_flat_in_mlflow(runs: list[Run], in_mlflow: Finished) -> None:
     assert sorted(run.info.run_name for run in runs) == sorted(NAMES)
-    assert {run.data.tags["sweep"] for run in runs} == {finished.records()[0].sweep}
+    assert {run.data.tags["sweep"] for run in runs} == {in_mlflow.records()[0].sweep}
     assert not [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert {run.data.params["optimizer"] for run in runs} == {"sgd", "adam"}
     assert len({run.data.tags["mlflow.runColor"] for run in runs}) == 2
 
 
+@pytest.mark.slow
 def test_every_run_has_its_curves_in_mlflow(client: MlflowClient, runs: list[Run]) -> None:
     for published in runs:
         points = client.get_metric_history(published.info.run_id, "val/loss")
@@ -115,11 +121,12 @@ def test_every_run_has_its_curves_in_mlflow(client: MlflowClient, runs: list[Run
         assert {"weights.npz", "config.yaml"} <= names
 
 
+@pytest.mark.slow
 def test_only_the_best_of_each_optimizer_gets_a_model(
-    client: MlflowClient, runs: list[Run], finished: Finished
+    client: MlflowClient, runs: list[Run], in_mlflow: Finished
 ) -> None:
     best: dict[str, Record] = {}
-    for record in finished.records():
+    for record in in_mlflow.records():
         rival = best.setdefault(record.choices["optimizer"], record)
         if (record.summary["best/val_loss"] or 0) < (rival.summary["best/val_loss"] or 0):
             best[record.choices["optimizer"]] = record
@@ -136,6 +143,7 @@ def test_only_the_best_of_each_optimizer_gets_a_model(
     assert {by_id[model.source_run_id] for model in models} == expected
 
 
+@pytest.mark.slow
 def test_comparison_is_a_run_of_its_own(client: MlflowClient, runs: list[Run]) -> None:
     (comparison,) = client.search_runs([runs[0].info.experiment_id], "tags.kind = 'comparison'")
     assert comparison.data.tags["comparison_of"] == runs[0].data.tags["sweep"]

@@ -119,7 +119,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
     own = [
         process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)
     ]
-    _, alive = psutil.wait_procs(own, timeout=20)
+    _, alive = psutil.wait_procs(own, timeout=100)
     return alive
 
 

@@ -42,7 +42,7 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
         "from experiments.commands.startup import begun_ahead\n"
         "with begun_ahead(['-m', 'seed=0,1']):\n"
         "    pass\n"
-        "deadline = time.monotonic() + 10\n"
+        "deadline = time.monotonic() + 100\n"
         "def forks():\n"
         "    every = psutil.Process().children(recursive=True)\n"
         "    return [child for child in every if 'forkserver' in ' '.join(child.cmdline())]\n"
