@@ -37,32 +37,14 @@ from experiments.analysis.statistics.studentized import Studentized, mean, stude
 from experiments.analysis.statistics.time_to_target import TimeToTarget, ranks
 from experiments.analysis.targets import Target, choose_target, times_to
 from experiments.analysis.tuning import Tuning, chosen, is_tuning, sensitivities, tunings
-from experiments.analysis.values import AREA, by_seed, untrained
+from experiments.analysis.values import by_seed, untrained
 from experiments.errors import ConfigError
 from experiments.reporting.words.conclusions import conclude, scope_names
 from experiments.reporting.words.limits import left_out, overall_warnings, part_warnings
 from experiments.runs.records import Record, Scalar
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import AREA, COMPARED, SELECTION, metric_named
 
-SELECTION: Final = "best/val_loss"
 TIME: Final = "epochs to the target"
-
-# In the order in which a table shows them. What no run measured is left out.
-METRICS: Final = (
-    "best/val_loss",
-    "best/val_accuracy",
-    "best/val_r2",
-    "final/val_loss",
-    "final/val_accuracy",
-    "final/val_r2",
-    "final/train_loss",
-    AREA,
-    "test/loss",
-    "test/accuracy",
-    "test/r2",
-    "best/epoch",
-    "time/us_per_step",
-)
 
 _MACHINE: Final = ("platform", "cpu", "cpu_count", "threads")
 
@@ -120,7 +102,7 @@ class Entry:
     seeds
         Of the runs that count: finished and diverged.
     metrics
-        By name, in the order of `METRICS`.
+        By name: the metric that ranks, then those of `COMPARED` that were measured.
     divergences
         How many runs went wrong.
     times
@@ -321,13 +303,13 @@ def _part(
     tolerance: float,
 ) -> Part:
     """Compare the groups of one task; `tried` are the runs that tuning saw."""
-    higher = higher_is_better(metric)
+    higher = metric_named(metric).higher_is_better
     groups = _ranked(groups, metric)
     shown = [
         {key.rsplit(".", 1)[-1]: value for key, value in chosen(group, tried).items()}
         for group in groups
     ]
-    names, summaries = labels(groups, shown), _summaries(groups)
+    names, summaries = labels(groups, shown), _summaries(groups, metric)
     aim = choose_target(groups, names, target)
     entries = []
     for group, label, name, tuned, found in zip(
@@ -370,9 +352,9 @@ def _part(
     return replace(part, warnings=tuple(part_warnings(part)), conclusion=conclude(part))
 
 
-def _summaries(groups: Sequence[Group]) -> list[dict[str, Summary]]:
+def _summaries(groups: Sequence[Group], ranking: str) -> list[dict[str, Summary]]:
     found: list[dict[str, Summary]] = [{} for _ in groups]
-    for metric in METRICS:
+    for metric in dict.fromkeys([ranking, *COMPARED]):
         for place, values in enumerate(by_seed(groups, metric)):
             if values:
                 diverged = {run.seed for run in groups[place].runs if run.status == "diverged"}
@@ -391,7 +373,7 @@ def _summary(metric: str, values: Mapping[int, float], diverged: Iterable[int]) 
         statistics.stdev(numbers) if len(numbers) > 1 else math.nan,
         _interval(interquartile_mean(numbers)),
         median(numbers),
-        (max if higher_is_better(metric) else min)(numbers),
+        (max if metric_named(metric).higher_is_better else min)(numbers),
     )
 
 
@@ -403,7 +385,7 @@ def _interval(estimated: Studentized) -> Estimate:
 
 
 def _ranked(groups: Sequence[Group], metric: str) -> list[Group]:
-    sign = -1.0 if higher_is_better(metric) else 1.0
+    sign = -1.0 if metric_named(metric).higher_is_better else 1.0
     means = [
         sign * math.fsum(values.values()) / len(values) if values else math.inf
         for values in by_seed(groups, metric)

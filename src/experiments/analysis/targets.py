@@ -17,10 +17,10 @@ from experiments.analysis.statistics.time_to_target import (
 from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import number
 from experiments.runs.records import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import metric_named
 
 UNITS: Final = ("epoch", "step", "seconds")
-_SCORES: Final = {"accuracy": "accuracy", "r2": "R²", "loss": "loss"}
+_AIMS: Final = ("best/val_accuracy", "best/val_r2", "best/val_loss")  # the first measured
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,8 @@ class Target:
 
     @property
     def short(self) -> str:
-        """What is to be reached, as the head of a column has room for: `val acc 0.9833`."""
-        kind = self.curve.removeprefix("val/")
-        name = {"accuracy": "acc", "r2": "R²"}.get(kind, kind)
-        return f"val {name} {number(self.value, 4)}"
+        """What is to be reached, as the head of a column has room for: `accuracy 0.9833`."""
+        return f"{metric_named(self.curve).quantity} {number(self.value, 4)}"
 
 
 def choose_target(
@@ -72,22 +70,19 @@ def choose_target(
     Target or None
         None where no run measured a validation score or loss.
     """
-    for kind in _SCORES:
-        metric = f"best/val_{kind}"
-        measured = [bool(values) for values in by_seed(groups, metric)]
-        if any(measured):
-            break
-    else:
+    measured = {name: by_seed(groups, name) for name in _AIMS}
+    name = next((name for name in _AIMS if any(measured[name])), None)
+    if name is None:
         return None
-    curve, higher = f"val/{kind}", higher_is_better(metric)
+    metric, values = metric_named(name), measured[name]
+    curve, higher = metric.curve or name, metric.higher_is_better
     if wanted is not None:
         return Target(curve, wanted, higher, "as asked for")
-    places = [place for place, found in enumerate(measured) if found]
+    places = [place for place, found in enumerate(values) if found]
     tuned = [i for i in places if groups[i].runs[0].labels.get(SETTING) == "tuned"]
     best = (tuned or places)[0]
-    value = median(list(by_seed(groups, metric)[best].values())).value
-    source = f"the median best validation {_SCORES[kind]} of {names[best]}"
-    return Target(curve, value, higher, source)
+    value = median(list(values[best].values())).value
+    return Target(curve, value, higher, f"the median {metric.long} of {names[best]}")
 
 
 def times_to(aim: Target, runs: Sequence[Record]) -> dict[str, TimeToTarget]:

@@ -13,7 +13,7 @@ from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
 from experiments.runs.records import Record, Scalar
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import metric_named
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> lis
     tolerance
         As `statistics.sensitivity` takes it.
     """
-    higher = higher_is_better(metric)
+    higher = metric_named(metric).higher_is_better
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)

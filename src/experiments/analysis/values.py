@@ -12,17 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from experiments.analysis.groups import FINISHED, Group
 from experiments.analysis.statistics.area import area_under_curve
 from experiments.runs.records import Record
-from experiments.training.metrics import higher_is_better
-
-AREA: Final = "area/val_loss"
-
-# Of these a diverged run has no value that would count against it.
-_NOT_QUALITIES: Final = ("best/epoch", "time/")
+from experiments.training.metrics import AREA, metric_named
 
 
 def measured(run: Record, metric: str, last: float = 0.0) -> float:
@@ -49,17 +43,9 @@ def measured(run: Record, metric: str, last: float = 0.0) -> float:
 
 def untrained(run: Record, metric: str) -> float:
     """Give a metric's value before training; for a test metric validation's stands in."""
-    curve = curve_of(metric)
+    curve = metric_named(metric).curve
     values = run.metrics().get(curve) if curve else None
     return float(values[0]) if values is not None and values.size else math.nan
-
-
-def curve_of(metric: str) -> str | None:
-    """Name the curve that a metric is a point of: `val/loss` of `best/val_loss`."""
-    if metric.startswith(_NOT_QUALITIES):
-        return None
-    kind = metric.rsplit("/", 1)[-1].removeprefix("val_").removeprefix("train_")
-    return f"{'train' if '/train_' in metric else 'val'}/{kind}"
 
 
 def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
@@ -81,7 +67,8 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     """
     runs = [run for group in groups for run in group.runs]
     last = _last_epoch(runs) if metric == AREA else 0.0
-    pick = min if higher_is_better(metric) else max
+    described = metric_named(metric)
+    pick = min if described.higher_is_better else max
     worst: dict[int, float] = {}
     if any(run.status == "diverged" for run in runs):
         for run in runs:
@@ -94,7 +81,8 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
         for run in group.runs:
             if run.status in FINISHED:
                 value = measured(run, metric, last)
-            elif run.status == "diverged" and curve_of(metric) is not None:
+            elif run.status == "diverged" and described.curve is not None:
+                # What is no quality, such as the time, counts against nobody.
                 known = [untrained(run, metric), worst.get(run.seed, math.nan)]
                 value = pick(filter(math.isfinite, known), default=math.nan)
             else:

@@ -28,21 +28,12 @@ from experiments.reporting.figures.looks import MOST_NAMED, Look, context, looks
 from experiments.reporting.figures.strips import Strip, strip_of, strip_panel
 from experiments.reporting.words.conclusions import scope_names
 from experiments.runs.records import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import MAIN, metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_ROWS: Final = 48
-
-_FINAL: Final = {
-    "test/accuracy": "Test accuracy at the best validation epoch",
-    "test/r2": "Test R² at the best validation epoch",
-    "test/loss": "Test loss at the best validation epoch",
-    "best/val_accuracy": "Validation accuracy at the best epoch",
-    "best/val_r2": "Validation R² at the best epoch",
-    "best/val_loss": "Best validation loss",
-}
 
 
 def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) -> Figure:
@@ -118,11 +109,12 @@ def plot_comparison(records: Sequence[Record], by: Sequence[str] | None = None) 
 
 def _strips(part: Sequence[Group], looks: Sequence[Look]) -> tuple[str, list[Strip], bool]:
     """Choose the final metric, the first that was measured, and make its strips."""
-    found = (metric for metric in _FINAL if any(group.measured(metric) for group in part))
+    # Test before validation, the score before the loss.
+    found = (metric for metric in reversed(MAIN) if any(group.measured(metric) for group in part))
     metric = next(found, "")
     pairs = list(zip(part, looks, strict=True))[:_MOST_ROWS]
     strips = [strip_of(group, look, metric) for group, look in pairs]
-    return _FINAL.get(metric, "Final metric"), strips, higher_is_better(metric)
+    return curve_title(metric), strips, metric_named(metric).higher_is_better
 
 
 def _title(parts: Sequence[Sequence[Group]]) -> str:

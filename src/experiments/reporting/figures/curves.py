@@ -25,6 +25,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.runs.records import Record
+from experiments.training.metrics import CURVES, metric_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +36,7 @@ _WIDTH: Final = 3.0
 
 Curves = Mapping[str, NDArray[np.float64]]
 
-SCORES: Final = {"accuracy": "accuracy", "r2": "R²"}
-_PARTS: Final = {"train": "Training", "val": "Validation"}
+_SCORES: Final = tuple(curve for curve in CURVES if curve.higher_is_better)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     everything = np.concatenate([curves[metric] for curves in measured])
     medians = [_median(one.finished, metric) for one in families]
     ends = [(float(x[-1]), float(band[1][-1])) if x.size else None for x, band in medians]
-    if metric.rpartition("/")[2] in SCORES:
+    if metric_named(metric).higher_is_better:
         scale_score(axes, everything, [end[1] for end in ends if end])
     else:
         scale_loss(axes, everything)
@@ -166,13 +166,14 @@ def _median(
 
 def curve_title(metric: str) -> str:
     """Name a curve for people: `Validation accuracy`."""
-    part, kind = metric.split("/")
-    return f"{_PARTS[part]} {SCORES.get(kind, kind)}"
+    name = metric_named(metric).long
+    return name[:1].upper() + name[1:]
 
 
 def score_of(runs: Sequence[Curves]) -> str:
-    """Name the score that was measured on validation; accuracy where none was."""
-    return next((kind for kind in SCORES if any(f"val/{kind}" in run for run in runs)), "accuracy")
+    """Name the kind of score that was measured, as columns have it; accuracy where none was."""
+    found = (one.name for one in _SCORES if any(one.name in run for run in runs))
+    return next(found, "val/accuracy").rpartition("/")[2]
 
 
 def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:

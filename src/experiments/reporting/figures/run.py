@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from experiments.analysis.groups import FINISHED
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import (
-    SCORES,
     Curves,
     epoch_limits,
     last_point,
@@ -38,6 +37,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import context
 from experiments.runs.records import Record
+from experiments.training.metrics import metric_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | 
         for name, shade in parts
         if f"{name}/{kind}" in curves and np.isfinite(curves[f"{name}/{kind}"]).any()
     ]
-    title_panel(axes, SCORES.get(kind, kind).capitalize(), pad=16)
+    title_panel(axes, metric_named(f"val/{kind}").quantity.capitalize(), pad=16)
     count_epochs(axes)
     if not found:
         say_unmeasured(axes)

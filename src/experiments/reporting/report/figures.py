@@ -22,10 +22,9 @@ from experiments.reporting.figures.sensitivity import plot_sensitivity, short
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import plot_strips, strip_of_entry
 from experiments.reporting.figures.verdicts import plot_verdicts
-from experiments.reporting.report.tables import NAMES
 from experiments.reporting.words.formatting import listing, number
 from experiments.runs.execute import cached_dataset
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -272,7 +271,7 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
 
 
 def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
-    higher = higher_is_better(metric)
+    higher = metric_named(metric).higher_is_better
     found = sorted(
         ((entry, look) for entry, look in entries if metric in entry.metrics),
         key=lambda pair: pair[0].metrics[metric].mean.value * (-1 if higher else 1),
@@ -285,7 +284,7 @@ def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
         plot_strips(strips, _title(metric), higher=higher),
         "Every seed a point; the bar is the mean, the line its 95% interval."
         + (" Hollow: default settings." if default else ""),
-        f"Strip plot of the {NAMES.get(metric, metric)}; means: {said}.",
+        f"Strip plot of the {metric_named(metric).long}; means: {said}.",
     )
 
 
@@ -303,9 +302,7 @@ def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
 
 
 def _target(target: Target) -> str:
-    part, kind = target.curve.split("/")
-    names = {"val": "validation", "train": "training", "r2": "R²"}
-    return f"{names.get(part, part)} {names.get(kind, kind)} {number(target.value, 4)}"
+    return f"{metric_named(target.curve).long} {number(target.value, 4)}"
 
 
 def _last_epoch(families: Sequence[Family]) -> float:
@@ -315,7 +312,7 @@ def _last_epoch(families: Sequence[Family]) -> float:
 
 
 def _title(metric: str) -> str:
-    name = NAMES.get(metric, metric)
+    name = metric_named(metric).long
     return name[:1].upper() + name[1:]
 
 

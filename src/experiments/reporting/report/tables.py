@@ -11,39 +11,13 @@ from experiments.analysis.groups import SETTING, show
 from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
-from experiments.analysis.values import AREA
 from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.figures.sensitivity import short
 from experiments.reporting.words.formatting import decimals, listing, number, tenths
 from experiments.runs.records import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import COMPARED, MAIN, metric_named
 
-NAMES: Final = {
-    "best/val_loss": "best validation loss",
-    "best/val_accuracy": "best validation accuracy",
-    "best/val_r2": "best validation R²",
-    "final/val_loss": "final validation loss",
-    "final/val_accuracy": "final validation accuracy",
-    "final/val_r2": "final validation R²",
-    "test/accuracy": "test accuracy",
-    "test/r2": "test R²",
-    "test/loss": "test loss",
-    "final/train_loss": "final training loss",
-    AREA: "validation loss over training",
-    "best/epoch": "best epoch",
-    "time/us_per_step": "µs a step",
-}
-_COLUMNS: Final = (
-    "best/val_loss",
-    "best/val_accuracy",
-    "best/val_r2",
-    "test/accuracy",
-    "test/r2",
-    "test/loss",
-)
-_MORE_COLUMNS: Final = ("final/train_loss", AREA, "best/epoch", "time/us_per_step")
-_MEDIANS: Final = ("best/epoch", "time/us_per_step")
 _NONE: Final = "–"
 
 
@@ -90,7 +64,7 @@ class Table:
 
 def results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate every entry with what matters most, best first: as much as fits on a screen."""
-    header = [Cell("", style="text"), *(Cell(NAMES.get(one, one)) for one in _shown(part))]
+    header = [Cell("", style="text"), *(Cell(metric_named(one).long) for one in _shown(part))]
     columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
     if part.target:
         header.append(Cell(f"epochs to {part.target.short}"))
@@ -109,8 +83,13 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate what `results` has no room for, in the same order of rows."""
     measured = _measured(part)
-    shown = [metric for metric in _MORE_COLUMNS if metric in measured and metric != part.metric]
-    header = [Cell("", style="text"), *(Cell(NAMES[metric]) for metric in shown), Cell("seeds")]
+    rest = [metric for metric in COMPARED if metric not in (*MAIN, part.metric)]
+    shown = [metric for metric in rest if metric in measured]
+    header = [
+        Cell("", style="text"),
+        *(Cell(metric_named(metric).long) for metric in shown),
+        Cell("seeds"),
+    ]
     columns = [
         _names(part.entries, looks),
         *(_metric(part, metric) for metric in shown),
@@ -224,7 +203,7 @@ def runs(records: Iterable[Record], metric: str) -> Table:
                 Cell(run.identity[:16], style="text"),
             )
         )
-    header = ("", "dataset", "seed", "part", "status", NAMES.get(metric, metric), "identity")
+    header = ("", "dataset", "seed", "part", "status", metric_named(metric).long, "identity")
     return Table(
         "Every run. Equal identities are runs of the same configuration, data and code.",
         _header(header, text=(0, 1, 3, 4, 6)),
@@ -261,7 +240,7 @@ def _shown(part: Part) -> list[str]:
     """Choose the columns: the selecting metric first, then what tells most beside it."""
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
-    order = dict.fromkeys([part.metric, *_COLUMNS])
+    order = dict.fromkeys([part.metric, *MAIN])
     return [m for m in order if m in measured and not (m == "test/loss" and scored)]
 
 
@@ -271,7 +250,7 @@ def _measured(part: Part) -> set[str]:
 
 def _metric(part: Part, metric: str) -> list[Cell]:
     found = [entry.metrics.get(metric) for entry in part.entries]
-    if metric in _MEDIANS:
+    if metric_named(metric).by_median:
         medians = [math.nan if one is None else one.median.value for one in found]
         return [Cell(tenths(value)) for value in medians]
     means = [math.nan if one is None else one.mean.value for one in found]
@@ -283,7 +262,7 @@ def _metric(part: Part, metric: str) -> list[Cell]:
         places = [decimals([mean], [sd]) for mean, sd in zip(means, spreads, strict=True)]
     else:
         places = [decimals(means, spreads)] * len(means)
-    pick = max if higher_is_better(metric) else min
+    pick = max if metric_named(metric).higher_is_better else min
     top = pick(filter(math.isfinite, means), default=math.nan)
     cells = []
     for one, mean, spread, digits in zip(found, means, spreads, places, strict=True):

@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Final
 from experiments.analysis.groups import Group, short_names, show, telling_keys
 from experiments.reporting.tables.rows import comparison_rows
 from experiments.reporting.words.formatting import column, decimals, interval, number, tenths
-from experiments.training.metrics import METRICS, higher_is_better
+from experiments.training.metrics import MAIN, metric_named
 
 if TYPE_CHECKING:
     from experiments.analysis.pairs import Pair
     from experiments.analysis.statistics.time_to_target import TimeToTarget
     from experiments.analysis.study import Part, Study, Summary
-
-_HEADERS: Final = {
-    "best/val_loss": "val loss",
-    "best/val_accuracy": "val accuracy",
-    "best/val_r2": "val R²",
-    "test/loss": "test loss",
-    "test/accuracy": "test accuracy",
-    "test/r2": "test R²",
-}
 
 # What is left out where there is no room: the highest first. The rest always stays.
 _LEFT_OUT: Final = (
@@ -72,7 +63,7 @@ def result_columns(part: Part) -> list[Column]:
     entries = part.entries
     names = tuple(one.label + (" †" if one.divergences.non_finite else "") for one in entries)
     laid = [Column("group", names, is_text=True)]
-    shown = [metric for metric in METRICS if any(metric in one.metrics for one in entries)]
+    shown = [metric for metric in MAIN if any(metric in one.metrics for one in entries)]
     for metric in dict.fromkeys([part.metric, *shown]):
         found = [one.metrics.get(metric) for one in entries]
         if any(found):
@@ -146,7 +137,7 @@ def columns(groups: Sequence[Group]) -> list[Column]:
     rows = comparison_rows(groups)
     table = {name: [row[name] for row in rows] for name in rows[0]}
     laid = _names(groups)
-    for metric in METRICS:
+    for metric in MAIN:
         means = table.get(f"{metric} mean", [])
         if _any_known(means):
             deviations = table[f"{metric} sd"]
@@ -174,8 +165,10 @@ def _summaries(metric: str, found: Sequence[Summary | None], *, main: bool) -> l
     """Write one metric: the main one with intervals, any other with standard deviations."""
     means = [one.mean.value if one else math.nan for one in found]
     places = decimals(means, [one.sd if one else math.nan for one in found])
-    best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
-    header, rank = _HEADERS.get(metric, metric), _RANKS.get(metric, len(_LEFT_OUT))
+    best = _best(
+        means, [number(mean, places) for mean in means], metric_named(metric).higher_is_better
+    )
+    header, rank = metric_named(metric).short, _RANKS.get(metric, len(_LEFT_OUT))
     if not main:
         deviations = [one.sd if one else math.nan for one in found]
         return [Column(header, tuple(column(means, deviations)), best, rank)]
@@ -225,8 +218,10 @@ def _names(groups: Sequence[Group]) -> list[Column]:
 
 def _metric(metric: str, means: Sequence[float], deviations: Sequence[float], rank: int) -> Column:
     places = decimals(means, deviations)
-    best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
-    return Column(_HEADERS[metric], tuple(column(means, deviations)), best, rank)
+    best = _best(
+        means, [number(mean, places) for mean in means], metric_named(metric).higher_is_better
+    )
+    return Column(metric_named(metric).short, tuple(column(means, deviations)), best, rank)
 
 
 def _time(medians: Sequence[float]) -> Column:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from experiments.analysis.groups import Group
-from experiments.training.metrics import METRICS, higher_is_better
+from experiments.training.metrics import MAIN, metric_named
 
 Row = dict[str, float]
 
@@ -35,7 +35,7 @@ def comparison_rows(groups: Sequence[Group]) -> list[Row]:
     """
     metrics = [
         metric
-        for metric in METRICS
+        for metric in MAIN
         if metric in _ALWAYS or any(group.measured(metric) for group in groups)
     ]
     return [_row(group, metrics) for group in groups]
@@ -63,7 +63,7 @@ def _row(group: Group, metrics: Sequence[str]) -> Row:
     }
     for metric in metrics:
         values = group.measured(metric)
-        best = max if higher_is_better(metric) else min
+        best = max if metric_named(metric).higher_is_better else min
         row[f"{metric} mean"] = float(np.mean(values)) if values else np.nan
         row[f"{metric} sd"] = statistics.stdev(values) if len(values) > 1 else np.nan
         row[f"{metric} best"] = best(values, default=np.nan)

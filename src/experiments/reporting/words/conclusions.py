@@ -23,11 +23,10 @@ from experiments.analysis.values import by_seed
 from experiments.reporting.words.formatting import interval, listing, number, single, tenths
 from experiments.reporting.words.limits import left_out
 from experiments.runs.records import Record
+from experiments.training.metrics import SELECTION, metric_named
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Entry, Part, Study
-
-LOSS = "best/val_loss"
 
 
 def headline(groups: Sequence[Group]) -> str:
@@ -52,7 +51,7 @@ def unseparated(groups: Sequence[Group]) -> list[Group]:
     (see `experiments.analysis.pairs`); diverged runs count. A group of one run has no known
     spread; it cannot be told apart from another.
     """
-    ranked = [group for group in groups if group.measured(LOSS)]
+    ranked = [group for group in groups if group.measured(SELECTION)]
     separated = {
         place
         for pair in _pairs(ranked)
@@ -93,7 +92,7 @@ def _named(group: Group, keys: Sequence[str]) -> str:
 
 def _sentence(groups: Sequence[Group]) -> str:
     names = dict(zip(map(id, groups), labels(groups), strict=True))
-    ranked = [group for group in groups if group.measured(LOSS)]
+    ranked = [group for group in groups if group.measured(SELECTION)]
     if not ranked:
         return "No run finished with a validation loss, so there is nothing to compare."
     best = ranked[0]
@@ -130,7 +129,7 @@ def _sentence(groups: Sequence[Group]) -> str:
 
 def _pairs(ranked: Sequence[Group]) -> Sequence[Pair]:
     """Compare the groups of one task in pairs, each labelled by its place."""
-    compared = by_seed(ranked[:MOST_COMPARED], LOSS)
+    compared = by_seed(ranked[:MOST_COMPARED], SELECTION)
     return _compared(tuple(tuple(values.items()) for values in compared))
 
 
@@ -138,11 +137,11 @@ def _pairs(ranked: Sequence[Group]) -> Sequence[Pair]:
 def _compared(groups: tuple[tuple[tuple[int, float], ...], ...]) -> Sequence[Pair]:
     """Compare groups, given by seed, once for all that is said of them and wherever it is said."""
     values = {str(place): dict(group) for place, group in enumerate(groups)}
-    return tuple(compare_pairs(values, metric=LOSS))
+    return tuple(compare_pairs(values, metric=SELECTION))
 
 
 def _value(group: Group) -> str:
-    losses = group.measured(LOSS)
+    losses = group.measured(SELECTION)
     deviation = statistics.stdev(losses) if len(losses) > 1 else math.nan
     return single(statistics.fmean(losses), deviation)
 
@@ -245,14 +244,8 @@ def how(study: Study) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """Name a metric for people: `validation loss` for `best/val_loss`."""
-    area = {"area/val_loss": "area under the validation loss", "best/epoch": "best epoch"}
-    if metric in area:
-        return area[metric]
-    when, _, what = metric.partition("/")
-    parts = {"val": "validation", "train": "training", "r2": "R²"}
-    words = [parts.get(word, word) for word in what.split("_")]
-    return " ".join([*([when] if when in ("test", "final") else []), *words])
+    """Name a metric where its best is spoken of: `validation loss` for `best/val_loss`."""
+    return metric_named(metric).long.removeprefix("best ")
 
 
 def _base(entry: Entry) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 
 from experiments.analysis.study import Part, Study
 from experiments.analysis.tuning import is_tuning
-from experiments.reporting.report.tables import NAMES
 from experiments.reporting.words.formatting import listing, number
+from experiments.training.metrics import metric_named
 
 _SEARCHES: Final = {
     "grid": "of its own grid",
@@ -47,7 +47,7 @@ def _tuning(study: Study) -> Iterator[str]:
     yield (
         f"Every optimizer was tuned with {_span(budgets)} settings {_SEARCHES[search]} on "
         f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
-        f"with the best {aggregate} of the {NAMES.get(study.metric, study.metric)} was chosen; a "
+        f"with the best {aggregate} of the {metric_named(study.metric).long} was chosen; a "
         "run that diverged counts as infinite. Conclusions hold for what was searched: another "
         "choice may give another order."
     )
@@ -75,7 +75,7 @@ def _seeds(study: Study) -> Iterator[str]:
 
 def _statistics(study: Study) -> Iterator[str]:
     yield (
-        f"Ranked and separated by the {NAMES.get(study.metric, study.metric)}. A run whose loss "
+        f"Ranked and separated by the {metric_named(study.metric).long}. A run whose loss "
         "was not finite counts with the loss of its untrained network; a run that failed or was "
         "interrupted is left out."
     )
@@ -89,7 +89,7 @@ def _statistics(study: Study) -> Iterator[str]:
 def _target(part: Part) -> str:
     target = part.target
     assert target is not None
-    words = target.curve.replace("val/", "validation ").replace("r2", "R²")
+    words = metric_named(target.curve).long
     return f"{words} {'at least' if target.higher else 'at most'} {number(target.value, 4)}"
 
 

@@ -105,10 +105,10 @@ def test_regression_shows_r2_and_each_task_has_a_row(tmp_path):
     assert titles(plot_comparison(runs)) == [
         "Validation loss",
         "Validation R²",
-        "Test R² at the best validation epoch",
+        "Test R²",
         "Validation loss",
         "Validation accuracy",
-        "Test accuracy at the best validation epoch",
+        "Test accuracy",
     ]
 
 

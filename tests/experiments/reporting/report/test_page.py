@@ -156,8 +156,8 @@ def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
     (part,) = analyse(runs).parts
     heads = [table["text"].split("\n")[0] for table in page.find("thead")[:2]]
     assert "best validation loss" in heads[0]
-    assert f"epochs to val acc {part.target.value:.4f}" in heads[0]
-    for name in ("final training loss", "validation loss over training", "µs a step", "seeds"):
+    assert f"epochs to accuracy {part.target.value:.4f}" in heads[0]
+    for name in ("final training loss", "area under the validation loss", "µs a step", "seeds"):
         assert name in heads[1]
         assert name not in heads[0]
 
