@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.analysis.groups import SETTING, Group, varied
+from experiments.analysis.groups import SETTING, Curves, Group, varied
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
@@ -109,7 +109,9 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
     return result
 
 
-def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> list[Sensitivity]:
+def sensitivities(
+    tried: Sequence[Record], metric: str, tolerance: float, read: Callable[[Record], Curves]
+) -> list[Sensitivity]:
     """Work out each optimizer's sensitivity to every number that varied between runs of one task.
 
     Parameters
@@ -120,18 +122,23 @@ def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> lis
         What was measured.
     tolerance
         As `statistics.sensitivity` takes it.
+    read
+        Gives what a run measured by epoch.
     """
     higher = metric_named(metric).higher_is_better
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)
-        starts = [value for run in runs if math.isfinite(value := untrained(run, metric))]
-        if not starts:
+        if not keys:
             continue
         members = [
-            Group(tuple(keys), setting, tuple(own))
+            Group(tuple(keys), setting, tuple(own), read)
             for setting, own in _settings(runs, keys).items()
         ]
+        curves = (one for group in members for one in group.curves.values())
+        starts = [value for one in curves if math.isfinite(value := untrained(one, metric))]
+        if not starts:
+            continue
         scored = [
             (group, list(found.values()))
             for group, found in zip(members, by_seed(members, metric), strict=True)

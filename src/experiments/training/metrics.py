@@ -42,6 +42,11 @@ class Metric:
     by_median: bool = False
 
     @property
+    def title(self) -> str:
+        """The long name as a heading has it: `Best validation loss`."""
+        return self.long[:1].upper() + self.long[1:]
+
+    @property
     def is_curve(self) -> bool:
         """Whether there is a value an epoch."""
         return self.curve == self.name
@@ -70,7 +75,7 @@ _OTHERS: Final = (
            "train/loss"),
     Metric(AREA, "area under the validation loss", "area", curve="val/loss"),
     Metric("best/epoch", "best epoch", "epoch", by_median=True),
-    Metric("time/us_per_step", "µs a step", "µs/step", by_median=True),
+    Metric("time/us_per_step", "time per step in µs", "µs/step", by_median=True),
     Metric("time/seconds", "seconds of the run", "seconds", by_median=True),
 )  # fmt: skip
 

@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 
 from experiments.analysis.groups import group_runs
@@ -12,6 +11,7 @@ CURVES = {
     "epoch": [0.0, 1.0, 2.0],
     "val/loss": [2.0, 1.0, 0.5],
     "val/accuracy": [0.1, 0.6, 0.7],
+    "train/loss": [3.0, 1.0, 0.4],
 }
 
 
@@ -104,7 +104,10 @@ def test_the_area_of_a_run_that_stopped_early_goes_on_to_the_last_epoch_of_all(t
 
 def test_the_untrained_network_is_the_first_point_of_a_metrics_curve(tmp_path):
     (run,) = runs(tmp_path, ("adam", 0, "done", {"best/val_loss": 0.5}, None))
-    assert untrained(run, "test/accuracy") == 0.1
-    assert math.isnan(untrained(run, "test/r2"))
-    assert measured(run, "best/val_loss") == 0.5
-    assert np.isnan(measured(run, "no/such"))
+    curves = run.metrics()
+    assert untrained(curves, "test/accuracy") == 0.1
+    assert untrained(curves, "final/train_loss") == 3.0
+    assert math.isnan(untrained(curves, "test/r2"))
+    assert math.isnan(untrained(curves, "best/epoch"))
+    assert measured(run, curves, "best/val_loss") == 0.5
+    assert math.isnan(measured(run, curves, "no/such"))

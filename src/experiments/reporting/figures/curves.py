@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import FINISHED
+from experiments.analysis.groups import FINISHED, Curves, Group
 from experiments.analysis.statistics.median import median
 from experiments.reporting.figures.drawing import (
     count_epochs,
@@ -24,7 +24,6 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.runs.records import Record
 from experiments.training.metrics import CURVES, metric_named
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 _LEFT: Final = 0.6  # inches
 _WIDTH: Final = 3.0
-
-Curves = Mapping[str, NDArray[np.float64]]
 
 _SCORES: Final = tuple(curve for curve in CURVES if curve.higher_is_better)
 
@@ -56,12 +53,12 @@ class Family:
     diverged: tuple[Curves, ...]
 
 
-def family_of(runs: Sequence[Record], look: Look) -> Family:
-    """Read the curves of the runs of a group."""
+def family_of(group: Group, look: Look) -> Family:
+    """Take the curves of a group's runs."""
     return Family(
         look,
-        tuple(run.metrics() for run in runs if run.status in FINISHED),
-        tuple(run.metrics() for run in runs if run.status == "diverged"),
+        tuple(curves for run, curves in group.curves.items() if run.status in FINISHED),
+        tuple(curves for run, curves in group.curves.items() if run.status == "diverged"),
     )
 
 
@@ -164,12 +161,6 @@ def _median(
     return having[0]["epoch"][:length][measured], band
 
 
-def curve_title(metric: str) -> str:
-    """Name a curve for people: `Validation accuracy`."""
-    name = metric_named(metric).long
-    return name[:1].upper() + name[1:]
-
-
 def score_of(runs: Sequence[Curves]) -> str:
     """Name the kind of score that was measured, as columns have it; accuracy where none was."""
     found = (one.name for one in _SCORES if any(one.name in run for run in runs))
@@ -199,6 +190,6 @@ def plot_curves(families: Sequence[Family], metric: str) -> Figure:
         gutter = label_gutter([one.look.label for one in families if one.look.named])
         height = max(2.5, 0.175 * len(families))
         figure = new_figure(_LEFT + _WIDTH + gutter, height + 0.95)
-        write(figure, 0.15, 0.1, curve_title(metric), size=10, weight="bold")
+        write(figure, 0.15, 0.1, metric_named(metric).title, size=10, weight="bold")
         curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric)
     return figure

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import FINISHED
+from experiments.analysis.groups import FINISHED, Curves
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import (
-    Curves,
     epoch_limits,
     last_point,
     marker_of,

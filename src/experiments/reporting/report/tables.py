@@ -15,6 +15,7 @@ from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.figures.sensitivity import short
 from experiments.reporting.words.formatting import decimals, listing, number, tenths
+from experiments.reporting.words.targets import short_target
 from experiments.runs.records import Record
 from experiments.training.metrics import COMPARED, MAIN, metric_named
 
@@ -67,7 +68,7 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     header = [Cell("", style="text"), *(Cell(metric_named(one).long) for one in _shown(part))]
     columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
     if part.target:
-        header.append(Cell(f"epochs to {part.target.short}"))
+        header.append(Cell(f"epochs to {short_target(part.target)}"))
         columns.append([_time(entry) for entry in part.entries])
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))

@@ -63,12 +63,20 @@ def tenths(value: float) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`."""
+    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`; alone where it has none."""
+    if math.isinf(estimate.low) and math.isinf(estimate.high):
+        return number(estimate.value, decimals([estimate.value], []))
     ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]
     spread = max((abs(end - estimate.value) for end in ends), default=math.nan)
     places = decimals([estimate.value], [spread])
     low, high = (number(end, places) for end in (estimate.low, estimate.high))
     return f"{number(estimate.value, places)} [{low}, {high}]"
+
+
+def span(counts: Sequence[int]) -> str:
+    """Write the range of some counts: `5`, or `3 to 5`."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def listing(words: Sequence[str]) -> str:

@@ -262,7 +262,7 @@ def test_a_norm_of_zero_does_not_end_the_logarithm(tmp_path: Path) -> None:
         "gradient_norm/dense1": [None, 10.0, 0.1, 0.0],
     }
     rows = rows_of(group_runs([make_run(tmp_path, metrics=metrics)]))
-    figure = plot_norms([family_of(one.group.runs, one.look) for one in rows])
+    figure = plot_norms([family_of(one.group, one.look) for one in rows])
     axes = figure.axes[1]
     assert axes.get_yscale() == "log"
     drawn = axes.lines[0].get_ydata()
