@@ -35,6 +35,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import context
+from experiments.reporting.words.formatting import compact
 from experiments.runs.records import Record
 from experiments.training.metrics import metric_named
 
@@ -68,7 +69,9 @@ def plot_run(record: Record) -> Figure:
         side = 0.55 + 2.4 + 0.3 if rate is None else 0.0
         figure = new_figure(0.6 + 2 * (3.3 + gutter) + 0.55 + side, 3.95)
         write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-        status = _status(record) if rate is None else f"{_status(record)} · learning rate {rate:g}"
+        status = _status(record)
+        if rate is not None:
+            status += f" · learning rate {compact(rate)}"
         write(figure, 0.15, 0.33, status, color=ALARM if _is_bad(record) else PALE)
         color = color_of(record.choices.get("optimizer", ""))
         left = 0.6

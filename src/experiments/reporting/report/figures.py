@@ -17,11 +17,11 @@ from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
 from experiments.reporting.figures.looks import MOST_NAMED, Look
 from experiments.reporting.figures.networks import figures_of
-from experiments.reporting.figures.sensitivity import plot_sensitivity, short
+from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
 from experiments.reporting.figures.verdicts import plot_verdicts
-from experiments.reporting.words.formatting import listing, number
+from experiments.reporting.words.formatting import compact, listing, number
 from experiments.reporting.words.targets import long_target, target_source
 from experiments.runs.execute import cached_dataset
 from experiments.training.metrics import metric_named
@@ -203,7 +203,7 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
             for one in part.tuning
             if isinstance(value := one.chosen.get(key), int | float)
         }
-        best = listing([f"{one.optimizer} {short(one.best)}" for one in found])
+        best = listing([f"{one.optimizer} {compact(one.best)}" for one in found])
         yield Picture(
             f"{prefix}sensitivity-{slug(key)}",
             plot_sensitivity(found, chosen, metric_named(found[0].metric).title),

@@ -13,8 +13,15 @@ from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
-from experiments.reporting.figures.sensitivity import short
-from experiments.reporting.words.formatting import decimals, listing, number, tenths
+from experiments.reporting.words.formatting import (
+    compact,
+    decimals,
+    listing,
+    number,
+    p_value,
+    percent,
+    tenths,
+)
 from experiments.reporting.words.targets import short_target
 from experiments.runs.records import Record
 from experiments.training.metrics import COMPARED, MAIN, metric_named
@@ -115,8 +122,8 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
                     color=looks[pair.first].color,
                 ),
                 Cell(_signed(pair.difference.value, places), _interval(pair.adjusted, places)),
-                Cell(_p(pair.adjusted_p)),
-                Cell(f"{pair.improvement.value:.0%}", _percent(pair.improvement)),
+                Cell(p_value(pair.adjusted_p)),
+                Cell(percent(pair.improvement.value), _percent(pair.improvement)),
                 Cell(
                     f"{looks[pair.first].label} is better" if separated else "not separated",
                     style="text" if separated else "text weak",
@@ -143,17 +150,21 @@ def settings(part: Part) -> Table | None:
         rows.append(
             (
                 Cell(one.optimizer, one.key.rsplit(".", 1)[-1], color=color_of(one.optimizer)),
-                Cell(", ".join(short(tried.value) for tried in one.tried), style="text wide"),
+                Cell(", ".join(compact(tried.value) for tried in one.tried), style="text wide"),
                 Cell(_NONE if budget is None else f"{budget.trials} × {len(budget.seeds)}"),
-                Cell(show(picked), "at the edge" if edge else "", "bad" if edge else ""),
                 Cell(
-                    f"{'≤ ' * one.open_low}{_rounded(one.low)} to "
-                    f"{'≥ ' * one.open_high}{_rounded(one.high)}"
+                    compact(picked) if isinstance(picked, float) else show(picked),
+                    "at the edge" if edge else "",
+                    "bad" if edge else "",
+                ),
+                Cell(
+                    f"{'≤ ' * one.open_low}{compact(one.low, 3)} to "
+                    f"{'≥ ' * one.open_high}{compact(one.high, 3)}"
                 ),
                 Cell(
                     _NONE
                     if math.isnan(one.width)
-                    else f"{'≥ ' * (one.open_low or one.open_high)}{one.width:.1f}"
+                    else f"{'≥ ' * (one.open_low or one.open_high)}{number(one.width, 1)}"
                 ),
             )
         )
@@ -200,7 +211,7 @@ def runs(records: Iterable[Record], metric: str) -> Table:
                 Cell(str(run.seed)),
                 Cell(labels, style="text"),
                 Cell(status, style="text" if status != "diverged" else "text bad"),
-                Cell(_NONE if value is None else f"{value:.6g}"),
+                Cell(_NONE if value is None else compact(value, 6)),
                 Cell(run.identity[:16], style="text"),
             )
         )
@@ -303,19 +314,11 @@ def _interval(estimate: Estimate, places: int) -> str:
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"[{estimate.low:.0%}, {estimate.high:.0%}]"
+    return f"[{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
 def _signed(value: float, places: int) -> str:
     return number(value, places).replace("-", "−")
-
-
-def _rounded(value: float) -> str:
-    return short(float(f"{value:.3g}"))
-
-
-def _p(value: float) -> str:
-    return _NONE if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _needed(pair: Pair) -> str:

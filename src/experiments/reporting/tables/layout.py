@@ -11,7 +11,15 @@ from experiments.analysis.groups import Group, short_names, show, telling_keys
 from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.time_to_target import TimeToTarget
 from experiments.analysis.study import Entry, Part, Sample, Study
-from experiments.reporting.words.formatting import column, decimals, interval, number, tenths
+from experiments.reporting.words.formatting import (
+    column,
+    decimals,
+    interval,
+    number,
+    p_value,
+    percent,
+    tenths,
+)
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import MAIN, metric_named
 
@@ -100,8 +108,8 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
         Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
         Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
         Column("difference", tuple(interval(pair.adjusted) for pair in pairs)),
-        Column("p (Holm)", tuple(_p_value(pair.adjusted_p) for pair in pairs), rank=1),
-        Column("wins", tuple(f"{100 * pair.improvement.value:.0f}%" for pair in pairs), rank=2),
+        Column("p (Holm)", tuple(p_value(pair.adjusted_p) for pair in pairs), rank=1),
+        Column("wins", tuple(percent(pair.improvement.value) for pair in pairs), rank=2),
         Column(
             "verdict",
             tuple("separated" if pair.separated else "not separated" for pair in pairs),
@@ -246,10 +254,6 @@ def _time_cell(found: TimeToTarget | None) -> str:
         return "never"
     middle = found.median
     return f"{tenths(middle.value)} [{tenths(middle.low)}, {tenths(middle.high)}]"
-
-
-def _p_value(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _needed(pair: Pair) -> str:

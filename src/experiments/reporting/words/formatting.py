@@ -41,11 +41,6 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
     ]
 
 
-def single(mean: float, deviation: float) -> str:
-    """Write one mean, with its deviation where there is one."""
-    return column([mean], [deviation])[0].strip()
-
-
 def number(value: float, places: int) -> str:
     """Write a number with fixed decimals, or in powers of ten where those would hide it."""
     if math.isnan(value):
@@ -55,6 +50,29 @@ def number(value: float, places: int) -> str:
     if value != 0 and (abs(value) >= 1e5 or abs(value) < 0.5 * 10.0**-places):
         return f"{value:.1e}"
     return f"{value:.{places}f}"
+
+
+def compact(value: float, digits: int = 4) -> str:
+    """Write a number as one would type it, with so many digits at most: 0.03, 1e-4."""
+    if not math.isfinite(value):
+        return number(value, 0)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if value == 0 or -3 <= int(exponent) < digits:
+        return f"{value:.{digits}g}"
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, with a decimal where it is small: 97%, 4.2%, < 0.1%."""
+    if share == 0 or share >= 0.095:
+        return f"{share:.0%}"
+    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value with three decimals."""
+    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def tenths(value: float) -> str:
