@@ -239,7 +239,7 @@ def _header(names: Sequence[str], text: Sequence[int]) -> tuple[Cell, ...]:
 def _names(entries: Sequence[Entry], looks: Sequence[Look]) -> list[Cell]:
     return [
         Cell(
-            look.label,
+            look.label + (" †" if entry.divergences.non_finite else ""),
             listing([f"{key} {show(value)}" for key, value in entry.tuned.items()]),
             "" if look.filled else "hollow",
             look.color,
