@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options: argparse.Namespace, scratch: Path) -> None:
     # Slow to import, and not needed for --help.
-    from experiments.analysis.study import analyse
+    from experiments.analysis.analyse import analyse
     from experiments.reporting.tables.terminal import print_study
 
     records = _records(options, scratch)
@@ -106,7 +106,7 @@ def _compare(options: argparse.Namespace, scratch: Path) -> None:
         by = [key.strip() for part in options.by for key in part.split(",") if key.strip()]
     study = analyse(records, by=by, metric=options.metric, target=options.target)
     print_study(study)
-    written = _write(options, study, records, by)
+    written = _write(options, study, records)
     if written:
         print("\nWritten: " + ", ".join(map(str, written)))
 
@@ -138,12 +138,7 @@ def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
     return list(found.values())
 
 
-def _write(
-    options: argparse.Namespace,
-    study: Study,
-    records: Sequence[Record],
-    by: Sequence[str] | None,
-) -> list[Path]:
+def _write(options: argparse.Namespace, study: Study, records: Sequence[Record]) -> list[Path]:
     from experiments.files.atomic import write_output
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.report.page import write_report
@@ -165,7 +160,7 @@ def _write(
         write_output(path, text.encode())
         written.append(path)
     if options.output is not None:
-        written += write_comparison(records, options.output, by)
+        written += write_comparison(study, options.output)
     if options.report is not None:
         search_working_directory()
         page, *_ = write_report(study, records, options.report, trusted=allowed_packages())

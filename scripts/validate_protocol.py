@@ -248,7 +248,7 @@ def _only(records: Sequence[Record], optimizer: str) -> list[Record]:
 
 
 def _study(records: Sequence[Record]) -> Study:
-    from experiments.analysis.study import analyse
+    from experiments.analysis.analyse import analyse
 
     return analyse(records)
 

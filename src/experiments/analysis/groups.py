@@ -8,10 +8,13 @@ the dotted name of a setting (`optimizer.lr`).
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from experiments.errors import ConfigError
 from experiments.runs.identity import PLACES, WITHOUT_EFFECT
@@ -29,6 +32,9 @@ SETTING: Final = "setting"
 # A label of runs that are of several tasks: what tells theirs from the others.
 TASK: Final = "task"
 
+Curves = Mapping[str, NDArray[np.float64]]
+"""By column, such as `val/loss`, the value after each epoch: shape (epochs + 1,)."""
+
 _ABSENT: Final = object()  # a setting that a run does not have is unlike any value, None too
 
 
@@ -44,21 +50,34 @@ class Group:
         Their values, in the same order; None where the runs do not have the setting.
     runs
         Every run, whatever its status, by seed.
+    read
+        Gives what a run measured by epoch.
     """
 
     by: tuple[str, ...]
     values: tuple[Scalar, ...]
     runs: tuple[Record, ...]
+    read: Callable[[Record], Curves] = field(default=Record.metrics, repr=False, compare=False)
 
     @property
     def finished(self) -> tuple[Record, ...]:
-        """The runs that may be averaged: neither diverged, failed nor interrupted."""
+        """The runs that came to their end: neither diverged, failed nor interrupted."""
         return tuple(run for run in self.runs if run.status.ended_well)
 
-    @property
-    def seeds(self) -> frozenset[int]:
-        """The seeds of the finished runs."""
-        return frozenset(run.seed for run in self.finished)
+    @cached_property
+    def counted(self) -> tuple[Record, ...]:
+        """The runs that a comparison counts: those that finished, and those that diverged."""
+        return tuple(run for run in self.runs if run.status.is_final)
+
+    @cached_property
+    def curves(self) -> Mapping[Record, Curves]:
+        """What each run that counts has measured by epoch."""
+        return {run: self.read(run) for run in self.counted}
+
+    @cached_property
+    def differing(self) -> tuple[str, ...]:
+        """The settings in which its runs differ, the seed excepted."""
+        return tuple(sorted(varied(self.runs)))
 
     @property
     def optimizer(self) -> str:
@@ -75,11 +94,6 @@ class Group:
     def count(self, status: Status) -> int:
         """Count the runs of a status."""
         return sum(run.status is status for run in self.runs)
-
-    def measured(self, metric: str) -> list[float]:
-        """Give a summary metric of the finished runs, by seed, where it is a finite number."""
-        values = (run.summary.get(metric) for run in self.finished)
-        return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
 def distinct(records: Iterable[Record]) -> list[Record]:
@@ -176,7 +190,7 @@ def sets_the_task(key: str) -> bool:
 
 
 def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> list[Group]:
-    """Group distinct runs and rank the groups.
+    """Group distinct runs.
 
     Parameters
     ----------
@@ -189,8 +203,7 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
     Returns
     -------
     list of Group
-        Task by task, by the mean of the best validation loss over finished runs, lowest
-        first; groups without one last.
+        Sorted by task, then by the values of the keys. `values.ranked` ranks those of a task.
 
     Raises
     ------
@@ -204,16 +217,35 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
     members: dict[tuple[Scalar, ...], list[Record]] = {}
     for run in runs:
         members.setdefault(tuple(_value(run, key) for key in keys), []).append(run)
-    groups = [Group(keys, values, tuple(found)) for values, found in members.items()]
-    return sorted(groups, key=_rank)
+    read = cache(Record.metrics)
+    groups = [Group(keys, values, tuple(found), read) for values, found in members.items()]
+    return sorted(
+        groups, key=lambda group: (list(map(show, group.scope)), list(map(show, group.values)))
+    )
 
 
 def scopes(groups: Sequence[Group]) -> list[list[Group]]:
-    """Split ranked groups into those that can be compared with one another."""
+    """Split groups into those that can be compared with one another."""
     parts: dict[tuple[Scalar, ...], list[Group]] = {}
     for group in groups:
         parts.setdefault(group.scope, []).append(group)
     return list(parts.values())
+
+
+def scope_names(parts: Sequence[Sequence[Group]]) -> list[str]:
+    """Name the tasks that `scopes` gives: `digits`, or `digits, mse` where losses differ too."""
+    keys = [key for key in parts[0][0].by if sets_the_task(key)]
+    if len({_named(part[0], ["dataset"]) for part in parts}) == len(parts):
+        keys = ["dataset"]
+    return [_named(part[0], keys) for part in parts]
+
+
+def _named(group: Group, keys: Sequence[str]) -> str:
+    return ", ".join(
+        show(value) if "." not in key else f"{key}={show(value)}"
+        for key, value in zip(group.by, group.values, strict=True)
+        if key in keys
+    )
 
 
 def labels(
@@ -315,12 +347,6 @@ def _value(run: Record, key: str) -> Scalar:
 
 def _is_choice(group: Group, key: str) -> bool:
     return any(key in run.choices for run in group.runs)
-
-
-def _rank(group: Group) -> tuple[list[str], bool, float, list[str]]:
-    losses = group.measured("best/val_loss")
-    mean = math.fsum(losses) / len(losses) if losses else math.inf
-    return [show(value) for value in group.scope], not losses, mean, list(map(show, group.values))
 
 
 def _worth(record: Record) -> tuple[bool, float, str]:

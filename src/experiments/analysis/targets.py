@@ -15,41 +15,40 @@ from experiments.analysis.statistics.time_to_target import (
     time_to_target,
 )
 from experiments.analysis.values import by_seed
-from experiments.reporting.words.formatting import number
-from experiments.runs.record import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import metric_named
 
 UNITS: Final = ("epoch", "step", "seconds")
-_SCORES: Final = {"accuracy": "accuracy", "r2": "R²", "loss": "loss"}
+_AIMS: Final = ("best/val_accuracy", "best/val_r2", "best/val_loss")  # the first measured
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a curve has to reach.
+    """What a run has to reach.
 
     Attributes
     ----------
-    curve
-        The column of the metrics: `val/accuracy`, or `val/loss` where no score was measured.
+    metric
+        The best of the curve that has to reach it: `best/val_accuracy`, or `best/val_loss` where
+        no score was measured.
     value
         The target.
-    higher
-        Whether it is reached from below.
-    source
-        Where it comes from, for people.
+    reference
+        The label of the group whose median it is; empty where the target was asked for.
     """
 
-    curve: str
+    metric: str
     value: float
-    higher: bool
-    source: str
+    reference: str = ""
 
     @property
-    def short(self) -> str:
-        """What is to be reached, as the head of a column has room for: `val acc 0.9833`."""
-        kind = self.curve.removeprefix("val/")
-        name = {"accuracy": "acc", "r2": "R²"}.get(kind, kind)
-        return f"val {name} {number(self.value, 4)}"
+    def curve(self) -> str:
+        """The column of the metrics that has to reach the target, such as `val/accuracy`."""
+        return metric_named(self.metric).curve or self.metric
+
+    @property
+    def higher(self) -> bool:
+        """Whether it is reached from below."""
+        return metric_named(self.metric).higher_is_better
 
 
 def choose_target(
@@ -72,25 +71,20 @@ def choose_target(
     Target or None
         None where no run measured a validation score or loss.
     """
-    for kind in _SCORES:
-        metric = f"best/val_{kind}"
-        measured = [bool(values) for values in by_seed(groups, metric)]
-        if any(measured):
-            break
-    else:
+    measured = {metric: by_seed(groups, metric) for metric in _AIMS}
+    metric = next((metric for metric in _AIMS if any(measured[metric])), None)
+    if metric is None:
         return None
-    curve, higher = f"val/{kind}", higher_is_better(metric)
     if wanted is not None:
-        return Target(curve, wanted, higher, "as asked for")
-    places = [place for place, found in enumerate(measured) if found]
+        return Target(metric, wanted)
+    values = measured[metric]
+    places = [place for place, found in enumerate(values) if found]
     tuned = [i for i in places if groups[i].runs[0].labels.get(SETTING) == "tuned"]
     best = (tuned or places)[0]
-    value = median(list(by_seed(groups, metric)[best].values())).value
-    source = f"the median best validation {_SCORES[kind]} of {names[best]}"
-    return Target(curve, value, higher, source)
+    return Target(metric, median(list(values[best].values())).value, names[best])
 
 
-def times_to(aim: Target, runs: Sequence[Record]) -> dict[str, TimeToTarget]:
+def times_to(aim: Target, group: Group) -> dict[str, TimeToTarget]:
     """Find when the runs of a group reached the target.
 
     Returns
@@ -101,8 +95,7 @@ def times_to(aim: Target, runs: Sequence[Record]) -> dict[str, TimeToTarget]:
         measured the curve.
     """
     found: dict[str, dict[int, float]] = {unit: {} for unit in UNITS}
-    for run in runs:
-        columns = run.metrics()
+    for run, columns in group.curves.items():
         if aim.curve not in columns:
             continue
         place = first_reached(columns[aim.curve].tolist(), aim.value, higher=aim.higher)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.analysis.groups import SETTING, Group, varied
+from experiments.analysis.groups import SETTING, Curves, Group, varied
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
 from experiments.runs.record import Record, Scalar
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import metric_named
 from experiments.training.status import Status
 
 
@@ -110,7 +110,9 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
     return result
 
 
-def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> list[Sensitivity]:
+def sensitivities(
+    tried: Sequence[Record], metric: str, tolerance: float, read: Callable[[Record], Curves]
+) -> list[Sensitivity]:
     """Work out each optimizer's sensitivity to every number that varied between runs of one task.
 
     Parameters
@@ -121,18 +123,23 @@ def sensitivities(tried: Sequence[Record], metric: str, tolerance: float) -> lis
         What was measured.
     tolerance
         As `statistics.sensitivity` takes it.
+    read
+        Gives what a run measured by epoch.
     """
-    higher = higher_is_better(metric)
+    higher = metric_named(metric).higher_is_better
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)
-        starts = [value for run in runs if math.isfinite(value := untrained(run, metric))]
-        if not starts:
+        if not keys:
             continue
         members = [
-            Group(tuple(keys), setting, tuple(own))
+            Group(tuple(keys), setting, tuple(own), read)
             for setting, own in _settings(runs, keys).items()
         ]
+        curves = (one for group in members for one in group.curves.values())
+        starts = [value for one in curves if math.isfinite(value := untrained(one, metric))]
+        if not starts:
+            continue
         scored = [
             (group, list(found.values()))
             for group, found in zip(members, by_seed(members, metric), strict=True)

@@ -12,27 +12,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
 
-from experiments.analysis.groups import Group
+from experiments.analysis.groups import Curves, Group
 from experiments.analysis.statistics.area import area_under_curve
 from experiments.runs.record import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import AREA, metric_named
 from experiments.training.status import Status
 
-AREA: Final = "area/val_loss"
 
-# Of these a diverged run has no value that would count against it.
-_NOT_QUALITIES: Final = ("best/epoch", "time/")
-
-
-def measured(run: Record, metric: str, last: float = 0.0) -> float:
+def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> float:
     """Give a metric of one run; NaN where it was not measured or is not finite.
 
     Parameters
     ----------
     run
-        Of any status.
+        A run of any status.
+    curves
+        What it measured by epoch.
     metric
         A name in the summary, such as `best/val_loss`, or `area/val_loss`: the area under the
         validation loss by epoch, over its width.
@@ -40,7 +36,6 @@ def measured(run: Record, metric: str, last: float = 0.0) -> float:
         The epoch that the area ends at, where the run stopped before.
     """
     if metric == AREA:
-        curves = run.metrics()
         if "val/loss" not in curves:
             return math.nan
         return area_under_curve(curves["epoch"].tolist(), curves["val/loss"].tolist(), last)
@@ -48,19 +43,10 @@ def measured(run: Record, metric: str, last: float = 0.0) -> float:
     return math.nan if value is None else float(value)
 
 
-def untrained(run: Record, metric: str) -> float:
+def untrained(curves: Curves, metric: str) -> float:
     """Give a metric's value before training; for a test metric validation's stands in."""
-    curve = curve_of(metric)
-    values = run.metrics().get(curve) if curve else None
+    values = curves.get(metric_named(metric).curve or "")
     return float(values[0]) if values is not None and values.size else math.nan
-
-
-def curve_of(metric: str) -> str | None:
-    """Name the curve that a metric is a point of: `val/loss` of `best/val_loss`."""
-    if metric.startswith(_NOT_QUALITIES):
-        return None
-    kind = metric.rsplit("/", 1)[-1].removeprefix("val_").removeprefix("train_")
-    return f"{'train' if '/train_' in metric else 'val'}/{kind}"
 
 
 def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
@@ -80,32 +66,45 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     list of (seed -> finite value)
         One a group, by seed; without the seeds that have no value.
     """
-    runs = [run for group in groups for run in group.runs]
-    last = _last_epoch(runs) if metric == AREA else 0.0
-    pick = min if higher_is_better(metric) else max
+    described = metric_named(metric)
+    pick = min if described.higher_is_better else max
+    last = _last_epoch(groups) if metric == AREA else 0.0
+    found = [[(run, _of(group, run, metric, last)) for run in group.counted] for group in groups]
     worst: dict[int, float] = {}
-    if any(run.status is Status.DIVERGED for run in runs):
-        for run in runs:
-            value = measured(run, metric, last) if run.status.ended_well else math.nan
-            if math.isfinite(value):
-                worst[run.seed] = pick(value, worst.get(run.seed, value))
+    for run, value in (pair for pairs in found for pair in pairs):
+        if run.status.ended_well and math.isfinite(value):
+            worst[run.seed] = pick(value, worst.get(run.seed, value))
     result = []
-    for group in groups:
+    for group, pairs in zip(groups, found, strict=True):
         values: dict[int, list[float]] = {}
-        for run in group.runs:
-            if run.status.ended_well:
-                value = measured(run, metric, last)
-            elif run.status is Status.DIVERGED and curve_of(metric) is not None:
-                known = [untrained(run, metric), worst.get(run.seed, math.nan)]
+        for run, value in pairs:
+            if run.status is Status.DIVERGED:
+                # What has no curve, such as the time, is no quality that diverging could spoil.
+                if described.curve is None:
+                    continue
+                known = [untrained(group.curves[run], metric), worst.get(run.seed, math.nan)]
                 value = pick(filter(math.isfinite, known), default=math.nan)
-            else:
-                continue
             if math.isfinite(value):
                 values.setdefault(run.seed, []).append(value)
-        result.append({seed: math.fsum(found) / len(found) for seed, found in values.items()})
+        result.append({seed: math.fsum(own) / len(own) for seed, own in values.items()})
     return result
 
 
-def _last_epoch(runs: Iterable[Record]) -> float:
-    return max((float(run.metrics()["epoch"][-1]) for run in runs if run.status.ended_well),
-               default=0.0)  # fmt: skip
+def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
+    """Rank the groups of one task by their means, best first; those without a value last."""
+    sign = -1.0 if metric_named(metric).higher_is_better else 1.0
+    means = [
+        sign * math.fsum(values.values()) / len(values) if values else math.inf
+        for values in by_seed(groups, metric)
+    ]
+    return [groups[place] for place in sorted(range(len(groups)), key=lambda i: (means[i], i))]
+
+
+def _of(group: Group, run: Record, metric: str, last: float) -> float:
+    # Curves are read where the metric needs them, and not before.
+    return measured(run, group.curves[run] if metric == AREA else {}, metric, last)
+
+
+def _last_epoch(groups: Iterable[Group]) -> float:
+    epochs = (group.curves[run]["epoch"] for group in groups for run in group.finished)
+    return max((float(epoch[-1]) for epoch in epochs), default=0.0)

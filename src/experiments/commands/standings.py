@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.palette import color_of
+from experiments.reporting.words.formatting import compact
 
 _AFTER: Final = 3.0  # seconds of a sweep before the table is worth a look
 _A_SECOND: Final = 2  # times that it is drawn
@@ -153,4 +154,4 @@ def _middle_half(values: Sequence[float]) -> str:
 
 
 def _shown(value: float) -> str:
-    return "diverged" if value >= 1e299 else f"{value:.4g}"
+    return "diverged" if value >= 1e299 else compact(value)

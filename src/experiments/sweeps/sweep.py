@@ -418,12 +418,14 @@ class Sweep:
 
 def _compare(records: Sequence[Record], folder: Path, console: Console) -> tuple[list[Path], str]:
     """Compare runs as every sweep does."""
+    from experiments.analysis.analyse import analyse
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.tables.terminal import print_comparison
 
-    files = write_comparison(records, folder, pictures=["png"])
+    study = analyse(records)
+    files = write_comparison(study, folder, pictures=["png"])
     console.print()
-    print_comparison(records, console=console)
+    print_comparison(study, console)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 

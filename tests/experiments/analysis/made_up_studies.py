@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from experiments.analysis.analyse import analyse
 from experiments.analysis.pairs import compare_pairs
-from experiments.analysis.study import analyse
 from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
 from tests.experiments.analysis.made_up_sweeps import ALL, learn, make_run, sweep

@@ -8,9 +8,12 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from experiments.analysis.study import TIME, analyse
+from experiments.analysis.analyse import analyse
+from experiments.analysis.study import TIME
 from experiments.errors import ConfigError
 from experiments.reporting.tables.terminal import print_study
+from experiments.reporting.words.conclusions import conclude, conclusions
+from experiments.reporting.words.limits import limits_of, warnings_of
 from tests.experiments.analysis.made_up_studies import RATES, tuned_runs
 from tests.experiments.analysis.made_up_sweeps import learn, make_run, sweep
 
@@ -83,7 +86,7 @@ def test_the_target_is_the_median_of_the_best_tuned_group(runs, part):
     accuracies = values_of(runs, best.optimizer, "tuned", "best/val_accuracy")
     assert part.target.curve == "val/accuracy"
     assert part.target.value == pytest.approx(statistics.median(accuracies))
-    assert best.label in part.target.source
+    assert part.target.reference == best.label
 
 
 def test_times_are_when_the_curves_first_reach_the_target(runs, part):
@@ -100,7 +103,7 @@ def test_times_are_when_the_curves_first_reach_the_target(runs, part):
     assert {pair.metric for pair in part.time_pairs} == {TIME}
 
 
-def test_tuning_is_told(part):
+def test_tuning_is_told(runs, part):
     told = {one.optimizer: one for one in part.tuning}
     assert told["adam"].trials == len(RATES)
     assert told["adam"].seeds == (100, 101)
@@ -108,8 +111,9 @@ def test_tuning_is_told(part):
     assert told["adam"].chosen == {"optimizer.lr": 0.01}
     assert told["adam"].at_edge == ()
     assert told["sgd"].at_edge == ("optimizer.lr",)
-    assert any("best optimizer.lr of sgd (0.1) is at the edge" in text for text in part.warnings)
-    assert not any("optimizer.lr of adam" in text for text in part.warnings)
+    said = limits_of(analyse(runs))
+    assert any("best optimizer.lr of sgd (0.1) is at the edge" in text for text in said)
+    assert not any("optimizer.lr of adam" in text for text in said)
 
 
 def test_sensitivity_is_that_of_the_tuning_runs(part):
@@ -124,8 +128,9 @@ def test_sensitivity_is_that_of_the_tuning_runs(part):
 def test_words_agree_with_the_verdicts(part):
     tuned = [one for one in part.entries if one.setting == "tuned"]
     (pair,) = [p for p in part.pairs if {p.first, p.second} == {one.label for one in tuned}]
-    assert part.conclusion.startswith("Tuned, ")
-    assert ("are not separated" in part.conclusion) == (not pair.separated)
+    words = conclude(part)
+    assert words.startswith("Tuned, ")
+    assert ("are not separated" in words) == (not pair.separated)
     improved = {
         one.optimizer
         for one in tuned
@@ -133,15 +138,15 @@ def test_words_agree_with_the_verdicts(part):
         if p.separated and p.first == one.label and p.second == f"{one.optimizer} (default)"
     }
     assert improved
-    assert all(name in part.conclusion.split("Tuning improved on")[1] for name in improved)
+    assert all(name in words.split("Tuning improved on")[1] for name in improved)
 
 
 def test_the_order_of_the_records_does_not_matter(runs):
     shuffled = random.Random(1).sample(runs, len(runs))
     one, other = analyse(runs), analyse(shuffled)
-    assert one.conclusion == other.conclusion
+    assert conclusions(one) == conclusions(other)
     assert one.parts[0].pairs == other.parts[0].pairs
-    assert one.warnings == other.warnings
+    assert warnings_of(one) == warnings_of(other)
 
 
 def test_unlabelled_sweeps_are_studies_too(tmp_path):
@@ -164,16 +169,17 @@ def test_choosing_and_reporting_on_the_same_seeds_is_warned_of(tmp_path):
             tmp_path / f"{rate}", ["sgd"], range(3), settings={"optimizer": {"lr": rate}}
         )
     ]
-    (part,) = analyse(runs).parts
-    assert [one.key for one in part.sensitivities] == ["optimizer.lr"]
-    said = " ".join(part.warnings)
+    study = analyse(runs)
+    assert [one.key for one in study.parts[0].sensitivities] == ["optimizer.lr"]
+    said = " ".join(limits_of(study))
     assert "chosen by the same seeds that it is reported on" in said
     assert "only 3 seeds" in said
 
 
 def test_a_diverged_run_does_not_vanish(tmp_path):
     runs = sweep(tmp_path, ("adam", "sgd"), range(6), diverged=[("adam", 0)], failed=[("sgd", 5)])
-    (part,) = analyse(runs).parts
+    study = analyse(runs)
+    (part,) = study.parts
     adam, sgd = (entry(part, name) for name in ("adam", "sgd"))
     found = adam.metrics["best/val_loss"]
     assert found.diverged == {0}
@@ -182,7 +188,7 @@ def test_a_diverged_run_does_not_vanish(tmp_path):
     assert adam.divergences.non_finite == 1
     assert adam.times["epoch"].times[0] == math.inf
     assert sgd.seeds == tuple(range(5))
-    said = " ".join(part.warnings)
+    said = " ".join(limits_of(study))
     assert "diverged (not finite): 1 of 6 runs of adam" in said
     assert "failed, and left out: 1 of 6 runs of sgd" in said
     assert "not all groups have the same seeds" in said
@@ -212,14 +218,14 @@ def test_nothing_that_finished_is_still_a_study(tmp_path, status):
     runs = sweep(tmp_path, ("adam", "sgd"), range(2), **{status: every})
     study = analyse(runs)
     if status == "failed":
-        assert "nothing to compare" in study.conclusion[0]
+        assert "nothing to compare" in conclusions(study)[0]
     assert not any(pair.separated for part in study.parts for pair in part.pairs)
 
 
 def test_one_seed_names_no_winner(tmp_path):
     study = analyse(sweep(tmp_path, ("adam", "sgd"), [0]))
-    assert "on one seed: another seed may order them differently" in study.conclusion[0]
-    assert "only 1 seed:" in " ".join(study.warnings)
+    assert "on one seed: another seed may order them differently" in conclusions(study)[0]
+    assert "only 1 seed:" in " ".join(warnings_of(study))
 
 
 def test_a_perfect_score_on_every_seed_is_an_interval_without_width(tmp_path):
@@ -246,8 +252,8 @@ def test_other_metrics_targets_and_keys(tmp_path):
     assert part.higher
     assert {one.label for one in part.entries} == {"activation=relu", "activation=tanh"}
     assert part.target.value == 0.5
-    assert part.target.source == "as asked for"
-    assert any("differ in optimizer too" in text for text in part.warnings)
+    assert part.target.reference == ""
+    assert any("differ in optimizer too" in text for text in limits_of(study))
     assert all(len(one.metrics["test/accuracy"].values) == 3 for one in part.entries)
 
 
@@ -296,7 +302,7 @@ def test_tuning_that_chose_the_defaults_is_said_so(tmp_path):
             )  # fmt: skip
     (part,) = analyse(runs).parts
     assert [len(one.seeds) for one in part.entries] == [6, 6]
-    assert "Tuning chose the defaults of adam" in part.conclusion
+    assert "Tuning chose the defaults of adam" in conclude(part)
 
 
 def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
@@ -309,7 +315,7 @@ def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
             environment={"commit": "b" * 40, "dirty": True}, settings={"optimizer": {"lr": 1}},
         ),
     ]  # fmt: skip
-    said = " ".join(analyse(runs).warnings)
+    said = " ".join(warnings_of(analyse(runs)))
     assert "Seeds 0 tuned and report" in said
     assert "several commits (aaaaaaaaaaaa and bbbbbbbbbbbb)" in said
     assert "changed since its last commit" in said
@@ -327,7 +333,7 @@ def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
         "1 run of the same configuration, data and seed as a later one was left out: trained by "
         "other code or libraries."
     )
-    assert warning in study.warnings
+    assert warning in limits_of(study)
     console = Console(file=io.StringIO(), width=200)
     print_study(study, console)
     assert "trained by other code or libraries" in " ".join(console.file.getvalue().split())

@@ -1,16 +1,17 @@
 import math
 
-import numpy as np
 import pytest
 
 from experiments.analysis.groups import group_runs
-from experiments.analysis.values import AREA, by_seed, curve_of, measured, untrained
+from experiments.analysis.values import by_seed, measured, untrained
+from experiments.training.metrics import AREA
 from tests.experiments.analysis.made_up_sweeps import make_run
 
 CURVES = {
     "epoch": [0.0, 1.0, 2.0],
     "val/loss": [2.0, 1.0, 0.5],
     "val/accuracy": [0.1, 0.6, 0.7],
+    "train/loss": [3.0, 1.0, 0.4],
 }
 
 
@@ -78,7 +79,6 @@ def test_how_long_a_run_took_is_no_quality_that_diverging_could_spoil(tmp_path):
     summary = {"time/us_per_step": 5.0, "best/epoch": 1.0}
     lost = runs(tmp_path, ("adam", 0, "diverged", summary, None))
     assert by_seed(group_runs(lost), "time/us_per_step") == [{}]
-    assert curve_of("best/epoch") is None
 
 
 def test_several_runs_of_one_seed_count_once(tmp_path):
@@ -102,12 +102,12 @@ def test_the_area_of_a_run_that_stopped_early_goes_on_to_the_last_epoch_of_all(t
     assert areas == {"adam": 1.125, "sgd": 1.25}
 
 
-def test_the_curve_that_a_metric_is_a_point_of(tmp_path):
-    assert curve_of("best/val_loss") == curve_of("test/loss") == curve_of(AREA) == "val/loss"
-    assert curve_of("final/train_loss") == "train/loss"
-    assert curve_of("best/val_r2") == "val/r2"
+def test_the_untrained_network_is_the_first_point_of_a_metrics_curve(tmp_path):
     (run,) = runs(tmp_path, ("adam", 0, "done", {"best/val_loss": 0.5}, None))
-    assert untrained(run, "test/accuracy") == 0.1
-    assert math.isnan(untrained(run, "test/r2"))
-    assert measured(run, "best/val_loss") == 0.5
-    assert np.isnan(measured(run, "no/such"))
+    curves = run.metrics()
+    assert untrained(curves, "test/accuracy") == 0.1
+    assert untrained(curves, "final/train_loss") == 3.0
+    assert math.isnan(untrained(curves, "test/r2"))
+    assert math.isnan(untrained(curves, "best/epoch"))
+    assert measured(run, curves, "best/val_loss") == 0.5
+    assert math.isnan(measured(run, curves, "no/such"))

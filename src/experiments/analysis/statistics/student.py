@@ -15,6 +15,7 @@ Stegun (1964), *Handbook of Mathematical Functions*, 26.7.1.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import count
 
 
@@ -34,6 +35,7 @@ def beyond(t: float, df: float) -> float:
     return _incomplete_beta(df / (df + square), square / (df + square), df / 2, 0.5)
 
 
+@lru_cache(maxsize=256)  # intervals of one comparison share levels and degrees of freedom
 def quantile(level: float, df: float) -> float:
     """Give the *t* between whose negative and which a value lies with probability `level`.
 

@@ -72,7 +72,7 @@ def _compare(
     console: Console,
 ) -> tuple[list[Path], str]:
     """Write the report of the whole study; print its conclusions."""
-    from experiments.analysis.study import analyse
+    from experiments.analysis.analyse import analyse
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.markup import study_markdown
     from experiments.reporting.tables.terminal import print_study

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.groups import Curves, Group
 from experiments.analysis.statistics.median import median
 from experiments.reporting.figures.drawing import (
     count_epochs,
@@ -23,7 +24,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.runs.record import Record
+from experiments.training.metrics import CURVES, metric_named
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
 _LEFT: Final = 0.6  # inches
 _WIDTH: Final = 3.0
 
-Curves = Mapping[str, NDArray[np.float64]]
-
-SCORES: Final = {"accuracy": "accuracy", "r2": "R²"}
-_PARTS: Final = {"train": "Training", "val": "Validation"}
+_SCORES: Final = tuple(curve for curve in CURVES if curve.higher_is_better)
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,12 @@ class Family:
     diverged: tuple[Curves, ...]
 
 
-def family_of(runs: Sequence[Record], look: Look) -> Family:
-    """Read the curves of the runs of a group."""
+def family_of(group: Group, look: Look) -> Family:
+    """Take the curves of a group's runs."""
     return Family(
         look,
-        tuple(run.metrics() for run in runs if run.status.ended_well),
-        tuple(run.metrics() for run in runs if run.status is Status.DIVERGED),
+        tuple(curves for run, curves in group.curves.items() if run.status.ended_well),
+        tuple(curves for run, curves in group.curves.items() if run.status is Status.DIVERGED),
     )
 
 
@@ -90,7 +88,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     everything = np.concatenate([curves[metric] for curves in measured])
     medians = [_median(one.finished, metric) for one in families]
     ends = [(float(x[-1]), float(band[1][-1])) if x.size else None for x, band in medians]
-    if metric.rpartition("/")[2] in SCORES:
+    if metric_named(metric).higher_is_better:
         scale_score(axes, everything, [end[1] for end in ends if end])
     else:
         scale_loss(axes, everything)
@@ -164,15 +162,10 @@ def _median(
     return having[0]["epoch"][:length][measured], band
 
 
-def curve_title(metric: str) -> str:
-    """Name a curve for people: `Validation accuracy`."""
-    part, kind = metric.split("/")
-    return f"{_PARTS[part]} {SCORES.get(kind, kind)}"
-
-
 def score_of(runs: Sequence[Curves]) -> str:
-    """Name the score that was measured on validation; accuracy where none was."""
-    return next((kind for kind in SCORES if any(f"val/{kind}" in run for run in runs)), "accuracy")
+    """Name the kind of score that was measured, as columns have it; accuracy where none was."""
+    found = (one.name for one in _SCORES if any(one.name in run for run in runs))
+    return next(found, "val/accuracy").rpartition("/")[2]
 
 
 def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:
@@ -198,6 +191,6 @@ def plot_curves(families: Sequence[Family], metric: str) -> Figure:
         gutter = label_gutter([one.look.label for one in families if one.look.named])
         height = max(2.5, 0.175 * len(families))
         figure = new_figure(_LEFT + _WIDTH + gutter, height + 0.95)
-        write(figure, 0.15, 0.1, curve_title(metric), size=10, weight="bold")
+        write(figure, 0.15, 0.1, metric_named(metric).title, size=10, weight="bold")
         curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric)
     return figure

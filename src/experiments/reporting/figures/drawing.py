@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.reporting.figures.spreading import spread
+from experiments.reporting.words.formatting import compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -242,7 +243,7 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
         axes.set_ylim(low / room, high * room)
         marks = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=marks, numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
         limit(axes, low, high)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from experiments.analysis.groups import Group, labels, show
+from experiments.analysis.study import Entry
 from experiments.palette import color_of
 from experiments.reporting.figures.drawing import REST, shades
 from experiments.runs.record import Record
-
-if TYPE_CHECKING:
-    from experiments.analysis.study import Entry
 
 # More names than this cannot be told apart by colour, nor stand beside a curve's end.
 MOST_NAMED: Final = 16

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.groups import Curves
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import (
-    SCORES,
-    Curves,
     epoch_limits,
     last_point,
     marker_of,
@@ -36,7 +35,9 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import context
+from experiments.reporting.words.formatting import compact
 from experiments.runs.record import Record
+from experiments.training.metrics import metric_named
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def plot_run(record: Record) -> Figure:
         side = 0.55 + 2.4 + 0.3 if rate is None else 0.0
         figure = new_figure(0.6 + 2 * (3.3 + gutter) + 0.55 + side, 3.95)
         write(figure, 0.15, 0.12, title, size=10.5, weight="bold")
-        status = _status(record) if rate is None else f"{_status(record)} · learning rate {rate:g}"
+        status = _status(record)
+        if rate is not None:
+            status += f" · learning rate {compact(rate)}"
         write(figure, 0.15, 0.33, status, color=ALARM if _is_bad(record) else PALE)
         color = color_of(record.choices.get("optimizer", ""))
         left = 0.6
@@ -90,7 +93,7 @@ def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | 
         for name, shade in parts
         if f"{name}/{kind}" in curves and np.isfinite(curves[f"{name}/{kind}"]).any()
     ]
-    title_panel(axes, SCORES.get(kind, kind).capitalize(), pad=16)
+    title_panel(axes, metric_named(f"val/{kind}").quantity.capitalize(), pad=16)
     count_epochs(axes)
     if not found:
         say_unmeasured(axes)

@@ -21,6 +21,7 @@ from experiments.reporting.figures.drawing import (
     style,
     write,
 )
+from experiments.reporting.words.formatting import compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +95,7 @@ def _scale(axes: Axes, found: Sequence[Sensitivity]) -> None:
         axes.set_xlim(values[0] - room, values[-1] + room)
         axes.xaxis.set_major_locator(FixedLocator(values, nbins=4))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     scale_loss(axes, np.array([score for one in found for t in one.tried for score in t.scores]))
 
 
@@ -129,14 +130,6 @@ def _draw(axes: Axes, one: Sensitivity, others: Sequence[Sensitivity], chosen: f
             )  # fmt: skip
     axes.set_title(one.optimizer, loc="left", size=8.5, weight="bold", color=readable(color), pad=4)
     axes.set_title(
-        f"{short(chosen)}{' (edge)' if at_edge else ''}", loc="right", size=8, pad=4,
+        f"{compact(chosen)}{' (edge)' if at_edge else ''}", loc="right", size=8, pad=4,
         color=ALARM if at_edge else MUTED,
     )  # fmt: skip
-
-
-def short(value: float) -> str:
-    """Write a value as one would type it: 0.03, 1e-4."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.4g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -19,7 +19,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.reporting.words.formatting import number
+from experiments.reporting.words.formatting import compact, number, tenths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: 
     for look, times in ranked:
         steps = [(place, share.value) for place, share in times.curve()]
         middle = times.median.value
-        curves.append((look, f"{middle:g}" if math.isfinite(middle) else "never", steps))
+        curves.append((look, tenths(middle) if math.isfinite(middle) else "never", steps))
     reached = [time for _, times in ranked for time in times.times if math.isfinite(time)]
     end = 1.02 * min(last, 1.1 * max(reached, default=last)) or 1.0
     unit = ranked[0][1].unit
@@ -100,7 +100,7 @@ def _plot(
         if log:
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_locator(FixedLocator([1, 2, 4, 8, 16, 32, 64]))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
         elif whole:

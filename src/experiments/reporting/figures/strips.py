@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from experiments.analysis.groups import Group
-from experiments.analysis.statistics import student
+from experiments.analysis.study import Entry, Part
 from experiments.reporting.figures.drawing import (
     ALARM,
     INK,
@@ -23,13 +22,12 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.words.formatting import number
+from experiments.training.metrics import MAIN
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from experiments.analysis.study import Entry
 
 _TALLEST_ROW: Final = 0.5  # inches
 _WIDTH: Final = 2.9
@@ -48,7 +46,7 @@ class Strip:
     centre, interval
         What stands for them, and the interval of that.
     note
-        What is missing from them; empty where nothing is.
+        How many runs went wrong; empty where none did.
     """
 
     look: Look
@@ -58,11 +56,21 @@ class Strip:
     note: str = ""
 
 
-def strip_of(group: Group, look: Look, metric: str) -> Strip:
-    """Make a strip of a group's finished runs, their mean and its interval."""
-    values = tuple(group.measured(metric))
-    mean = math.fsum(values) / len(values) if values else math.nan
-    return Strip(look, values, mean, mean_interval(values), absent(group))
+def strip_of(entry: Entry, look: Look, metric: str) -> Strip:
+    """Make a strip of a group: the values of its seeds, their mean and its interval."""
+    found = entry.metrics.get(metric)
+    if found is None:
+        return Strip(look, (), math.nan, (math.nan, math.nan), _missing(entry))
+    mean = found.mean
+    known = math.isfinite(mean.low + mean.high)
+    interval = (mean.low, mean.high) if known else (mean.value, mean.value)
+    return Strip(look, found.values, mean.value, interval, _missing(entry))
+
+
+def final_metric(part: Part) -> str:
+    """Choose what runs ended with: test before validation, the score before the loss."""
+    measured = {metric for entry in part.entries for metric in entry.metrics}
+    return next((metric for metric in reversed(MAIN) if metric in measured), MAIN[0])
 
 
 def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:
@@ -130,16 +138,6 @@ def _draw_strip(axes: Axes, place: int, one: Strip) -> None:
         axes.plot([centre], [place], "|", color=INK, markersize=11, markeredgewidth=1.8, zorder=5)
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Give the 95% interval of a mean by Student's t; for one value, that value twice."""
-    mean = math.fsum(values) / len(values) if values else math.nan
-    if len(values) < 2:
-        return mean, mean
-    half = student.quantile(0.95, len(values) - 1) * float(np.std(values, ddof=1))
-    half /= math.sqrt(len(values))
-    return mean - half, mean + half
-
-
 def strip_limits(
     points: Sequence[Sequence[float]],
     intervals: Sequence[tuple[float, float]],
@@ -171,28 +169,17 @@ def strip_limits(
     return reach_low - edge, reach_high + edge
 
 
-def absent(group: Group) -> str:
-    """Say what is missing from a group's means."""
-    counts = [
-        (group.count(status), status)
-        for status in (Status.DIVERGED, Status.FAILED, Status.INTERRUPTED)
-    ]
-    missing = [(count, status) for count, status in counts if count]
-    return ", ".join(
-        f"{count} of {len(group.runs)} {status}" if place == 0 else f"{count} {status}"
-        for place, (count, status) in enumerate(missing)
-    )
-
-
-def strip_of_entry(entry: Entry, look: Look, metric: str) -> Strip:
-    """Make a strip of an entry of a study, whose diverged runs count too."""
-    found = entry.metrics[metric]
-    count = entry.divergences.total
-    note = f"{count} of {entry.divergences.runs} diverged" if count else ""
-    mean = found.mean
-    known = math.isfinite(mean.low + mean.high)
-    interval = (mean.low, mean.high) if known else (mean.value, mean.value)
-    return Strip(look, found.values, mean.value, interval, note)
+def _missing(entry: Entry) -> str:
+    """Say how many runs went wrong, and how many are left out."""
+    wrong = entry.divergences
+    words = [f"{wrong.total} of {wrong.runs} diverged"] if wrong.total else []
+    for status in (Status.FAILED, Status.INTERRUPTED):
+        count = entry.group.count(status)
+        if count:
+            words.append(
+                f"{count} {status}" if words else f"{count} of {len(entry.group.runs)} {status}"
+            )
+    return ", ".join(words)
 
 
 def plot_strips(strips: Sequence[Strip], title: str, *, higher: bool) -> Figure:

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.analysis.groups import group_runs, scopes
+from experiments.analysis.study import Study
 from experiments.errors import RecordError
 from experiments.files.atomic import write_output
 from experiments.reporting.figures.comparison import plot_comparison
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.run import plot_run
-from experiments.reporting.tables.layout import columns
-from experiments.reporting.tables.markup import markdown_table, markdown_text
-from experiments.reporting.tables.rows import comparison_csv
-from experiments.reporting.words.conclusions import headline, remarks, scope_names
+from experiments.reporting.tables.markup import narrow_markdown
+from experiments.reporting.tables.rows import narrow_csv
 from experiments.runs.layout import LEARNING_CURVES
 from experiments.runs.record import Record
 
 
 def write_comparison(
-    records: Sequence[Record],
-    folder: Path,
-    by: Sequence[str] | None = None,
-    pictures: Sequence[str] = ("png", "svg"),
+    study: Study, folder: Path, pictures: Sequence[str] = ("png", "svg")
 ) -> list[Path]:
     """Write `comparison.csv`, `comparison.md`, and the picture of each kind that is asked for.
 
@@ -31,12 +26,10 @@ def write_comparison(
 
     Parameters
     ----------
-    records
-        Runs of any status.
+    study
+        What `analyse` makes of the records.
     folder
         Made if it is missing. Older files of these names are replaced.
-    by
-        Grouping keys (see `experiments.reporting.tables.frames.comparison`).
     pictures : sequence of {"png", "svg", "pdf"}, default ("png", "svg")
 
     Returns
@@ -46,15 +39,13 @@ def write_comparison(
 
     Raises
     ------
-    ConfigError
-        Where there are no records, or no run has one of the keys.
     RecordError
         Where the folder cannot be written.
     """
-    figure = plot_comparison(records, by)
+    figure = plot_comparison(study)
     contents = {
-        "comparison.csv": comparison_csv(group_runs(records, by)).encode(),
-        "comparison.md": markdown(records, by).encode(),
+        "comparison.csv": narrow_csv(study).encode(),
+        "comparison.md": narrow_markdown(study, "comparison.png").encode(),
         **{f"comparison.{kind}": saved(figure, kind) for kind in pictures},
     }
     folder = Path(folder)
@@ -67,33 +58,6 @@ def write_comparison(
     for name, content in contents.items():
         write_output(folder / name, content)
     return [folder / name for name in contents]
-
-
-def markdown(
-    records: Sequence[Record], by: Sequence[str] | None = None, picture: str = "comparison.png"
-) -> str:
-    """Write the comparison as Markdown: the headline, the table, its limits and the picture.
-
-    Parameters
-    ----------
-    records, by
-        As in `write_comparison`.
-    picture
-        Where the picture is; empty for none.
-    """
-    records = list(records)
-    groups = group_runs(records, by)
-    parts = scopes(groups)
-    blocks = ["# Comparison", f"**{markdown_text(headline(groups))}**"]
-    for part, name in zip(parts, scope_names(parts), strict=True):
-        if len(parts) > 1:
-            blocks.append(f"## {markdown_text(name)}")
-        blocks.append(markdown_table(columns(part)))
-    blocks += [f"- {markdown_text(remark)}" for remark in remarks(records, groups)]
-    text = "\n\n".join(blocks).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ")
-    if picture:
-        text += f"\n\n![Learning curves and final metrics by group]({picture})"
-    return text + "\n"
 
 
 def write_learning_curves(record: Record) -> Path:

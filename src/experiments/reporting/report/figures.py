@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
-from experiments.analysis.targets import Target
 from experiments.config.schema import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
@@ -19,13 +18,13 @@ from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
 from experiments.reporting.figures.looks import MOST_NAMED, Look
 from experiments.reporting.figures.networks import figures_of
-from experiments.reporting.figures.sensitivity import plot_sensitivity, short
+from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
-from experiments.reporting.figures.strips import plot_strips, strip_of_entry
+from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
 from experiments.reporting.figures.verdicts import plot_verdicts
-from experiments.reporting.report.tables import NAMES
-from experiments.reporting.words.formatting import listing, number
-from experiments.training.metrics import higher_is_better
+from experiments.reporting.words.formatting import compact, listing, number
+from experiments.reporting.words.targets import long_target, target_source
+from experiments.training.metrics import metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,7 +114,7 @@ def pictures_of(
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
         tuple(_sensitivity(part, prefix)),
-        tuple(_more(main, rest, prefix)),
+        tuple(_more(part, main, rest, prefix)),
         networks,
         missing,
     )
@@ -149,7 +148,7 @@ def _main(
     entries: Sequence[tuple[Entry, Look]],
     prefix: str,
 ) -> Iterator[Picture]:
-    families = [family_of(entry.group.runs, look) for entry, look in shown]
+    families = [family_of(entry.group, look) for entry, look in shown]
     score = score_of([curves for one in families for curves in one.finished + one.diverged])
     for metric in ("val/loss", f"val/{score}"):
         yield from _curves(families, metric, prefix)
@@ -159,7 +158,7 @@ def _main(
         looks = {entry.label: look for entry, look in entries}
         yield Picture(
             f"{prefix}differences",
-            plot_differences(pairs, looks, _title(part.metric)),
+            plot_differences(pairs, looks, metric_named(part.metric).title),
             f"{note} The lines are intervals corrected for all pairs (Holm); a pair whose interval "
             "covers 0 is not separated.",
             f"Forest plot of {len(pairs)} differences: "
@@ -172,10 +171,11 @@ def _main(
     if part.target and times:
         yield Picture(
             f"{prefix}time-to-target",
-            plot_times(times, _target(part.target), _last_epoch(families)),
+            plot_times(times, long_target(part.target), _last_epoch(families)),
             "How many of the runs have reached the target after how many epochs. Beside the names: "
-            f"the median; a run that misses the target counts as ∞. Target: {part.target.source}.",
-            f"Step curves of the share of runs that reached {_target(part.target)}: "
+            "the median; a run that misses the target counts as ∞. Target: "
+            f"{target_source(part.target)}.",
+            f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
         )
 
@@ -187,7 +187,7 @@ def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
     pairs = [pair for pair in part.pairs if {pair.first, pair.second} <= named]
     return Picture(
         f"{prefix}verdicts",
-        plot_verdicts(rows, pairs, _title(part.metric)),
+        plot_verdicts(rows, pairs, metric_named(part.metric).title),
         "The best on top. A square: the row is better than the column, and separated "
         "from it. A dot: not separated.",
         f"Table of verdicts over {len(pairs)} pairs: "
@@ -203,27 +203,28 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
             for one in part.tuning
             if isinstance(value := one.chosen.get(key), int | float)
         }
-        best = listing([f"{one.optimizer} {short(one.best)}" for one in found])
+        best = listing([f"{one.optimizer} {compact(one.best)}" for one in found])
         yield Picture(
             f"{prefix}sensitivity-{slug(key)}",
-            plot_sensitivity(found, chosen, _title(found[0].metric)),
+            plot_sensitivity(found, chosen, metric_named(found[0].metric).title),
             "Every seed a point, the curve through the medians; the others in grey. The ring is "
             f"{'what tuning chose' if chosen else 'the best value'}, the shaded range works about "
             "as well as the best. × marks values at which runs "
             "diverged; they count with the loss of the untrained network.",
-            f"{_title(found[0].metric)} over {key}; best at {best}.",
+            f"{metric_named(found[0].metric).title} over {key}; best at {best}.",
         )
 
 
-def _more(main: Sequence[Shown], rest: Sequence[Shown], prefix: str) -> Iterator[Picture]:
-    families = [family_of(entry.group.runs, look) for entry, look in main]
+def _more(
+    part: Part, main: Sequence[Shown], rest: Sequence[Shown], prefix: str
+) -> Iterator[Picture]:
+    families = [family_of(entry.group, look) for entry, look in main]
     yield from _curves(families, "train/loss", prefix)
-    for metric in ("test/accuracy", "test/r2", "test/loss"):
-        if any(metric in entry.metrics for entry, _ in main):
-            yield _strips([*main, *rest], metric, prefix)
-            break
+    metric = final_metric(part)
+    if metric != part.metric:
+        yield _strips([*main, *rest], metric, prefix)
     if rest:
-        families = [family_of(entry.group.runs, look) for entry, look in rest]
+        families = [family_of(entry.group, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
 
 
@@ -272,20 +273,20 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
 
 
 def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
-    higher = higher_is_better(metric)
+    higher = metric_named(metric).higher_is_better
     found = sorted(
         ((entry, look) for entry, look in entries if metric in entry.metrics),
         key=lambda pair: pair[0].metrics[metric].mean.value * (-1 if higher else 1),
     )[:_MOST_ROWS]
-    strips = [strip_of_entry(entry, look, metric) for entry, look in found]
+    strips = [strip_of(entry, look, metric) for entry, look in found]
     said = listing([f"{one.look.label} {number(one.centre, 4)}" for one in strips])
     default = any(entry.setting == "default" for entry, _ in found)
     return Picture(
         f"{prefix}final-{slug(metric)}",
-        plot_strips(strips, _title(metric), higher=higher),
+        plot_strips(strips, metric_named(metric).title, higher=higher),
         "Every seed a point; the bar is the mean, the line its 95% interval."
         + (" Hollow: default settings." if default else ""),
-        f"Strip plot of the {NAMES.get(metric, metric)}; means: {said}.",
+        f"Strip plot of the {metric_named(metric).long}; means: {said}.",
     )
 
 
@@ -302,21 +303,10 @@ def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
     return [pair for pair in pairs if pair.first == best], f"{best} against each of the others."
 
 
-def _target(target: Target) -> str:
-    part, kind = target.curve.split("/")
-    names = {"val": "validation", "train": "training", "r2": "R²"}
-    return f"{names.get(part, part)} {names.get(kind, kind)} {number(target.value, 4)}"
-
-
 def _last_epoch(families: Sequence[Family]) -> float:
     return max(
         (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
     )
-
-
-def _title(metric: str) -> str:
-    name = NAMES.get(metric, metric)
-    return name[:1].upper() + name[1:]
 
 
 def _names(entries: Sequence[tuple[Look, object]]) -> str:

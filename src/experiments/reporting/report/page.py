@@ -18,7 +18,9 @@ from experiments.reporting.report.figures import Picture, pictures_of, profiles_
 from experiments.reporting.report.inline import colors_in, inline_png, inline_svg, on_dark
 from experiments.reporting.tables.frames import pairs_table, study_table
 from experiments.reporting.tables.markup import study_latex, study_markdown
+from experiments.reporting.words.conclusions import conclusions
 from experiments.reporting.words.formatting import listing
+from experiments.reporting.words.limits import warnings_of
 from experiments.reporting.words.protocol import protocol_of
 from experiments.runs.record import Record
 
@@ -128,8 +130,8 @@ def compose(
         title=_title(study),
         css=_style_sheet(sorted(colors)),
         facts=_facts(records),
-        conclusion=_conclusion(study),
-        warnings=study.warnings,
+        conclusion=conclusions(study),
+        warnings=warnings_of(study),
         overall=tables.overall(study, names) if study.overall else None,
         across=across,
         parts=[
@@ -156,13 +158,6 @@ def _title(study: Study) -> str:
     optimizers = list(dict.fromkeys(e.optimizer for part in study.parts for e in part.entries))
     what = listing(optimizers) if len(optimizers) <= 6 else f"{len(optimizers)} optimizers"
     return f"{what} on {listing([part.name for part in study.parts])}"
-
-
-def _conclusion(study: Study) -> list[str]:
-    if len(study.parts) == 1:
-        return list(study.conclusion)
-    own = [f"On {part.name}: {part.conclusion}" for part in study.parts]
-    return [*own, *study.conclusion[len(own) :]]
 
 
 def _facts(records: Sequence[Record]) -> str:

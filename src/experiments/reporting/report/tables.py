@@ -11,40 +11,22 @@ from experiments.analysis.groups import SETTING, show
 from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
-from experiments.analysis.values import AREA
 from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
-from experiments.reporting.figures.sensitivity import short
-from experiments.reporting.words.formatting import decimals, listing, number, tenths
+from experiments.reporting.words.formatting import (
+    compact,
+    decimals,
+    listing,
+    number,
+    p_value,
+    percent,
+    tenths,
+)
+from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
-from experiments.training.metrics import higher_is_better
+from experiments.training.metrics import COMPARED, MAIN, metric_named
 from experiments.training.status import Status
 
-NAMES: Final = {
-    "best/val_loss": "best validation loss",
-    "best/val_accuracy": "best validation accuracy",
-    "best/val_r2": "best validation R²",
-    "final/val_loss": "final validation loss",
-    "final/val_accuracy": "final validation accuracy",
-    "final/val_r2": "final validation R²",
-    "test/accuracy": "test accuracy",
-    "test/r2": "test R²",
-    "test/loss": "test loss",
-    "final/train_loss": "final training loss",
-    AREA: "validation loss over training",
-    "best/epoch": "best epoch",
-    "time/us_per_step": "µs a step",
-}
-_COLUMNS: Final = (
-    "best/val_loss",
-    "best/val_accuracy",
-    "best/val_r2",
-    "test/accuracy",
-    "test/r2",
-    "test/loss",
-)
-_MORE_COLUMNS: Final = ("final/train_loss", AREA, "best/epoch", "time/us_per_step")
-_MEDIANS: Final = ("best/epoch", "time/us_per_step")
 _NONE: Final = "–"
 
 
@@ -91,10 +73,10 @@ class Table:
 
 def results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate every entry with what matters most, best first: as much as fits on a screen."""
-    header = [Cell("", style="text"), *(Cell(NAMES.get(one, one)) for one in _shown(part))]
+    header = [Cell("", style="text"), *(Cell(metric_named(one).long) for one in _shown(part))]
     columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
     if part.target:
-        header.append(Cell(f"epochs to {part.target.short}"))
+        header.append(Cell(f"epochs to {short_target(part.target)}"))
         columns.append([_time(entry) for entry in part.entries])
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))
@@ -110,8 +92,13 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate what `results` has no room for, in the same order of rows."""
     measured = _measured(part)
-    shown = [metric for metric in _MORE_COLUMNS if metric in measured and metric != part.metric]
-    header = [Cell("", style="text"), *(Cell(NAMES[metric]) for metric in shown), Cell("seeds")]
+    rest = [metric for metric in COMPARED if metric not in (*MAIN, part.metric)]
+    shown = [metric for metric in rest if metric in measured]
+    header = [
+        Cell("", style="text"),
+        *(Cell(metric_named(metric).long) for metric in shown),
+        Cell("seeds"),
+    ]
     columns = [
         _names(part.entries, looks),
         *(_metric(part, metric) for metric in shown),
@@ -136,8 +123,8 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
                     color=looks[pair.first].color,
                 ),
                 Cell(_signed(pair.difference.value, places), _interval(pair.adjusted, places)),
-                Cell(_p(pair.adjusted_p)),
-                Cell(f"{pair.improvement.value:.0%}", _percent(pair.improvement)),
+                Cell(p_value(pair.adjusted_p)),
+                Cell(percent(pair.improvement.value), _percent(pair.improvement)),
                 Cell(
                     f"{looks[pair.first].label} is better" if separated else "not separated",
                     style="text" if separated else "text weak",
@@ -164,17 +151,21 @@ def settings(part: Part) -> Table | None:
         rows.append(
             (
                 Cell(one.optimizer, one.key.rsplit(".", 1)[-1], color=color_of(one.optimizer)),
-                Cell(", ".join(short(tried.value) for tried in one.tried), style="text wide"),
+                Cell(", ".join(compact(tried.value) for tried in one.tried), style="text wide"),
                 Cell(_NONE if budget is None else f"{budget.trials} × {len(budget.seeds)}"),
-                Cell(show(picked), "at the edge" if edge else "", "bad" if edge else ""),
                 Cell(
-                    f"{'≤ ' * one.open_low}{_rounded(one.low)} to "
-                    f"{'≥ ' * one.open_high}{_rounded(one.high)}"
+                    compact(picked) if isinstance(picked, float) else show(picked),
+                    "at the edge" if edge else "",
+                    "bad" if edge else "",
+                ),
+                Cell(
+                    f"{'≤ ' * one.open_low}{compact(one.low, 3)} to "
+                    f"{'≥ ' * one.open_high}{compact(one.high, 3)}"
                 ),
                 Cell(
                     _NONE
                     if math.isnan(one.width)
-                    else f"{'≥ ' * (one.open_low or one.open_high)}{one.width:.1f}"
+                    else f"{'≥ ' * (one.open_low or one.open_high)}{number(one.width, 1)}"
                 ),
             )
         )
@@ -221,11 +212,11 @@ def runs(records: Iterable[Record], metric: str) -> Table:
                 Cell(str(run.seed)),
                 Cell(labels, style="text"),
                 Cell(status, style="text" if run.status is not Status.DIVERGED else "text bad"),
-                Cell(_NONE if value is None else f"{value:.6g}"),
+                Cell(_NONE if value is None else compact(value, 6)),
                 Cell(run.identity[:16], style="text"),
             )
         )
-    header = ("", "dataset", "seed", "part", "status", NAMES.get(metric, metric), "identity")
+    header = ("", "dataset", "seed", "part", "status", metric_named(metric).long, "identity")
     return Table(
         "Every run. Equal identities are runs of the same configuration, data and code.",
         _header(header, text=(0, 1, 3, 4, 6)),
@@ -249,7 +240,7 @@ def _header(names: Sequence[str], text: Sequence[int]) -> tuple[Cell, ...]:
 def _names(entries: Sequence[Entry], looks: Sequence[Look]) -> list[Cell]:
     return [
         Cell(
-            look.label,
+            look.label + (" †" if entry.divergences.non_finite else ""),
             listing([f"{key} {show(value)}" for key, value in entry.tuned.items()]),
             "" if look.filled else "hollow",
             look.color,
@@ -262,7 +253,7 @@ def _shown(part: Part) -> list[str]:
     """Choose the columns: the selecting metric first, then what tells most beside it."""
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
-    order = dict.fromkeys([part.metric, *_COLUMNS])
+    order = dict.fromkeys([part.metric, *MAIN])
     return [m for m in order if m in measured and not (m == "test/loss" and scored)]
 
 
@@ -272,7 +263,7 @@ def _measured(part: Part) -> set[str]:
 
 def _metric(part: Part, metric: str) -> list[Cell]:
     found = [entry.metrics.get(metric) for entry in part.entries]
-    if metric in _MEDIANS:
+    if metric_named(metric).by_median:
         medians = [math.nan if one is None else one.median.value for one in found]
         return [Cell(tenths(value)) for value in medians]
     means = [math.nan if one is None else one.mean.value for one in found]
@@ -284,7 +275,7 @@ def _metric(part: Part, metric: str) -> list[Cell]:
         places = [decimals([mean], [sd]) for mean, sd in zip(means, spreads, strict=True)]
     else:
         places = [decimals(means, spreads)] * len(means)
-    pick = max if higher_is_better(metric) else min
+    pick = max if metric_named(metric).higher_is_better else min
     top = pick(filter(math.isfinite, means), default=math.nan)
     cells = []
     for one, mean, spread, digits in zip(found, means, spreads, places, strict=True):
@@ -324,19 +315,11 @@ def _interval(estimate: Estimate, places: int) -> str:
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"[{estimate.low:.0%}, {estimate.high:.0%}]"
+    return f"[{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
 def _signed(value: float, places: int) -> str:
     return number(value, places).replace("-", "−")
-
-
-def _rounded(value: float) -> str:
-    return short(float(f"{value:.3g}"))
-
-
-def _p(value: float) -> str:
-    return _NONE if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _needed(pair: Pair) -> str:

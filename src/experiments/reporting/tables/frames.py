@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from experiments.analysis.groups import group_runs, varied
-from experiments.reporting.tables.rows import comparison_rows
+from experiments.analysis.analyse import analyse
+from experiments.analysis.groups import varied
+from experiments.analysis.study import Study
+from experiments.reporting.tables.rows import narrow_rows
 from experiments.runs.record import Record
-
-if TYPE_CHECKING:
-    from experiments.analysis.study import Study
 
 __all__ = [
     "comparison",
@@ -81,7 +79,7 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd.DataFrame:
-    """Compare groups of runs over their seeds.
+    """Compare groups of runs over their seeds: the narrow view of a study.
 
     Parameters
     ----------
@@ -95,12 +93,12 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
     -------
     DataFrame, one row a group, indexed by the grouping keys
         `runs`, and of these `finished`, `diverged`, `failed`, `interrupted`; `seeds` of the
-        finished runs; for each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one
-        run), `<metric> best` and `<metric> n`, the number of runs that these rest on;
+        runs that count; for each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one
+        seed), `<metric> best` and `<metric> n`, the number of seeds that these rest on;
         `best/epoch median`; `time/us_per_step median` (microseconds).
 
-        **Diverged, failed and interrupted runs are in no mean, best or median**, only in
-        their counts: a mean beside a count of diverged runs is that of the survivors.
+        A diverged run counts with the metrics of its untrained network (and in no median);
+        failed and interrupted runs are in the counts alone.
 
         Sorted by the mean of the best validation loss, task by task.
 
@@ -109,13 +107,14 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
     ConfigError
         Where there are no records, or no run has one of the keys.
     """
-    groups = group_runs(records, by)
+    study = analyse(records, by=by)
+    groups = [entry.group for part in study.parts for entry in part.entries]
     index: pd.Index = (
         pd.Index([group.values[0] for group in groups], name=groups[0].by[0], dtype=object)
         if len(groups[0].by) == 1
         else pd.MultiIndex.from_tuples([group.values for group in groups], names=groups[0].by)
     )
-    return pd.DataFrame(comparison_rows(groups), index=index)
+    return pd.DataFrame(narrow_rows(study), index=index)
 
 
 def study_table(study: Study) -> pd.DataFrame:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from experiments.analysis.groups import Group, short_names, show, telling_keys
-from experiments.reporting.tables.rows import comparison_rows
-from experiments.reporting.words.formatting import column, decimals, interval, number, tenths
-from experiments.training.metrics import METRICS, higher_is_better
+from experiments.analysis.pairs import Pair
+from experiments.analysis.statistics.time_to_target import TimeToTarget
+from experiments.analysis.study import Entry, Part, Sample, Study
+from experiments.reporting.words.formatting import (
+    column,
+    decimals,
+    interval,
+    number,
+    p_value,
+    percent,
+    tenths,
+)
+from experiments.reporting.words.targets import short_target
+from experiments.training.metrics import MAIN, metric_named
 from experiments.training.status import Status
-
-if TYPE_CHECKING:
-    from experiments.analysis.pairs import Pair
-    from experiments.analysis.statistics.time_to_target import TimeToTarget
-    from experiments.analysis.study import Part, Study, Summary
-
-_HEADERS: Final = {
-    "best/val_loss": "val loss",
-    "best/val_accuracy": "val accuracy",
-    "best/val_r2": "val R²",
-    "test/loss": "test loss",
-    "test/accuracy": "test accuracy",
-    "test/r2": "test R²",
-}
 
 # What is left out where there is no room: the highest first. The rest always stays.
 _LEFT_OUT: Final = (
@@ -71,23 +68,37 @@ class Column:
 def result_columns(part: Part) -> list[Column]:
     """Lay out the groups of one part of a study, best first."""
     entries = part.entries
-    names = tuple(one.label + (" †" if one.divergences.non_finite else "") for one in entries)
-    laid = [Column("group", names, is_text=True)]
-    shown = [metric for metric in METRICS if any(metric in one.metrics for one in entries)]
-    for metric in dict.fromkeys([part.metric, *shown]):
+    laid = [Column("group", _marked(entries, [one.label for one in entries]), is_text=True)]
+    for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
-        if any(found):
-            laid += _summaries(metric, found, main=metric == part.metric)
+        laid += _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
     if part.target is not None:
         cells = [_time_cell(one.times.get("epoch")) for one in entries]
-        laid.append(Column(f"epochs to {part.target.short}", tuple(cells), rank=1))
-    if any(one.divergences.total for one in entries):
-        wrong = [(one.divergences.total, one.divergences.runs) for one in entries]
-        cells = [f"{count}/{runs}" if count else "" for count, runs in wrong]
-        laid.append(Column("diverged", tuple(cells), rank=2))
-    if len({len(one.seeds) for one in entries}) > 1:
-        laid.append(Column("seeds", tuple(str(len(one.seeds)) for one in entries), rank=4))
-    return laid
+        laid.append(Column(f"epochs to {short_target(part.target)}", tuple(cells), rank=1))
+    return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
+
+
+def narrow_columns(part: Part) -> list[Column]:
+    """Lay out the groups of one part of a study as the end of every sweep shows them.
+
+    The means are those of `result_columns`, all with their standard deviations; what tells the
+    groups apart has a column for each key.
+    """
+    entries = part.entries
+    laid = _keys(entries)
+    for metric in _measured(part):
+        found = [one.metrics.get(metric) for one in entries]
+        rank = 0 if metric == part.metric else _RANKS.get(metric, 0)
+        laid.append(_means(metric, found, rank))
+    for metric in ("best/epoch", "time/us_per_step"):
+        medians = [_median(one.metrics.get(metric)) for one in entries]
+        if not all(map(math.isnan, medians)):
+            laid.append(_epochs(medians) if metric == "best/epoch" else _times(medians))
+    laid += _diverged(entries, rank=0)
+    for status in (Status.FAILED, Status.INTERRUPTED):
+        counts = [(one.group.count(status), len(one.group.runs)) for one in entries]
+        laid += _shares(status, counts, _RANKS[status])
+    return laid + _seeds(entries, _RANKS["seeds"])
 
 
 def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
@@ -98,8 +109,8 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
         Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
         Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
         Column("difference", tuple(interval(pair.adjusted) for pair in pairs)),
-        Column("p (Holm)", tuple(_p_value(pair.adjusted_p) for pair in pairs), rank=1),
-        Column("wins", tuple(f"{100 * pair.improvement.value:.0f}%" for pair in pairs), rank=2),
+        Column("p (Holm)", tuple(p_value(pair.adjusted_p) for pair in pairs), rank=1),
+        Column("wins", tuple(percent(pair.improvement.value) for pair in pairs), rank=2),
         Column(
             "verdict",
             tuple("separated" if pair.separated else "not separated" for pair in pairs),
@@ -142,49 +153,99 @@ def overall_columns(study: Study) -> list[Column]:
     ]
 
 
-def columns(groups: Sequence[Group]) -> list[Column]:
-    """Lay out the groups of one task, in their order."""
-    rows = comparison_rows(groups)
-    table = {name: [row[name] for row in rows] for name in rows[0]}
-    laid = _names(groups)
-    for metric in METRICS:
-        means = table.get(f"{metric} mean", [])
-        if _any_known(means):
-            deviations = table[f"{metric} sd"]
-            laid.append(_metric(metric, means, deviations, rank=_RANKS.get(metric, 0)))
-    if _any_known(table["best/epoch median"]):
-        cells = [tenths(value) for value in table["best/epoch median"]]
-        laid.append(Column("epoch", tuple(cells), rank=_RANKS["epoch"]))
-    if _any_known(table["time/us_per_step median"]):
-        laid.append(_time(table["time/us_per_step median"]))
-    for status in (Status.DIVERGED, Status.FAILED, Status.INTERRUPTED):
-        if any(table[status]):
-            pairs = zip(table[status], table["runs"], strict=True)
-            cells = [f"{count}/{runs}" if count else "" for count, runs in pairs]
-            laid.append(Column(status, tuple(cells), rank=_RANKS.get(status, 0)))
-    if len(set(table["seeds"])) > 1:
-        laid.append(Column("seeds", tuple(map(str, table["seeds"])), rank=_RANKS["seeds"]))
-    return laid
+def _measured(part: Part) -> list[str]:
+    """Name the metrics to show: the one that ranks first."""
+    shown = dict.fromkeys([part.metric, *MAIN])
+    return [metric for metric in shown if any(metric in one.metrics for one in part.entries)]
 
 
-def _any_known(values: Sequence[float]) -> bool:
-    return not all(map(math.isnan, values))
-
-
-def _summaries(metric: str, found: Sequence[Summary | None], *, main: bool) -> list[Column]:
-    """Write one metric: the main one with intervals, any other with standard deviations."""
-    means = [one.mean.value if one else math.nan for one in found]
-    places = decimals(means, [one.sd if one else math.nan for one in found])
-    best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
-    header, rank = _HEADERS.get(metric, metric), _RANKS.get(metric, len(_LEFT_OUT))
-    if not main:
-        deviations = [one.sd if one else math.nan for one in found]
-        return [Column(header, tuple(column(means, deviations)), best, rank)]
+def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
+    """Write the means of a metric with their intervals, and its interquartile means."""
+    means = [_mean(one) for one in found]
+    places = decimals(means, [_sd(one) for one in found])
     middles = [one.iqm.value if one else math.nan for one in found]
     return [
-        Column(f"{header} [95%]", tuple(interval(one.mean) if one else "–" for one in found), best),
+        Column(
+            f"{metric_named(metric).short} [95%]",
+            tuple(interval(one.mean) if one else "–" for one in found),
+            _best_of(metric, means, places),
+        ),
         Column("IQM", tuple(number(middle, places) for middle in middles), rank=5),
     ]
+
+
+def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None) -> Column:
+    """Write the means of a metric with their standard deviations."""
+    means, deviations = [_mean(one) for one in found], [_sd(one) for one in found]
+    return Column(
+        metric_named(metric).short,
+        tuple(column(means, deviations)),
+        _best_of(metric, means, decimals(means, deviations)),
+        _RANKS.get(metric, len(_LEFT_OUT)) if rank is None else rank,
+    )
+
+
+def _epochs(medians: Sequence[float]) -> Column:
+    return Column("epoch", tuple(tenths(value) for value in medians), rank=_RANKS["epoch"])
+
+
+def _times(medians: Sequence[float]) -> Column:
+    places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
+    cells = [number(value, places) for value in medians]
+    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
+
+
+def _keys(entries: Sequence[Entry]) -> list[Column]:
+    """Write what tells the groups apart, a column a key."""
+    groups = [one.group for one in entries]
+    telling = telling_keys(groups)
+    short = short_names(telling)
+    cells = [[_key(group, key) for group in groups] for key in telling]
+    named = [_marked(entries, cells[0]), *map(tuple, cells[1:])]
+    return [Column(short[key], own, is_text=True) for key, own in zip(telling, named, strict=True)]
+
+
+def _key(group: Group, key: str) -> str:
+    return show(group.values[group.by.index(key)])
+
+
+def _marked(entries: Sequence[Entry], names: Sequence[str]) -> tuple[str, ...]:
+    """Mark the groups some of whose runs have the values of untrained networks."""
+    return tuple(
+        name + (" †" if one.divergences.non_finite else "")
+        for name, one in zip(names, entries, strict=True)
+    )
+
+
+def _diverged(entries: Sequence[Entry], rank: int) -> list[Column]:
+    counts = [(one.divergences.total, one.divergences.runs) for one in entries]
+    return _shares("diverged", counts, rank)
+
+
+def _shares(header: str, counts: Sequence[tuple[int, int]], rank: int) -> list[Column]:
+    """Write counts as shares, `2/5`; nothing where all of them are zero."""
+    if not any(count for count, _ in counts):
+        return []
+    cells = [f"{count}/{runs}" if count else "" for count, runs in counts]
+    return [Column(header, tuple(cells), rank=rank)]
+
+
+def _seeds(entries: Sequence[Entry], rank: int) -> list[Column]:
+    """Write how many seeds each group has, where they differ."""
+    counts = [len(one.seeds) for one in entries]
+    return [Column("seeds", tuple(map(str, counts)), rank=rank)] if len(set(counts)) > 1 else []
+
+
+def _mean(found: Sample | None) -> float:
+    return math.nan if found is None else found.mean.value
+
+
+def _sd(found: Sample | None) -> float:
+    return math.nan if found is None else found.sd
+
+
+def _median(found: Sample | None) -> float:
+    return math.nan if found is None else found.median.value
 
 
 def _time_cell(found: TimeToTarget | None) -> str:
@@ -196,44 +257,15 @@ def _time_cell(found: TimeToTarget | None) -> str:
     return f"{tenths(middle.value)} [{tenths(middle.low)}, {tenths(middle.high)}]"
 
 
-def _p_value(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _needed(pair: Pair) -> str:
     if pair.separated:
         return ""
     return str(pair.seeds_needed) if pair.seeds_needed else "unknown"
 
 
-def _names(groups: Sequence[Group]) -> list[Column]:
-    telling = telling_keys(groups)
-    short = short_names(telling)
-    named = [
-        Column(
-            short[key],
-            tuple(show(group.values[group.by.index(key)]) for group in groups),
-            is_text=True,
-        )
-        for key in telling
-    ]
-    marked = [
-        cell + " †" if group.count(Status.DIVERGED) else cell
-        for cell, group in zip(named[0].cells, groups, strict=True)
-    ]
-    return [Column(named[0].header, tuple(marked), is_text=True), *named[1:]]
-
-
-def _metric(metric: str, means: Sequence[float], deviations: Sequence[float], rank: int) -> Column:
-    places = decimals(means, deviations)
-    best = _best(means, [number(mean, places) for mean in means], higher_is_better(metric))
-    return Column(_HEADERS[metric], tuple(column(means, deviations)), best, rank)
-
-
-def _time(medians: Sequence[float]) -> Column:
-    places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
-    cells = [number(value, places) for value in medians]
-    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
+def _best_of(metric: str, means: Sequence[float], places: int) -> frozenset[int]:
+    written = [number(mean, places) for mean in means]
+    return _best(means, written, metric_named(metric).higher_is_better)
 
 
 def _best(values: Sequence[float], written: Sequence[str], higher: bool) -> frozenset[int]:

@@ -8,11 +8,13 @@ from typing import Final
 from experiments.analysis.study import Study
 from experiments.reporting.tables.layout import (
     Column,
+    narrow_columns,
     overall_columns,
     pair_columns,
     result_columns,
 )
-from experiments.reporting.words.conclusions import how
+from experiments.reporting.words.conclusions import conclude, conclusions, how, how_briefly
+from experiments.reporting.words.limits import limits_of, warnings_of
 
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
@@ -35,18 +37,36 @@ _LATEX: Final = {
 
 def study_markdown(study: Study) -> str:
     """Write a study as Markdown: the conclusion, the tables, and what limits them."""
-    several = len(study.parts) > 1
-    blocks = ["# Comparison"]
-    for part in study.parts:
-        text = f"On {part.name}: {part.conclusion}" if several else part.conclusion
-        blocks.append(f"**{markdown_text(text)}**")
+    blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
     for title, laid in _tables(study):
         blocks += [f"## {markdown_text(title)}", markdown_table(laid)]
     blocks += ["## What this says, and what it does not", markdown_text(how(study))]
-    if study.warnings:
-        blocks.append("\n".join(f"- {markdown_text(text)}" for text in study.warnings))
+    warnings = warnings_of(study)
+    if warnings:
+        blocks.append(_bullets(warnings))
     if study.commands:
         blocks += ["Made by", "\n".join(f"    {command}" for command in study.commands)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def narrow_markdown(study: Study, picture: str = "") -> str:
+    """Write the narrow view of a study as Markdown.
+
+    Parameters
+    ----------
+    study
+        What `analyse` makes of the records.
+    picture
+        Where the picture is; empty for none.
+    """
+    blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
+    for part in study.parts:
+        if len(study.parts) > 1:
+            blocks.append(f"## {markdown_text(part.name)}")
+        blocks.append(markdown_table(narrow_columns(part)))
+    blocks.append(_bullets([how_briefly(study), *limits_of(study)]))
+    if picture:
+        blocks.append(f"![Learning curves and final metrics by group]({picture})")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -74,10 +94,14 @@ def markdown_text(text: str) -> str:
     return text
 
 
+def _bullets(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {markdown_text(text)}" for text in texts)
+
+
 def study_latex(study: Study) -> str:
     """Write the tables of a study for LaTeX with `booktabs`, the conclusions as comments."""
     lines = ["% Needs \\usepackage{booktabs}."]
-    lines += [f"% {part.name}: {part.conclusion}" for part in study.parts]
+    lines += [f"% {part.name}: {conclude(part)}" for part in study.parts]
     for title, laid in _tables(study):
         lines += ["", f"% {title}", latex_table(laid)]
     return "\n".join(lines) + "\n"

@@ -1,32 +1,24 @@
-"""What a comparison says of each group, in plain numbers: a row a group."""
+"""The groups of a study in plain numbers, a row a group, without pandas."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-import statistics
-from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
-from experiments.analysis.groups import Group
-from experiments.training.metrics import METRICS, higher_is_better
+from experiments.analysis.study import Entry, Study
+from experiments.training.metrics import MAIN
 from experiments.training.status import Status
 
 Row = dict[str, float]
 
 _ALWAYS: Final = ("best/val_loss", "test/loss")
+_BY_MEDIAN: Final = ("best/epoch", "time/us_per_step")
 
 
-def comparison_rows(groups: Sequence[Group]) -> list[Row]:
-    """Summarize groups of runs over their seeds.
-
-    Parameters
-    ----------
-    groups
-        At least one.
+def narrow_rows(study: Study) -> list[Row]:
+    """Summarize every group of a study over its seeds.
 
     Returns
     -------
@@ -34,17 +26,19 @@ def comparison_rows(groups: Sequence[Group]) -> list[Row]:
         One a group, with the columns of `experiments.reporting.tables.frames.comparison`; NaN where
         nothing was measured.
     """
+    entries = [entry for part in study.parts for entry in part.entries]
     metrics = [
         metric
-        for metric in METRICS
-        if metric in _ALWAYS or any(group.measured(metric) for group in groups)
+        for metric in dict.fromkeys([study.metric, *MAIN])
+        if metric in _ALWAYS or any(metric in entry.metrics for entry in entries)
     ]
-    return [_row(group, metrics) for group in groups]
+    return [_row(entry, metrics) for entry in entries]
 
 
-def comparison_csv(groups: Sequence[Group]) -> str:
-    """Write the rows of groups as CSV, unrounded: the values of the grouping keys come first."""
-    rows = comparison_rows(groups)
+def narrow_csv(study: Study) -> str:
+    """Write `narrow_rows` as CSV, unrounded: the values of the grouping keys come first."""
+    rows = narrow_rows(study)
+    groups = [entry.group for part in study.parts for entry in part.entries]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*groups[0].by, *rows[0]])
@@ -53,23 +47,23 @@ def comparison_csv(groups: Sequence[Group]) -> str:
     return text.getvalue()
 
 
-def _row(group: Group, metrics: Sequence[str]) -> Row:
+def _row(entry: Entry, metrics: list[str]) -> Row:
+    group = entry.group
     row: Row = {
         "runs": len(group.runs),
-        "seeds": len(group.seeds),
+        "seeds": len(entry.seeds),
         "finished": len(group.finished),
         "diverged": group.count(Status.DIVERGED),
         "failed": group.count(Status.FAILED),
         "interrupted": group.count(Status.INTERRUPTED),
     }
     for metric in metrics:
-        values = group.measured(metric)
-        best = max if higher_is_better(metric) else min
-        row[f"{metric} mean"] = float(np.mean(values)) if values else np.nan
-        row[f"{metric} sd"] = statistics.stdev(values) if len(values) > 1 else np.nan
-        row[f"{metric} best"] = best(values, default=np.nan)
-        row[f"{metric} n"] = len(values)
-    for metric in ("best/epoch", "time/us_per_step"):
-        values = group.measured(metric)
-        row[f"{metric} median"] = float(np.median(values)) if values else np.nan
+        sample = entry.metrics.get(metric)
+        row[f"{metric} mean"] = math.nan if sample is None else sample.mean.value
+        row[f"{metric} sd"] = math.nan if sample is None else sample.sd
+        row[f"{metric} best"] = math.nan if sample is None else sample.best
+        row[f"{metric} n"] = 0 if sample is None else len(sample.values)
+    for metric in _BY_MEDIAN:
+        sample = entry.metrics.get(metric)
+        row[f"{metric} median"] = math.nan if sample is None else sample.median.value
     return row

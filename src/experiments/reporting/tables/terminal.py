@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -9,20 +10,19 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from experiments.analysis.groups import group_runs, scopes
 from experiments.analysis.study import Study
 from experiments.palette import color_of
 from experiments.reporting.tables.layout import (
     Column,
-    columns,
     fitting,
+    narrow_columns,
     overall_columns,
     pair_columns,
     result_columns,
     telling_pairs,
 )
-from experiments.reporting.words.conclusions import headline, how, remarks, scope_names
-from experiments.runs.record import Record
+from experiments.reporting.words.conclusions import conclusions, how, how_briefly
+from experiments.reporting.words.limits import limits_of, warnings_of
 
 # Lines of words longer than this are hard to read, however wide the window is.
 _WORDS_WIDTH = 100
@@ -32,67 +32,17 @@ _PLAIN = str.maketrans(
 )
 
 
-class ComparisonView:
-    """What Rich prints: `console.print(ComparisonView(records))`.
+class _View(ABC):
+    """A study for Rich, as wide as the console and with the signs that its encoding has.
 
-    Columns are left out, the least important first, until the table fits the width; the CSV
-    of the report has them all. The best value of a column is bold, or has a star where the
-    output is not a terminal. There is neither colour nor line drawing in that case.
-
-    Parameters
-    ----------
-    records
-        Runs of any status.
-    by
-        Grouping keys (see `experiments.reporting.tables.frames.comparison`).
-
-    Raises
-    ------
-    ConfigError
-        Where there are no records, or no run has one of the keys.
-    """
-
-    def __init__(self, records: Sequence[Record], by: Sequence[str] | None = None) -> None:
-        self._records = list(records)
-        self._groups = group_runs(self._records, by)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render for the console's width and abilities."""
-        for part in self._lines(console, options.max_width):
-            if isinstance(part, Text) and not _speaks_unicode(console):
-                yield Text(part.plain.translate(_PLAIN))
-            else:
-                yield part
-
-    def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
-        parts = scopes(self._groups)
-        for part, name in zip(parts, scope_names(parts), strict=True):
-            if len(parts) > 1:
-                yield Text(name, style="bold")
-            optimizers = [group.optimizer for group in part]
-            yield _table(optimizers, columns(part), console, width)
-            yield Text()
-        if not console.is_terminal and len(self._groups) > len(parts):
-            yield Text("* the best of its column")
-        yield from _paragraph(headline(self._groups), console, width, "bold")
-        for remark in remarks(self._records, self._groups):
-            yield from _paragraph(remark, console, width, "dim")
-
-
-def print_comparison(
-    records: Sequence[Record], by: Sequence[str] | None = None, console: Console | None = None
-) -> None:
-    """Print the comparison of runs, to standard output unless another console is given."""
-    (console or Console()).print(ComparisonView(records, by))
-
-
-class StudyView:
-    """A whole study for Rich: the conclusion in words first, then the tables it rests on.
+    Columns are left out, the least important first, until a table fits the width. The best value
+    of a column is bold, or has a star where the output is not a terminal. There is neither colour
+    nor line drawing in that case.
 
     Parameters
     ----------
     study
-        What `experiments.analysis.study.analyse` makes.
+        What `experiments.analysis.analyse` makes.
     """
 
     def __init__(self, study: Study) -> None:
@@ -106,10 +56,40 @@ class StudyView:
             else:
                 yield part
 
+    @abstractmethod
     def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
-        for part in self._study.parts:
-            several = len(self._study.parts) > 1
-            text = f"On {part.name}: {part.conclusion}" if several else part.conclusion
+        """Yield tables and lines of words from top to bottom."""
+
+
+class ComparisonView(_View):
+    """The narrow view of a study, which every sweep ends with: the table, then what it says."""
+
+    def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
+        parts = self._study.parts
+        for part in parts:
+            if len(parts) > 1:
+                yield Text(part.name, style="bold")
+            optimizers = [entry.optimizer for entry in part.entries]
+            yield _table(optimizers, narrow_columns(part), console, width)
+            yield Text()
+        if not console.is_terminal and any(len(part.entries) > 1 for part in parts):
+            yield Text("* the best of its column")
+        for text in conclusions(self._study):
+            yield from _paragraph(text, console, width, "bold")
+        for text in [how_briefly(self._study), *limits_of(self._study)]:
+            yield from _paragraph(text, console, width, "dim")
+
+
+def print_comparison(study: Study, console: Console | None = None) -> None:
+    """Print the narrow view of a study, to standard output unless another console is given."""
+    (console or Console()).print(ComparisonView(study))
+
+
+class StudyView(_View):
+    """The whole of a study: the conclusions first, then the tables that they rest on."""
+
+    def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
+        for text in conclusions(self._study):
             yield from _paragraph(text, console, width, "bold")
         for part in self._study.parts:
             yield Text()
@@ -128,7 +108,7 @@ class StudyView:
             optimizers = [one.optimizer for one in self._study.overall]
             yield _table(optimizers, overall_columns(self._study), console, width)
         yield Text()
-        for text in [how(self._study), *self._study.warnings]:
+        for text in [how(self._study), *warnings_of(self._study)]:
             yield from _paragraph(text, console, width, "dim")
 
 

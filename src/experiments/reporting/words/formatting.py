@@ -41,11 +41,6 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
     ]
 
 
-def single(mean: float, deviation: float) -> str:
-    """Write one mean, with its deviation where there is one."""
-    return column([mean], [deviation])[0].strip()
-
-
 def number(value: float, places: int) -> str:
     """Write a number with fixed decimals, or in powers of ten where those would hide it."""
     if math.isnan(value):
@@ -57,18 +52,49 @@ def number(value: float, places: int) -> str:
     return f"{value:.{places}f}"
 
 
+def compact(value: float, digits: int = 4) -> str:
+    """Write a number as one would type it, with so many digits at most: 0.03, 1e-4."""
+    if not math.isfinite(value):
+        return number(value, 0)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if value == 0 or -3 <= int(exponent) < digits:
+        return f"{value:.{digits}g}"
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, with a decimal where it is small: 97%, 4.2%, < 0.1%."""
+    if share == 0 or share >= 0.095:
+        return f"{share:.0%}"
+    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value with three decimals."""
+    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def tenths(value: float) -> str:
     """Write a number with one decimal, or with none where it is whole: 11.5, 12."""
     return number(value, int(value % 1 != 0))
 
 
 def interval(estimate: Estimate) -> str:
-    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`."""
+    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`; alone where it has none."""
+    if math.isinf(estimate.low) and math.isinf(estimate.high):
+        return number(estimate.value, decimals([estimate.value], []))
     ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]
     spread = max((abs(end - estimate.value) for end in ends), default=math.nan)
     places = decimals([estimate.value], [spread])
     low, high = (number(end, places) for end in (estimate.low, estimate.high))
     return f"{number(estimate.value, places)} [{low}, {high}]"
+
+
+def span(counts: Sequence[int]) -> str:
+    """Write the range of some counts: `5`, or `3 to 5`."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def listing(words: Sequence[str]) -> str:

@@ -2,61 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
-from experiments.analysis.groups import show, superseded, varied
+from experiments.analysis.groups import show
+from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import listing
-from experiments.runs.record import Record
 from experiments.training.status import Status
-
-if TYPE_CHECKING:
-    from experiments.analysis.study import Entry, Part
 
 FEW_SEEDS: Final = 5
 
 
-def part_warnings(part: Part) -> Iterable[str]:
-    """Say what limits the conclusions of one part, each beginning with its name."""
-    for text in [
-        *_seeds(part),
-        *_unsound(part),
-        *_tuning(part),
-        *_groups(part),
-    ]:
-        yield f"{part.name}: {text}"
+def warnings_of(study: Study) -> list[str]:
+    """Say what limits the conclusions of a study, each warning once."""
+    return list(dict.fromkeys([*_provenance(study), *limits_of(study)]))
 
 
-def left_out(records: Iterable[Record]) -> Iterable[str]:
-    """Say how many runs do not count since other code has trained the same runs later."""
-    count = len(superseded(records))
-    if count:
-        which = (
-            "1 run of the same configuration, data and seed as a later one was"
-            if count == 1
-            else f"{count} runs of the same configuration, data and seed as later ones were"
-        )
-        yield f"{which} left out: trained by other code or libraries."
+def limits_of(study: Study) -> list[str]:
+    """Say what limits the numbers of a study, whatever made its runs; each warning once."""
+    said = [*_left_out(study)]
+    for part in study.parts:
+        found = [*_seeds(part), *_unsound(part), *_tuning(part), *_groups(part)]
+        said += [f"{part.name}: {text}" for text in found]
+    return list(dict.fromkeys(said))
 
 
-def overall_warnings(runs: Sequence[Record]) -> Iterable[str]:
-    """Say what limits the conclusions of a whole study, given its distinct runs."""
-    tuning = {run.seed for run in runs if run.labels.get("stage") == "tuning"}
-    reporting = {run.seed for run in runs if run.labels.get("stage") == "reporting"}
-    shared = sorted(tuning & reporting)
+def _provenance(study: Study) -> Iterable[str]:
+    shared = sorted(set(study.tuning_seeds) & set(study.reporting_seeds))
     if shared:
         yield (
             f"Seeds {listing(list(map(str, shared)))} tuned and report, so the results of what was "
             "tuned look better than they are. Report on other seeds."
         )
-    environments = [run.environment for run in runs]
     for key, name in (("commit", "commits"), ("python", "Python"), ("numpy", "NumPy")):
-        found = sorted({str(one[key]) for one in environments if one.get(key)})
+        found = study.versions.get(key, ())
         if len(found) > 1:
-            told = [version[:12] for version in found]
-            yield f"The runs are of several {name} ({listing(told)}): some differences may be its."
-    if any(one.get("dirty") for one in environments):
+            told = listing([version[:12] for version in found])
+            yield f"The runs are of several {name} ({told}): some differences may be its."
+    if "True" in study.versions.get("dirty", ()):
         yield "The code was changed since its last commit, so the commit alone does not repeat it."
+
+
+def _left_out(study: Study) -> Iterable[str]:
+    """Say how many runs do not count since the same runs were trained again."""
+    if study.superseded:
+        which = (
+            "1 run of the same configuration, data and seed as a later one was"
+            if study.superseded == 1
+            else f"{study.superseded} runs of the same configuration, data and seed as later ones "
+            "were"
+        )
+        yield f"{which} left out: trained by other code or libraries."
+    if study.repeats:
+        what = "1 run is a repeat" if study.repeats == 1 else f"{study.repeats} runs are repeats"
+        yield f"{what} of another and not counted again."
 
 
 def _seeds(part: Part) -> Iterable[str]:
@@ -84,8 +83,8 @@ def _unsound(part: Part) -> Iterable[str]:
             yield f"diverged ({way}): {listing(told)}."
     if any(entry.divergences.non_finite for entry in part.entries):
         yield (
-            "a run whose loss was not finite counts with the loss of its untrained network, in "
-            "every mean, interval and pair."
+            "a run whose loss was not finite (†) counts with the loss of its untrained network, "
+            "in every mean, interval and pair."
         )
     for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "were interrupted")):
         found = [e for e in part.entries if e.group.count(status)]
@@ -131,7 +130,7 @@ def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
 
 
 def _groups(part: Part) -> Iterable[str]:
-    within = sorted({key for entry in part.entries for key in varied(entry.group.runs)})
+    within = sorted({key for entry in part.entries for key in entry.group.differing})
     if within:
         yield (
             f"runs of one group differ in {listing(within)} too; those of one seed are averaged."

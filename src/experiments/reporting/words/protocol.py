@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from experiments.analysis.study import Part, Study
+from experiments.analysis.study import Study
+from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning
-from experiments.reporting.report.tables import NAMES
-from experiments.reporting.words.formatting import listing, number
+from experiments.reporting.words.formatting import listing, number, span
+from experiments.reporting.words.targets import target_source
+from experiments.training.metrics import metric_named
 
 _SEARCHES: Final = {
     "grid": "of its own grid",
@@ -45,9 +47,9 @@ def _tuning(study: Study) -> Iterator[str]:
     labels = [r.labels for part in study.parts for r in part.records if is_tuning(r)]
     search, aggregate = labels[0].get("search", "grid"), labels[0].get("aggregate", "mean")
     yield (
-        f"Every optimizer was tuned with {_span(budgets)} settings {_SEARCHES[search]} on "
+        f"Every optimizer was tuned with {span(budgets)} settings {_SEARCHES[search]} on "
         f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
-        f"with the best {aggregate} of the {NAMES.get(study.metric, study.metric)} was chosen; a "
+        f"with the best {aggregate} of the {metric_named(study.metric).long} was chosen; a "
         "run that diverged counts as infinite. Conclusions hold for what was searched: another "
         "choice may give another order."
     )
@@ -69,13 +71,13 @@ def _seeds(study: Study) -> Iterator[str]:
     )
     for part in study.parts:
         if part.target:
-            aim = f"Target on {part.name}: {_target(part)}, {part.target.source}."
+            aim = f"Target on {part.name}: {_target(part.target)}, {target_source(part.target)}."
             yield f"{aim} A run that misses it counts as ∞."
 
 
 def _statistics(study: Study) -> Iterator[str]:
     yield (
-        f"Ranked and separated by the {NAMES.get(study.metric, study.metric)}. A run whose loss "
+        f"Ranked and separated by the {metric_named(study.metric).long}. A run whose loss "
         "was not finite counts with the loss of its untrained network; a run that failed or was "
         "interrupted is left out."
     )
@@ -86,21 +88,15 @@ def _statistics(study: Study) -> Iterator[str]:
     )
 
 
-def _target(part: Part) -> str:
-    target = part.target
-    assert target is not None
-    words = target.curve.replace("val/", "validation ").replace("r2", "R²")
-    return f"{words} {'at least' if target.higher else 'at most'} {number(target.value, 4)}"
+def _target(target: Target) -> str:
+    reached = "at least" if target.higher else "at most"
+    return f"{metric_named(target.curve).long} {reached} {number(target.value, 4)}"
 
 
 def _seeds_listed(seeds: Sequence[int]) -> str:
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]} to {seeds[-1]}"
     return listing([str(seed) for seed in seeds])
-
-
-def _span(values: Sequence[int]) -> str:
-    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
 def _times(count: int) -> str:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from experiments.analysis.groups import group_runs
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import family_of, plot_curves
 from experiments.reporting.figures.looks import Look
-from experiments.reporting.figures.strips import plot_strips, strip_of_entry
+from experiments.reporting.figures.strips import plot_strips, strip_of
 from tests.experiments.analysis.crowding import crowded, outside
 from tests.experiments.analysis.made_up_studies import plain_study
 from tests.experiments.analysis.made_up_sweeps import ALL, sweep
@@ -15,10 +16,8 @@ from tests.experiments.analysis.made_up_sweeps import ALL, sweep
 def test_curves_are_named_without_overlap(tmp_path, optimizers, metric):
     runs = sweep(tmp_path, optimizers, range(2), diverged=[("sgd", 1)])
     families = [
-        family_of(
-            [run for run in runs if run.choices["optimizer"] == name], Look(name, color_of(name))
-        )
-        for name in optimizers
+        family_of(group, Look(group.optimizer, color_of(group.optimizer)))
+        for group in group_runs(runs)
     ]
     figure = plot_curves(families, metric)
     assert crowded(figure) == []
@@ -27,7 +26,8 @@ def test_curves_are_named_without_overlap(tmp_path, optimizers, metric):
 
 def test_the_band_is_the_interval_of_the_median(tmp_path):
     runs = sweep(tmp_path, ["adam"], range(5))
-    figure = plot_curves([family_of(runs, Look("adam", color_of("adam")))], "val/loss")
+    (group,) = group_runs(runs)
+    figure = plot_curves([family_of(group, Look("adam", color_of("adam")))], "val/loss")
     curves = np.stack([run.metrics()["val/loss"] for run in runs])
     (band,) = [one for one in figure.axes[0].collections if one.get_alpha() == 0.15]
     drawn = band.get_paths()[0].vertices
@@ -41,7 +41,7 @@ def test_strips_are_named_without_overlap(tmp_path, optimizers):
     study = plain_study(tmp_path, optimizers, range(3), diverged=[("sgd", 1)])
     entries = study.parts[0].entries
     strips = [
-        strip_of_entry(entry, Look(entry.optimizer, color_of(entry.optimizer)), "best/val_loss")
+        strip_of(entry, Look(entry.optimizer, color_of(entry.optimizer)), "best/val_loss")
         for entry in entries
     ]
     assert {one.look.label: one.note for one in strips}["sgd"] == "1 of 3 diverged"

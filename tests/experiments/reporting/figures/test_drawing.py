@@ -29,6 +29,7 @@ def test_nothing_is_registered_globally(tmp_path):
         "import experiments.reporting.report.page, experiments.reporting.tables.terminal\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from experiments.runs.record import Record\n"
+        "from experiments.analysis.analyse import analyse\n"
         "from experiments.reporting.figures.comparison import plot_comparison\n"
         "from experiments.reporting.figures.drawing import saved\n"
         "import matplotlib\n"
@@ -37,7 +38,7 @@ def test_nothing_is_registered_globally(tmp_path):
         "    names = set(matplotlib.rcParams) - {'backend'}\n"
         "    return {name: matplotlib.rcParams[name] for name in names}\n"
         "before = settings()\n"
-        "saved(plot_comparison([Record.read(sys.argv[1])]), 'png')\n"
+        "saved(plot_comparison(analyse([Record.read(sys.argv[1])])), 'png')\n"
         "assert settings() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from experiments.analysis.statistics.sensitivity import sensitivity
-from experiments.reporting.figures.sensitivity import plot_sensitivity, short
+from experiments.reporting.figures.sensitivity import plot_sensitivity
 from tests.experiments.analysis.crowding import crowded, outside, words_of
 from tests.experiments.analysis.made_up_sweeps import ALL
 
@@ -59,12 +59,3 @@ def test_one_value_and_values_of_any_sign_can_be_drawn():
         one = sensitivity("adam", "optimizer.lr", "best/val_loss", scores, start=2.3)
         figure = plot_sensitivity([one], {}, "Best validation loss")
         assert len(words_of(figure)) > 2
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0"), (0.03, "0.03"), (1e-4, "1e-4"), (2.5e-4, "2.5e-4"), (1.0, "1"), (2e5, "2e5")],
-)
-def test_values_are_written_as_they_are_typed(value, text):
-    assert short(value) == text
-    assert float(text) == value

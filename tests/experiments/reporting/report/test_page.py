@@ -5,10 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.analysis.study import analyse
+from experiments.analysis.analyse import analyse
 from experiments.errors import DataError, RecordError
 from experiments.reporting.report import figures
 from experiments.reporting.report.page import REPORT, compose, write_report
+from experiments.reporting.words.conclusions import conclusions
+from experiments.reporting.words.limits import warnings_of
 from tests.experiments.analysis.made_up_studies import tuned_runs
 from tests.experiments.analysis.made_up_sweeps import ALL, sweep
 from tests.experiments.reporting.figures.networks.trained_sweeps import train_sweep
@@ -111,11 +113,12 @@ def test_conclusions_come_first_then_what_limits_them(tuned):
     study = analyse(runs)
     (conclusion,) = page.find("section", **{"class": "conclusion"})
     assert [line.strip() for line in conclusion["text"].splitlines() if line.strip()] == list(
-        study.conclusion
+        conclusions(study)
     )
     (limits,) = page.find("section", **{"class": "warnings"})
-    assert study.warnings
-    assert all(warning in limits["text"] for warning in study.warnings)
+    warnings = warnings_of(study)
+    assert warnings
+    assert all(warning in limits["text"] for warning in warnings)
     places = [text.index(part) for part in ("<h1>", 'class="conclusion"', 'class="warnings"')]
     assert places == sorted(places)
     assert places[-1] < text.index("<table>") < text.index("<svg")
@@ -156,8 +159,13 @@ def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
     (part,) = analyse(runs).parts
     heads = [table["text"].split("\n")[0] for table in page.find("thead")[:2]]
     assert "best validation loss" in heads[0]
-    assert f"epochs to val acc {part.target.value:.4f}" in heads[0]
-    for name in ("final training loss", "validation loss over training", "µs a step", "seeds"):
+    assert f"epochs to accuracy {part.target.value:.4f}" in heads[0]
+    for name in (
+        "final training loss",
+        "area under the validation loss",
+        "time per step in µs",
+        "seeds",
+    ):
         assert name in heads[1]
         assert name not in heads[0]
 

@@ -3,14 +3,17 @@ import io
 import pytest
 from rich.console import Console
 
-from experiments.reporting.tables.terminal import ComparisonView, print_comparison
+from experiments.analysis.analyse import analyse
+from experiments.reporting.tables.layout import narrow_columns, result_columns
+from experiments.reporting.tables.terminal import ComparisonView, print_comparison, print_study
+from experiments.reporting.words.conclusions import conclusions
 from tests.experiments.analysis.made_up_sweeps import ALL, sweep
 
 
 def printed(records, by=None, width=80, encoding="utf-8", **kinds):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding)
-    print_comparison(records, by, Console(file=file, width=width, **kinds))
+    print_comparison(analyse(records, by=by), Console(file=file, width=width, **kinds))
     file.flush()
     return raw.getvalue().decode(encoding)
 
@@ -51,7 +54,7 @@ def test_diverged_groups_are_marked(tmp_path):
     text = printed(sweep(tmp_path, diverged=[("sgd", 0), ("sgd", 1)]))
     assert "sgd †" in text
     assert "2/5" in text
-    assert "† Diverged: 2 of 5 runs of sgd." in text
+    assert "digits: diverged (not finite): 2 of 5 runs of sgd." in text
 
 
 def test_the_best_is_bold_in_a_terminal(tmp_path):
@@ -66,7 +69,7 @@ def test_signs_that_an_encoding_lacks_are_replaced(tmp_path):
     text = printed(runs, encoding="ascii")
     assert "0.106 +/- 0.012" in text
     assert "sgd !" in text
-    assert "! Diverged" in text
+    assert "not finite (!)" in text
     assert printed(sweep(tmp_path, score="r2"), encoding="ascii", force_terminal=True).isascii()
 
 
@@ -96,10 +99,34 @@ def test_each_task_has_a_table(tmp_path):
 
 
 def test_a_view_can_be_printed_twice(tmp_path):
-    view = ComparisonView(sweep(tmp_path))
+    view = ComparisonView(analyse(sweep(tmp_path)))
     texts = []
     for _ in range(2):
         console = Console(file=io.StringIO(), width=80)
         console.print(view)
         texts.append(console.file.getvalue())
     assert texts[0] == texts[1]
+
+
+def test_the_narrow_view_and_the_whole_study_show_the_same_numbers(tmp_path):
+    runs = sweep(
+        tmp_path, seeds=range(6), diverged=[("sgd", 1), ("sgd", 4), ("adam", 2)],
+        failed=[("rmsprop", 5)],
+    )  # fmt: skip
+    study = analyse(runs)
+    (part,) = study.parts
+    narrow = {column.header: column.cells for column in narrow_columns(part)}
+    whole = {column.header: column.cells for column in result_columns(part)}
+    assert narrow["optimizer"] == whole["group"]
+    for header in ("val accuracy", "test loss", "test accuracy", "diverged", "seeds"):
+        assert narrow[header] == whole[header], header
+    for entry, cell in zip(part.entries, narrow["val loss"], strict=True):
+        written = cell.split("±")[0].strip()
+        places = len(written.partition(".")[2])
+        assert written == f"{entry.metrics['best/val_loss'].mean.value:.{places}f}"
+    console = Console(file=io.StringIO(), width=100)
+    print_comparison(study, console)
+    print_study(study, console)
+    text = " ".join(console.file.getvalue().split())
+    (sentence,) = conclusions(study)
+    assert text.count(sentence) == 2

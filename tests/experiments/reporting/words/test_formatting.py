@@ -1,8 +1,19 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from experiments.reporting.words.formatting import column, decimals, number, single, tenths
+from experiments.analysis.statistics.estimate import Estimate
+from experiments.reporting.words.formatting import (
+    column,
+    compact,
+    decimals,
+    interval,
+    number,
+    percent,
+    tenths,
+)
 
 NAN = math.nan
 
@@ -23,7 +34,7 @@ NAN = math.nan
     ],
 )
 def test_digits_follow_the_spread(mean, deviation, written):
-    assert single(mean, deviation) == written
+    assert column([mean], [deviation])[0].strip() == written
 
 
 def test_counts_and_their_intervals_have_no_more_than_one_decimal():
@@ -44,3 +55,42 @@ def test_decimals_ignore_what_is_not_there():
     assert decimals([NAN], [NAN]) == 2
     assert decimals([0.0], [0.0]) == 2
     assert number(0.0, 4) == "0.0000"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [
+        (0.03, 4, "0.03"),
+        (1.0, 4, "1"),
+        (2.5e-4, 4, "2.5e-4"),
+        (2e5, 4, "2e5"),
+        (0.0001, 4, "1e-4"),
+        (1e6, 4, "1e6"),
+        (9999.96, 4, "1e4"),
+        (0.00099999, 4, "0.001"),
+        (123.456, 4, "123.5"),
+        (123.456, 2, "1.2e2"),
+        (-0.00025, 4, "-2.5e-4"),
+        (0.0, 4, "0"),
+        (NAN, 4, "–"),
+        (math.inf, 4, "∞"),
+    ],
+)
+def test_a_number_is_written_as_one_would_type_it(value, digits, written):
+    assert compact(value, digits) == written
+
+
+@given(st.floats(-1e300, 1e300), st.integers(1, 9))
+def test_what_is_typed_is_the_number_to_its_digits(value, digits):
+    assert float(compact(value, digits)) == float(f"{value:.{digits - 1}e}")
+
+
+def test_shares_keep_what_is_small():
+    assert [percent(share) for share in (1, 0.97, 0.042, 0.0001, 0)] == [
+        "100%", "97%", "4.2%", "< 0.1%", "0%",
+    ]  # fmt: skip
+
+
+def test_an_interval_that_nothing_bounds_is_left_out():
+    assert interval(Estimate(0.25, -math.inf, math.inf)) == "0.2500"
+    assert interval(Estimate(0.25, 0.24, 0.26)) == "0.250 [0.240, 0.260]"

@@ -1,5 +1,5 @@
 """Pictures of what networks learnt and how they got there, drawn from records and data."""
 
-from experiments.reporting.figures.networks.choosing import Picture, figures_for, figures_of
+from experiments.reporting.figures.networks.choosing import NetworkPicture, figures_for, figures_of
 
-__all__ = ["Picture", "figures_for", "figures_of"]
+__all__ = ["NetworkPicture", "figures_for", "figures_of"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from experiments.analysis.groups import Group, group_runs, scopes
+from experiments.analysis.groups import Group, group_runs, scope_names, scopes
+from experiments.analysis.values import ranked
 from experiments.datasets import Dataset, Task
 from experiments.reporting.figures.curves import Family, family_of
 from experiments.reporting.figures.looks import Look, looks_of
@@ -20,15 +21,15 @@ from experiments.reporting.figures.networks import (
     surface,
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
-from experiments.reporting.words.conclusions import scope_names
 from experiments.runs.record import Record
+from experiments.training.metrics import SELECTION
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Picture(NamedTuple):
+class NetworkPicture(NamedTuple):
     """A figure and what to write around it.
 
     Attributes
@@ -56,7 +57,7 @@ def figures_for(
     by: Sequence[str] | None = None,
     *,
     trusted: frozenset[str],
-) -> list[Picture]:
+) -> list[NetworkPicture]:
     """Draw the pictures that apply to runs on one dataset; nothing is trained.
 
     Parameters
@@ -73,7 +74,7 @@ def figures_for(
 
     Returns
     -------
-    list of Picture
+    list of NetworkPicture
         Where they apply, in this order: `boundaries` (two inputs, classes, snapshots), `paths`
         (snapshots), `confusion` and `hardest` (classes), `predictions` (regression), `norms`.
         The same records give the same pictures.
@@ -86,7 +87,7 @@ def figures_for(
     fitting = [run for run in records if run.dataset.get("digest") == dataset.digest]
     if not fitting:
         return []
-    parts = scopes(group_runs(fitting, by))
+    parts = [ranked(part, SELECTION) for part in scopes(group_runs(fitting, by))]
     if len(parts) == 1:
         return figures_of(parts[0], looks_of(parts[0]), dataset, trusted=trusted)
     return [
@@ -101,7 +102,7 @@ def figures_for(
 
 def figures_of(
     groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset, *, trusted: frozenset[str]
-) -> list[Picture]:
+) -> list[NetworkPicture]:
     """Draw the pictures that apply to ranked groups of one task (see `figures_for`).
 
     Parameters
@@ -120,7 +121,7 @@ def figures_of(
 
 def _pictures(
     rows: Sequence[Shown], groups: Sequence[Group], dataset: Dataset
-) -> Iterator[Picture]:
+) -> Iterator[NetworkPicture]:
     trained = [
         group for group in groups if any(run.status is not Status.FAILED for run in group.runs)
     ]
@@ -139,22 +140,22 @@ def _pictures(
         yield _hardest(finished, dataset, fewer + without)
     if finished and dataset.task is Task.REGRESSION:
         yield _predictions(finished, dataset, fewer + without)
-    families = [family_of(one.group.runs, one.look) for one in rows]
+    families = [family_of(one.group, one.look) for one in rows]
     if norms.layers_of(families):
         yield _norms(families, fewer)
 
 
-def _boundaries(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Picture:
+def _boundaries(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> NetworkPicture:
     caption = (
         "A row a group, by a run of typical validation loss; a column a moment. The tint is the "
         "probability that the network gives to the classes, the line where its prediction "
         "changes; points are training data. Above each panel: accuracy on validation data."
     )
     figure = boundaries.plot_boundaries(rows, dataset)
-    return Picture("boundaries", boundaries.TITLE, caption + fewer, figure)
+    return NetworkPicture("boundaries", boundaries.TITLE, caption + fewer, figure)
 
 
-def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Picture]:
+def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[NetworkPicture]:
     found = surface.paths(rows)
     if not found:
         return
@@ -175,20 +176,20 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Pict
     if left_out:
         caption += f" Without a path from this start: {left_out}."
     figure = surface.plot_paths(found, dataset, plane)
-    yield Picture("paths", surface.TITLE, caption + fewer, figure)
+    yield NetworkPicture("paths", surface.TITLE, caption + fewer, figure)
 
 
-def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Picture:
+def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
         "Test data, by a run of typical validation loss at its best epoch. Numbers are rows of "
         "the data, none where it is 0; the colour is the share of the true class, on a "
         "square-root scale."
     )
     figure = confusion.plot_confusion(rows, dataset)
-    return Picture("confusion", confusion.TITLE, caption + notes, figure)
+    return NetworkPicture("confusion", confusion.TITLE, caption + notes, figure)
 
 
-def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Picture:
+def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
         "The test rows to whose true class a run of typical validation loss gives the least "
         "probability, which stands beside them; wrong predictions first, in red."
@@ -198,10 +199,10 @@ def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Picture:
     if len(rows) > hardest.MOST_GROUPS:
         caption += f" The best {hardest.MOST_GROUPS} of {len(rows)}."
     figure = hardest.plot_hardest(rows, dataset)
-    return Picture("hardest", hardest.TITLE, caption + notes, figure)
+    return NetworkPicture("hardest", hardest.TITLE, caption + notes, figure)
 
 
-def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Picture:
+def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
         "Test data in raw units, by a run of typical validation loss at its best epoch; on the "
         "line a prediction is exact."
@@ -209,10 +210,10 @@ def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Picture
     if dataset.outputs > regression.MOST_TARGETS:
         caption += f" The first {regression.MOST_TARGETS} of {dataset.outputs} targets."
     figure = regression.plot_predictions(rows, dataset)
-    return Picture("predictions", regression.TITLE, caption + notes, figure)
+    return NetworkPicture("predictions", regression.TITLE, caption + notes, figure)
 
 
-def _norms(families: Sequence[Family], fewer: str) -> Picture:
+def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
     layers = norms.layers_of(families)
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
@@ -224,7 +225,7 @@ def _norms(families: Sequence[Family], fewer: str) -> Picture:
         caption += f" {norms.MOST_LAYERS} of {len(layers)} layers, from first to last."
     if any(one.diverged for one in families):
         caption += " Diverged runs end in ×."
-    return Picture("norms", norms.TITLE, caption + fewer, norms.plot_norms(families))
+    return NetworkPicture("norms", norms.TITLE, caption + fewer, norms.plot_norms(families))
 
 
 def _listed(names: Sequence[str]) -> str:

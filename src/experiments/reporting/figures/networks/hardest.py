@@ -25,6 +25,7 @@ from experiments.reporting.figures.networks.outputs import (
     predicted_classes,
 )
 from experiments.reporting.figures.networks.shown import Shown
+from experiments.reporting.words.formatting import compact, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +115,7 @@ def _images(rows: Sequence[Shown], dataset: Dataset, shape: tuple[int, int]) -> 
                 figure, start, top + side + 0.04, words, size=7,
                 color=_WRONG if wrong else "#222222",
             )  # fmt: skip
-            write(figure, start, top + side + 0.17, _percent(hard.share), size=7, color=PALE)
+            write(figure, start, top + side + 0.17, percent(hard.share), size=7, color=PALE)
     return figure
 
 
@@ -128,7 +129,7 @@ def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
             [
                 names[hard.true],
                 names[hard.predicted],
-                _percent(hard.share),
+                percent(hard.share),
                 *(raw_value(dataset, hard.row, feature) for feature in features),
             ]
             for hard in row
@@ -168,7 +169,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
     if name in levels:
         return levels[name][int(inputs[first : first + len(levels[name])].argmax())]
     value = float(inputs[first]) * preprocessing.scale[first] + preprocessing.center[first]
-    return f"{value:.4g}".replace("-", "−")
+    return compact(value).replace("-", "−")
 
 
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
@@ -185,7 +186,3 @@ def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
         slot += width
     best: NDArray[np.intp] = np.argsort(-np.array(unusual), kind="stable")[:_TABLE_FEATURES]
     return sorted(int(i) for i in best)
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.095 else f"{share:.1%}" if share >= 0.0005 else "< 0.1%"

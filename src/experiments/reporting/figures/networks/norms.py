@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from experiments.reporting.figures.curves import Curves, Family, curves_panel
+from experiments.analysis.groups import Curves
+from experiments.reporting.figures.curves import Family, curves_panel
 from experiments.reporting.figures.drawing import (
     label_gutter,
     panel,

@@ -20,6 +20,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.outputs import network_of
 from experiments.reporting.figures.networks.shown import Shown
+from experiments.reporting.words.formatting import compact
 from experiments.runs.record import Record
 from experiments.training.targets import encoding_for
 
@@ -289,6 +290,4 @@ def _contours(axes: Axes, x: Numbers, y: Numbers, losses: Numbers) -> None:
     lines = axes.contour(
         x, y, logs, levels=levels[1:-1:2], colors="#777777", linewidths=0.5, linestyles="solid"
     )
-    axes.clabel(
-        lines, fmt=lambda level: f"{float(f'{10**level:.2g}'):g}", fontsize=6.5, colors="#444444"
-    )
+    axes.clabel(lines, fmt=lambda level: compact(10**level, 2), fontsize=6.5, colors="#444444")

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from experiments.analysis.groups import group_runs
+from experiments.analysis.values import ranked
 from experiments.datasets import Task, Xor
 from experiments.palette import color_of
 from experiments.reporting.figures.curves import family_of
@@ -201,7 +202,7 @@ def test_of_a_large_grid_the_best_of_each_optimizer_is_shown(tmp_path: Path) -> 
         for name, best in (("sgd", 1), ("adam", 3))
         for i in range(9)
     ]  # fmt: skip
-    groups = group_runs(runs)
+    groups = ranked(group_runs(runs), "best/val_loss")
     assert [one.label for one in rows_of(groups)] == ["adam, lr=0.001", "sgd, lr=0.1"]
     assert len(rows_of(groups[:16])) == 16
 
@@ -262,7 +263,7 @@ def test_a_norm_of_zero_does_not_end_the_logarithm(tmp_path: Path) -> None:
         "gradient_norm/dense1": [None, 10.0, 0.1, 0.0],
     }
     rows = rows_of(group_runs([make_run(tmp_path, metrics=metrics)]))
-    figure = plot_norms([family_of(one.group.runs, one.look) for one in rows])
+    figure = plot_norms([family_of(one.group, one.look) for one in rows])
     axes = figure.axes[1]
     assert axes.get_yscale() == "log"
     drawn = axes.lines[0].get_ydata()

@@ -1,0 +1,285 @@
+"""From the records of runs to a `Study`: the whole comparison, computed once."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from experiments.analysis.groups import (
+    SETTING,
+    TASK,
+    Curves,
+    Group,
+    distinct,
+    group_runs,
+    labels,
+    scope_names,
+    scopes,
+    superseded,
+)
+from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
+from experiments.analysis.statistics import divergence
+from experiments.analysis.statistics.profiles import Profile, performance_profiles
+from experiments.analysis.statistics.studentized import studentize
+from experiments.analysis.statistics.time_to_target import ranks
+from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study
+from experiments.analysis.targets import choose_target, times_to
+from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
+from experiments.analysis.values import by_seed, ranked, untrained
+from experiments.errors import ConfigError
+from experiments.runs.record import Record
+from experiments.training.metrics import AREA, COMPARED, SELECTION, metric_named
+from experiments.training.status import Status
+
+_MACHINE: Final = ("platform", "cpu", "cpu_count", "threads")
+
+
+def analyse(
+    records: Iterable[Record],
+    *,
+    by: Sequence[str] | None = None,
+    metric: str = SELECTION,
+    target: float | None = None,
+    tolerance: float = 0.05,
+) -> Study:
+    """Compare runs.
+
+    Runs labelled `stage: tuning` feed sensitivity and selection alone, all others the
+    conclusions. The label `setting` (`tuned`, `default`) groups them beside the grouping keys.
+
+    Parameters
+    ----------
+    records
+        Runs of any status; repeats of one run, by whatever code, are counted once.
+    by
+        Grouping keys; by default the optimizer and whatever was varied (see `groups`).
+    metric
+        What ranks and separates: a metric of the summary, or `area/val_loss`.
+    target
+        For the time to it: a validation accuracy or R², or a validation loss where neither was
+        measured. By default, on each task, the median best validation score of the best tuned
+        group (of the best group where none is tuned).
+    tolerance
+        Of the sensitivity's width: share of what training gained that may be lost.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ConfigError
+        Where there are no records, no run has a grouping key, or none measured the metric.
+    """
+    records = list(records)
+    runs, older = distinct(records), superseded(records)
+    reporting = [run for run in runs if not is_tuning(run)] or runs
+    tuning = [run for run in runs if is_tuning(run)] or runs
+    groups = group_runs(reporting, by)
+    _check(metric, groups)
+    parts = []
+    divided = scopes(groups)
+    for part, name in zip(divided, scope_names(divided), strict=True):
+        tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
+        task = name or part[0].runs[0].choices.get("dataset", "")
+        parts.append(_part(task, part, tried, metric, target, tolerance))
+    overall = _overall(parts)
+    labelled = reporting != runs
+    versions: dict[str, set[str]] = {}
+    for run in runs:
+        for key, version in run.environment.items():
+            if key not in _MACHINE:
+                versions.setdefault(key, set()).add(str(version))
+    return Study(
+        metric,
+        tuple(parts),
+        tuple(overall),
+        tuple(_profiles(parts)) if overall else (),
+        tuple(sorted({run.seed for run in tuning})) if labelled else (),
+        tuple(sorted({run.seed for run in reporting})),
+        tuple(dict.fromkeys(run.command for run in runs if run.command)),
+        {key: tuple(sorted(found)) for key, found in versions.items()},
+        len(records) - len({run.uid for run in runs}) - len(older),
+        len(older),
+    )
+
+
+def _part(
+    task: str,
+    groups: Sequence[Group],
+    tried: Sequence[Record],
+    metric: str,
+    target: float | None,
+    tolerance: float,
+) -> Part:
+    """Compare the groups of one task; `tried` are the runs that tuning saw."""
+    higher = metric_named(metric).higher_is_better
+    groups = ranked(groups, metric)
+    shown = [
+        {key.rsplit(".", 1)[-1]: value for key, value in chosen(group, tried).items()}
+        for group in groups
+    ]
+    names, samples = labels(groups, shown), _samples(groups, metric)
+    aim = choose_target(groups, names, target)
+    entries = []
+    for group, label, name, tuned, found in zip(
+        groups, names, labels(groups), shown, samples, strict=True
+    ):
+        entries.append(
+            Entry(
+                label,
+                name,
+                group.optimizer,
+                group.runs[0].labels.get(SETTING, ""),
+                tuned,
+                group,
+                tuple(sorted({run.seed for run in group.counted})),
+                found,
+                divergence.count(_way(run, group.curves[run]) for run in group.counted),
+                {} if aim is None else times_to(aim, group),
+            )
+        )
+    values = {
+        entry.label: dict(
+            zip(entry.metrics[metric].seeds, entry.metrics[metric].values, strict=True)
+        )
+        for entry in entries[:MOST_COMPARED]
+        if metric in entry.metrics
+    }
+    return Part(
+        task,
+        metric,
+        higher,
+        tuple(entries),
+        tuple(compare_pairs(values, metric=metric, higher=higher)),
+        aim,
+        tuple(_time_pairs(entries[:MOST_COMPARED])),
+        tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
+        tuple(sensitivities(tried, metric, tolerance, groups[0].read)),
+        tuple(dict.fromkeys([*tried, *(run for group in groups for run in group.runs)])),
+    )
+
+
+def _samples(groups: Sequence[Group], ranking: str) -> list[dict[str, Sample]]:
+    found: list[dict[str, Sample]] = [{} for _ in groups]
+    for metric in dict.fromkeys([ranking, *COMPARED]):
+        for samples, group, values in zip(found, groups, by_seed(groups, metric), strict=True):
+            if values:
+                diverged = {run.seed for run in group.runs if run.status is Status.DIVERGED}
+                samples[metric] = Sample(
+                    metric,
+                    tuple(values),
+                    tuple(values.values()),
+                    frozenset(diverged & values.keys()),
+                )
+    return found
+
+
+def _task(run: Record) -> tuple[str | None, ...]:
+    return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
+
+
+def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:
+    timed = [entry for entry in entries if "epoch" in entry.times]
+    ranked = ranks([entry.times["epoch"].times for entry in timed])
+    values = {
+        entry.label: dict(zip(entry.times["epoch"].seeds, found, strict=True))
+        for entry, found in zip(timed, ranked, strict=True)
+    }
+    return compare_pairs(values, metric=TIME)
+
+
+def _way(run: Record, curves: Curves) -> str | None:
+    """Say in which way a run went wrong, if it did."""
+    losses = curves.get("val/loss", np.empty(0))
+    score, chance = None, None
+    if run.summary.get("best/val_accuracy") is not None:
+        score = run.summary["best/val_accuracy"]
+        classes = int(run.dataset.get("outputs") or 0)
+        rows = int((run.dataset.get("rows") or {}).get("validation") or 0)
+        if classes > 1 and run.dataset.get("task") in ("binary", "multiclass"):
+            chance = divergence.chance_accuracy(classes, rows)
+    elif run.summary.get("best/val_r2") is not None:
+        score, chance = run.summary["best/val_r2"], 0.0
+    return divergence.classify(
+        finite=run.status is not Status.DIVERGED,
+        start=float(losses[0]) if losses.size else None,
+        end=float(losses[-1]) if losses.size else None,
+        score=score,
+        chance=chance,
+    )
+
+
+# ---- across datasets
+
+
+def _overall(parts: Sequence[Part]) -> list[Overall]:
+    """Compare the groups that every dataset has; nothing where there is only one dataset."""
+    if len(parts) < 2:
+        return []
+    placed = [{entry.name: entry for entry in part.entries} for part in parts]
+    common = [name for name in placed[0] if all(name in part for part in placed)]
+    samples: dict[str, list[list[float]]] = {name: [] for name in common}
+    for part, found in zip(parts, placed, strict=True):
+        scores = _scaled(part, [found[name] for name in common])
+        for name, values in zip(common, scores, strict=True):
+            samples[name].append(values)
+    result = []
+    for name in common:
+        if all(samples[name]):
+            score = studentize(samples[name], [1 / len(parts)] * len(parts)).sample_interval()
+            ranked = tuple(
+                part.entries.index(found[name]) + 1
+                for part, found in zip(parts, placed, strict=True)
+            )
+            result.append(Overall(name, placed[0][name].optimizer, score, ranked))
+    return sorted(result, key=lambda one: -one.score.value)
+
+
+def _scaled(part: Part, entries: Sequence[Entry]) -> list[list[float]]:
+    """Scale the metric: 0 for the untrained network, 1 for the best group's mean."""
+    read = part.entries[0].group.read
+    found = (untrained(read(run), part.metric) for run in part.records)
+    starts = [value for value in found if math.isfinite(value)]
+    having = [entry for entry in part.entries if part.metric in entry.metrics]
+    if not starts or not having:
+        return [[] for _ in entries]
+    start = float(np.median(starts))
+    gain = having[0].metrics[part.metric].mean.value - start
+    return [
+        [(value - start) / gain for value in entry.metrics[part.metric].values]
+        if part.metric in entry.metrics and gain
+        else []
+        for entry in entries
+    ]
+
+
+def _profiles(parts: Sequence[Part]) -> list[Profile]:
+    times: dict[str, dict[str, dict[int, float]]] = {}
+    for part in parts:
+        for entry in part.entries:
+            if "epoch" in entry.times:
+                found = entry.times["epoch"]
+                times.setdefault(entry.name, {})[part.name] = dict(
+                    zip(found.seeds, found.times, strict=True)
+                )
+    complete = {label: found for label, found in times.items() if len(found) == len(parts)}
+    return performance_profiles(complete) if complete else []
+
+
+# ---- shared
+
+
+def _check(metric: str, groups: Sequence[Group]) -> None:
+    if metric in (SELECTION, AREA):
+        return  # where no run measured even the loss, the conclusion says so
+    known = sorted({name for group in groups for run in group.runs for name in run.summary})
+    if metric in known or not known:
+        return
+    near = difflib.get_close_matches(metric, [*known, AREA], n=1, cutoff=0.4)
+    hint = f"Did you mean {near[0]}?" if near else f"Choose one of {', '.join([*known, AREA])}."
+    raise ConfigError(f"Cannot compare by {metric!r}: no run has measured it. {hint}")
