@@ -3,11 +3,11 @@
 import sys
 
 from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
-from experiments.commands.startup import begun_ahead
+from experiments.commands.startup import started_ahead
 from experiments.workers.garbage import garbage_left
 
 if __name__ == "__main__":
-    with interrupts_end_the_program(), garbage_left(), begun_ahead(sys.argv[1:]):
+    with interrupts_end_the_program(), garbage_left(), started_ahead(sys.argv[1:]):
         with interrupts_deferred():  # which may get lost while modules are imported
             import hydra
             from omegaconf import DictConfig

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
-from experiments.runs.records import PROGRESS, Record, find_progress, find_records
+from experiments.runs.records import LEARNING_CURVES, PROGRESS, Record, find_progress, find_records
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 from experiments.tracking.summaries import Summary, find_summaries
 
@@ -54,6 +54,11 @@ def _publish(options: argparse.Namespace) -> int:
         folders = ", ".join(map(str, options.folders))
         raise TrackingError(f"{folders}: no runs here. Give a folder with the outputs of runs.")
     with_model = {record.uid for record in choose_models(ended, options.models)}
+    for record in ended:
+        if record.uid in with_model and not (record.folder / LEARNING_CURVES).exists():
+            from experiments.reporting.report.everyday import write_learning_curves
+
+            write_learning_curves(record)
     trackers: dict[str, Tracker] = {}
 
     def tracker(name: str) -> Tracker:

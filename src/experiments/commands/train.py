@@ -19,6 +19,7 @@ from experiments.commands.hydra.compose import first_lines
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.progress import ProgressBar
+from experiments.commands.startup import publishing_process
 from experiments.config.trust import named_packages
 from experiments.datasets import CACHE
 from experiments.errors import ConfigError, UserError
@@ -60,7 +61,7 @@ def run(config: DictConfig) -> float:
     console = Console(highlight=False)
     tracked = job.run.tracking.enabled
     destination = Destination(job.run.tracking, job.run.experiment_name)
-    with PublishingProcess(warn) if tracked else nullcontext() as publishing:
+    with PublishingProcess(publishing_process(), warn) if tracked else nullcontext() as publishing:
         if publishing is not None:
             publishing.open(destination)
         with interrupts_deferred():  # what reads it may be a compiled module's first use

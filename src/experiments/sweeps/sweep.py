@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.commands.hydra.compose import Composer
@@ -23,6 +23,7 @@ from experiments.commands.hydra.preparation import compose_jobs, load_datasets
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.main import finish_publishing, shown
 from experiments.commands.standings import Standings
+from experiments.commands.startup import publishing_process
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source
 from experiments.errors import UserError
@@ -83,7 +84,7 @@ class Sweep:
         self.records: list[Record] = []
         self._first = 0
         self._claims = Claims(CACHE)
-        self._publishing = PublishingProcess(warn)
+        self._publishing = PublishingProcess(publishing_process(), warn)
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -93,8 +94,6 @@ class Sweep:
     def __enter__(self) -> Self:
         _log.debug("started")
         self._publishing.__enter__()
-        if OmegaConf.select(self._config, "tracking.enabled"):  # as most jobs will have it
-            self._publishing.warm_up()
         return self
 
     def __exit__(

@@ -39,8 +39,8 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     """A mistake ends the command at once, and MLflow is imported for nothing by nobody."""
     program = (
         "import time, psutil\n"
-        "from experiments.commands.startup import begun_ahead\n"
-        "with begun_ahead(['-m', 'seed=0,1']):\n"
+        "from experiments.commands.startup import started_ahead\n"
+        "with started_ahead(['-m', 'seed=0,1']):\n"
         "    pass\n"
         "deadline = time.monotonic() + 10\n"
         "def forks():\n"
