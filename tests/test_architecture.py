@@ -64,19 +64,9 @@ ALIASES = {"served_model": "serving"}
 EXCEPTIONS = {
     "analysis/study.py: analysis -> reporting",
     "analysis/targets.py: analysis -> reporting",
-    "commands/train.py: hydra",
-    "commands/train.py: omegaconf",
-    "config/search_space.py: hydra",
     "config/trust.py: sys.modules",
     "datasets/cache.py: sys.modules",
     "datasets/sources/paths.py: hydra",
-    "sweeps/sweep.py: hydra",
-    "sweeps/sweep.py: omegaconf",
-    "sweeps/sweep.py: rich",
-    "sweeps/sweep.py: sweeps -> commands",
-    "sweeps/sweep.py: sweeps -> reporting",
-    "sweeps/sweep.py: sweeps -> tracking",
-    "sweeps/tuning/comparison.py: hydra",
     "training/loop.py: training -> runs",
     "training/stacking.py: training -> runs",
 }
@@ -88,7 +78,6 @@ CIRCLES = [
         "experiments.reporting.words.conclusions",
         "experiments.reporting.words.limits",
     ],
-    ["experiments.commands.main", "experiments.commands.train"],
 ]
 """Circles that are there today; likewise."""
 

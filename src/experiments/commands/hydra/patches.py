@@ -1,7 +1,6 @@
-"""Interrupts while Hydra composes: they are heard when it has.
+"""What is changed in Hydra while it runs, since it offers no other way; each change says why.
 
-Where one comes while OmegaConf changes a node, what that does at last fails, and an error of its
-own takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
+A test for each fails when a new version of Hydra makes it needless or breaks it.
 """
 
 from __future__ import annotations
@@ -15,8 +14,14 @@ from omegaconf import DictConfig
 from experiments.commands.interrupts import interrupts_deferred
 
 
-def have_hydra_compose_undisturbed() -> None:
-    """Have interrupts wait some hundredths of a second; call once, before Hydra composes."""
+def hold_interrupts_while_composing() -> None:
+    """Hold interrupts back, for some hundredths of a second, while Hydra composes.
+
+    Where one comes while OmegaConf changes a node, OmegaConf's `finally` clauses fail, and their
+    error takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
+
+    Call once, before Hydra composes.
+    """
     loader: Any = ConfigLoaderImpl
     compose = loader.load_configuration
 
