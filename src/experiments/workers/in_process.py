@@ -14,7 +14,7 @@ from experiments.runs.records import RECORD, discard_record
 class InProcess:
     """Trains stacks in this process: a `Trainer`.
 
-    It starts as quickly as nothing else does, and is interrupted between two epochs.
+    Nothing has to start first. The listener of the sweep is called between any two epochs.
     """
 
     count: Final = 1

@@ -69,8 +69,8 @@ def _start(cluster: DictConfig) -> Any:
     try:
         return instantiate(cluster, _convert_="all")
     except HydraException as error:
-        told = " ".join(str(error.__cause__ or error).splitlines())
+        reason = " ".join(str(error.__cause__ or error).splitlines())
         raise ConfigError(
             "hydra.launcher.cluster takes the _target_ of a class that is installed, and the "
-            f"class's arguments: {told}"
+            f"class's arguments: {reason}"
         ) from error
