@@ -20,9 +20,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.commands.hydra.files import name_broken_files
 from experiments.commands.hydra.locate import CONF, config_folder
-from experiments.commands.hydra.patches import hold_interrupts_while_composing
+from experiments.commands.hydra.patches import (
+    hold_interrupts_while_composing,
+    name_broken_files,
+)
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.config.trust import search_working_directory

@@ -1,8 +1,12 @@
-"""An interrupt while Hydra composes."""
+"""What is changed in Hydra still does what it is for."""
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command_line import NOT_TRACKED, run
 
 
 def test_a_configuration_is_composed_before_an_interrupt_is_heard(tmp_path: Path) -> None:
@@ -29,3 +33,93 @@ def test_a_configuration_is_composed_before_an_interrupt_is_heard(tmp_path: Path
     )
     expected = [("config", [], number) for number in range(3)]
     assert done.stdout == f"{expected}\n", done.stderr
+
+
+def test_hydra_composes_where_interrupts_are_held_back(tmp_path: Path) -> None:
+    """Hydra's real composing, with an interrupt in its first of many merges."""
+    program = (
+        "import os, signal\n"
+        "from omegaconf import DictConfig\n"
+        "from experiments.commands.hydra.compose import Composer\n"
+        "from experiments.commands.hydra.locate import CONF\n"
+        "from experiments.commands.hydra.patches import hold_interrupts_while_composing\n"
+        "hold_interrupts_while_composing()\n"
+        "merge, merged = DictConfig.merge_with, []\n"
+        "def interrupted(*configs):\n"
+        "    if not merged: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    merged.append(configs)\n"
+        "    return merge(*configs)\n"
+        "DictConfig.merge_with = interrupted\n"
+        "try:\n"
+        "    Composer.load(CONF)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(len(merged) > 3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+BROKEN = {
+    "lr: [1, 2\n": ("line 2, column 1: ", "expected ',' or ']'"),
+    "lr: 1\nlr: 2\n": ("line 2, column 1: ", "found duplicate key lr"),
+    "a: b: c\n": ("line 1, column 5: ", "mapping values are not allowed"),
+    "a:\n\tlr: 1\n": ("line 2, column 1: ", "cannot start any token"),
+    "lr: ${\n": (".yaml: ", "'${'"),
+    "lr: 0x_\n": (".yaml: ", "invalid literal for int()"),
+    "lr: \udcff\n": (".yaml: ", "can't decode byte 0xff"),
+    "lr: \x01\n": (".yaml: ", "characters are not allowed"),
+}
+
+PROGRAM = """
+import sys
+from hydra import compose, initialize_config_dir
+from experiments.errors import ConfigError
+from experiments.commands.hydra.patches import name_broken_files
+
+name_broken_files()
+with initialize_config_dir(sys.argv[1], version_base="1.3"):
+    for name in sys.argv[2:]:
+        try:
+            compose(name)
+        except ConfigError as error:
+            print(error)
+"""
+
+
+def test_every_kind_of_broken_file(tmp_path: Path) -> None:
+    """In a process of its own: it is the classes of Hydra that are changed."""
+    names = [f"broken{number}" for number in range(len(BROKEN))]
+    for name, text in zip(names, BROKEN, strict=True):
+        (tmp_path / f"{name}.yaml").write_bytes(text.encode(errors="surrogateescape"))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path), *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(BROKEN), done.stderr
+    for line, name, (place, problem) in zip(lines, names, BROKEN.values(), strict=True):
+        assert line.startswith(str(tmp_path / f"{name}.yaml")), line
+        assert place in line
+        assert problem in line
+        assert line.endswith("). Correct the file.")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("optimizer=mine",), pytest.param(("-m", "optimizer=sgd,mine"), marks=pytest.mark.slow)],
+)
+def test_as_a_user_sees_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+    file = tmp_path / "own" / "optimizer" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("_target_: nn.optimizers.SGD\nlr: [0.1\n")
+    done = run("--config-dir", "own", *command, NOT_TRACKED, folder=tmp_path)
+    assert done.status == 1
+    assert f"{file}, line 3, column 1: cannot be read as YAML" in done.err
+    assert done.err.startswith("error: ")
+    assert done.err.count("error: ") == 1
+    assert "Traceback" not in done.err
+    assert not done.records()

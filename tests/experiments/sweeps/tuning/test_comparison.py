@@ -57,6 +57,7 @@ class Plain:
         return [
             make_job(
                 self.config(draft),
+                trusted=frozenset(),
                 choices={"optimizer": draft.overrides[-1].partition("=")[2]},
                 overrides=list(draft.overrides),
                 folder=self.folder / str(first + number),
