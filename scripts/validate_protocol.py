@@ -165,42 +165,27 @@ def _comparisons(
     reporting: int = REPORTING,
 ) -> Iterator[list[Record]]:
     """Run tuned comparisons, each on seeds of its own, and give the records of each."""
-    from hydra._internal.callbacks import Callbacks
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_config_search_path
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.plugins import Plugins
-    from hydra.types import HydraContext, RunMode
-    from rich.console import Console
-
+    from experiments.commands.hydra.compose import Composer
+    from experiments.commands.hydra.jobs import JobComposer
+    from experiments.sweeps.sweep import Sweep
     from experiments.sweeps.tuning.comparison import TunedComparison
     from experiments.sweeps.tuning.protocol import Protocol
-    from hydra_plugins.descent_tuner import TuneThenCompareConf
+    from experiments.workers.local_processes import Processes
+    from experiments.workers.pool import WorkerPool
 
     _write_copies(scratch / "conf" / "optimizer")
-    path = create_config_search_path(str(ROOT / "conf"))
-    path.prepend("copies", f"file://{scratch}/conf")
-    hydra = Hydra.create_main_hydra2("run", path)
-    where = [f"hydra.sweep.dir={scratch}/runs"]
-    config = hydra.compose_config("config", where, RunMode.MULTIRUN, with_log_configuration=False)
-    config.hydra.job.config_name = "config"
-    overrides = OverridesParser.create(hydra.config_loader).parse_overrides(
-        [f"optimizer={','.join(optimizers)}", "tracking=none", *settings]
-    )
-    launcher: Any = Plugins.instance().instantiate_launcher(
-        hydra_context=HydraContext(hydra.config_loader, Callbacks()),
-        task_function=lambda _: None,
-        config=config,
-    )
-    with launcher.open_sweep() as sweep:
-        sweep.console = Console(quiet=True)
+    folder = scratch / "runs"
+    composer = JobComposer(Composer.load(ROOT / "conf", scratch / "conf"), folder)
+    choices = [[f"optimizer={name}"] for name in optimizers]
+    task = ["tracking=none", *settings]
+    with Sweep(folder, WorkerPool(Processes(-1))) as sweep:
         for number in range(count):
             known = len(sweep.records)
-            terms = vars(TuneThenCompareConf()) | {
-                "tuning_seeds": [10**6 + number * TUNING + i for i in range(TUNING)],
-                "reporting_seeds": [number * reporting + i for i in range(reporting)],
-            }
-            TunedComparison(sweep, Protocol.from_config(terms), overrides).run()
+            protocol = Protocol(
+                tuning_seeds=tuple(10**6 + number * TUNING + i for i in range(TUNING)),
+                reporting_seeds=tuple(number * reporting + i for i in range(reporting)),
+            )
+            TunedComparison(sweep, protocol, composer, choices, [task]).run()
             print(f"\r{number + 1} of {count}", end="", file=sys.stderr, flush=True)
             yield sweep.records[known:]
     print(file=sys.stderr)

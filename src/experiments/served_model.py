@@ -1,4 +1,7 @@
-"""Where models that were published by version 0.1 look for their loader."""
+"""Where the loader stood that models published by version 0.1 import: their code, packed with them.
+
+It stays for a process in which this project's own `experiments` is imported before such a model.
+"""
 
 from experiments.serving.loader import _load_pyfunc
 

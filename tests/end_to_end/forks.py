@@ -94,9 +94,9 @@ def _serve(connection: socket.socket) -> list[str] | None:
 
 
 def _import_what_is_shared() -> None:
-    from experiments.commands.blas import start_with_one_thread
+    from experiments.commands.startup import start_blas_with_one_thread
 
-    start_with_one_thread()  # as `run.py` does before NumPy is imported
+    start_blas_with_one_thread()  # as `run.py` does before NumPy is imported
 
     from hydra.core.plugins import Plugins
 

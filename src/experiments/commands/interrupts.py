@@ -34,15 +34,16 @@ def signals_that_terminate() -> list[signal.Signals]:
 
 
 def ask_to_end(number: int, _: FrameType | None) -> None:
-    """Raise what :func:`signal_of` tells from Ctrl-C: a handler of signals."""
+    """Handle a signal: raise an interrupt that :func:`signal_of` tells from Ctrl-C."""
     raise Terminated(number)
 
 
 @contextmanager
 def interrupts_end_the_program() -> Iterator[None]:
-    """Hear all that ask the program to end as Ctrl-C, and exit with the status that shells expect.
+    """Treat every signal that asks the program to end as Ctrl-C.
 
-    Whoever sets HYDRA_FULL_ERROR gets the traceback.
+    The program then exits with the status that shells expect. Whoever sets HYDRA_FULL_ERROR gets
+    the traceback.
     """
     if os.environ.get("HYDRA_FULL_ERROR"):
         yield
@@ -61,45 +62,47 @@ def interrupts_end_the_program() -> Iterator[None]:
 
 @contextmanager
 def interrupts_deferred() -> Iterator[Callable[[], None]]:
-    """Have Ctrl-C, and what else asks the program to end, wait for a moment that suits.
+    """Hold interrupts back: Ctrl-C, and the other signals that ask the program to end.
 
-    Between epochs a run can be kept so that it goes on later. While compiled modules are imported
-    (NumPy's random numbers among them) what is raised is swallowed, and the program would go on.
+    Between epochs a run can be kept so that it can be resumed. While compiled modules are imported
+    (NumPy's random numbers among them) an exception that a signal raises is lost, and the program
+    would go on.
 
-    A second interrupt is not held up, nor is the first longer than `_PATIENCE`.
+    A second interrupt is raised at once, and the first after `_PATIENCE` seconds at the latest.
 
     Yields
     ------
     callable
-        To be called when it suits; raises the interrupt that has come meanwhile.
+        Checks for interrupts: raises the one that has come, if any. The end of the context checks
+        once more.
     """
     if threading.current_thread() is not threading.main_thread():  # which gets all signals
         yield lambda: None
         return
     came: list[KeyboardInterrupt] = []
 
-    def raise_it() -> None:
+    def check_for_interrupts() -> None:
         if came:
             _alarm(0)
             raise came[0]
 
     def handle(number: int, _: FrameType | None) -> None:
         if came:
-            raise_it()
+            check_for_interrupts()
         came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
         if hasattr(signal, "SIGALRM"):  # Windows has none
-            signal.signal(signal.SIGALRM, lambda *_: raise_it())
+            signal.signal(signal.SIGALRM, lambda *_: check_for_interrupts())
             _alarm(_PATIENCE)
 
     asking = (signal.SIGINT, *signals_that_terminate())
     before = {s: signal.signal(s, handle) for s in asking if signal.getsignal(s) != signal.SIG_IGN}
     try:
-        yield raise_it
+        yield check_for_interrupts
     finally:
         _alarm(0)
         for number, handler in before.items():
             signal.signal(number, handler)
-    raise_it()
+    check_for_interrupts()
 
 
 def _alarm(seconds: float) -> None:

@@ -1,33 +1,48 @@
-"""What `run.py` does: one run, from configuration to record to tracker."""
+"""The command line: what `python run.py ARGUMENTS` does, and how it says what is wrong.
+
+Slow imports wait until something is to be trained: --help and --cfg stay quick.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.commands.hydra.locate import CONF, config_folder
+from experiments.commands.hydra.patches import (
+    hold_interrupts_while_composing,
+    name_broken_files,
+)
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.config.trust import search_working_directory
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-    from rich.console import Console
-
-    from experiments.tracking.process import Destination, PublishingProcess
+from experiments.errors import UserError
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_SILENCE = 2.0  # seconds of waiting for the tracker before it is said
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def run(config: DictConfig) -> float:
+def main() -> None:
+    """Train one run, or sweep over many, as the arguments of this process say."""
+    with friendly_errors():
+        sys.argv[1:] = _with_whole_path(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+
+
+def task(config: DictConfig) -> float:
     """Train one run, write its record and publish it.
 
     Parameters
@@ -40,65 +55,31 @@ def run(config: DictConfig) -> float:
     float
         The record's objective, for sweepers that search.
     """
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    from experiments.errors import UserError
-
-    # Slow imports wait until something is to be trained: --help and --cfg stay quick.
-    with interrupts_deferred():  # compiled modules would swallow them
-        from experiments.commands import train as single_run
+    with interrupts_deferred():  # while compiled modules are imported
+        from experiments.commands.hydra.task import train_composed
         from experiments.datasets.sources.paths import relative_paths_start_at
 
     hydra = HydraConfig.get()
     try:
         with relative_paths_start_at(Path(hydra.runtime.cwd)):  # it may have changed directory
-            return single_run.run(config)
+            return train_composed(config)
     except UserError as error:
         if hydra.mode is RunMode.MULTIRUN:
             raise  # the sweep goes on with its other jobs
         fail(str(error))
 
 
-def finish_publishing(
-    console: Console,
-    publishing: PublishingProcess,
-    destination: Destination,
-    folder: Path,
-    sweep: str | None = None,
-) -> None:
-    """Wait for the tracker; say what is not published and how to do it, and where to look."""
-    started, said = time.monotonic(), False
-
-    def say(left: int) -> None:
-        nonlocal said
-        if not said and time.monotonic() - started > _SILENCE:
-            said = True
-            what = f"publishing: {_runs(left)} left" if left else "publishing"
-            console.print(f"{what} (Ctrl-C leaves it for later)", soft_wrap=True)
-
-    published = None
-    try:
-        published = publishing.finish(destination, sweep, say)
-    finally:
-        if publishing.unpublished:
-            console.print(
-                f"{_runs(publishing.unpublished)} not published yet; publish with\n"
-                f"  python scripts/publish.py {shown(folder)}",
-                soft_wrap=True,
-            )
-    if published.where:
-        console.print("Open in the MLflow UI:", *published.where, sep="\n  ", soft_wrap=True)
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
-
-
-def shown(path: Path) -> str:
-    """Return a path as short as it can be typed from here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if here in path.parents else str(path)
+def _with_whole_path(arguments: Sequence[str]) -> list[str]:
+    """Make the folder that ``--config-path`` asks for absolute."""
+    whole: list[str] = []
+    for argument in arguments:
+        before, is_it, path = argument.partition("--config-path=")
+        if not before and is_it:
+            argument = f"{is_it}{config_folder(path)}"
+        elif whole and whole[-1] in ("--config-path", "-cp"):
+            argument = str(config_folder(argument))
+        whole.append(argument)
+    return whole
 
 
 @contextmanager
@@ -109,13 +90,8 @@ def friendly_errors() -> Iterator[None]:
     Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
     """
     search_working_directory()
-    with interrupts_deferred():  # compiled modules would swallow them
-        from experiments.commands.hydra.files import name_broken_files
-        from experiments.commands.hydra.interrupts import have_hydra_compose_undisturbed
-        from experiments.errors import UserError
-
-        name_broken_files()
-        have_hydra_compose_undisturbed()
+    name_broken_files()
+    hold_interrupts_while_composing()
     if os.environ.get(_FULL_ERROR):
         yield
         return
@@ -124,7 +100,7 @@ def friendly_errors() -> Iterator[None]:
         if {"-m", "--multirun"} & set(sys.argv):
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred
-            sys.argv[1:] = deferred(sys.argv[1:], Path(sys.argv[0]))
+            sys.argv[1:] = deferred(sys.argv[1:])
         with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
             yield
     except UserError as error:
@@ -138,11 +114,8 @@ def friendly_errors() -> Iterator[None]:
 
 def _message(error: Exception) -> str | None:
     """Say what Hydra, OmegaConf or the file system refused; None for a defect of ours."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from experiments.commands.hydra.compose import first_lines
     from experiments.commands.hydra.explain import explain
+    from experiments.commands.hydra.overrides import first_lines
 
     # Hydra's own exceptions, one of which is an OSError, and those it leaves plain.
     if isinstance(error, HydraException) or (

@@ -117,8 +117,8 @@ class Standings:
             left = sum(not self._ended[run] for run in members)
             mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)
-            name, told = mark + Text(group), _shown(median) if measured else ""
-            table.add_row(name, told, middle, str(left or "–"))
+            name, value = mark + Text(group), _shown(median) if measured else ""
+            table.add_row(name, value, middle, str(left or "–"))
         if len(rows) > room:
             table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))
         return table

@@ -1,118 +1,62 @@
-"""One run: from its configuration to its record, and to the tracker."""
+"""Training as a command does it: on the console, in the tracker, and interrupted by Ctrl-C.
+
+A single run and a sweep take the same path; they differ in who trains, and in what is shown.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Final
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from experiments.commands.hydra.compose import first_lines
-from experiments.commands.interrupts import interrupts_deferred
-from experiments.commands.main import finish_publishing, shown
-from experiments.commands.progress import ProgressBar
-from experiments.config.trust import named_packages
-from experiments.datasets import CACHE, cached_dataset
-from experiments.errors import ConfigError, UserError
-from experiments.files.masking import mask_files
-from experiments.runs.claims import Claims
-from experiments.runs.execute import execute
-from experiments.runs.execution import Execution
-from experiments.runs.job import make_job
-from experiments.runs.layout import RECORD
+from experiments.commands.console import ProgressBar, log_of, shown
+from experiments.commands.interrupts import interrupts_deferred, signal_of
+from experiments.commands.publishing import Publishing
+from experiments.commands.standings import Standings
+from experiments.errors import UserError
+from experiments.runs.job import Job
 from experiments.runs.record import Record
-from experiments.sweeps.naming import id_by_folder
-from experiments.tracking.process import Destination, PublishingProcess
-from experiments.tracking.runs import choose_models
+from experiments.sweeps.listener import Listener, Plan
+from experiments.sweeps.sweep import Sweep, phases
 from experiments.training.status import Status
 from experiments.warning import warn
+from experiments.workers.in_process import InProcess
+from experiments.workers.trainer import Trainer
 
-_POLL: Final = 0.2  # seconds between looks whether another command has ended
+Comparison = Callable[[Sequence[Record], Sweep, Console], tuple[list[Path], str]]
+"""Compares a sweep's runs: writes to its folder, prints, and returns files and text for MLflow."""
 
 
-def run(config: DictConfig) -> float:
-    """Train one run, write its record and publish it; see :func:`experiments.commands.main.run`."""
-    hydra = HydraConfig.get()
-    try:
-        resolved = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(first_lines(error)) from error
-    assert isinstance(resolved, dict)
-    in_sweep = hydra.mode is RunMode.MULTIRUN
-    # Hydra has written them, and knows no secrets.
-    mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
-    if in_sweep:
-        mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
-    trusted = named_packages(resolved)
-    job = make_job(
-        {str(key): value for key, value in resolved.items()},
-        trusted=trusted,
-        choices=dict(hydra.runtime.choices),
-        overrides=list(hydra.overrides.task),
-        folder=Path(hydra.runtime.output_dir),
-        sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
-    )
+def train_run(job: Job) -> Record:
+    """Train one run, write its record and publish it.
+
+    Raises
+    ------
+    KeyboardInterrupt, UserError
+        After what there is of the run is kept and published.
+    """
     console = Console(highlight=False)
-    tracked = job.run.tracking.enabled
-    destination = Destination(job.run.tracking, job.run.experiment_name)
-    with PublishingProcess(warn) if tracked else nullcontext() as publishing:
-        if publishing is not None:
-            publishing.open(destination)
-        with interrupts_deferred():  # what reads it may be a compiled module's first use
-            dataset = cached_dataset(job.run.dataset)
-        execution = Execution(job, dataset)
-        if job.run.rerun:
-            execution.forget()
-        earlier = execution.take_over()
-        claims = Claims(CACHE)
-        if earlier is None and not job.run.rerun:
-            _claim(console, claims, execution)
-            earlier = execution.take_over()  # it may have been finished meanwhile
-        interrupt: KeyboardInterrupt | None = None
-        if earlier is None:
-            if not job.run.rerun:
-                _announce(console, execution)
-            try:
-                with ProgressBar(job.run.training.epochs) as bar, interrupts_deferred() as heard:
-
-                    def on_epoch(epoch: int, losses: Sequence[tuple[int, float]]) -> None:
-                        bar.show_epoch(epoch, losses)
-                        if publishing is not None:
-                            publishing.publish_progress(lambda: [(destination, job.folder)])
-                        heard()
-
-                    deque(execute([execution], on_epoch), maxlen=0)
-            except KeyboardInterrupt as error:
-                if not (job.folder / RECORD).exists():
-                    raise  # before there was anything to record
-                interrupt = error
-        claims.release(execution.identity)
-        record = Record.read(job.folder)
-        if earlier is not None:
-            console.print(
-                f"{record.name} is finished already, trained on {earlier.finished:%Y-%m-%d %H:%M} "
-                f"UTC in {shown(earlier.folder)}, and is not trained again (rerun=true trains it "
-                "anew)",
-                soft_wrap=True,
-            )
-        if publishing is not None:
-            publishing.publish(destination, job.folder)
-            if choose_models([record], job.run.tracking.models):
-                from experiments.reporting.report.everyday import write_learning_curves
-
-                write_learning_curves(record)
-            publishing.publish_models(destination, [job.folder], trusted=trusted)
+    interrupt: KeyboardInterrupt | None = None
+    with Publishing(warn) as publishing:
+        if job.run.tracking.enabled:
+            publishing.start()
+        listener = _OneRun(console, publishing)
+        sweep = Sweep(job.folder, InProcess(), listener=listener, overrides=None)
+        try:
+            with sweep, listener.interruptible():
+                sweep.run([job])
+        except KeyboardInterrupt as error:
+            if not sweep.records:
+                raise  # before there was anything to record
+            interrupt = error
+        (record,) = sweep.records
+        publishing.publish_models([job], [record], trusted=sweep.trusted)
         _print_result(console, record)
-        if publishing is not None:
-            finish_publishing(console, publishing, destination, job.folder)
+        publishing.finish([job], job.folder, console)
     if interrupt is not None:
         raise interrupt
     if record.status is Status.FAILED:
@@ -120,26 +64,247 @@ def run(config: DictConfig) -> float:
             f"{record.name} failed: {record.message}. The full story is in "
             f"{record.folder / 'run.log'}"
         )
-    return record.objective
+    return record
 
 
-def _claim(console: Console, claims: Claims, execution: Execution) -> None:
-    """Wait until no other command trains this run."""
-    said = False
-    while not claims.claim(execution.identity):
-        if not said:
-            said = True
-            console.print("waiting for another command, which trains this run")
-        time.sleep(_POLL)
+def train_sweep(
+    train: Callable[[Sweep, Console], object],
+    folder: Path,
+    trainer: Trainer,
+    *,
+    compare: Comparison | None = None,
+    width: int | None = None,
+    overrides: Sequence[str] = (),
+    continues: bool = False,
+    publishes: bool = True,
+) -> Sweep:
+    """Train the runs of a sweep; compare and publish them, also where it was interrupted.
+
+    Parameters
+    ----------
+    train : callable
+        Has the sweep run its jobs, in one batch or several; may print.
+    folder, trainer, width, overrides, continues
+        As in :class:`experiments.sweeps.sweep.Sweep`.
+    compare : callable, optional
+        Compares the runs when all have ended; by default, as after an interrupt, by the table
+        that `write_comparison` gives.
+    publishes : bool, default True
+        Whether runs are likely to be published, so that preparing for it begins at once.
+
+    Raises
+    ------
+    KeyboardInterrupt, UserError
+        After what has finished is compared and published.
+    """
+    phases.debug("started")
+    console = Console(highlight=False)
+    with Publishing(warn) as publishing:
+        if publishes:
+            publishing.start()
+        listener = _ManyRuns(console, publishing, folder)
+        with Sweep(
+            folder,
+            trainer,
+            listener=listener,
+            width=width,
+            overrides=overrides,
+            continues=continues,
+        ) as sweep:
+            try:
+                with listener.interruptible():
+                    train(sweep, console)
+            except (KeyboardInterrupt, UserError):
+                if sweep.records:  # else it came before anything was trained
+                    _conclude(sweep, publishing, console, _compare)
+                raise
+            _conclude(sweep, publishing, console, compare or _compare)
+    return sweep
 
 
-def _announce(console: Console, execution: Execution) -> None:
-    """Say that a run goes on from a checkpoint, or why it trains though it was finished once."""
-    reason = execution.why_anew()
-    if execution.checkpoints.exist:
-        console.print("going on from the last checkpoint")
-    elif reason is not None:
-        console.print(f"trained anew: {reason}", soft_wrap=True)
+def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: Comparison) -> None:
+    """Compare all runs, publish the comparison, and say where everything is."""
+    publishing.poll()
+    sweep.close()
+    publishing.publish_models(sweep.jobs, sweep.records, trusted=sweep.trusted)
+    trained = [record for record in sweep.all_records if record.status is not Status.INTERRUPTED]
+    if trained:
+        files, note = compare(trained, sweep, console)
+        publishing.publish_comparison(sweep.jobs, sweep.id or "", sweep.folder, files, note)
+    phases.debug("compared")
+    counted = Counter(record.status.words for record in sweep.records)
+    ended = ", ".join(f"{count} {status}" for status, count in counted.items())
+    console.print(f"\n{ended} · records and comparison in {shown(sweep.folder)}", soft_wrap=True)
+    publishing.finish(sweep.jobs, sweep.folder, console, sweep.id)
+    phases.debug("published")
+
+
+def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple[list[Path], str]:
+    """Compare runs as every sweep does."""
+    from experiments.analysis.analyse import analyse
+    from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.tables.terminal import print_comparison
+
+    study = analyse(records)
+    files = write_comparison(study, sweep.folder, pictures=["png"])
+    console.print()
+    print_comparison(study, console=console)
+    (page,) = (file for file in files if file.suffix == ".md")
+    return files, page.read_text(encoding="utf-8")
+
+
+@cache
+def _prepare_comparison() -> None:
+    """Import what a comparison is made with, which would take a fifth of a second when it is due.
+
+    Whatever is wrong with it shows then, when all runs are trained.
+    """
+    with suppress(Exception):
+        from experiments.reporting.figures import drawing
+        from experiments.reporting.report import everyday  # noqa: F401
+
+        drawing.prepare()
+
+
+# ---- what is done and shown while runs train
+
+
+class _Publisher(Listener):
+    """Publishes runs, and holds interrupts back until a sweep can be interrupted."""
+
+    def __init__(self, console: Console, publishing: Publishing) -> None:
+        self._console = console
+        self._publishing = publishing
+        self._running: dict[int, Job] = {}
+        self._raise_interrupt: Callable[[], None] = lambda: None
+        self._waited = False
+        self._display = ExitStack()  # what is on the terminal while runs train
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Hold interrupts back meanwhile, but where `check_for_interrupts` is called."""
+        with interrupts_deferred() as check:
+            self._raise_interrupt = check
+            yield
+
+    def check_for_interrupts(self) -> None:
+        self._raise_interrupt()
+
+    @property
+    def needs_core(self) -> bool:
+        return self._publishing.needs_core
+
+    def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
+        self._publishing.open(jobs)
+
+    def run_reused(self, job: Job, record: Record, earlier: Record) -> None:
+        self._publishing.publish(job, record)
+
+    def waiting(self, runs: int) -> None:
+        if not self._waited:
+            self._waited = True
+            what = f"{runs} of these runs" if runs > 1 else "this run"
+            self._console.print(f"waiting for another command, which trains {what}")
+        self._publishing.poll()
+
+    def training_begun(self, jobs: Sequence[Job]) -> None:
+        self._running = dict(enumerate(jobs))
+
+    def progressed(self, epochs: float, losses: Sequence[float]) -> None:
+        self._publishing.publish_progress(self._running.values)
+
+    def run_ended(self, position: int, record: Record) -> None:
+        self._publishing.publish(self._running.pop(position), record)
+
+    def training_ended(self) -> None:
+        self._display.close()
+
+
+class _OneRun(_Publisher):
+    """Shows how a run goes: by a bar over its epochs, and why it trains or does not."""
+
+    def run_reused(self, job: Job, record: Record, earlier: Record) -> None:
+        self._console.print(
+            f"{record.name} is finished already, trained on {earlier.finished:%Y-%m-%d %H:%M} UTC "
+            f"in {shown(earlier.folder)}, and is not trained again (rerun=true trains it anew)",
+            soft_wrap=True,
+        )
+        super().run_reused(job, record, earlier)
+
+    def planned(self, plan: Plan) -> None:
+        if plan.resumed:
+            self._console.print("going on from the last checkpoint")
+        elif plan.reasons:
+            (reason,) = plan.reasons
+            self._console.print(f"trained anew: {reason}", soft_wrap=True)
+
+    def training_begun(self, jobs: Sequence[Job]) -> None:
+        super().training_begun(jobs)
+        self._bar = self._display.enter_context(ProgressBar(jobs[0].run.training.epochs))
+
+    def progressed(self, epochs: float, losses: Sequence[float]) -> None:
+        self._bar.show_epoch(int(epochs), losses[0])
+        super().progressed(epochs, losses)
+
+
+class _ManyRuns(_Publisher):
+    """Shows how a sweep goes: what it has to do, where it stands, and who fails."""
+
+    def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
+        super().__init__(console, publishing)
+        self._folder: Path | None = folder  # until it is shown
+
+    def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
+        where = f" → {shown(self._folder)}" if self._folder is not None else ""
+        self._folder = None
+        self._waited = False
+        self._console.print(title + where, soft_wrap=True)
+        super().batch_begun(jobs, title)
+
+    def planned(self, plan: Plan) -> None:
+        of = f"of {plan.runs} runs"
+        if plan.reused:
+            self._console.print(
+                f"{plan.reused} {of} are finished already and are not trained again "
+                "(rerun=true trains them anew)",
+                soft_wrap=True,
+            )
+        if plan.resumed:
+            self._console.print(f"{plan.resumed} {of} go on from their last checkpoint")
+        for reason, count in plan.reasons.items():
+            self._console.print(f"{count} {of} train anew: {reason}", soft_wrap=True)
+
+    def training_begun(self, jobs: Sequence[Job]) -> None:
+        super().training_begun(jobs)
+        epochs = sum(job.run.training.epochs for job in jobs)
+        groups = [_group(job) for job in jobs]
+        self._standings = self._display.enter_context(Standings(groups, epochs))
+
+    def progressed(self, epochs: float, losses: Sequence[float]) -> None:
+        _prepare_comparison()
+        self._standings.show(epochs, losses)
+        super().progressed(epochs, losses)
+
+    def run_ended(self, position: int, record: Record) -> None:
+        if record.status is Status.FAILED:
+            self.warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
+        self._standings.end(position, record.summary.get("best/val_loss"))
+        super().run_ended(position, record)
+
+    def interrupted(self, error: KeyboardInterrupt | UserError) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self.warn(
+                f"interrupted ({signal_of(error).name}); keeping what has finished "
+                "(Ctrl-C leaves at once)"
+            )
+
+
+def _group(job: Job) -> str:
+    """Name what runs have in common that differ in their seed alone."""
+    return job.name.rpartition("-seed")[0]
+
+
+# ---- how a run ended
 
 
 def _print_result(console: Console, record: Record) -> None:

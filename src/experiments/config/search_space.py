@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
-from hydra.core.override_parser.types import Quote, QuotedString
 from numpy.typing import NDArray
 
 from experiments.config.schema import SEARCH, build
@@ -49,12 +48,8 @@ class Settings:
 
     values: tuple[tuple[str, Any], ...]
 
-    def overrides(self) -> list[str]:
-        """Write them as the command line has them, such as ``optimizer.lr=0.01``."""
-        return [f"{key}={_text(value)}" for key, value in self.values]
-
     def __str__(self) -> str:
-        return " ".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in self.values)
+        return " ".join(f"{key.rpartition('.')[2]}={_shown(value)}" for key, value in self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,14 +298,10 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _text(value: Any) -> str:
-    """Write a value as Hydra's command line reads it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return QuotedString(value, Quote.single).with_quotes()
-    if isinstance(value, tuple | list):
-        return f"[{','.join(map(_text, value))}]"
-    return f"{value:.12g}" if isinstance(value, float) else repr(value)
+def _shown(value: Any) -> str:
+    """Write a value for people, as a configuration has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_shown, value))}]"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

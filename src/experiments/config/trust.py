@@ -15,6 +15,7 @@ ours may do more than define classes.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import sys
@@ -102,10 +103,17 @@ def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
     sources: dict[str, bytes] = {}
     for target in sorted(set(targets)):
         module_name, _, name = target.rpartition(".")
-        found = getattr(sys.modules.get(module_name), name, None)
+        if module_name.partition(".")[0] in _OURS or not module_name:
+            continue
+        found = getattr(importlib.import_module(module_name), name, None)
         for kind in inspect.getmro(found) if inspect.isclass(found) else ():
-            module = kind.__module__
-            if module.partition(".")[0] not in _OURS | sys.stdlib_module_names:
-                file = getattr(sys.modules.get(module), "__file__", None)
-                sources[module] = Path(file).read_bytes() if file else b""
+            if kind.__module__.partition(".")[0] not in _OURS | sys.stdlib_module_names:
+                sources[kind.__module__] = _source_of(kind)
     return dict(sorted(sources.items()))
+
+
+def _source_of(kind: type) -> bytes:
+    try:
+        return Path(inspect.getfile(kind)).read_bytes()
+    except (TypeError, OSError):  # a class that was typed in, or built in
+        return b""

@@ -1,19 +1,22 @@
 """The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
 
-Nothing here imports this module: what `serving.save_model` puts into a model does.
+Nothing else imports it: the module that `serving.package` puts into each model does.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from experiments.config.trust import allowed_packages
 from experiments.runs.record import Record
-from experiments.serving.predictor import CODE, Predictor
+from experiments.serving.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CODE: Final = "code"
+"""Folder of a packed model that holds its code, beside that of the record."""
 
 
 class ServedRun:

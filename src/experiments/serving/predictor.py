@@ -5,61 +5,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import os
-import platform
 import re
-import shutil
 import threading
-import zipfile
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-import experiments
-import nn
-from experiments.config.trust import named_packages
 from experiments.errors import RecordError
-from experiments.files import yaml as libyaml
 from experiments.runs import layout
 from experiments.runs.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.models import Model
-
-
-# What loading a served model imports, beside this project's own code.
-_REQUIRED: Final = ("mlflow", "numpy", "pandas", "PyYAML")
-
-_RECORD: Final = "record"
-_REQUIREMENTS: Final = "requirements.txt"
-_ENVIRONMENT: Final = "python_env.yaml"
-CODE: Final = "code"
-_PACKED: Final = "descent.zip"
-_LOADER: Final = "load_descent"
-_LOADER_SOURCE: Final = f'''\
-"""What MLflow imports to load the model: it finds the packed code beside it."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().with_name("{_PACKED}")))
-
-from experiments.serving.loader import _load_pyfunc
-'''
-
-# What trains, compares and publishes is not needed to predict.
-_NOT_SERVED: Final = frozenset(
-    {"__pycache__", "analysis", "commands", "reporting", "sweeps", "tracking", "workers"}
-)
 
 
 class Predictor:
@@ -176,86 +135,6 @@ class Predictor:
         return self._task in ("regression", "multilabel")
 
 
-def save_model(record: Record, folder: Path, model: Model, predictor: Predictor) -> None:
-    """Write a run as an MLflow model that needs neither this checkout nor a pickle.
-
-    Parameters
-    ----------
-    record
-        The run; its best weights are served.
-    folder
-        Where to write; must not exist.
-    model
-        MLflow's description of it, completed here.
-    predictor
-        Of the record; making it has shown that the code that it needs may be imported.
-    """
-    # MLflow's own `save_model` would go through all that is installed, to warn of what differs
-    # from the versions that are taken from there.
-    (folder / _RECORD).mkdir(parents=True)
-    for name in layout.FILES:
-        shutil.copy(record.folder / name, folder / _RECORD / name)
-    (folder / CODE).mkdir()
-    (folder / CODE / _PACKED).write_bytes(_packed_code())
-    (folder / CODE / f"{_LOADER}.py").write_text(_LOADER_SOURCE)
-    code, installed = _foreign_code([record.config["model"], record.config["loss"]])
-    for source in code:
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / CODE / source.name, ignore=ignored)
-        else:
-            shutil.copy(source, folder / CODE / source.name)
-    (folder / _REQUIREMENTS).write_text(
-        "".join(f"{name}=={_version(name)}\n" for name in (*_REQUIRED, *installed))
-    )
-    environment = {
-        "python": platform.python_version(),
-        "build_dependencies": ["pip"],
-        "dependencies": [f"-r {_REQUIREMENTS}"],
-    }
-    (folder / _ENVIRONMENT).write_text(yaml.dump(environment, Dumper=libyaml.Dumper))
-    # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
-    model.add_flavor(
-        "python_function",
-        loader_module=_LOADER,
-        python_version=platform.python_version(),
-        data=_RECORD,
-        code=CODE,
-        env={"virtualenv": _ENVIRONMENT},
-    )
-    # As `Model.save` does it, but with the faster writer.
-    description = {**model.to_dict(), "signature": _signature(predictor, record)}
-    (folder / "MLmodel").write_text(
-        yaml.dump(description, Dumper=libyaml.Dumper, default_flow_style=False)
-    )
-
-
-def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
-    """Describe a run's raw columns and predictions as MLflow's `ModelSignature.to_dict` does.
-
-    That class needs pandas, which takes as long to import as all four models of a sweep to write.
-    """
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import AnyType
-
-    # As doubles MLflow would refuse columns of integers, which is how pandas reads many a table of
-    # numbers; the preprocessing checks every cell itself, and says which one is wrong.
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(AnyType(), name)  # type: ignore[no-untyped-call]
-        for name in predictor.features
-    ]
-    labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
-    types = {"prediction": DataType.string, **dict.fromkeys(labels, DataType.long)}
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(types.get(name, DataType.double), name) for name in predictor.columns
-    ]
-    return {
-        "inputs": Schema(inputs).to_json(),
-        "outputs": Schema(outputs).to_json(),
-        "params": None,
-    }
-
-
 def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
     """Read the width of the network's output off its last dense layer.
 
@@ -267,46 +146,3 @@ def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
         if (layer := re.fullmatch(r"dense(\d+)/bias", name)) is not None
     }
     return biases[max(biases)]
-
-
-@cache
-def _packed_code() -> bytes:
-    """Pack this project's code that predicts, as an archive that Python imports from.
-
-    Once for all models, and as one file: servers are given files one by one, and there are about
-    a hundred.
-    """
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        for package in (nn, experiments):
-            top = Path(package.__path__[0])
-            for folder, below, names in os.walk(top):
-                below[:] = sorted(name for name in below if name not in _NOT_SERVED)
-                for name in sorted(names):
-                    path = Path(folder, name)
-                    # Without its date: the same code gives the same bytes.
-                    place = zipfile.ZipInfo(path.relative_to(top.parent).as_posix())
-                    packed.writestr(place, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
-    return archive.getvalue()
-
-
-_version = cache(metadata.version)
-
-
-def _foreign_code(network: Sequence[Mapping[str, Any]]) -> tuple[list[Path], list[str]]:
-    """Find the code of others that a network needs: to copy, and installed distributions.
-
-    Components from a user's own package are part of the model as much as ours.
-    """
-    copied: list[Path] = []
-    installed: list[str] = []
-    for name in sorted(named_packages(network)):
-        distributions = metadata.packages_distributions().get(name)
-        if distributions:
-            installed += distributions
-            continue
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            file = Path(spec.origin)
-            copied.append(file.parent if file.name == "__init__.py" else file)
-    return copied, sorted(set(installed))

@@ -15,22 +15,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from experiments.commands.startup import import_mlflow, publishing_pool
 from experiments.config.schema import Tracking
 from experiments.errors import RecordError
 from experiments.runs.record import Record
-from experiments.tracking.importing import complete_mlflow
+from experiments.tracking.importing import complete_mlflow, prepare_mlflow
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.store import resolve_uri, sqlite_file
-from experiments.workers.child_processes import end_pool, submit
-from experiments.workers.garbage import collect_seldom, imports_uncollected
+
+T = TypeVar("T")
 
 _TOGETHER: Final = 5  # runs that are published at once; more would be little faster
 _BEHIND: Final = 4  # so often asked for so many: half a second's work
 _POLL: Final = 0.1  # seconds between looks whether something is done
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
+
+
+class Process(Protocol):
+    """A process that does what it is given, one thing after another."""
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """Have a function called in the process."""
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +99,15 @@ class PublishingProcess:
 
     Parameters
     ----------
+    process : Process
+        The other process, which is this object's from now on: it ends with it.
     warn : callable
         Shows a warning to people; called in this process.
     """
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    def __init__(self, process: Process, warn: Callable[[str], None]) -> None:
+        self._process = process
         self._warn = warn
-        self._executor = publishing_pool()
         self._asked: deque[Future[_Answer]] = deque()
         self._opened: set[Destination] = set()
         self._opening: Future[_Answer] | None = None
@@ -125,10 +136,6 @@ class PublishingProcess:
             return False
         opens = self._opening is not None and not self._opening.done()
         return opens or len(self._asked) > _BEHIND
-
-    def warm_up(self) -> None:
-        """Start the process and have it import what it needs."""
-        self._ask(import_mlflow)
 
     def open(self, destination: Destination) -> None:
         """Reach a tracker, which takes seconds at first.
@@ -227,7 +234,7 @@ class PublishingProcess:
         if self._broken:
             return Published(self.unpublished, [])
         try:
-            asked = self._executor.submit(_where, destination, sweep)
+            asked = self._process.submit(_where, destination, sweep)
             return Published(self.unpublished, asked.result(timeout=patience))
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
@@ -238,7 +245,7 @@ class PublishingProcess:
         if self._broken:
             return None
         try:
-            asked = submit(self._executor, _do, action, arguments)
+            asked = self._process.submit(_do, action, arguments)
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
             return None
@@ -271,7 +278,7 @@ class PublishingProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        end_pool(self._executor)
+        self._process.end()
 
 
 # What follows runs in the process.
@@ -307,10 +314,8 @@ def _publisher(destination: Destination) -> Publisher:
 
 
 def _open(destination: Destination) -> None:
-    import_mlflow()
-    with imports_uncollected():
-        _publisher(destination).open()
-    collect_seldom()
+    prepare_mlflow(slim=True)
+    _publisher(destination).open()
 
 
 def _publish(ended: Sequence[tuple[Destination, Path]]) -> None:

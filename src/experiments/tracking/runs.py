@@ -155,9 +155,9 @@ class Tracker:
         record
             Of a run that has ended, in whatever way.
         model
-            Also log the norms of each layer, the learning curves as a picture, and a model that
-            `mlflow.pyfunc.load_model` loads anywhere. May be asked for later, of a run already
-            published.
+            Also log the norms of each layer, the picture of the learning curves if there is one
+            beside the record, and a model that `mlflow.pyfunc.load_model` loads anywhere. May be
+            asked for later, of a run already published.
         trusted : frozenset of str, optional
             Packages, besides this project's, whose classes the model may be built of.
 
@@ -535,10 +535,13 @@ class Tracker:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
         from mlflow.models import Model
 
-        from experiments.serving.predictor import Predictor, save_model
+        from experiments.serving.predictor import Predictor
+        from experiments.tracking.models import save_model
 
         run_id = run.info.run_id
-        self._files(run.info.artifact_uri).log_artifact(str(_learning_curves(record)))  # type: ignore[no-untyped-call]
+        picture = record.folder / layout.LEARNING_CURVES
+        if picture.exists():
+            self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # or nothing of a model is made
         logged = self._find_or_create_model(run_id, record)
         with tempfile.TemporaryDirectory() as scratch:
@@ -606,16 +609,6 @@ def _is_whole(run: Run, record: Record) -> bool:
 def _has_model(run: Run) -> bool:
     """Tell whether a run's model was published to its end."""
     return bool(run.outputs and run.outputs.model_outputs)
-
-
-def _learning_curves(record: Record) -> Path:
-    """Find the picture beside the record, or draw it."""
-    picture = record.folder / layout.LEARNING_CURVES
-    if picture.exists():
-        return picture
-    from experiments.reporting.report.everyday import write_learning_curves
-
-    return write_learning_curves(record)
 
 
 def _model_name(record: Record) -> str:

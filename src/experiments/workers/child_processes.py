@@ -26,47 +26,48 @@ _POLL = 1.0  # seconds between looks whether the parent lives
 _PATIENCE = 1.0  # seconds that a thread gets to end
 
 
-def pool_of_one() -> loky.ProcessPoolExecutor:
-    """Return a pool of one process, which is started when it is given something to do."""
-    with interrupts_held():
-        start_server()
-        return loky.ProcessPoolExecutor(
-            max_workers=1,
-            context=multiprocessing.get_context("forkserver") if CAN_FORK else None,
-            initializer=_serve_parent,
-            initargs=(None if CAN_FORK else os.getpid(),),
-        )
+class ChildProcess:
+    """A process that does what it is given, one thing after another.
 
-
-def submit(
-    pool: loky.ProcessPoolExecutor, function: Callable[..., T], *arguments: object
-) -> Future[T]:
-    """Give a pool's process something to do, which starts it if need be.
-
-    Raises
-    ------
-    BrokenExecutor
-        If it has died, or the server that it was to be a fork of; another pool is then given
-        another server.
+    It starts with the first thing, and leaves Ctrl-C and the like to the process that made it.
     """
-    server = server_pid()
-    try:
+
+    def __init__(self) -> None:
         with interrupts_held():
-            future: Future[T] = pool.submit(function, *arguments)
-    except (EOFError, OSError) as error:
-        await_dead_server(server)
-        raise BrokenExecutor(f"no process could be started: {error}") from error
-    return future
+            start_server()
+            self._pool = loky.ProcessPoolExecutor(
+                max_workers=1,
+                context=multiprocessing.get_context("forkserver") if CAN_FORK else None,
+                initializer=_serve_parent,
+                initargs=(None if CAN_FORK else os.getpid(),),
+            )
 
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """Have a function called in the process, which starts if it has not yet.
 
-def end_pool(pool: loky.ProcessPoolExecutor) -> None:
-    """End a pool's process, whatever it does, and wait until nothing is left of the pool."""
-    feeder = getattr(pool._call_queue, "_thread", None)
-    pool.shutdown(wait=True, kill_workers=True)
-    # loky leaves the thread that fed the process to itself. If the program ended while that one
-    # puts away the pool's semaphores, their tracker would complain of them.
-    if feeder is not None:
-        feeder.join(_PATIENCE)
+        Raises
+        ------
+        BrokenExecutor
+            If the process has died, or the server that it was to be forked from; a new
+            `ChildProcess` then gets a new server.
+        """
+        server = server_pid()
+        try:
+            with interrupts_held():
+                future: Future[T] = self._pool.submit(function, *arguments)
+        except (EOFError, OSError) as error:
+            await_dead_server(server)
+            raise BrokenExecutor(f"no process could be started: {error}") from error
+        return future
+
+    def end(self) -> None:
+        """End the process, whatever it does, and wait until nothing is left of it."""
+        feeder = getattr(self._pool._call_queue, "_thread", None)
+        self._pool.shutdown(wait=True, kill_workers=True)
+        # loky does not wait for the thread that fed the process. If the program ended while that
+        # thread releases the pool's semaphores, their tracker would complain of them.
+        if feeder is not None:
+            feeder.join(_PATIENCE)
 
 
 def _serve_parent(parent: int | None) -> None:

@@ -17,10 +17,15 @@ from typing import Final
 CAN_FORK: Final = sys.platform == "linux"
 """Elsewhere there are no forks, or system libraries that do not survive one."""
 
-_IMPORTED: Final = ["experiments.workers.preloaded"]
+_preloaded = ["experiments.workers.preloaded"]
 
 _POLL: Final = 0.01  # seconds between looks whether the server has ended
 _PATIENCE: Final = 2.0  # seconds that one gets that answers no more
+
+
+def preload(*modules: str) -> None:
+    """Have the server import these modules too, for every fork to have; call before it starts."""
+    _preloaded.extend(name for name in modules if name not in _preloaded)
 
 
 def start_server() -> None:
@@ -32,7 +37,7 @@ def start_server() -> None:
     """
     if not CAN_FORK:
         return
-    forkserver.set_forkserver_preload(_IMPORTED)
+    forkserver.set_forkserver_preload(_preloaded)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
         # Started later, this would let the others, which it ignores itself, through again.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from experiments.errors import UserError
 from experiments.workers.backend import WorkerDied
-from experiments.workers.child_processes import end_pool, pool_of_one, submit
+from experiments.workers.child_processes import ChildProcess
 from experiments.workers.shared_board import SharedBoard
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Processes:
                 future = pool.submit(function, *arguments)
             except BrokenExecutor:
                 self._pools.remove(pool)
-                end_pool(pool.executor)
+                pool.process.end()
                 continue
             self._pool_of[future] = pool
             return future
@@ -85,7 +85,7 @@ class Processes:
 
     def close(self, *, kill: bool = False) -> None:
         for pool in self._pools:  # idle ones have nothing to lose either
-            end_pool(pool.executor)
+            pool.process.end()
         self._pools.clear()
 
 
@@ -93,12 +93,12 @@ class _Pool:
     """A process and the calls it was given, in turn."""
 
     def __init__(self) -> None:
-        self.executor = pool_of_one()
+        self.process = ChildProcess()
         self.calls: list[Future[Any]] = []
         self._culprit: Future[Any] | None = None
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        future = submit(self.executor, function, *arguments)
+        future = self.process.submit(function, *arguments)
         self.calls.append(future)
         return future
 

@@ -26,6 +26,39 @@ DEATHS_AT_FIRST: Final = 20
 """Deaths before any run has ended after which it is not the runs that are at fault."""
 
 
+class WorkerPool:
+    """Trains stacks in the workers of a backend: a `Trainer`.
+
+    Parameters
+    ----------
+    backend : Backend
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def open(self) -> None:
+        self._backend.open()
+
+    @property
+    def count(self) -> int:
+        return self._backend.count
+
+    def train(
+        self,
+        folder: Path,
+        executions: Sequence[Execution],
+        stacks: Sequence[Sequence[int]],
+        *,
+        warn: Callable[[str], None],
+        spares_one: Callable[[], bool],
+    ) -> Workers:
+        return Workers(self._backend, folder, executions, stacks, warn, spares_one=spares_one)
+
+    def close(self, *, kill: bool = False) -> None:
+        self._backend.close(kill=kill)
+
+
 class Workers:
     """Trains stacks in workers, a bounded number at a time.
 

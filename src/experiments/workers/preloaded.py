@@ -1,7 +1,7 @@
 """What the fork server imports, for every fork of it to have, and how it ends.
 
-What is imported is kept from the garbage collector: whoever looks through it in a fork has pages of
-memory copied that all could share.
+What is imported is kept from the garbage collector: a collection in a fork would write to the
+memory that all forks share, and so copy it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import os
 from experiments.workers.garbage import imports_uncollected
 
 with imports_uncollected():
-    import experiments.tracking.process
     import experiments.workers.task  # noqa: F401
 
-# When it is not needed any more, it ends at once. Putting away all that it has imported would take
-# longer, and whoever reads a command's output through a pipe waits for its last process.
+# The server ends at once when it is needed no more. Tearing down all that it has imported would
+# take longer, and whoever reads a command's output through a pipe waits for its last process.
 atexit.register(os._exit, 0)

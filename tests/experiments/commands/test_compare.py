@@ -3,17 +3,17 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import compare
 import pandas as pd
 import pytest
 
+from experiments.commands import compare
 from experiments.tracking.runs import Tracker
 from tests.experiments.analysis.made_up_sweeps import sweep
 
 
 @pytest.fixture
 def run(capsys):
-    """Run the script in this process: importing its libraries takes a second."""
+    """Run the command in this process: importing its libraries takes a second."""
 
     def run(*arguments):
         try:

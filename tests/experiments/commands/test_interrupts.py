@@ -11,14 +11,14 @@ from experiments.commands import interrupts
 from experiments.commands.interrupts import ask_to_end, interrupts_deferred, signal_of
 
 
-def test_one_that_would_be_swallowed_is_heard() -> None:
+def test_one_that_would_be_swallowed_is_check() -> None:
     """Cython's modules ignore whatever is raised while they register their types."""
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred() as heard:
+    with pytest.raises(KeyboardInterrupt), interrupts_deferred() as check:
         try:
             signal.raise_signal(signal.SIGINT)
         except BaseException:  # noqa: BLE001
             pytest.fail("it was not held back")
-        heard()
+        check()
         pytest.fail("it was not heard")
 
 
@@ -48,10 +48,10 @@ def test_nor_is_one_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_that_was_heard_does_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interrupts, "_PATIENCE", 0.05)
     waited = False
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred() as heard:
+    with pytest.raises(KeyboardInterrupt), interrupts_deferred() as check:
         signal.raise_signal(signal.SIGINT)
         try:
-            heard()
+            check()
         finally:
             time.sleep(0.2)  # as workers are waited for
             waited = True
@@ -61,9 +61,12 @@ def test_one_that_was_heard_does_not_come_again(monkeypatch: pytest.MonkeyPatch)
 def test_the_signal_is_known_and_handlers_return() -> None:
     before = signal.signal(signal.SIGTERM, ask_to_end)
     try:
-        with pytest.raises(KeyboardInterrupt) as caught, interrupts_deferred() as heard:
+        with (
+            pytest.raises(KeyboardInterrupt) as caught,
+            interrupts_deferred() as check,
+        ):
             signal.raise_signal(signal.SIGTERM)
-            heard()
+            check()
         assert signal_of(caught.value) is signal.SIGTERM
         assert signal.getsignal(signal.SIGTERM) is ask_to_end
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -75,8 +78,8 @@ def test_what_is_ignored_stays_so() -> None:
     """As ``nohup`` has it."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts_deferred() as heard:
+        with interrupts_deferred() as check:
             signal.raise_signal(signal.SIGINT)
-            heard()
+            check()
     finally:
         signal.signal(signal.SIGINT, before)

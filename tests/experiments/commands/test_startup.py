@@ -39,8 +39,8 @@ def test_what_nothing_takes_is_ended(tmp_path: Path) -> None:
     """A mistake ends the command at once, and MLflow is imported for nothing by nobody."""
     program = (
         "import time, psutil\n"
-        "from experiments.commands.startup import begun_ahead\n"
-        "with begun_ahead(['-m', 'seed=0,1']):\n"
+        "from experiments.commands.startup import started_ahead\n"
+        "with started_ahead(['-m', 'seed=0,1']):\n"
         "    pass\n"
         "deadline = time.monotonic() + 100\n"
         "def forks():\n"
@@ -102,3 +102,15 @@ def printed(program: str, folder: Path) -> list[str]:
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
+
+
+def test_starting_ahead_can_be_switched_off(tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "os.environ['DESCENT_START_AHEAD'] = '0'\n"
+        "import psutil\n"
+        "from experiments.commands.startup import started_ahead\n"
+        "with started_ahead(['-m', 'seed=0,1']):\n"
+        "    print(len(psutil.Process().children(recursive=True)))\n"
+    )
+    assert printed(program, tmp_path) == ["0"]

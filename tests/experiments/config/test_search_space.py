@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
@@ -247,23 +246,3 @@ def test_everything_that_is_wrong_is_listed() -> None:
     with pytest.raises(ConfigError) as refused:
         declared_space({"optimizer": {"_search_": {"lr": 1, "eps": {"low": 2, "high": 1}}}})
     assert len(str(refused.value).splitlines()) == 2
-
-
-@given(
-    value=st.one_of(
-        st.floats(allow_nan=False, allow_infinity=False).map(lambda x: float(f"{x:.12g}")),
-        st.integers(-(10**9), 10**9),
-        st.booleans(),
-        st.none(),
-        st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs")), min_size=1),
-        st.lists(st.integers(0, 99), max_size=3).map(tuple),
-    )
-)
-def test_hydra_reads_back_what_a_trial_sets(value: Any) -> None:
-    (override,) = Settings((("optimizer.x", value),)).overrides()
-    (parsed,) = OverridesParser.create().parse_overrides([override])
-    read = parsed.value()
-    read = read.text if hasattr(read, "text") else read
-    assert (tuple(read) if isinstance(read, list) else read) == value
-    # A float that is whole is written as people do, 1 for 1.0.
-    assert isinstance(value, tuple | float) or type(read) is type(value)

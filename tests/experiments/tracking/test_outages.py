@@ -30,6 +30,7 @@ from experiments.tracking import store
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.runs import Tracker
+from experiments.workers.child_processes import ChildProcess
 from tests.experiments.record_factory import make_record, record_metrics
 
 CALLS = {
@@ -393,8 +394,7 @@ def test_a_server_that_hangs_is_left_when_patience_ends(fake: str, tmp_path: Pat
     warnings: list[str] = []
     destination = Destination(Tracking(uri=fake, patience=1.0), "x")
     waited: list[int] = []
-    with PublishingProcess(warnings.append) as publishing:
-        publishing.warm_up()
+    with PublishingProcess(ChildProcess(), warnings.append) as publishing:
         for seed in range(2):
             folder = make_record(tmp_path / str(seed), seed=seed).folder
             publishing.publish(destination, folder)
@@ -411,6 +411,7 @@ import os, signal, sys
 from pathlib import Path
 from experiments.runs.find import find_records
 from experiments.tracking.runs import Tracker
+from experiments.workers.child_processes import ChildProcess
 from mlflow import MlflowClient
 folder, uri, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
 

@@ -34,19 +34,28 @@ class Call:
         self.future.set_result(process._Answer([], self.folders, 0, len(self.folders)))
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """All that the process was asked for."""
-    calls: list[Call] = []
+class FakeProcess:
+    """Notes what it is asked for."""
 
-    def submit(_: object, do: object, action: Any, arguments: tuple[Any, ...]) -> Future[Any]:
+    def __init__(self, calls: list[Call]) -> None:
+        self.calls = calls
+
+    def submit(self, do: object, *arguments: Any) -> Future[Any]:
+        if do is process._where:
+            raise BrokenPipeError
         assert do is process._do
-        calls.append(Call(action.__name__, arguments, Future()))
-        return calls[-1].future
+        action, given = arguments
+        self.calls.append(Call(action.__name__, given, Future()))
+        return self.calls[-1].future
 
-    monkeypatch.setattr(process, "publishing_pool", lambda: None)
-    monkeypatch.setattr(process, "submit", submit)
-    return calls
+    def end(self) -> None:
+        raise AssertionError("nobody leaves it")
+
+
+@pytest.fixture
+def asked() -> list[Call]:
+    """All that the process was asked for."""
+    return []
 
 
 FOLDERS = [Path(str(number)) for number in range(100)]
@@ -60,7 +69,7 @@ def fall_behind(publishing: PublishingProcess, destination: Destination) -> None
 def test_it_needs_a_core_while_it_opens_a_database_and_when_it_is_behind(
     asked: list[Call],
 ) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     assert not publishing.needs_core
     publishing.open(FILE)
     assert publishing.needs_core
@@ -78,7 +87,7 @@ def test_it_needs_a_core_while_it_opens_a_database_and_when_it_is_behind(
 
 
 def test_it_needs_none_for_what_is_not_tried_again(asked: list[Call]) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     publishing.open(FILE)
     fall_behind(publishing, FILE)
     while not all(call.future.done() for call in asked):
@@ -93,7 +102,7 @@ def test_it_needs_none_for_what_is_not_tried_again(asked: list[Call]) -> None:
 
 
 def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     publishing.open(FILE)
     asked[0].answer()
     for folder in FOLDERS[:8]:
@@ -115,7 +124,7 @@ def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> 
 def test_everything_is_asked_for_in_its_order(
     next_call: Callable[[PublishingProcess], None], asked: list[Call]
 ) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     for folder in FOLDERS[:3]:
         publishing.publish(FILE, folder)
     next_call(publishing)
@@ -123,7 +132,7 @@ def test_everything_is_asked_for_in_its_order(
 
 
 def test_the_end_waits_for_what_was_gathered(asked: list[Call]) -> None:
-    publishing = PublishingProcess(lambda _: None)
+    publishing = PublishingProcess(FakeProcess(asked), lambda _: None)
     for folder in FOLDERS[:3]:
         publishing.publish(FILE, folder)
     left: list[int] = []
@@ -150,7 +159,7 @@ def put_off(call: Call) -> None:
 def test_it_needs_none_when_it_has_died_or_must_wait(
     end: Callable[[Call], None], asked: list[Call]
 ) -> None:
-    publishing = PublishingProcess(lambda _: None)
+    publishing = PublishingProcess(FakeProcess(asked), lambda _: None)
     publishing.open(FILE)
     fall_behind(publishing, FILE)
     asked[0].answer()
@@ -162,7 +171,7 @@ def test_it_needs_none_when_it_has_died_or_must_wait(
 
 
 def test_it_needs_none_where_a_server_has_the_work(asked: list[Call]) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     publishing.open(SERVER)
     assert asked
     assert not publishing.needs_core
@@ -171,7 +180,7 @@ def test_it_needs_none_where_a_server_has_the_work(asked: list[Call]) -> None:
 
 
 def test_an_address_that_keeps_nothing_is_refused_at_once(asked: list[Call]) -> None:
-    publishing = PublishingProcess(pytest.fail)
+    publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     with pytest.raises(TrackingError, match="ftp://x"):
         publishing.open(Destination(Tracking(uri="ftp://x"), "x"))
     assert not asked

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments.workers import child_processes
-from experiments.workers.child_processes import end_pool, pool_of_one
-from experiments.workers.fork_server import _IMPORTED, CAN_FORK
+from experiments.workers.child_processes import ChildProcess
+from experiments.workers.fork_server import CAN_FORK
 
 KINDS = [
     pytest.param(True, id="forked", marks=pytest.mark.skipif(not CAN_FORK, reason="no forks")),
@@ -22,8 +22,8 @@ ABANDONED = """
 import os, signal, sys
 from experiments.workers import child_processes
 child_processes.CAN_FORK = sys.argv[1] == "True"
-pool = child_processes.pool_of_one()
-print(pool.submit(os.getpid).result(), flush=True)
+process = child_processes.ChildProcess()
+print(process.submit(os.getpid).result(), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -52,15 +52,15 @@ def test_it_leaves_requests_to_end_to_its_parent(
     forked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child_processes, "CAN_FORK", forked)
-    pool = pool_of_one()
+    process = ChildProcess()
     try:
-        child = pool.submit(os.getpid).result()
+        child = process.submit(os.getpid).result()
         assert child != os.getpid()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(child, number)
-        assert pool.submit(os.getpid).result() == child
+        assert process.submit(os.getpid).result() == child
     finally:
-        end_pool(pool)
+        process.end()
     assert not is_alive(child)
 
 
@@ -109,7 +109,10 @@ def test_what_the_server_imports_is_there() -> None:
     """Or it would leave it out without a word, and every fork import it by itself."""
     program = (
         "import gc, importlib, sys\n"
-        f"for name in {_IMPORTED!r}: importlib.import_module(name)\n"
+        "from experiments.commands import startup\n"
+        "from experiments.workers.fork_server import _preloaded, preload\n"
+        "preload(*startup.PRELOADED)\n"
+        "for name in _preloaded: importlib.import_module(name)\n"
         "assert {'experiments.workers.task', 'experiments.tracking.process', 'numpy'} "
         "<= set(sys.modules)\n"
         "assert not {'hydra', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules)\n"

@@ -15,7 +15,7 @@ from experiments.workers.local_processes import Processes
 
 
 def choose_backend(
-    name: str,
+    backend: str,
     n_jobs: int,
     *,
     scheduler: str | None = None,
@@ -26,7 +26,7 @@ def choose_backend(
 
     Parameters
     ----------
-    name : str
+    backend : str
         "loky" or "dask".
     n_jobs, scheduler, timeout
         As in :class:`DaskCluster`; `n_jobs` likewise for processes of this machine.
@@ -43,9 +43,9 @@ def choose_backend(
             f"hydra.launcher.n_jobs={n_jobs} is no number of workers: give 1 or more, or -1 for as "
             "many as cores"
         )
-    if name not in ("loky", "dask"):
-        raise ConfigError(f"hydra.launcher.backend={name} is not known; there are loky and dask")
-    if name == "loky":
+    if backend not in ("loky", "dask"):
+        raise ConfigError(f"hydra.launcher.backend={backend} is not known; there are loky and dask")
+    if backend == "loky":
         if scheduler is not None or cluster is not None:
             raise ConfigError(
                 "hydra.launcher.scheduler and hydra.launcher.cluster are Dask's; add "
@@ -69,8 +69,8 @@ def _start(cluster: DictConfig) -> Any:
     try:
         return instantiate(cluster, _convert_="all")
     except HydraException as error:
-        told = " ".join(str(error.__cause__ or error).splitlines())
+        reason = " ".join(str(error.__cause__ or error).splitlines())
         raise ConfigError(
             "hydra.launcher.cluster takes the _target_ of a class that is installed, and the "
-            f"class's arguments: {told}"
+            f"class's arguments: {reason}"
         ) from error

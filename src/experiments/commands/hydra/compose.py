@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.overrides import first_lines, parse
 from experiments.errors import ConfigError
 from nn.component import suggestion
 
@@ -60,11 +65,36 @@ class Composer:
 
     def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = loader
-        self._master = master
+        self.master = master
         self._parser = OverridesParser.create(config_loader=loader)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, list[str] | None] = {}
         self._bases: dict[tuple[str, ...], tuple[bytes, dict[str, Any]]] = {}
+
+    @classmethod
+    def load(cls, conf: Path, beside: Path | None = None, *, config_name: str = "config") -> Self:
+        """Load the configuration in a folder, without any overrides.
+
+        Parameters
+        ----------
+        conf : Path
+        beside : Path, optional
+            A folder with further choices, as ``--config-dir`` names it.
+        config_name : str, default "config"
+        """
+        path = create_config_search_path(str(conf))
+        if beside is not None:
+            path.prepend("command-line", f"file://{beside.absolute()}")
+        GlobalHydra.instance().clear()
+        try:
+            hydra = Hydra.create_main_hydra2("run", path)
+            master = hydra.compose_config(
+                config_name, [], RunMode.RUN, with_log_configuration=False
+            )
+        finally:
+            GlobalHydra.instance().clear()
+        master.hydra.job.config_name = config_name
+        return cls(hydra.config_loader, master)
 
     def compose(self, overrides: Sequence[str], number: int = 0) -> Composed:
         """Compose one job.
@@ -139,7 +169,7 @@ class Composer:
         """
         if groups not in self._bases:
             try:
-                full = self._loader.load_sweep_config(self._master, list(groups))
+                full = self._loader.load_sweep_config(self.master, list(groups))
             except HydraException as error:
                 raise ConfigError(first_lines(error)) from error
             hydra = OmegaConf.to_container(full.hydra, resolve=False)
@@ -185,46 +215,6 @@ class Composer:
             raise ConfigError(first_lines(error)) from error
 
 
-def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
-    """Parse overrides as the command line gives them.
-
-    Parameters
-    ----------
-    overrides : sequence of str
-    parser : OverridesParser, optional
-        By default one that cannot tell choices from groups by a pattern.
-
-    Raises
-    ------
-    ConfigError
-        Listing every override that is malformed.
-    """
-    parser = parser or OverridesParser.create()
-    parsed, faults = [], []
-    for override in overrides:
-        try:
-            parsed += parser.parse_overrides([override])
-        except HydraException as error:
-            faults.append(_malformed(override, error))
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return parsed
-
-
-def _malformed(override: str, error: HydraException) -> str:
-    if "=" not in override and not override.startswith("~"):
-        return f"{override!r} is no setting: give NAME=VALUE, or GROUP=CHOICE"
-    reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
-    pointed = re.match(r"(LexerNoViableAltException: ).*\n( *)\^", str(error))
-    if pointed is not None:
-        place = len(pointed[2]) - len(pointed[1])
-        reason = f"{override[place : place + 1]!r} cannot stand there"
-    return (
-        f"{override}: cannot be read ({' '.join(reason.split())}). Close what is opened, and put a "
-        "value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
-    )
-
-
 def _plain(config: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
@@ -257,12 +247,3 @@ def _value_fault(override: Override, config: DictConfig, error: Exception) -> st
     near = suggestion(key, siblings) or suggestion(key, known)
     hint = f" (known: {', '.join(siblings)})" if siblings else ""
     return f"unknown key {key!r}{near}{hint}"
-
-
-def first_lines(error: Exception) -> str:
-    """Shorten Hydra's message to what a user needs."""
-    text = re.sub(r"\n\s*(full_key|object_type|reference_type)[^\n]*", "", str(error))
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException):
-        text += " " + str(cause).split("\n", 1)[0]
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())

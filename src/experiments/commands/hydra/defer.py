@@ -14,19 +14,18 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 
-from experiments.commands.hydra.compose import parse
+from experiments.commands.hydra.locate import config_folder
+from experiments.commands.hydra.overrides import parse
 from experiments.errors import ConfigError
 
 
-def deferred(arguments: Sequence[str], program: Path) -> list[str]:
+def deferred(arguments: Sequence[str]) -> list[str]:
     """Rewrite a command line so that settings of swept choices wait for the jobs.
 
     Parameters
     ----------
     arguments : sequence of str
         The command line without the program.
-    program : Path
-        The file that runs, beside which is the folder of the configuration.
 
     Returns
     -------
@@ -34,7 +33,7 @@ def deferred(arguments: Sequence[str], program: Path) -> list[str]:
         The same, unless it sweeps over choices.
     """
     options = get_args_parser().parse_args(list(arguments))
-    folders = [program.resolve().parent / (options.config_path or "conf")]
+    folders = [config_folder(options.config_path)]
     if options.config_dir is not None:
         folders.append(Path(options.config_dir))
     try:

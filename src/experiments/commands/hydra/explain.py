@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path, get_args_parser
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
 
-from experiments.commands.hydra.compose import Composer, first_lines, parse
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.locate import config_folder
+from experiments.commands.hydra.overrides import first_lines, parse
 from experiments.errors import ConfigError
 
 _CONFIG = "config"
@@ -53,7 +50,11 @@ def _faults(arguments: Sequence[str]) -> Iterator[str]:
         for override in sweeps:
             yield _not_a_sweep(override)
         return
-    composer = _composer(options)
+    composer = Composer.load(
+        config_folder(options.config_path),
+        None if options.config_dir is None else Path(options.config_dir),
+        config_name=options.config_name or _CONFIG,
+    )
     for job in BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]:
         try:
             composer.compose(job)
@@ -69,21 +70,3 @@ def _not_a_sweep(override: Override) -> str:
         f"python run.py -m {override.input_line}. A list is {key}=[{values}], "
         f"a text with commas {key}='\"{values}\"'"
     )
-
-
-def _composer(options: Namespace) -> Composer:
-    """Load the configuration as the command line has it, but without its overrides."""
-    program = Path(sys.argv[0]).resolve().parent
-    path = create_config_search_path(str(program / (options.config_path or "conf")))
-    if options.config_dir is not None:
-        path.prepend("command-line", f"file://{Path(options.config_dir).absolute()}")
-    GlobalHydra.instance().clear()
-    hydra = Hydra.create_main_hydra2("run", path)
-    try:
-        master = hydra.compose_config(
-            options.config_name or _CONFIG, [], RunMode.RUN, with_log_configuration=False
-        )
-        master.hydra.job.config_name = options.config_name or _CONFIG
-        return Composer(hydra.config_loader, master)
-    finally:
-        GlobalHydra.instance().clear()

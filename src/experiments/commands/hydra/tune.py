@@ -7,23 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import setup_globals
+from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from rich.console import Console
 
-from experiments.commands.hydra.launch import raise_failed
-from experiments.commands.main import shown
-from experiments.errors import UserError
+from experiments.commands.console import shown
+from experiments.commands.hydra.launch import HydraSweep
 from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
-from experiments.sweeps.tuning.comparison import TunedComparison
+from experiments.sweeps.tuning.comparison import COMPARED, TunedComparison
 from experiments.sweeps.tuning.protocol import Protocol
 
 
 def tune_then_compare(
     hydra_context: HydraContext,
-    sweep: Sweep,
+    hydra_sweep: HydraSweep,
     terms: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> None:
@@ -32,12 +32,12 @@ def tune_then_compare(
     Parameters
     ----------
     hydra_context : HydraContext
-    sweep : Sweep
-        Not entered yet.
+    hydra_sweep : HydraSweep
     terms : mapping
         The sweeper's settings; see :class:`Protocol`.
     arguments : sequence of str
-        Overrides of the command line.
+        Overrides of the command line. Each value of ``optimizer`` is compared, in each task that
+        the values of the others make.
 
     Raises
     ------
@@ -48,28 +48,33 @@ def tune_then_compare(
     KeyboardInterrupt, UserError
         After what has finished is published and what has not is marked.
     """
-    setup_globals()
     protocol = Protocol.from_config(terms)
     parser = OverridesParser.create(config_loader=hydra_context.config_loader)
     overrides = parser.parse_overrides(list(arguments))
-    with sweep:
-        comparison = TunedComparison(sweep, protocol, overrides)
-        try:
-            comparison.run()
-        except (KeyboardInterrupt, UserError):
-            if sweep.records:
-                sweep.conclude()
-            raise
-        sweep.conclude(partial(_compare, protocol, sweep.trusted))
-    raise_failed(sweep.records)
+    compared = [override for override in overrides if override.key_or_group == COMPARED]
+    others = [override for override in overrides if override.key_or_group != COMPARED]
+
+    def train(sweep: Sweep, console: Console) -> None:
+        TunedComparison(
+            sweep,
+            protocol,
+            hydra_sweep.composer(sweep),
+            _combinations(compared),
+            _combinations(others),
+            say=partial(console.print, soft_wrap=True),
+        ).run()
+
+    hydra_sweep.train(train, compare=partial(_compare, protocol))
+
+
+def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return every combination of the overrides' values, each value as an override of its own."""
+    (combined,) = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
+    return combined
 
 
 def _compare(
-    protocol: Protocol,
-    trusted: frozenset[str],
-    records: Sequence[Record],
-    folder: Path,
-    console: Console,
+    protocol: Protocol, records: Sequence[Record], sweep: Sweep, console: Console
 ) -> tuple[list[Path], str]:
     """Write the report of the whole study; print its conclusions."""
     from experiments.analysis.analyse import analyse
@@ -78,7 +83,7 @@ def _compare(
     from experiments.reporting.tables.terminal import print_study
 
     study = analyse(records, metric=protocol.select, target=protocol.target)
-    files = write_report(study, records, folder, trusted=trusted)
+    files = write_report(study, records, sweep.folder, trusted=sweep.trusted)
     console.print()
     print_study(study, console)
     console.print(f"\nReport: {shown(files[0])}", soft_wrap=True)

@@ -7,14 +7,11 @@ compared. Nothing here is random but what a seed decides, so the same command ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import groupby
 from typing import Final
-
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.types import Override
 
 from experiments.config.schema import SEARCH, run_from_config, without_search
 from experiments.config.search_space import Edge, Settings, Space, declared_space
@@ -22,6 +19,7 @@ from experiments.config.seeds import show_seeds
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
+from experiments.sweeps.drafts import Composer, Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
 
@@ -78,10 +76,12 @@ class Entrant:
         """The best settings; the defaults where nothing that was tried trained."""
         return self.best or self.defaults
 
-    def overrides(self, settings: Settings | None, seed: int) -> list[str]:
-        """Return those of one run; of the defaults without settings."""
-        chosen = settings.overrides() if settings is not None else []
-        return [*self.task, *self.choice, *chosen, f"seed={seed}"]
+    def draft(
+        self, settings: Settings | None, seed: int, labels: Mapping[str, str] | None = None
+    ) -> Draft:
+        """Draft one run, with its defaults if no settings are given."""
+        chosen = dict(settings.values) if settings is not None else {}
+        return Draft((*self.task, *self.choice), {**chosen, "seed": seed}, labels or {})
 
 
 class TunedComparison:
@@ -92,9 +92,16 @@ class TunedComparison:
     sweep : Sweep
         Trains them.
     protocol : Protocol
-    overrides : sequence of Override
-        Of the command line. Each value of ``optimizer`` is compared, in each task that the
-        values of the others make.
+        The terms of the comparison.
+    composer : Composer
+        Composes them.
+    choices : sequence of sequence of str
+        Overrides that choose each optimizer that is compared: ``[["optimizer=sgd"], ...]``.
+    tasks : sequence of sequence of str, default ((),)
+        Overrides that make each task on which all of them are compared; by default there is one
+        task, without any.
+    say : callable, optional
+        Shows people, in a line, what was found and chosen.
 
     Raises
     ------
@@ -102,10 +109,21 @@ class TunedComparison:
         If a seed is given, a setting that is searched is set, or a search space is wrong.
     """
 
-    def __init__(self, sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        protocol: Protocol,
+        composer: Composer,
+        choices: Sequence[Sequence[str]],
+        tasks: Sequence[Sequence[str]] = ((),),
+        *,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._sweep = sweep
         self._protocol = protocol
-        self._entrants = list(_entrants(sweep, protocol, overrides))
+        self._composer = composer
+        self._say = say
+        self._entrants = list(_entrants(composer, protocol, choices, tasks))
 
     def run(self) -> None:
         """Tune, widening the grids where needed, and train the runs to be reported."""
@@ -126,15 +144,18 @@ class TunedComparison:
         """Train settings on the tuning seeds and score them; `widening` counts what came before."""
         pairs = [(one, settings) for one in self._entrants for settings in trials.get(id(one), [])]
         seeds = self._protocol.tuning_seeds
-        label = {
+        labels = {
             STAGE: TUNING,
             "search": self._protocol.search,
             "aggregate": self._protocol.aggregate,
             "widening": str(widening),
         }
         records = self._train(
-            [one.overrides(settings, seed) for one, settings in pairs for seed in seeds],
-            [label | self._label(one) for one, _ in pairs for _ in seeds],
+            [
+                one.draft(settings, seed, labels | self._label(one))
+                for one, settings in pairs
+                for seed in seeds
+            ],
             f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
         for number, (one, settings) in enumerate(pairs):
@@ -169,8 +190,8 @@ class TunedComparison:
 
     def _cast(self) -> list[str]:
         tasks = len({one.task for one in self._entrants})
-        told = [_plural(tasks, "task")] if tasks > 1 else []
-        return [*told, _plural(len(self._entrants) // tasks, "optimizer")]
+        several = [_plural(tasks, "task")] if tasks > 1 else []
+        return [*several, _plural(len(self._entrants) // tasks, "optimizer")]
 
     def _widen(self) -> None:
         """Widen the grids of all optimizers of a task where the best of one is at its edge."""
@@ -188,10 +209,10 @@ class TunedComparison:
         edges: set[Edge] = set().union(*at.values())
         if not edges:
             return {}
-        told = "; ".join(
+        found = "; ".join(
             f"{name}'s best {key.rpartition('.')[2]} lies at the {_END[side]} end of its grid"
-            for name, found in at.items()
-            for key, side in sorted(found)
+            for name, own in at.items()
+            for key, side in sorted(own)
         )
         where = f" ({self._name(entrants[0].task)})" if self._several_tasks else ""
         spaces = [one.space.widened(edges) for one in entrants]
@@ -201,58 +222,55 @@ class TunedComparison:
         ]
         if len(set(map(len, added))) > 1 or not all(
             self._possible(one, settings)
-            for one, found in zip(entrants, added, strict=True)
-            for settings in found
+            for one, own in zip(entrants, added, strict=True)
+            for settings in own
         ):
-            self._say(f"{told}{where}, but not every grid can be widened there by as many settings")
+            self._say(
+                f"{found}{where}, but not every grid can be widened there by as many settings"
+            )
             return {}
-        self._say(f"{told}{where}: every grid is widened there by a step")
+        self._say(f"{found}{where}: every grid is widened there by a step")
         for one, wider in zip(entrants, spaces, strict=True):
             assert wider is not None
             one.space = wider
-        return {id(one): found for one, found in zip(entrants, added, strict=True)}
+        return {id(one): own for one, own in zip(entrants, added, strict=True)}
 
     def _possible(self, entrant: Entrant, settings: Settings) -> bool:
         """Whether settings are within what the optimizer takes."""
-        composed = self._sweep.composer.compose(entrant.overrides(settings, 0))
+        config = self._composer.config(entrant.draft(settings, 0))
         try:
-            run_from_config(
-                without_search(composed.resolved), trusted=named_packages(composed.resolved)
-            )
+            run_from_config(without_search(config), trusted=named_packages(config))
         except ConfigError:
             return False
         return True
 
     def _report(self) -> None:
         """Train what was chosen, and the defaults, on the seeds that nothing was tuned on."""
-        overrides: list[list[str]] = []
-        labels: list[dict[str, str]] = []
-        told: list[str] = []
+        drafts: list[Draft] = []
+        chosen: list[str] = []
         for one in self._entrants:
             same = one.tuned == one.defaults
             for setting, settings in (
                 [(BOTH, None)] if same else [(TUNED, one.tuned), (DEFAULT, None)]
             ):
-                for seed in self._protocol.reporting_seeds:
-                    overrides.append(one.overrides(settings, seed))
-                    labels.append({STAGE: REPORTING, SETTING: setting} | self._label(one))
-            told.append(f"{one.name} {one.tuned}{_remark(one)}")
+                labels = {STAGE: REPORTING, SETTING: setting} | self._label(one)
+                drafts += [
+                    one.draft(settings, seed, labels) for seed in self._protocol.reporting_seeds
+                ]
+            chosen.append(f"{one.name} {one.tuned}{_remark(one)}")
         where = [one.task for one in self._entrants]
         for task in dict.fromkeys(where):
-            chosen = ", ".join(text for text, of in zip(told, where, strict=True) if of == task)
+            own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == task)
             prefix = f" for {self._name(task)}" if self._several_tasks else ""
-            self._say(f"chosen{prefix}: {chosen}")
+            self._say(f"chosen{prefix}: {own}")
         self._train(
-            overrides,
-            labels,
+            drafts,
             f"reporting: tuned and default on seeds {show_seeds(self._protocol.reporting_seeds)}, "
-            f"{_plural(len(overrides), 'run')}",
+            f"{_plural(len(drafts), 'run')}",
         )
 
-    def _train(
-        self, overrides: list[list[str]], labels: list[dict[str, str]], told: str
-    ) -> list[Record]:
-        return self._sweep.run(overrides, len(self._sweep.jobs), labels, told)
+    def _train(self, drafts: Sequence[Draft], title: str) -> list[Record]:
+        return self._sweep.run(self._composer.jobs(drafts, len(self._sweep.jobs)), title)
 
     @property
     def _several_tasks(self) -> bool:
@@ -260,12 +278,12 @@ class TunedComparison:
 
     def _label(self, entrant: Entrant) -> dict[str, str]:
         """Label a task's runs by what tells it from the others beside the dataset."""
-        told = [
+        named = [
             override
             for override in self._name(entrant.task).split()
             if override.partition("=")[0] != "dataset"
         ]
-        return {TASK: " ".join(told)} if told else {}
+        return {TASK: " ".join(named)} if named else {}
 
     def _name(self, task: tuple[str, ...]) -> str:
         """Name a task by what tells it from the others."""
@@ -276,45 +294,40 @@ class TunedComparison:
             if len({other[place] for other in tasks}) > 1
         )
 
-    def _say(self, text: str) -> None:
-        self._sweep.console.print(text, soft_wrap=True)
-
 
 _END: Final = {"below": "lower", "above": "upper"}
 
 
-def _entrants(sweep: Sweep, protocol: Protocol, overrides: Sequence[Override]) -> Iterator[Entrant]:
-    for override in overrides:
-        if override.key_or_group == "seed":
+def _entrants(
+    composer: Composer,
+    protocol: Protocol,
+    choices: Sequence[Sequence[str]],
+    tasks: Sequence[Sequence[str]],
+) -> Iterator[Entrant]:
+    for override in (override for task in tasks for override in task):
+        if _key(override) == "seed":
             raise ConfigError(
-                f"{override.input_line}: a tuned comparison chooses settings on the seeds "
+                f"{override}: a tuned comparison chooses settings on the seeds "
                 f"{show_seeds(protocol.tuning_seeds)} and reports on "
                 f"{show_seeds(protocol.reporting_seeds)}; change hydra.sweeper.tuning_seeds and "
                 "hydra.sweeper.reporting_seeds"
             )
-    compared = [override for override in overrides if override.key_or_group == COMPARED]
-    others = [override for override in overrides if override.key_or_group != COMPARED]
     faults: list[str] = []
-    for task in _combinations(others):
-        for choice in _combinations(compared):
+    for task in tasks:
+        for choice in choices:
             try:
-                yield _entrant(sweep, protocol, tuple(task), tuple(choice))
+                yield _entrant(composer, protocol, tuple(task), tuple(choice))
             except ConfigError as error:
-                told = "".join(f"{override}: " for override in choice)
-                faults.append(told + str(error).removeprefix(told))
+                prefix = "".join(f"{override}: " for override in choice)
+                faults.append(prefix + str(error).removeprefix(prefix))
     if faults:
         raise ConfigError("\n".join(dict.fromkeys(faults)))
 
 
-def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
-    (combined,) = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
-    return combined
-
-
 def _entrant(
-    sweep: Sweep, protocol: Protocol, task: tuple[str, ...], choice: tuple[str, ...]
+    composer: Composer, protocol: Protocol, task: tuple[str, ...], choice: tuple[str, ...]
 ) -> Entrant:
-    config = sweep.composer.compose([*task, *choice]).resolved
+    config = composer.config(Draft((*task, *choice)))
     space = declared_space(config)
     if not space.axes:
         raise ConfigError(
@@ -322,7 +335,7 @@ def _entrant(
             f"{SEARCH}: {{lr: {{low: 1e-4, high: 1}}}}"
         )
     for override in task:
-        key = override.lstrip("+").partition("=")[0]
+        key = _key(override)
         if key in space.axes:
             raise ConfigError(
                 f"{override} sets what is searched; leave it out, or take it out of the search "
@@ -332,6 +345,10 @@ def _entrant(
         space = space.with_points(protocol.budget)
     defaults = Settings(tuple((key, _value(config, key)) for key in space.axes))
     return Entrant(task, choice, space, defaults)
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
 
 
 def _value(config: object, key: str) -> object:

@@ -30,30 +30,33 @@ class Protocol(Component):
 
     Parameters
     ----------
-    search : {"grid", "random", "sobol", "halton"}
+    search : {"grid", "random", "sobol", "halton"}, default "grid"
         How each optimizer's settings are searched.
-    budget : int
+    budget : int, default 9
         Settings that each optimizer may try.
-    search_seed : int
-        Of a random or quasi-random search.
-    tuning_seeds, reporting_seeds : tuple of int
-        On which settings are chosen, and on which results are reported: no seed is both.
-    select : str
+    search_seed : int, default 0
+        The seed of a random or quasi-random search.
+    tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
+        The seeds on which settings are chosen, and those on which results are reported: no seed
+        is both.
+    select : str, default "best/val_loss"
         Metric of a run by which settings are chosen; never one of the test data.
-    aggregate : {"mean", "median"}
-        Of the metric over the tuning seeds. A run that diverged or failed counts as infinite.
-    widenings : int
+    aggregate : {"mean", "median"}, default "mean"
+        The average of the metric over the tuning seeds. A run that diverged or failed counts as
+        infinite.
+    widenings : int, default 2
         How often the grids of all optimizers may be widened by a step where the best settings
         of one lie at the edge of its own.
     target : float, optional
-        What a run is to reach, for the time it takes; by default the median of the best.
+        The value that a run is to reach, for the time it takes; by default the median of the best
+        optimizer.
     """
 
-    search: Kind
-    budget: Annotated[int, Interval(2)]
-    search_seed: Annotated[int, Interval(0)]
-    tuning_seeds: tuple[Seed, ...]
-    reporting_seeds: tuple[Seed, ...]
+    search: Kind = "grid"
+    budget: Annotated[int, Interval(2)] = 9
+    search_seed: Annotated[int, Interval(0)] = 0
+    tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
+    reporting_seeds: tuple[Seed, ...] = tuple(range(10))
     select: Literal[
         "best/val_loss",
         "best/val_accuracy",
@@ -61,10 +64,10 @@ class Protocol(Component):
         "final/val_loss",
         "final/val_accuracy",
         "final/val_r2",
-    ]
-    aggregate: Literal["mean", "median"]
-    widenings: Annotated[int, Interval(0)]
-    target: Finite | None
+    ] = "best/val_loss"
+    aggregate: Literal["mean", "median"] = "mean"
+    widenings: Annotated[int, Interval(0)] = 2
+    target: Finite | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments.commands.hydra.compose import Composer, parse
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.overrides import parse
 from experiments.errors import ConfigError
 
 CONF = Path(__file__).resolve().parents[4] / "conf"

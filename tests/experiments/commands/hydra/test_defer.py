@@ -1,17 +1,14 @@
 """Which settings of a sweep over choices wait for its jobs."""
 
-from pathlib import Path
-
 import pytest
 
 from experiments.commands.hydra.defer import deferred
-from tests.end_to_end.command_line import RUN
 
 SWEPT = "optimizer=sgd,adam"
 
 
 def rewritten(*settings: str) -> list[str]:
-    command, choices, *rest = deferred(["-m", SWEPT, *settings], Path(RUN))
+    command, choices, *rest = deferred(["-m", SWEPT, *settings])
     assert [command, choices] == ["-m", SWEPT]
     return rest
 
@@ -33,7 +30,7 @@ def test_what_waits(setting: str, waits: str) -> None:
 
 
 def test_nothing_waits_where_no_choice_is_swept() -> None:
-    assert deferred(["-m", "optimizer.lr=1,2", "model.dropout=0.1"], Path(RUN)) == [
+    assert deferred(["-m", "optimizer.lr=1,2", "model.dropout=0.1"]) == [
         "-m",
         "optimizer.lr=1,2",
         "model.dropout=0.1",

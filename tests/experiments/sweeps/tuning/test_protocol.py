@@ -14,7 +14,7 @@ from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from experiments.sweeps.tuning.comparison import Entrant
 from experiments.sweeps.tuning.protocol import Protocol
-from hydra_plugins.descent_tuner import TuneThenCompareConf
+from hydra_plugins.descent import TuneThenCompareConf
 
 
 def protocol(**changes: Any) -> Protocol:
@@ -37,6 +37,7 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
         "widenings": 2,
         "target": None,
     }
+    assert Protocol() == protocol()
 
 
 @pytest.mark.parametrize(

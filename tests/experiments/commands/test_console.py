@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from experiments.commands.progress import ProgressBar
+from experiments.commands.console import ProgressBar
 
 
 def terminal() -> Console:
@@ -20,7 +20,7 @@ def shown(console: Console) -> str:
 def test_a_run_shows_epoch_and_loss() -> None:
     console = terminal()
     with ProgressBar(20, console=console) as bar:
-        bar.show_epoch(5, [(0, 0.123456)])
+        bar.show_epoch(5, 0.123456)
     assert "epoch 5/20" in shown(console)
     assert "val/loss 0.1235" in shown(console)
     assert "25%" in shown(console)
@@ -29,13 +29,13 @@ def test_a_run_shows_epoch_and_loss() -> None:
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:
     console = Console(file=io.StringIO(), force_terminal=False)
     with ProgressBar(20, console=console) as bar:
-        bar.show_epoch(5, [(0, 0.1)])
+        bar.show_epoch(5, 0.1)
     assert shown(console) == ""
 
 
 def test_results_can_be_redirected_without_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar(3) as bar:
-        bar.show_epoch(1, [(0, 0.1)])
+        bar.show_epoch(1, 0.1)
     assert capsys.readouterr() == ("", "")  # neither is a terminal here
 
 
@@ -43,7 +43,7 @@ def test_results_can_be_redirected_without_the_bar(capsys: pytest.CaptureFixture
 def test_any_loss_can_be_shown(loss: float) -> None:
     console = terminal()
     with ProgressBar(2, console=console) as bar:
-        bar.show_epoch(1, [(0, loss)])
+        bar.show_epoch(1, loss)
     assert f"val/loss {loss:.4g}" in shown(console)
 
 

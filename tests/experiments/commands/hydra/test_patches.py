@@ -1,4 +1,4 @@
-"""A configuration file that cannot be read is one message with its place."""
+"""What is changed in Hydra still does what it is for."""
 
 import subprocess
 import sys
@@ -7,6 +7,59 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command_line import NOT_TRACKED, run
+
+
+def test_a_configuration_is_composed_before_an_interrupt_is_heard(tmp_path: Path) -> None:
+    """Else OmegaConf would make an error of its own of it, which Hydra may go on after."""
+    program = (
+        "import os, signal\n"
+        "from hydra._internal.config_loader_impl import ConfigLoaderImpl\n"
+        "done = []\n"
+        "def compose(loader, name, overrides):\n"
+        "    for number in range(3):\n"
+        "        if number == 1: os.kill(os.getpid(), signal.SIGINT)\n"
+        "        done.append((name, overrides, number))\n"
+        "    return 'composed'\n"
+        "ConfigLoaderImpl.load_configuration = compose\n"
+        "from experiments.commands.main import friendly_errors\n"
+        "with friendly_errors():\n"
+        "    try:\n"
+        "        ConfigLoaderImpl.load_configuration(None, 'config', overrides=[])\n"
+        "    except KeyboardInterrupt:\n"
+        "        print(done)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    expected = [("config", [], number) for number in range(3)]
+    assert done.stdout == f"{expected}\n", done.stderr
+
+
+def test_hydra_composes_where_interrupts_are_held_back(tmp_path: Path) -> None:
+    """Hydra's real composing, with an interrupt in its first of many merges."""
+    program = (
+        "import os, signal\n"
+        "from omegaconf import DictConfig\n"
+        "from experiments.commands.hydra.compose import Composer\n"
+        "from experiments.commands.hydra.locate import CONF\n"
+        "from experiments.commands.hydra.patches import hold_interrupts_while_composing\n"
+        "hold_interrupts_while_composing()\n"
+        "merge, merged = DictConfig.merge_with, []\n"
+        "def interrupted(*configs):\n"
+        "    if not merged: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    merged.append(configs)\n"
+        "    return merge(*configs)\n"
+        "DictConfig.merge_with = interrupted\n"
+        "try:\n"
+        "    Composer.load(CONF)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(len(merged) > 3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr
+
 
 BROKEN = {
     "lr: [1, 2\n": ("line 2, column 1: ", "expected ',' or ']'"),
@@ -23,7 +76,7 @@ PROGRAM = """
 import sys
 from hydra import compose, initialize_config_dir
 from experiments.errors import ConfigError
-from experiments.commands.hydra.files import name_broken_files
+from experiments.commands.hydra.patches import name_broken_files
 
 name_broken_files()
 with initialize_config_dir(sys.argv[1], version_base="1.3"):

@@ -1,8 +1,8 @@
-"""Progress on the terminal; nothing where there is no terminal to show it."""
+"""What a command prints, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,9 +16,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from experiments.runs.record import Record
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be typed from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if here in path.parents else str(path)
+
+
+def log_of(record: Record) -> str:
+    """Return the path of a run's log, as short as it can be typed."""
+    return shown(record.folder / "run.log")
+
 
 class ProgressBar:
-    """A bar over the epochs of a run.
+    """A bar over the epochs of a run; nothing where there is no terminal to show it.
 
     Parameters
     ----------
@@ -42,9 +55,8 @@ class ProgressBar:
         self._task = self._progress.add_task("training", total=epochs)
         self._epochs = epochs
 
-    def show_epoch(self, epoch: int, losses: Sequence[tuple[int, float]]) -> None:
-        """Show how far the run is."""
-        loss = losses[0][1]
+    def show_epoch(self, epoch: int, loss: float) -> None:
+        """Show how far the run is, and its last validation loss."""
         text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
 

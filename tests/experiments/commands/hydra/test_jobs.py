@@ -10,7 +10,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from experiments.commands.hydra.compose import Composer
-from experiments.commands.hydra.preparation import compose_jobs
+from experiments.commands.hydra.jobs import JobComposer
+from experiments.sweeps.drafts import Draft
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
 JOBS = [
@@ -25,7 +26,8 @@ def test_hydra_folders_say_of_each_job_what_hydra_says(tmp_path: Path) -> None:
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         master = hydra.compose_config("config", [f"hydra.sweep.dir={tmp_path}"], RunMode.MULTIRUN)
-        compose_jobs(Composer(hydra.config_loader, master), master, JOBS, 0, tmp_path)
+        composer = JobComposer(Composer(hydra.config_loader, master), tmp_path)
+        composer.jobs([Draft(job) for job in JOBS])
         expected = [hydra.config_loader.load_sweep_config(master, job) for job in JOBS]
     for number, (job, config) in enumerate(zip(JOBS, expected, strict=True)):
         written = {

@@ -1,27 +1,56 @@
-"""A configuration file that cannot be read is an error that names the file and the place in it.
+"""What is changed in Hydra while it runs, since it offers no other way; each change says why.
 
-Hydra would pass on what YAML and OmegaConf say of it, without a word of which file that is.
+A test for each fails when a new version of Hydra breaks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.interrupts import interrupts_deferred
 from experiments.errors import ConfigError
 
 _READ_FILES: Final = ("file", "pkg")
 """Schemes of the sources that do."""
 
 
+def hold_interrupts_while_composing() -> None:
+    """Hold interrupts back, for some hundredths of a second, while Hydra composes.
+
+    Where one comes while OmegaConf changes a node, OmegaConf's `finally` clauses fail, and their
+    error takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
+
+    Call once, before Hydra composes.
+    """
+    loader: Any = ConfigLoaderImpl
+    compose = loader.load_configuration
+
+    @wraps(compose)
+    def load_configuration(*arguments: Any, **named: Any) -> DictConfig:
+        with interrupts_deferred():
+            config: DictConfig = compose(*arguments, **named)
+        return config
+
+    loader.load_configuration = load_configuration
+
+
 def name_broken_files() -> None:
-    """Have Hydra raise a ConfigError for a YAML file that is broken; call before it composes."""
+    """Have Hydra raise a ConfigError that names a YAML file that is broken, and the place in it.
+
+    Hydra passes on what YAML and OmegaConf say of it, without a word of which file that is.
+
+    Call once, before Hydra composes.
+    """
     sources: Any = Plugins.instance().discover(ConfigSource)
     for source in sources:
         if source.scheme() in _READ_FILES:

@@ -1,0 +1,186 @@
+"""Compare runs over their seeds: from their folders, or from MLflow.
+
+    scripts/compare.py multirun/2025-01-31/12-00-00
+    scripts/compare.py outputs multirun --by model.activation --metric test/accuracy
+    scripts/compare.py --sweep 2025-01-31/12-00-00
+    scripts/compare.py --experiment digits --filter "params.optimizer IN ('sgd', 'adam')"
+    scripts/compare.py multirun --latex results.tex --csv results.csv
+    scripts/compare.py multirun --report report
+
+Says in words what the runs show and what they do not, and prints the tables that it rests on.
+How the numbers are made, and why so, is in docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.errors import UserError
+
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+    from experiments.runs.record import Record
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare runs as the arguments of a command line ask.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program; by default those of this process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    published = options.sweep or options.experiment or options.filter
+    if bool(options.folders) == bool(published):
+        parser.error("give either folders, or one of --sweep, --experiment and --filter")
+    try:
+        with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
+            _compare(options, Path(scratch))
+    except UserError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="compare.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    runs = parser.add_argument_group("which runs")
+    runs.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="has runs in it")
+    runs.add_argument("--sweep", metavar="ID", help="the runs of a sweep, from MLflow")
+    runs.add_argument("--experiment", metavar="NAME", help="the runs of an experiment in MLflow")
+    runs.add_argument(
+        "--filter", metavar="TEXT", help="runs in MLflow, such as \"params.dataset = 'digits'\""
+    )
+    runs.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--by",
+        action="append",
+        metavar="KEY[,KEY]",
+        help="group by these choices or settings, such as optimizer or optimizer,model.activation; "
+        "by default by the optimizer and whatever else was varied",
+    )
+    how.add_argument(
+        "--metric",
+        default="best/val_loss",
+        metavar="NAME",
+        help="what ranks and separates the groups (default: best/val_loss)",
+    )
+    how.add_argument(
+        "--target",
+        type=float,
+        metavar="VALUE",
+        help="validation accuracy, R² or loss to reach (default: the best group's median)",
+    )
+    files = parser.add_argument_group("also write")
+    files.add_argument(
+        "--csv", type=Path, metavar="FILE", help="the groups; the pairs beside it in FILE-pairs.csv"
+    )
+    files.add_argument("--markdown", type=Path, metavar="FILE")
+    files.add_argument("--latex", type=Path, metavar="FILE", help="tables with booktabs")
+    files.add_argument(
+        "--output", type=Path, metavar="DIR", help="comparison.csv, .md, .png and .svg"
+    )
+    files.add_argument(
+        "--report", type=Path, metavar="DIR", help="report.html, its tables and its pictures"
+    )
+    return parser
+
+
+def _compare(options: argparse.Namespace, scratch: Path) -> None:
+    # Slow to import, and not needed for --help.
+    from experiments.analysis.analyse import analyse
+    from experiments.reporting.tables.terminal import print_study
+
+    records = _records(options, scratch)
+    by = None
+    if options.by is not None:
+        by = [key.strip() for part in options.by for key in part.split(",") if key.strip()]
+    study = analyse(records, by=by, metric=options.metric, target=options.target)
+    print_study(study)
+    written = _write(options, study, records)
+    if written:
+        print("\nWritten: " + ", ".join(map(str, written)))
+
+
+def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
+    from experiments.runs.find import find_records
+
+    if not options.folders:
+        from experiments.tracking.fetch import fetch_records
+
+        return fetch_records(
+            options.uri,
+            scratch,
+            sweep=options.sweep,
+            experiment=options.experiment,
+            where=options.filter,
+        )
+    # A folder may be given twice, or inside another: a run is found once all the same.
+    found = {
+        record.folder.resolve(): record
+        for folder in options.folders
+        for record in find_records(folder)
+    }
+    if not found:
+        raise UserError(
+            f"No finished runs in {', '.join(map(str, options.folders))}. "
+            "Give the output folder of a run or of a sweep, such as multirun."
+        )
+    return list(found.values())
+
+
+def _write(options: argparse.Namespace, study: Study, records: Sequence[Record]) -> list[Path]:
+    from experiments.files.atomic import write_output
+    from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.report.page import write_report
+    from experiments.reporting.tables.frames import pairs_table, study_table
+    from experiments.reporting.tables.markup import study_latex, study_markdown
+
+    written = []
+    texts: list[tuple[Path, str]] = []
+    if options.csv is not None:
+        beside = options.csv.with_name(f"{options.csv.stem}-pairs{options.csv.suffix}")
+        texts.append((options.csv, study_table(study).to_csv(index=False, lineterminator="\n")))
+        texts.append((beside, pairs_table(study).to_csv(index=False, lineterminator="\n")))
+    if options.markdown is not None:
+        texts.append((options.markdown, study_markdown(study)))
+    if options.latex is not None:
+        texts.append((options.latex, study_latex(study)))
+    for path, text in texts:
+        _make_folder(path.parent)
+        write_output(path, text.encode())
+        written.append(path)
+    if options.output is not None:
+        written += write_comparison(study, options.output)
+    if options.report is not None:
+        search_working_directory()
+        page, *_ = write_report(study, records, options.report, trusted=allowed_packages())
+        written.append(page)
+    return written
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made: {error.strerror}. Choose another folder."
+        ) from error

@@ -1,0 +1,177 @@
+"""From overrides to jobs: configurations are composed, checked, and kept in Hydra's folders."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.overrides import override_of
+from experiments.config.trust import named_packages
+from experiments.errors import ConfigError, UserError
+from experiments.files import yaml as libyaml
+from experiments.files.masking import mask_secrets
+from experiments.runs.job import Job, make_job
+from experiments.sweeps.drafts import Draft
+from experiments.sweeps.faults import Faults, varied_keys
+from experiments.sweeps.sweep import phases
+
+
+class JobComposer:
+    """Composes the jobs of a sweep by Hydra's rules; see `experiments.sweeps.drafts.Composer`.
+
+    Parameters
+    ----------
+    composer : Composer
+        Composes configurations.
+    folder : Path
+        The sweep's; each job's is below it, as ``hydra.sweep.subdir`` says.
+    check_for_interrupts : callable, optional
+        Called before each job is composed and before each folder is written; may raise.
+    """
+
+    def __init__(
+        self,
+        composer: Composer,
+        folder: Path,
+        check_for_interrupts: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._composer = composer
+        self._folder = folder
+        self._check_for_interrupts = check_for_interrupts
+
+    def config(self, draft: Draft) -> dict[str, Any]:
+        return self._composer.compose(_overrides(draft)).resolved
+
+    def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
+        """Compose and check every job; write each its Hydra folder.
+
+        Parameters
+        ----------
+        drafts : sequence of Draft
+        first : int, default 0
+            Number of the first job in the sweep.
+
+        Raises
+        ------
+        ConfigError
+            Listing every job that is wrong.
+        UserError
+            If a folder cannot be written.
+        """
+        job_overrides = [_overrides(draft) for draft in drafts]
+        varied = varied_keys(job_overrides)
+        faults = Faults(job_overrides)
+        jobs: list[Job] = []
+        files: list[dict[str, str]] = []
+        writer = _HydraFiles()
+        for index, (draft, overrides) in enumerate(zip(drafts, job_overrides, strict=True)):
+            self._check_for_interrupts()
+            try:
+                composed = self._composer.compose(overrides, first + index)
+                job = make_job(
+                    composed.resolved,
+                    trusted=named_packages(composed.resolved),
+                    choices=composed.hydra["runtime"]["choices"],
+                    overrides=overrides,
+                    folder=self._folder / _subfolder(composed.hydra),
+                    varied=varied,
+                    labels=draft.labels,
+                )
+            except ConfigError as error:
+                for fault in str(error).splitlines():
+                    faults.add(fault, overrides)
+                continue
+            jobs.append(job)
+            composed.hydra["runtime"] = {
+                **composed.hydra["runtime"],
+                "output_dir": str(job.folder),
+            }
+            # As text, which is small: thousands of composed configurations would not be.
+            files.append(writer.texts(composed.config, composed.hydra))
+        faults.raise_any()
+        phases.debug("composed")
+        hydra = self._composer.master.hydra
+        if len({job.folder for job in jobs}) < len(jobs):
+            raise ConfigError(
+                f"hydra.sweep.subdir={hydra.sweep._get_node('subdir')} gives several runs one "
+                "folder, where each would overwrite the others; put ${hydra.job.num} into it"
+            )
+        for job, texts in zip(jobs, files, strict=True):
+            self._check_for_interrupts()
+            _write_hydra_folder(job.folder / str(hydra.output_subdir or ".hydra"), texts)
+        return jobs
+
+
+def _overrides(draft: Draft) -> list[str]:
+    return [*draft.overrides, *(override_of(k, v) for k, v in draft.settings.items())]
+
+
+def _subfolder(hydra: Mapping[str, Any]) -> str:
+    """Resolve ``hydra.sweep.subdir`` for one job."""
+    if hydra["sweep"]["subdir"] == "${hydra.job.num}":
+        return str(hydra["job"]["num"])
+    return str(OmegaConf.create({"hydra": dict(hydra)}).hydra.sweep.subdir)
+
+
+class _HydraFiles:
+    """Writes what Hydra's own launcher does for a job; passwords in addresses are masked.
+
+    Most of Hydra's part is the same objects in all jobs of the same choices: it is written once.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[tuple[str, int], tuple[object, str]] = {}
+
+    def texts(self, config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
+        """Return a job's configuration, Hydra's part and the overrides, by the file's name."""
+        sections = (self._section(name, value) for name, value in hydra.items())
+        return {
+            "config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
+            "hydra.yaml": "hydra:\n" + "".join(sections),
+            "overrides.yaml": _yaml(hydra["overrides"]["task"]),
+        }
+
+    def _section(self, name: str, value: object) -> str:
+        if name in _OF_EACH_JOB:
+            return _indented(_yaml({name: value}))
+        key = name, id(value)
+        if key not in self._written:
+            # With the object, whose id would otherwise become another's.
+            self._written[key] = value, _indented(_yaml({name: value}))
+        return self._written[key][1]
+
+
+_OF_EACH_JOB: Final = ("overrides", "job", "runtime")
+"""Sections of Hydra's part that no two jobs have in common."""
+
+
+def _yaml(content: object) -> str:
+    return mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")
+
+
+def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another hydra.sweep.dir"
+        ) from error
+
+
+class _Dumper(libyaml.Dumper):
+    """Writes enumerations by their names."""
+
+
+_Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))

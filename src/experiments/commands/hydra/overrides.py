@@ -1,0 +1,87 @@
+"""Overrides as Hydra's command line has them: reading, writing, and saying what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.errors import ConfigError
+
+
+def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
+    """Parse overrides as the command line gives them.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+    parser : OverridesParser, optional
+        By default one that cannot tell choices from groups by a pattern.
+
+    Raises
+    ------
+    ConfigError
+        Listing every override that is malformed.
+    """
+    parser = parser or OverridesParser.create()
+    parsed, faults = [], []
+    for override in overrides:
+        try:
+            parsed += parser.parse_overrides([override])
+        except HydraException as error:
+            faults.append(_malformed(override, error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return parsed
+
+
+def _malformed(override: str, error: HydraException) -> str:
+    if "=" not in override and not override.startswith("~"):
+        return f"{override!r} is no setting: give NAME=VALUE, or GROUP=CHOICE"
+    reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
+    pointed = re.match(r"(LexerNoViableAltException: ).*\n( *)\^", str(error))
+    if pointed is not None:
+        place = len(pointed[2]) - len(pointed[1])
+        reason = f"{override[place : place + 1]!r} cannot stand there"
+    return (
+        f"{override}: cannot be read ({' '.join(reason.split())}). Close what is opened, and put a "
+        "value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
+    )
+
+
+def override_of(key: str, value: Any) -> str:
+    """Write a setting so that Hydra reads back the same value: ``optimizer.lr=0.01``.
+
+    Parameters
+    ----------
+    key : str
+        Dotted.
+    value : None, bool, int, float, str, or sequence of these
+    """
+    return f"{key}={_text(value)}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return QuotedString(value, Quote.single).with_quotes()
+    if isinstance(value, tuple | list):
+        return f"[{','.join(map(_text, value))}]"
+    return f"{value:.12g}" if isinstance(value, float) else repr(value)
+
+
+def first_lines(error: Exception) -> str:
+    """Shorten Hydra's message to what a user needs."""
+    text = re.sub(r"\n\s*(full_key|object_type|reference_type)[^\n]*", "", str(error))
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        text += " " + str(cause).split("\n", 1)[0]
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

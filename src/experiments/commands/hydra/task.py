@@ -1,0 +1,57 @@
+"""The task that Hydra runs: one run, from its composed configuration to its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.commands.hydra.overrides import first_lines
+from experiments.commands.train import train_run
+from experiments.config.trust import named_packages
+from experiments.errors import ConfigError
+from experiments.files.masking import mask_files
+from experiments.runs.job import make_job
+from experiments.sweeps.naming import id_by_folder
+
+
+def train_composed(config: DictConfig) -> float:
+    """Train the run that Hydra has composed: alone, or as a job of one of Hydra's own launchers.
+
+    Parameters
+    ----------
+    config : DictConfig
+
+    Returns
+    -------
+    float
+        The record's objective, for sweepers that search.
+
+    Raises
+    ------
+    UserError
+        If the run cannot be trained, or has failed.
+    """
+    hydra = HydraConfig.get()
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(first_lines(error)) from error
+    assert isinstance(resolved, dict)
+    in_sweep = hydra.mode is RunMode.MULTIRUN
+    # Hydra has written them, and knows no secrets.
+    mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
+    if in_sweep:
+        mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
+    job = make_job(
+        {str(key): value for key, value in resolved.items()},
+        trusted=named_packages(resolved),
+        choices=dict(hydra.runtime.choices),
+        overrides=list(hydra.overrides.task),
+        folder=Path(hydra.runtime.output_dir),
+        sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
+    )
+    return train_run(job).objective

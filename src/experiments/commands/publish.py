@@ -1,0 +1,180 @@
+"""Publish to MLflow what is missing there; what is there already is left alone.
+
+    python scripts/publish.py outputs                 every run below a folder
+    python scripts/publish.py multirun/2025-03-04 --models all
+    python scripts/publish.py outputs --uri http://127.0.0.1:5000
+
+Runs are published in the order in which they were trained, comparisons of sweeps after them. A
+run that was killed is published as far as it got, and marked as killed; if it is trained on, it
+goes on in MLflow too. A tracker that does not answer is tried again for a while.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
+from experiments.runs.find import find_progress, find_records
+from experiments.runs.layout import LEARNING_CURVES, PROGRESS
+from experiments.runs.record import Record
+from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
+from experiments.tracking.summaries import Summary, find_summaries
+
+_LONGEST_WAIT = 10.0  # seconds between tries
+_ALIVE = 120.0  # seconds since it last gave a sign of life, for which a run counts as going on
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish runs as the arguments of a command line ask.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program; by default those of this process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    search_working_directory()
+    try:
+        return _publish(options)
+    except UserError as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("publish: interrupted; run the same command to go on.", file=sys.stderr)
+        return 130
+
+
+def _publish(options: argparse.Namespace) -> int:
+    # A run that several sweeps have taken over has a record in each.
+    found = {(r.uid, r.sweep): r for folder in options.folders for r in find_records(folder)}
+    ended = sorted(filter(is_worth_publishing, found.values()), key=lambda r: r.started)
+    uids = {record.uid for record in ended}
+    begun = [r for folder in options.folders for r in find_progress(folder) if r.uid not in uids]
+    if not ended and not begun:
+        folders = ", ".join(map(str, options.folders))
+        raise TrackingError(f"{folders}: no runs here. Give a folder with the outputs of runs.")
+    with_model = {record.uid for record in choose_models(ended, options.models)}
+    for record in ended:
+        if record.uid in with_model and not (record.folder / LEARNING_CURVES).exists():
+            from experiments.reporting.report.everyday import write_learning_curves
+
+            write_learning_curves(record)
+    trackers: dict[str, Tracker] = {}
+
+    def tracker(name: str) -> Tracker:
+        name = options.experiment or name
+        return trackers.setdefault(name, Tracker(options.uri, name))
+
+    def run(record: Record) -> str:
+        there = tracker(record.experiment).is_published(record)
+        model = record.uid in with_model
+        tracker(record.experiment).publish(record, model=model, trusted=allowed_packages())
+        return "were there already" if there else "published"
+
+    def part_of_run(record: Record) -> str:
+        killed = time.time() - _last_sign(record) > _ALIVE
+        tracker(record.experiment).publish_progress(record, killed=killed)
+        return "killed, published as far as they got" if killed else "still going on"
+
+    def comparison(summary: Summary) -> str:
+        for name in summary.experiments:
+            tracker(name).publish_summary(summary.sweep, files=summary.paths, note=summary.note)
+        return "comparisons"
+
+    work: list[Callable[[], str]] = [partial(run, record) for record in ended]
+    work += [partial(part_of_run, record) for record in begun]
+    for folder in options.folders:
+        work += [partial(comparison, summary) for summary in find_summaries(folder)]
+    done: Counter[str] = Counter()
+    refused: list[str] = []
+    for number, step in enumerate(work, start=1):
+        try:
+            done[_patiently(step, options.patience)] += 1
+        except TrackingError as error:
+            if not isinstance(error, RefusedError):
+                raise
+            refused.append(str(error))
+        except UserError as error:
+            refused.append(str(error))
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(work)}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(", ".join(f"{count} {what}" for what, count in done.items()))
+    for name, its in trackers.items():
+        _tell(its, [r for r in [*ended, *begun] if (options.experiment or r.experiment) == name])
+    for message in refused:
+        print(f"publish: {message}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _patiently(step: Callable[[], str], patience: float) -> str:
+    """Do something that a tracker may be away for: again and again, until patience ends."""
+    end, wait = time.monotonic() + patience, 1.0
+    while True:
+        try:
+            return step()
+        except TrackerAwayError:
+            if time.monotonic() + wait > end:
+                raise
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _last_sign(record: Record) -> float:
+    """Return when a run that trains last said how far it is."""
+    return (record.folder / PROGRESS).stat().st_mtime
+
+
+def _tell(tracker: Tracker, runs: Sequence[Record]) -> None:
+    """Say how many runs an experiment has of these, and how to look at them."""
+    unique = len({record.uid for record in runs})
+    count = "1 run is" if unique == 1 else f"{unique} runs are"
+    print(f"{count} in the experiment {tracker.experiment_name!r}. To look:")
+    command = tracker.ui_command()
+    if command is not None:
+        print(f"    {command}")
+    print(f"    {tracker.ui_link(_only_sweep(runs))}")
+
+
+def _only_sweep(runs: Sequence[Record]) -> str | None:
+    """Return the sweep of all these runs; None where they have several or none."""
+    sweeps = {record.sweep for record in runs}
+    return sweeps.pop() if len(sweeps) == 1 else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="folders with runs in them"
+    )
+    parser.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
+    parser.add_argument("--experiment", help="experiment in MLflow (default: each record's own)")
+    parser.add_argument(
+        "--models",
+        choices=("all", "best", "none"),
+        default="best",
+        help="which runs get a loadable model and a picture (default: the best of each optimizer)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long a tracker that does not answer is tried again (default: 30)",
+    )
+    return parser

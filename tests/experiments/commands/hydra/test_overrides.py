@@ -1,0 +1,28 @@
+"""Settings as the command line has them."""
+
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.commands.hydra.overrides import override_of
+
+
+@given(
+    value=st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False).map(lambda x: float(f"{x:.12g}")),
+        st.integers(-(10**9), 10**9),
+        st.booleans(),
+        st.none(),
+        st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs")), min_size=1),
+        st.lists(st.integers(0, 99), max_size=3).map(tuple),
+    )
+)
+def test_hydra_reads_back_what_a_trial_sets(value: Any) -> None:
+    (parsed,) = OverridesParser.create().parse_overrides([override_of("optimizer.x", value)])
+    read = parsed.value()
+    read = read.text if hasattr(read, "text") else read
+    assert (tuple(read) if isinstance(read, list) else read) == value
+    # A float that is whole is written as people do, 1 for 1.0.
+    assert isinstance(value, tuple | float) or type(read) is type(value)

@@ -1,0 +1,221 @@
+"""A sweep from Python: without Hydra, a console or a tracker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.errors import ConfigError, UserError
+from experiments.runs.job import Job
+from experiments.runs.record import Record
+from experiments.sweeps import sweep as module
+from experiments.sweeps.listener import Listener, Plan
+from experiments.sweeps.sweep import Sweep
+from experiments.workers.in_process import InProcess
+from experiments.workers.local_processes import Processes
+from experiments.workers.pool import WorkerPool
+from tests.experiments.small_runs import make_small_job
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def job(seed: int, folder: str = "runs", **changes: Any) -> Job:
+    # The data of XOR have two classes that one output tells apart.
+    return make_small_job(
+        Path(folder, str(seed)), seed=seed, loss={"_target_": "nn.BinaryCrossEntropy"}, **changes
+    )
+
+
+class Noting(Listener):
+    """Notes what it is told; interrupts a sweep when it has been asked so many times."""
+
+    def __init__(self, interrupt_at: float | None = None) -> None:
+        self.events: list[Any] = []
+        self.epochs: list[float] = []
+        self.interrupt_at = interrupt_at
+
+    def check_for_interrupts(self) -> None:
+        if self.interrupt_at is not None and self.epochs and self.epochs[-1] >= self.interrupt_at:
+            raise KeyboardInterrupt
+
+    def warn(self, message: str) -> None:
+        self.events.append(("warn", message))
+
+    def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
+        self.events.append(("begun", title))
+
+    def run_reused(self, job: Job, record: Record, earlier: Record) -> None:
+        assert record.folder == job.folder.absolute() or record.folder == job.folder
+        self.events.append(("reused", job.run.seed))
+
+    def planned(self, plan: Plan) -> None:
+        self.events.append(plan)
+
+    def training_begun(self, jobs: Sequence[Job]) -> None:
+        self.events.append(("training", len(jobs)))
+
+    def progressed(self, epochs: float, losses: Sequence[float]) -> None:
+        self.epochs.append(epochs)
+
+    def run_ended(self, position: int, record: Record) -> None:
+        self.events.append((position, str(record.status)))
+
+    def interrupted(self, error: KeyboardInterrupt | UserError) -> None:
+        self.events.append(("interrupted", type(error)))
+
+    def training_ended(self) -> None:
+        self.events.append("ended")
+
+
+def test_records_come_in_the_order_of_jobs_and_nothing_is_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with Sweep(Path("runs"), InProcess()) as sweep:
+        records = sweep.run([job(seed) for seed in (3, 1, 2)])
+    assert [record.seed for record in records] == [3, 1, 2]
+    assert {str(record.status) for record in records} == {"done"}
+    assert {record.sweep for record in records} == {sweep.id}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_workers_give_the_bits_of_this_process() -> None:
+    with Sweep(Path("here"), InProcess()) as sweep:
+        here = sweep.run([job(seed, "here") for seed in range(3)])
+    again = [job(seed, "there", rerun=True) for seed in range(3)]
+    with Sweep(Path("there"), WorkerPool(Processes(2))) as sweep:
+        there = sweep.run(again)
+    for one, other in zip(here, there, strict=True):
+        assert one.uid != other.uid
+        assert (one.folder / "weights.npz").read_bytes() == (
+            other.folder / "weights.npz"
+        ).read_bytes()
+
+
+def test_a_listener_is_told_everything_in_order() -> None:
+    first = Noting()
+    with Sweep(Path("runs"), InProcess(), listener=first) as sweep:
+        sweep.run([job(0), job(1)], "two of them")
+    assert first.events == [
+        ("begun", "two of them"),
+        Plan(2),
+        ("training", 2),
+        (0, "done"),
+        (1, "done"),
+        "ended",
+    ]
+    assert first.epochs == sorted(first.epochs)
+    assert 0 < first.epochs[-1] <= 2 * 3
+    again = Noting()
+    with Sweep(Path("more"), InProcess(), listener=again) as sweep:
+        sweep.run([job(seed, "more") for seed in range(3)])
+    assert again.events[:5] == [
+        ("begun", "3 runs"),
+        ("reused", 0),
+        ("reused", 1),
+        Plan(3, reused=2),
+        ("training", 1),
+    ]
+
+
+def test_an_interrupted_sweep_marks_its_runs_and_goes_on_when_run_again() -> None:
+    jobs = [job(0, training__epochs=6), job(1, model__hidden=[5])]  # of two stacks
+    listener = Noting(interrupt_at=2)
+    sweep = Sweep(Path("runs"), InProcess(), listener=listener)
+    with pytest.raises(KeyboardInterrupt), sweep:
+        sweep.run(jobs)
+    assert [str(record.status) for record in sweep.records] == ["interrupted", "interrupted"]
+    assert listener.events[3:] == [
+        (0, "interrupted"),
+        ("interrupted", KeyboardInterrupt),
+        "ended",
+        (1, "interrupted"),
+    ]
+    reached = len(sweep.records[0].metrics()["epoch"]) - 1
+    assert 2 <= reached < 6
+    follower = Noting()
+    with Sweep(Path("runs"), InProcess(), listener=follower) as sweep:
+        records = sweep.run(jobs)
+    assert Plan(2, resumed=1) in follower.events
+    assert [str(record.status) for record in records] == ["done", "done"]
+    assert records[0].data["resumed"] == [reached]
+
+
+def test_jobs_with_wrong_data_are_listed_and_nothing_trains() -> None:
+    missing = {"_target_": "experiments.datasets.Csv", "path": "nowhere.csv", "target": "y"}
+    jobs = [job(0), make_small_job(Path("runs/1"), seed=1, dataset=missing)]
+    listener = Noting()
+    with (
+        Sweep(Path("runs"), InProcess(), listener=listener) as sweep,
+        pytest.raises(
+            ConfigError, match=r"nothing was trained; of 2 jobs these are wrong:\n  .*nowhere\.csv"
+        ),
+    ):
+        sweep.run(jobs)
+    assert listener.events == []
+    assert not list(Path("runs").rglob("record.json"))
+
+
+def test_a_run_that_is_no_sweep_keeps_its_own_id() -> None:
+    with Sweep(Path("runs"), InProcess(), overrides=None) as sweep:
+        (record,) = sweep.run([job(0)])
+    assert sweep.id is None
+    assert record.sweep is None
+
+
+def test_batches_share_an_id_and_earlier_ones_are_continued() -> None:
+    with Sweep(Path("runs"), InProcess(), overrides=["a=1"]) as first:
+        first.run([job(0)])
+        first.run([job(1)])
+    assert len({record.sweep for record in first.records}) == 1
+    with Sweep(Path("runs"), InProcess(), continues=True) as later:
+        later.run([job(2)])
+    assert later.id == first.id
+    assert [record.seed for record in later.all_records] == [0, 1, 2]
+
+
+def test_what_another_command_trains_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_POLL", 0.0)
+    claims: list[bool] = [False, False, True]
+
+    class Claims:
+        def __init__(self, folder: Path) -> None: ...
+
+        def claim(self, identity: object) -> bool:
+            return claims.pop(0)
+
+        def release(self, identity: object) -> None: ...
+
+    waited: list[int] = []
+
+    class Waiting(Listener):
+        def waiting(self, runs: int) -> None:
+            waited.append(runs)
+
+    monkeypatch.setattr(module, "Claims", Claims)
+    with Sweep(Path("runs"), InProcess(), listener=Waiting()) as sweep:
+        (record,) = sweep.run([job(0)])
+    assert waited == [1, 1]
+    assert record.status == "done"
+
+
+def test_it_needs_neither_hydra_nor_a_console_nor_a_tracker() -> None:
+    program = (
+        "import sys\n"
+        "import experiments.sweeps.sweep, experiments.sweeps.tuning.comparison\n"
+        "import experiments.workers.in_process, experiments.workers.pool\n"
+        "print({'hydra', 'omegaconf', 'rich', 'mlflow', 'matplotlib'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "set()\n", done.stderr
