@@ -12,6 +12,9 @@ import os
 from experiments.workers.garbage import imports_uncollected
 
 with imports_uncollected():
+    # Every fork runs what is in it, and it makes the start method "loky" known, which a fork
+    # inherits where a launcher has started this program's processes by joblib.
+    import experiments.workers.child_processes
     import experiments.workers.task  # noqa: F401
 
 # The server ends at once when it is needed no more. Tearing down all that it has imported would

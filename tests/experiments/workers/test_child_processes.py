@@ -113,7 +113,7 @@ def test_what_the_server_imports_is_there() -> None:
         "from experiments.workers.fork_server import _preloaded, preload\n"
         "preload(*startup.PRELOADED)\n"
         "for name in _preloaded: importlib.import_module(name)\n"
-        "assert {'experiments.workers.task', 'experiments.tracking.process', 'numpy'} "
+        "assert {'experiments.workers.task', 'experiments.tracking.process', 'loky'} "
         "<= set(sys.modules)\n"
         "assert not {'hydra', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules)\n"
         "print(gc.get_freeze_count() > 10_000, gc.isenabled(), flush=True)"
