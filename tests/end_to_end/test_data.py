@@ -144,6 +144,7 @@ def test_regression_brings_its_loss(tmp_path: Path) -> None:
     assert list(record.metrics())[3:7] == ["train/loss", "train/r2", "val/loss", "val/r2"]
 
 
+@pytest.mark.slow
 def test_xor_is_learnt_from_every_seed(tmp_path: Path) -> None:
     command = ("-m", "experiment=xor", "seed=range(10)", NOT_TRACKED)
     records = succeeded(run(*command, folder=tmp_path)).records()

@@ -92,6 +92,7 @@ def test_the_page_has_a_file_pair_and_a_command_for_each_part(folder: Path) -> N
     assert languages == ["python", "yaml", "sh"] * 5
 
 
+@pytest.mark.slow
 def test_optimizer(folder: Path) -> None:
     records = trained(folder, "optimizer", command_with("optimizer="), NOT_TRACKED)
     assert [record.name for record in records] == [

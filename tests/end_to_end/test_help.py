@@ -39,17 +39,24 @@ def test_help_is_a_page_for_newcomers_and_quick(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_command_in_the_help_page_is_understood(tmp_path: Path) -> None:
-    """As ``--cfg job`` shows; the settings all at once."""
+@pytest.fixture
+def settings(tmp_path: Path) -> list[str]:
+    """The settings that the help page names, as they are typed."""
     page = succeeded(run("--help", folder=tmp_path)).out
     block = page.split("Settings often changed")[1].split("After -m")[0]
-    settings = [word for line in block.splitlines()[1:] for word in line.split() if "=" in word]
+    return [word for line in block.splitlines()[1:] for word in line.split() if "=" in word]
+
+
+def test_every_setting_in_the_help_page_is_understood(settings: list[str], tmp_path: Path) -> None:
     assert len(settings) == 12
     shown = yaml.safe_load(succeeded(run("--cfg", "job", *settings, folder=tmp_path)).out)
     assert shown["model"]["hidden"] == [64, 32]
     assert shown["training"]["early_stopping"]["patience"] == 5
     assert shown["tracking"]["uri"] == "http://localhost:5000"
-    # What is shown is what is accepted: lines as they stand, in a run of no length.
+
+
+@pytest.mark.slow
+def test_a_run_accepts_every_setting_in_the_help_page(settings: list[str], tmp_path: Path) -> None:
     kept = [word for word in settings if not word.startswith(("tracking", "training.epochs"))]
     trained = run(*kept, "debug=fast", "dataset.limit=60", folder=tmp_path)
     assert succeeded(trained).record().config["model"]["activation"] == "tanh"

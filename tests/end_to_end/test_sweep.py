@@ -230,6 +230,7 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return succeeded(run(*EVERY, folder=tmp_path_factory.mktemp("every")))
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bits_for_every_optimizer(
     every: Finished, tmp_path: Path
 ) -> None:
