@@ -21,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments import switches
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.patches import (
     hold_interrupts_while_composing,
@@ -38,6 +39,7 @@ _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     """Train one run, or sweep over many, as the arguments of this process say."""
     with friendly_errors():
+        switches.check()
         sys.argv[1:] = _with_whole_path(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 

@@ -2,7 +2,7 @@
 
 Importing takes longest of all that a short command does, and it waits for nothing. So while this
 process imports Hydra and reads the configuration, another imports what a worker trains with, and a
-fork of that one imports MLflow. `DESCENT_START_AHEAD=0` in the environment switches this off; the
+fork of that one imports MLflow. `DESCENT_PLAIN=ahead` in the environment switches this off; the
 same then begins when it is needed.
 
 This module imports nothing large, since nothing begins before it is imported.
@@ -15,14 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from experiments import switches
 from experiments.commands.interrupts import interrupts_deferred
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from experiments.workers.child_processes import ChildProcess
-
-SWITCH: Final = "DESCENT_START_AHEAD"
 
 PRELOADED: Final = ("experiments.tracking.process",)
 """What the fork server imports beside what workers train with, for the process that publishes."""
@@ -42,11 +41,7 @@ def started_ahead(arguments: Sequence[str]) -> Iterator[None]:
     start_blas_with_one_thread()
     publishes = will_publish(arguments)
     try:
-        if (
-            os.environ.get(SWITCH) != "0"
-            and will_train(arguments)
-            and (publishes or is_sweep(arguments))
-        ):
+        if switches.is_on("ahead") and will_train(arguments) and (publishes or is_sweep(arguments)):
             with interrupts_deferred():  # or a process might be left that nobody ends
                 _start(publishes=publishes)
         yield

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from experiments import switches
+
 # Defaults only: whoever sets one of these knows why.
 _ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -35,14 +37,15 @@ def prepare_mlflow(*, slim: bool = False) -> None:
     ----------
     slim : bool, default False
         Whether this process only publishes. MLflow is then imported without pandas, as its
-        edition `mlflow-skinny` is, in two thirds of the time, unless `DESCENT_FULL_MLFLOW` is
-        set. Models cannot be loaded then; `complete_mlflow` imports the rest.
+        edition `mlflow-skinny` is, in two thirds of the time, unless
+        `DESCENT_PLAIN=mlflow` is set. Models cannot be loaded then; `complete_mlflow` imports the
+        rest.
     """
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    if slim and not os.environ.get("DESCENT_FULL_MLFLOW"):
+    if slim and switches.is_on("mlflow"):
         with hidden("pandas"), suppress(Exception):
             import mlflow
         if "mlflow" not in sys.modules:  # a version that needs pandas: import it from the start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments import switches
 from experiments.config.schema import Run
 from experiments.datasets import Dataset
 from experiments.training.targets import encoding_for
@@ -35,6 +36,8 @@ def tile_width(runs: Sequence[Run], dataset: Dataset) -> int:
 
     All of them, if the caches hold them all or not even one; else as many as they hold.
     """
+    if not switches.is_on("tiles"):
+        return len(runs)
     # The runs of a stack differ in their optimizer's state alone.
     touched = _touched(max(runs, key=lambda run: len(run.optimizer.slots())), dataset)
     if touched * len(runs) <= _NEAR_BYTES or touched > _TILE_BYTES:

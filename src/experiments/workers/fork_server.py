@@ -14,7 +14,9 @@ import time
 from multiprocessing import forkserver, resource_tracker
 from typing import Final
 
-CAN_FORK: Final = sys.platform == "linux"
+from experiments import switches
+
+CAN_FORK: Final = sys.platform == "linux" and switches.is_on("fork")
 """Elsewhere there are no forks, or system libraries that do not survive one."""
 
 _preloaded = ["experiments.workers.preloaded"]

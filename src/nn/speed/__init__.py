@@ -28,20 +28,10 @@ _VARIABLE: Final = "DESCENT_PLAIN"
 def switched_off(setting: str) -> frozenset[str]:
     """Return the parts that a value of ``DESCENT_PLAIN`` switches off.
 
-    Raises
-    ------
-    ValueError
-        If it names a part that does not exist.
+    Words that are no parts of this package are left to others.
     """
-    words = {word.strip() for word in setting.split(",")} - {"", "0"}
-    if "1" in words:
-        return PARTS
-    if unknown := sorted(words - PARTS):
-        raise ValueError(
-            f"{_VARIABLE}={setting}: there is no {unknown[0]!r}; give 1 to switch everything off, "
-            f"or some of {', '.join(sorted(PARTS))}"
-        )
-    return frozenset(words)
+    words = {word.strip() for word in setting.split(",")}
+    return PARTS if "1" in words else PARTS & words
 
 
 off = switched_off(os.environ.get(_VARIABLE, ""))

@@ -107,7 +107,7 @@ def printed(program: str, folder: Path) -> list[str]:
 def test_starting_ahead_can_be_switched_off(tmp_path: Path) -> None:
     program = (
         "import os\n"
-        "os.environ['DESCENT_START_AHEAD'] = '0'\n"
+        "os.environ['DESCENT_PLAIN'] = 'ahead'\n"
         "import psutil\n"
         "from experiments.commands.startup import started_ahead\n"
         "with started_ahead(['-m', 'seed=0,1']):\n"

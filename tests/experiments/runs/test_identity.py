@@ -146,6 +146,7 @@ WITHOUT_INFLUENCE = {
     "experiments.errors": "exceptions",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
+    "experiments.switches": "switches off what changes no bit",
 }
 """Modules that are imported with training, and why their source decides no result."""
 
