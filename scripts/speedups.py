@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Measure what each part of DESCENT_PLAIN saves: the table of docs/performance.md.
+
+A sweep runs with everything on and with one part off, in turns, so that a busy machine slows both.
+For parts of a training step the ratio is that of the time of a step; for the others it is that of
+the processor time of the whole command, its child processes included.
+
+    python scripts/speedups.py                 # all parts, about ten minutes
+    python scripts/speedups.py compile tiles --repeats 9
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from experiments import switches
+from experiments.runs.find import find_records
+
+STEP = ("compile", "pages", "replay", "tiles")
+"""The parts of a training step; the others are parts of a command."""
+
+NETWORKS = {
+    "64-64-10": ("dataset=digits", "model.hidden=[64]", "training.epochs=40"),
+    "64-256-256-10": ("dataset=digits", "model.hidden=[256,256]", "training.epochs=20"),
+}
+COMMAND = (
+    *("-m", "optimizer=sgd,adagrad,rmsprop,adam", "seed=range(5)", "training.epochs=2"),
+    *("dataset=xor", "loss=binary_cross_entropy"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"some of {', '.join(switches.PARTS)}"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="turns of each (default: 5)")
+    options = parser.parse_args(arguments)
+    unknown = [part for part in options.parts if part not in switches.PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]!r}; choose from {', '.join(switches.PARTS)}")
+    print("time without a part / time with it, median (lowest to highest) of", options.repeats)
+    for part in options.parts or switches.PARTS:
+        if part in STEP:
+            for name, network in NETWORKS.items():
+                ratios = [step_ratio(part, network) for _ in range(options.repeats)]
+                print(f"{part:8} step of {name:14} {shown(ratios)}", flush=True)
+        else:
+            ratios = [command_ratio(part) for _ in range(options.repeats)]
+            print(f"{part:8} sweep of 20 runs       {shown(ratios)}", flush=True)
+    return 0
+
+
+def shown(ratios: Sequence[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def step_ratio(part: str, network: Sequence[str]) -> float:
+    """Return how much longer a step takes without a part."""
+    times = []
+    for setting in ("", part):
+        with tempfile.TemporaryDirectory() as folder:
+            run(setting, folder, "-m", *network, "optimizer=adam", "seed=range(8)", "tracking=none")
+            records = find_records(folder)
+            times.append(statistics.median(r.summary["time/us_per_step"] or 0 for r in records))
+    return times[1] / times[0]
+
+
+def command_ratio(part: str) -> float:
+    """Return how much more processor time a published sweep takes without a part."""
+    times = []
+    for setting in ("", part):
+        with tempfile.TemporaryDirectory() as folder:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            run(setting, folder, *COMMAND, f"tracking.uri=sqlite:///{folder}/mlflow.db")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return times[1] / times[0]
+
+
+def run(setting: str, folder: str, *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, switches.VARIABLE: setting},
+        check=True,
+        capture_output=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
