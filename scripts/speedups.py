@@ -21,11 +21,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments import switches
 from experiments.runs.find import find_records
+
+ROOT = Path(__file__).resolve().parents[1]
 
 STEP = ("compile", "pages", "replay", "tiles")
 """The parts of a training step; the others are parts of a command."""
