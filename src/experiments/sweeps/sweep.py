@@ -173,7 +173,7 @@ class Sweep:
         for position, execution in executions.items():
             if execution.job.run.rerun:
                 execution.forget()
-            elif (earlier := execution.take_over()) is not None:
+            elif (earlier := execution.reuse()) is not None:
                 records[position] = Record.read(execution.job.folder)
                 self.listener.run_reused(execution.job, records[position], earlier)
         return records
