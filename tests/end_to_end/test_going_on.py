@@ -163,13 +163,13 @@ def test_the_identity_beside_the_configuration(tmp_path: Path) -> None:
     settings = (*FEW_POINTS, "training.epochs=2")
     unknown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
     assert unknown.out.endswith(
-        "# identity: not known before the data have been loaded for the first time\n"
+        "# identity: unknown until the data have been loaded for the first time\n"
     )
     record = succeeded(run(*settings, NOT_TRACKED, folder=tmp_path)).record()
     shown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
     assert shown.out.splitlines()[-1] == f"# identity: {record.identity}"
     wrong = succeeded(run("--cfg", "job", "optimizer.lr=-1", folder=tmp_path))
-    assert "# identity: not known: optimizer.lr must be" in wrong.out.splitlines()[-1]
+    assert "# identity: unknown: optimizer.lr must be" in wrong.out.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
