@@ -1,6 +1,7 @@
-"""By which Hydra finds this project's launcher and sweepers; `experiments.commands` does the work.
+"""Hydra's plugins of this project: a launcher and two sweepers.
 
-Hydra imports this module for every command, so it imports little.
+Hydra imports this module for every command, so it imports little; `experiments.commands.hydra`
+has the implementation.
 """
 
 from collections.abc import Sequence
@@ -28,28 +29,28 @@ class StackedLauncherConf:
     Parameters
     ----------
     n_jobs : int, default -1
-        Workers; -1 takes one for each core of this machine.
+        The number of workers; -1 is one per core of this machine.
     width : int, optional
-        Most runs in one stack; by default as many as fit the caches.
+        The largest number of runs in a stack; by default as many as fit the caches.
     seeds : list of int or str, optional
-        Trains each job on all of these seeds, such as ``0-4``, and gives the sweeper the mean,
-        so that a search does not chase the luck of one seed.
-    backend : str, default "loky"
-        Where the workers are: "loky" has processes on this machine, "dask" a Dask cluster, on
-        this machine too unless `scheduler` or `cluster` says where.
+        The seeds on which each job is trained, such as ``0-4``. The sweeper gets the mean of their
+        results, so that a search does not overfit to one seed. By default each job is trained on
+        its own seed.
+    backend : {"loky", "dask"}, default "loky"
+        The kind of workers: processes on this machine ("loky") or a Dask cluster ("dask"), which is
+        a local one without `scheduler` and `cluster`.
     scheduler : str, optional
-        Address of a Dask scheduler that runs, ``tcp://HOST:8786``; its workers are used as they
-        are.
+        The address of a running Dask scheduler, ``tcp://HOST:8786``, whose workers are used.
     cluster : mapping, optional
-        By ``_target_``, a class of Dask's cluster objects and its arguments, such as
-        ``{_target_: dask_jobqueue.SLURMCluster, cores: 1, memory: 4GB}``; `n_jobs` says how many
-        workers it is to start.
+        The ``_target_`` and arguments of a Dask cluster class, such as
+        ``{_target_: dask_jobqueue.SLURMCluster, cores: 1, memory: 4GB}``, which starts `n_jobs`
+        workers.
     timeout : float, default 60
-        Seconds that a Dask scheduler may take to answer, and the first worker to come.
+        The seconds to wait for the Dask scheduler's answer, and for the first worker.
     """
 
     _target_: str = "hydra_plugins.descent.StackedLauncher"
-    _recursive_: bool = False  # `cluster` is started when all jobs are found to be right
+    _recursive_: bool = False  # `cluster` is created later, after all jobs have been validated
     n_jobs: int = -1
     width: int | None = None
     seeds: Any = None
@@ -61,7 +62,7 @@ class StackedLauncherConf:
 
 @dataclass
 class GridSweeperConf:
-    """Settings of ``hydra/sweeper=grid``, those of Hydra's basic sweeper."""
+    """Settings of ``hydra/sweeper=grid``, which are those of Hydra's basic sweeper."""
 
     _target_: str = "hydra_plugins.descent.GridSweeper"
     max_batch_size: int | None = None
@@ -72,9 +73,9 @@ class GridSweeperConf:
 class TuneThenCompareConf:
     """Settings of ``hydra/sweeper=tune_then_compare``.
 
-    `experiments.sweeps.tuning.protocol.Protocol` describes and checks them; its defaults are these.
-    Seeds are lists, or the first and the last as ``0-9``. `params` are overrides that a preset
-    gives; those of the command line take precedence.
+    `experiments.sweeps.tuning.protocol.Protocol` documents and validates them, and has the same
+    defaults. Seeds are lists or ranges such as ``0-9``. `params` are a preset's overrides, over
+    which the command line's take precedence.
     """
 
     _target_: str = "hydra_plugins.descent.TuneThenCompareSweeper"
@@ -99,7 +100,7 @@ for _group, _name, _node in (
 
 
 class StackedLauncher(Launcher):
-    """Trains compatible jobs side by side in stacks, over worker processes."""
+    """A launcher that trains compatible jobs together in stacks, in worker processes."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -116,17 +117,17 @@ class StackedLauncher(Launcher):
         return self.sweep().launch(job_overrides, initial_job_idx)
 
     def sweep(self) -> "HydraSweep":
-        """Make a sweep that trains as this launcher is set to."""
+        """Return a sweep with this launcher's settings."""
         from experiments.commands.hydra.launch import HydraSweep
 
         return HydraSweep(self.hydra_context, self.config, **self.settings)
 
 
 class GridSweeper(BasicSweeper):
-    """Hydra's basic sweeper, which leaves checking the jobs to the launcher.
+    """Hydra's basic sweeper, without its validation of jobs.
 
-    The basic one composes every job once more to find the first that is wrong; the stacked
-    launcher finds all that are wrong while it composes them.
+    The basic sweeper composes every job a second time to find the first invalid one; the stacked
+    launcher reports all invalid jobs when it composes them.
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
@@ -136,7 +137,7 @@ class GridSweeper(BasicSweeper):
 
 
 class TuneThenCompareSweeper(Sweeper):
-    """Tunes each optimizer over its own search space, then compares them on fresh seeds."""
+    """A sweeper that tunes each optimizer in its search space, then compares on fresh seeds."""
 
     def __init__(self, params: dict[str, str] | None, **protocol: Any) -> None:
         self.params = params or {}
@@ -160,8 +161,8 @@ class TuneThenCompareSweeper(Sweeper):
         if not isinstance(self.launcher, StackedLauncher):
             chosen = self.config.hydra.runtime.choices["hydra/launcher"]
             raise ConfigError(
-                f"hydra/launcher={chosen}: hydra/sweeper=tune_then_compare trains through "
-                "hydra/launcher=stacked alone, so leave the launcher out"
+                f"hydra/launcher={chosen}: hydra/sweeper=tune_then_compare works only with "
+                "hydra/launcher=stacked, so leave the launcher out"
             )
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)

@@ -246,7 +246,9 @@ class TestWhatIsWrong:
         self.refused(tmp_path, "no Dask scheduler answers at tcp://127.0.0.1:9", *options)
 
     def test_no_address(self, tmp_path: Path) -> None:
-        self.refused(tmp_path, "is no address of a scheduler", "hydra.launcher.scheduler=here:x")
+        self.refused(
+            tmp_path, "is not the address of a scheduler", "hydra.launcher.scheduler=here:x"
+        )
 
     def test_no_workers(self, tmp_path: Path) -> None:
         with dask_workers(tmp_path / "cluster") as cluster:

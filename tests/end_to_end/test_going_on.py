@@ -64,7 +64,7 @@ def test_the_same_sweep_again(tmp_path: Path) -> None:
     before = last(tmp_path)
     again = succeeded(run(*SHORT, folder=tmp_path))
     assert (
-        "4 of 4 runs are finished already and are not trained again (rerun=true trains them anew)"
+        "4 of 4 runs are finished already and are not trained again (rerun=true retrains them)"
         in again.out
     )
     assert trained(tmp_path) == 4
@@ -86,7 +86,7 @@ def test_rerun_trains_anew(tmp_path: Path) -> None:
     before = last(tmp_path)
     anew = succeeded(run(*SHORT, "rerun=true", folder=tmp_path))
     assert "finished already" not in anew.out
-    assert "train anew:" not in anew.out
+    assert "retrained:" not in anew.out
     assert trained(tmp_path) == 8
     assert_same_runs(last(tmp_path), before)
     one = ("optimizer=sgd", "seed=0", *FEW_POINTS, "model.dropout=0.1", "training.epochs=4")
@@ -145,16 +145,16 @@ def test_changed_code_and_data_say_why(tmp_path: Path) -> None:
         here = {"PYTHONPATH": str(project / "src")}
         return succeeded(python(*command, folder=project, env=here))
 
-    assert "anew" not in again().out
+    assert "retrained" not in again().out
     assert "2 of 2 runs are finished already" in again().out
 
     with (project / "src" / "nn" / "normal.py").open("a") as source:
         source.write("# a remark\n")
-    assert "2 of 2 runs train anew: the code that trains has changed\n" in again().out
+    assert "2 of 2 runs are retrained: the code that trains has changed\n" in again().out
     assert "2 of 2 runs are finished already" in again().out
 
     table.write_text("x,y,more\n" + "\n".join(reversed(rows)) + "\n")
-    assert "2 of 2 runs train anew: the data have changed\n" in again().out
+    assert "2 of 2 runs are retrained: the data have changed\n" in again().out
     assert "2 of 2 runs are finished already" in again().out
     assert trained(project) == 6
 
@@ -163,13 +163,13 @@ def test_the_identity_beside_the_configuration(tmp_path: Path) -> None:
     settings = (*FEW_POINTS, "training.epochs=2")
     unknown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
     assert unknown.out.endswith(
-        "# identity: not known before the data have been loaded for the first time\n"
+        "# identity: unknown until the data have been loaded for the first time\n"
     )
     record = succeeded(run(*settings, NOT_TRACKED, folder=tmp_path)).record()
     shown = succeeded(run("--cfg", "job", *settings, folder=tmp_path))
     assert shown.out.splitlines()[-1] == f"# identity: {record.identity}"
     wrong = succeeded(run("--cfg", "job", "optimizer.lr=-1", folder=tmp_path))
-    assert "# identity: not known: optimizer.lr must be" in wrong.out.splitlines()[-1]
+    assert "# identity: unknown: optimizer.lr must be" in wrong.out.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_a_single_run_that_was_interrupted_goes_on(
     epochs = len(interrupted.metrics()["epoch"]) - 1
     assert 0 < epochs < 1500
     again = succeeded(run(*command, folder=tmp_path))
-    assert "going on from the last checkpoint" in again.out
+    assert "resuming from the last checkpoint" in again.out
     (done,) = [r for r in again.records() if r.status == "done"]
     assert done.data["resumed"] == [epochs]
     assert done.uid == interrupted.uid
@@ -338,4 +338,4 @@ def test_a_module_of_ones_own_counts(tmp_path: Path) -> None:
     with (tmp_path / "mine.py").open("a") as file:
         file.write("# changed\n")
     anew = succeeded(run(*command, folder=tmp_path)).out
-    assert re.search(r"^trained anew: the module mine has changed$", anew, re.M)
+    assert re.search(r"^retraining: the module mine has changed$", anew, re.M)

@@ -158,5 +158,5 @@ def test_seeds_of_the_launcher_and_of_the_sweep_exclude_each_other(tmp_path: Pat
         tmp_path,
     )
     assert both.status == wrong.status == 1
-    assert "seed=0: the seeds of every job are hydra.launcher.seeds=0-2" in both.err
+    assert "seed=0: hydra.launcher.seeds=0-2 sets the seeds of every job" in both.err
     assert "hydra.launcher.seeds must be seeds, such as 0-4 or [0,1,2]" in wrong.err

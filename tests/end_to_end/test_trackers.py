@@ -72,7 +72,7 @@ def test_what_an_absent_tracker_has_missed_is_published_comparison_and_all(tmp_p
     files = {file.path for file in client.list_artifacts(summary.info.run_id)}
     assert {"comparison.csv", "comparison.md"} <= files
     again = succeeded(script("publish.py", "multirun", "--uri", uri(tmp_path), folder=tmp_path))
-    assert "2 were there already, 1 comparisons" in again.out
+    assert "2 published before, 1 comparisons" in again.out
     assert len(runs_in(tmp_path)) == 3
 
 
@@ -93,13 +93,13 @@ def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: P
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     young = succeeded(script("publish.py", "outputs", "--uri", uri(tmp_path), folder=tmp_path))
-    assert "1 still going on" in young.out
+    assert "1 still running" in young.out
     (left,) = find_progress(tmp_path / "outputs")
     long_ago = time.time() - 3600
     os.utime(left.folder / PROGRESS, (long_ago, long_ago))
     for _ in range(2):
         done = succeeded(script("publish.py", "outputs", "--uri", uri(tmp_path), folder=tmp_path))
-        assert "1 killed, published as far as they got" in done.out
+        assert "1 killed, published up to the last checkpoint" in done.out
         (run_,) = runs_in(tmp_path)
         assert run_.info.run_id == seen.info.run_id
         assert run_.info.status == "KILLED"

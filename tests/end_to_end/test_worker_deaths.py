@@ -84,8 +84,8 @@ def test_a_worker_that_dies_once_costs_no_run(harmless: dict[str, Record], tmp_p
     assert finished.status == 0
     assert "6 done" in finished.out
     (warning,) = finished.err.splitlines()
-    assert warning.startswith("warning: a worker died (SIGKILL), perhaps for want of memory")
-    assert warning.endswith("tried again")
+    assert warning.startswith("warning: a worker died (SIGKILL, perhaps out of memory)")
+    assert warning.endswith("retried")
     records = {record.name: record for record in finished.records()}
     assert records.keys() == harmless.keys()
     for name, record in records.items():

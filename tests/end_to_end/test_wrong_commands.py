@@ -72,7 +72,7 @@ WRONG = [
     wrong("experiment_name=a,b", "experiment_name=a,b", "-m", '"a,b"'),
     wrong("optimizer=sgd,adam", "optimizer=sgd,adam", "python run.py -m optimizer=sgd,adam"),
     wrong("-m seed=range(2", "seed=range(2"),
-    wrong("experiment_name=Zürich", "'ü' cannot stand there"),
+    wrong("experiment_name=Zürich", "unexpected 'ü'"),
     wrong("--fast", "--fast", status=2),
     wrong("-m --cfg job", "Only one of"),
     wrong("--config-dir nowhere optimizer=mine", "nowhere"),

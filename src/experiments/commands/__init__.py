@@ -1,1 +1,1 @@
-"""What a command line does. Nothing else prints or knows Hydra."""
+"""The commands; no other package prints or imports Hydra."""

@@ -7,8 +7,8 @@
     scripts/compare.py multirun --latex results.tex --csv results.csv
     scripts/compare.py multirun --report report
 
-Says in words what the runs show and what they do not, and prints the tables that it rests on.
-How the numbers are made, and why so, is in docs/protocol.md.
+Prints conclusions about what the runs show and what they do not, and the tables behind them.
+docs/protocol.md explains how the numbers are computed, and why.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare runs as the arguments of a command line ask.
+    """Run the command.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program; by default those of this process.
+        The command line without the program; by default that of this process.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     published = options.sweep or options.experiment or options.filter
     if bool(options.folders) == bool(published):
-        parser.error("give either folders, or one of --sweep, --experiment and --filter")
+        parser.error("give either folders or at least one of --sweep, --experiment and --filter")
     try:
         with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
             _compare(options, Path(scratch))
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     runs = parser.add_argument_group("which runs")
-    runs.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="has runs in it")
+    runs.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a folder with runs")
     runs.add_argument("--sweep", metavar="ID", help="the runs of a sweep, from MLflow")
     runs.add_argument("--experiment", metavar="NAME", help="the runs of an experiment in MLflow")
     runs.add_argument(
@@ -74,24 +74,25 @@ def _parser() -> argparse.ArgumentParser:
         "--by",
         action="append",
         metavar="KEY[,KEY]",
-        help="group by these choices or settings, such as optimizer or optimizer,model.activation; "
-        "by default by the optimizer and whatever else was varied",
+        help="group by these choices or settings, such as optimizer or optimizer,model.activation "
+        "(default: the optimizer and everything else that varies)",
     )
     how.add_argument(
         "--metric",
         default="best/val_loss",
         metavar="NAME",
-        help="what ranks and separates the groups (default: best/val_loss)",
+        help="metric by which groups are compared (default: best/val_loss)",
     )
     how.add_argument(
         "--target",
         type=float,
         metavar="VALUE",
-        help="validation accuracy, R² or loss to reach (default: the best group's median)",
+        help="validation accuracy, R² or loss to which the time is measured "
+        "(default: the best group's median)",
     )
     files = parser.add_argument_group("also write")
     files.add_argument(
-        "--csv", type=Path, metavar="FILE", help="the groups; the pairs beside it in FILE-pairs.csv"
+        "--csv", type=Path, metavar="FILE", help="table of groups, and of pairs in FILE-pairs.csv"
     )
     files.add_argument("--markdown", type=Path, metavar="FILE")
     files.add_argument("--latex", type=Path, metavar="FILE", help="tables with booktabs")
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="comparison.csv, .md, .png and .svg"
     )
     files.add_argument(
-        "--report", type=Path, metavar="DIR", help="report.html, its tables and its pictures"
+        "--report", type=Path, metavar="DIR", help="report.html with its tables and pictures"
     )
     return parser
 
@@ -133,18 +134,18 @@ def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
             experiment=options.experiment,
             where=options.filter,
         )
-    # A folder may be given twice, or inside another: a run is found once all the same.
-    found = {
+    # Keyed by path: a folder may be given twice, or lie inside another.
+    records = {
         record.folder.resolve(): record
         for folder in options.folders
         for record in find_records(folder)
     }
-    if not found:
+    if not records:
         raise UserError(
             f"No finished runs in {', '.join(map(str, options.folders))}. "
             "Give the output folder of a run or of a sweep, such as multirun."
         )
-    return list(found.values())
+    return list(records.values())
 
 
 def _write(options: argparse.Namespace, study: Study, records: Sequence[Record]) -> list[Path]:
@@ -182,5 +183,5 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be made: {error.strerror}. Choose another folder."
+            f"{folder}: cannot be created: {error.strerror}. Choose another folder."
         ) from error

@@ -1,4 +1,4 @@
-"""What a command prints, and how."""
+"""Helpers for the output of commands: paths and a progress bar."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from experiments.runs.record import Record
 
 
 def shown(path: Path) -> str:
-    """Return a path as short as it can be typed from here."""
+    """Return a path, relative to the working directory if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if here in path.parents else str(path)
 
 
 def log_of(record: Record) -> str:
-    """Return the path of a run's log, as short as it can be typed."""
+    """Return the path of a run's log as :func:`shown`."""
     return shown(record.folder / "run.log")
 
 
 class ProgressBar:
-    """A bar over the epochs of a run; nothing where there is no terminal to show it.
+    """A progress bar over the epochs of a run, shown only on a terminal.
 
     Parameters
     ----------
     epochs : int
+        The number of epochs of the run.
     console : Console, optional
-        Standard error by default, so that results can be redirected without it.
+        The console of the bar; by default standard error, so that redirected output stays clean.
     """
 
     def __init__(self, epochs: int, console: Console | None = None) -> None:
@@ -56,7 +57,7 @@ class ProgressBar:
         self._epochs = epochs
 
     def show_epoch(self, epoch: int, loss: float) -> None:
-        """Show how far the run is, and its last validation loss."""
+        """Show the last epoch and its validation loss."""
         text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
 

@@ -1,4 +1,4 @@
-"""Where a command begins and ends: `python run.py ARGUMENTS`."""
+"""The entry point of `python run.py ARGUMENTS`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments.workers.garbage import garbage_left
 
 
 def run() -> None:
-    """Do what the command line of this process asks for, and exit if it fails."""
+    """Run the command line of this process; exit with an error status if it fails."""
     with interrupts_end_the_program(), garbage_left(), started_ahead(sys.argv[1:]):
         with interrupts_deferred():  # while compiled modules are imported
             from experiments.commands.main import main

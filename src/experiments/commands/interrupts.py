@@ -1,4 +1,4 @@
-"""Ctrl-C, and the other signals that ask a program to end."""
+"""Handling of Ctrl-C and of the other signals that terminate a program."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_BY_SIGNAL = 128  # plus the signal's number: the exit status, as shells have it
-_PATIENCE = 10.0  # seconds that what is under way gets to end after Ctrl-C
+_BY_SIGNAL = 128  # plus the signal's number: the exit status by the convention of shells
+_PATIENCE = 10.0  # seconds after which a deferred interrupt is raised anyway
 
 
 class Terminated(KeyboardInterrupt):
-    """Another signal that asks the program to end, handled as Ctrl-C is."""
+    """A signal other than Ctrl-C's that terminates the program.
+
+    Parameters
+    ----------
+    number : int
+        The number of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -23,38 +29,37 @@ class Terminated(KeyboardInterrupt):
 
 
 def signal_of(interrupt: KeyboardInterrupt) -> signal.Signals:
-    """Return the signal that asked the program to end."""
+    """Return the signal that caused an interrupt."""
     return signal.Signals(interrupt.number) if isinstance(interrupt, Terminated) else signal.SIGINT
 
 
 def signals_that_terminate() -> list[signal.Signals]:
-    """Return the signals, beside Ctrl-C's, that ask a program to end; Windows has no SIGHUP."""
+    """Return the signals other than Ctrl-C's that terminate a program; Windows has no SIGHUP."""
     names = ("SIGTERM", "SIGHUP")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 def ask_to_end(number: int, _: FrameType | None) -> None:
-    """Handle a signal: raise an interrupt that :func:`signal_of` tells from Ctrl-C."""
+    """Handle a signal by raising `Terminated`, from which :func:`signal_of` reads its number."""
     raise Terminated(number)
 
 
 @contextmanager
 def interrupts_end_the_program() -> Iterator[None]:
-    """Treat every signal that asks the program to end as Ctrl-C.
+    """Handle every terminating signal like Ctrl-C, and exit with the status that shells expect.
 
-    The program then exits with the status that shells expect. Whoever sets HYDRA_FULL_ERROR gets
-    the traceback.
+    With HYDRA_FULL_ERROR in the environment, signals keep Python's handlers.
     """
     if os.environ.get("HYDRA_FULL_ERROR"):
         yield
         return
     for number in signals_that_terminate():
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, ask_to_end)
     try:
         yield
     except KeyboardInterrupt as error:
-        # Whoever asks again is being obeyed already: the rest takes a moment.
+        # The program is about to exit, so further signals would only print tracebacks.
         for number in (signal.SIGINT, *signals_that_terminate()):
             signal.signal(number, signal.SIG_IGN)
         sys.exit(_BY_SIGNAL + signal_of(error))
@@ -62,40 +67,40 @@ def interrupts_end_the_program() -> Iterator[None]:
 
 @contextmanager
 def interrupts_deferred() -> Iterator[Callable[[], None]]:
-    """Hold interrupts back: Ctrl-C, and the other signals that ask the program to end.
+    """Defer interrupts: Ctrl-C, and the other terminating signals.
 
-    Between epochs a run can be kept so that it can be resumed. While compiled modules are imported
-    (NumPy's random numbers among them) an exception that a signal raises is lost, and the program
-    would go on.
+    Training defers them to the end of an epoch, at which a run can be saved and later resumed.
+    Imports of compiled modules (such as `numpy.random`) defer them because such a module swallows
+    an exception that a signal handler raises while it is imported.
 
-    A second interrupt is raised at once, and the first after `_PATIENCE` seconds at the latest.
+    A second interrupt is raised immediately, and the first after `_PATIENCE` seconds at the latest.
 
     Yields
     ------
     callable
-        Checks for interrupts: raises the one that has come, if any. The end of the context checks
-        once more.
+        A function that raises the interrupt that has arrived, if any. The end of the context
+        calls it too.
     """
-    if threading.current_thread() is not threading.main_thread():  # which gets all signals
+    if threading.current_thread() is not threading.main_thread():  # only it handles signals
         yield lambda: None
         return
-    came: list[KeyboardInterrupt] = []
+    pending: list[KeyboardInterrupt] = []
 
     def check_for_interrupts() -> None:
-        if came:
+        if pending:
             _alarm(0)
-            raise came[0]
+            raise pending[0]
 
     def handle(number: int, _: FrameType | None) -> None:
-        if came:
+        if pending:
             check_for_interrupts()
-        came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        pending.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
         if hasattr(signal, "SIGALRM"):  # Windows has none
             signal.signal(signal.SIGALRM, lambda *_: check_for_interrupts())
             _alarm(_PATIENCE)
 
-    asking = (signal.SIGINT, *signals_that_terminate())
-    before = {s: signal.signal(s, handle) for s in asking if signal.getsignal(s) != signal.SIG_IGN}
+    signals = (signal.SIGINT, *signals_that_terminate())
+    before = {s: signal.signal(s, handle) for s in signals if signal.getsignal(s) != signal.SIG_IGN}
     try:
         yield check_for_interrupts
     finally:

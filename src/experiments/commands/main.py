@@ -1,6 +1,6 @@
-"""The command line: what `python run.py ARGUMENTS` does, and how it says what is wrong.
+"""The command line of `python run.py ARGUMENTS`, and its error messages.
 
-Slow imports wait until something is to be trained: --help and --cfg stay quick.
+Slow imports are deferred until something is trained, so that --help and --cfg stay fast.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> None:
-    """Train one run, or sweep over many, as the arguments of this process say."""
+    """Train one run or a sweep, according to the command line of this process."""
     with friendly_errors():
         switches.check()
-        sys.argv[1:] = _with_whole_path(sys.argv[1:])
+        sys.argv[1:] = _with_absolute_config_path(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
 
@@ -50,7 +50,7 @@ def task(config: DictConfig) -> float:
     Parameters
     ----------
     config : DictConfig
-        As Hydra composed it.
+        The configuration that Hydra composed.
 
     Returns
     -------
@@ -63,33 +63,34 @@ def task(config: DictConfig) -> float:
 
     hydra = HydraConfig.get()
     try:
-        with relative_paths_start_at(Path(hydra.runtime.cwd)):  # it may have changed directory
+        # Hydra may have changed the working directory (hydra.job.chdir).
+        with relative_paths_start_at(Path(hydra.runtime.cwd)):
             return train_composed(config)
     except UserError as error:
         if hydra.mode is RunMode.MULTIRUN:
-            raise  # the sweep goes on with its other jobs
+            raise  # the launcher continues with the other jobs
         fail(str(error))
 
 
-def _with_whole_path(arguments: Sequence[str]) -> list[str]:
-    """Make the folder that ``--config-path`` asks for absolute."""
-    whole: list[str] = []
+def _with_absolute_config_path(arguments: Sequence[str]) -> list[str]:
+    """Make the folder of ``--config-path`` absolute."""
+    rewritten: list[str] = []
     for argument in arguments:
-        before, is_it, path = argument.partition("--config-path=")
-        if not before and is_it:
-            argument = f"{is_it}{config_folder(path)}"
-        elif whole and whole[-1] in ("--config-path", "-cp"):
+        before, option, path = argument.partition("--config-path=")
+        if not before and option:
+            argument = f"{option}{config_folder(path)}"
+        elif rewritten and rewritten[-1] in ("--config-path", "-cp"):
             argument = str(config_folder(argument))
-        whole.append(argument)
-    return whole
+        rewritten.append(argument)
+    return rewritten
 
 
 @contextmanager
 def friendly_errors() -> Iterator[None]:
-    """Show a user's mistake as one message and exit with status 1; let defects show in full.
+    """Print a user's mistake as one message and exit with status 1; let other exceptions pass.
 
-    Hydra would otherwise print its own mistakes without suggestions and ours with a traceback.
-    Whoever sets HYDRA_FULL_ERROR gets the traceback of everything.
+    Hydra itself prints its errors without suggestions, and ours with a traceback. With
+    HYDRA_FULL_ERROR in the environment, every error has its traceback.
     """
     search_working_directory()
     name_broken_files()
@@ -97,7 +98,7 @@ def friendly_errors() -> Iterator[None]:
     if os.environ.get(_FULL_ERROR):
         yield
         return
-    os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
+    os.environ[_FULL_ERROR] = "1"  # makes Hydra raise exceptions instead of printing them
     try:
         if {"-m", "--multirun"} & set(sys.argv):
             with interrupts_deferred():
@@ -115,11 +116,11 @@ def friendly_errors() -> Iterator[None]:
 
 
 def _message(error: Exception) -> str | None:
-    """Say what Hydra, OmegaConf or the file system refused; None for a defect of ours."""
+    """Return a message for an error of Hydra, OmegaConf or the file system; None for others."""
     from experiments.commands.hydra.explain import explain
     from experiments.commands.hydra.overrides import first_lines
 
-    # Hydra's own exceptions, one of which is an OSError, and those it leaves plain.
+    # Hydra's exceptions, one of which is an OSError, and the plain ValueErrors that it raises.
     if isinstance(error, HydraException) or (
         isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
     ):
@@ -127,8 +128,8 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_IS_FULL):
         where = f"{error.filename}: " if error.filename is not None else ""
         return (
-            f"{where}{error.strerror}. Another place for results is chosen with "
-            "hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep"
+            f"{where}{error.strerror}. Choose another output folder with hydra.run.dir=FOLDER, or "
+            "hydra.sweep.dir=FOLDER for a sweep"
         )
     if isinstance(error, OmegaConfBaseException):
         return first_lines(error)
@@ -136,7 +137,7 @@ def _message(error: Exception) -> str | None:
 
 
 def _raised_in(trace: TracebackType | None) -> str:
-    """Return the name of the module in which an error came up."""
+    """Return the name of the module that raised an error."""
     module = ""
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))

@@ -3,8 +3,8 @@
     python scripts/predict.py outputs/2025-03-04/05-06-07 flowers.csv
     python scripts/predict.py runs:/0123456789abcdef0123456789abcdef images.npy --output out.csv
 
-The CSV needs the raw columns that the run was trained on, in any order; others are ignored. An
-array needs them in order. Predictions are CSV, in raw units.
+A CSV table needs the raw columns that the run was trained on, in any order; others are ignored. An
+array needs exactly these columns, in their order. Predictions are CSV, in raw units.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Predict with a run as the arguments of a command line ask.
+    """Run the command.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program; by default those of this process.
+        The command line without the program; by default that of this process.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"predict: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -75,7 +75,7 @@ def _record(run: str, uri: str | None, scratch: Path) -> Record:
 
 def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file. Give a CSV table or a .npy array.")
+        raise DataError(f"{path}: no such file. Give a CSV table or a .npy array.")
     if path.suffix == ".npy":
         try:
             return np.asarray(np.load(path, allow_pickle=False))
@@ -85,7 +85,7 @@ def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:
 
     try:
         return pd.read_csv(path)
-    except (OSError, ValueError) as error:  # a malformed table and text that is not UTF-8 too
+    except (OSError, ValueError) as error:  # ValueError: a malformed table, or not UTF-8
         raise DataError(f"{path}: not a CSV table with a header: {error}") from None
 
 
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         choices=("best", "final"),
         default="best",
-        help="of the best validation epoch, or after the last (default: best)",
+        help="weights of the best validation epoch, or of the last (default: best)",
     )
-    parser.add_argument("--uri", help="MLflow's address, for a run there (default: mlflow.db)")
+    parser.add_argument("--uri", help="MLflow's address, for a run id (default: mlflow.db)")
     return parser

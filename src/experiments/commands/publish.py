@@ -1,12 +1,12 @@
-"""Publish to MLflow what is missing there; what is there already is left alone.
+"""Publish runs to MLflow that are not there yet.
 
-    python scripts/publish.py outputs                 every run below a folder
+    python scripts/publish.py outputs                 every run in a folder and its subfolders
     python scripts/publish.py multirun/2025-03-04 --models all
     python scripts/publish.py outputs --uri http://127.0.0.1:5000
 
-Runs are published in the order in which they were trained, comparisons of sweeps after them. A
-run that was killed is published as far as it got, and marked as killed; if it is trained on, it
-goes on in MLflow too. A tracker that does not answer is tried again for a while.
+Runs are published in the order in which they were trained, then the comparisons of sweeps. A run
+that was killed is published up to its last checkpoint and marked as killed; if it is resumed, the
+same run in MLflow continues. If the tracker does not answer, the command retries for a while.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from experiments.runs.record import Record
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 from experiments.tracking.summaries import Summary, find_summaries
 
-_LONGEST_WAIT = 10.0  # seconds between tries
-_ALIVE = 120.0  # seconds since it last gave a sign of life, for which a run counts as going on
+_LONGEST_WAIT = 10.0  # seconds between attempts
+_ALIVE = 120.0  # seconds after its last progress for which a run counts as running
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish runs as the arguments of a command line ask.
+    """Run the command.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program; by default those of this process.
+        The command line without the program; by default that of this process.
 
     Returns
     -------
@@ -52,17 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"publish: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("publish: interrupted; run the same command to go on.", file=sys.stderr)
+        print("publish: interrupted; run the same command to continue.", file=sys.stderr)
         return 130
 
 
 def _publish(options: argparse.Namespace) -> int:
-    # A run that several sweeps have taken over has a record in each.
+    # A run that several sweeps reused has a record in each.
     found = {(r.uid, r.sweep): r for folder in options.folders for r in find_records(folder)}
     ended = sorted(filter(is_worth_publishing, found.values()), key=lambda r: r.started)
     uids = {record.uid for record in ended}
-    begun = [r for folder in options.folders for r in find_progress(folder) if r.uid not in uids]
-    if not ended and not begun:
+    unfinished = [
+        r for folder in options.folders for r in find_progress(folder) if r.uid not in uids
+    ]
+    if not ended and not unfinished:
         folders = ", ".join(map(str, options.folders))
         raise TrackingError(f"{folders}: no runs here. Give a folder with the outputs of runs.")
     with_model = {record.uid for record in choose_models(ended, options.models)}
@@ -81,12 +83,12 @@ def _publish(options: argparse.Namespace) -> int:
         there = tracker(record.experiment).is_published(record)
         model = record.uid in with_model
         tracker(record.experiment).publish(record, model=model, trusted=allowed_packages())
-        return "were there already" if there else "published"
+        return "published before" if there else "published"
 
     def part_of_run(record: Record) -> str:
-        killed = time.time() - _last_sign(record) > _ALIVE
+        killed = time.time() - _last_progress(record) > _ALIVE
         tracker(record.experiment).publish_progress(record, killed=killed)
-        return "killed, published as far as they got" if killed else "still going on"
+        return "killed, published up to the last checkpoint" if killed else "still running"
 
     def comparison(summary: Summary) -> str:
         for name in summary.experiments:
@@ -94,7 +96,7 @@ def _publish(options: argparse.Namespace) -> int:
         return "comparisons"
 
     work: list[Callable[[], str]] = [partial(run, record) for record in ended]
-    work += [partial(part_of_run, record) for record in begun]
+    work += [partial(part_of_run, record) for record in unfinished]
     for folder in options.folders:
         work += [partial(comparison, summary) for summary in find_summaries(folder)]
     done: Counter[str] = Counter()
@@ -113,15 +115,16 @@ def _publish(options: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print(", ".join(f"{count} {what}" for what, count in done.items()))
-    for name, its in trackers.items():
-        _tell(its, [r for r in [*ended, *begun] if (options.experiment or r.experiment) == name])
+    for name, own in trackers.items():
+        runs = [r for r in [*ended, *unfinished] if (options.experiment or r.experiment) == name]
+        _print_links(own, runs)
     for message in refused:
         print(f"publish: {message}", file=sys.stderr)
     return 1 if refused else 0
 
 
 def _patiently(step: Callable[[], str], patience: float) -> str:
-    """Do something that a tracker may be away for: again and again, until patience ends."""
+    """Repeat a step while the tracker does not answer, for up to `patience` seconds."""
     end, wait = time.monotonic() + patience, 1.0
     while True:
         try:
@@ -133,16 +136,16 @@ def _patiently(step: Callable[[], str], patience: float) -> str:
             wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _last_sign(record: Record) -> float:
-    """Return when a run that trains last said how far it is."""
+def _last_progress(record: Record) -> float:
+    """Return the time at which a run last wrote its progress, in seconds since the epoch."""
     return (record.folder / PROGRESS).stat().st_mtime
 
 
-def _tell(tracker: Tracker, runs: Sequence[Record]) -> None:
-    """Say how many runs an experiment has of these, and how to look at them."""
+def _print_links(tracker: Tracker, runs: Sequence[Record]) -> None:
+    """Print how many of the runs are in an experiment, and how to open it in the MLflow UI."""
     unique = len({record.uid for record in runs})
     count = "1 run is" if unique == 1 else f"{unique} runs are"
-    print(f"{count} in the experiment {tracker.experiment_name!r}. To look:")
+    print(f"{count} in the experiment {tracker.experiment_name!r}. To open it:")
     command = tracker.ui_command()
     if command is not None:
         print(f"    {command}")
@@ -150,7 +153,7 @@ def _tell(tracker: Tracker, runs: Sequence[Record]) -> None:
 
 
 def _only_sweep(runs: Sequence[Record]) -> str | None:
-    """Return the sweep of all these runs; None where they have several or none."""
+    """Return the sweep that all runs have in common; None if they have several or none."""
     sweeps = {record.sweep for record in runs}
     return sweeps.pop() if len(sweeps) == 1 else None
 
@@ -160,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="folders with runs in them"
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a folder with runs"
     )
     parser.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
     parser.add_argument("--experiment", help="experiment in MLflow (default: each record's own)")
@@ -175,6 +178,6 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="how long a tracker that does not answer is tried again (default: 30)",
+        help="how long to retry if the tracker does not answer (default: 30)",
     )
     return parser

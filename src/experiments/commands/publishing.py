@@ -1,4 +1,4 @@
-"""Publishing the runs of a command while it trains, and saying what came of it."""
+"""Publishing the runs of a command while it trains, and reporting the outcome."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from experiments.tracking.runs import choose_models
 from experiments.tracking.summaries import Summary
 from experiments.training.status import Status
 
-_SILENCE: Final = 2.0  # seconds of waiting for the tracker before it is said
+_SILENCE: Final = 2.0  # seconds of waiting for the tracker before the user is informed
 
 
 class Publishing:
-    """Publishes those runs of a command that are to be tracked, in a process of its own.
+    """Publishes the tracked runs of a command, in a separate process.
 
-    The process starts with the first of them, or when it is asked to.
+    The process starts with :meth:`start` or with the first run to publish.
 
     Parameters
     ----------
     warn : callable
-        Shows a warning to people.
+        A function that shows a warning to the user.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
@@ -38,23 +38,23 @@ class Publishing:
         self._process: PublishingProcess | None = None
 
     def start(self) -> PublishingProcess:
-        """Start the process if it does not run, and return it."""
+        """Return the process, which is started if it is not running."""
         if self._process is None:
             self._process = PublishingProcess(publishing_process(), self._warn)
         return self._process
 
     @property
     def needs_core(self) -> bool:
-        """Whether publishing has fallen behind for want of a core."""
+        """Whether publishing has fallen behind and needs a core."""
         return self._process is not None and self._process.needs_core
 
     def open(self, jobs: Iterable[Job]) -> None:
-        """Reach the trackers of some jobs, which takes seconds at first.
+        """Connect to the trackers of the jobs in the background, which takes seconds at first.
 
         Raises
         ------
         TrackingError
-            At once, for an address that cannot keep runs.
+            If an address cannot be that of a tracker.
         """
         for destination in _destinations(jobs):
             self.start().open(destination)
@@ -65,7 +65,7 @@ class Publishing:
             self.start().publish(_destination(job), record.folder)
 
     def publish_progress(self, running: Callable[[], Iterable[Job]]) -> None:
-        """Publish how far runs are, if that was last done some time ago."""
+        """Publish the progress of runs, unless that was done a short time ago."""
         if self._process is not None:
             self._process.publish_progress(
                 lambda: [
@@ -74,16 +74,22 @@ class Publishing:
             )
 
     def poll(self) -> None:
-        """Take note of what has been published, and show the warnings that came up."""
+        """Collect results from the process, and show its warnings."""
         if self._process is not None:
             self._process.poll()
 
     def publish_models(
         self, jobs: Sequence[Job], records: Sequence[Record], *, trusted: frozenset[str]
     ) -> None:
-        """Publish models, and pictures of learning curves, of those runs that get them.
+        """Publish models and plots of learning curves, for the runs that the configuration selects.
 
-        Packages that are `trusted` besides this project's may be imported for it.
+        Parameters
+        ----------
+        jobs : sequence of Job
+        records : sequence of Record
+            The record of each job.
+        trusted : frozenset of str
+            Packages, besides this project's, that may be imported to load a model.
         """
         for destination in _destinations(jobs):
             own = [
@@ -91,10 +97,10 @@ class Publishing:
                 for job, record in zip(jobs, records, strict=True)
                 if _destination(job) == destination and record.status is not Status.INTERRUPTED
             ]
-            # Drawn here, because the process that publishes has more than enough to do.
+            # Drawn in this process, because the publishing process is the bottleneck.
             chosen = choose_models(own, destination.tracking.models)
             if chosen:
-                # matplotlib takes a while to import.
+                # Imported here because matplotlib is slow to import.
                 from experiments.reporting.report.everyday import write_learning_curves
 
                 for record in chosen:
@@ -105,7 +111,7 @@ class Publishing:
     def publish_comparison(
         self, jobs: Sequence[Job], sweep: str, folder: Path, files: Sequence[Path], note: str
     ) -> None:
-        """Keep the comparison of a sweep for publishing at any time, and publish it.
+        """Write the comparison of a sweep to its folder, for later publishing, and publish it.
 
         Parameters
         ----------
@@ -113,7 +119,7 @@ class Publishing:
         sweep : str
             The sweep's id.
         folder : Path
-            The sweep's.
+            The sweep's folder.
         files : sequence of Path
             Tables and pictures in the folder.
         note : str
@@ -128,33 +134,33 @@ class Publishing:
     def finish(
         self, jobs: Sequence[Job], folder: Path, console: Console, sweep: str | None = None
     ) -> None:
-        """Wait until all is published; say what is not and how to do it, and where to look.
+        """Wait until everything is published; print what is not, and links to the MLflow UI.
 
         Parameters
         ----------
         jobs : sequence of Job
         folder : Path
-            Where all records are.
+            The folder of all records.
         console : Console
         sweep : str, optional
-            Id of the sweep to look at; by default the last run is shown.
+            The id of the sweep to link to; by default the last run is linked.
         """
         destination = next(iter(_destinations(jobs)), None)
         if destination is None:
             return
         process = self.start()
-        started, said = time.monotonic(), False
+        started, shown_already = time.monotonic(), False
 
-        def say(left: int) -> None:
-            nonlocal said
-            if not said and time.monotonic() - started > _SILENCE:
-                said = True
+        def show_waiting(left: int) -> None:
+            nonlocal shown_already
+            if not shown_already and time.monotonic() - started > _SILENCE:
+                shown_already = True
                 what = f"publishing: {_runs(left)} left" if left else "publishing"
-                console.print(f"{what} (Ctrl-C leaves it for later)", soft_wrap=True)
+                console.print(f"{what} (Ctrl-C postpones it)", soft_wrap=True)
 
         published = None
         try:
-            published = process.finish(destination, sweep, say)
+            published = process.finish(destination, sweep, show_waiting)
         finally:
             if process.unpublished:
                 console.print(
@@ -183,9 +189,9 @@ def _destination(job: Job) -> Destination:
 
 
 def _destinations(jobs: Iterable[Job]) -> list[Destination]:
-    """Return where the jobs that are tracked are published, each once."""
-    found = dict.fromkeys(_destination(job) for job in jobs)
-    return [destination for destination in found if destination.tracking.enabled]
+    """Return the distinct destinations of the tracked jobs."""
+    destinations = dict.fromkeys(_destination(job) for job in jobs)
+    return [destination for destination in destinations if destination.tracking.enabled]
 
 
 def _runs(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Where a sweep stands, on the terminal: a bar, and once it takes its time a table of groups."""
+"""The progress of a sweep on the terminal: a bar and, after a few seconds, a table of groups."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from rich.text import Text
 from experiments.palette import color_of
 from experiments.reporting.words.formatting import compact
 
-_AFTER: Final = 3.0  # seconds of a sweep before the table is worth a look
-_A_SECOND: Final = 2  # times that it is drawn
-_OTHER_LINES: Final = 5  # heading, rule, what is left out, bar, and the cursor's own
+_AFTER: Final = 3.0  # seconds before the table is shown
+_A_SECOND: Final = 2  # redraws per second
+_OTHER_LINES: Final = 5  # heading, rule, "and N more", bar, and the cursor's line
 
 
 class Standings:
-    """Shows how far a sweep is, and which of its groups is ahead; nothing without a terminal.
+    """A live display of a sweep's progress and of its groups by loss; hidden without a terminal.
 
     Parameters
     ----------
     groups : sequence of str
-        The group of each run: what sets it apart from others, its seed aside. Its first word,
-        up to a hyphen, is the optimizer's name.
+        The group of each run, which is the run's name without its seed. The part up to the first
+        hyphen is the optimizer's name.
     epochs : int
-        Of all runs together.
+        The number of epochs of all runs together.
     console : Console, optional
-        Standard error by default, so that results can be redirected without it.
+        The console of the display; by default standard error, so that redirected output stays
+        clean.
     clock : callable, optional
-        Tells the time in seconds.
+        A function that returns the time in seconds.
     """
 
     def __init__(
@@ -69,14 +70,14 @@ class Standings:
         )
 
     def show(self, epochs: float, losses: Sequence[float]) -> None:
-        """Take in how far the runs are.
+        """Update the progress of the runs.
 
         Parameters
         ----------
         epochs : float
-            Epochs that all runs together have finished.
+            The number of epochs that all runs together have finished.
         losses : sequence of float
-            Last validation loss of each run; 0 where it has none yet, or has ended.
+            The last validation loss of each run; 0 before the first and after the run's end.
         """
         for run, loss in enumerate(losses):
             best = self._best[run]
@@ -89,7 +90,7 @@ class Standings:
         )
 
     def end(self, run: int, best: float | None) -> None:
-        """Take in that a run has ended, with this best validation loss if it has one."""
+        """Mark a run as ended, with its best validation loss if it has one."""
         self._ended[run] = True
         self._best[run] = math.inf if best is None else best
 
@@ -138,13 +139,13 @@ class Standings:
 
 
 def _median(values: Sequence[float | None]) -> float:
-    """Return the median of what is measured: infinite where nothing is, or most have diverged."""
+    """Return the median of the known values; infinite if there are none or most diverged."""
     measured = [value for value in values if value is not None and not math.isnan(value)]
     return statistics.median(measured) if measured else math.inf
 
 
 def _middle_half(values: Sequence[float]) -> str:
-    """Write the interval in which half of the values are, for at least three of them."""
+    """Write the interquartile range of at least three values."""
     if len(values) < 3:
         return ""
     low, _, high = statistics.quantiles(

@@ -1,11 +1,10 @@
-"""What a command will need, begun before anything else.
+"""Starting the processes that a command will need before anything else.
 
-Importing takes longest of all that a short command does, and it waits for nothing. So while this
-process imports Hydra and reads the configuration, another imports what a worker trains with, and a
-fork of that one imports MLflow. `DESCENT_PLAIN=ahead` in the environment switches this off; the
-same then begins when it is needed.
+Imports take most of the time of a short command. While this process imports Hydra and reads the
+configuration, the fork server imports what workers need, and a fork of it imports MLflow.
+`DESCENT_PLAIN=ahead` in the environment switches this off; processes then start when needed.
 
-This module imports nothing large, since nothing begins before it is imported.
+This module imports nothing large, because its own import delays everything else.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from experiments.workers.child_processes import ChildProcess
 
 PRELOADED: Final = ("experiments.tracking.process",)
-"""What the fork server imports beside what workers train with, for the process that publishes."""
+"""The modules that the fork server imports for the publishing process, besides the workers'."""
 
 _publishing: list[Future[ChildProcess]] = []
 
 
 @contextmanager
 def started_ahead(arguments: Sequence[str]) -> Iterator[None]:
-    """Begin what a command line is likely to need; end what nothing has taken.
+    """Start the processes that a command line is likely to need; end those that are not used.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ def started_ahead(arguments: Sequence[str]) -> Iterator[None]:
     publishes = will_publish(arguments)
     try:
         if switches.is_on("ahead") and will_train(arguments) and (publishes or is_sweep(arguments)):
-            with interrupts_deferred():  # or a process might be left that nobody ends
+            with interrupts_deferred():  # an interrupt here could leave a process running
                 _start(publishes=publishes)
         yield
     finally:
@@ -50,39 +49,39 @@ def started_ahead(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def start_blas_with_one_thread() -> None:
-    """Have OpenBLAS start no threads when NumPy is imported, unless the user has said how many.
+    """Have OpenBLAS start no threads when NumPy is imported, unless the user has set a number.
 
-    By default it starts one for each core in every process of a sweep, and each spins for a while
-    before it sleeps. Training sets the number that its configuration says, one by default.
+    By default it starts one thread per core in every process of a sweep, and each spins for a while
+    before it sleeps. Training later sets the number in its configuration, one by default.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line asks for several runs."""
+    """Return whether a command line asks for a sweep."""
     return not {"-m", "--multirun"}.isdisjoint(arguments)
 
 
 def will_train(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line asks for nothing but training."""
+    """Return whether a command line trains, rather than showing something such as --help."""
     return all(
         argument in ("-m", "--multirun") or not argument.startswith("-") for argument in arguments
     )
 
 
 def will_publish(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line leaves tracking as it is by default: on."""
+    """Return whether a command line leaves tracking at its default, which is on."""
     return not any(
         argument.startswith(("tracking=", "tracking.enabled=")) for argument in arguments
     )
 
 
 def publishing_process() -> ChildProcess:
-    """Return a process that has imported MLflow, or does; the first time, the one started ahead."""
+    """Return a process that imports MLflow; the one that was started ahead, if it is unused."""
     from concurrent.futures import BrokenExecutor
 
     while _publishing:
-        with suppress(BrokenExecutor):  # somebody has killed it
+        with suppress(BrokenExecutor):  # the process was killed
             return _publishing.pop().result()
     return _new_publishing_process()
 
@@ -95,13 +94,13 @@ def _new_publishing_process() -> ChildProcess:
 
     preload(*PRELOADED)
     process = ChildProcess()
-    with suppress(BrokenExecutor):  # whoever uses it finds out
+    with suppress(BrokenExecutor):  # the first use raises it again
         process.submit(import_mlflow)
     return process
 
 
 def _start(*, publishes: bool) -> None:
-    # Not for --help and the like, which show something and are to do it at once.
+    # Imported here: --help and --cfg do not start processes and must be fast.
     from experiments.workers.fork_server import preload, start_server
 
     preload(*PRELOADED)
@@ -109,18 +108,18 @@ def _start(*, publishes: bool) -> None:
     if publishes:
         from concurrent.futures import ThreadPoolExecutor
 
-        # Imported here, not in the thread: if two threads import, and one is interrupted, Python
-        # may lock up.
+        # Imported here, not in the thread: Python may deadlock if two threads import and one of
+        # them is interrupted.
         import experiments.workers.child_processes  # noqa: F401
 
-        # In a thread, since a fork comes only when the server has imported all that it should.
+        # In a thread, because a fork has to wait until the server has finished its imports.
         thread = ThreadPoolExecutor(max_workers=1)
         _publishing.append(thread.submit(_new_publishing_process))
         thread.shutdown(wait=False)
 
 
 def _end() -> None:
-    """End the process that publishes if nothing has taken it."""
+    """End the publishing process if it was not used."""
     if _publishing:
         from concurrent.futures import BrokenExecutor
 
@@ -129,7 +128,7 @@ def _end() -> None:
 
 
 def import_mlflow() -> None:
-    """Import what publishing needs of MLflow in this process, which then collects seldom."""
+    """Import the part of MLflow that publishing needs, and make garbage collection rare."""
     from experiments.tracking.importing import prepare_mlflow
     from experiments.workers.garbage import collect_seldom, imports_uncollected
 

@@ -1,6 +1,6 @@
-"""Training as a command does it: on the console, in the tracker, and interrupted by Ctrl-C.
+"""Training by a command: with output on the console, publishing, and handling of Ctrl-C.
 
-A single run and a sweep take the same path; they differ in who trains, and in what is shown.
+A single run and a sweep share one implementation; they differ in the trainer and the output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from experiments.workers.in_process import InProcess
 from experiments.workers.trainer import Trainer
 
 Comparison = Callable[[Sequence[Record], Sweep, Console], tuple[list[Path], str]]
-"""Compares a sweep's runs: writes to its folder, prints, and returns files and text for MLflow."""
+"""A function that compares a sweep's runs: it writes files to the sweep's folder, prints, and
+returns the files and a Markdown text for MLflow."""
 
 
 def train_run(job: Job) -> Record:
@@ -36,8 +37,10 @@ def train_run(job: Job) -> Record:
 
     Raises
     ------
-    KeyboardInterrupt, UserError
-        After what there is of the run is kept and published.
+    KeyboardInterrupt
+        If training was interrupted; the record of the interrupted run has been published.
+    UserError
+        If the run failed or could not be trained.
     """
     console = Console(highlight=False)
     interrupt: KeyboardInterrupt | None = None
@@ -51,7 +54,7 @@ def train_run(job: Job) -> Record:
                 sweep.run([job])
         except KeyboardInterrupt as error:
             if not sweep.records:
-                raise  # before there was anything to record
+                raise  # interrupted before training
             interrupt = error
         (record,) = sweep.records
         publishing.publish_models([job], [record], trusted=sweep.trusted)
@@ -61,8 +64,7 @@ def train_run(job: Job) -> Record:
         raise interrupt
     if record.status is Status.FAILED:
         raise UserError(
-            f"{record.name} failed: {record.message}. The full story is in "
-            f"{record.folder / 'run.log'}"
+            f"{record.name} failed: {record.message}. For details see {record.folder / 'run.log'}"
         )
     return record
 
@@ -78,24 +80,24 @@ def train_sweep(
     continues: bool = False,
     publishes: bool = True,
 ) -> Sweep:
-    """Train the runs of a sweep; compare and publish them, also where it was interrupted.
+    """Train the runs of a sweep; compare and publish them, even if the sweep is interrupted.
 
     Parameters
     ----------
     train : callable
-        Has the sweep run its jobs, in one batch or several; may print.
+        A function that has the sweep run its jobs, in one or more batches; it may print.
     folder, trainer, width, overrides, continues
-        As in :class:`experiments.sweeps.sweep.Sweep`.
+        See :class:`experiments.sweeps.sweep.Sweep`.
     compare : callable, optional
-        Compares the runs when all have ended; by default, as after an interrupt, by the table
-        that `write_comparison` gives.
+        A function that compares the runs when all have ended; by default, and after an interrupt,
+        `write_comparison` is used.
     publishes : bool, default True
-        Whether runs are likely to be published, so that preparing for it begins at once.
+        Whether runs are likely to be published, so that the publishing process starts immediately.
 
     Raises
     ------
     KeyboardInterrupt, UserError
-        After what has finished is compared and published.
+        If training ends early; runs that have ended have been compared and published.
     """
     phases.debug("started")
     console = Console(highlight=False)
@@ -115,7 +117,7 @@ def train_sweep(
                 with listener.interruptible():
                     train(sweep, console)
             except (KeyboardInterrupt, UserError):
-                if sweep.records:  # else it came before anything was trained
+                if sweep.records:  # empty if nothing was trained
                     _conclude(sweep, publishing, console, _compare)
                 raise
             _conclude(sweep, publishing, console, compare or _compare)
@@ -123,7 +125,7 @@ def train_sweep(
 
 
 def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: Comparison) -> None:
-    """Compare all runs, publish the comparison, and say where everything is."""
+    """Compare all runs, publish the comparison, and print where the results are."""
     publishing.poll()
     sweep.close()
     publishing.publish_models(sweep.jobs, sweep.records, trusted=sweep.trusted)
@@ -140,7 +142,7 @@ def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: C
 
 
 def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple[list[Path], str]:
-    """Compare runs as every sweep does."""
+    """Compare runs by the default comparison of sweeps."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.tables.terminal import print_comparison
@@ -155,9 +157,9 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
 
 @cache
 def _prepare_comparison() -> None:
-    """Import what a comparison is made with, which would take a fifth of a second when it is due.
+    """Import what a comparison needs while workers train, which saves 0.2 s at the end.
 
-    Whatever is wrong with it shows then, when all runs are trained.
+    Errors are ignored here; the comparison itself raises them.
     """
     with suppress(Exception):
         from experiments.reporting.figures import drawing
@@ -166,11 +168,11 @@ def _prepare_comparison() -> None:
         drawing.prepare()
 
 
-# ---- what is done and shown while runs train
+# ---- listeners: publishing and output while runs train
 
 
 class _Publisher(Listener):
-    """Publishes runs, and holds interrupts back until a sweep can be interrupted."""
+    """Publishes runs, and defers interrupts to the points at which a sweep can stop."""
 
     def __init__(self, console: Console, publishing: Publishing) -> None:
         self._console = console
@@ -178,11 +180,11 @@ class _Publisher(Listener):
         self._running: dict[int, Job] = {}
         self._raise_interrupt: Callable[[], None] = lambda: None
         self._waited = False
-        self._display = ExitStack()  # what is on the terminal while runs train
+        self._display = ExitStack()  # the live display while runs train
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Hold interrupts back meanwhile, but where `check_for_interrupts` is called."""
+        """Defer interrupts within the context to the calls of `check_for_interrupts`."""
         with interrupts_deferred() as check:
             self._raise_interrupt = check
             yield
@@ -221,22 +223,22 @@ class _Publisher(Listener):
 
 
 class _OneRun(_Publisher):
-    """Shows how a run goes: by a bar over its epochs, and why it trains or does not."""
+    """Shows the progress of a single run, and why it is trained, resumed or reused."""
 
     def run_reused(self, job: Job, record: Record, earlier: Record) -> None:
         self._console.print(
             f"{record.name} is finished already, trained on {earlier.finished:%Y-%m-%d %H:%M} UTC "
-            f"in {shown(earlier.folder)}, and is not trained again (rerun=true trains it anew)",
+            f"in {shown(earlier.folder)}, and is not trained again (rerun=true retrains it)",
             soft_wrap=True,
         )
         super().run_reused(job, record, earlier)
 
     def planned(self, plan: Plan) -> None:
         if plan.resumed:
-            self._console.print("going on from the last checkpoint")
+            self._console.print("resuming from the last checkpoint")
         elif plan.reasons:
             (reason,) = plan.reasons
-            self._console.print(f"trained anew: {reason}", soft_wrap=True)
+            self._console.print(f"retraining: {reason}", soft_wrap=True)
 
     def training_begun(self, jobs: Sequence[Job]) -> None:
         super().training_begun(jobs)
@@ -248,7 +250,7 @@ class _OneRun(_Publisher):
 
 
 class _ManyRuns(_Publisher):
-    """Shows how a sweep goes: what it has to do, where it stands, and who fails."""
+    """Shows the plan and progress of a sweep, and the runs that fail."""
 
     def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
         super().__init__(console, publishing)
@@ -266,13 +268,13 @@ class _ManyRuns(_Publisher):
         if plan.reused:
             self._console.print(
                 f"{plan.reused} {of} are finished already and are not trained again "
-                "(rerun=true trains them anew)",
+                "(rerun=true retrains them)",
                 soft_wrap=True,
             )
         if plan.resumed:
-            self._console.print(f"{plan.resumed} {of} go on from their last checkpoint")
+            self._console.print(f"{plan.resumed} {of} resume from their last checkpoint")
         for reason, count in plan.reasons.items():
-            self._console.print(f"{count} {of} train anew: {reason}", soft_wrap=True)
+            self._console.print(f"{count} {of} are retrained: {reason}", soft_wrap=True)
 
     def training_begun(self, jobs: Sequence[Job]) -> None:
         super().training_begun(jobs)
@@ -295,20 +297,20 @@ class _ManyRuns(_Publisher):
         if isinstance(error, KeyboardInterrupt):
             self.warn(
                 f"interrupted ({signal_of(error).name}); keeping what has finished "
-                "(Ctrl-C leaves at once)"
+                "(Ctrl-C exits immediately)"
             )
 
 
 def _group(job: Job) -> str:
-    """Name what runs have in common that differ in their seed alone."""
+    """Return the common part of the names of runs that differ only in their seed."""
     return job.name.rpartition("-seed")[0]
 
 
-# ---- how a run ended
+# ---- the result of a run
 
 
 def _print_result(console: Console, record: Record) -> None:
-    """Say in a few lines how the run ended and where its record is."""
+    """Print a run's status, its metrics and the folder of its record."""
     summary = record.summary
 
     def measured(*names: str) -> str:
@@ -323,8 +325,11 @@ def _print_result(console: Console, record: Record) -> None:
             f"  best at epoch {best:.0f}: "
             + measured("best/val_loss", "best/val_accuracy", "best/val_r2")
         )
-        console.print("  test there:    " + measured("test/loss", "test/accuracy", "test/r2"))
-    steps = summary.get("time/us_per_step")
-    if steps is not None:
-        console.print(f"  {steps:.0f} µs a step, {summary.get('time/seconds') or 0:.2f} s in all")
+        console.print(
+            f"  test at epoch {best:.0f}: " + measured("test/loss", "test/accuracy", "test/r2")
+        )
+    step_time = summary.get("time/us_per_step")
+    if step_time is not None:
+        seconds = summary.get("time/seconds") or 0
+        console.print(f"  {step_time:.0f} µs per step, {seconds:.2f} s in total")
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)

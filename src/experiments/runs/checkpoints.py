@@ -1,15 +1,15 @@
-"""Checkpoints: what a run that was killed needs to go on and end with the same bits.
+"""Checkpoints, from which a killed run resumes and ends with the same bits.
 
-A run's checkpoints are in a folder named by its identity, so that any later command finds them,
-whatever else it trains beside the run. Each is one file:
+A run's checkpoints are in a folder named after its identity, so any later command finds them,
+whatever other runs it trains. Each checkpoint is one file:
 
     descent checkpoint <SHA-256 of everything after this line>
     {"format": ..., "identity": ..., "epoch": ..., "about": ..., "values": ...}
     an .npz archive of the arrays
 
-Nothing in it is ever unpickled. A file takes its name when it is complete; it is not forced to
-the disk's surface, which would cost more than it saves: what a power failure tears does not have
-its checksum, and then the checkpoint before it is used.
+Nothing in it is ever unpickled. A file gets its final name once it is complete. It is not synced
+to the disk, which would cost more than it saves: a file torn by a power failure fails its
+checksum, and the checkpoint before it is used.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ _DIGITS: Final = 64
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run's state, with what its record must know of how it came about.
+    """A run's training state, and the facts about its start that its record will need.
 
     Parameters
     ----------
     identity : str
-        Of the run.
+        The run's identity.
     about : dict
-        As JSON holds it.
+        The record's entries that date from the run's start, as JSON values.
     state : State
+        The training state at the end of an epoch.
     """
 
     identity: str
@@ -53,7 +54,7 @@ class Checkpoint:
 
 
 class CheckpointError(UserError):
-    """A checkpoint that is damaged or belongs to something else."""
+    """A checkpoint is damaged or belongs to another run."""
 
 
 class Checkpoints:
@@ -62,9 +63,9 @@ class Checkpoints:
     Parameters
     ----------
     folder : Path
-        Under which every run has a folder.
+        The folder of all checkpoints; each run has a subfolder.
     identity : str
-        The run's.
+        The run's identity.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -72,12 +73,12 @@ class Checkpoints:
         self.folder = folder / identity
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint and let go of all but the newest two.
+        """Write a checkpoint and remove all but the newest two.
 
         Raises
         ------
         OSError
-            If the disk is full or may not be written; the earlier ones are still there.
+            If the disk is full or not writable; the earlier checkpoints are kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch-{checkpoint.state.epoch:09d}.checkpoint"
@@ -86,17 +87,22 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
-        """Read the newest checkpoint that is whole; None where there is none.
+        """Read the newest undamaged checkpoint.
 
         Parameters
         ----------
         warn : callable
-            Told of each one that cannot be used, in words.
+            Receives a message about each checkpoint that cannot be used.
+
+        Returns
+        -------
+        Checkpoint or None
+            None if the run has no usable checkpoint.
         """
         for path in self._files():
             try:
                 return unpack(path.read_bytes(), self.identity)
-            except FileNotFoundError:  # another process trains the same run and is ahead
+            except FileNotFoundError:  # removed by another process that trains the same run
                 continue
             except (OSError, CheckpointError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
@@ -105,20 +111,20 @@ class Checkpoints:
 
     @property
     def exist(self) -> bool:
-        """Whether there are any."""
+        """Whether the run has a checkpoint."""
         return bool(self._files())
 
     def remove(self) -> None:
-        """Remove all of them: the run has ended."""
+        """Remove all checkpoints of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
-        """List them, the newest first."""
+        """List the checkpoint files, the newest first."""
         return sorted(self.folder.glob("epoch-*.checkpoint"), reverse=True)
 
 
 def pack(checkpoint: Checkpoint) -> bytes:
-    """Write a checkpoint as bytes."""
+    """Serialize a checkpoint."""
     header = {
         "format": FORMAT,
         "identity": checkpoint.identity,
@@ -131,12 +137,19 @@ def pack(checkpoint: Checkpoint) -> bytes:
 
 
 def unpack(content: bytes, identity: str) -> Checkpoint:
-    """Read what :func:`pack` wrote.
+    """Read a checkpoint that :func:`pack` serialized.
+
+    Parameters
+    ----------
+    content : bytes
+        The file's content.
+    identity : str
+        The identity that the checkpoint must have.
 
     Raises
     ------
     CheckpointError
-        If it is damaged, of another format, or another run's.
+        If the checkpoint is damaged, has another format, or belongs to another run.
     """
     start = len(_MAGIC) + _DIGITS + 1
     line, body = content[:start], memoryview(content)[start:]
@@ -149,12 +162,12 @@ def unpack(content: bytes, identity: str) -> Checkpoint:
         known = header["format"]
         if known != FORMAT:
             raise CheckpointError(
-                f"its format is {known!r} and this program reads {FORMAT}; the version of the "
-                "program that wrote it can go on from it"
+                f"its format is {known!r} and this program reads {FORMAT}; resume with the version "
+                "of the program that wrote it"
             )
         if header["identity"] != identity:
             raise CheckpointError(
-                "it is another run's, or that of a run with other code, data or libraries"
+                "it belongs to another run, or to this one with other code, data or libraries"
             )
         arrays = npz.unpack(content[end + 1 :])
         state = State(int(header["epoch"]), dict(header["values"]), arrays)

@@ -1,8 +1,8 @@
-"""Which runs are being trained at this moment, and by whom: nobody else trains them meanwhile.
+"""Claims, which keep two processes from training the same run at the same time.
 
-A claim is a lock on one byte of a file that stays empty, at the place that the run's identity says.
-However many there are, they take one open file, and the system frees them all when their process
-ends, in whatever way. Where files cannot be locked, everybody may claim everything.
+A claim is an fcntl lock on one byte of an empty file; the run's identity, as a number, is the
+offset. All claims of a process share one open file, and the system releases them however the
+process ends. Where files cannot be locked, every claim succeeds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from experiments.runs.identity import Identity
 
 _TAKEN: Final = (errno.EACCES, errno.EAGAIN)  # POSIX lets systems choose
-_DIGITS: Final = 15  # of an identity, in base 16, that make a place in a file
+_DIGITS: Final = 15  # hexadecimal digits of an identity that fit into a file offset
 
 
 class Claims:
@@ -25,7 +25,7 @@ class Claims:
     Parameters
     ----------
     folder : Path
-        Made where it is missing.
+        The folder of the lock file; created if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,9 +33,12 @@ class Claims:
         self._own: set[str] = set()
 
     def claim(self, identity: Identity) -> bool:
-        """Claim a run; return whether it can be had.
+        """Claim a run.
 
-        What has been claimed here already, and not been released, cannot be had again.
+        Returns
+        -------
+        bool
+            False if another process or this object holds a claim on the run.
         """
         if identity.id in self._own or not _lock(self._file.absolute(), identity):
             return False
@@ -43,7 +46,7 @@ class Claims:
         return True
 
     def release(self, identity: Identity) -> None:
-        """Let others have a run that has been claimed here, when it has ended."""
+        """Release the claim on a run that has ended, if this object holds it."""
         if identity.id in self._own:
             self._own.remove(identity.id)
             _unlock(self._file.absolute(), identity)
@@ -51,7 +54,7 @@ class Claims:
 
 @cache
 def _descriptor(file: Path) -> int:
-    """Open the file for good: closing it would free what others of this process have claimed."""
+    """Open the file once: closing any descriptor of it would release all claims of the process."""
     file.parent.mkdir(parents=True, exist_ok=True)
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
 
@@ -61,12 +64,12 @@ def _lock(file: Path, identity: Identity) -> bool:
         import fcntl
 
         descriptor = _descriptor(file)
-    except (ImportError, OSError):  # Windows, or a folder that may not be written
+    except (ImportError, OSError):  # Windows, or a folder that is not writable
         return True
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(identity))
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(identity))
     except OSError as error:
-        return error.errno not in _TAKEN  # else it is a file system without locks
+        return error.errno not in _TAKEN  # other errors mean a file system without locks
     return True
 
 
@@ -74,10 +77,10 @@ def _unlock(file: Path, identity: Identity) -> None:
     try:
         import fcntl
 
-        fcntl.lockf(_descriptor(file), fcntl.LOCK_UN, 1, _place(identity))
+        fcntl.lockf(_descriptor(file), fcntl.LOCK_UN, 1, _offset(identity))
     except (ImportError, OSError):
         pass  # nothing was locked
 
 
-def _place(identity: Identity) -> int:
+def _offset(identity: Identity) -> int:
     return int(identity.id[:_DIGITS], 16)

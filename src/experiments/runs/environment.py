@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine and commit, for its record."""
+"""The environment of a run for its record: versions, machine and commit."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def _environment() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Describe this process's environment, as JSON holds it.
+    """Describe this process's environment; computed once per process.
 
     Returns
     -------
     dict
-        `python`; one version for each of `PACKAGES`, None where it is not installed; `blas` (name
-        and version NumPy was built with) and `blas_core` (whose kernels it uses); `platform`,
-        `cpu`, `cpu_count`; `commit` and `dirty` (does the checkout differ from it?), both None
-        where this code is not in a checkout. Found once in a process.
+        JSON values: `python`; the version of each of `PACKAGES`, None if it is not installed;
+        `blas` (name and version of the BLAS that NumPy was built with) and `blas_core` (the
+        processor whose kernels it uses); `platform`, `cpu`, `cpu_count`; `commit` and `dirty`
+        (whether the checkout differs from the commit), both None outside a checkout.
     """
     return dict(_environment())
 
@@ -64,7 +64,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def blas() -> str | None:
-    """Name and version of the BLAS that NumPy was built with; None where it does not tell."""
+    """Return name and version of the BLAS that NumPy was built with; None if NumPy has neither."""
     built = np.show_config(mode="dicts") or {}
     blas = built.get("Build Dependencies", {}).get("blas", {})
     words = [str(blas[key]) for key in ("name", "version") if blas.get(key)]
@@ -72,9 +72,9 @@ def blas() -> str | None:
 
 
 def _blas_core() -> str | None:
-    """Name the kind of processor whose kernels BLAS uses: another's may round another way."""
+    """Return the processor family whose kernels BLAS uses; other kernels may round differently."""
     loaded = threadpool_info()
-    cores = [str(found["architecture"]) for found in loaded if found.get("architecture")]
+    cores = [str(library["architecture"]) for library in loaded if library.get("architecture")]
     return cores[0] if cores else None
 
 
@@ -88,25 +88,25 @@ def _cpu() -> str | None:
 
 
 def _checkout(file: Path) -> tuple[str | None, bool | None]:
-    """Find the commit that `file` belongs to, and whether its checkout was changed since."""
-    # A package installed inside somebody else's checkout does not belong to their commit.
+    """Return the commit that `file` belongs to, and whether the checkout differs from it."""
+    # A package that is installed inside another project's checkout is not part of its commit.
     if _git(file.parent, "ls-files", "--error-unmatch", file.name) is None:
         return None, None
     status = _git(file.parent, "status", "--porcelain=v2", "--branch")
-    if status is None:  # it takes too long, or a submodule is broken
+    if status is None:  # `git status` takes too long, or a submodule is broken
         return _git(file.parent, "rev-parse", "HEAD"), None
     lines = status.splitlines()
-    told = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
-    commit = told.get("branch.oid", "(initial)")
+    headers = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    commit = headers.get("branch.oid", "(initial)")
     if commit == "(initial)":
         return None, None
-    return commit, len(lines) > len(told)
+    return commit, len(lines) > len(headers)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    # A hook or an outer git command may point these at another repository.
+    # A hook or an outer git command may have set GIT_DIR and others to another repository.
     variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    variables["GIT_OPTIONAL_LOCKS"] = "0"  # looking must not get in the way of a commit
+    variables["GIT_OPTIONAL_LOCKS"] = "0"  # `git status` must not block a commit
     try:
         done = subprocess.run(
             ["git", *arguments],

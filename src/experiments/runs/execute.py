@@ -1,4 +1,4 @@
-"""From executions to records: train a stack, write what came of each run."""
+"""Training stacks of runs and writing the record of each run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from experiments.training.outcome import Outcome
 from experiments.training.state import State
 from experiments.warning import warn_once
 
-_SHARE = 0.05  # of the time, that writing checkpoints may take
-_WRITERS = 4
+_SHARE = 0.05  # largest share of the time that writing checkpoints may take
+_WRITERS = 4  # threads
 
 
 def execute(
@@ -28,21 +28,21 @@ def execute(
 ) -> Iterator[Path]:
     """Train runs in stacks and write each run's record when the run ends.
 
-    What is finished already is taken over, and what has left a checkpoint goes on from there. If
-    training fails, every run that has not ended is tried alone, so that only those fail that are
-    at fault; a failure is a record too.
+    Finished runs are reused, and runs with a checkpoint resume from it. If training raises an
+    exception, every run that has not ended is trained alone, so that only the runs at fault fail;
+    a failed run gets a record too.
 
     Parameters
     ----------
     executions : sequence of Execution
         Runs that can share a stack, with the dataset that they share.
     on_epoch : callable, optional
-        Told of each epoch; see :func:`experiments.training.loop.train`.
+        Called after each epoch; see :func:`experiments.training.loop.train`.
 
     Yields
     ------
     Path
-        Folder of each record.
+        The folder of each record.
 
     Raises
     ------
@@ -51,11 +51,11 @@ def execute(
     """
     groups: dict[int | None, list[tuple[int, Execution]]] = {}
     for position, execution in enumerate(executions):
-        if execution.take_over() is not None:
+        if execution.reuse() is not None:
             yield execution.job.folder
         else:
             discard_record(execution.job.folder)
-            # A stack is at one epoch.
+            # All runs of a stack are at the same epoch.
             groups.setdefault(execution.resume(), []).append((position, execution))
     for group in groups.values():
         yield from _train([e for _, e in group], [p for p, _ in group], on_epoch)
@@ -66,7 +66,10 @@ def _train(
     positions: Sequence[int],
     on_epoch: EpochListener | None,
 ) -> Iterator[Path]:
-    """Train runs of one epoch in one stack; `positions` are what the listener knows them by."""
+    """Train runs that are at the same epoch in one stack.
+
+    `positions` are the runs' positions among those that the listener knows.
+    """
     left = dict(enumerate(executions))
     first = executions[0]
     assert first.dataset is not None
@@ -83,7 +86,7 @@ def _train(
             yield from _written(outcomes, left)
     except UserError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's record
+    except Exception as error:  # noqa: BLE001 - any failure of a run becomes its record
         if len(executions) == 1:
             yield first.write_failure(error)
             return
@@ -93,19 +96,19 @@ def _train(
 
 
 def _written(outcomes: Iterator[Outcome], left: dict[int, Execution]) -> Iterator[Path]:
-    """Write records as their runs end, and take these out of those that are `left`.
+    """Write records as their runs end, and remove these runs from `left`.
 
-    Several at once, since a record waits ten times as long for the disk as for the processor, and
-    most runs of a stack end together.
+    Threads write several records at once: a record spends ten times as long waiting for the disk
+    as computing, and most runs of a stack end together.
     """
     with ThreadPoolExecutor(_WRITERS) as writers:
         writing: deque[Future[Path]] = deque()
-        this_environment()  # asks Git, once
+        this_environment()  # runs Git, so it is called once, before the threads need it
         end: BaseException | None = None
         while end is None:
             try:
                 outcome = next(outcomes)
-            except BaseException as error:  # noqa: BLE001 - raised when all is written
+            except BaseException as error:  # noqa: BLE001 - raised after all records are written
                 end = error
             else:
                 writing.append(writers.submit(left.pop(outcome.position).write, outcome))
@@ -116,7 +119,7 @@ def _written(outcomes: Iterator[Outcome], left: dict[int, Execution]) -> Iterato
 
 
 def _renumbered(on_epoch: EpochListener | None, positions: Sequence[int]) -> EpochListener | None:
-    """Tell a listener to several runs of some of them."""
+    """Return a listener for some of the runs, which calls the listener of all runs."""
     if on_epoch is None:
         return None
 
@@ -129,8 +132,8 @@ def _renumbered(on_epoch: EpochListener | None, positions: Sequence[int]) -> Epo
 class _Keeper:
     """Writes checkpoints of a stack's runs, each at its interval; see `training.Keeper`.
 
-    An interval is stretched where writing would take more than a small share of the time: those
-    of large networks, and of runs with a hundred thousand epochs behind them.
+    The interval is extended if writing would take more than `_SHARE` of the time, as for large
+    networks and for runs with a long history of epochs.
     """
 
     def __init__(self, executions: Sequence[Execution]) -> None:
@@ -156,9 +159,9 @@ class _Keeper:
         except OSError as error:
             warn_once(
                 f"{error.filename or execution.checkpoints.folder}: a checkpoint cannot be "
-                f"written ({error.strerror}); training goes on, but after a crash it starts anew "
-                "or from an earlier one"
+                f"written ({error.strerror}); training continues, but after a crash it restarts "
+                "from an earlier checkpoint or from the beginning"
             )
         now = time.monotonic()
-        all_of_them = (now - began) * len(self._executions)
-        self._next[outcome.position] = now + max(seconds, all_of_them / _SHARE if seconds else 0)
+        whole_stack = (now - began) * len(self._executions)
+        self._next[outcome.position] = now + max(seconds, whole_stack / _SHARE if seconds else 0)

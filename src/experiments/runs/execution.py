@@ -1,4 +1,4 @@
-"""One job on its way to a record."""
+"""The execution of a job: reusing, resuming and checkpointing its run, and writing its record."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
 
 this_environment = cache(environment)
-"""The environment of this process, asked for once."""
+"""The environment of this process, computed once."""
 
 
 class Execution:
-    """One job on its way to a record.
+    """The execution of one job, from its checkpoints to its record.
 
     Parameters
     ----------
     job : Job
     dataset : Dataset or None
-        None where it could not be loaded.
+        The job's dataset; None if it could not be loaded.
     cache_dir : Path
-        Where checkpoints and the index of finished runs are.
+        The folder of the checkpoints and of the index of finished runs.
     """
 
     def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
@@ -61,33 +61,33 @@ class Execution:
         }
 
     def forget(self) -> None:
-        """Have the run trained anew, from its start."""
+        """Remove the run's checkpoints and its entry in the index, so that it is trained again."""
         self.finished_runs.forget(self.identity)
         self.checkpoints.remove()
 
-    def take_over(self) -> Record | None:
-        """Write the record of this run from that of an earlier one that is finished.
+    def reuse(self) -> Record | None:
+        """Copy the record of an earlier, finished execution of the same run.
 
         Returns
         -------
         Record or None
-            The earlier run's; None where there is none.
+            The earlier record; None if no execution of this run is finished.
         """
         record = self.finished_runs.find(self.identity)
         if record is None:
             return None
-        # What the run is in this command; what it did and when stays as it was.
+        # Names and labels are those of this command; results and times are the earlier run's.
         data = {**record.data, **self._job_data()}
-        self._enter()
+        self._add_to_index()
         copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
         return record
 
     def why_anew(self) -> str | None:
-        """Say why the run trains though one of its configuration is finished."""
+        """Explain why the run is trained although a run of its configuration is finished."""
         return self.finished_runs.why_anew(self.identity)
 
     def resume(self) -> int | None:
-        """Go on from the last checkpoint; return its epoch, None where there is none."""
+        """Load the last checkpoint; return its epoch, or None without a checkpoint."""
         checkpoint = self.checkpoints.latest(warn)
         if checkpoint is None:
             self._begin()
@@ -99,12 +99,12 @@ class Execution:
         return epoch
 
     def keep(self, outcome: Outcome, state: State) -> None:
-        """Write a checkpoint, and what there is of the record so far.
+        """Write a checkpoint and the record so far.
 
         Raises
         ------
         OSError
-            If the disk is full or may not be written.
+            If the disk is full or not writable.
         """
         self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
         write_progress(
@@ -115,12 +115,13 @@ class Execution:
         )
 
     def write(self, outcome: Outcome, details: str = "") -> Path:
-        """Write the record of a run that has ended; `details` end its log."""
+        """Write the record of a run that has ended; `details` are appended to its log."""
         dataset = self.dataset
         ended = outcome.status.is_final
         if ended:
-            # First, because it leads nowhere until the record is whole, and then at once.
-            self._enter()
+            # Before the record: an entry whose record is incomplete is ignored, and the run counts
+            # as finished as soon as the record is complete.
+            self._add_to_index()
         folder = write_record(
             self.job.folder,
             data=self._data(outcome),
@@ -145,26 +146,27 @@ class Execution:
         return self.write(Outcome(0, status, message, {}, {}, {}), details)
 
     def give_up(self, message: str, status: Status = Status.FAILED) -> Path:
-        """Write the record of a run that this process does not train, or no further.
+        """Write the record of a run that this process will not train to its end.
 
-        It stays the same run: one that goes on from its checkpoint later keeps its uid.
+        The record keeps the uid of the run's checkpoint, so a run that is resumed later stays the
+        same run.
         """
         self.resume()
-        self.state = None  # large, and of no use any more
+        self.state = None  # large, and no longer needed
         return self.write_failure(message, status)
 
     def received(self) -> None:
-        """Note that the record has come from another machine."""
+        """Add a record that came from another machine to the index, if the run is finished."""
         if Record.read(self.job.folder).status.is_final:
-            self._enter()
+            self._add_to_index()
 
-    def _enter(self) -> None:
+    def _add_to_index(self) -> None:
         try:
             self.finished_runs.add(self.identity, self.job.folder)
         except OSError as error:
             warn_once(
                 f"{self.finished_runs.folder} cannot be written ({error.strerror}): the same "
-                "command will train again what is finished now"
+                "command will train finished runs again"
             )
 
     def _config_yaml(self) -> str:
@@ -185,7 +187,7 @@ class Execution:
         }
 
     def _data(self, outcome: Outcome) -> dict[str, Any]:
-        """Say what `record.json` says."""
+        """Return the contents of `record.json`."""
         started, finished = datetime.fromisoformat(self._about["started"]), datetime.now(UTC)
         duration = outcome.summary.get("time/seconds")
         if duration is not None:
@@ -206,7 +208,7 @@ class Execution:
         }
 
     def _log(self, outcome: Outcome) -> str:
-        """Tell the run's story in lines, one an epoch."""
+        """Return the text of `run.log`, one line per epoch."""
         started = datetime.fromisoformat(self._about["started"])
         lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
@@ -214,7 +216,7 @@ class Execution:
             values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
             lines.append(f"epoch {epoch}: {values}")
             if epoch in self._about["resumed"]:
-                lines.append("interrupted; goes on from here")
+                lines.append("interrupted; resumed from here")
         lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
         return "\n".join(lines) + "\n"
 

@@ -12,29 +12,29 @@ from experiments.errors import RecordError
 from experiments.runs.layout import PROGRESS, RECORD
 from experiments.runs.record import Record
 
-# Trackers keep copies of records among their artifacts; a copy is not another run.
+# Trackers keep copies of records among their artifacts; a copy is not a separate run.
 _NOT_SEARCHED: Final = frozenset({"mlartifacts", "mlruns", "node_modules", "__pycache__"})
 
 
 def find_records(folder: str | os.PathLike[str]) -> list[Record]:
-    """Read every complete record in a folder and below, sorted by path.
+    """Read every complete record in a folder and its subfolders, sorted by path.
 
-    Numbers in paths sort as numbers, so job 2 comes before job 10. Hidden folders, and
-    those in which a tracker keeps its copies, are not searched.
+    Numbers in paths sort as numbers, so job 2 comes before job 10. Hidden folders and a tracker's
+    folders of artifacts are skipped.
 
     Raises
     ------
     RecordError
-        Where the folder is missing or a record in it cannot be understood.
+        If the folder does not exist or a record in it cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise RecordError(f"{folder}: there is no such folder. Give a folder with runs in it.")
+        raise RecordError(f"{folder}: no such folder. Give a folder with runs in it.")
     return [Record.read(found) for found in sorted(_folders_with(RECORD, folder), key=_natural)]
 
 
 def find_progress(folder: str | os.PathLike[str]) -> list[Record]:
-    """Read what there is of runs that have begun and not ended, as `find_records` does."""
+    """Read the progress of runs that have started and not ended; see :func:`find_records`."""
     found = sorted(_folders_with(PROGRESS, Path(folder)), key=_natural)
     return [Record.read_progress(path) for path in found if not (path / RECORD).exists()]
 

@@ -1,4 +1,4 @@
-"""What a run is known by: everything that can change its result, and nothing else."""
+"""A run's identity: a hash of everything that can change its result, and of nothing else."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from experiments.config.trust import named_classes, own_sources
 from experiments.runs.environment import blas
 
 WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name", "rerun", "checkpoint"})
-"""Settings that no result depends on."""
+"""Settings that do not change any result."""
 
 PLACES: Final = frozenset({"dir", "fallback_dir", "download"})
-"""Settings of a dataset that say where its files are."""
+"""Settings of a dataset that only locate its files."""
 
 _CODE: Final = ("config/models.py", "datasets", "training")
-"""Files and folders of `experiments` that decide a result, as all of `nn` does."""
+"""Files and folders of `experiments` that are part of an identity; all of `nn` is too."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What decides a run's result, part by part, so that one can tell what has changed.
+    """Everything that determines a run's result, in parts, so that a change can be explained.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class Identity:
     data : str
         Digest of the data.
     code : str
-        Hash of the source that computes results.
+        Hash of the source code that computes results.
     own_code : mapping of str to str
-        Hash of each module of the user's own that the configuration names.
+        Hashes of the user's modules that the configuration names, by module.
     libraries : mapping of str to str
-        Versions of what the code stands on.
+        Versions of the numerical libraries, by name.
     """
 
     config: str
@@ -53,14 +53,15 @@ class Identity:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], digest: str) -> Identity:
-        """Identify a run.
+        """Compute the identity of a run.
 
         Parameters
         ----------
         config : mapping
-            Resolved. 1 and 1.0 are the same; see :func:`settings_that_count`.
+            The resolved configuration, of which :func:`settings_that_count` enter the identity.
+            Equal numbers are hashed alike: 1 and 1.0 give the same identity.
         digest : str
-            Of the data.
+            The digest of the data.
         """
         counted = settings_that_count(config)
         own = {name: _hash(source) for name, source in own_sources(named_classes(counted)).items()}
@@ -69,23 +70,28 @@ class Identity:
 
     @property
     def id(self) -> str:
-        """All parts in one: SHA-256 in hexadecimal."""
+        """The SHA-256 of all parts, in hexadecimal."""
         return _hash(json.dumps(self.parts(), sort_keys=True).encode())
 
     def parts(self) -> dict[str, Any]:
-        """Return the parts as JSON holds them."""
+        """Return the parts as JSON values."""
         return asdict(self)
 
     def changes_since(self, parts: Mapping[str, Any]) -> list[str]:
-        """Say in words what is not as it was.
+        """Describe the parts that differ from those of an earlier run.
 
         Parameters
         ----------
         parts : mapping
-            An earlier run's :meth:`parts`; what is missing counts as unchanged.
+            The earlier run's :meth:`parts`; a missing part counts as unchanged.
+
+        Returns
+        -------
+        list of str
+            Descriptions for people, such as ``"the data have changed"``.
         """
         before = {**self.parts(), **parts}
-        said = [
+        changes = [
             sentence
             for part, sentence in (
                 ("config", "the configuration has changed"),
@@ -95,30 +101,30 @@ class Identity:
             if before[part] != getattr(self, part)
         ]
         own = before["own_code"]
-        said += [
+        changes += [
             f"the module {name} has changed"
             for name, source in self.own_code.items()
             if own.get(name) != source
         ]
         versions = before["libraries"]
-        said += [
+        changes += [
             f"{name} {versions.get(name)} -> {version}"
             for name, version in self.libraries.items()
             if versions.get(name) != version
         ]
-        return said
+        return changes
 
 
 def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy what decides a result of a configuration, with the names that classes have today.
+    """Return the settings of a configuration that can change a result, with current class names.
 
-    Where results are kept and under which name does not count, nor where the data's files lie,
-    since the data's digest tells what is in them.
+    Settings that only name and place results are left out, and so are the paths of data files:
+    the data's digest covers their contents.
 
     Parameters
     ----------
     config : mapping
-        Resolved.
+        The resolved configuration.
     """
     counted = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     dataset = counted.get("dataset")
@@ -131,7 +137,7 @@ def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:
 def code_fingerprint(
     library: Path = Path(nn.__path__[0]), package: Path = Path(experiments.__path__[0])
 ) -> str:
-    """Hash the source that computes results.
+    """Hash the source code that computes results.
 
     Parameters
     ----------
@@ -147,7 +153,7 @@ def code_fingerprint(
 def code_files(
     library: Path = Path(nn.__path__[0]), package: Path = Path(experiments.__path__[0])
 ) -> list[Path]:
-    """Return the files whose source decides a result, in a fixed order; see `code_fingerprint`."""
+    """Return the files that :func:`code_fingerprint` hashes, in a fixed order."""
     files: list[Path] = []
     for place in (library, *(package / name for name in _CODE)):
         files += sorted(place.rglob("*.py")) if place.is_dir() else [place]
@@ -158,15 +164,15 @@ def code_files(
 def libraries() -> dict[str, str]:
     """Return the versions of the libraries whose arithmetic decides a result's bits.
 
-    Not the processor: OpenBLAS and NumPy choose their kernels by it, and another kernel may round
-    the last bit another way. Runs of one sweep may be trained by machines that differ in it; a
-    record's environment says which it was.
+    The processor is left out, although OpenBLAS and NumPy choose their kernels by it and another
+    kernel may round the last bit differently: machines with different processors may train the
+    runs of one sweep. A record's environment names the processor.
     """
     return {"numpy": metadata.version("numpy"), "blas": blas() or "unknown"}
 
 
 def _canonical(value: Any) -> Any:
-    """Write numbers that are equal alike: 1.0 as 1."""
+    """Replace floats by the integers that they equal: 1.0 by 1."""
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,9 +1,9 @@
-"""Which runs are finished, by their identity: what nobody needs to train again.
+"""The index of finished runs by identity, so that no run is trained twice.
 
     FOLDER/<hash of the configuration>/<identity>    paths of the run's records, the newest first
 
-Records are the truth; this only says where to look. An entry that leads nowhere, or to another
-run, is passed over, and removing the whole folder costs no more than training again.
+The records are authoritative; the index only says where they are. An entry without a valid record
+is ignored, and removing the whole folder only means that runs are trained again.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ from experiments.files.atomic import write_atomically
 from experiments.runs.identity import Identity
 from experiments.runs.record import Record
 
-_PATHS: Final = 8  # the most copies of a record that are remembered
+_PATHS: Final = 8  # most paths in an entry
 
 
 class FinishedRuns:
-    """An index of finished runs, which any number of processes may use at once.
+    """An index of finished runs, which several processes may use at the same time.
 
     Parameters
     ----------
     folder : Path
-        Made where it is missing.
+        The index's folder; created if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def find(self, identity: Identity) -> Record | None:
-        """Return the record of the finished run with this identity, if there is one."""
+        """Return the record of the finished run with this identity; None if there is none yet."""
         return next(self._records(self._entry(identity)), None)
 
     def why_anew(self, identity: Identity) -> str | None:
-        """Say why a run must be trained though one of the same configuration is finished.
+        """Explain why a run must be trained although one of the same configuration is finished.
 
         Returns
         -------
         str or None
-            Such as ``"numpy 2.4.5 -> 2.4.6"``; None where no such run is finished.
+            The changes, such as ``"numpy 2.4.5 -> 2.4.6"``; None if no run of the configuration is
+            finished.
         """
         entry = self._entry(identity)
         try:
-            # Hidden ones are about to take their names.
+            # Hidden files are entries that are still being written.
             others = [e for e in entry.parent.iterdir() if e != entry and e.name[0] != "."]
             others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
         except OSError:
@@ -60,7 +61,7 @@ class FinishedRuns:
         return None
 
     def add(self, identity: Identity, folder: Path) -> None:
-        """Enter the folder where the record of a finished run is, or is about to be.
+        """Add the folder that contains, or is about to contain, the record of a finished run.
 
         Raises
         ------
@@ -75,14 +76,14 @@ class FinishedRuns:
         write_atomically(entry, os.fsencode(text))
 
     def forget(self, identity: Identity) -> None:
-        """Let a run be trained anew."""
+        """Remove a run's entry, so that the run is trained again."""
         self._entry(identity).unlink(missing_ok=True)
 
     def _entry(self, identity: Identity) -> Path:
         return self.folder / identity.config / identity.id
 
     def _records(self, entry: Path) -> Iterator[Record]:
-        """Read the records that an entry leads to, those that are still there."""
+        """Read the records of an entry, skipping those missing, damaged or of other runs."""
         for folder in self._paths(entry):
             try:
                 record = Record.read(folder)
@@ -100,7 +101,7 @@ class FinishedRuns:
 
     @property
     def _base(self) -> Path:
-        """The folder whose index this is, so that it may be moved as a whole."""
+        """The folder above the cache: paths below it are relative, so that it can be moved."""
         return self.folder.absolute().parents[1]
 
     def _stored(self, path: Path) -> Path:

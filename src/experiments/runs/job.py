@@ -1,4 +1,4 @@
-"""A job: a run to be trained, with its configuration, its folder and how it came about."""
+"""Jobs: runs to be trained, each with its configuration, its folder and its command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.config.schema import Run, run_from_config, without_search
 
-_SHOWN_ANYWAY = ("optimizer", "seed")
+_ALWAYS_IN_NAME = ("optimizer", "seed")
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class Job:
     config : mapping
         The resolved configuration that the run was built from.
     choices : mapping of str to str
-        What was chosen from each group: ``{"optimizer": "adam", ...}``.
+        The choice from each configuration group: ``{"optimizer": "adam", ...}``.
     overrides : sequence of str
-        What the command line changed.
+        The overrides of the command line for this run.
     folder : Path
-        Where the record goes.
+        The folder of the record.
     name : str
-        For people: ``adam-seed3``.
+        A readable name: ``adam-seed3``.
     sweep : str or None
-        Id of the sweep that the run belongs to.
+        The id of the sweep that the run belongs to.
     command : str
-        That was typed.
+        The command line as it was typed.
     labels : mapping of str to str
-        What part the run has in its sweep, such as ``{"stage": "tuning"}``.
+        The run's role in its sweep, such as ``{"stage": "tuning"}``.
     """
 
     run: Run
@@ -61,17 +61,17 @@ def make_job(
     varied: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
 ) -> Job:
-    """Check a resolved configuration and make it a job.
+    """Validate a resolved configuration and make a job of it.
 
     Parameters
     ----------
     config, choices, overrides, folder, sweep, labels
-        As in :class:`Job`; choices of Hydra's own groups are left out, and so is what the
-        configuration declares for a search.
+        See :class:`Job`; choices of Hydra's own groups and declarations of search spaces are
+        removed.
     trusted : frozenset of str
-        As in :func:`experiments.config.run_from_config`.
+        The packages whose classes may be imported; see :func:`experiments.config.run_from_config`.
     varied : sequence of str
-        Keys that differ between the jobs of the sweep; they enter the name.
+        Keys whose values differ between the jobs of the sweep; they become part of the name.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def make_job(
 
 
 def command() -> str:
-    """Return the command line that was typed, ready to be typed again."""
+    """Return the command line that was typed, quoted for a shell."""
     program, arguments = sys.argv[0], sys.argv[1:]
-    if program in sys.orig_argv:  # what was typed, before settings were deferred
+    if program in sys.orig_argv:  # sys.argv has been rewritten; see commands.hydra.defer
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
     return shlex.join(["python", Path(program).name, *arguments])
 
@@ -112,7 +112,7 @@ def _name(
     parts = [choices.get("optimizer", type(run.optimizer).__name__.lower())]
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key in varied and key not in _SHOWN_ANYWAY:
+        if key in varied and key not in _ALWAYS_IN_NAME:
             short = key.rpartition(".")[2]
             value = value.strip("[]").replace(",", "x")
             parts.append(value if "." not in key else f"{short}{value}")

@@ -1,18 +1,18 @@
-"""A run's folder: the names of its files.
+"""The names of the files in a run's folder.
 
-The folder is the truth about a run: the tracker, the comparison and the predictions all read it.
-`record.json` is written last, so a folder that has one is complete.
+The folder is the authoritative source for a run: the tracker, the comparison and the predictions
+all read it. `record.json` is written last, so a folder that has one is complete.
 
     config.yaml         the resolved configuration
-    metrics.csv         one row an epoch; epoch 0 is before training
+    metrics.csv         one row per epoch; epoch 0 is before training
     weights.npz         arrays `final/<name>` and `best/<name>`, plain numbers, never pickled
-    snapshots.npz       where they were asked for: the weights at some epochs
-    preprocessing.json  how raw columns become the network's inputs
-    SHA256SUMS          of all of these, as `sha256sum --check` reads them
+    snapshots.npz       the weights at some epochs, if the configuration asks for them
+    preprocessing.json  the transformation of raw columns into the network's inputs
+    SHA256SUMS          checksums of all other files, as `sha256sum --check` reads them
     record.json         identity, status, summary, dataset and environment
 
-While a run trains, its folder may hold what there is so far: `config.yaml`, `metrics.csv` and
-`progress.json`, which is as `record.json` will be.
+While a run trains, its folder may contain its progress: `config.yaml`, `metrics.csv` and
+`progress.json`, which has the format of `record.json`.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ SNAPSHOTS: Final = "snapshots.npz"
 LEARNING_CURVES: Final = "learning_curves.svg"
 LOG: Final = "run.log"
 CHECKSUMS: Final = "SHA256SUMS"
-# Snapshots may be missing.
+# The files of every record; snapshots are optional.
 FILES: Final = (CONFIG, METRICS, WEIGHTS, PREPROCESSING, CHECKSUMS, RECORD)

@@ -1,4 +1,4 @@
-"""A run's record, as its folder tells it."""
+"""A run's record, as its folder contains it."""
 
 from __future__ import annotations
 
@@ -53,30 +53,38 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Record:
-    """One run, as its folder tells it. Two records are equal when their folders are."""
+    """The record of one run. Two records are equal if their folders are.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    data : dict
+        The contents of `record.json`.
+    """
 
     folder: Path
     data: dict[str, Any] = field(compare=False, repr=False)
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Record:
-        """Read a run's folder.
+        """Read the record in a run's folder.
 
         Raises
         ------
         RecordError
-            Where there is no complete record in it, or the record cannot be understood.
+            If the folder has no complete record, or the record is damaged or of another format.
         """
         return cls._read(Path(folder), RECORD)
 
     @classmethod
     def read_progress(cls, folder: str | os.PathLike[str]) -> Record:
-        """Read what there is of a run that trains: its status is `Status.RUNNING`.
+        """Read the progress of a run in training; its status is `Status.RUNNING`.
 
         Raises
         ------
         RecordError
-            Where it has left nothing yet, or has ended.
+            If the folder has no progress: the run has not written any yet, or it has ended.
         """
         return cls._read(Path(folder), PROGRESS)
 
@@ -88,10 +96,10 @@ class Record:
             text = content.decode()
         except FileNotFoundError:
             if not folder.is_dir():
-                message = f"{folder}: there is no such folder. Give the output folder of a run."
+                message = f"{folder}: no such folder. Give the output folder of a run."
             else:
                 message = (
-                    f"{folder}: no complete record of a run here ({name} is missing). "
+                    f"{folder}: the folder has no complete record of a run ({name} is missing). "
                     "Give the output folder of a run that has ended."
                 )
             raise RecordError(message) from None
@@ -111,22 +119,22 @@ class Record:
 
     @property
     def uid(self) -> str:
-        """Of this one execution: 32 hexadecimal digits."""
+        """The id of this execution of the run: 32 hexadecimal digits."""
         return str(self.data["uid"])
 
     @property
     def identity(self) -> str:
-        """Of everything that decides the result: equal for two executions of the same run."""
+        """The hash of everything that decides the result, equal for executions of the same run."""
         return str(self.data["identity"])
 
     @property
     def identity_parts(self) -> dict[str, Any]:
-        """What the identity is made of; see :class:`experiments.runs.identity.Identity`."""
+        """The parts of the identity; see :class:`experiments.runs.identity.Identity`."""
         return dict(self.data.get("identity_parts") or {})
 
     @property
     def is_whole(self) -> bool:
-        """Whether no file of the record has been lost or damaged since it was written."""
+        """Whether every file of the record is present and undamaged."""
         try:
             for name in {*FILES, *self.checksums} - {CHECKSUMS}:
                 self._bytes(name)
@@ -136,12 +144,12 @@ class Record:
 
     @cached_property
     def checksums(self) -> dict[str, str]:
-        """SHA-256 of each file of the record, in hexadecimal; none of a run that trains."""
+        """The SHA-256 of each file of the record, in hexadecimal; empty while the run trains."""
         if not self.status.has_ended:
             return {}
         path = self.folder / CHECKSUMS
         try:
-            # Not what Python takes for an end of a line otherwise, such as a vertical tab.
+            # Not splitlines(), which also splits at vertical tabs and other characters.
             lines = path.read_bytes().decode("ascii").removesuffix("\n").split("\n")
             return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
         except FileNotFoundError:
@@ -151,55 +159,55 @@ class Record:
 
     @property
     def name(self) -> str:
-        """For people, such as `adam-seed3`."""
+        """The run's readable name, such as `adam-seed3`."""
         return str(self.data["name"])
 
     @property
     def status(self) -> Status:
-        """How the run ended, or that it is training."""
+        """The run's status: running, or how it ended."""
         return Status(self.data["status"])
 
     @property
     def message(self) -> str | None:
-        """Why the run ended as it did, where there is something to say."""
+        """An explanation of the status, if there is one."""
         message = self.data.get("message")
         return None if message is None else str(message)
 
     @property
     def objective(self) -> float:
-        """What a search minimizes: the best validation loss; infinite if the run diverged."""
+        """The value that a search minimizes: the best validation loss, infinite if it diverged."""
         loss = self.summary.get("best/val_loss")
         return math.inf if loss is None or self.status is Status.DIVERGED else loss
 
     @property
     def started(self) -> datetime:
-        """In UTC."""
+        """The time at which the run started, in UTC."""
         return _time(self.data["started"])
 
     @property
     def finished(self) -> datetime:
-        """In UTC."""
+        """The time at which the run ended or the progress was written, in UTC."""
         return _time(self.data["finished"])
 
     @property
     def seed(self) -> int:
-        """Of the run; the data's split has its own."""
+        """The run's seed; the split of the data has another."""
         return int(self.data["seed"])
 
     @property
     def experiment(self) -> str:
-        """The experiment's name, under which the tracker files the run."""
+        """The name of the tracker's experiment that the run belongs to."""
         return str(self.data.get("experiment") or "default")
 
     @property
     def sweep(self) -> str | None:
-        """The sweep's id; None for a run by itself."""
+        """The id of the sweep; None for a single run."""
         sweep = self.data.get("sweep")
         return None if sweep is None else str(sweep)
 
     @property
     def started_in(self) -> str | None:
-        """The id of the sweep that began to train it; another may have taken it over since."""
+        """The id of the sweep that first trained the run, which other sweeps may have reused."""
         sweep = self.data.get("started_in")
         return None if sweep is None else str(sweep)
 
@@ -211,7 +219,7 @@ class Record:
 
     @property
     def overrides(self) -> list[str]:
-        """The overrides of the command line, for this run alone."""
+        """The overrides of the command line, with this run's values."""
         return [str(override) for override in self.data.get("overrides") or []]
 
     @property
@@ -221,28 +229,28 @@ class Record:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What part the run has in its sweep, such as `stage: tuning`."""
+        """The run's role in its sweep, such as `stage: tuning`."""
         labels = self.data.get("labels") or {}
         return {str(name): str(label) for name, label in labels.items()}
 
     @property
     def summary(self) -> dict[str, float | None]:
-        """Metrics of the whole run; None where the number was not finite."""
+        """The metrics of the whole run; None for a number that was not finite."""
         return dict(self.data["summary"])
 
     @property
     def dataset(self) -> dict[str, Any]:
-        """Name, task, digest, rows and columns; empty where the data could not be loaded."""
+        """The dataset's name, task, digest and sizes; empty if the data could not be loaded."""
         return dict(self.data.get("dataset") or {})
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Versions, machine and commit."""
+        """The versions, machine and commit that the run was trained with."""
         return dict(self.data.get("environment") or {})
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, nested, with the names that classes have today."""
+        """The resolved configuration, nested, with current class names."""
         path = self.folder / CONFIG
         try:
             config = yaml.load(self._bytes(CONFIG), Loader=libyaml.Loader)
@@ -253,16 +261,16 @@ class Record:
         return {key: with_current_names(value) for key, value in config.items()}
 
     def flat_config(self) -> dict[str, Scalar]:
-        """Give the configuration by dotted names; lists become text such as `[64, 32]`."""
+        """Return the configuration by dotted names; lists become text such as `[64, 32]`."""
         return flat(self.config)
 
     @cached_property
     def settings(self) -> dict[str, Scalar]:
-        """The configuration by dotted names, with the defaults of what it leaves out.
+        """The configuration by dotted names, with defaults for missing settings.
 
-        So runs of two versions, of which the later has more settings, can be compared.
+        Runs of an older version, which lack newer settings, can so be compared with new ones.
         """
-        # It needs the classes of all parts, which reading a record does not.
+        # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults
 
         return flat(with_defaults(self.config))
@@ -279,16 +287,17 @@ class Record:
 
     @property
     def measured_bytes(self) -> int:
-        """Size of the table of measurements: 0 where there is none."""
+        """The size of `metrics.csv`; 0 if the file does not exist."""
         path = self.folder / METRICS
         return path.stat().st_size if path.exists() else 0
 
     def measurements(self) -> dict[str, list[float | None]]:
-        """Read the metrics as they were given: None is missing, NaN was measured as NaN.
+        """Read the metrics, telling missing measurements from NaN.
 
         Returns
         -------
-        column name -> list of length epochs + 1
+        dict of str to list of float or None
+            Columns of length epochs + 1, by name; None is a missing measurement.
         """
         path = self.folder / METRICS
         lines = self._bytes(METRICS).decode("utf-8", "replace").splitlines()
@@ -312,8 +321,9 @@ class Record:
 
         Returns
         -------
-        column name -> float64 ndarray of shape (epochs + 1,)
-            NaN where a measurement is missing or was not a number.
+        dict of str to ndarray of float64
+            Columns of shape (epochs + 1,), by name; NaN for a measurement that is missing or was
+            NaN.
         """
         return {
             name: np.array([math.nan if cell is None else cell for cell in column], np.float64)
@@ -326,36 +336,41 @@ class Record:
         Parameters
         ----------
         which : {"best", "final"}
-            Those of the best validation epoch, or those after the last.
+            The weights of the best validation epoch, or those after the last epoch.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Arrays by name.
 
         Raises
         ------
         RecordError
-            Where the run left none (it failed before training), or the file is damaged.
+            If the run has no weights (it failed before training), or the file is damaged.
         """
         if which not in ("best", "final"):
             raise ValueError(f"which is {which!r}; choose 'best' or 'final'")
         found = self._arrays(WEIGHTS, which + "/")
         if not found:
             raise RecordError(
-                f"{self.folder / WEIGHTS}: this run left no {which} weights (its status is "
+                f"{self.folder / WEIGHTS}: this run has no {which} weights (its status is "
                 f"{self.status}). Choose a run that was trained."
             )
         return found
 
     def snapshots(self) -> dict[str, NDArray[Any]]:
-        """Read the weights that were kept over the epochs (`training.snapshots`).
+        """Read the snapshots of the weights (`training.snapshots`).
 
         Returns
         -------
-        name -> ndarray of shape (moments, *shape)
-            Parameters and running statistics by name, and under `epoch` the moments (moments,).
-            Empty where none were kept.
+        dict of str to ndarray
+            Parameters and running statistics of shape (snapshots, *shape) by name, and the epochs
+            of shape (snapshots,) under ``epoch``. Empty if the run took no snapshots.
         """
         return self._arrays(SNAPSHOTS) if (self.folder / SNAPSHOTS).exists() else {}
 
     def _arrays(self, file: str, prefix: str = "") -> dict[str, NDArray[Any]]:
-        """Read the arrays of an archive whose names begin with `prefix`, which is taken off."""
+        """Read the arrays of an archive whose names begin with `prefix`, and strip the prefix."""
         content = self._bytes(file)
         try:
             return npz.unpack(content, prefix)
@@ -374,13 +389,13 @@ class Record:
         return content
 
     def _check(self, name: str, content: bytes) -> None:
-        """Refuse a file that is not as it was written."""
+        """Raise an error if the content of a file does not match its checksum."""
         if self.status.has_ended and self.checksums.get(name) != sha256(content):
             raise corrupt(self.folder / name, "it was changed or damaged: its checksum is wrong")
 
 
 def problem_with(data: Any, *, running: bool) -> str | None:
-    """Say what keeps `data` from being the contents of a record; None if nothing does."""
+    """Describe what is wrong with the contents of a record; None if they are valid."""
     if not isinstance(data, dict):
         return "not a JSON object"
     if data.get("format") != FORMAT:
@@ -408,7 +423,7 @@ def _time(text: str) -> datetime:
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Give a nested configuration by dotted names; lists become text such as `[64, 32]`."""
+    """Return a nested configuration by dotted names; lists become text such as `[64, 32]`."""
     return dict(_flat(config, ""))
 
 
@@ -424,13 +439,13 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Scalar]]
 
 
 def corrupt(path: Path, why: str) -> RecordError:
-    """Return the error that says which file cannot be read, and why."""
+    """Return the error for a file that cannot be read."""
     return RecordError(
-        f"{path}: the record cannot be read: {why}. Run again, or move the folder away to go on "
+        f"{path}: the record cannot be read: {why}. Run again, or move the folder away to continue "
         "without this run."
     )
 
 
 def sha256(content: bytes) -> str:
-    """Hash what a file holds, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

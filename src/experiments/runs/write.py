@@ -1,4 +1,4 @@
-"""Writing a run's folder, so that it looks complete only when it is."""
+"""Writing a run's folder, so that it never looks complete before it is."""
 
 from __future__ import annotations
 
@@ -44,26 +44,28 @@ def write_record(
 ) -> Path:
     """Write a run's record; the same arguments give the same bytes.
 
-    Passwords in addresses are masked: a record is made to be shared.
+    Passwords in addresses are masked, since records are shared.
 
     Parameters
     ----------
-    folder
-        The run's folder; made if it is missing. An older record in it is replaced.
-    data
+    folder : str or PathLike
+        The run's folder; created if it is missing. An older record in it is replaced.
+    data : mapping of str to object
         The contents of `record.json`. Non-finite numbers become null.
-    config_yaml
+    config_yaml : str
         The resolved configuration as YAML text.
-    metrics : column name -> sequence of length epochs + 1
-        None is a missing measurement; NaN and infinities are written as such.
-    weights : "final/<name>" or "best/<name>" -> ndarray of numbers
-        Written in the order given.
-    preprocessing_json
-        The dataset's preprocessing; None where the data could not be loaded.
-    snapshots : "epoch" or name of a parameter -> ndarray of numbers
-        The first axis is that of the moments (see `Record.snapshots`). No file without any.
-    log
-        The run's story in lines.
+    metrics : mapping of str to sequence of float or None
+        Columns of length epochs + 1, by name. None is a missing measurement; NaN and infinities
+        are written as such.
+    weights : mapping of str to ndarray
+        Arrays by name, ``final/<name>`` or ``best/<name>``, written in the order given.
+    preprocessing_json : str or None
+        The dataset's preprocessing; None if the data could not be loaded.
+    snapshots : mapping of str to ndarray, optional
+        Arrays of shape (snapshots, ...) by parameter, and ``epoch`` of shape (snapshots,); see
+        `Record.snapshots`. The file is not written if there are none.
+    log : str, optional
+        The text of `run.log`.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def write_record(
     Raises
     ------
     RecordError
-        Where the disk is full or may not be written.
+        If the disk is full or not writable.
     """
     folder = Path(folder)
     contents = _contents(data)
@@ -103,15 +105,15 @@ def write_progress(
     config_yaml: str,
     metrics: Mapping[str, Sequence[float | None] | NDArray[Any]],
 ) -> None:
-    """Write what there is of a run that trains, for whoever watches it; see `write_record`.
+    """Write the progress of a run in training; see `write_record` for the parameters.
 
-    The record takes its place when the run ends. It is not forced to the disk's surface: it is
-    written again soon.
+    The record replaces it when the run ends. The files are not synced to the disk, since they are
+    soon written again.
 
     Raises
     ------
     OSError
-        Where the disk is full or may not be written.
+        If the disk is full or not writable.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,30 +129,30 @@ def copy_record(
     data: Mapping[str, Any],
     config_yaml: str,
 ) -> Path:
-    """Give a finished run a second record, in another folder: the same results, told anew.
+    """Copy the record of a finished run to another folder, with other data about its command.
 
-    Its files are shared with the first (hard links) where the file system can.
+    Files are hard links to those of the first record if the file system supports them.
 
     Parameters
     ----------
-    record
-        Of a run that has ended.
-    folder
-        The second record's. An older record in it is replaced.
-    data
-        The contents of its `record.json`.
-    config_yaml
+    record : Record
+        The record to copy, of a run that has ended.
+    folder : str or PathLike
+        The folder of the copy. An older record in it is replaced.
+    data : mapping of str to object
+        The contents of the copy's `record.json`.
+    config_yaml : str
         The resolved configuration as YAML text.
 
     Returns
     -------
     Path
-        The folder.
+        The folder of the copy.
 
     Raises
     ------
     RecordError
-        Where the first record lacks a file, the disk is full or may not be written.
+        If a file of the record is missing, or the disk is full or not writable.
     """
     folder = Path(folder)
     contents = _contents(data)
@@ -178,10 +180,10 @@ def _make(folder: Path) -> None:
 
 
 def discard_record(folder: Path) -> None:
-    """Have a folder not look complete until a new record in it is whole."""
+    """Remove an older record, so that the folder looks incomplete until a new one is written."""
     try:
         (folder / RECORD).unlink(missing_ok=True)
-        (folder / SNAPSHOTS).unlink(missing_ok=True)  # an older record's
+        (folder / SNAPSHOTS).unlink(missing_ok=True)  # the new record may have none
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
@@ -191,18 +193,18 @@ def _config_bytes(config_yaml: str) -> bytes:
 
 
 def _contents(data: Mapping[str, Any], *, running: bool = False) -> bytes:
-    """Write what a record says as strict JSON."""
+    """Serialize the contents of `record.json` as strict JSON."""
     contents = _strict({"format": FORMAT, **data})
     problem = problem_with(contents, running=running)
     if problem is not None:
         raise ValueError(f"not the contents of a record: {problem}")
     text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # A lone surrogate (an undecodable byte of a file name) becomes its JSON escape.
+    # A lone surrogate (an undecodable byte of a file name) is written as its JSON escape.
     return mask_secrets(text).encode("utf-8", "backslashreplace")
 
 
 def _write_log(folder: Path, content: bytes) -> None:
-    # In place, and never shared: Hydra may have opened it to write its own lines.
+    # In place and never as a hard link: Hydra may have opened the log to write its own lines.
     try:
         (folder / LOG).write_bytes(content)
     except OSError as error:
@@ -218,14 +220,14 @@ def _complete(folder: Path, contents: bytes, checksums: Mapping[str, str]) -> No
 
 
 def _link(source: Path, target: Path) -> None:
-    """Have a file under a second name, or copy it where that cannot be."""
+    """Make a hard link to a file, or copy it if links are not supported."""
     try:
         target.unlink(missing_ok=True)
         try:
             target.hardlink_to(source)
         except FileNotFoundError:
             raise
-        except OSError:  # another file system, or one without links
+        except OSError:  # across file systems, or on one without links
             write_atomically(target, source.read_bytes())
     except FileNotFoundError:
         raise corrupt(source, "the file is missing") from None
@@ -234,12 +236,12 @@ def _link(source: Path, target: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write one file of a record: all of it, on the disk, or nothing.
+    """Write one file of a record atomically and durably.
 
     Raises
     ------
     RecordError
-        Where the disk is full or the folder may not be written; nothing is left behind.
+        If the disk is full or the folder not writable; no partial file remains.
     """
     try:
         write_atomically(path, content, durable=True)
@@ -252,7 +254,7 @@ def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]])
     lengths = {name: len(column) for name, column in metrics.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of the metrics differ in length: {lengths}")
-    # Nearly all are floats: asking what else a value may be would take longer than writing it.
+    # Nearly all values are floats, and calling `_cell` takes longer than writing one.
     cells = [
         [repr(value) if type(value) is float else _cell(value) for value in column]
         for column in metrics.values()
@@ -264,12 +266,12 @@ def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]])
 def _cell(value: float | None) -> str:
     if value is None:
         return ""
-    # repr is the shortest text that reads back as the same float.
+    # repr gives the shortest text that reads back as the same float.
     return str(int(value)) if isinstance(value, Integral) else repr(float(value))
 
 
 def _strict(value: Any) -> Any:
-    """Reduce to what strict JSON holds; non-finite numbers become None."""
+    """Convert to values of strict JSON; non-finite numbers become None."""
     if value is None or isinstance(value, bool | np.bool_):
         return None if value is None else bool(value)
     if isinstance(value, str):

@@ -1,1 +1,1 @@
-"""Sweeps: composing jobs, stacking runs that can train side by side, running all of them."""
+"""Sweeps: checking a batch of jobs, reusing finished runs, and training the others in stacks."""

@@ -1,4 +1,4 @@
-"""Runs before they are composed, and what a sweep needs of whoever composes them."""
+"""Drafts of runs, and the interface of the composer that turns them into jobs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from experiments.runs.job import Job
 
 @dataclass(frozen=True)
 class Draft:
-    """A run before it is composed.
+    """A run whose configuration has not been composed yet.
 
     Parameters
     ----------
     overrides : sequence of str
-        As a command line has them, each with one value: ``optimizer=adam``.
+        Overrides as on a command line, each with one value: ``optimizer=adam``.
     settings : mapping of str to object
-        Values by dotted key, set after the overrides.
+        Values by dotted key, applied after the overrides.
     labels : mapping of str to str
-        What part the run has in the sweep; see :class:`experiments.runs.job.Job`.
+        The run's role in the sweep; see :class:`experiments.runs.job.Job`.
     """
 
     overrides: Sequence[str]
@@ -29,22 +29,28 @@ class Draft:
 
 
 class Composer(Protocol):
-    """Makes configurations and jobs of drafts."""
+    """Composes configurations and jobs from drafts."""
 
     def config(self, draft: Draft) -> dict[str, Any]:
-        """Return a run's configuration as plain values, with what it declares for a search.
+        """Return a run's configuration as plain values, including its declared search space.
 
         Raises
         ------
         ConfigError
-            Listing every override that cannot be applied.
+            If overrides cannot be applied; the message lists all of them.
         """
 
     def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
-        """Return the jobs of runs, of which the first has this number in the sweep.
+        """Return the jobs of drafts.
+
+        Parameters
+        ----------
+        drafts : sequence of Draft
+        first : int, default 0
+            The number of the first job in the sweep.
 
         Raises
         ------
         ConfigError
-            Listing every job that is wrong.
+            If jobs are invalid; the message lists all of them.
         """

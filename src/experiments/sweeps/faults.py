@@ -1,4 +1,4 @@
-"""What is wrong with the jobs of a sweep, told all at once."""
+"""Collecting the faults of all jobs of a sweep into one error."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from typing import Final
 
 from experiments.errors import ConfigError
 
-_NAMED: Final = 3  # jobs that are named one by one
+_NAMED: Final = 3  # most jobs with the same fault that are listed by name
 
 
 class Faults:
-    """Collects what is wrong with jobs: each fault once, with the jobs that have it.
+    """A collection of the faults of jobs, each with the jobs that have it.
 
     Parameters
     ----------
     job_overrides : sequence of sequence of str
-        What each job of the sweep changes.
+        The overrides of each job of the sweep.
     """
 
     def __init__(self, job_overrides: Sequence[Sequence[str]]) -> None:
         self._jobs = len(job_overrides)
         self._varied = varied_keys(job_overrides)
-        self._found: dict[str, list[str]] = {}
+        self._jobs_by_fault: dict[str, list[str]] = {}
 
     def add(self, fault: str, overrides: Sequence[str]) -> None:
-        """Note a fault of the job with these overrides."""
+        """Add a fault of the job with these overrides."""
         own = [o for o in overrides if _key(o) in self._varied]
-        self._found.setdefault(fault, []).append(" ".join(own or overrides))
+        self._jobs_by_fault.setdefault(fault, []).append(" ".join(own or overrides))
 
     def raise_any(self) -> None:
-        """Raise what was found.
+        """Raise an error that lists all faults, if there are any.
 
         Raises
         ------
         ConfigError
-            Listing every fault, if there is any.
+            If a fault was added.
         """
-        if not self._found:
+        if not self._jobs_by_fault:
             return
         if self._jobs == 1:
-            raise ConfigError("\n".join(self._found))
-        lines = [f"nothing was trained; of {self._jobs} jobs these are wrong:"]
-        for fault, having in self._found.items():
-            if len(having) == self._jobs:
+            raise ConfigError("\n".join(self._jobs_by_fault))
+        lines = [f"nothing was trained; of {self._jobs} jobs these are invalid:"]
+        for fault, jobs in self._jobs_by_fault.items():
+            if len(jobs) == self._jobs:
                 who = "every job"
-            elif len(having) <= _NAMED:
-                who = "; ".join(having)
+            elif len(jobs) <= _NAMED:
+                who = "; ".join(jobs)
             else:
-                who = f"{having[0]} and {len(having) - 1} others"
+                who = f"{jobs[0]} and {len(jobs) - 1} others"
             lines.append(f"  {fault}  [{who}]")
         raise ConfigError("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""What a sweep tells whoever follows it: a console, a tracker, a notebook."""
+"""The interface of listeners, which follow a sweep: a console, a tracker, a notebook."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from experiments.warning import warn
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do for a batch of runs.
+    """The work that a batch of runs needs.
 
     Parameters
     ----------
     runs : int
-        How many the batch has.
+        The number of runs in the batch.
     reused : int
-        Runs that are finished already and are not trained again.
+        The number of finished runs, which are not trained again.
     resumed : int
-        Runs that go on from a checkpoint.
+        The number of runs that resume from a checkpoint.
     reasons : mapping of str to int
-        Why runs are trained though a run of the same configuration is finished, such as
-        ``"the data have changed"``, and how many runs each reason holds for.
+        The reasons why runs are trained although a run of the same configuration is finished,
+        such as ``"the data have changed"``, and the number of runs for each reason.
     """
 
     runs: int
@@ -35,9 +35,9 @@ class Plan:
 
 
 class Listener:
-    """Follows a sweep. This one ignores all but warnings; others override what they need.
+    """A listener that ignores all events but warnings; subclasses override what they need.
 
-    The sweep calls it in its own thread and waits for it.
+    The sweep calls its methods in the sweep's thread and waits for them to return.
     """
 
     @property
@@ -46,69 +46,68 @@ class Listener:
         return False
 
     def check_for_interrupts(self) -> None:
-        """Raise the interrupt that has come, if any.
+        """Raise the interrupt that has arrived, if any.
 
-        Called often, and only where a sweep can be interrupted so that nothing is lost. A listener
-        that does not hold interrupts back has nothing to do here: KeyboardInterrupt may be raised
-        anywhere.
+        The sweep calls this often, at points where an interrupt loses nothing. A listener that does
+        not defer interrupts need not override it: KeyboardInterrupt may be raised anywhere.
         """
 
     def warn(self, message: str) -> None:
-        """Show a warning to people: a worker that has died, say."""
+        """Show a warning to the user, for example about a worker that died."""
         warn(message)
 
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
-        """Take note of a batch whose jobs are valid and whose data are loaded.
+        """Handle the start of a batch; its jobs are valid and its data are loaded.
 
         Parameters
         ----------
         jobs : sequence of Job
         title : str
-            What the batch is, in words: ``"20 runs"``.
+            A description of the batch: ``"20 runs"``.
 
         Raises
         ------
         UserError
-            To have nothing trained.
+            If nothing shall be trained.
         """
 
     def run_reused(self, job: Job, record: Record, earlier: Record) -> None:
-        """Take note of a run that is finished already.
+        """Handle a run that is finished already and is not trained.
 
         Parameters
         ----------
         job : Job
         record : Record
-            Of the run, in the job's folder.
+            The run's record in the job's folder, a copy of `earlier`.
         earlier : Record
-            From which it was copied.
+            The record of the execution that trained the run.
         """
 
     def planned(self, plan: Plan) -> None:
-        """Take note of what will be trained, and why."""
+        """Handle the plan of a batch: which runs are trained, and why."""
 
     def waiting(self, runs: int) -> None:
-        """Take note that another command trains so many runs; called several times a second."""
+        """Handle waiting for runs that another command trains; called several times a second."""
 
     def training_begun(self, jobs: Sequence[Job]) -> None:
-        """Take note of the runs that train now; later calls name them by their position here."""
+        """Handle the start of training; later calls refer to positions in `jobs`."""
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
-        """Take note of how far runs are; called several times a second while runs train.
+        """Handle the progress of training; called several times a second.
 
         Parameters
         ----------
         epochs : float
-            Epochs that all runs together have finished.
+            The number of epochs that all runs together have finished.
         losses : sequence of float
-            Last validation loss of each run; 0 where there is none yet, or the run has ended.
+            The last validation loss of each run; 0 before the first and after the run's end.
         """
 
     def run_ended(self, position: int, record: Record) -> None:
-        """Take note of a run that has ended, in whatever way."""
+        """Handle the end of a run, with any status."""
 
     def interrupted(self, error: KeyboardInterrupt | UserError) -> None:
-        """Take note of what ends the training early, before workers are stopped."""
+        """Handle the error that ends training early; called before the workers are stopped."""
 
     def training_ended(self) -> None:
-        """Take note that no run trains any more; called however training ends."""
+        """Handle the end of training; called after errors, too."""

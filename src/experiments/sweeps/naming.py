@@ -1,4 +1,4 @@
-"""How a sweep is called."""
+"""The ids of sweeps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:
     Parameters
     ----------
     overrides : sequence of str
-        Of the command line, for all runs. Those that no result depends on do not count.
+        The command line's overrides for all runs; those that change no result are ignored.
     identities : sequence of str
-        Of the runs of the first batch.
+        The identities of the runs of the first batch.
     """
     counted = [override for override in overrides if not _is_without_effect(override)]
     text = json.dumps([counted, list(identities)])
@@ -26,9 +26,9 @@ def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:
 
 
 def id_by_folder(folder: Path) -> str:
-    """Return the id of the sweep that writes to `folder`: its last two names, joined.
+    """Return the id of the sweep that writes to `folder`: the last two parts of its path, joined.
 
-    For launchers that show a job nothing of the others.
+    For jobs of Hydra's own launchers, which do not know the other jobs of the sweep.
     """
     return "_".join(folder.parts[-2:])
 
@@ -36,6 +36,6 @@ def id_by_folder(folder: Path) -> str:
 def _is_without_effect(override: str) -> bool:
     key = override.lstrip("+~").partition("=")[0].partition("@")[0].replace("/", ".")
     group, _, name = key.partition(".")
-    if group == "hydra":  # of its settings only a sweeper's decide which runs there are
+    if group == "hydra":  # only a sweeper's settings change which runs a sweep has
         return not name.startswith("sweeper")
     return group in WITHOUT_EFFECT

@@ -1,4 +1,4 @@
-"""A sweep: its runs are checked, reused where they are finished, stacked and trained."""
+"""Sweeps: checking runs, reusing finished ones, and training the others in stacks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from experiments.training.targets import encoding_for
 from experiments.workers.trainer import Trainer
 
 phases: Final = logging.getLogger("experiments.sweeps")
-"""Logs when each phase of a sweep ends: ``hydra.verbose=experiments.sweeps`` shows it."""
+"""Logs the end of each phase of a sweep; shown by ``hydra.verbose=experiments.sweeps``."""
 
-_POLL: Final = 0.2  # seconds between looks whether another command has ended
+_POLL: Final = 0.2  # seconds between checks whether another command has ended
 
 
 class Sweep:
-    """Trains runs, in one batch or several, and keeps each one's record.
+    """Trains runs in one or more batches and collects their records.
 
         with Sweep(Path("runs"), WorkerPool(Processes(4))) as sweep:
             records = sweep.run(jobs)
@@ -44,18 +44,19 @@ class Sweep:
     Parameters
     ----------
     folder : Path
-        The sweep's; jobs have folders of their own, usually below it.
+        The sweep's folder; the jobs' folders are usually subfolders of it.
     trainer : Trainer
-        Trains the stacks: here (`InProcess`) or in workers (`WorkerPool`); closed with the sweep.
+        The trainer of the stacks, in this process (`InProcess`) or in workers (`WorkerPool`); it
+        is closed with the sweep.
     listener : Listener, optional
-        Follows the sweep; by default one that shows warnings only.
+        The sweep's listener; by default one that only shows warnings.
     width : int, optional
-        Most runs in one stack; by default as many as fit the caches.
+        The largest number of runs in a stack; by default as many as fit the caches.
     overrides : sequence of str or None, default ()
-        What a command line changes for all runs; the sweep's id depends on it. None for runs that
-        are no sweep: they keep the id that their jobs have.
+        The command line's overrides for all runs, which are part of the sweep's id. None for a
+        single run, which is not a sweep: jobs then keep their sweep id.
     continues : bool, default False
-        Whether the folder has the records of earlier batches, to which this one adds.
+        Whether the sweep adds to earlier batches, whose records are in the folder.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Sweep:
     ) -> None:
         self.folder = Path(folder).absolute()
         self.listener = listener or Listener()
-        self.id: str | None = None  # known with the first batch
+        self.id: str | None = None  # set by the first batch
         self.jobs: list[Job] = []
         self.records: list[Record] = []
         self._trainer = trainer
@@ -96,12 +97,12 @@ class Sweep:
 
     @property
     def trusted(self) -> frozenset[str]:
-        """Packages whose classes may be imported: those that its jobs name, and those allowed."""
+        """Packages whose classes may be imported: those that the jobs name, and those allowed."""
         return allowed_packages().union(*(named_packages(job.config) for job in self.jobs))
 
     @property
     def all_records(self) -> list[Record]:
-        """Records of this sweep and of the earlier batches that it continues."""
+        """The records of this sweep and of the earlier batches that it continues."""
         if not self._continues:
             return self.records
         now = {record.folder.absolute() for record in self.records}
@@ -111,26 +112,27 @@ class Sweep:
     def run(self, jobs: Sequence[Job], title: str | None = None) -> list[Record]:
         """Train a batch of jobs.
 
-        A run that is finished is not trained again, unless its job's `rerun` says otherwise; one
-        that was interrupted goes on from its last checkpoint.
+        A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
+        from its last checkpoint.
 
         Parameters
         ----------
         jobs : sequence of Job
         title : str, optional
-            What the batch is, in words; by default how many runs it has.
+            A description of the batch; by default its number of runs.
 
         Returns
         -------
         list of Record
-            One for each job, those of failed runs among them.
+            One record for each job, including failed runs.
 
         Raises
         ------
         ConfigError
-            Listing every job whose data or loss are wrong, before any has trained.
+            If datasets cannot be loaded or losses do not fit them; the message lists all faulty
+            jobs. Nothing has been trained.
         KeyboardInterrupt, UserError
-            After runs that have not ended are marked as interrupted.
+            If training ends early; runs that have not ended are marked as interrupted.
         """
         datasets = load_datasets(jobs)
         self.listener.check_for_interrupts()
@@ -163,17 +165,17 @@ class Sweep:
     def _new_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> str:
         digests = [datasets[job.run.dataset].digest for job in jobs]
         identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
-        if any(job.run.rerun for job in jobs):  # what is trained anew is another sweep each time
+        if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
             identities.append(secrets.token_hex(8))
         return sweep_id(self._overrides or (), identities)
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
-        """Copy the records of runs that are finished; return them by position."""
+        """Copy the records of finished runs; return the copies by position."""
         records = {}
         for position, execution in executions.items():
             if execution.job.run.rerun:
                 execution.forget()
-            elif (earlier := execution.take_over()) is not None:
+            elif (earlier := execution.reuse()) is not None:
                 records[position] = Record.read(execution.job.folder)
                 self.listener.run_reused(execution.job, records[position], earlier)
         return records
@@ -181,16 +183,16 @@ class Sweep:
     def _complete(
         self, missing: Mapping[int, Execution], datasets: Mapping[Source, Dataset]
     ) -> tuple[dict[int, Record], KeyboardInterrupt | UserError | None]:
-        """Train what is missing, and wait for what another command trains at this moment.
+        """Train the missing runs, and wait for those that another command is training.
 
-        A run that a sweep has twice is trained once, too.
+        A run that occurs twice in the batch is trained once.
 
         Returns
         -------
         dict of int to Record
-            By position.
+            The records by position.
         KeyboardInterrupt, UserError or None
-            What has ended it early, if anything did.
+            The error that ended training early, if any.
         """
         records: dict[int, Record] = {}
         interrupt: KeyboardInterrupt | UserError | None = None
@@ -223,7 +225,7 @@ class Sweep:
     def _train(
         self, executions: Sequence[Execution], datasets: Mapping[Source, Dataset]
     ) -> tuple[list[Record], KeyboardInterrupt | UserError | None]:
-        """Train runs; return the record of each, and what has ended it early if anything did."""
+        """Train runs; return their records, and the error that ended training early, if any."""
         listener, jobs = self.listener, [execution.job for execution in executions]
         self._trainer.open()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -234,11 +236,11 @@ class Sweep:
         stopped: set[int] = set()
         interrupt: KeyboardInterrupt | UserError | None = None
 
-        def note(position: int) -> None:
+        def collect(position: int) -> None:
             records[position] = Record.read(jobs[position].folder)
             listener.run_ended(position, records[position])
 
-        def look() -> None:
+        def report_progress() -> None:
             listener.check_for_interrupts()
             listener.progressed(training.epochs(), training.losses())
 
@@ -251,8 +253,8 @@ class Sweep:
         ) as training:
             try:
                 listener.training_begun(jobs)
-                for position in training.finished(look):
-                    note(position)
+                for position in training.finished(report_progress):
+                    collect(position)
             except (KeyboardInterrupt, UserError) as error:
                 interrupt = error
                 listener.interrupted(error)
@@ -263,29 +265,29 @@ class Sweep:
             if position not in records:
                 if position not in stopped:
                     _give_up(execution)
-                note(position)
+                collect(position)
         return [records[position] for position in range(len(jobs))], interrupt
 
 
 def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
-    """Load every dataset of some jobs once, and check that their losses fit it.
+    """Load each dataset of the jobs once, and check that the jobs' losses fit it.
 
     Raises
     ------
     ConfigError
-        Listing everything that is wrong, with the jobs that have it.
+        If a dataset cannot be loaded or a loss does not fit; the message lists all faulty jobs.
     """
     datasets: dict[Source, Dataset] = {}
-    unloaded: dict[Source, str] = {}
+    failures: dict[Source, str] = {}
     faults = Faults([job.overrides for job in jobs])
     for job in jobs:
         source = job.run.dataset
-        if source not in datasets and source not in unloaded:
+        if source not in datasets and source not in failures:
             try:
                 datasets[source] = cached_dataset(source)
             except UserError as error:
-                unloaded[source] = str(error)
-        fault = unloaded.get(source)
+                failures[source] = str(error)
+        fault = failures.get(source)
         if fault is None:
             try:
                 encoding_for(datasets[source], job.run.objective)
@@ -306,7 +308,7 @@ def _plan(runs: int, missing: Sequence[Execution]) -> Plan:
 
 
 def _give_up(execution: Execution) -> Record:
-    """Mark a run that will not end in this command."""
-    message = "interrupted before it had ended"
+    """Mark a run that this command will not train to its end as interrupted."""
+    message = "interrupted before it ended"
     execution.give_up(message, Status.INTERRUPTED)
     return Record.read(execution.job.folder)

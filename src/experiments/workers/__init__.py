@@ -1,1 +1,1 @@
-"""Workers: the processes, here or elsewhere, in which stacks train."""
+"""Workers: the processes, on this machine or on others, in which stacks train."""

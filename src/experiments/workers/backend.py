@@ -1,4 +1,4 @@
-"""What a sweep needs of an engine that runs its stacks."""
+"""The interface of a backend: an engine that runs function calls in workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class WorkerDied(Exception):
-    """The worker of a call ended before the call did.
+    """The worker of a call died before the call returned.
 
     Parameters
     ----------
     deaths : int
-        Of how many workers the call may be guilty; 0 for one that only waited behind another.
+        The number of worker deaths that the call may have caused; 0 if it had not started yet.
     how : str
-        For people: how the worker ended, as far as is known.
+        A description of how the worker ended, if it is known.
     """
 
     def __init__(self, deaths: int, how: str = "") -> None:
@@ -30,80 +30,80 @@ class WorkerDied(Exception):
 
 
 class Notes(Protocol):
-    """A worker's end of a board."""
+    """A worker's side of a board."""
 
     def write(self, run: int, epoch: int, loss: float) -> None:
         """Note that `run` has finished `epoch` with this validation loss."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the launcher wants everybody to stop."""
+        """Whether the launcher has asked all workers to stop."""
 
 
 class Board(Protocol):
-    """The launcher's end of a board, on which workers note how far their runs are."""
+    """The launcher's side of a board, on which workers note the progress of their runs."""
 
     @property
     def notes(self) -> Notes:
-        """What workers are given."""
+        """The side that is sent to the workers."""
 
     @property
     def epochs(self) -> NDArray[np.float64]:
-        """Epochs that each run has finished."""
+        """The number of epochs that each run has finished, shape (runs,)."""
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Last validation loss of each run; 0 where there is none yet."""
+        """The last validation loss of each run, 0 before the first, shape (runs,)."""
 
     def stop(self) -> None:
-        """Ask every worker to stop after the epoch it is in."""
+        """Ask all workers to stop after the current epoch."""
 
     def close(self) -> None:
-        """Take the board down."""
+        """Release the board; workers that still run stop."""
 
 
 class Backend(Protocol):
-    """Workers that run functions and may die of it."""
+    """An engine that runs function calls in workers, which may die."""
 
     def open(self) -> None:
-        """Reach the workers; nothing happens if they have been.
+        """Connect to the workers, unless they are connected already.
 
         Raises
         ------
         UserError
-            If there are none.
+            If no worker can be reached.
         """
 
     @property
     def count(self) -> int:
-        """How many calls can run at the same time.
+        """The number of calls that can run at the same time.
 
         Raises
         ------
         UserError
-            If the last worker has gone and none came.
+            If the last worker has left and none joined in time.
         """
 
     @property
     def shares_cores(self) -> bool:
-        """Whether there are as many workers as cores that the launcher could use itself."""
+        """Whether the workers occupy all cores of the launcher's machine."""
 
     def board(self, runs: int) -> Board:
-        """Put up a board for so many runs."""
+        """Create a board for this number of runs."""
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have a function called in a worker; workers that died are replaced."""
+        """Call a function in a worker; workers that died are replaced."""
 
     def result(self, future: Future[T]) -> T:
-        """Return what a call that is done returned, or raise what it raised.
+        """Return the result of a call that is done, or raise its exception.
 
         Raises
         ------
         WorkerDied
-            If its worker did.
+            If the worker died before the call returned.
         UserError
-            If the engine is lost, or workers lack what the call needs.
+            If the connection is lost, or a worker cannot import what the call needs.
         """
 
     def close(self, *, kill: bool = False) -> None:
-        """Let the workers go, in the middle of their work if `kill`; none is left behind."""
+        """Release the workers, in the middle of their calls if `kill`; none is left running."""

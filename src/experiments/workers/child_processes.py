@@ -1,7 +1,7 @@
-"""What a process does that works for another: that one hears Ctrl-C and the like, and ends it.
+"""Child processes that leave Ctrl-C and termination signals to their parent.
 
-A closing terminal or a queueing system asks every process of a group to end. The parent has its
-children write what they have, and then ends them.
+A closing terminal or a queueing system signals every process of a group. Children ignore these
+signals; the parent lets them write their results and then ends them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from experiments.workers.fork_server import CAN_FORK, await_dead_server, server_
 
 T = TypeVar("T")
 
-_POLL = 1.0  # seconds between looks whether the parent lives
-_PATIENCE = 1.0  # seconds that a thread gets to end
+_POLL = 1.0  # seconds between checks that the parent is alive
+_PATIENCE = 1.0  # seconds to wait for a thread to end
 
 
 class ChildProcess:
-    """A process that does what it is given, one thing after another.
+    """A process that runs calls one at a time and ignores Ctrl-C and termination signals.
 
-    It starts with the first thing, and leaves Ctrl-C and the like to the process that made it.
+    It starts with the first call.
     """
 
     def __init__(self) -> None:
@@ -43,13 +43,13 @@ class ChildProcess:
             )
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have a function called in the process, which starts if it has not yet.
+        """Call a function in the process, which is started if necessary.
 
         Raises
         ------
         BrokenExecutor
-            If the process has died, or the server that it was to be forked from; a new
-            `ChildProcess` then gets a new server.
+            If the process has died, or the fork server has; a new `ChildProcess` then starts a
+            new server.
         """
         server = server_pid()
         try:
@@ -61,20 +61,21 @@ class ChildProcess:
         return future
 
     def end(self) -> None:
-        """End the process, whatever it does, and wait until nothing is left of it."""
+        """Kill the process and wait until it has ended."""
         feeder = getattr(self._pool._call_queue, "_thread", None)
         self._pool.shutdown(wait=True, kill_workers=True)
-        # loky does not wait for the thread that fed the process. If the program ended while that
-        # thread releases the pool's semaphores, their tracker would complain of them.
+        # loky does not wait for the thread that feeds the process. If the program ended while the
+        # thread still held the pool's semaphores, the resource tracker would report a leak.
         if feeder is not None:
             feeder.join(_PATIENCE)
 
 
 def _serve_parent(parent: int | None) -> None:
-    """Run once in the process, before anything else.
+    """Initialize the process: ignore signals and watch the parent.
 
-    The parent says who it is: it may be gone already, and then another seems to be the parent. Of
-    a fork, whose parent is the server, multiprocessing knows whom it works for.
+    `parent` is the parent's process id, which os.getppid() no longer gives if the parent has died.
+    A fork gets None: its system parent is the fork server, and multiprocessing knows the process
+    that asked for it.
     """
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):  # Windows has no SIGHUP
@@ -83,11 +84,11 @@ def _serve_parent(parent: int | None) -> None:
 
 
 def _end_with(parent: int | None) -> None:
-    """End this process when its parent is gone, killed perhaps: nobody else would end it."""
+    """End this process when its parent has ended: a killed parent cannot end its children."""
     if parent is None:
-        asked_by = multiprocessing.parent_process()
-        assert asked_by is not None
-        asked_by.join()
+        process = multiprocessing.parent_process()
+        assert process is not None
+        process.join()
     else:
         while os.getppid() == parent:
             time.sleep(_POLL)
@@ -96,19 +97,19 @@ def _end_with(parent: int | None) -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C and hang-ups back while processes start, before they can ignore them themselves.
+    """Block Ctrl-C and hang-ups while processes start, until they can ignore them.
 
-    They inherit this, so that one that is still importing shows no traceback. An interrupt that
-    comes meanwhile is delivered afterwards.
+    The processes inherit the signal mask, so that none prints a traceback while it imports. An
+    interrupt that arrives inside the context is delivered at its end.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
-        # Started later, these would let interrupts, which they ignore themselves, through again.
+        # Before SIGINT is blocked: a tracker that is started later would unblock it in this thread.
         multiprocessing.resource_tracker.ensure_running()
-        if not CAN_FORK:  # loky keeps one for processes of its own kind
+        if not CAN_FORK:  # processes that loky starts use loky's own tracker
             loky.backend.resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         yield

@@ -15,30 +15,30 @@ from experiments.workers.backend import WorkerDied
 from experiments.workers.child_processes import interrupts_held
 from experiments.workers.local_processes import processes
 from experiments.workers.remote_board import RemoteBoard
-from experiments.workers.task import other_than_here
+from experiments.workers.task import identity_mismatch
 
 if TYPE_CHECKING:
     from distributed import Client
 
 T = TypeVar("T")
 
-_COUNT_EVERY: Final = 1.0  # seconds between looks at who is there
+_COUNT_EVERY: Final = 1.0  # seconds between counts of the workers
 
 
 class DaskCluster:
-    """Workers of a Dask cluster: one that runs, one that an object starts, or one made here.
+    """A backend on a Dask cluster: a running one, one from a factory, or a local one.
 
     Parameters
     ----------
     n_jobs : int
-        Workers of a cluster made here (-1 is one for each core), or to which the one that
-        `cluster` gives is scaled (-1 leaves it as it is).
+        The number of workers of a local cluster (-1 is one per core), or the number to which the
+        cluster that `cluster` returns is scaled (-1 leaves it as it is).
     scheduler : str, optional
-        Address of one that runs: ``tcp://HOST:8786``.
+        The address of a running scheduler: ``tcp://HOST:8786``.
     cluster : callable, optional
-        Makes a cluster object, such as dask-jobqueue's.
+        A factory of a cluster object, such as dask-jobqueue's.
     timeout : float
-        Seconds that the scheduler may take to answer, and the first worker to come.
+        The seconds to wait for the scheduler's answer, and for the first worker.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class DaskCluster:
                 get_address_host_port(self._scheduler, strict=True)
             except ValueError as error:
                 raise UserError(
-                    f"hydra.launcher.scheduler={self._scheduler} is no address of a scheduler "
+                    f"hydra.launcher.scheduler={self._scheduler} is not the address of a scheduler "
                     f"({error}); an address looks like tcp://HOST:8786"
                 ) from error
         _silence()
-        # What is started here must leave Ctrl-C to this process; and of whose runs a worker
-        # dies is for the sweep to find out, not for Dask to repeat.
+        # Processes that are started here must leave Ctrl-C to this one. Dask must not rerun the
+        # calls of a worker that died: the sweep finds out which run is at fault.
         settings = {"distributed.scheduler.allowed-failures": 0}
         with interrupts_held(), dask.config.set(settings):
             try:
@@ -114,7 +114,7 @@ class DaskCluster:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
-            memory_limit=0,  # the system's alone, as for other processes of this machine
+            memory_limit=0,  # no limit of Dask's, as for loky's processes
         )
 
     def _await_workers(self) -> None:
@@ -125,16 +125,16 @@ class DaskCluster:
             number = (
                 ""
                 if self._scheduler or self._n_jobs > 0
-                else ("say how many the cluster is to start with hydra.launcher.n_jobs=NUMBER, or ")
+                else "set how many workers the cluster starts with hydra.launcher.n_jobs=NUMBER, "
             )
             raise UserError(
-                f"the Dask scheduler at {self._address} has no workers, and none came in "
+                f"the Dask scheduler at {self._address} has no workers, and none joined within "
                 f"{self._timeout:g} s; {number}start some with `dask worker {self._address} "
                 "--nthreads 1`, or wait longer with hydra.launcher.timeout=SECONDS"
             ) from error
 
     def _check_code(self) -> None:
-        """Refuse workers that would train something else; see also the task itself."""
+        """Refuse workers with other code or libraries; `train_stack` checks each run again."""
         assert self._client is not None
         here = Identity.of({}, "")
         answers = self._client.run(Identity.of, {}, "", on_error="return")
@@ -143,7 +143,7 @@ class DaskCluster:
                 raise UserError(_unimportable(answer, worker)) from answer
             if answer != here:
                 changes = ", ".join(answer.changes_since(here.parts()))
-                raise UserError(other_than_here(worker, changes))
+                raise UserError(identity_mismatch(worker, changes))
 
     @property
     def _address(self) -> str:
@@ -161,17 +161,18 @@ class DaskCluster:
         now = time.monotonic()
         if now - self._counted > _COUNT_EVERY:
             self._counted = now
-            self._count = self._look()
+            self._count = self._count_workers()
             if self._count:
                 self._seen = now
             elif now - self._seen > self._timeout:
                 raise UserError(
-                    f"the last worker of the Dask scheduler at {self._address} has gone, and none "
-                    f"came in {self._timeout:g} s (hydra.launcher.timeout=SECONDS waits longer)"
+                    f"the last worker of the Dask scheduler at {self._address} has left, and none "
+                    f"joined within {self._timeout:g} s (hydra.launcher.timeout=SECONDS waits "
+                    "longer)"
                 )
         return max(self._count, 1)
 
-    def _look(self) -> int:
+    def _count_workers(self) -> int:
         assert self._client is not None
         try:
             return len(self._client.nthreads())
@@ -203,7 +204,7 @@ class DaskCluster:
             raise UserError(_unimportable(error)) from error
 
     def close(self, *, kill: bool = False) -> None:
-        # What still runs on other machines finds that nobody waits for it.
+        # Calls that still run on other machines stop when they see that they were cancelled.
         if self._client is not None:
             self._client.close()
             self._client = self._executor = None
@@ -213,7 +214,7 @@ class DaskCluster:
 
 
 def _silence() -> None:
-    """Keep Dask from telling of each connection: what matters to people is told by the sweep."""
+    """Suppress Dask's log of every connection; the sweep reports the problems itself."""
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -222,7 +223,7 @@ def _silence() -> None:
 def _unimportable(error: ImportError, worker: str = "") -> str:
     where = f"the worker {worker}" if worker else "a worker"
     return (
-        f"{where} cannot import {error.name or error}; what trains here must be installed where "
-        "workers are: nn, experiments, and every package that the configuration names by _target_ "
-        "(for modules that are not installed, start workers with PYTHONPATH=FOLDER)"
+        f"{where} cannot import {error.name or error}; install on the workers' machines what is "
+        "installed here: nn, experiments, and every package that the configuration names by "
+        "_target_ (for modules that are not installed, start workers with PYTHONPATH=FOLDER)"
     )

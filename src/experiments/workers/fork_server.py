@@ -1,8 +1,7 @@
-"""Processes that begin with their libraries imported, as forks of one that has them.
+"""The fork server: workers are forks of a process that has imported their libraries.
 
-A process that starts from nothing takes a fifth of a second to import what it trains with, on every
-core. So one that does nothing else imports it, and each worker is a fork of it: there at once, and
-sharing the memory of what was imported.
+A new process takes a fifth of a second on its core to import what training needs. The fork server
+imports it once; its forks start immediately and share the memory of the imported modules.
 """
 
 from __future__ import annotations
@@ -17,62 +16,62 @@ from typing import Final
 from experiments import switches
 
 CAN_FORK: Final = sys.platform == "linux" and switches.is_on("fork")
-"""Elsewhere there are no forks, or system libraries that do not survive one."""
+"""Whether processes can be forked safely: macOS's libraries fail after a fork, Windows has none."""
 
 _preloaded = ["experiments.workers.preloaded"]
 
-_POLL: Final = 0.01  # seconds between looks whether the server has ended
-_PATIENCE: Final = 2.0  # seconds that one gets that answers no more
+_POLL: Final = 0.01  # seconds between checks that the server has ended
+_PATIENCE: Final = 2.0  # seconds to wait for a server that no longer answers
 
 
 def preload(*modules: str) -> None:
-    """Have the server import these modules too, for every fork to have; call before it starts."""
+    """Have the server import further modules; must be called before the server starts."""
     _preloaded.extend(name for name in modules if name not in _preloaded)
 
 
 def start_server() -> None:
-    """Start the process that is forked, if it does not run; it imports by itself.
+    """Start the fork server, if it is not running; it imports in the background.
 
-    It hears neither Ctrl-C nor other requests to end, which a terminal or a queueing system sends
-    to it as well: its forks write first what they have. It ends with the last process that may ask
-    for a fork.
+    It ignores Ctrl-C and termination signals, which a terminal or a queueing system sends to the
+    whole group, so that its forks can write their results first. It ends with the last process
+    that can ask for a fork.
     """
     if not CAN_FORK:
         return
     forkserver.set_forkserver_preload(_preloaded)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
-        # Started later, this would let the others, which it ignores itself, through again.
+        # Before the others are blocked: starting the tracker would unblock them in this thread.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    from multiprocessing import popen_forkserver  # noqa: F401 - or the first to fork imports it
+    from multiprocessing import popen_forkserver  # noqa: F401 - so the first fork need not
 
 
 def server_pid() -> int | None:
-    """Return the server's process; None if none was started."""
+    """Return the server's process id; None if it was not started."""
     pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     return pid
 
 
 def await_dead_server(pid: int | None) -> None:
-    """Wait until a server that answers no more has ended: `start_server` starts no other before.
+    """Wait until a server that no longer answers has ended, so that a new one can be started.
 
-    One that is killed closes its connections first and is gone only when its memory is freed. One
-    that lives after all, and did not answer for another reason, is waited for in vain, not long.
+    A killed server closes its connections first and ends only after its memory is freed. If the
+    server is alive after all, the wait times out after `_PATIENCE` seconds.
 
     Parameters
     ----------
-    pid
-        Its process. If it is the server no more, there is another already.
+    pid : int or None
+        The server's process id. The function returns at once if another server has replaced it.
     """
     deadline = time.monotonic() + _PATIENCE
     while pid is not None and pid == server_pid() and time.monotonic() < deadline:
-        try:  # it is left to multiprocessing to hear of its end
+        try:  # WNOWAIT leaves the exit status for multiprocessing to collect
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return
-        except ChildProcessError:  # which has
+        except ChildProcessError:  # multiprocessing has collected it
             return
         time.sleep(_POLL)

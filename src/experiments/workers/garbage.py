@@ -1,7 +1,7 @@
-"""Python's garbage collector, kept from what it cannot gain anything by.
+"""Settings of Python's garbage collector that avoid useless collections.
 
-Importing the libraries makes a million objects that all stay. By default the collector goes
-through them many times, and once more when the program ends.
+Importing the libraries creates a million objects that live until the end. By default the collector
+traverses them many times, and once more when the program ends.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Final
 from experiments import switches
 
 _SELDOM: Final = (300_000, 20, 100)
-"""The first number is of new objects: more than a sweep of 20 runs makes, which needs 4 MB more."""
+"""Thresholds: more new objects than a sweep of 20 runs creates, at the cost of 4 MB of memory."""
 
 
 def collect_seldom() -> None:
-    """Collect where enough may have been left behind to be worth a look."""
+    """Raise the collector's thresholds, so that it runs only after many new objects."""
     if switches.is_on("garbage"):
         gc.set_threshold(*_SELDOM)
 
 
 @contextmanager
 def imports_uncollected() -> Iterator[None]:
-    """Import something large without collecting, and never look at it again."""
+    """Import large libraries without collecting, and exclude them from all later collections."""
     if not switches.is_on("garbage"):
         yield
         return
@@ -39,7 +39,7 @@ def imports_uncollected() -> Iterator[None]:
 
 @contextmanager
 def garbage_left() -> Iterator[None]:
-    """Collect seldom, and not at the end: the system takes back everything at once."""
+    """Collect seldom, and not at exit, where the system frees all memory at once."""
     collect_seldom()
     try:
         yield

@@ -14,9 +14,9 @@ from experiments.runs.write import discard_record
 
 
 class InProcess:
-    """Trains stacks in this process: a `Trainer`.
+    """A `Trainer` that trains stacks in this process.
 
-    Nothing has to start first. The listener of the sweep is called between any two epochs.
+    No process has to be started. The sweep's listener is called after every epoch.
     """
 
     count: Final = 1

@@ -19,21 +19,21 @@ _TRIES = 3
 
 
 def processes(n_jobs: int) -> int:
-    """Return the number of processes that `n_jobs` asks for; -1 is one for each core."""
+    """Return the number of processes for `n_jobs`; -1 is one per core."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return n_jobs if n_jobs > 0 else max(1, (cores or 1) + 1 + n_jobs)
 
 
 class Processes:
-    """Processes on this machine, started when they are needed.
+    """A backend of processes on this machine, which are started when they are needed.
 
-    Each is a pool of one, so that it is known what a process was doing when it died, and the
-    others go on.
+    Each process has a separate pool: if it dies, the call that it was running is known, and the
+    other processes continue.
 
     Parameters
     ----------
     n_jobs : int
-        Processes; -1 takes one for each core.
+        The number of processes; -1 is one per core.
     """
 
     def __init__(self, n_jobs: int) -> None:
@@ -42,7 +42,7 @@ class Processes:
         self._pool_of: dict[Future[Any], _Pool] = {}
 
     def open(self) -> None:
-        pass  # they start when they are needed
+        pass  # processes start when they are needed
 
     @property
     def count(self) -> int:
@@ -70,8 +70,8 @@ class Processes:
             self._pool_of[future] = pool
             return future
         raise UserError(
-            "no worker process can be started, perhaps for want of memory; fewer of them may do: "
-            "hydra.launcher.n_jobs=1"
+            "no worker process can be started, perhaps because memory is short; try fewer "
+            "workers: hydra.launcher.n_jobs=1"
         )
 
     def result(self, future: Future[T]) -> T:
@@ -84,13 +84,13 @@ class Processes:
             pool.calls.remove(future)
 
     def close(self, *, kill: bool = False) -> None:
-        for pool in self._pools:  # idle ones have nothing to lose either
+        for pool in self._pools:  # with or without `kill`: idle processes have nothing to lose
             pool.process.end()
         self._pools.clear()
 
 
 class _Pool:
-    """A process and the calls it was given, in turn."""
+    """A process and the calls that were submitted to it, in order."""
 
     def __init__(self) -> None:
         self.process = ChildProcess()
@@ -103,7 +103,7 @@ class _Pool:
         return future
 
     def culprit(self) -> Future[Any]:
-        """Return the call that the process was at when it died: the first that it did not end."""
+        """Return the call during which the process died: the first that did not return."""
         if self._culprit is None:
             self._culprit = next(
                 call
@@ -114,5 +114,5 @@ class _Pool:
 
 
 def _how(error: BrokenExecutor) -> str:
-    """Return by which signal or with which status a process ended, from loky's long message."""
+    """Extract the signal or the exit status of a process from loky's long message."""
     return ", ".join(re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error)))

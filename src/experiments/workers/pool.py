@@ -1,4 +1,4 @@
-"""Who trains the stacks: what workers are given, what comes back, and what if one dies."""
+"""Training stacks in the workers of a backend, with retries if a worker dies."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from experiments.workers.backend import Backend, WorkerDied
 from experiments.workers.stack_queue import TRIES, Attempt, StackQueue
 from experiments.workers.task import Files, Home, train_stack, unpack
 
-_POLL = 0.1  # seconds between looks at the board
-_PATIENCE = 10.0  # seconds that workers get to write what they have after Ctrl-C
+_POLL = 0.1  # seconds between reads of the board
+_PATIENCE = 10.0  # seconds in which workers can write their records after Ctrl-C
 
 DEATHS_AT_FIRST: Final = 20
-"""Deaths before any run has ended after which it is not the runs that are at fault."""
+"""Worker deaths before the first run ends, after which the sweep stops: no run is to blame."""
 
 
 class WorkerPool:
-    """Trains stacks in the workers of a backend: a `Trainer`.
+    """A `Trainer` that trains stacks in the workers of a backend.
 
     Parameters
     ----------
@@ -60,23 +60,24 @@ class WorkerPool:
 
 
 class Workers:
-    """Trains stacks in workers, a bounded number at a time.
+    """The training of a batch of stacks in workers, of which a bounded number is submitted.
 
     Parameters
     ----------
     backend : Backend
-        Where they are; it stays open, unless they are stopped.
+        The backend of the workers; it stays open unless training is stopped.
     folder : Path
-        The sweep's.
+        The sweep's folder.
     executions : sequence of Execution
-        What to train.
+        The runs to train.
     stacks : sequence of sequence of int
-        Positions of those that train side by side.
+        The positions of the runs of each stack.
     warn : callable
-        Shows a warning to people.
+        A function that shows a warning to the user.
     spares_one : callable, optional
-        Tells whether other work of the sweep needs a core at the moment. One worker is then given
-        no further stack, if they have all cores of this machine. By default none is spared.
+        A function that returns whether other work of the sweep needs a core at the moment. If the
+        workers occupy all cores of this machine, one of them then gets no further stack. By
+        default no core is spared.
     """
 
     def __init__(
@@ -104,12 +105,12 @@ class Workers:
     def __enter__(self) -> Self:
         (self._home.folder / self._home.token).touch()
         for execution in self._executions:
-            # From now on a record is one of this batch.
+            # A record in the folder then means that the run has ended in this batch.
             discard_record(execution.job.folder)
         return self
 
     def _fill(self) -> None:
-        """Keep every worker busy and one stack ready for each, no more, so memory is bounded."""
+        """Submit stacks until each worker has one to train and one waiting, to bound memory."""
         most = 2 * self._backend.count
         if self._backend.count > 1 and self._backend.shares_cores and self._spares_one():
             most = self._backend.count - 1
@@ -129,13 +130,13 @@ class Workers:
         Parameters
         ----------
         on_wait : callable
-            Called several times a second.
+            A function that is called several times a second.
 
         Raises
         ------
         UserError
-            If there are no workers left, or they cannot train this, or one worker after the other
-            dies before any run has ended.
+            If no worker is left, a worker cannot train these runs, or `DEATHS_AT_FIRST` workers
+            die before any run has ended.
         """
         self._fill()
         while self._running:
@@ -150,11 +151,11 @@ class Workers:
                 raise UserError(
                     f"{self._deaths} workers died before any run ended. If memory is short, fewer "
                     "workers (hydra.launcher.n_jobs=1) or narrower stacks (hydra.launcher.width=1) "
-                    "may help; if not, a library that they use may be broken: try one run alone"
+                    "may help; otherwise a library may be broken: try a single run"
                 )
 
     def _settle(self, future: Future[dict[int, Files]], attempt: Attempt) -> list[int]:
-        """Return which runs of a stack have ended; have the others tried again."""
+        """Return the positions of a stack's runs that have ended, and retry the others."""
         try:
             for position, files in self._backend.result(future).items():
                 unpack(files, self._executions[position].job.folder)
@@ -170,7 +171,7 @@ class Workers:
             else:
                 self._deaths += death.deaths
                 again = self._queue.blame(attempt, left, death.deaths)
-                self._warn(self._told(left, again, attempt.alone, death.how))
+                self._warn(self._death_message(left, again, attempt.alone, death.how))
                 if not again:
                     ended += self._give_up(left, death.how)
             return ended
@@ -183,37 +184,39 @@ class Workers:
     def _give_up(self, positions: Sequence[int], how: str) -> Sequence[int]:
         for position in positions:
             message = (
-                f"killed its worker {TRIES} times while nothing else was trained{_reason(how)}: "
+                f"killed its worker {TRIES} times while nothing else was training{_reason(how)}: "
                 "a smaller network or batch may help"
             )
             self._executions[position].give_up(message)
         return positions
 
-    def _told(self, left: Sequence[int], again: Sequence[Attempt], alone: bool, how: str) -> str:
-        """Say that a worker died, at what, and what comes next."""
+    def _death_message(
+        self, left: Sequence[int], again: Sequence[Attempt], alone: bool, how: str
+    ) -> str:
+        """Describe the death of a worker, the runs it was training, and how they are retried."""
         names = [self._executions[position].job.name for position in left]
         what = names[0] if len(names) == 1 else f"{len(names)} runs ({names[0]}, ...)"
         they = "it is" if len(names) == 1 else "they are"
         if not again:
             then = "given up"
         elif len(again) > 1:
-            then = "tried again in halves"
+            then = "retried in halves"
         elif alone or not again[0].alone:
-            then = "tried again"
+            then = "retried"
         else:
-            then = "tried again alone, when the others have ended"
-        return f"a worker died{_reason(how)}, at {what}; {they} {then}"
+            then = "retried alone after all others"
+        return f"a worker died{_reason(how)} while training {what}; {they} {then}"
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
         return float(self._board.epochs.sum())
 
     def losses(self) -> list[float]:
-        """Return the last validation loss of each run; 0 where there is none, or it has ended."""
+        """Return the last validation loss of each run; 0 before the first and after the end."""
         return [float(loss) for loss in self._board.losses]
 
     def stop(self) -> Iterator[int]:
-        """Have all workers stop; iterate over the positions whose records they still wrote."""
+        """Stop all workers; iterate over the positions of the runs that have a record."""
         self._queue.clear()
         self._board.stop()
         done, _ = wait(self._running, timeout=_PATIENCE)
@@ -234,6 +237,8 @@ class Workers:
 
 
 def _reason(how: str) -> str:
-    """Guess why a worker ended; a segmentation fault is no want of memory."""
-    known = f" ({how})" if how else ""
-    return known if how not in ("", "SIGKILL") else f"{known}, perhaps for want of memory"
+    """Describe how a worker ended; Linux kills processes with SIGKILL when memory runs out."""
+    reasons = [how] if how else []
+    if how in ("", "SIGKILL"):
+        reasons.append("perhaps out of memory")
+    return f" ({', '.join(reasons)})"

@@ -1,7 +1,7 @@
-"""What the fork server imports, for every fork of it to have, and how it ends.
+"""The imports of the fork server, which all its forks share.
 
-What is imported is kept from the garbage collector: a collection in a fork would write to the
-memory that all forks share, and so copy it.
+The imported objects are hidden from the garbage collector: a collection in a fork would write to
+the shared memory pages and so copy them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import os
 from experiments.workers.garbage import imports_uncollected
 
 with imports_uncollected():
-    # Every fork runs what is in it, and it makes the start method "loky" known, which a fork
-    # inherits where a launcher has started this program's processes by joblib.
+    # Every fork runs a function of `child_processes`. Importing it also registers loky's start
+    # method, which a fork inherits if joblib has started this program.
     import experiments.workers.child_processes
     import experiments.workers.task  # noqa: F401
 
-# The server ends at once when it is needed no more. Tearing down all that it has imported would
-# take longer, and whoever reads a command's output through a pipe waits for its last process.
+# The server exits without tearing down its modules, which would take longer: a pipe that reads a
+# command's output stays open until the command's last process has ended.
 atexit.register(os._exit, 0)

@@ -1,4 +1,4 @@
-"""The board of workers elsewhere: each keeps its notes until the launcher asks for them."""
+"""The board for workers on other machines: each keeps its notes until the launcher polls it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from distributed import Client
 
-_EVERY: Final = 2.0  # seconds between the launcher's questions
+_EVERY: Final = 2.0  # seconds between the launcher's polls
 
 Row = tuple[int, int, float]
 
-# What follows is a worker's: its notes since it was last asked, and whose boards were stopped.
+# State of a worker process: the notes since the last poll, by board, and the boards that stopped.
 _rows: dict[str, dict[int, Row]] = {}
 _stopped: set[str] = set()
 
 
 @dataclass(frozen=True)
 class RemoteNotes:
-    """A worker's end of a board.
+    """A worker's side of a board.
 
     Parameters
     ----------
     board : str
-        Its name.
+        The board's name.
     """
 
     board: str
@@ -40,12 +40,12 @@ class RemoteNotes:
 
     @property
     def stopping(self) -> bool:
-        """Whether the launcher wants everybody to stop, or has gone."""
+        """Whether the launcher has asked all workers to stop, or has ended."""
         return self.board in _stopped or _abandoned()
 
 
 def _abandoned() -> bool:
-    """Tell whether nobody waits any longer for the task that this thread runs."""
+    """Return whether the task that this thread runs has been cancelled."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -54,22 +54,22 @@ def _abandoned() -> bool:
 
 
 def exchange(board: str, stop: bool) -> list[Row]:
-    """Take a worker's notes, and tell it whether to stop; called in the worker."""
+    """Return a worker's new notes, and stop it if `stop`; called in the worker."""
     if stop:
         _stopped.add(board)
     return list(_rows.pop(board, {}).values())
 
 
 class RemoteBoard:
-    """The launcher's end of a board.
+    """The launcher's side of a board.
 
     Parameters
     ----------
     client : distributed.Client
     name : str
-        Unlike that of any other board.
+        A unique name.
     runs : int
-        Number of runs.
+        The number of runs.
     """
 
     def __init__(self, client: Client, name: str, runs: int) -> None:
@@ -79,21 +79,21 @@ class RemoteBoard:
         self._losses = np.zeros(runs)
         self._stop = self._closed = False
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread = threading.Thread(target=self._poll_until_closed, daemon=True)
         self._thread.start()
 
-    def _listen(self) -> None:
+    def _poll_until_closed(self) -> None:
         while not self._closed:
             self._wake.wait(_EVERY)
             self._wake.clear()
-            self._ask()
+            self._poll()
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         try:
             answers: Mapping[str, list[Row]] = self._client.run(
                 exchange, self._notes.board, self._stop, on_error="ignore"
             )
-        except Exception:  # noqa: BLE001 - whoever waits for results is told what is wrong
+        except Exception:  # noqa: BLE001 - the thread that awaits results reports the problem
             return
         for rows in answers.values():
             for run, epoch, loss in rows:
@@ -101,25 +101,25 @@ class RemoteBoard:
 
     @property
     def notes(self) -> RemoteNotes:
-        """What workers are given."""
+        """The side that is sent to the workers."""
         return self._notes
 
     @property
     def epochs(self) -> NDArray[np.float64]:
-        """Epochs that each run has finished."""
+        """The number of epochs that each run has finished, shape (runs,)."""
         return self._epochs.copy()
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Last validation loss of each run; 0 where there is none yet."""
+        """The last validation loss of each run, 0 before the first, shape (runs,)."""
         return self._losses.copy()
 
     def stop(self) -> None:
-        """Ask every worker to stop after the epoch it is in."""
+        """Ask all workers to stop after the current epoch."""
         self._stop = True
         self._wake.set()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop the workers, and then stop polling."""
         self._closed = True
         self.stop()

@@ -1,8 +1,8 @@
-"""The board of workers on this machine: a small file that all of them map into memory.
+"""The board for workers on this machine: a small file that all of them map into memory.
 
-One row of numbers for each run, written by one worker and read by the launcher, without locks,
-since a torn number only shows for a moment in a progress bar. Its first row carries the
-launcher's wish that everybody stop.
+The first row holds the launcher's request to stop. Each run then has a row of numbers, which one
+worker writes and the launcher reads. There are no locks: a torn number would only show in a
+progress bar, for a moment.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 
 class SharedBoard:
-    """Progress of the runs of a sweep.
+    """The progress of the runs of a sweep, for the launcher and for the workers.
 
     Parameters
     ----------
     path : Path
-        The file; every process opens its own view of it.
+        The file, which every process maps into its memory.
     runs : int
-        Number of runs.
-    create : bool
-        True in the launcher, which makes the file.
+        The number of runs.
+    create : bool, default False
+        Whether to create the file, as the launcher does.
     """
 
     def __init__(self, path: Path, runs: int, *, create: bool = False) -> None:
@@ -36,19 +36,19 @@ class SharedBoard:
 
     @classmethod
     def create(cls, runs: int) -> SharedBoard:
-        """Put up a new board, in memory where the system has a place for files there."""
+        """Create a board, in the file system in memory if there is one."""
         memory = Path("/dev/shm")
         handle, path = tempfile.mkstemp("descent", dir=memory if memory.is_dir() else None)
         os.close(handle)
         return cls(Path(path), runs, create=True)
 
     def __reduce__(self) -> tuple[type[SharedBoard], tuple[Path, int]]:
-        """Be sent to another process as what opens the same file there."""
+        """Pickle the board as its path and size, so that another process opens the same file."""
         return SharedBoard, self._opened
 
     @property
     def notes(self) -> SharedBoard:
-        """Both ends are the same."""
+        """The side that is sent to the workers: this object, for both sides are the same."""
         return self
 
     def write(self, run: int, epoch: int, loss: float) -> None:
@@ -57,24 +57,24 @@ class SharedBoard:
 
     @property
     def epochs(self) -> NDArray[np.float64]:
-        """Epochs that each run has finished."""
+        """The number of epochs that each run has finished, shape (runs,)."""
         return np.array(self._rows[1:, 0])
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Last validation loss of each run; 0 where there is none yet."""
+        """The last validation loss of each run, 0 before the first, shape (runs,)."""
         return np.array(self._rows[1:, 1])
 
     @property
     def stopping(self) -> bool:
-        """Whether the launcher wants everybody to stop."""
+        """Whether the launcher has asked all workers to stop."""
         return bool(self._rows[0, 0])
 
     def stop(self) -> None:
-        """Ask every worker to stop after the epoch it is in."""
+        """Ask all workers to stop after the current epoch."""
         self._rows[0, 0] = 1
 
     def close(self) -> None:
-        """Ask whoever is left to stop, and remove the file."""
+        """Stop the workers that still run, and remove the file."""
         self.stop()
         self._opened[0].unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which stack trains next, and what becomes of stacks whose workers die."""
+"""The queue of stacks to train, and the retries of stacks whose workers die."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 ALONE: Final = 2
-"""Deaths after which a stack trains only when nothing else does."""
+"""Worker deaths after which a stack is trained only while nothing else is."""
 
 TRIES: Final = 3
-"""Deaths alone after which a run is given up."""
+"""Worker deaths while training alone after which a run is given up."""
 
 
 @dataclass(eq=False)
 class Attempt:
-    """A try to train a stack in a worker.
+    """An attempt to train a stack in a worker.
 
     Parameters
     ----------
     positions : sequence of int
-        Of their jobs.
+        The positions of the stack's jobs.
     deaths : int, default 0
-        How many workers have died of it.
+        The number of workers that died while training it.
     """
 
     positions: Sequence[int]
@@ -31,61 +31,61 @@ class Attempt:
 
     @property
     def alone(self) -> bool:
-        """Whether it trains only when nothing else does."""
+        """Whether the stack is trained only while nothing else is."""
         return self.deaths >= ALONE
 
 
 class StackQueue:
-    """Stacks in the order in which they are trained.
+    """A queue of stacks in the order in which they are trained.
 
-    Whose worker died is tried again with the others. If that costs a second worker, it waits
-    until all others have ended, and is tried alone: had the memory not sufficed for all at
-    once, it now may. If that fails too, its halves are tried alone, and theirs; a single run
-    that still kills its worker, three times alone, is given up.
+    A stack whose worker died is first retried alongside the others. If a second worker dies, the
+    stack waits until all others have ended and is retried alone, when more memory is free. If that
+    fails too, its halves are retried alone, and so on; a single run that kills its worker
+    `TRIES` times alone is given up.
 
     Parameters
     ----------
     stacks : iterable of sequence of int
-        Positions of the jobs of each stack.
+        The positions of the jobs of each stack.
     """
 
     def __init__(self, stacks: Iterable[Sequence[int]]) -> None:
         self._waiting = deque(Attempt(positions) for positions in stacks)
-        self._suspects: deque[Attempt] = deque()  # to be tried alone
+        self._suspects: deque[Attempt] = deque()  # to be retried alone
 
     def take(self, running: int, most: int) -> Attempt | None:
-        """Return the stack to train next; None if none may start now.
+        """Remove and return the stack to train next; None if no stack may start now.
 
         Parameters
         ----------
         running : int
-            How many stacks workers have been given and not ended.
+            The number of stacks that are submitted and have not ended.
         most : int
-            How many they may be given.
+            The largest number of stacks that may be submitted.
         """
         if self._waiting:
             return self._waiting.popleft() if running < most else None
         return self._suspects.popleft() if self._suspects and not running else None
 
     def put_back(self, attempt: Attempt) -> None:
-        """Have a stack trained that was taken and, by no fault of its own, was not."""
+        """Return a stack to the front of the queue, without counting a death."""
         (self._suspects if attempt.alone else self._waiting).appendleft(attempt)
 
     def blame(self, attempt: Attempt, left: Sequence[int], deaths: int = 1) -> list[Attempt]:
-        """Have the rest of a stack tried again whose worker died.
+        """Schedule retries for a stack whose worker died.
 
         Parameters
         ----------
         attempt : Attempt
         left : sequence of int
-            Those of its positions that have not ended.
+            The positions of the stack's runs that have not ended.
         deaths : int, default 1
-            How many workers died.
+            The number of workers that died.
 
         Returns
         -------
         list of Attempt
-            What it will be tried as; empty if it is given up.
+            The scheduled attempts; empty if the run is given up.
         """
         total = attempt.deaths + deaths
         if not attempt.alone:
@@ -104,6 +104,6 @@ class StackQueue:
         return []
 
     def clear(self) -> None:
-        """Let nothing more start."""
+        """Remove all stacks."""
         self._waiting.clear()
         self._suspects.clear()

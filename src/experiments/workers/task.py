@@ -1,4 +1,4 @@
-"""What a worker does: train a stack, where the launcher sees the records or to send them there."""
+"""The task of a worker: train a stack, and send the records back if no folder is shared."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from experiments.runs.write import write_file
 from experiments.workers.backend import Notes
 
 MOST_BYTES: Final = 2**28
-"""What a worker sends back of one stack at most."""
+"""The largest size of the records that a worker sends back for one stack."""
 
 Files = Mapping[str, bytes]
-"""A run's files by name."""
+"""The contents of a run's files, by name."""
 
 Assigned = Mapping[int, tuple[Job, Identity]]
-"""What a worker is to train: by the launcher's position, each job and its identity there."""
+"""The runs that a worker trains: job and identity as the launcher has them, by position."""
 
-# A worker of several threads takes stacks one by one: BLAS has one number of threads in a
-# process, and a working directory is the process's too.
+# A worker with several threads trains one stack at a time: the number of BLAS threads and the
+# working directory belong to the process.
 _training = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Home:
-    """Where a sweep was started, as far as its workers must know.
+    """The paths of the launcher that its workers need.
 
     Parameters
     ----------
     folder : Path
-        The sweep's.
+        The sweep's folder.
     token : str
-        Name of a file in it, by which a worker knows that it sees the same folder.
+        The name of a file in the folder, by which a worker recognizes that it sees the same one.
     working_directory : Path
-        Of the launcher.
+        The launcher's working directory.
     """
 
     folder: Path
@@ -60,13 +60,13 @@ class Home:
     working_directory: Path
 
     def is_shared(self) -> bool:
-        """Tell whether this process sees the folder and may write there."""
+        """Return whether this process sees the launcher's folder and can write to it."""
         return (self.folder / self.token).exists() and os.access(self.folder, os.W_OK)
 
     def elsewhere(self, position: int) -> Path:
-        """Return a run's folder on a machine that does not see the sweep's.
+        """Return the folder of a run on a machine that does not see the sweep's folder.
 
-        There is no chance in it, so that a run that comes back to the same worker goes on.
+        The path is deterministic, so that a run that returns to the same worker resumes.
         """
         return (Path(".cache") / "sweeps" / self.token.strip(".") / str(position)).absolute()
 
@@ -77,25 +77,24 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
     Parameters
     ----------
     pickled : bytes
-        Job and identity of each run, by position; from the launcher itself, never from a file.
-        Unpickled here, so that whatever passes them on needs none of the classes that a user has
-        written.
+        The pickled `Assigned`, from the launcher itself, never from a file. It is unpickled here,
+        so that a scheduler in between need not import the user's classes.
     notes : Notes
-        Where to note how far they are.
+        The board for the runs' progress.
     home : Home
-        The launcher's.
+        The launcher's paths.
 
     Returns
     -------
     dict of int to Files
-        By position, the records that the launcher cannot see; empty if it sees them all.
+        The records by position; empty if the launcher sees the folder that they were written to.
 
     Raises
     ------
     UserError
-        If this worker would train something else, or a record cannot be written.
+        If a run has another identity on this worker, or a record cannot be written.
     ImportError
-        If a class of the jobs is not to be found.
+        If a class of the jobs cannot be imported.
     """
     with _training:
         if notes.stopping:
@@ -113,7 +112,7 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
         except DataError as error:
             raise DataError(
                 f"the worker on {platform.node()} lacks the data: {error}. It shares no folder "
-                "with the launcher, so that it needs a copy of its own, at the same path"
+                "with the launcher, so it needs a copy of the data at the same path"
             ) from error
         _train(executions, notes)
         packed = _pack(executions)
@@ -123,7 +122,7 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
 
 
 def _executions(assigned: Assigned, home: Home) -> dict[int, Execution]:
-    """Prepare the runs of a stack, and check that they are what the launcher would train."""
+    """Prepare the runs of a stack, and check that they have the launcher's identities."""
     (source,) = {job.run.dataset for job, _ in assigned.values()}
     dataset = _dataset(source, home)
     executions = {}
@@ -131,12 +130,12 @@ def _executions(assigned: Assigned, home: Home) -> dict[int, Execution]:
         execution = executions[position] = Execution(job, dataset)
         if execution.identity.id != expected.id:
             changes = ", ".join(execution.identity.changes_since(expected.parts()))
-            raise UserError(other_than_here(f"on {platform.node()}", changes))
+            raise UserError(identity_mismatch(f"on {platform.node()}", changes))
     return executions
 
 
 def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
-    # Some have ended where a worker died in the middle of a stack.
+    # Some runs have ended already if a worker died in the middle of the stack.
     left = {
         position: execution
         for position, execution in executions.items()
@@ -150,7 +149,7 @@ def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
         for row, loss in losses:
             notes.write(positions[row], epoch, loss)
 
-    with contextlib.suppress(KeyboardInterrupt):  # the records say so
+    with contextlib.suppress(KeyboardInterrupt):  # the runs' records say that they were interrupted
         deque(execute(list(left.values()), on_epoch), maxlen=0)
     for position, execution in executions.items():
         notes.write(position, execution.job.run.training.epochs, 0)
@@ -158,14 +157,14 @@ def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
 
 @lru_cache(maxsize=2)
 def _dataset(source: Source, home: Home) -> Dataset:
-    """Load a dataset, once a batch: between sweeps the files of a worker may change."""
-    del home
+    """Load a dataset, once for each batch of a sweep, between which files may change."""
+    del home  # part of the cache's key, and different for each batch
     return cached_dataset(source)
 
 
 @contextmanager
 def _working_in(home: Home) -> Iterator[None]:
-    """Work where the launcher does, if that is shared too: paths mean the same there."""
+    """Change to the launcher's working directory if it is shared too, for relative paths."""
     if home.working_directory not in home.folder.parents:
         yield
         return
@@ -175,16 +174,17 @@ def _working_in(home: Home) -> Iterator[None]:
 
 
 def _pack(executions: Mapping[int, Execution]) -> dict[int, Files]:
-    """Read the records of a stack; of what would be too much for a message, say so instead."""
+    """Read the records of a stack; a record that is too large to send becomes a failure."""
     packed: dict[int, Files] = {}
     room = MOST_BYTES
     for position, execution in executions.items():
         folder = execution.job.folder
         if sum(file.stat().st_size for file in _files(folder)) > room:
             execution.give_up(
-                f"its record is too large to be sent back (a stack's may have {MOST_BYTES >> 20} "
-                "MiB); train narrower stacks (hydra.launcher.width=1), or put the sweep into a "
-                "folder that all workers share (hydra.sweep.dir=FOLDER)"
+                "its record is too large to be sent back (the records of a stack may have "
+                f"{MOST_BYTES >> 20} MiB together); train narrower stacks "
+                "(hydra.launcher.width=1), or put the sweep into a folder that all workers share "
+                "(hydra.sweep.dir=FOLDER)"
             )
         files = {file.name: file.read_bytes() for file in _files(folder)}
         room -= sum(map(len, files.values()))
@@ -197,25 +197,25 @@ def _files(folder: Path) -> list[Path]:
 
 
 def unpack(files: Files, folder: Path) -> None:
-    """Write a run's files into its folder, the record last: it means complete.
+    """Write a run's files to its folder, and `record.json` last, since it marks completeness.
 
     Raises
     ------
     RecordError
-        If they cannot be written, or are no record.
+        If the files cannot be written, or are not those of a record.
     """
     strange = [name for name in files if Path(name).name != name or name.startswith(".")]
     if RECORD not in files or strange:
-        raise RecordError(f"a worker sent back what is no run's record: {', '.join(files)}")
+        raise RecordError(f"a worker sent files that are not a run's record: {', '.join(files)}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == RECORD):
         write_file(folder / name, files[name])
 
 
-def other_than_here(worker: str, changes: str) -> str:
-    """Say that a worker would train something else than its launcher asks for."""
+def identity_mismatch(worker: str, changes: str) -> str:
+    """Return the message for a worker on which a run would have another identity."""
     return (
-        f"the worker {worker} would train something else than is asked for ({changes}), so that "
-        "its results could not be compared. All machines need the same packages and data; start "
-        "the workers again when they have them"
+        f"the worker {worker} would train other runs than the launcher ({changes}), so its results "
+        "could not be compared. Install the same packages and data on all machines, then restart "
+        "the workers"
     )

@@ -1,4 +1,4 @@
-"""What a sweep needs of whoever trains its stacks."""
+"""The interface of a trainer, which trains the stacks of a sweep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from experiments.runs.execution import Execution
 
 
 class Training(Protocol):
-    """Stacks that are being trained."""
+    """The training of a batch of stacks."""
 
     def finished(self, on_wait: Callable[[], None]) -> Iterator[int]:
         """Iterate over the positions of runs as their records are written.
@@ -19,39 +19,40 @@ class Training(Protocol):
         Parameters
         ----------
         on_wait : callable
-            Called several times a second; may raise what is to end the training.
+            A function that is called several times a second; an exception that it raises ends the
+            training.
 
         Raises
         ------
         UserError
-            If nothing can be trained any more.
+            If training cannot continue.
         """
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
 
     def losses(self) -> list[float]:
-        """Return the last validation loss of each run; 0 where there is none, or it has ended."""
+        """Return the last validation loss of each run; 0 before the first and after the end."""
 
     def stop(self) -> Iterator[int]:
-        """End all training; iterate over the positions of the runs that have a record."""
+        """Stop all training; iterate over the positions of the runs that have a record."""
 
 
 class Trainer(Protocol):
-    """Trains stacks of runs, some at the same time."""
+    """Trains stacks of runs, possibly several at the same time."""
 
     def open(self) -> None:
-        """Get ready to train; nothing happens if it is.
+        """Prepare for training, unless that has been done.
 
         Raises
         ------
         UserError
-            If that cannot be.
+            If the trainer cannot train, for example without workers.
         """
 
     @property
     def count(self) -> int:
-        """How many stacks are trained at the same time."""
+        """The number of stacks that are trained at the same time."""
 
     def train(
         self,
@@ -62,21 +63,21 @@ class Trainer(Protocol):
         warn: Callable[[str], None],
         spares_one: Callable[[], bool],
     ) -> AbstractContextManager[Training]:
-        """Train stacks, from when the context is entered until it is left.
+        """Return the context in which the stacks are trained.
 
         Parameters
         ----------
         folder : Path
-            The sweep's.
+            The sweep's folder.
         executions : sequence of Execution
-            What to train. Records that are in their folders are discarded.
+            The runs to train. Older records in their folders are discarded.
         stacks : sequence of sequence of int
-            Positions of the runs that train side by side.
+            The positions of the runs of each stack.
         warn : callable
-            Shows a warning to people.
+            A function that shows a warning to the user.
         spares_one : callable
-            Tells whether other work of the sweep needs a core at the moment.
+            A function that returns whether other work of the sweep needs a core at the moment.
         """
 
     def close(self, *, kill: bool = False) -> None:
-        """Release what training takes, in the middle of it if `kill`."""
+        """Release the workers, in the middle of training if `kill`."""

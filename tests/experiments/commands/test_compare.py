@@ -113,7 +113,7 @@ def test_mistakes_are_one_message_and_status_1(run, tmp_path):
     sweep(tmp_path / "runs", ["adam"], [0])
     (tmp_path / "empty").mkdir()
     for arguments, message in (
-        ([tmp_path / "missing"], "there is no such folder"),
+        ([tmp_path / "missing"], "no such folder"),
         ([tmp_path / "empty"], "No finished runs in"),
         ([tmp_path / "runs", "--by", "optimizr"], "Did you mean optimizer?"),
         ([tmp_path / "runs", "--metric", "test/acc"], "Did you mean test/accuracy?"),

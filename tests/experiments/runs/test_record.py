@@ -207,7 +207,7 @@ def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
 def test_a_run_without_weights_says_so(tmp_path: Path) -> None:
     record = make_record(tmp_path, weights={}, metrics={}, status="failed", message="no data")
     assert record.metrics() == {}
-    with pytest.raises(RecordError, match=r"left no best weights.*failed"):
+    with pytest.raises(RecordError, match=r"has no best weights.*failed"):
         record.weights()
 
 
@@ -356,7 +356,7 @@ def test_the_checksums_are_those_of_the_usual_tool(tmp_path: Path) -> None:
 
 def test_missing_folders_are_named(tmp_path: Path) -> None:
     for read in (Record.read, find_records):
-        with pytest.raises(RecordError, match="nowhere: there is no such folder"):
+        with pytest.raises(RecordError, match="nowhere: no such folder"):
             read(tmp_path / "nowhere")
 
 

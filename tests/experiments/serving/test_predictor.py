@@ -318,7 +318,7 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
 @pytest.mark.parametrize(
     ("run", "name", "content", "says"),
     [
-        ("run", "missing.csv", None, "missing.csv: there is no such file"),
+        ("run", "missing.csv", None, "missing.csv: no such file"),
         ("run", "inputs.csv", b"", "inputs.csv: not a CSV table"),
         ("run", "inputs.csv", b'a,b\n"1,2\n', "inputs.csv: not a CSV table"),
         ("run", "inputs.csv", b"a,\xff\n", "inputs.csv: not a CSV table"),

@@ -237,7 +237,7 @@ def test_progress_is_a_record_in_the_making(trained: list[int]) -> None:
     assert record.uid == progress.uid
     assert record.data["resumed"] == [3]
     assert record.started == progress.started
-    assert "epoch 3" in (folder / "run.log").read_text().split("goes on from here")[0]
+    assert "epoch 3" in (folder / "run.log").read_text().split("resumed from here")[0]
     with pytest.raises(RecordError, match="is missing"):
         Record.read_progress(folder)
 
@@ -315,7 +315,7 @@ def test_an_index_that_cannot_be_written_is_told_once(
     Path(".cache").mkdir()
     Path(".cache/runs").write_text("a file where a folder should be")
     list(execute_jobs([job("one"), job("two", 1)], DATASET))
-    assert capsys.readouterr().err.count("will train again what is finished now") == 1
+    assert capsys.readouterr().err.count("will train finished runs again") == 1
     list(execute_jobs([job("three")], DATASET))
     assert len(trained) == 18
 

@@ -157,7 +157,8 @@ def test_jobs_with_wrong_data_are_listed_and_nothing_trains() -> None:
     with (
         Sweep(Path("runs"), InProcess(), listener=listener) as sweep,
         pytest.raises(
-            ConfigError, match=r"nothing was trained; of 2 jobs these are wrong:\n  .*nowhere\.csv"
+            ConfigError,
+            match=r"nothing was trained; of 2 jobs these are invalid:\n  .*nowhere\.csv",
         ),
     ):
         sweep.run(jobs)

@@ -611,7 +611,7 @@ def test_a_folder_without_runs_is_one_message(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "no runs here" in printed.err
-    assert "nowhere: there is no such folder" in printed.err
+    assert "nowhere: no such folder" in printed.err
     assert "Traceback" not in printed.err
 
 

@@ -1,1 +1,1 @@
-"""Everything that knows Hydra."""
+"""The code that uses Hydra's interfaces."""

@@ -1,4 +1,4 @@
-"""Which engine runs the workers, as the launcher's settings have it."""
+"""Choosing the backend of the workers by the launcher's settings."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ def choose_backend(
     cluster: DictConfig | None = None,
     timeout: float = 60.0,
 ) -> Backend:
-    """Return the engine of that name; nothing is started yet.
+    """Return the backend of that name, without starting workers.
 
     Parameters
     ----------
-    backend : str
-        "loky" or "dask".
+    backend : {"loky", "dask"}
+        The name of the backend.
     n_jobs, scheduler, timeout
-        As in :class:`DaskCluster`; `n_jobs` likewise for processes of this machine.
+        See :class:`DaskCluster`; `n_jobs` is also the number of loky's processes.
     cluster : DictConfig, optional
-        By ``_target_``, what makes a cluster object.
+        The ``_target_`` and arguments that create a cluster object.
 
     Raises
     ------
     ConfigError
-        If a setting is wrong, or two do not go together.
+        If a setting is invalid, or two settings exclude each other.
     """
     if not isinstance(n_jobs, int) or n_jobs == 0:
         raise ConfigError(
-            f"hydra.launcher.n_jobs={n_jobs} is no number of workers: give 1 or more, or -1 for as "
-            "many as cores"
+            f"hydra.launcher.n_jobs={n_jobs} is not a number of workers: give 1 or more, or -1 for "
+            "one per core"
         )
     if backend not in ("loky", "dask"):
-        raise ConfigError(f"hydra.launcher.backend={backend} is not known; there are loky and dask")
+        raise ConfigError(f"hydra.launcher.backend={backend} is unknown: choose loky or dask")
     if backend == "loky":
         if scheduler is not None or cluster is not None:
             raise ConfigError(
-                "hydra.launcher.scheduler and hydra.launcher.cluster are Dask's; add "
+                "hydra.launcher.scheduler and hydra.launcher.cluster need Dask: add "
                 "hydra.launcher.backend=dask"
             )
         return Processes(n_jobs)
     if scheduler is not None and cluster is not None:
         raise ConfigError(
-            "hydra.launcher.scheduler (one that runs) and hydra.launcher.cluster (one to be "
-            "started) exclude each other; give one of them"
+            "hydra.launcher.scheduler (a running cluster) and hydra.launcher.cluster (a cluster to "
+            "start) exclude each other; give one of them"
         )
     return DaskCluster(
         n_jobs,
@@ -71,6 +71,6 @@ def _start(cluster: DictConfig) -> Any:
     except HydraException as error:
         reason = " ".join(str(error.__cause__ or error).splitlines())
         raise ConfigError(
-            "hydra.launcher.cluster takes the _target_ of a class that is installed, and the "
-            f"class's arguments: {reason}"
+            "hydra.launcher.cluster needs the _target_ of an installed class, and the class's "
+            f"arguments: {reason}"
         ) from error

@@ -1,9 +1,9 @@
-"""Settings that only the jobs of a sweep can have, kept from Hydra until it composes them.
+"""Deferring settings of swept choices until Hydra composes the jobs of a sweep.
 
-Hydra composes a sweep's own configuration first, with every override that is not swept over, and
-refuses one that the default choices do not know: ``-m optimizer=momentum,nesterov
-optimizer.momentum=0.8`` fails because Adam, the default, has no such setting. What is swept over
-it leaves to the jobs; so such a setting is made a sweep over its one value.
+Hydra first composes a configuration for the sweep itself, with every override that is not swept,
+and rejects settings that the default choices lack: ``-m optimizer=momentum,nesterov
+optimizer.momentum=0.8`` fails because Adam, the default, has no momentum. Hydra applies swept
+overrides only to jobs, so this module rewrites such a setting as a sweep over its single value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from experiments.errors import ConfigError
 
 
 def deferred(arguments: Sequence[str]) -> list[str]:
-    """Rewrite a command line so that settings of swept choices wait for the jobs.
+    """Rewrite a command line so that settings of swept choices apply only to jobs.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def deferred(arguments: Sequence[str]) -> list[str]:
     Returns
     -------
     list of str
-        The same, unless it sweeps over choices.
+        The rewritten command line; unchanged if it does not sweep over choices.
     """
     options = get_args_parser().parse_args(list(arguments))
     folders = [config_folder(options.config_path)]
@@ -39,7 +39,7 @@ def deferred(arguments: Sequence[str]) -> list[str]:
     try:
         overrides = parse(options.overrides)
     except ConfigError:
-        return list(arguments)  # Hydra will refuse it, and be explained
+        return list(arguments)  # Hydra rejects it, and `explain` improves the message
     swept = any(
         override.is_sweep_override()
         and any((folder / override.key_or_group).is_dir() for folder in folders)
@@ -47,7 +47,7 @@ def deferred(arguments: Sequence[str]) -> list[str]:
     )
     if not swept:
         return list(arguments)
-    # All that is said of a key waits, or none of it does: the last word must stay the last.
+    # All overrides of a key are deferred or none, since the last one must stay the last.
     now = {o.key_or_group for o in overrides if not _can_wait(o)}
     waiting = {str(o.input_line): _waiting(o) for o in overrides if o.key_or_group not in now}
     return [waiting.get(argument, argument) for argument in arguments]
@@ -59,7 +59,7 @@ def _can_wait(override: Override) -> bool:
         key.startswith("hydra.")
         or override.is_sweep_override()
         or override.is_delete()
-        or override.value() is None  # which Hydra's choice() cannot give
+        or override.value() is None  # choice(null) is not valid in Hydra
     )
 
 

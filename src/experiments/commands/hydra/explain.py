@@ -1,4 +1,4 @@
-"""Saying what is wrong with a command line that Hydra has refused."""
+"""Explaining the faults of a command line that Hydra has rejected."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _CONFIG = "config"
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
-    """Turn Hydra's complaint into one that lists everything and suggests what was meant.
+    """Return a message that lists all faults of a command line, with suggestions.
 
     Parameters
     ----------
     error : Exception
-        Which Hydra stopped at, the first fault it met.
+        Hydra's error, about the first fault that it found.
     arguments : sequence of str
-        The command line.
+        The command line without the program.
     """
     try:
         return "\n".join(dict.fromkeys(_faults(arguments))) or first_lines(error)
-    except Exception:  # noqa: BLE001 - whatever it is, Hydra's own words are better than it
+    except Exception:  # noqa: BLE001 - Hydra's own message is better than any other error
         return first_lines(error)
 
 
 def _faults(arguments: Sequence[str]) -> Iterator[str]:
     options = get_args_parser().parse_args(list(arguments))
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
-        yield f"--config-dir {options.config_dir}: there is no such folder"
+        yield f"--config-dir {options.config_dir}: no such folder"
         return
     try:
         parsed = parse(options.overrides)
     except ConfigError as found:
         yield str(found)
         return
-    # Hydra's own settings are no part of a job.
+    # Hydra's own settings are not part of a job's configuration.
     parsed = [override for override in parsed if not override.key_or_group.startswith("hydra.")]
     sweeps = [override for override in parsed if override.is_sweep_override()]
     if sweeps and not options.multirun:
@@ -66,7 +66,7 @@ def _not_a_sweep(override: Override) -> str:
     key = override.get_key_element()
     values = str(override.input_line).partition("=")[2]
     return (
-        f"{override.input_line}: several values are a sweep, which needs -m: "
-        f"python run.py -m {override.input_line}. A list is {key}=[{values}], "
-        f"a text with commas {key}='\"{values}\"'"
+        f"{override.input_line}: several values make a sweep, which needs -m: "
+        f"python run.py -m {override.input_line}. Write a list as {key}=[{values}], "
+        f"a text with commas as {key}='\"{values}\"'"
     )

@@ -1,4 +1,4 @@
-"""From overrides to jobs: configurations are composed, checked, and kept in Hydra's folders."""
+"""Composing jobs from overrides: configurations, validation, and Hydra's output files."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from experiments.sweeps.sweep import phases
 
 
 class JobComposer:
-    """Composes the jobs of a sweep by Hydra's rules; see `experiments.sweeps.drafts.Composer`.
+    """An `experiments.sweeps.drafts.Composer` that composes the jobs of a sweep by Hydra's rules.
 
     Parameters
     ----------
     composer : Composer
-        Composes configurations.
+        The composer of configurations.
     folder : Path
-        The sweep's; each job's is below it, as ``hydra.sweep.subdir`` says.
+        The sweep's folder; ``hydra.sweep.subdir`` gives each job's subfolder.
     check_for_interrupts : callable, optional
-        Called before each job is composed and before each folder is written; may raise.
+        A function that may raise an interrupt, called before each job is composed and before each
+        folder is written.
     """
 
     def __init__(
@@ -49,18 +50,18 @@ class JobComposer:
         return self._composer.compose(_overrides(draft)).resolved
 
     def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
-        """Compose and check every job; write each its Hydra folder.
+        """Compose and validate all jobs; write Hydra's files to the folder of each.
 
         Parameters
         ----------
         drafts : sequence of Draft
         first : int, default 0
-            Number of the first job in the sweep.
+            The number of the first job in the sweep.
 
         Raises
         ------
         ConfigError
-            Listing every job that is wrong.
+            If jobs are invalid; the message lists all of them.
         UserError
             If a folder cannot be written.
         """
@@ -92,15 +93,15 @@ class JobComposer:
                 **composed.hydra["runtime"],
                 "output_dir": str(job.folder),
             }
-            # As text, which is small: thousands of composed configurations would not be.
+            # Kept as text, which needs less memory than thousands of composed configurations.
             files.append(writer.texts(composed.config, composed.hydra))
         faults.raise_any()
         phases.debug("composed")
         hydra = self._composer.master.hydra
         if len({job.folder for job in jobs}) < len(jobs):
             raise ConfigError(
-                f"hydra.sweep.subdir={hydra.sweep._get_node('subdir')} gives several runs one "
-                "folder, where each would overwrite the others; put ${hydra.job.num} into it"
+                f"hydra.sweep.subdir={hydra.sweep._get_node('subdir')} gives several runs the same "
+                "folder, so they would overwrite each other; put ${hydra.job.num} into it"
             )
         for job, texts in zip(jobs, files, strict=True):
             self._check_for_interrupts()
@@ -120,16 +121,16 @@ def _subfolder(hydra: Mapping[str, Any]) -> str:
 
 
 class _HydraFiles:
-    """Writes what Hydra's own launcher does for a job; passwords in addresses are masked.
+    """The files that Hydra's own launchers write for a job, with passwords in addresses masked.
 
-    Most of Hydra's part is the same objects in all jobs of the same choices: it is written once.
+    Jobs with the same choices share most objects of the ``hydra`` node, whose YAML is cached.
     """
 
     def __init__(self) -> None:
         self._written: dict[tuple[str, int], tuple[object, str]] = {}
 
     def texts(self, config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
-        """Return a job's configuration, Hydra's part and the overrides, by the file's name."""
+        """Return the texts of a job's files by name: configuration, ``hydra`` node, overrides."""
         sections = (self._section(name, value) for name, value in hydra.items())
         return {
             "config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
@@ -142,13 +143,13 @@ class _HydraFiles:
             return _indented(_yaml({name: value}))
         key = name, id(value)
         if key not in self._written:
-            # With the object, whose id would otherwise become another's.
+            # The cache keeps a reference to the object, so that its id cannot be reused.
             self._written[key] = value, _indented(_yaml({name: value}))
         return self._written[key][1]
 
 
 _OF_EACH_JOB: Final = ("overrides", "job", "runtime")
-"""Sections of Hydra's part that no two jobs have in common."""
+"""Sections of the ``hydra`` node that differ between any two jobs."""
 
 
 def _yaml(content: object) -> str:
@@ -171,7 +172,7 @@ def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
 
 
 class _Dumper(libyaml.Dumper):
-    """Writes enumerations by their names."""
+    """A YAML dumper that writes enumerations by name."""
 
 
 _Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))

@@ -1,4 +1,4 @@
-"""What the stacked launcher does when Hydra hands it a batch of jobs."""
+"""The implementation of the stacked launcher: training the batches of jobs that Hydra passes."""
 
 from __future__ import annotations
 
@@ -29,28 +29,29 @@ from experiments.workers.pool import WorkerPool
 
 
 class SweepError(UserError):
-    """Runs of a sweep that failed, when all others have ended."""
+    """Runs of a sweep failed; raised after all others have ended."""
 
 
 class HydraSweep:
-    """A sweep as Hydra configures it.
+    """A sweep with the settings of Hydra's configuration.
 
     Parameters
     ----------
     hydra_context : HydraContext
     config : DictConfig
-        Hydra's for the sweep itself.
+        The configuration that Hydra composed for the sweep itself.
     n_jobs, backend, scheduler, cluster, timeout
-        Where the workers are; see :func:`choose_backend`.
+        The settings of the workers; see :func:`choose_backend`.
     width : int, optional
-        Most runs in one stack; by default as many as fit the caches.
+        The largest number of runs in a stack; by default as many as fit the caches.
     seeds : list of int or str, optional
-        On which each job is trained, as ``hydra.launcher.seeds`` has them; by default on its own.
+        The seeds on which each job is trained (``hydra.launcher.seeds``); by default each job is
+        trained on its own seed.
 
     Raises
     ------
     ConfigError
-        If a setting is wrong.
+        If a setting is invalid.
     """
 
     def __init__(
@@ -65,8 +66,8 @@ class HydraSweep:
         setup_globals()
         if width is not None and (not isinstance(width, int) or width < 1):
             raise ConfigError(
-                f"hydra.launcher.width={width} is no number of runs: give 1 or more, or null for "
-                "as many as fit the caches"
+                f"hydra.launcher.width={width} is not a number of runs: give 1 or more, or null "
+                "for as many as fit the caches"
             )
         self._trainer = WorkerPool(choose_backend(**workers))
         self._config = config
@@ -76,7 +77,7 @@ class HydraSweep:
         self._folder = Path(str(config.hydra.sweep.dir)).absolute()
 
     def composer(self, sweep: Sweep) -> JobComposer:
-        """Return what composes the sweep's jobs."""
+        """Return the composer of the sweep's jobs."""
         return JobComposer(self._composer, self._folder, sweep.listener.check_for_interrupts)
 
     def train(
@@ -91,11 +92,11 @@ class HydraSweep:
         Raises
         ------
         SweepError
-            Naming every run that failed, after all others have ended.
+            If runs failed; the message lists them. All other runs have ended.
         KeyboardInterrupt, UserError
-            After what has finished is published and what has not is marked.
+            If training ends early; finished runs are published, the others marked as interrupted.
         """
-        mask_files(self._folder / "multirun.yaml")  # Hydra has written it, and knows no secrets
+        mask_files(self._folder / "multirun.yaml")  # Hydra writes it with passwords
         sweep = train_sweep(
             train,
             self._folder,
@@ -104,7 +105,7 @@ class HydraSweep:
             width=self._width,
             overrides=list(self._config.hydra.overrides.task),
             continues=continues,
-            publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # as most jobs will
+            publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ
         )
         _raise_failed(sweep.records)
         return sweep
@@ -115,21 +116,21 @@ class HydraSweep:
         Parameters
         ----------
         job_overrides : sequence of sequence of str
-            What each job changes.
+            The overrides of each job.
         first : int
-            Number of the first job.
+            The number of the first job.
 
         Returns
         -------
         list of JobReturn
-            With each job's best validation loss, the mean over its seeds.
+            The results of the jobs; each value is the best validation loss, averaged over seeds.
 
         Raises
         ------
         ConfigError
-            Listing every job that is wrong, before any has trained.
+            If jobs are invalid; the message lists all of them. Nothing has been trained.
         SweepError, KeyboardInterrupt, UserError
-            As in :meth:`train`.
+            See :meth:`train`.
         """
         drafts = [_on_seeds(overrides, self._seeds) for overrides in job_overrides]
         each = len(drafts[0]) if drafts else 1
@@ -147,7 +148,7 @@ class HydraSweep:
 
 
 def _on_seeds(overrides: Sequence[str], node: Any) -> list[Draft]:
-    """Draft a run of a job for each seed."""
+    """Return the drafts of a job's runs, one per seed."""
     if node is None:
         return [Draft(overrides)]
     seeds = read_seeds(node)
@@ -159,12 +160,12 @@ def _on_seeds(overrides: Sequence[str], node: Any) -> list[Draft]:
         raise ConfigError("hydra.launcher.seeds is empty; null trains each job on its own seed")
     given = [override for override in overrides if override.startswith("seed=")]
     if given:
-        raise ConfigError(f"{given[0]}: the seeds of every job are hydra.launcher.seeds={node}")
+        raise ConfigError(f"{given[0]}: hydra.launcher.seeds={node} sets the seeds of every job")
     return [Draft(overrides, {"seed": seed}) for seed in seeds]
 
 
 def _raise_failed(records: Sequence[Record]) -> None:
-    """Raise SweepError naming every run that failed, if any did."""
+    """Raise a SweepError that lists the runs that failed, if there are any."""
     failed = [record for record in records if record.status is Status.FAILED]
     if failed:
         listed = "\n".join(f"  {r.name}: {r.message} (see {log_of(r)})" for r in failed)

@@ -1,4 +1,4 @@
-"""Overrides as Hydra's command line has them: reading, writing, and saying what is wrong."""
+"""Reading and writing overrides in the syntax of Hydra's command line, with clear errors."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from experiments.errors import ConfigError
 
 
 def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
-    """Parse overrides as the command line gives them.
+    """Parse overrides.
 
     Parameters
     ----------
     overrides : sequence of str
+        Overrides as on a command line.
     parser : OverridesParser, optional
-        By default one that cannot tell choices from groups by a pattern.
+        Hydra's parser; by default one without a config loader, which cannot expand ``glob()``.
 
     Raises
     ------
     ConfigError
-        Listing every override that is malformed.
+        If overrides are malformed; the message lists all of them.
     """
     parser = parser or OverridesParser.create()
     parsed, faults = [], []
@@ -42,26 +43,27 @@ def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> li
 
 def _malformed(override: str, error: HydraException) -> str:
     if "=" not in override and not override.startswith("~"):
-        return f"{override!r} is no setting: give NAME=VALUE, or GROUP=CHOICE"
+        return f"{override!r} is not a setting: give NAME=VALUE, or GROUP=CHOICE"
     reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
     pointed = re.match(r"(LexerNoViableAltException: ).*\n( *)\^", str(error))
     if pointed is not None:
         place = len(pointed[2]) - len(pointed[1])
-        reason = f"{override[place : place + 1]!r} cannot stand there"
+        reason = f"unexpected {override[place : place + 1]!r}"
     return (
-        f"{override}: cannot be read ({' '.join(reason.split())}). Close what is opened, and put a "
-        "value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
+        f"{override}: cannot be read ({' '.join(reason.split())}). Close all brackets and quotes, "
+        "and put a value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
     )
 
 
 def override_of(key: str, value: Any) -> str:
-    """Write a setting so that Hydra reads back the same value: ``optimizer.lr=0.01``.
+    """Write a setting as an override that Hydra reads back: ``optimizer.lr=0.01``.
 
     Parameters
     ----------
     key : str
-        Dotted.
+        The dotted key.
     value : None, bool, int, float, str, or sequence of these
+        The value; floats are written with 12 significant digits.
     """
     return f"{key}={_text(value)}"
 
@@ -79,7 +81,7 @@ def _text(value: Any) -> str:
 
 
 def first_lines(error: Exception) -> str:
-    """Shorten Hydra's message to what a user needs."""
+    """Shorten Hydra's message to the lines that a user needs."""
     text = re.sub(r"\n\s*(full_key|object_type|reference_type)[^\n]*", "", str(error))
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):

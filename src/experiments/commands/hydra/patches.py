@@ -1,6 +1,6 @@
-"""What is changed in Hydra while it runs, since it offers no other way; each change says why.
+"""Patches of Hydra for problems that it offers no other way to solve; each states its reason.
 
-A test for each fails when a new version of Hydra breaks it.
+Each has a test that fails if a new version of Hydra breaks the patch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from experiments.commands.interrupts import interrupts_deferred
 from experiments.errors import ConfigError
 
 _READ_FILES: Final = ("file", "pkg")
-"""Schemes of the sources that do."""
+"""The schemes of Hydra's config sources that read files."""
 
 
 def hold_interrupts_while_composing() -> None:
-    """Hold interrupts back, for some hundredths of a second, while Hydra composes.
+    """Defer interrupts while Hydra composes, which takes less than 0.1 s.
 
-    Where one comes while OmegaConf changes a node, OmegaConf's `finally` clauses fail, and their
-    error takes the interrupt's place. Hydra, when it looks whether to sweep, goes on after it.
+    If an interrupt arrives while OmegaConf modifies a node, OmegaConf's `finally` clauses raise an
+    error that replaces the interrupt, and Hydra ignores that error where it checks for a sweep.
 
     Call once, before Hydra composes.
     """
@@ -45,9 +45,9 @@ def hold_interrupts_while_composing() -> None:
 
 
 def name_broken_files() -> None:
-    """Have Hydra raise a ConfigError that names a YAML file that is broken, and the place in it.
+    """Have Hydra raise a ConfigError that names a malformed YAML file, with line and column.
 
-    Hydra passes on what YAML and OmegaConf say of it, without a word of which file that is.
+    Hydra raises the errors of YAML and OmegaConf, which do not name the file.
 
     Call once, before Hydra composes.
     """
@@ -63,7 +63,7 @@ def _naming_the_file(
     def load_config(source: Any, config_path: str) -> ConfigResult:
         try:
             return load(source, config_path)
-        # YAML's numbers are read by Python, and so is UTF-8: both with a ValueError.
+        # A ValueError comes from a malformed number or from text that is not UTF-8.
         except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(_message(source, config_path, error)) from error
 
@@ -71,11 +71,11 @@ def _naming_the_file(
 
 
 def _message(source: Any, config_path: str, error: Exception) -> str:
-    """Say which file is broken, where, and how."""
+    """Return the message for a malformed file, with the position and the reason."""
     name = f"{config_path.removesuffix('.yaml')}.yaml"
     place = str(Path(source.path) / name)
-    said = str(error).partition("\n")[0]
+    reason = str(error).partition("\n")[0]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         place += f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
-        said = " ".join(part for part in (error.problem, error.context) if part)
-    return f"{place}: cannot be read as YAML ({said}). Correct the file."
+        reason = " ".join(part for part in (error.problem, error.context) if part)
+    return f"{place}: cannot be read as YAML ({reason}). Correct the file."

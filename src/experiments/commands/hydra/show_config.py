@@ -1,4 +1,4 @@
-"""What `--cfg job` prints: Hydra's page, and the identity of the run that it describes."""
+"""The output of `--cfg job`: Hydra's configuration page with the identity of the run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from itertools import pairwise
 
 
 def asks_for_config(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for the whole configuration of a job, and nothing else."""
-    asked = [
+    """Return whether a command line asks for the whole configuration of a job."""
+    values = [
         following
         for argument, following in pairwise([*arguments, ""])
         if argument in ("--cfg", "-c")
     ]
-    asked += [argument[6:] for argument in arguments if argument.startswith("--cfg=")]
+    values += [argument[6:] for argument in arguments if argument.startswith("--cfg=")]
     parts = [a for a in arguments if a in ("-p", "--package") or a.startswith("--package=")]
-    return asked == ["job"] and not parts
+    return values == ["job"] and not parts
 
 
 @contextmanager
 def identity_added() -> Iterator[None]:
-    """Print what is printed within, and then the run's identity as a YAML comment."""
+    """Print the run's identity, as a YAML comment, after the page that the context prints."""
     page = io.StringIO()
     try:
         with redirect_stdout(page):
@@ -34,7 +34,7 @@ def identity_added() -> Iterator[None]:
 
 
 def _identity(page: str) -> str:
-    """Return the identity of a run with this configuration, or why it is not known."""
+    """Return the identity of a run with this configuration, or the reason why it is unknown."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -52,7 +52,7 @@ def _identity(page: str) -> str:
         source = run_from_config(config, trusted=named_packages(config)).dataset
         digest = quick_digest(source, CACHE / "datasets")
     except (UserError, OmegaConfBaseException, YAMLError) as error:
-        return f"not known: {'; '.join(str(error).splitlines())}"
+        return f"unknown: {'; '.join(str(error).splitlines())}"
     if digest is None:
-        return "not known before the data have been loaded for the first time"
+        return "unknown until the data have been loaded for the first time"
     return Identity.of(config, digest).id

@@ -1,4 +1,4 @@
-"""The task that Hydra runs: one run, from its composed configuration to its record."""
+"""The task that Hydra calls for a single run or for a job of Hydra's own launchers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from experiments.sweeps.naming import id_by_folder
 
 
 def train_composed(config: DictConfig) -> float:
-    """Train the run that Hydra has composed: alone, or as a job of one of Hydra's own launchers.
+    """Train the run whose configuration Hydra has composed.
 
     Parameters
     ----------
     config : DictConfig
+        The composed configuration.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def train_composed(config: DictConfig) -> float:
     Raises
     ------
     UserError
-        If the run cannot be trained, or has failed.
+        If the run cannot be trained or has failed.
     """
     hydra = HydraConfig.get()
     try:
@@ -42,7 +43,7 @@ def train_composed(config: DictConfig) -> float:
         raise ConfigError(first_lines(error)) from error
     assert isinstance(resolved, dict)
     in_sweep = hydra.mode is RunMode.MULTIRUN
-    # Hydra has written them, and knows no secrets.
+    # Hydra writes these files with passwords.
     mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
     if in_sweep:
         mask_files(Path(hydra.sweep.dir, "multirun.yaml"))

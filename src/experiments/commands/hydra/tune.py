@@ -1,4 +1,4 @@
-"""What the sweeper `tune_then_compare` does: a tuned comparison from command line to report."""
+"""The implementation of the sweeper `tune_then_compare`: a tuned comparison and its report."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ def tune_then_compare(
     terms: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> None:
-    """Tune every optimizer, train what is reported, and write the report.
+    """Tune every optimizer, train the runs to report, and write the report.
 
     Parameters
     ----------
     hydra_context : HydraContext
     hydra_sweep : HydraSweep
+        The sweep that trains the runs.
     terms : mapping
         The sweeper's settings; see :class:`Protocol`.
     arguments : sequence of str
-        Overrides of the command line. Each value of ``optimizer`` is compared, in each task that
-        the values of the others make.
+        The overrides of the command line. The values of ``optimizer`` are compared with each other
+        in every task, which is a combination of the other overrides' values.
 
     Raises
     ------
     ConfigError
-        If something is wrong with the settings or with any run, before any has trained.
+        If the settings or a run's configuration are invalid. Nothing has been trained.
     SweepError
-        Naming every run that failed, after all others have ended.
+        If runs failed; the message lists them. All other runs have ended.
     KeyboardInterrupt, UserError
-        After what has finished is published and what has not is marked.
+        If training ends early; finished runs are published, the others marked as interrupted.
     """
     protocol = Protocol.from_config(terms)
     parser = OverridesParser.create(config_loader=hydra_context.config_loader)
@@ -68,7 +69,7 @@ def tune_then_compare(
 
 
 def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
-    """Return every combination of the overrides' values, each value as an override of its own."""
+    """Return all combinations of the overrides' values, as overrides with one value each."""
     (combined,) = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)
     return combined
 
@@ -76,7 +77,7 @@ def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
 def _compare(
     protocol: Protocol, records: Sequence[Record], sweep: Sweep, console: Console
 ) -> tuple[list[Path], str]:
-    """Write the report of the whole study; print its conclusions."""
+    """Write the report of the study and print its conclusions."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.markup import study_markdown

@@ -1,1 +1,1 @@
-"""Tuned comparisons: each optimizer's settings are searched, then judged on other seeds."""
+"""Tuned comparisons: each optimizer's settings are tuned, then evaluated on other seeds."""

@@ -1,8 +1,8 @@
-"""Tune, then compare: each optimizer's settings are searched on some seeds and judged on others.
+"""Tuned comparisons: optimizers are tuned on some seeds and compared on others.
 
-Every optimizer of a task gets the same number of trials over the space that its own configuration
-declares. Its best settings, and its defaults, then train on fresh seeds; only these runs are
-compared. Nothing here is random but what a seed decides, so the same command makes the same runs.
+Every optimizer of a task gets the same number of trials over the search space that its own
+configuration declares. Its best settings and its defaults are then trained on fresh seeds, and only
+these runs are compared. All randomness comes from seeds, so the same command makes the same runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from experiments.sweeps.tuning.protocol import Protocol, Score, finished
 
 COMPARED: Final = "optimizer"
 
-# What a run is labelled with.
+# Labels of runs, and their values.
 STAGE: Final = "stage"
 TUNING: Final = "tuning"
 REPORTING: Final = "reporting"
@@ -38,7 +38,7 @@ BOTH: Final = f"{TUNED},{DEFAULT}"
 
 @dataclass
 class Entrant:
-    """An optimizer in a task.
+    """An optimizer that is compared with others in a task.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ class Entrant:
     choice : tuple of str
         The override that chooses the optimizer, if there is one.
     space : Space
-        What is searched, widened if it had to be.
+        The search space, including any widening.
     defaults : Settings
-        What its configuration gives to the keys of the space.
+        The values of the space's keys in the optimizer's configuration.
     scores : dict of Settings to Score
-        Of what was tried, in that order.
+        The scores of the settings that were tried, in that order.
     """
 
     task: tuple[str, ...]
@@ -62,51 +62,51 @@ class Entrant:
 
     @property
     def name(self) -> str:
-        """The optimizer's choice, for people."""
+        """The optimizer's name, as the override chooses it."""
         return self.choice[0].partition("=")[2] if self.choice else COMPARED
 
     @property
     def best(self) -> Settings | None:
-        """The best settings tried, of equals those tried first; None if none trained at all."""
+        """The best settings tried, the first of equals; None if no settings could be trained."""
         best = min(self.scores, key=lambda settings: self.scores[settings])
         return best if self.scores[best][-1] < float("inf") else None
 
     @property
     def tuned(self) -> Settings:
-        """The best settings; the defaults where nothing that was tried trained."""
+        """The best settings; the defaults if no settings could be trained."""
         return self.best or self.defaults
 
     def draft(
         self, settings: Settings | None, seed: int, labels: Mapping[str, str] | None = None
     ) -> Draft:
-        """Draft one run, with its defaults if no settings are given."""
+        """Return the draft of one run, by default with the default settings."""
         chosen = dict(settings.values) if settings is not None else {}
         return Draft((*self.task, *self.choice), {**chosen, "seed": seed}, labels or {})
 
 
 class TunedComparison:
-    """The runs of a tuned comparison.
+    """A tuned comparison of optimizers on one or more tasks.
 
     Parameters
     ----------
     sweep : Sweep
-        Trains them.
+        The sweep that trains the runs.
     protocol : Protocol
         The terms of the comparison.
     composer : Composer
-        Composes them.
+        The composer of the runs' configurations.
     choices : sequence of sequence of str
-        Overrides that choose each optimizer that is compared: ``[["optimizer=sgd"], ...]``.
+        The overrides that choose each optimizer: ``[["optimizer=sgd"], ...]``.
     tasks : sequence of sequence of str, default ((),)
-        Overrides that make each task on which all of them are compared; by default there is one
-        task, without any.
+        The overrides that make each task, on which all optimizers are compared; by default one
+        task without overrides.
     say : callable, optional
-        Shows people, in a line, what was found and chosen.
+        A function that shows the user one line about a decision.
 
     Raises
     ------
     ConfigError
-        If a seed is given, a setting that is searched is set, or a search space is wrong.
+        If a task sets a seed or a setting that is searched, or a search space is invalid.
     """
 
     def __init__(
@@ -141,7 +141,15 @@ class TunedComparison:
         self._report()
 
     def _try(self, trials: dict[int, list[Settings]], widening: int) -> None:
-        """Train settings on the tuning seeds and score them; `widening` counts what came before."""
+        """Train settings on the tuning seeds and score them.
+
+        Parameters
+        ----------
+        trials : dict of int to list of Settings
+            The settings of each entrant, by its ``id()``.
+        widening : int
+            The number of widenings so far.
+        """
         pairs = [(one, settings) for one in self._entrants for settings in trials.get(id(one), [])]
         seeds = self._protocol.tuning_seeds
         labels = {
@@ -174,7 +182,7 @@ class TunedComparison:
             )
 
     def _counted(self, trials: dict[int, list[Settings]]) -> str:
-        """Say how many runs a stage of tuning has, and why."""
+        """Write the number of runs in a stage of tuning as a product."""
         seeds = self._protocol.tuning_seeds
         counts = {count for count in map(len, trials.values()) if count}
         runs = sum(map(len, trials.values())) * len(seeds)
@@ -194,7 +202,7 @@ class TunedComparison:
         return [*several, _plural(len(self._entrants) // tasks, "optimizer")]
 
     def _widen(self) -> None:
-        """Widen the grids of all optimizers of a task where the best of one is at its edge."""
+        """Widen all grids of a task if the best settings of one lie at the edge of its grid."""
         for widening in range(1, self._protocol.widenings + 1):
             trials: dict[int, list[Settings]] = {}
             for _, task in groupby(self._entrants, key=lambda one: one.task):
@@ -204,7 +212,7 @@ class TunedComparison:
             self._try(trials, widening)
 
     def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
-        """Widen the grids of one task; return the settings that this adds, equally many each."""
+        """Widen the grids of one task; return the added settings, equally many per entrant."""
         at = {one.name: one.space.edges(one.best) for one in entrants if one.best is not None}
         edges: set[Edge] = set().union(*at.values())
         if not edges:
@@ -236,7 +244,7 @@ class TunedComparison:
         return {id(one): own for one, own in zip(entrants, added, strict=True)}
 
     def _possible(self, entrant: Entrant, settings: Settings) -> bool:
-        """Whether settings are within what the optimizer takes."""
+        """Return whether the optimizer accepts these settings."""
         config = self._composer.config(entrant.draft(settings, 0))
         try:
             run_from_config(without_search(config), trusted=named_packages(config))
@@ -245,7 +253,7 @@ class TunedComparison:
         return True
 
     def _report(self) -> None:
-        """Train what was chosen, and the defaults, on the seeds that nothing was tuned on."""
+        """Train the chosen and the default settings on the reporting seeds."""
         drafts: list[Draft] = []
         chosen: list[str] = []
         for one in self._entrants:
@@ -277,7 +285,7 @@ class TunedComparison:
         return len({one.task for one in self._entrants}) > 1
 
     def _label(self, entrant: Entrant) -> dict[str, str]:
-        """Label a task's runs by what tells it from the others beside the dataset."""
+        """Return the label of a task: the overrides that differ, except for the dataset."""
         named = [
             override
             for override in self._name(entrant.task).split()
@@ -286,7 +294,7 @@ class TunedComparison:
         return {TASK: " ".join(named)} if named else {}
 
     def _name(self, task: tuple[str, ...]) -> str:
-        """Name a task by what tells it from the others."""
+        """Return the name of a task: the overrides that differ between tasks."""
         tasks = {one.task for one in self._entrants}
         return " ".join(
             override
@@ -331,15 +339,15 @@ def _entrant(
     space = declared_space(config)
     if not space.axes:
         raise ConfigError(
-            f"there is nothing to tune; say what, beside the optimizer's settings: "
+            "there is nothing to tune; declare a search space in the optimizer's configuration: "
             f"{SEARCH}: {{lr: {{low: 1e-4, high: 1}}}}"
         )
     for override in task:
         key = _key(override)
         if key in space.axes:
             raise ConfigError(
-                f"{override} sets what is searched; leave it out, or take it out of the search "
-                f"(~{key.rpartition('.')[0]}.{SEARCH}.{key.rpartition('.')[2]})"
+                f"{override} sets a value that is searched; leave it out, or remove it from the "
+                f"search space (~{key.rpartition('.')[0]}.{SEARCH}.{key.rpartition('.')[2]})"
             )
     if protocol.search == "grid":
         space = space.with_points(protocol.budget)
@@ -362,7 +370,7 @@ def _value(config: object, key: str) -> object:
 
 def _remark(entrant: Entrant) -> str:
     if entrant.best is None:
-        return " (its defaults: nothing that was tried trained on every seed)"
+        return " (its defaults: no settings trained on every seed)"
     if entrant.tuned == entrant.defaults:
         return " (its default)"
     at_edge = entrant.space.edges(entrant.tuned)

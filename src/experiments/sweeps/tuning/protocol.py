@@ -1,4 +1,4 @@
-"""The terms of a comparison: how settings are tuned, and on which seeds results are reported."""
+"""The terms of a tuned comparison: how settings are tuned, and on which seeds they are reported."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ _SEEDS = ("tuning_seeds", "reporting_seeds")
 Seed = Annotated[int, Interval(0)]
 
 Score = tuple[float, int, float]
-"""Orders settings, the best first: their metric, runs without one, the metric of the others."""
+"""A score of settings, lower is better: the metric, the runs without it, the others' mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol(Component):
-    """The terms of a comparison, those of ``hydra.sweeper``.
+    """The terms of a tuned comparison, as ``hydra.sweeper`` sets them.
 
     Parameters
     ----------
     search : {"grid", "random", "sobol", "halton"}, default "grid"
-        How each optimizer's settings are searched.
+        The search method.
     budget : int, default 9
-        Settings that each optimizer may try.
+        The number of settings that are tried for each optimizer.
     search_seed : int, default 0
         The seed of a random or quasi-random search.
     tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
-        The seeds on which settings are chosen, and those on which results are reported: no seed
-        is both.
+        The seeds on which settings are chosen, and those on which results are reported, which must
+        be disjoint.
     select : str, default "best/val_loss"
-        Metric of a run by which settings are chosen; never one of the test data.
+        The metric by which settings are chosen, on the validation data.
     aggregate : {"mean", "median"}, default "mean"
         The average of the metric over the tuning seeds. A run that diverged or failed counts as
         infinite.
     widenings : int, default 2
-        How often the grids of all optimizers may be widened by a step where the best settings
-        of one lie at the edge of its own.
+        The largest number of times that all grids are widened by a step because the best settings
+        of an optimizer lie at the edge of its grid.
     target : float, optional
-        The value that a run is to reach, for the time it takes; by default the median of the best
+        The metric's value to which the time is measured; by default the median of the best
         optimizer.
     """
 
@@ -78,18 +78,18 @@ class Protocol(Component):
         shared = sorted(set(self.tuning_seeds) & set(self.reporting_seeds))
         if shared:
             raise ValueError(
-                f"tuning_seeds and reporting_seeds share {', '.join(map(str, shared))}; what was "
-                "tuned on a seed looks better there than it is, so report on others"
+                f"tuning_seeds and reporting_seeds share {', '.join(map(str, shared))}; settings "
+                "look better on the seeds they were tuned on, so report on others"
             )
 
     @classmethod
     def from_config(cls, node: Mapping[str, Any]) -> Self:
-        """Read ``hydra.sweeper``, where seeds may be written as ``0-9``.
+        """Read ``hydra.sweeper``, in which seeds may be written as ``0-9``.
 
         Raises
         ------
         ConfigError
-            Listing everything that is wrong.
+            If a term is invalid; the message lists all faults.
         """
         faults: list[str] = []
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
@@ -101,7 +101,7 @@ class Protocol(Component):
         return protocol
 
     def score(self, records: Sequence[Record]) -> Score:
-        """Score settings by their runs, one a tuning seed; the lowest score is the best."""
+        """Score settings by their runs, one per tuning seed; the lowest score is the best."""
         sign = 1 if self.select.endswith("loss") else -1
         measured = [record.summary.get(self.select) for record in records if finished(record)]
         values = [sign * value for value in measured if value is not None]
@@ -112,5 +112,5 @@ class Protocol(Component):
 
 
 def finished(record: Record) -> bool:
-    """Tell whether a run trained to its end without diverging."""
+    """Return whether a run trained to its end without diverging."""
     return record.status.ended_well

@@ -41,7 +41,7 @@ def test_a_page_that_is_no_configuration_is_shown_all_the_same(
         print(shown)
     page, comment = capsys.readouterr().out.splitlines()
     assert page == shown
-    assert comment.startswith("# identity: not known: ")
+    assert comment.startswith("# identity: unknown: ")
 
 
 def test_an_error_within_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:

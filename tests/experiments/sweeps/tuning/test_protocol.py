@@ -43,7 +43,7 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tuning_seeds": "5-7", "reporting_seeds": [1, 7, 5]}, "share 5, 7; what was tuned on"),
+        ({"tuning_seeds": "5-7", "reporting_seeds": [1, 7, 5]}, "share 5, 7; settings look better"),
         ({"tuning_seeds": []}, "tuning_seeds: give at least one seed"),
         ({"reporting_seeds": [1, 1]}, "reporting_seeds: give at least one seed, and each once"),
         ({"reporting_seeds": [-1]}, r"hydra\.sweeper\.reporting_seeds must be"),
