@@ -53,17 +53,17 @@ def analyse(
 
     Parameters
     ----------
-    records
+    records : iterable of Record
         Runs of any status; repeats of one run, by whatever code, are counted once.
-    by
+    by : sequence of str, optional
         Grouping keys; by default the optimizer and whatever was varied (see `groups`).
-    metric
+    metric : str, default "best/val_loss"
         What ranks and separates: a metric of the summary, or `area/val_loss`.
-    target
+    target : float, optional
         For the time to it: a validation accuracy or R², or a validation loss where neither was
         measured. By default, on each task, the median best validation score of the best tuned
         group (of the best group where none is tuned).
-    tolerance
+    tolerance : float, default 0.05
         Of the sensitivity's width: share of what training gained that may be lost.
 
     Returns
@@ -73,7 +73,7 @@ def analyse(
     Raises
     ------
     ConfigError
-        Where there are no records, no run has a grouping key, or none measured the metric.
+        If there are no records, no run has a grouping key, or none measured the metric.
     """
     records = list(records)
     runs, older = distinct(records), superseded(records)

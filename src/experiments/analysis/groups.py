@@ -44,13 +44,13 @@ class Group:
 
     Attributes
     ----------
-    by
+    by : tuple of str
         The grouping keys.
-    values
+    values : tuple of scalar
         Their values, in the same order; None where the runs do not have the setting.
-    runs
+    runs : tuple of Record
         Every run, whatever its status, by seed.
-    read
+    read : callable
         Gives what a run measured by epoch.
     """
 
@@ -185,7 +185,7 @@ def varied(records: Iterable[Record]) -> list[str]:
 
 
 def sets_the_task(key: str) -> bool:
-    """Say whether losses of runs that differ in this key cannot be compared or averaged."""
+    """Return whether losses of runs that differ in this key cannot be compared or averaged."""
     return key.split(".")[0] in ("dataset", "loss", TASK)
 
 
@@ -194,9 +194,9 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
 
     Parameters
     ----------
-    records
+    records : iterable of Record
         Runs of any status; repeats of one run are dropped (see `distinct`).
-    by
+    by : sequence of str, optional
         Grouping keys. By default `optimizer` and all that was varied. A dataset or loss that
         varies always groups too, because losses on different tasks have no common mean.
 
@@ -208,7 +208,7 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
     Raises
     ------
     ConfigError
-        Where there are no records, or no run has one of the keys.
+        If there are no records, or no run has one of the keys.
     """
     runs = distinct(records)
     if not runs:
@@ -255,9 +255,9 @@ def labels(
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         Of one comparison.
-    details
+    details : sequence of mapping of str to scalar, optional
         What else to tell of each, in parentheses: `adam (tuned, lr 0.003)`.
     """
     by = telling_keys(groups)

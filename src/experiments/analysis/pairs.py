@@ -34,28 +34,28 @@ class Pair:
 
     Attributes
     ----------
-    first, second
+    first, second : str
         Their labels; the first is the one with the better mean.
-    metric
+    metric : str
         What was compared.
-    seeds
+    seeds : tuple of int
         Those that the difference is over; empty where it is not paired.
-    paired
+    paired : bool
         Whether it is over the seeds that both have; if they share too few, two independent
         samples are compared (Welch).
-    difference
+    difference : Estimate
         Mean of first minus second, with the 95% interval of this pair by itself.
-    adjusted
+    adjusted : Estimate
         The same with the interval of the level at which Holm's procedure tested it.
-    p_value, adjusted_p
+    p_value, adjusted_p : float
         Two-sided; after Holm's correction over all pairs.
-    separated
+    separated : bool
         Whether the seeds bear the difference out: the adjusted interval leaves zero out.
-    improvement
+    improvement : Estimate
         The probability that the first does better on a seed, with its 95% interval.
-    effect
+    effect : float
         The difference in standard deviations of it; NaN where the spread is not known.
-    level
+    level : float
         That at which Holm's procedure tested the pair.
     """
 
@@ -90,11 +90,11 @@ def compare_pairs(
 
     Parameters
     ----------
-    values
+    values : mapping of str to mapping of int to float
         By label, by seed. Finite; a group without any is in no pair.
-    metric
+    metric : str
         For the result.
-    higher
+    higher : bool, default False
         Whether higher is better.
 
     Returns

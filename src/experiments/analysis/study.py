@@ -37,11 +37,11 @@ class Sample:
 
     Attributes
     ----------
-    metric
+    metric : str
         Its name.
     seeds, values
         By seed. A diverged run has the value of its untrained network (see `values`).
-    diverged
+    diverged : frozenset of int
         The seeds whose value is such a substitute.
     """
 
@@ -82,25 +82,25 @@ class Entry:
 
     Attributes
     ----------
-    label
+    label : str
         For people: `adam (tuned, lr 0.003)`. Different for every entry of a part.
-    name
+    name : str
         Without what tuning chose, and so the same for every dataset: `adam (tuned)`.
-    optimizer
+    optimizer : str
         The optimizer's choice, which decides the colour.
-    setting
+    setting : str
         `tuned`, `default`, or empty where the runs are not labelled.
-    tuned
+    tuned : mapping of str to scalar
         What tuning chose, by short name: `{"lr": 0.003}`; empty for others.
-    group
+    group : Group
         The runs, whatever their status.
-    seeds
+    seeds : tuple of int
         Of the runs that count: finished and diverged.
-    metrics
+    metrics : mapping of str to Sample
         By name: the metric that ranks, then those of `COMPARED` that were measured.
-    divergences
+    divergences : Divergences
         How many runs went wrong.
-    times
+    times : mapping of str to TimeToTarget
         By unit (`epoch`, `step`, `seconds`); empty without a target. Seconds are those of the
         training steps alone.
     """
@@ -123,22 +123,22 @@ class Part:
 
     Attributes
     ----------
-    name
+    name : str
         `digits`.
     metric, higher
         What ranks and separates, and whether it is better when higher.
-    entries
+    entries : tuple of Entry
         Ranked by the metric's mean, best first; those without a value last.
-    pairs
+    pairs : tuple of Pair
         Every two entries by the metric, in that order (of the best `MOST_COMPARED`).
-    target
+    target : Target or None
         None where nothing was measured.
-    time_pairs
+    time_pairs : tuple of Pair
         Every two entries by the epochs to the target. Their differences are of *ranks* (1 is
         the fastest run of all), which makes misses comparable.
     tuning, sensitivities
         Of the tuning runs; of all runs where none are labelled. Empty where nothing varied.
-    records
+    records : tuple of Record
         All distinct runs, tuning and reporting.
     """
 
@@ -160,12 +160,12 @@ class Overall:
 
     Attributes
     ----------
-    label
+    label : str
         Without what tuning chose, which differs between datasets: `adam (tuned)`.
-    score
+    score : Estimate
         Mean over datasets of the metric, scaled so that the untrained network has 0 and the best
         group's mean 1, with its interval stratified over datasets.
-    ranks
+    ranks : tuple of int
         The rank of its mean on each dataset, in the order of the parts.
     """
 
@@ -181,19 +181,19 @@ class Study:
 
     Attributes
     ----------
-    metric
+    metric : str
         What selects, ranks and separates.
-    parts
-        One a task.
+    parts : tuple of Part
+        One per task.
     overall, profiles
         Across datasets; empty where there is one. Those groups only that every dataset has.
-    tuning_seeds, reporting_seeds
+    tuning_seeds, reporting_seeds : tuple of int
         Sorted. Without labels all seeds are reporting seeds.
-    commands
+    commands : tuple of str
         The command lines that made the runs, each once.
-    versions
+    versions : mapping of str to tuple of str
         Different versions of the code and libraries by name, such as `commit`.
-    repeats, superseded
+    repeats, superseded : int
         How many runs were left out since the same run was done again: by the same code, and by
         other code or libraries (see `groups.distinct`).
     """

@@ -27,12 +27,12 @@ class Target:
 
     Attributes
     ----------
-    metric
+    metric : str
         The best of the curve that has to reach it: `best/val_accuracy`, or `best/val_loss` where
         no score was measured.
-    value
+    value : float
         The target.
-    reference
+    reference : str
         The label of the group whose median it is; empty where the target was asked for.
     """
 
@@ -58,11 +58,11 @@ def choose_target(
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         Ranked, best first.
-    names
+    names : sequence of str
         Their labels.
-    wanted
+    wanted : float, optional
         The value; by default the median best validation score of the best tuned group, or of
         the best group where none is tuned: half of its seeds reach it.
 

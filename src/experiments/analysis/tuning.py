@@ -23,17 +23,17 @@ class Tuning:
 
     Attributes
     ----------
-    optimizer
+    optimizer : str
         Its name.
-    trials
+    trials : int
         Different settings tried.
-    seeds
+    seeds : tuple of int
         Tuning seeds.
-    searched
+    searched : mapping of str to tuple of scalar
         The values tried of every hyperparameter that varied, by its dotted name, sorted.
-    chosen
+    chosen : mapping of str to scalar
         The values chosen, by dotted name; empty where no tuned run is at hand.
-    at_edge
+    at_edge : tuple of str
         Those whose chosen value is the lowest or highest tried.
     """
 
@@ -46,7 +46,7 @@ class Tuning:
 
 
 def is_tuning(run: Record) -> bool:
-    """Say whether a run's part is to choose settings, not to report."""
+    """Return whether a run's part is to choose settings, not to report."""
     return run.labels.get("stage") == "tuning"
 
 
@@ -68,7 +68,7 @@ def _settings(
 
 
 def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
-    """Give what tuning chose for a tuned group: what differed between the runs it tried."""
+    """Return what tuning chose for a tuned group: what differed between the runs it tried."""
     if group.runs[0].labels.get(SETTING) != "tuned":
         return {}
     mine = [run for run in tried if is_tuning(run) and run.choices == group.runs[0].choices]
@@ -81,9 +81,9 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         Those that report.
-    tried
+    tried : sequence of Record
         The tuning runs.
     """
     result = []
@@ -117,13 +117,13 @@ def sensitivities(
 
     Parameters
     ----------
-    tried
+    tried : sequence of Record
         The tuning runs, or all.
-    metric
+    metric : str
         What was measured.
-    tolerance
+    tolerance : float
         As `statistics.sensitivity` takes it.
-    read
+    read : callable
         Gives what a run measured by epoch.
     """
     higher = metric_named(metric).higher_is_better

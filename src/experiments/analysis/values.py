@@ -21,18 +21,18 @@ from experiments.training.status import Status
 
 
 def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> float:
-    """Give a metric of one run; NaN where it was not measured or is not finite.
+    """Return a metric of one run; NaN where it was not measured or is not finite.
 
     Parameters
     ----------
-    run
+    run : Record
         A run of any status.
-    curves
+    curves : Curves
         What it measured by epoch.
-    metric
+    metric : str
         A name in the summary, such as `best/val_loss`, or `area/val_loss`: the area under the
         validation loss by epoch, over its width.
-    last
+    last : float, default 0.0
         The epoch that the area ends at, where the run stopped before.
     """
     if metric == AREA:
@@ -44,27 +44,27 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
 
 
 def untrained(curves: Curves, metric: str) -> float:
-    """Give a metric's value before training; for a test metric validation's stands in."""
+    """Return a metric's value before training; for a test metric validation's stands in."""
     values = curves.get(metric_named(metric).curve or "")
     return float(values[0]) if values is not None and values.size else math.nan
 
 
 def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
-    """Give each group's values of a metric by seed, diverged runs included.
+    """Return each group's values of a metric by seed, diverged runs included.
 
     A seed that a group has several runs of counts once, with their mean.
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         Of one task: the worst value of a seed is looked for in all of them.
-    metric
+    metric : str
         As `measured` takes it.
 
     Returns
     -------
     list of (seed -> finite value)
-        One a group, by seed; without the seeds that have no value.
+        One per group, by seed; without the seeds that have no value.
     """
     described = metric_named(metric)
     pick = min if described.higher_is_better else max

@@ -65,13 +65,13 @@ def tags(record: Record) -> dict[str, str]:
 
 
 def sweep_tags(record: Record) -> dict[str, str]:
-    """Give the tags of a run's sweeps: the one it is in now, and the one that began it."""
+    """Return the tags of a run's sweeps: the one it is in now, and the one that began it."""
     sweeps = (record.sweep, record.started_in)
     return {_sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
 def sweep_filter(sweep: str) -> str:
-    """Give the filter, for MLflow's pages and calls, of the runs of a sweep."""
+    """Return the filter, for MLflow's pages and calls, of the runs of a sweep."""
     return f"tags.`{_sweep_key(sweep)}` = '{_IN_SWEEP}'"
 
 
@@ -96,7 +96,7 @@ def _note(record: Record) -> str:
 
 
 def params(record: Record) -> list[Any]:
-    """Give a run's configuration, and its choices by the names of their groups."""
+    """Return a run's configuration, and its choices by the names of their groups."""
     from mlflow.entities import Param
 
     # The tracker's own settings change nothing about a run, and their address may be private.
@@ -112,7 +112,7 @@ def params(record: Record) -> list[Any]:
 
 
 def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:
-    """Give the points of each epoch: those of each layer, or all others."""
+    """Return the points of each epoch: those of each layer, or all others."""
     from mlflow.entities import Metric
 
     columns = record.measurements()
@@ -130,7 +130,7 @@ def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:
 
 
 def summary_metrics(record: Record) -> list[Metric]:
-    """Give what was measured of the whole run, where it has ended and will not go on."""
+    """Return what was measured of the whole run, where it has ended and will not go on."""
     from mlflow.entities import Metric
 
     if record.status in (Status.RUNNING, Status.INTERRUPTED):
@@ -155,7 +155,7 @@ def _non_finite(record: Record) -> list[str]:
 
 
 def dataset_input(record: Record) -> DatasetInput | None:
-    """Give the data that a run was trained on; None where they could not be loaded."""
+    """Return the data that a run was trained on; None where they could not be loaded."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     data = record.dataset
@@ -213,5 +213,5 @@ def _as_yaml(value: object) -> str:
 
 
 def milliseconds(seconds: float) -> int:
-    """Give a time as MLflow counts it."""
+    """Return a time as MLflow counts it."""
     return round(seconds * 1000)

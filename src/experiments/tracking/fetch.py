@@ -25,17 +25,17 @@ def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
 
     Parameters
     ----------
-    uri
+    uri : str or None
         As `Tracker` takes it.
-    run_id
+    run_id : str
         The run's id in MLflow.
-    folder
+    folder : Path
         Where the record's files go.
 
     Raises
     ------
     TrackingError
-        Where there is no such address, run or record in it.
+        If there is no such address, run or record in it.
     """
     uri, client = _open(uri)
     cure = "Give the id of a run that this program published, and its address with --uri."
@@ -55,15 +55,15 @@ def fetch_records(
 
     Parameters
     ----------
-    uri
+    uri : str or None
         As `Tracker` takes it.
-    folder
+    folder : Path
         Where the records go, each into a folder named after its run.
-    sweep
+    sweep : str, optional
         The id of their sweep.
-    experiment
+    experiment : str, optional
         The name of their experiment; all experiments by default.
-    where
+    where : str, optional
         A filter of MLflow, such as ``params.optimizer = 'adam' and metrics."test/loss" < 1``.
 
     Returns
@@ -74,7 +74,7 @@ def fetch_records(
     Raises
     ------
     TrackingError
-        Where there is no such address or experiment, the filter is not one, or nothing fits.
+        If there is no such address or experiment, the filter is not one, or nothing fits.
     """
     uri, client = _open(uri)
     wanted = ["tags.kind = 'run'", "attributes.status != 'RUNNING'"]
@@ -143,7 +143,7 @@ def _search(client: MlflowClient, experiments: list[str], where: str) -> Iterato
 
 
 def _name(run: Run) -> str:
-    """Give a run's id, which a tracker may not make a path that leads elsewhere."""
+    """Return a run's id, which a tracker may not make a path that leads elsewhere."""
     run_id = str(run.info.run_id)
     if not re.fullmatch("[0-9a-f]{32}", run_id):
         raise TrackingError(f"MLflow gave {run_id!r} as a run's id, which it cannot be.")

@@ -23,13 +23,13 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
 
     Parameters
     ----------
-    record
+    record : Record
         The run; its best weights are served.
-    folder
+    folder : Path
         Where to write; must not exist.
-    model
+    model : Model
         MLflow's description of it, completed here.
-    predictor
+    predictor : Predictor
         Of the record; making it has shown that the code that it needs may be imported.
     """
     # MLflow's own `save_model` would look through all installed packages, to warn of those that

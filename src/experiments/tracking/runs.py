@@ -65,7 +65,7 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
 
     Parameters
     ----------
-    found
+    found : iterable of Record
         Runs, of any number of sweeps.
     which : {"all", "best", "none"}
         `best`: of each sweep, the run of each optimizer with the lowest best validation loss; a
@@ -93,12 +93,12 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
 
 
 def are_short(runs: Iterable[Record]) -> bool:
-    """Tell whether MLflow writes all points of some runs in less than half a second."""
+    """Return whether MLflow writes all points of some runs in less than half a second."""
     return sum(record.measured_bytes for record in runs) <= _SHORT
 
 
 def is_worth_publishing(record: Record) -> bool:
-    """Tell whether there is anything to see of a run.
+    """Return whether there is anything to see of a run.
 
     There is not where it was interrupted before it had measured anything; if it is ever trained,
     it will be another run.
@@ -113,15 +113,15 @@ class Tracker:
 
     Parameters
     ----------
-    uri
+    uri : str or None
         As `store.resolve_uri` takes it: a server, a database, or None for the default.
-    experiment_name
+    experiment_name : str
         Made in MLflow where it is missing.
 
     Raises
     ------
     TrackingError
-        Where the address cannot keep runs. Every method raises it too, with the cause and what
+        If the address cannot keep runs. Every method raises it too, with the cause and what
         to do: a `TrackerAwayError` where the same may succeed later, a `RefusedError` where only
         the one record is refused.
     """
@@ -152,9 +152,9 @@ class Tracker:
 
         Parameters
         ----------
-        record
+        record : Record
             Of a run that has ended, in whatever way.
-        model
+        model : bool, default False
             Also log the norms of each layer, the picture of the learning curves if there is one
             beside the record, and a model that `mlflow.pyfunc.load_model` loads anywhere. May be
             asked for later, of a run already published.
@@ -256,7 +256,7 @@ class Tracker:
             yield
 
     def _fit_one_transaction(self, records: Sequence[Record]) -> bool:
-        """Tell whether to write so much at once: not to a server, and not for seconds."""
+        """Return whether to write so much at once: not to a server, and not for seconds."""
         return bool(records) and store.sqlite_file(self.uri) is not None and are_short(records)
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
@@ -264,9 +264,9 @@ class Tracker:
 
         Parameters
         ----------
-        record
+        record : Record
             As `Record.read_progress` gives it.
-        killed
+        killed : bool, default False
             Whether nobody trains it any more.
         """
         points = contents.epoch_metrics(record)
@@ -286,7 +286,7 @@ class Tracker:
                 self._client.update_run(run.info.run_id, _RUNNING)
 
     def is_published(self, record: Record) -> bool:
-        """Tell whether a run that has ended is in MLflow as a whole; a model apart."""
+        """Return whether a run that has ended is in MLflow as a whole; a model apart."""
         with self._errors(record.folder, f"look for {record.name} in"):
             run = self._find(record.uid, record.started_in)
             return run is not None and _is_whole(run, record)
@@ -304,17 +304,17 @@ class Tracker:
 
         Parameters
         ----------
-        sweep
+        sweep : str
             The sweep's id.
-        files
+        files : iterable of Path
             Tables and pictures, logged as artifacts under their own names; those in folders below
             that of the first, in such folders.
-        note
+        note : str
             The comparison as Markdown, shown on the run's page and, until there is a newer one,
             on the experiment's.
-        name
+        name : str, default "comparison"
             The run's name.
-        metrics
+        metrics : mapping of str to float, optional
             Numbers of the whole sweep, where there are any; non-finite ones are left out.
 
         Returns
@@ -360,13 +360,13 @@ class Tracker:
             return run_id
 
     def ui_command(self) -> str | None:
-        """Give the command that starts MLflow's pages; None for a server, which has its own."""
+        """Return the command that starts MLflow's pages; None for a server, which has its own."""
         if store.is_server(self.uri):
             return None
         return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(mask_secrets(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
-        """Give the address of the page that shows one run, a sweep's runs, or the experiment's."""
+        """Return the address of the page that shows one run, a sweep's runs, or the experiment's."""
         base = "http://127.0.0.1:5000"
         if store.is_server(self.uri):
             parts = urlsplit(self.uri)
@@ -597,7 +597,7 @@ def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:
 
 
 def _is_whole(run: Run, record: Record) -> bool:
-    """Tell whether a run was published to its end, and has not gone on since."""
+    """Return whether a run was published to its end, and has not gone on since."""
     status = _ENDED[record.status]
     if status == _KILLED and run.info.status not in (_RUNNING, _KILLED):
         return True  # it went on elsewhere, and ended
@@ -607,7 +607,7 @@ def _is_whole(run: Run, record: Record) -> bool:
 
 
 def _has_model(run: Run) -> bool:
-    """Tell whether a run's model was published to its end."""
+    """Return whether a run's model was published to its end."""
     return bool(run.outputs and run.outputs.model_outputs)
 
 

@@ -64,10 +64,10 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
 
     Parameters
     ----------
-    uri
+    uri : str, optional
         A server (`http://...`), a database (`sqlite:///runs.db`, `postgresql://...`), or None for
         `MLFLOW_TRACKING_URI`, or for the database `mlflow.db` where that is not set either.
-    folder
+    folder : Path, optional
         Where a relative database is; by default the project's folder (that of `run.py`), or the
         working directory where this package is installed without it.
 
@@ -108,14 +108,14 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Give the database file of a resolved address; None where it is not SQLite."""
+    """Return the database file of a resolved address; None where it is not SQLite."""
     if not uri.startswith(_SQLITE):
         return None
     return Path(uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def is_server(uri: str) -> bool:
-    """Tell whether the address is a server's, which has its own pages."""
+    """Return whether the address is a server's, which has its own pages."""
     return urlsplit(uri).scheme in _SERVERS
 
 
@@ -125,7 +125,7 @@ def open_client(uri: str) -> MlflowClient:
     Raises
     ------
     TrackingError
-        Where it cannot be opened; says what to do.
+        If it cannot be opened; says what to do.
     """
     prepare_mlflow()
     with tracking_errors(uri, "open"):
@@ -154,7 +154,7 @@ def user() -> str:
 
 
 def lock_of(uri: str) -> Path:
-    """Give the file whose lock everybody on this machine holds who makes runs at an address."""
+    """Return the file whose lock everybody on this machine holds who makes runs at an address."""
     database = sqlite_file(uri)
     if database is not None:
         return database.with_name(f".{database.name}.lock")
@@ -163,12 +163,12 @@ def lock_of(uri: str) -> Path:
 
 
 def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
-    """Give the id of the experiment called `name`, made where it is missing.
+    """Return the id of the experiment called `name`, made where it is missing.
 
     Raises
     ------
     TrackingError
-        Where the name belongs to an experiment that was deleted.
+        If the name belongs to an experiment that was deleted.
     """
     from mlflow.exceptions import MlflowException
 
@@ -205,19 +205,19 @@ def tracking_errors(
 
     Parameters
     ----------
-    uri
+    uri : str
         Resolved.
-    doing
+    doing : str
         What is tried, such as `open`.
-    cure
+    cure : str, optional
         What to do about it; by default to check the address.
-    of_record
+    of_record : bool, default False
         Whether it may be the fault of the one record that is published.
 
     Raises
     ------
     TrackerAwayError
-        Where the same may succeed later.
+        If the same may succeed later.
     RefusedError
         Where only this record is refused.
     TrackingError
@@ -241,7 +241,7 @@ def tracking_errors(
 
 
 def _raised_by_us(error: BaseException) -> bool:
-    """Tell whether an exception came up in this project's own code, and so is a defect of it."""
+    """Return whether an exception came up in this project's own code, and so is a defect of it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -267,7 +267,7 @@ def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
 
 
 def _cause(error: BaseException) -> str:
-    """Give the part of an error's text that a person can use."""
+    """Return the part of an error's text that a person can use."""
     text = mask_secrets(str(getattr(error, "message", None) or error))
     if "database is locked" in text:
         return "the database is locked by another program."

@@ -9,13 +9,13 @@ import numpy as np
 
 
 def area_under_curve(epochs: Sequence[float], values: Sequence[float], last: float) -> float:
-    """Give the mean height of a curve from its first epoch to `last`, by the trapezoidal rule.
+    """Return the mean height of a curve from its first epoch to `last`, by the trapezoidal rule.
 
     Parameters
     ----------
-    epochs, values
+    epochs, values : sequence of float
         Of equal length. Where a value is not finite the area is NaN.
-    last
+    last : float
         Where the area ends; a curve that stopped before is held at its last value.
     """
     x, y = np.asarray(epochs, np.float64), np.asarray(values, np.float64)

@@ -22,9 +22,9 @@ class Divergences:
 
     Attributes
     ----------
-    runs
+    runs : int
         Runs that were trained to an end, good or bad.
-    non_finite, worse_than_start, at_chance
+    non_finite, worse_than_start, at_chance : int
         Of these, each counted once.
     """
 
@@ -51,11 +51,11 @@ def classify(
 
     Parameters
     ----------
-    finite
+    finite : bool
         Whether the loss was finite throughout.
-    start, end
+    start, end : float or None
         Validation loss before training and after the last epoch, where measured.
-    score, chance
+    score, chance : float, optional
         The best validation score (higher is better) and what guessing gives.
     """
     if not finite:
@@ -76,7 +76,7 @@ def count(found: Iterable[str | None]) -> Divergences:
 
 
 def chance_accuracy(classes: int, rows: int) -> float:
-    """Give the accuracy up to which a classifier cannot be told from guessing among classes.
+    """Return the accuracy up to which a classifier cannot be told from guessing among classes.
 
     Two standard errors above :math:`1/k` on `rows` rows.
     """

@@ -11,11 +11,11 @@ class Estimate:
 
     Attributes
     ----------
-    value
+    value : float
         The number; NaN where there is nothing to estimate from.
-    low, high
+    low, high : float
         The interval's ends; infinite where the data set no limit (a single seed).
-    level
+    level : float
         The interval's nominal coverage, such as 0.95.
     """
 
@@ -25,5 +25,5 @@ class Estimate:
     level: float = 0.95
 
     def covers(self, value: float) -> bool:
-        """Say whether a value lies in the interval, its ends included."""
+        """Return whether a value lies in the interval, its ends included."""
         return self.low <= value <= self.high

@@ -30,7 +30,7 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
-    """Give the level at which Holm's procedure tests each hypothesis.
+    """Return the level at which Holm's procedure tests each hypothesis.
 
     The one with the smallest p-value is tested at *α/m*, the next at *α/(m - 1)*, until one
     stands; those that follow are judged at that one's level. An interval of coverage one minus

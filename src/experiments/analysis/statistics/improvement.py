@@ -33,12 +33,12 @@ def probability_of_improvement(
 
     Parameters
     ----------
-    first, second
+    first, second : sequence of float
         Values, which may be infinite. Paired ones match by position; others are compared each
         with each, and the interval takes the smaller sample for its size.
-    higher
+    higher : bool, default False
         Whether higher is better.
-    level
+    level : float, default 0.95
         Of the interval.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -51,7 +51,7 @@ def probability_of_improvement(
 
 
 def proportion(share: float, count: int, level: float = 0.95) -> Estimate:
-    """Give a share of `count` trials with Wilson's interval."""
+    """Return a share of `count` trials with Wilson's interval."""
     z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) * math.sqrt(z2)

@@ -38,7 +38,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
 
     Parameters
     ----------
-    values
+    values : sequence of float
         Finite, one at least. A quarter of them, rounded down, is cut off at either end; fewer
         than four have the plain mean.
     """
@@ -67,7 +67,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
 
 
 def _trimmed(ordered: Values) -> tuple[Values, Values]:
-    """Give the trimmed means and their standard errors of sorted rows."""
+    """Return the trimmed means and their standard errors of sorted rows."""
     size = ordered.shape[1]
     cut = size // 4
     kept = size - 2 * cut

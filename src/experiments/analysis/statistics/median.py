@@ -26,9 +26,9 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
 
     Parameters
     ----------
-    values
+    values : sequence of float
         One at least; infinities are allowed and sort last (or first).
-    level
+    level : float, default 0.95
         Of the interval. Fewer than six values cannot give 95%: theirs is the whole range, with
         the level that it has.
     """
@@ -50,7 +50,7 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
 
 
 def _binomial_tails(size: int) -> NDArray[np.float64]:
-    r"""Give :math:`B(k; n, \tfrac12)`, rounded once, for *k* up to half of *n*.
+    r"""Return :math:`B(k; n, \tfrac12)`, rounded once, for *k* up to half of *n*.
 
     In integers: a sweep's end would otherwise wait until SciPy is imported.
     """

@@ -26,13 +26,13 @@ class Profile:
 
     Attributes
     ----------
-    label
+    label : str
         The group's.
-    factors
+    factors : tuple of float
         From 1 on, ascending: where the profile rises.
-    shares
+    shares : tuple of float
         Of the problems solved within each factor of the fastest; holds until the next factor.
-    area
+    area : float
         Mean share over factors from 1 to `limit` on a logarithmic axis, 1 at best.
     """
 
@@ -49,10 +49,10 @@ def performance_profiles(
 
     Parameters
     ----------
-    times
+    times : mapping of str to mapping of str to mapping of int to float
         By group's label, by dataset, by seed: the time to the dataset's target, infinite for a
         miss. A problem counts for those groups that have its dataset and seed.
-    limit
+    limit : float, default 4.0
         The factor at which the area ends (AlgoPerf's 4).
 
     Returns

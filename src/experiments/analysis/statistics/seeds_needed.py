@@ -19,15 +19,15 @@ MOST: Final = 10_000
 
 
 def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Give the number of seeds with which a two-sided paired t-test finds a difference.
+    """Return the number of seeds with which a two-sided paired t-test finds a difference.
 
     Parameters
     ----------
-    effect
+    effect : float
         The mean of the paired differences over their standard deviation; the sign is ignored.
-    alpha
+    alpha : float, default 0.05
         The test's level.
-    power
+    power : float, default 0.8
         The probability with which the test is to find it.
 
     Returns
@@ -50,7 +50,7 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
 
 
 def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
-    """Give the power of a two-sided paired t-test with `count` pairs (at least 2).
+    """Return the power of a two-sided paired t-test with `count` pairs (at least 2).
 
     The mean of the differences is normal, their standard deviation an independent chi variable:
     the power is the normal one, averaged over that variable's quantiles.
@@ -64,7 +64,7 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
 
 @lru_cache(maxsize=256)
 def _spreads(df: int) -> NDArray[np.float64]:
-    """Give quantiles of an estimated standard deviation over the true one."""
+    """Return quantiles of an estimated standard deviation over the true one."""
     from scipy.special import gammaincinv, ndtri
 
     quantiles = (np.arange(1000) + 0.5) / 1000

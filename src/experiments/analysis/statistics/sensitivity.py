@@ -27,13 +27,13 @@ class Tried:
 
     Attributes
     ----------
-    value
+    value : float
         Of the hyperparameter.
-    scores
-        The metric, one a seed.
-    middle
+    scores : tuple of float
+        The metric, one per seed.
+    middle : float
         Their median, which the curve goes through.
-    diverged
+    diverged : int
         How many of the runs diverged; their scores are those of the untrained network.
     """
 
@@ -49,22 +49,22 @@ class Sensitivity:
 
     Attributes
     ----------
-    optimizer
+    optimizer : str
         Whose it is.
-    key
+    key : str
         The hyperparameter, such as `optimizer.lr`.
-    metric
+    metric : str
         What was measured.
-    tried
+    tried : tuple of Tried
         By value, lowest first. Where other hyperparameters varied too, each value is shown at
         the best of them.
-    best
+    best : float
         The value with the best median.
-    low, high
+    low, high : float
         The range that works around it.
-    width
+    width : float
         In decades; NaN where the values are not all positive.
-    open_low, open_high
+    open_low, open_high : bool
         Whether the range reaches the lowest or highest value tried, so that it may be wider.
     """
 
@@ -100,17 +100,17 @@ def sensitivity(
 
     Parameters
     ----------
-    optimizer, key, metric
+    optimizer, key, metric : str
         What is looked at.
-    scores
+    scores : mapping of float to sequence of float
         The metric of each seed by the hyperparameter's value; one value at least.
-    start
+    start : float
         The metric of the untrained network.
-    higher
+    higher : bool, default False
         Whether the metric is better when it is higher.
-    tolerance
+    tolerance : float, default 0.05
         Share of the gain, from `start` to the best median, that may be lost.
-    diverged
+    diverged : mapping of float to int, optional
         How many runs diverged at each value.
     """
     tried = tuple(

@@ -20,13 +20,13 @@ from itertools import count
 
 
 def beyond(t: float, df: float) -> float:
-    """Give the probability that a value is further from zero than *t*, on either side.
+    """Return the probability that a value is further from zero than *t*, on either side.
 
     Parameters
     ----------
-    t
+    t : float
         Of any sign.
-    df
+    df : float
         Degrees of freedom, 1 at least.
     """
     square = t * t
@@ -37,13 +37,13 @@ def beyond(t: float, df: float) -> float:
 
 @lru_cache(maxsize=256)  # intervals of one comparison share levels and degrees of freedom
 def quantile(level: float, df: float) -> float:
-    """Give the *t* between whose negative and which a value lies with probability `level`.
+    """Return the *t* between whose negative and which a value lies with probability `level`.
 
     Parameters
     ----------
-    level
+    level : float
         At least 0 and below 1.
-    df
+    df : float
         Degrees of freedom, 1 at least.
     """
     # As a function of the angle whose tangent is t / sqrt(df) the probability is concave. So
@@ -60,7 +60,7 @@ def quantile(level: float, df: float) -> float:
 
 
 def _incomplete_beta(x: float, rest: float, a: float, b: float) -> float:
-    """Give the regularized incomplete beta function of x = 1 - rest."""
+    """Return the regularized incomplete beta function of x = 1 - rest."""
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly
         return 1 - _by_fraction(rest, x, b, a)
     return _by_fraction(x, rest, a, b)

@@ -64,15 +64,15 @@ class Studentized:
 
     Attributes
     ----------
-    value
+    value : float
         The estimate.
-    error
+    error : float
         Its standard error; NaN for a single value.
-    df
+    df : float
         Degrees of freedom of Student's distribution.
-    count
+    count : int
         Observations in the smallest stratum.
-    stretch_low, stretch_high
+    stretch_low, stretch_high : float
         How much further than Student's interval this one reaches on each side, 1 to 1.5.
     """
 
@@ -84,7 +84,7 @@ class Studentized:
     stretch_high: float = 1.0
 
     def interval(self, level: float = 0.95) -> Estimate:
-        """Give the interval of a level between 0 and 1.
+        """Return the interval of a level between 0 and 1.
 
         Without any spread there is no error to estimate. The interval is then the value
         itself if so many equal signs are unlikely enough by chance, and otherwise unbounded.
@@ -102,13 +102,13 @@ class Studentized:
         )
 
     def sample_interval(self) -> Estimate:
-        """Give the 95% interval of a sample; that of seeds that all agree has no width."""
+        """Return the 95% interval of a sample; that of seeds that all agree has no width."""
         if self.count > 1 and self.error == 0:
             return Estimate(self.value, self.value, self.value)
         return self.interval()
 
     def p_value(self) -> float:
-        """Give the two-sided p-value of a true value of zero.
+        """Return the two-sided p-value of a true value of zero.
 
         Without any spread it is that of the sign test: *n* equal signs have probability
         :math:`2^{1-n}`.
@@ -126,10 +126,10 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
 
     Parameters
     ----------
-    strata
+    strata : sequence of sequence of float
         Finite observations, one sequence a stratum, each of one value at least.
-    weights
-        One a stratum.
+    weights : sequence of float
+        One per stratum.
     """
     samples = [np.asarray(values, np.float64) for values in strata]
     value = float(sum(w * x.mean() for w, x in zip(weights, samples, strict=True)))
@@ -178,11 +178,11 @@ def tails(moved: Values, errors: Values, df: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    moved
+    moved : Values
         How far each resample's estimate is from the sample's.
-    errors
+    errors : Values
         Each resample's own standard error.
-    df
+    df : float
         Of the Student distribution to compare with.
 
     Returns

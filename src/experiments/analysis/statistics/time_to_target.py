@@ -29,13 +29,13 @@ class TimeToTarget:
 
     Attributes
     ----------
-    unit
+    unit : str
         `epoch`, `step` or `seconds`.
-    seeds
+    seeds : tuple of int
         Of the runs.
-    times
-        One a seed; infinite for a miss.
-    median
+    times : tuple of float
+        One per seed; infinite for a miss.
+    median : Estimate
         With its interval, either end of which may be infinite.
     """
 
@@ -50,7 +50,7 @@ class TimeToTarget:
         return sum(math.isfinite(time) for time in self.times)
 
     def curve(self) -> list[tuple[float, Estimate]]:
-        """Give the share that has reached the target, as a step curve.
+        """Return the share that has reached the target, as a step curve.
 
         Returns
         -------
@@ -72,7 +72,7 @@ def time_to_target(unit: str, times: dict[int, float]) -> TimeToTarget:
 
 
 def first_reached(curve: Sequence[float], target: float, *, higher: bool) -> int | None:
-    """Give the first place of a curve at or beyond the target; NaN reaches nothing."""
+    """Return the first place of a curve at or beyond the target; NaN reaches nothing."""
     values = np.asarray(curve, np.float64)
     with np.errstate(invalid="ignore"):
         found = np.flatnonzero(values >= target if higher else values <= target)

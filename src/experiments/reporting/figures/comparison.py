@@ -48,7 +48,7 @@ def plot_comparison(study: Study) -> Figure:
 
     Parameters
     ----------
-    study
+    study : Study
         What `analyse` makes of the records.
 
     Returns

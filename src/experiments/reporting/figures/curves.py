@@ -43,9 +43,9 @@ class Family:
 
     Attributes
     ----------
-    look
+    look : Look
         Of the group.
-    finished, diverged
+    finished, diverged : tuple of Curves
         What each run measured: column name -> ndarray of shape (epochs + 1,).
     """
 
@@ -68,11 +68,11 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
 
     Parameters
     ----------
-    axes
+    axes : Axes
         Of their final size; the names of the groups stand to their right.
-    families
+    families : sequence of Family
         The best first.
-    metric
+    metric : str
         Such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
     """
     from matplotlib.collections import LineCollection
@@ -149,7 +149,7 @@ def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: 
 def _median(
     runs: Sequence[Curves], metric: str
 ) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
-    """Give the epochs that all runs measured, with the median there between its interval's ends."""
+    """Return the epochs that all runs measured, with the median there between its interval's ends."""
     having = [curves for curves in runs if metric in curves]
     nothing = np.empty(0)
     if not having:
@@ -169,7 +169,7 @@ def score_of(runs: Sequence[Curves]) -> str:
 
 
 def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the limits of an axis of epochs."""
+    """Return the limits of an axis of epochs."""
     last = max(float(np.nanmax(epochs)), 1.0)
     return -0.01 * last, last
 

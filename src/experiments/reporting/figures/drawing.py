@@ -154,11 +154,11 @@ def label_ends(
 
     Parameters
     ----------
-    axes
+    axes : Axes
         With its final limits and scales.
-    ends
+    ends : sequence of tuple of float
         The last point of each curve, in data coordinates.
-    texts, colors
+    texts, colors : sequence of str
         Of each label.
     """
     if not ends:
@@ -188,7 +188,7 @@ def label_ends(
 
 
 def label_gutter(texts: Sequence[str]) -> float:
-    """Give the inches to the right of a panel that `label_ends` needs."""
+    """Return the inches to the right of a panel that `label_ends` needs."""
     return 0.2 + text_width(texts) + 0.1
 
 
@@ -205,7 +205,7 @@ def readable(color: str) -> str:
 
 
 def contrast(first: str, second: str) -> float:
-    """Give the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
     low, high = sorted(map(_luminance, (first, second)))
     return (high + 0.05) / (low + 0.05)
 

@@ -35,11 +35,11 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
 
     Parameters
     ----------
-    pairs
+    pairs : sequence of Pair
         At least one. Where all have the same first, it is named in the title alone.
-    looks
+    looks : mapping of str to Look
         By the label of the entries.
-    title
+    title : str
         Names the metric: `Best validation loss`.
     """
     best = looks[pairs[0].first] if len({pair.first for pair in pairs}) == 1 < len(pairs) else None

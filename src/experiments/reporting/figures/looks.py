@@ -25,13 +25,13 @@ class Look:
 
     Attributes
     ----------
-    label
+    label : str
         Its name.
-    color
+    color : str
         `#rrggbb`.
-    dash
+    dash : Dash
         A line style of matplotlib.
-    named
+    named : bool
         Whether there is room to name it among the others.
     """
 
@@ -47,7 +47,7 @@ class Look:
 
 
 def looks_of(part: Sequence[Group]) -> list[Look]:
-    """Give ranked groups of one task their looks.
+    """Return ranked groups of one task their looks.
 
     Groups of one optimizer are shades of its colour, from dark to light in the order of what
     they differ in, and dashed differently; beyond the best `MOST_NAMED` groups are grey.
@@ -60,7 +60,7 @@ def looks_of(part: Sequence[Group]) -> list[Look]:
 
 
 def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
-    """Give the ranked entries of a study's part their looks.
+    """Return the ranked entries of a study's part their looks.
 
     As `looks_of`, but the tuned and the default runs of an optimizer have its very colour, those
     with default settings dashed, and names are as short as they can be: `adam`, `adam, default`.
@@ -84,7 +84,7 @@ def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
 
 
 def _shaded(groups: Sequence[tuple[str, Group]]) -> list[tuple[str, Dash]]:
-    """Give a colour and dashes to each group, those of one kin being shades of its colour."""
+    """Return a colour and dashes to each group, those of one kin being shades of its colour."""
     kin: dict[str, list[int]] = {}
     for index in sorted(range(len(groups)), key=lambda index: _natural(groups[index][1].values)):
         kin.setdefault(groups[index][0], []).append(index)

@@ -52,7 +52,7 @@ def plot_run(record: Record) -> Figure:
 
     Parameters
     ----------
-    record
+    record : Record
         A run of any status; one that measured nothing gives a picture that says so.
 
     Returns
@@ -139,7 +139,7 @@ def _mark_best(
 
 
 def _constant_rate(curves: Curves) -> float | None:
-    """Give the learning rate, if it was measured and the same in all epochs."""
+    """Return the learning rate, if it was measured and the same in all epochs."""
     rates = curves.get("lr", np.empty(0))
     finite = rates[np.isfinite(rates)]
     return float(finite[0]) if finite.size and (finite == finite[0]).all() else None

@@ -45,11 +45,11 @@ def plot_sensitivity(
 
     Parameters
     ----------
-    found
+    found : sequence of Sensitivity
         Of one setting and metric; at least one.
-    chosen
+    chosen : mapping of str to float
         By optimizer, the value that tuning chose: it gets the ring instead of the best.
-    title
+    title : str
         Names the metric: `Best validation loss`.
     """
     setting = found[0].key.rsplit(".", 1)[-1]

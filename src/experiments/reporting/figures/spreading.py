@@ -10,9 +10,9 @@ def spread(wanted: Sequence[float], gap: float, low: float = 0.0, high: float = 
 
     Parameters
     ----------
-    wanted
+    wanted : sequence of float
         Where the labels would like to be, in any order.
-    gap
+    gap : float
         The least distance between two labels. Where all do not fit between `low` and `high`
         at this distance, they are spaced evenly.
     low, high

@@ -33,11 +33,11 @@ def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: 
 
     Parameters
     ----------
-    entries
+    entries : sequence of (Look, TimeToTarget)
         At least one.
-    target
+    target : str
         In words: `validation accuracy 0.97`.
-    last
+    last : float
         Where the runs' budget ends, in the times' unit.
     """
     ranked = sorted(entries, key=lambda entry: (entry[1].median.value, -entry[1].reached))
@@ -57,7 +57,7 @@ def plot_profiles(entries: Sequence[tuple[Look, Profile]]) -> Figure:
 
     Parameters
     ----------
-    entries
+    entries : sequence of (Look, Profile)
         At least one, the largest area first.
     """
     curves = [

@@ -39,13 +39,13 @@ class Strip:
 
     Attributes
     ----------
-    look
+    look : Look
         Of the group.
-    values
+    values : tuple of float
         Of its runs, in the order of the seeds.
     centre, interval
         What stands for them, and the interval of that.
-    note
+    note : str
         How many runs went wrong; empty where none did.
     """
 
@@ -78,11 +78,11 @@ def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:
 
     Parameters
     ----------
-    axes
+    axes : Axes
         Of their final size; names stand to their left and notes to their right.
-    strips
+    strips : sequence of Strip
         The best first.
-    higher
+    higher : bool
         Whether more of it is better.
     """
     from matplotlib.ticker import MaxNLocator

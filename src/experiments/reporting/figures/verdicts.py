@@ -29,11 +29,11 @@ def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], ti
 
     Parameters
     ----------
-    entries
+    entries : sequence of (str, Look)
         The labels that the pairs have, with their looks, the best first: two at least.
-    pairs
+    pairs : sequence of Pair
         Of these entries.
-    title
+    title : str
         Names the metric: `Best validation loss`.
     """
     places = {label: place for place, (label, _) in enumerate(entries)}

@@ -26,9 +26,9 @@ def write_comparison(
 
     Parameters
     ----------
-    study
+    study : Study
         What `analyse` makes of the records.
-    folder
+    folder : Path
         Made if it is missing. Older files of these names are replaced.
     pictures : sequence of {"png", "svg", "pdf"}, default ("png", "svg")
 
@@ -40,7 +40,7 @@ def write_comparison(
     Raises
     ------
     RecordError
-        Where the folder cannot be written.
+        If the folder cannot be written.
     """
     figure = plot_comparison(study)
     contents = {

@@ -42,15 +42,15 @@ class Picture:
 
     Attributes
     ----------
-    name
+    name : str
         Of its files.
-    figure
+    figure : Figure
         Not yet rendered.
-    caption
+    caption : str
         Below it.
-    description
+    description : str
         What it shows, for who cannot see it.
-    on_white
+    on_white : bool
         Whether words stand on images and coloured cells in it, so that it stays as it is where
         the page is dark.
     """
@@ -98,13 +98,13 @@ def pictures_of(
 
     Parameters
     ----------
-    part
+    part : Part
         Of a study.
-    looks
+    looks : sequence of Look
         Of its entries.
-    prefix
+    prefix : str
         Of the pictures' names; empty where there is one task.
-    trusted
+    trusted : frozenset of str
         Packages, besides this project's, whose classes the runs' data and networks may be built of.
     """
     entries = list(zip(part.entries, looks, strict=True))

@@ -31,11 +31,11 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
 
     Parameters
     ----------
-    figure
+    figure : Figure
         Of lines and text: a figure with images in it belongs into `inline_png`.
-    name
+    name : str
         Tells this picture's elements from those of the page's other pictures.
-    description
+    description : str
         For those who cannot see it.
     """
     import matplotlib
@@ -60,11 +60,11 @@ def inline_png(png: bytes, width: float, description: str) -> str:
 
     Parameters
     ----------
-    png
+    png : bytes
         Shown as it is, on white.
-    width
+    width : float
         In inches.
-    description
+    description : str
         For those who cannot see it.
     """
     data = base64.b64encode(png).decode()
@@ -80,7 +80,7 @@ def colors_in(text: str) -> list[str]:
 
 
 def on_dark(color: str) -> str:
-    """Give the colour that stands for another on a dark page.
+    """Return the colour that stands for another on a dark page.
 
     Greys change sides, white becoming the page itself. Other colours keep their hue and become
     lighter until they read well (contrast 5.5:1,

@@ -43,13 +43,13 @@ def write_report(
 
     Parameters
     ----------
-    study
+    study : Study
         What `analyse` makes of the records.
-    records
+    records : sequence of Record
         All runs, for the list of them.
-    folder
+    folder : Path
         Made if it is missing. Older files of these names are replaced.
-    trusted
+    trusted : frozenset of str
         Packages, besides this project's, whose classes pictures of networks may be made with; see
         `experiments.config.trust.allowed_packages`.
 
@@ -61,7 +61,7 @@ def write_report(
     Raises
     ------
     RecordError
-        Where the folder cannot be written.
+        If the folder cannot be written.
     """
     page, pictures = compose(study, records, trusted=trusted)
     folder = Path(folder)

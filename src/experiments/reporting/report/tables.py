@@ -36,13 +36,13 @@ class Cell:
 
     Attributes
     ----------
-    text
+    text : str
         For people.
-    small
+    small : str
         Beside it, less important.
-    style
+    style : str
         Classes of the style sheet, such as `best`.
-    color
+    color : str
         Of the dot before a group's name; empty for none.
     """
 
@@ -58,11 +58,11 @@ class Table:
 
     Attributes
     ----------
-    note
+    note : str
         How its numbers were made.
-    header
+    header : tuple of Cell
         Of each column.
-    rows
+    rows : tuple of tuple of Cell
         As long as the header.
     """
 

@@ -83,9 +83,9 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
 
     Parameters
     ----------
-    records
+    records : iterable of Record
         Runs of any status. Repeats of one run (see `distinct`) are counted once.
-    by
+    by : sequence of str, optional
         Grouping keys; by default `optimizer` and all that was varied (see `varied`). A
         dataset or loss that varies always groups too.
 
@@ -105,7 +105,7 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
     Raises
     ------
     ConfigError
-        Where there are no records, or no run has one of the keys.
+        If there are no records, or no run has one of the keys.
     """
     study = analyse(records, by=by)
     groups = [entry.group for part in study.parts for entry in part.entries]

@@ -46,15 +46,15 @@ class Column:
 
     Attributes
     ----------
-    header
+    header : str
         For people.
-    cells
-        One a group; numbers are already aligned.
-    best
+    cells : tuple of str
+        One per group; numbers are already aligned.
+    best : frozenset of int
         The rows that hold the best value, as it is written; empty where best has no meaning.
-    rank
+    rank : int
         The higher, the sooner it is left out where there is no room; 0 always stays.
-    is_text
+    is_text : bool
         Aligned left, as names are.
     """
 

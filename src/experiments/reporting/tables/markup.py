@@ -54,9 +54,9 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
 
     Parameters
     ----------
-    study
+    study : Study
         What `analyse` makes of the records.
-    picture
+    picture : str, default ""
         Where the picture is; empty for none.
     """
     blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]

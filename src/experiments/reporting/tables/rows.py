@@ -23,7 +23,7 @@ def narrow_rows(study: Study) -> list[Row]:
     Returns
     -------
     list of dict
-        One a group, with the columns of `experiments.reporting.tables.frames.comparison`; NaN where
+        One per group, with the columns of `experiments.reporting.tables.frames.comparison`; NaN where
         nothing was measured.
     """
     entries = [entry for part in study.parts for entry in part.entries]

@@ -41,7 +41,7 @@ class _View(ABC):
 
     Parameters
     ----------
-    study
+    study : Study
         What `experiments.analysis.analyse` makes.
     """
 

@@ -151,7 +151,7 @@ def _groups(part: Part) -> Iterable[str]:
 
 
 def _order_of_iqm(part: Part, first: str, second: str) -> float:
-    """Give how much better the first's interquartile mean is than the second's."""
+    """Return how much better the first's interquartile mean is than the second's."""
     values = {entry.label: entry.metrics[part.metric].iqm.value for entry in part.entries
               if part.metric in entry.metrics}  # fmt: skip
     better = values[second] - values[first]

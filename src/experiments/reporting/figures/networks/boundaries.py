@@ -56,9 +56,9 @@ def plot_boundaries(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
     Parameters
     ----------
-    rows
+    rows : sequence of Shown
         Runs with snapshots.
-    dataset
+    dataset : Dataset
         Of two inputs, and a task with one class a row.
     """
     epochs = boundary_epochs(rows)
@@ -113,15 +113,15 @@ def class_regions(
 
     Parameters
     ----------
-    record
+    record : Record
         A run with snapshots.
-    epochs
+    epochs : sequence of int
         Those at which it was not kept are left out.
-    window
+    window : tuple of float
         Left, right, bottom and top.
-    grid
+    grid : int
         How many points along each side.
-    trusted
+    trusted : frozenset of str
         As in `network_of`.
 
     Returns

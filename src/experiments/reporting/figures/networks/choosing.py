@@ -34,13 +34,13 @@ class NetworkPicture(NamedTuple):
 
     Attributes
     ----------
-    name
+    name : str
         For a file: `confusion`, or `confusion-2` of a second loss on the same data.
-    title
+    title : str
         A few words.
-    caption
+    caption : str
         How to read it, and what it leaves out.
-    figure
+    figure : Figure
         With the title in it, and not the caption. Words stand on coloured cells and images, so
         show it on white, as it is, where the page is dark too.
     """
@@ -62,13 +62,13 @@ def figures_for(
 
     Parameters
     ----------
-    records
+    records : sequence of Record
         Runs of any status; those on other data are left out.
-    dataset
+    dataset : Dataset
         As the runs saw it.
-    by
+    by : sequence of str, optional
         Grouping keys (see `experiments.reporting.tables.frames.comparison`).
-    trusted
+    trusted : frozenset of str
         Packages, besides this project's, whose classes the runs' networks may be built of; see
         `experiments.config.trust.allowed_packages`.
 
@@ -82,7 +82,7 @@ def figures_for(
     Raises
     ------
     ConfigError
-        Where no run has one of the keys, or a network is built of a class that is not trusted.
+        If no run has one of the keys, or a network is built of a class that is not trusted.
     """
     fitting = [run for run in records if run.dataset.get("digest") == dataset.digest]
     if not fitting:
@@ -107,9 +107,9 @@ def figures_of(
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         The best first.
-    looks
+    looks : sequence of Look
         Theirs, so that they have the names and colours of other pictures.
     dataset, trusted
         As in `figures_for`.

@@ -47,9 +47,9 @@ def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
     Parameters
     ----------
-    rows
+    rows : sequence of Shown
         Finished runs, the best first.
-    dataset
+    dataset : Dataset
         Whose task has one class a row.
     """
     names = [_short(name) for name in dataset.target_names]

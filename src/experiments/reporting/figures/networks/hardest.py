@@ -44,11 +44,11 @@ class Hard:
 
     Attributes
     ----------
-    row
+    row : int
         Of the test part, from 0.
-    true, predicted
+    true, predicted : int
         Classes.
-    share
+    share : float
         What the network gave to the true class.
     """
 
@@ -75,9 +75,9 @@ def plot_hardest(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
     Parameters
     ----------
-    rows
+    rows : sequence of Shown
         Finished runs, the best first, of which at most `MOST_GROUPS` are shown.
-    dataset
+    dataset : Dataset
         Whose task has one class a row.
     """
     with style():

@@ -81,7 +81,7 @@ def plot_norms(row: Sequence[Family]) -> Figure:
 
     Parameters
     ----------
-    row
+    row : sequence of Family
         Groups whose runs measured them, the best first.
     """
     layers = some_layers(layers_of(row))

@@ -26,12 +26,12 @@ def network_of(
 
     Parameters
     ----------
-    record
+    record : Record
         A run that was trained.
     weights : name -> ndarray of shape (*shape), or (runs, *shape)
-    runs
+    runs : int, default 1
         How many networks side by side.
-    trusted
+    trusted : frozenset of str
         Packages, besides this project's, whose classes it may be built of.
     """
     network = _network(record, runs, trusted)
@@ -51,10 +51,10 @@ def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[st
 
     Parameters
     ----------
-    record
+    record : Record
         Of a task with classes.
     outputs : ndarray of shape (..., outputs)
-    trusted
+    trusted : frozenset of str
         As in `network_of`.
 
     Returns

@@ -33,9 +33,9 @@ def plot_predictions(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
     Parameters
     ----------
-    rows
+    rows : sequence of Shown
         Finished runs, the best first.
-    dataset
+    dataset : Dataset
         Of a regression task.
     """
     decode = dataset.preprocessing.decode_targets

@@ -52,11 +52,11 @@ def shown(
 
     Parameters
     ----------
-    groups
+    groups : sequence of Group
         Those of which every run failed before training are left out.
-    looks
+    looks : sequence of Look
         Theirs; chosen anew where not all groups are shown.
-    trusted
+    trusted : frozenset of str
         Packages, besides this project's, whose classes their networks may be built of.
     """
     pairs = [

@@ -47,7 +47,7 @@ class Path:
 
     Attributes
     ----------
-    shown
+    shown : Shown
         The group; `record` is its run, which may have diverged where others did not.
     points : ndarray of shape (moments, parameters)
         As `names` and their shapes have them, one after the other.
@@ -76,7 +76,7 @@ class Plane:
     explained: tuple[float, float]
 
     def project(self, points: Numbers) -> Numbers:
-        """Give the coordinates (n, 2) in the plane of the points' feet."""
+        """Return the coordinates (n, 2) in the plane of the points' feet."""
         coordinates: Numbers = (points - self.center) @ self.axes.T
         return coordinates
 
@@ -137,15 +137,15 @@ def loss_surface(
 
     Parameters
     ----------
-    record
+    record : Record
         Whose network, loss and running statistics.
-    dataset
+    dataset : Dataset
         Its data. Of a large one every k-th row.
-    plane
+    plane : Plane
         In the space of its parameters.
     x, y : ndarray
         Coordinates in the plane.
-    trusted
+    trusted : frozenset of str
         As in `network_of`.
 
     Returns
@@ -172,11 +172,11 @@ def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
 
     Parameters
     ----------
-    found
+    found : sequence of Path
         As `paths` gives them.
-    dataset
+    dataset : Dataset
         Theirs.
-    plane
+    plane : Plane
         Through them (see `common_plane`).
     """
     from matplotlib.patheffects import Normal, Stroke
@@ -267,7 +267,7 @@ def _training_rows(
 
 
 def _box(points: Numbers) -> tuple[Numbers, Numbers]:
-    """Give the corners of a box with some room around the points."""
+    """Return the corners of a box with some room around the points."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = np.maximum(high - low, 0.2 * (high - low).max())
     span = np.where(span > 0, span, 1.0)
