@@ -1,7 +1,7 @@
-"""A whole comparison as plain data: everything that a report tells, worked out once.
+"""A whole comparison as plain data: everything that a report shows, computed once.
 
-`experiments.analysis.analyse` makes a `Study` of records. Terminal, tables, pictures and report
-only show it, so they cannot contradict one another.
+`experiments.analysis.analyse` makes a `Study` from records. Terminal, tables, pictures and report
+only display it, so they cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ TIME: Final = "epochs to the target"
 
 @dataclass(frozen=True)
 class Sample:
-    """One metric of one group over its seeds, with statistics that are computed when asked for.
+    """One metric of one group over its seeds, with statistics computed on demand.
 
     Attributes
     ----------
     metric : str
-        Its name.
-    seeds, values
-        By seed. A diverged run has the value of its untrained network (see `values`).
+        The name of the metric.
+    seeds : tuple of int
+        The seeds that have a value.
+    values : tuple of float
+        The value of each seed. A diverged run has the value of its untrained network (see
+        `experiments.analysis.values`).
     diverged : frozenset of int
         The seeds whose value is such a substitute.
     """
@@ -78,31 +81,32 @@ class Sample:
 
 @dataclass(frozen=True)
 class Entry:
-    """One group of a part: what is compared.
+    """One group of a part.
 
     Attributes
     ----------
     label : str
-        For people: `adam (tuned, lr 0.003)`. Different for every entry of a part.
+        The label shown to people, unique within a part: `adam (tuned, lr 0.003)`.
     name : str
-        Without what tuning chose, and so the same for every dataset: `adam (tuned)`.
+        The label without the settings that tuning chose, so that it is the same for every
+        dataset: `adam (tuned)`.
     optimizer : str
-        The optimizer's choice, which decides the colour.
+        The name of the chosen optimizer, which decides the colour.
     setting : str
-        `tuned`, `default`, or empty where the runs are not labelled.
+        `tuned`, `default`, or empty if the runs are not labelled.
     tuned : mapping of str to scalar
-        What tuning chose, by short name: `{"lr": 0.003}`; empty for others.
+        The settings that tuning chose, by short name: `{"lr": 0.003}`; empty for other groups.
     group : Group
-        The runs, whatever their status.
+        The runs, of any status.
     seeds : tuple of int
-        Of the runs that count: finished and diverged.
+        The seeds of the runs that count: finished or diverged.
     metrics : mapping of str to Sample
-        By name: the metric that ranks, then those of `COMPARED` that were measured.
+        The samples by metric: the ranking metric, then those of `COMPARED` that were measured.
     divergences : Divergences
-        How many runs went wrong.
+        The number of runs that went wrong, by kind.
     times : mapping of str to TimeToTarget
-        By unit (`epoch`, `step`, `seconds`); empty without a target. Seconds are those of the
-        training steps alone.
+        The times to the target by unit (`epoch`, `step`, `seconds`); empty without a target.
+        Seconds are those of the training steps only.
     """
 
     label: str
@@ -124,22 +128,27 @@ class Part:
     Attributes
     ----------
     name : str
-        `digits`.
-    metric, higher
-        What ranks and separates, and whether it is better when higher.
+        The name of the task, such as `digits`.
+    metric : str
+        The metric that ranks and separates.
+    higher : bool
+        Whether higher is better.
     entries : tuple of Entry
-        Ranked by the metric's mean, best first; those without a value last.
+        The groups, ranked by the metric's mean, best first; those without a value last.
     pairs : tuple of Pair
-        Every two entries by the metric, in that order (of the best `MOST_COMPARED`).
+        The comparisons of every two of the best `MOST_COMPARED` entries, in the same order.
     target : Target or None
-        None where nothing was measured.
+        The target of the task; None if nothing was measured.
     time_pairs : tuple of Pair
-        Every two entries by the epochs to the target. Their differences are of *ranks* (1 is
-        the fastest run of all), which makes misses comparable.
-    tuning, sensitivities
-        Of the tuning runs; of all runs where none are labelled. Empty where nothing varied.
+        The comparisons of every two entries by the epochs to the target. The differences are of
+        *ranks* (1 is the fastest run of all), which makes runs that miss the target comparable.
+    tuning : tuple of Tuning
+        The tuning of each optimizer; empty if no run is labelled as a tuning run.
+    sensitivities : tuple of Sensitivity
+        The sensitivities over the tuning runs, or over all runs if none are labelled; empty if
+        no number was varied.
     records : tuple of Record
-        All distinct runs, tuning and reporting.
+        All distinct runs, both tuning and reporting.
     """
 
     name: str
@@ -161,12 +170,15 @@ class Overall:
     Attributes
     ----------
     label : str
-        Without what tuning chose, which differs between datasets: `adam (tuned)`.
+        The label without the settings that tuning chose, which differ between datasets:
+        `adam (tuned)`.
+    optimizer : str
+        The name of the chosen optimizer, which decides the colour.
     score : Estimate
-        Mean over datasets of the metric, scaled so that the untrained network has 0 and the best
-        group's mean 1, with its interval stratified over datasets.
+        The mean of the scaled metric over datasets, with its interval stratified by dataset. The
+        untrained network has 0 and the mean of the best group 1.
     ranks : tuple of int
-        The rank of its mean on each dataset, in the order of the parts.
+        The rank of the group's mean on each dataset, in the order of the parts.
     """
 
     label: str
@@ -182,19 +194,21 @@ class Study:
     Attributes
     ----------
     metric : str
-        What selects, ranks and separates.
+        The metric that selects, ranks and separates.
     parts : tuple of Part
-        One per task.
-    overall, profiles
-        Across datasets; empty where there is one. Those groups only that every dataset has.
+        The comparison on each task.
+    overall : tuple of Overall
+        The groups that every dataset has, across datasets; empty for a single dataset.
+    profiles : tuple of Profile
+        The performance profiles of these groups; empty for a single dataset.
     tuning_seeds, reporting_seeds : tuple of int
-        Sorted. Without labels all seeds are reporting seeds.
+        The seeds, sorted. Without labels all seeds are reporting seeds.
     commands : tuple of str
-        The command lines that made the runs, each once.
+        The command lines that started the runs, without duplicates.
     versions : mapping of str to tuple of str
-        Different versions of the code and libraries by name, such as `commit`.
+        The versions of the code and of libraries that occur, by name, such as `commit`.
     repeats, superseded : int
-        How many runs were left out since the same run was done again: by the same code, and by
+        The number of runs left out because the same run was repeated by the same code, and by
         other code or libraries (see `groups.distinct`).
     """
 
