@@ -173,8 +173,8 @@ def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
 def test_the_protocol_and_the_command_are_told(tuned):
     runs, _, _, page = tuned
     text = " ".join(line["text"] for line in page.find("li"))
-    assert "Every optimizer was tuned with 4 settings of its own grid on 2 seeds" in text
-    assert "Reported on 6 seeds (0 to 5), none of which tuned" in text
+    assert "Every optimizer was tuned with 4 settings from its own grid on 2 seeds" in text
+    assert "Reported on 6 seeds (0 to 5), none of which was used for tuning" in text
     code = "".join(element["text"] for element in page.find("code"))
     assert set(code.strip().splitlines()) == {run.command for run in runs}
     assert {"numpy", "python", "commit"} <= {term["text"] for term in page.find("dt")}
