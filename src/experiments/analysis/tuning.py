@@ -32,7 +32,7 @@ class Tuning:
     searched : mapping of str to tuple of scalar
         The values tried for every hyperparameter that varied, sorted, by dotted name.
     chosen : mapping of str to scalar
-        The values chosen, by dotted name; empty if there is no tuned run among the records.
+        The values chosen, by dotted name; empty if the records contain no tuned run.
     at_edge : tuple of str
         The hyperparameters whose chosen value is the lowest or highest tried.
     """

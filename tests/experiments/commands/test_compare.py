@@ -117,7 +117,7 @@ def test_mistakes_are_one_message_and_status_1(run, tmp_path):
         ([tmp_path / "empty"], "No finished runs in"),
         ([tmp_path / "runs", "--by", "optimizr"], "Did you mean optimizer?"),
         ([tmp_path / "runs", "--metric", "test/acc"], "Did you mean test/accuracy?"),
-        (["--sweep", "x", "--uri", f"sqlite:///{tmp_path / 'no.db'}"], "no such database"),
+        (["--sweep", "x", "--uri", f"sqlite:///{tmp_path / 'no.db'}"], "database does not exist"),
     ):
         done = run(*arguments)
         assert done.returncode == 1
