@@ -145,7 +145,7 @@ def summary_metrics(record: Record) -> list[Metric]:
 
 
 def _non_finite(record: Record) -> list[str]:
-    """Name the metrics with non-finite values. These are not published: NaN breaks MLflow's page."""
+    """Name the metrics with values that are not published: NaN breaks MLflow's page."""
     columns = [
         name
         for name, column in record.measurements().items()

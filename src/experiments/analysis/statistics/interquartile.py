@@ -58,7 +58,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
             drawn(size).astype(np.intp).ravel(),
         ).reshape(-1, size)
         middles, errors = _trimmed(resampled)
-        # The bootstrap's upper tail gives the interval's lower end, and its lower tail the upper end.
+        # The bootstrap's upper tail gives the lower end of the interval, and vice versa.
         low, high = (
             min(max(_LEAST_STRETCHED, tail), MOST_STRETCHED)
             for tail in tails(middles - middle[0], errors, df)

@@ -261,9 +261,7 @@ def test_several_datasets_have_their_parts_and_what_holds_across(tmp_path):
 def missing(page):
     """Give what the page says about pictures that it does not have."""
     notes = [note["text"] for note in page.find("p", **{"class": "note"})]
-    return "".join(
-        note for note in notes if note.startswith("There are no pictures of")
-    )
+    return "".join(note for note in notes if note.startswith("There are no pictures of"))
 
 
 def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_path, monkeypatch):
