@@ -234,7 +234,7 @@ def test_the_grids_of_all_are_widened_where_the_best_of_one_is_at_an_edge(tmp_pa
         assert rates == {1e-7, 1e-6, 1e-5, 1e-4, 1e-3}
     assert "sgd lr=0.001 (at the edge of its grid)" in done.out
     page = (tmp_path / "sweep" / "report.html").read_text()
-    assert "widened there by a step, twice" in " ".join(page.split())
+    assert "extended there by one step, twice" in " ".join(page.split())
 
 
 @pytest.mark.slow

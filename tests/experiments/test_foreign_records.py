@@ -160,7 +160,7 @@ def test_a_report_says_what_it_may_not_draw(
     assert capsys.readouterr().err == ""
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8").replace("&#39;", "'")
     (note,) = (
-        line for line in page.splitlines() if "Pictures of the networks are left out" in line
+        line for line in page.splitlines() if "There are no pictures of the networks" in line
     )
     assert_refused(note, part)
     assert not trace.exists()

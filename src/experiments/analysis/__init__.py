@@ -1,1 +1,1 @@
-"""Records to tables, words, pictures and reports. Reads records only; never trains."""
+"""The analysis of a comparison: records in, numbers and verdicts out. Nothing here trains."""

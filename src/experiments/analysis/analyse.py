@@ -1,4 +1,4 @@
-"""From the records of runs to a `Study`: the whole comparison, computed once."""
+"""Build a `Study`, the whole comparison, from the records of runs."""
 
 from __future__ import annotations
 
@@ -48,23 +48,24 @@ def analyse(
 ) -> Study:
     """Compare runs.
 
-    Runs labelled `stage: tuning` feed sensitivity and selection alone, all others the
-    conclusions. The label `setting` (`tuned`, `default`) groups them beside the grouping keys.
+    Runs labelled `stage: tuning` are used for sensitivity and selection only; all other runs
+    are used for the conclusions. The label `setting` (`tuned`, `default`) acts as an additional
+    grouping key.
 
     Parameters
     ----------
-    records
-        Runs of any status; repeats of one run, by whatever code, are counted once.
-    by
-        Grouping keys; by default the optimizer and whatever was varied (see `groups`).
-    metric
-        What ranks and separates: a metric of the summary, or `area/val_loss`.
-    target
-        For the time to it: a validation accuracy or R², or a validation loss where neither was
-        measured. By default, on each task, the median best validation score of the best tuned
-        group (of the best group where none is tuned).
-    tolerance
-        Of the sensitivity's width: share of what training gained that may be lost.
+    records : iterable of Record
+        Runs of any status. Repeats of a run count once, even if different code produced them.
+    by : sequence of str, optional
+        Grouping keys; by default the optimizer and everything that was varied (see `groups`).
+    metric : str, default "best/val_loss"
+        The metric that ranks and separates groups: one in the summary, or `area/val_loss`.
+    target : float, optional
+        The target whose time is measured: a validation accuracy or R², or a validation loss if
+        neither was measured. By default, on each task, the median best validation score of the
+        best tuned group (of the best group if none is tuned).
+    tolerance : float, default 0.05
+        The share of the training gain that may be lost within the width of a sensitivity.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def analyse(
     Raises
     ------
     ConfigError
-        Where there are no records, no run has a grouping key, or none measured the metric.
+        If there are no records, no run has a grouping key, or no run measured the metric.
     """
     records = list(records)
     runs, older = distinct(records), superseded(records)
@@ -116,7 +117,7 @@ def _part(
     target: float | None,
     tolerance: float,
 ) -> Part:
-    """Compare the groups of one task; `tried` are the runs that tuning saw."""
+    """Compare the groups of one task; `tried` holds the runs that tuning used."""
     higher = metric_named(metric).higher_is_better
     groups = ranked(groups, metric)
     shown = [
@@ -194,7 +195,7 @@ def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:
 
 
 def _way(run: Record, curves: Curves) -> str | None:
-    """Say in which way a run went wrong, if it did."""
+    """Return how a run went wrong, or None if it did not."""
     losses = curves.get("val/loss", np.empty(0))
     score, chance = None, None
     if run.summary.get("best/val_accuracy") is not None:
@@ -218,7 +219,7 @@ def _way(run: Record, curves: Curves) -> str | None:
 
 
 def _overall(parts: Sequence[Part]) -> list[Overall]:
-    """Compare the groups that every dataset has; nothing where there is only one dataset."""
+    """Compare the groups present on every dataset; return nothing for a single dataset."""
     if len(parts) < 2:
         return []
     placed = [{entry.name: entry for entry in part.entries} for part in parts]
@@ -241,7 +242,7 @@ def _overall(parts: Sequence[Part]) -> list[Overall]:
 
 
 def _scaled(part: Part, entries: Sequence[Entry]) -> list[list[float]]:
-    """Scale the metric: 0 for the untrained network, 1 for the best group's mean."""
+    """Scale the metric so that the untrained network has 0 and the best group's mean has 1."""
     read = part.entries[0].group.read
     found = (untrained(read(run), part.metric) for run in part.records)
     starts = [value for value in found if math.isfinite(value)]
@@ -276,7 +277,7 @@ def _profiles(parts: Sequence[Part]) -> list[Profile]:
 
 def _check(metric: str, groups: Sequence[Group]) -> None:
     if metric in (SELECTION, AREA):
-        return  # where no run measured even the loss, the conclusion says so
+        return  # if no run measured even the loss, the conclusion reports it
     known = sorted({name for group in groups for run in group.runs for name in run.summary})
     if metric in known or not known:
         return

@@ -1,8 +1,8 @@
-"""Which runs belong together: what was varied, and the runs that differ in their seed alone.
+"""Find what was varied between runs, and group the runs that differ only in their seed.
 
-A comparison is of groups. Runs of one group share the values of the grouping keys, and each
-key is the name of a configuration group (`optimizer`, whose value is the choice, `adam`) or
-the dotted name of a setting (`optimizer.lr`).
+A comparison compares groups. The runs of a group share the values of the grouping keys. A key is
+the name of a configuration group (`optimizer`, whose value is the choice, `adam`) or the dotted
+name of a setting (`optimizer.lr`).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from experiments.runs.identity import PLACES, WITHOUT_EFFECT
 from experiments.runs.record import Record, Scalar
 from experiments.training.status import Status
 
-# Settings that say where results go, not what they are, and presets whose effect shows in
-# the settings they set.
+# Settings that decide where results are written, and presets, whose effect shows in the
+# settings they set.
 _NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
 _NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
 
-# A label of runs in a tuned comparison: `tuned` or `default`. It groups like a choice.
+# The label of runs in a tuned comparison, `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"
 
-# A label of runs that are of several tasks: what tells theirs from the others.
+# The label that distinguishes the tasks when runs of several tasks are compared.
 TASK: Final = "task"
 
 Curves = Mapping[str, NDArray[np.float64]]
-"""By column, such as `val/loss`, the value after each epoch: shape (epochs + 1,)."""
+"""The values after each epoch, shape (epochs + 1,), by column name such as `val/loss`."""
 
-_ABSENT: Final = object()  # a setting that a run does not have is unlike any value, None too
+_ABSENT: Final = object()  # stands for a missing setting; differs from every value, even None
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Group:
 
     Attributes
     ----------
-    by
+    by : tuple of str
         The grouping keys.
-    values
-        Their values, in the same order; None where the runs do not have the setting.
-    runs
-        Every run, whatever its status, by seed.
-    read
-        Gives what a run measured by epoch.
+    values : tuple of scalar
+        The keys' values, in the same order; None if the runs do not have the setting.
+    runs : tuple of Record
+        All runs of any status, sorted by seed.
+    read : callable
+        A function that reads the curves of a run.
     """
 
     by: tuple[str, ...]
@@ -61,62 +61,61 @@ class Group:
 
     @property
     def finished(self) -> tuple[Record, ...]:
-        """The runs that came to their end: neither diverged, failed nor interrupted."""
+        """The runs that completed: neither diverged, failed nor interrupted."""
         return tuple(run for run in self.runs if run.status.ended_well)
 
     @cached_property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that a comparison counts: those that finished, and those that diverged."""
+        """The runs that a comparison counts: those that finished and those that diverged."""
         return tuple(run for run in self.runs if run.status.is_final)
 
     @cached_property
     def curves(self) -> Mapping[Record, Curves]:
-        """What each run that counts has measured by epoch."""
+        """The curves of each counted run."""
         return {run: self.read(run) for run in self.counted}
 
     @cached_property
     def differing(self) -> tuple[str, ...]:
-        """The settings in which its runs differ, the seed excepted."""
+        """The settings other than the seed in which the group's runs differ."""
         return tuple(sorted(varied(self.runs)))
 
     @property
     def optimizer(self) -> str:
-        """The optimizer's choice, which decides the colour."""
+        """The name of the chosen optimizer, which decides the colour."""
         return self.runs[0].choices.get("optimizer", "")
 
     @property
     def scope(self) -> tuple[Scalar, ...]:
-        """Values of the keys that decide what a loss means; only equal scopes compare."""
+        """The values of the keys that define the task; groups of equal scope are comparable."""
         return tuple(
             value for key, value in zip(self.by, self.values, strict=True) if sets_the_task(key)
         )
 
     def count(self, status: Status) -> int:
-        """Count the runs of a status."""
+        """Count the runs with a status."""
         return sum(run.status is status for run in self.runs)
 
 
 def distinct(records: Iterable[Record]) -> list[Record]:
     """Keep one execution of every run, sorted by seed and name.
 
-    Two executions of one configuration, on the same data and with the same seed, are the same run
-    twice: counted as two they would make the spread look smaller. That holds for different code
-    too (see `superseded`). An execution with a result is kept before another, then the one that
-    ended last.
+    Two executions of one configuration on the same data and with the same seed are the same run.
+    Counting both would make the spread look smaller, even if different code produced them (see
+    `superseded`). An execution with a result is preferred, then the one that ended last.
 
-    Runs whose choices have different names are different, though what was chosen may be the same:
-    a copy of an optimizer under another name is compared with it. Where tuning chose the defaults,
-    one run is labelled `tuned,default`. It is given once for each setting, since it has a part in
-    both.
+    Runs whose choices have different names count as different, even with equal settings, so a
+    copy of an optimizer under another name can be compared with the original. If tuning chose the
+    defaults, one run is labelled `tuned,default`; it is returned once per label value, because it
+    belongs to both groups.
     """
     kept = [max(executions, key=_worth) for executions in _by_run(records)]
     return sorted(kept, key=lambda run: (run.seed, run.name, run.identity, run.uid))
 
 
 def superseded(records: Iterable[Record]) -> list[Record]:
-    """Find the runs that `distinct` leaves out for a later one of other code or libraries.
+    """Find the runs that `distinct` drops in favour of a later one of other code or libraries.
 
-    They have results of their own, which the later run's may differ from.
+    Unlike repeats by the same code, these may have different results.
     """
     found: dict[str, Record] = {}
     for executions in _by_run(records):
@@ -130,12 +129,12 @@ def superseded(records: Iterable[Record]) -> list[Record]:
 
 
 def _by_run(records: Iterable[Record]) -> list[list[Record]]:
-    """Put the executions of each run together."""
+    """Collect the executions of each run."""
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in (part for execution in records for part in _by_setting(execution)):
         named = sorted(choice for choice in record.choices.items() if not _is_ignored(choice[0]))
         settings = {item for item in record.settings.items() if not _is_ignored(item[0])}
-        # Where the data could not be loaded, nobody knows whether they were the same.
+        # If the data could not be loaded, they cannot be recognized as the same.
         data = record.dataset.get("digest") or record.uid
         key = frozenset(settings), data, record.seed, record.labels.get(SETTING), *named
         found.setdefault(key, []).append(record)
@@ -153,17 +152,17 @@ def _by_setting(record: Record) -> list[Record]:
 
 
 def varied(records: Iterable[Record]) -> list[str]:
-    """Name what differs between runs, the seed excepted.
+    """Name the choices and settings, other than the seed, that differ between runs.
 
-    A configuration group counts where its choice differs. A setting inside a configuration
-    group counts where it differs between runs *of the same choice*: `optimizer.beta1`, which
-    only Adam has, follows from the choice; a swept `optimizer.lr` does not. Any other setting
-    counts where it differs at all. A setting that a run lacks has its default.
+    A configuration group is listed if its choice differs. A setting inside a configuration group
+    is listed if it differs between runs *of the same choice*: `optimizer.beta1`, which only Adam
+    has, follows from the choice; a swept `optimizer.lr` does not. Any other setting is listed if
+    it differs at all, and being absent from some runs counts as a difference.
 
     Returns
     -------
     list of str
-        `optimizer` first, then the other choices, then the settings, each sorted.
+        `optimizer` first, then the other choices, then the settings; both sorted.
     """
     runs = list(records)
     flats = [run.settings for run in runs]
@@ -185,7 +184,7 @@ def varied(records: Iterable[Record]) -> list[str]:
 
 
 def sets_the_task(key: str) -> bool:
-    """Say whether losses of runs that differ in this key cannot be compared or averaged."""
+    """Return whether a key defines the task, so that losses across its values do not compare."""
     return key.split(".")[0] in ("dataset", "loss", TASK)
 
 
@@ -194,21 +193,22 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
 
     Parameters
     ----------
-    records
+    records : iterable of Record
         Runs of any status; repeats of one run are dropped (see `distinct`).
-    by
-        Grouping keys. By default `optimizer` and all that was varied. A dataset or loss that
-        varies always groups too, because losses on different tasks have no common mean.
+    by : sequence of str, optional
+        Grouping keys; by default `optimizer` and everything that was varied. A dataset or loss
+        that varies is always added, because losses of different tasks cannot be averaged.
 
     Returns
     -------
     list of Group
-        Sorted by task, then by the values of the keys. `values.ranked` ranks those of a task.
+        The groups, sorted by task and then by the values of the keys. `values.ranked` ranks the
+        groups of one task.
 
     Raises
     ------
     ConfigError
-        Where there are no records, or no run has one of the keys.
+        If there are no records, or no run has one of the keys.
     """
     runs = distinct(records)
     if not runs:
@@ -225,7 +225,7 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
 
 
 def scopes(groups: Sequence[Group]) -> list[list[Group]]:
-    """Split groups into those that can be compared with one another."""
+    """Split groups into lists of groups that can be compared with each other."""
     parts: dict[tuple[Scalar, ...], list[Group]] = {}
     for group in groups:
         parts.setdefault(group.scope, []).append(group)
@@ -233,7 +233,7 @@ def scopes(groups: Sequence[Group]) -> list[list[Group]]:
 
 
 def scope_names(parts: Sequence[Sequence[Group]]) -> list[str]:
-    """Name the tasks that `scopes` gives: `digits`, or `digits, mse` where losses differ too."""
+    """Name the tasks of `scopes`: `digits`, or `digits, mse` if losses differ too."""
     keys = [key for key in parts[0][0].by if sets_the_task(key)]
     if len({_named(part[0], ["dataset"]) for part in parts}) == len(parts):
         keys = ["dataset"]
@@ -251,14 +251,14 @@ def _named(group: Group, keys: Sequence[str]) -> str:
 def labels(
     groups: Sequence[Group], details: Sequence[Mapping[str, Scalar]] | None = None
 ) -> list[str]:
-    """Name each group by what tells it from the others: `adam`, or `adam, lr=0.01`.
+    """Name each group by what distinguishes it from the others: `adam`, or `adam, lr=0.01`.
 
     Parameters
     ----------
-    groups
-        Of one comparison.
-    details
-        What else to tell of each, in parentheses: `adam (tuned, lr 0.003)`.
+    groups : sequence of Group
+        The groups of one comparison.
+    details : sequence of mapping of str to scalar, optional
+        Additional values for each group, shown in parentheses: `adam (tuned, lr 0.003)`.
     """
     by = telling_keys(groups)
     short = short_names([key for key in by if key != SETTING])
@@ -277,7 +277,7 @@ def labels(
 
 
 def telling_keys(groups: Sequence[Group]) -> list[str]:
-    """Drop the keys whose value is the same in all groups, unless that leaves none."""
+    """Drop the keys whose value is the same in all groups, but keep at least one key."""
     by = groups[0].by
     telling = [key for i, key in enumerate(by) if len({group.values[i] for group in groups}) > 1]
     if telling == [SETTING]:
@@ -286,7 +286,7 @@ def telling_keys(groups: Sequence[Group]) -> list[str]:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Shorten dotted names to their last part where that is clear: `optimizer.lr` to `lr`."""
+    """Shorten dotted names to their last part where it is unique: `optimizer.lr` to `lr`."""
     last = [key.rsplit(".", 1)[-1] for key in keys]
     return {
         key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)
@@ -294,7 +294,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def show(value: Scalar) -> str:
-    """Write a grouping key's value for people."""
+    """Format the value of a grouping key for people."""
     if value is None:
         return "none"
     if isinstance(value, float):
@@ -321,7 +321,7 @@ def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[st
 
 
 def _differing(runs: Sequence[Record]) -> list[str]:
-    """Name what was varied; of tuned runs only that they are, not what tuning has chosen."""
+    """Name what was varied; for tuned runs the label only, not the settings that tuning chose."""
     differing = varied(runs)
     settings = {run.labels.get(SETTING) for run in runs}
     if settings == {None}:

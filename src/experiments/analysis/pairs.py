@@ -1,10 +1,10 @@
-"""Two groups at a time: the difference, whether the seeds bear it out, how many would.
+"""Compare groups in pairs: the difference, whether it is significant, how many seeds would do.
 
-All verdicts of one table are made together. Each pair's p-value comes from the mean of the
-differences over the seeds that both have (`statistics.studentized`), Holm's correction is made
-over all pairs, and a pair is *separated* if its adjusted p-value is at most 0.05. The interval
-printed with it is that of the level at which Holm's procedure tested the pair: it leaves zero out
-exactly where the pair is separated. (The 95% interval of the pair by itself is narrower.)
+All verdicts of a table are reached together. Each pair's p-value comes from the mean difference
+over the seeds that both groups have (`statistics.studentized`). Holm's correction is applied over
+all pairs, and a pair is *separated* if its adjusted p-value is at most 0.05. The interval printed
+with the pair has the level at which Holm's procedure tested it, so that it excludes zero exactly
+if the pair is separated. (The pair's uncorrected 95% interval is narrower.)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from experiments.analysis.statistics.studentized import Studentized, mean, stude
 
 ALPHA: Final = 0.05
 
-# Pairs grow with the square of the groups, and a reader's patience does not.
+# The number of pairs grows with the square of the number of groups; nobody reads that many.
 MOST_COMPARED: Final = 30
 
 
@@ -34,29 +34,29 @@ class Pair:
 
     Attributes
     ----------
-    first, second
-        Their labels; the first is the one with the better mean.
-    metric
-        What was compared.
-    seeds
-        Those that the difference is over; empty where it is not paired.
-    paired
-        Whether it is over the seeds that both have; if they share too few, two independent
-        samples are compared (Welch).
-    difference
-        Mean of first minus second, with the 95% interval of this pair by itself.
-    adjusted
-        The same with the interval of the level at which Holm's procedure tested it.
-    p_value, adjusted_p
-        Two-sided; after Holm's correction over all pairs.
-    separated
-        Whether the seeds bear the difference out: the adjusted interval leaves zero out.
-    improvement
-        The probability that the first does better on a seed, with its 95% interval.
-    effect
-        The difference in standard deviations of it; NaN where the spread is not known.
-    level
-        That at which Holm's procedure tested the pair.
+    first, second : str
+        The labels of the groups; the first has the better mean.
+    metric : str
+        The metric that is compared.
+    seeds : tuple of int
+        The seeds over which the difference is paired; empty if it is not paired.
+    paired : bool
+        Whether the difference is over the seeds that both groups have. If they share too few,
+        two independent samples are compared (Welch's test).
+    difference : Estimate
+        The mean of first minus second, with the uncorrected 95% interval.
+    adjusted : Estimate
+        The same mean, with the interval of the level at which Holm's procedure tested it.
+    p_value, adjusted_p : float
+        The two-sided p-value, before and after Holm's correction over all pairs.
+    separated : bool
+        Whether the difference is significant: the adjusted interval excludes zero.
+    improvement : Estimate
+        The probability that the first group does better on a seed, with its 95% interval.
+    effect : float
+        The difference over its standard deviation; NaN if the standard deviation is unknown.
+    level : float
+        The level at which Holm's procedure tested the pair.
     """
 
     first: str
@@ -75,10 +75,10 @@ class Pair:
 
     @cached_property
     def seeds_needed(self) -> int | None:
-        """Seeds that would separate a difference such as this one with probability 80%.
+        """The number of seeds that would separate this difference with a power of 80%.
 
-        None where it is zero or more than ten thousand would be needed, or the spread is not
-        known.
+        None if the difference is zero, its spread is unknown, or more than ten thousand seeds
+        would be needed.
         """
         return seeds_needed(self.effect, alpha=self.level)
 
@@ -90,17 +90,17 @@ def compare_pairs(
 
     Parameters
     ----------
-    values
-        By label, by seed. Finite; a group without any is in no pair.
-    metric
-        For the result.
-    higher
+    values : mapping of str to (mapping of int to float)
+        The finite values of each group (by label), by seed. A group without values is skipped.
+    metric : str
+        The name of the metric, which the result repeats.
+    higher : bool, default False
         Whether higher is better.
 
     Returns
     -------
     list of Pair
-        In the order of the means, best first: the pairs of the best, then of the next.
+        The pairs of the group with the best mean, then those of the next, and so on.
     """
     sign = -1.0 if higher else 1.0
     filled = [label for label in values if values[label]]
@@ -144,7 +144,7 @@ def compare_pairs(
 def _contrast(
     first: Mapping[int, float], second: Mapping[int, float]
 ) -> tuple[Studentized, tuple[int, ...]]:
-    """Estimate the difference, and name the seeds that it is paired over."""
+    """Estimate the difference; return it with the seeds over which it is paired."""
     shared = tuple(sorted(first.keys() & second.keys()))
     if 2 * len(shared) >= min(len(first), len(second)):
         return mean([first[seed] - second[seed] for seed in shared]), shared

@@ -1,7 +1,7 @@
-"""A whole comparison as plain data: everything that a report tells, worked out once.
+"""A whole comparison as plain data: everything that a report shows, computed once.
 
-`experiments.analysis.analyse` makes a `Study` of records. Terminal, tables, pictures and report
-only show it, so they cannot contradict one another.
+`experiments.analysis.analyse` makes a `Study` from records. Terminal, tables, pictures and report
+only display it, so they cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ TIME: Final = "epochs to the target"
 
 @dataclass(frozen=True)
 class Sample:
-    """One metric of one group over its seeds, with statistics that are computed when asked for.
+    """One metric of one group over its seeds, with statistics computed on demand.
 
     Attributes
     ----------
-    metric
-        Its name.
-    seeds, values
-        By seed. A diverged run has the value of its untrained network (see `values`).
-    diverged
+    metric : str
+        The name of the metric.
+    seeds : tuple of int
+        The seeds that have a value.
+    values : tuple of float
+        The value of each seed. A diverged run has the value of its untrained network (see
+        `experiments.analysis.values`).
+    diverged : frozenset of int
         The seeds whose value is such a substitute.
     """
 
@@ -78,31 +81,32 @@ class Sample:
 
 @dataclass(frozen=True)
 class Entry:
-    """One group of a part: what is compared.
+    """One group of a part.
 
     Attributes
     ----------
-    label
-        For people: `adam (tuned, lr 0.003)`. Different for every entry of a part.
-    name
-        Without what tuning chose, and so the same for every dataset: `adam (tuned)`.
-    optimizer
-        The optimizer's choice, which decides the colour.
-    setting
-        `tuned`, `default`, or empty where the runs are not labelled.
-    tuned
-        What tuning chose, by short name: `{"lr": 0.003}`; empty for others.
-    group
-        The runs, whatever their status.
-    seeds
-        Of the runs that count: finished and diverged.
-    metrics
-        By name: the metric that ranks, then those of `COMPARED` that were measured.
-    divergences
-        How many runs went wrong.
-    times
-        By unit (`epoch`, `step`, `seconds`); empty without a target. Seconds are those of the
-        training steps alone.
+    label : str
+        The label shown to people, unique within a part: `adam (tuned, lr 0.003)`.
+    name : str
+        The label without the settings that tuning chose, so that it is the same for every
+        dataset: `adam (tuned)`.
+    optimizer : str
+        The name of the chosen optimizer, which decides the colour.
+    setting : str
+        `tuned`, `default`, or empty if the runs are not labelled.
+    tuned : mapping of str to scalar
+        The settings that tuning chose, by short name: `{"lr": 0.003}`; empty for other groups.
+    group : Group
+        The runs, of any status.
+    seeds : tuple of int
+        The seeds of the runs that count: finished or diverged.
+    metrics : mapping of str to Sample
+        The samples by metric: the ranking metric, then those of `COMPARED` that were measured.
+    divergences : Divergences
+        The number of runs that went wrong, by kind.
+    times : mapping of str to TimeToTarget
+        The times to the target by unit (`epoch`, `step`, `seconds`); empty without a target.
+        Seconds are those of the training steps only.
     """
 
     label: str
@@ -123,23 +127,28 @@ class Part:
 
     Attributes
     ----------
-    name
-        `digits`.
-    metric, higher
-        What ranks and separates, and whether it is better when higher.
-    entries
-        Ranked by the metric's mean, best first; those without a value last.
-    pairs
-        Every two entries by the metric, in that order (of the best `MOST_COMPARED`).
-    target
-        None where nothing was measured.
-    time_pairs
-        Every two entries by the epochs to the target. Their differences are of *ranks* (1 is
-        the fastest run of all), which makes misses comparable.
-    tuning, sensitivities
-        Of the tuning runs; of all runs where none are labelled. Empty where nothing varied.
-    records
-        All distinct runs, tuning and reporting.
+    name : str
+        The name of the task, such as `digits`.
+    metric : str
+        The metric that ranks and separates.
+    higher : bool
+        Whether higher is better.
+    entries : tuple of Entry
+        The groups, ranked by the metric's mean, best first; those without a value last.
+    pairs : tuple of Pair
+        The comparisons of every two of the best `MOST_COMPARED` entries, in the same order.
+    target : Target or None
+        The target of the task; None if nothing was measured.
+    time_pairs : tuple of Pair
+        The comparisons of every two entries by the epochs to the target. The differences are of
+        *ranks* (1 is the fastest run of all), which makes runs that miss the target comparable.
+    tuning : tuple of Tuning
+        The tuning of each optimizer; empty if no run is labelled as a tuning run.
+    sensitivities : tuple of Sensitivity
+        The sensitivities over the tuning runs, or over all runs if none are labelled; empty if
+        no number was varied.
+    records : tuple of Record
+        All distinct runs, both tuning and reporting.
     """
 
     name: str
@@ -160,13 +169,16 @@ class Overall:
 
     Attributes
     ----------
-    label
-        Without what tuning chose, which differs between datasets: `adam (tuned)`.
-    score
-        Mean over datasets of the metric, scaled so that the untrained network has 0 and the best
-        group's mean 1, with its interval stratified over datasets.
-    ranks
-        The rank of its mean on each dataset, in the order of the parts.
+    label : str
+        The label without the settings that tuning chose, which differ between datasets:
+        `adam (tuned)`.
+    optimizer : str
+        The name of the chosen optimizer, which decides the colour.
+    score : Estimate
+        The mean of the scaled metric over datasets, with its interval stratified by dataset. The
+        untrained network has 0 and the mean of the best group 1.
+    ranks : tuple of int
+        The rank of the group's mean on each dataset, in the order of the parts.
     """
 
     label: str
@@ -181,20 +193,22 @@ class Study:
 
     Attributes
     ----------
-    metric
-        What selects, ranks and separates.
-    parts
-        One a task.
-    overall, profiles
-        Across datasets; empty where there is one. Those groups only that every dataset has.
-    tuning_seeds, reporting_seeds
-        Sorted. Without labels all seeds are reporting seeds.
-    commands
-        The command lines that made the runs, each once.
-    versions
-        Different versions of the code and libraries by name, such as `commit`.
-    repeats, superseded
-        How many runs were left out since the same run was done again: by the same code, and by
+    metric : str
+        The metric that selects, ranks and separates.
+    parts : tuple of Part
+        The comparison on each task.
+    overall : tuple of Overall
+        The groups that every dataset has, across datasets; empty for a single dataset.
+    profiles : tuple of Profile
+        The performance profiles of these groups; empty for a single dataset.
+    tuning_seeds, reporting_seeds : tuple of int
+        The seeds, sorted. Without labels all seeds are reporting seeds.
+    commands : tuple of str
+        The command lines that started the runs, without duplicates.
+    versions : mapping of str to tuple of str
+        The versions of the code and of libraries that occur, by name, such as `commit`.
+    repeats, superseded : int
+        The number of runs left out because the same run was repeated by the same code, and by
         other code or libraries (see `groups.distinct`).
     """
 

@@ -1,4 +1,4 @@
-"""The target of a comparison, and when each run reached it."""
+"""Choose the target of a comparison and find when each run reached it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from experiments.analysis.values import by_seed
 from experiments.training.metrics import metric_named
 
 UNITS: Final = ("epoch", "step", "seconds")
-_AIMS: Final = ("best/val_accuracy", "best/val_r2", "best/val_loss")  # the first measured
+_AIMS: Final = ("best/val_accuracy", "best/val_r2", "best/val_loss")  # in order of preference
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a run has to reach.
+    """The value that a run has to reach.
 
     Attributes
     ----------
-    metric
-        The best of the curve that has to reach it: `best/val_accuracy`, or `best/val_loss` where
+    metric : str
+        The summary of the curve that has to reach it: `best/val_accuracy`, or `best/val_loss` if
         no score was measured.
-    value
+    value : float
         The target.
-    reference
-        The label of the group whose median it is; empty where the target was asked for.
+    reference : str
+        The label of the group whose median it is; empty if the user gave the target.
     """
 
     metric: str
@@ -42,34 +42,34 @@ class Target:
 
     @property
     def curve(self) -> str:
-        """The column of the metrics that has to reach the target, such as `val/accuracy`."""
+        """The column of the curves that has to reach the target, such as `val/accuracy`."""
         return metric_named(self.metric).curve or self.metric
 
     @property
     def higher(self) -> bool:
-        """Whether it is reached from below."""
+        """Whether the target is reached from below."""
         return metric_named(self.metric).higher_is_better
 
 
 def choose_target(
     groups: Sequence[Group], names: Sequence[str], wanted: float | None = None
 ) -> Target | None:
-    """Choose what the groups of one task have to reach.
+    """Choose the target of the groups of one task.
 
     Parameters
     ----------
-    groups
-        Ranked, best first.
-    names
-        Their labels.
-    wanted
-        The value; by default the median best validation score of the best tuned group, or of
-        the best group where none is tuned: half of its seeds reach it.
+    groups : sequence of Group
+        The groups, ranked, best first.
+    names : sequence of str
+        The labels of the groups.
+    wanted : float, optional
+        The value. By default the median best validation score of the best tuned group (of the
+        best group if none is tuned), which half of its seeds reach.
 
     Returns
     -------
     Target or None
-        None where no run measured a validation score or loss.
+        None if no run measured a validation score or loss.
     """
     measured = {metric: by_seed(groups, metric) for metric in _AIMS}
     metric = next((metric for metric in _AIMS if any(measured[metric])), None)
@@ -89,9 +89,9 @@ def times_to(aim: Target, group: Group) -> dict[str, TimeToTarget]:
 
     Returns
     -------
-    unit -> TimeToTarget
-        `epoch`, `step`, and `seconds` of the training steps alone (evaluation, and waiting for
-        the other runs of a stack, are no property of an optimizer). Empty where no run
+    dict of str to TimeToTarget
+        The times in `epoch`, `step`, and `seconds` of the training steps only: evaluation and
+        waiting for the other runs of a stack are not properties of an optimizer. Empty if no run
         measured the curve.
     """
     found: dict[str, dict[int, float]] = {unit: {} for unit in UNITS}
@@ -101,13 +101,13 @@ def times_to(aim: Target, group: Group) -> dict[str, TimeToTarget]:
         place = first_reached(columns[aim.curve].tolist(), aim.value, higher=aim.higher)
         per_step = run.summary.get("time/us_per_step")
         for unit in UNITS:
-            # The record's own seconds are those of a whole stack of runs.
+            # The seconds in a record are those of its whole stack.
             column = columns.get("step" if unit == "seconds" else unit)
             if column is None or (unit == "seconds" and per_step is None):
                 continue
             time = math.inf if place is None else float(column[place])
             if unit == "seconds":
                 time *= float(per_step or 0.0) * 1e-6
-            # Several runs of one seed: the seed has reached it when all of them have.
+            # If a seed has several runs, it reaches the target when all of them have.
             found[unit][run.seed] = max(time, found[unit].get(run.seed, 0.0))
     return {unit: time_to_target(unit, times) for unit, times in found.items() if times}

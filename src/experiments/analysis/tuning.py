@@ -1,4 +1,4 @@
-"""How each optimizer was tuned: what was tried, what was chosen, how much the choice matters."""
+"""Describe how each optimizer was tuned: values tried, values chosen, and sensitivity."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Tuning:
 
     Attributes
     ----------
-    optimizer
-        Its name.
-    trials
-        Different settings tried.
-    seeds
-        Tuning seeds.
-    searched
-        The values tried of every hyperparameter that varied, by its dotted name, sorted.
-    chosen
-        The values chosen, by dotted name; empty where no tuned run is at hand.
-    at_edge
-        Those whose chosen value is the lowest or highest tried.
+    optimizer : str
+        The name of the optimizer.
+    trials : int
+        The number of different settings tried.
+    seeds : tuple of int
+        The tuning seeds.
+    searched : mapping of str to tuple of scalar
+        The values tried for every hyperparameter that varied, sorted, by dotted name.
+    chosen : mapping of str to scalar
+        The values chosen, by dotted name; empty if the records contain no tuned run.
+    at_edge : tuple of str
+        The hyperparameters whose chosen value is the lowest or highest tried.
     """
 
     optimizer: str
@@ -46,7 +46,7 @@ class Tuning:
 
 
 def is_tuning(run: Record) -> bool:
-    """Say whether a run's part is to choose settings, not to report."""
+    """Return whether a run serves to choose settings, rather than to report results."""
     return run.labels.get("stage") == "tuning"
 
 
@@ -68,7 +68,7 @@ def _settings(
 
 
 def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
-    """Give what tuning chose for a tuned group: what differed between the runs it tried."""
+    """Return a tuned group's values of the settings that varied between its tuning runs."""
     if group.runs[0].labels.get(SETTING) != "tuned":
         return {}
     mine = [run for run in tried if is_tuning(run) and run.choices == group.runs[0].choices]
@@ -77,13 +77,13 @@ def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
 
 
 def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
-    """Tell how each optimizer of one task was tuned.
+    """Describe how each optimizer of one task was tuned.
 
     Parameters
     ----------
-    groups
-        Those that report.
-    tried
+    groups : sequence of Group
+        The groups of reporting runs.
+    tried : sequence of Record
         The tuning runs.
     """
     result = []
@@ -113,18 +113,18 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
 def sensitivities(
     tried: Sequence[Record], metric: str, tolerance: float, read: Callable[[Record], Curves]
 ) -> list[Sensitivity]:
-    """Work out each optimizer's sensitivity to every number that varied between runs of one task.
+    """Compute each optimizer's sensitivity to every number that varied between runs of one task.
 
     Parameters
     ----------
-    tried
-        The tuning runs, or all.
-    metric
-        What was measured.
-    tolerance
-        As `statistics.sensitivity` takes it.
-    read
-        Gives what a run measured by epoch.
+    tried : sequence of Record
+        The tuning runs, or all runs if none are labelled.
+    metric : str
+        The name of the metric.
+    tolerance : float
+        The share of the training gain that may be lost (see `statistics.sensitivity`).
+    read : callable
+        A function that reads the curves of a run.
     """
     higher = metric_named(metric).higher_is_better
     result = []
@@ -145,7 +145,7 @@ def sensitivities(
             for group, found in zip(members, by_seed(members, metric), strict=True)
             if found
         ]
-        # The best first, so that each value of one key is met first at its best setting.
+        # Sorted best first, so that the first setting seen for a value is the best with it.
         scored.sort(key=lambda pair: median(pair[1]).value * (-1 if higher else 1))
         for place, key in enumerate(keys):
             best: dict[float, tuple[Group, list[float]]] = {}

@@ -1,11 +1,11 @@
-"""What a run measured: the number that a comparison takes from each record, the bad ones too.
+"""The value that a comparison takes from each run, diverged runs included.
 
-**A diverged run counts.** Left out it would make its group look better than it is. Its loss is not
-a number, so it gets the value of its own untrained network (that of epoch 0), or the worst value
+**A diverged run counts.** Leaving it out would make its group look better than it is. Its loss is
+not a number, so it is given the value of its untrained network (at epoch 0), or the worst value
 that any other run of its seed ended with, if that is worse. For the best validation loss this is
-the worst value possible, because the best of a run is never worse than its start; and with common
-random numbers it is the same for every optimizer of one seed. Runs that failed or were
-interrupted say nothing about the optimizer: they are left out, and the warnings say so.
+the worst possible value, because the best of a run is never worse than its start; with common
+random numbers it is also the same for every optimizer of one seed. Runs that failed or were
+interrupted say nothing about the optimizer; they are left out, and a warning reports them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from experiments.training.status import Status
 
 
 def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> float:
-    """Give a metric of one run; NaN where it was not measured or is not finite.
+    """Return a metric of one run; NaN if it was not measured or is not finite.
 
     Parameters
     ----------
-    run
+    run : Record
         A run of any status.
-    curves
-        What it measured by epoch.
-    metric
+    curves : Curves
+        The curves of the run.
+    metric : str
         A name in the summary, such as `best/val_loss`, or `area/val_loss`: the area under the
-        validation loss by epoch, over its width.
-    last
-        The epoch that the area ends at, where the run stopped before.
+        validation loss by epoch, divided by the number of epochs.
+    last : float, default 0.0
+        The epoch at which the area ends, even if the run stopped earlier.
     """
     if metric == AREA:
         if "val/loss" not in curves:
@@ -44,27 +44,27 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
 
 
 def untrained(curves: Curves, metric: str) -> float:
-    """Give a metric's value before training; for a test metric validation's stands in."""
+    """Return a metric's value before training; for a test metric, that of validation."""
     values = curves.get(metric_named(metric).curve or "")
     return float(values[0]) if values is not None and values.size else math.nan
 
 
 def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
-    """Give each group's values of a metric by seed, diverged runs included.
+    """Return each group's values of a metric by seed, diverged runs included.
 
-    A seed that a group has several runs of counts once, with their mean.
+    If a group has several runs of a seed, the seed has their mean.
 
     Parameters
     ----------
-    groups
-        Of one task: the worst value of a seed is looked for in all of them.
-    metric
-        As `measured` takes it.
+    groups : sequence of Group
+        All groups of one task, among which the worst value of each seed is found.
+    metric : str
+        A metric as in `measured`.
 
     Returns
     -------
-    list of (seed -> finite value)
-        One a group, by seed; without the seeds that have no value.
+    list of dict of int to float
+        The finite values of each group, by seed. Seeds without a value are absent.
     """
     described = metric_named(metric)
     pick = min if described.higher_is_better else max
@@ -79,7 +79,7 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
         values: dict[int, list[float]] = {}
         for run, value in pairs:
             if run.status is Status.DIVERGED:
-                # What has no curve, such as the time, is no quality that diverging could spoil.
+                # A metric without a curve, such as the time, is not affected by divergence.
                 if described.curve is None:
                     continue
                 known = [untrained(group.curves[run], metric), worst.get(run.seed, math.nan)]
@@ -101,7 +101,7 @@ def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
 
 
 def _of(group: Group, run: Record, metric: str, last: float) -> float:
-    # Curves are read where the metric needs them, and not before.
+    # Reading curves takes time, so they are read only if the metric needs them.
     return measured(run, group.curves[run] if metric == AREA else {}, metric, last)
 
 

@@ -1,1 +1,1 @@
-"""Numbers to words, tables, figures and reports."""
+"""Present the results of an analysis in words, tables, figures and reports."""

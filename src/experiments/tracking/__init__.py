@@ -1,1 +1,1 @@
-"""Records to MLflow: the tracker, and publishing to it beside training."""
+"""Publish records to MLflow while runs train."""

@@ -1,7 +1,7 @@
-"""What MLflow is given of a record: tags, parameters, points and the data it was trained on.
+"""Convert a record to MLflow's tags, parameters, metrics and dataset.
 
-The same record always gives the same: names, values and times come from it alone, so that a run
-published twice, or in two halves, is as if it had been published once.
+All names, values and times come from the record. Publishing it twice, or in two parts, therefore
+has the same result as publishing it once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from experiments.training.status import Status
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric
 
-# MLflow's limits: a name, a parameter's and a tag's value, a dataset's digest.
+# MLflow's limits on the length of a name, a parameter, a tag and the digest of a dataset.
 _KEY: Final = 250
 _PARAM_VALUE: Final = 6000
 _TAG_VALUE: Final = 8000
@@ -33,8 +33,8 @@ _DIGEST: Final = 36
 _IN_SWEEP: Final = "yes"
 _CUT: Final = " ... [cut]"
 _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
-# Two columns a layer: for every run of a sweep they would make publishing an eighth slower, so
-# only the runs chosen for a model have them in MLflow; the record has them always.
+# Two columns per layer, which would slow publishing by an eighth. In MLflow, only runs with a
+# model have them; the record always does.
 _BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 
@@ -65,13 +65,13 @@ def tags(record: Record) -> dict[str, str]:
 
 
 def sweep_tags(record: Record) -> dict[str, str]:
-    """Give the tags of a run's sweeps: the one it is in now, and the one that began it."""
+    """Return the tags of a run's sweeps: the one it belongs to, and the one that started it."""
     sweeps = (record.sweep, record.started_in)
     return {_sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
 def sweep_filter(sweep: str) -> str:
-    """Give the filter, for MLflow's pages and calls, of the runs of a sweep."""
+    """Return the filter that selects the runs of a sweep, in MLflow's pages and API."""
     return f"tags.`{_sweep_key(sweep)}` = '{_IN_SWEEP}'"
 
 
@@ -91,15 +91,15 @@ def _note(record: Record) -> str:
         rows = ", ".join(f"{count} {part}" for part, count in dataset.get("rows", {}).items())
         lines += ["", f"Dataset **{dataset.get('name')}** ({dataset.get('task')}; rows: {rows})."]
     if record.command:
-        lines += ["", "Repeat this run:", "", f"    {record.command}"]
+        lines += ["", "Command to repeat this run:", "", f"    {record.command}"]
     return "\n".join(lines)
 
 
 def params(record: Record) -> list[Any]:
-    """Give a run's configuration, and its choices by the names of their groups."""
+    """Return a run's configuration, with its choices under the names of their groups."""
     from mlflow.entities import Param
 
-    # The tracker's own settings change nothing about a run, and their address may be private.
+    # Tracking settings do not affect a run, and their address may be private.
     values: dict[str, object] = {
         key: value for key, value in record.flat_config().items() if not key.startswith("tracking.")
     }
@@ -112,7 +112,7 @@ def params(record: Record) -> list[Any]:
 
 
 def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:
-    """Give the points of each epoch: those of each layer, or all others."""
+    """Return the metrics of each epoch: either those by layer, or all others."""
     from mlflow.entities import Metric
 
     columns = record.measurements()
@@ -130,12 +130,12 @@ def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:
 
 
 def summary_metrics(record: Record) -> list[Metric]:
-    """Give what was measured of the whole run, where it has ended and will not go on."""
+    """Return the summary of a run; nothing if it is still running or may be resumed."""
     from mlflow.entities import Metric
 
     if record.status in (Status.RUNNING, Status.INTERRUPTED):
         return []
-    # All at step 0: MLflow draws what has one step as bars, what has several as curves.
+    # All at step 0: MLflow draws metrics with one step as bars, and others as curves.
     end = milliseconds(record.finished.timestamp())
     return [
         Metric(key_of(name), float(value), end, 0)
@@ -145,7 +145,7 @@ def summary_metrics(record: Record) -> list[Metric]:
 
 
 def _non_finite(record: Record) -> list[str]:
-    """Name the metrics with points that MLflow is not given: NaN has broken its run page."""
+    """Name the metrics with values that are not published: NaN breaks MLflow's page."""
     columns = [
         name
         for name, column in record.measurements().items()
@@ -155,7 +155,7 @@ def _non_finite(record: Record) -> list[str]:
 
 
 def dataset_input(record: Record) -> DatasetInput | None:
-    """Give the data that a run was trained on; None where they could not be loaded."""
+    """Describe the data that a run was trained on; None if they could not be loaded."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     data = record.dataset
@@ -177,7 +177,7 @@ def dataset_input(record: Record) -> DatasetInput | None:
 
 @lru_cache(maxsize=8)
 def _schema(preprocessing_json: str) -> str:
-    """Describe the raw columns, which are the same for the runs of a sweep."""
+    """Describe the raw columns as MLflow's schema; the runs of a sweep share them."""
     from experiments.datasets import Preprocessing
 
     preprocessing = Preprocessing.from_json(preprocessing_json)
@@ -193,7 +193,7 @@ def _schema(preprocessing_json: str) -> str:
 
 
 def key_of(name: str) -> str:
-    """Make a name that MLflow takes, distinct where it had to be cut."""
+    """Convert a name to one that MLflow accepts; a shortened name stays unique."""
     key = re.sub(r"[^\w\-. :/]", "_", name)
     if len(key) > _KEY:
         key = f"{key[: _KEY - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -201,17 +201,17 @@ def key_of(name: str) -> str:
 
 
 def cut(text: str, limit: int = _TAG_VALUE) -> str:
-    """Shorten a text to what MLflow keeps, and say so in it."""
+    """Shorten a text to MLflow's limit, and mark it as cut."""
     return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
 
 
 def _as_yaml(value: object) -> str:
-    """Write a value as the configuration does."""
+    """Format a value as in the configuration."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
 
 
 def milliseconds(seconds: float) -> int:
-    """Give a time as MLflow counts it."""
+    """Convert seconds to milliseconds, as MLflow stores times."""
     return round(seconds * 1000)

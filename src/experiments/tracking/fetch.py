@@ -1,4 +1,4 @@
-"""MLflow to records: published runs come back as they were, and nothing there is changed."""
+"""Fetch the records of published runs from MLflow, without changing anything there."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ _RUNS_A_PAGE: Final = 1000
 
 
 def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
-    """Copy a published run's record out of MLflow.
+    """Copy the record of a published run from MLflow.
 
     Parameters
     ----------
-    uri
-        As `Tracker` takes it.
-    run_id
+    uri : str or None
+        The tracking address (see `Tracker`).
+    run_id : str
         The run's id in MLflow.
-    folder
-        Where the record's files go.
+    folder : Path
+        The folder for the files of the record.
+
+    Returns
+    -------
+    Record
+        The record in the folder.
 
     Raises
     ------
     TrackingError
-        Where there is no such address, run or record in it.
+        If the address, the run or its record does not exist.
     """
     uri, client = _open(uri)
     cure = "Give the id of a run that this program published, and its address with --uri."
@@ -51,30 +56,30 @@ def fetch_records(
     experiment: str | None = None,
     where: str | None = None,
 ) -> list[Record]:
-    """Copy the records of all published runs that fit out of MLflow.
+    """Copy the records of all matching published runs from MLflow.
 
     Parameters
     ----------
-    uri
-        As `Tracker` takes it.
-    folder
-        Where the records go, each into a folder named after its run.
-    sweep
-        The id of their sweep.
-    experiment
-        The name of their experiment; all experiments by default.
-    where
+    uri : str or None
+        The tracking address (see `Tracker`).
+    folder : Path
+        The folder for the records, each in a subfolder with the id of its run.
+    sweep : str, optional
+        The id of the sweep.
+    experiment : str, optional
+        The name of the experiment; all experiments by default.
+    where : str, optional
         A filter of MLflow, such as ``params.optimizer = 'adam' and metrics."test/loss" < 1``.
 
     Returns
     -------
     list of Record
-        By the time they began. Runs still going on, and comparisons, are not among them.
+        The records by start time, without comparisons and runs that are still running.
 
     Raises
     ------
     TrackingError
-        Where there is no such address or experiment, the filter is not one, or nothing fits.
+        If the address or experiment does not exist, the filter is invalid, or no run matches.
     """
     uri, client = _open(uri)
     wanted = ["tags.kind = 'run'", "attributes.status != 'RUNNING'"]
@@ -90,11 +95,11 @@ def fetch_records(
         told = [
             f"of the sweep {sweep}" if sweep else "",
             f"in the experiment {experiment!r}" if experiment else "",
-            f"that fit {where!r}" if where else "",
+            f"that match {where!r}" if where else "",
         ]
         raise TrackingError(
             f"MLflow at {mask_secrets(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
-            + ". Look for them with `mlflow ui`, or say where they are with --uri."
+            + ". Look for them with `mlflow ui`, or give another address with --uri."
         )
     with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [
@@ -104,12 +109,12 @@ def fetch_records(
 
 
 def _open(uri: str | None) -> tuple[str, MlflowClient]:
-    """Open an address without making a database where there is none."""
+    """Open an address without creating a missing database."""
     uri = store.resolve_uri(uri)
     database = store.sqlite_file(uri)
     if database is not None and not database.exists():
         raise TrackingError(
-            f"{database}: there is no such database. Say where MLflow keeps the run, with --uri."
+            f"{database}: the database does not exist. Give MLflow's address with --uri."
         )
     return uri, store.open_client(uri)
 
@@ -121,7 +126,7 @@ def _experiments(client: MlflowClient, uri: str, name: str | None) -> list[str]:
     if experiment is None:
         known = ", ".join(sorted(one.name for one in client.search_experiments())) or "none"
         raise TrackingError(
-            f"MLflow at {mask_secrets(uri)}: there is no experiment {name!r}. There are: {known}."
+            f"MLflow at {mask_secrets(uri)} has no experiment {name!r}. Its experiments: {known}."
         )
     return [str(experiment.experiment_id)]
 
@@ -143,19 +148,19 @@ def _search(client: MlflowClient, experiments: list[str], where: str) -> Iterato
 
 
 def _name(run: Run) -> str:
-    """Give a run's id, which a tracker may not make a path that leads elsewhere."""
+    """Return a run's id after checking it, because the tracker could send a path instead."""
     run_id = str(run.info.run_id)
     if not re.fullmatch("[0-9a-f]{32}", run_id):
-        raise TrackingError(f"MLflow gave {run_id!r} as a run's id, which it cannot be.")
+        raise TrackingError(f"MLflow returned the run id {run_id!r}, which is not valid.")
     return run_id
 
 
 def _fetch(client: MlflowClient, uri: str, run_id: str, folder: Path, cure: str) -> Record:
-    # Files alone: of a folder, the tracker would say what is written where.
+    # Files only: for a folder, the tracker would decide which paths are written.
     found = {file.path for file in client.list_artifacts(run_id) if not file.is_dir}
     if layout.RECORD not in found:
         raise TrackingError(
-            f"MLflow at {mask_secrets(uri)}: the run {run_id} holds no record. {cure}"
+            f"MLflow at {mask_secrets(uri)}: the run {run_id} contains no record. {cure}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*layout.FILES, layout.SNAPSHOTS):

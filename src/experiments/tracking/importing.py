@@ -17,13 +17,13 @@ from typing import Final
 
 from experiments import switches
 
-# Defaults only: whoever sets one of these knows why.
+# Defaults only: a variable that the user has set is kept.
 _ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # Its own retries take minutes when no server answers, and would make a run twice where the
-    # server did make it but could not say so. We try again ourselves, looking first.
+    # MLflow's retries take minutes if no server answers, and create a run twice if the response
+    # to the first request was lost. The publisher retries instead, after looking for the run.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -36,10 +36,9 @@ def prepare_mlflow(*, slim: bool = False) -> None:
     Parameters
     ----------
     slim : bool, default False
-        Whether this process only publishes. MLflow is then imported without pandas, as its
-        edition `mlflow-skinny` is, in two thirds of the time, unless
-        `DESCENT_PLAIN=mlflow` is set. Models cannot be loaded then; `complete_mlflow` imports the
-        rest.
+        Whether this process only publishes. MLflow is then imported without pandas, like
+        `mlflow-skinny`, which takes two thirds of the time but cannot load models.
+        `complete_mlflow` imports the rest. Setting `DESCENT_PLAIN=mlflow` disables this.
     """
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
@@ -48,18 +47,18 @@ def prepare_mlflow(*, slim: bool = False) -> None:
     if slim and switches.is_on("mlflow"):
         with hidden("pandas"), suppress(Exception):
             import mlflow
-        if "mlflow" not in sys.modules:  # a version that needs pandas: import it from the start
+        if "mlflow" not in sys.modules:  # this version needs pandas: import all of it
             for name in [name for name in sys.modules if name.startswith("mlflow.")]:
                 del sys.modules[name]
     import mlflow  # noqa: F401
 
-    # Its import resets the level of its own logger.
+    # Importing MLflow resets the level of its logger.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"mlflow\.")
 
 
 def complete_mlflow() -> None:
-    """Import what was left out of MLflow, which a user's own code may ask for."""
+    """Import the omitted parts of MLflow, which a user's code may need."""
     import mlflow.models
 
     if not hasattr(mlflow.models, "infer_signature"):
@@ -68,7 +67,7 @@ def complete_mlflow() -> None:
 
 @contextmanager
 def hidden(package: str) -> Iterator[None]:
-    """Import something as if a package were not installed, unless it is imported already."""
+    """Make a package look as if it were not installed, unless it is already imported."""
     if package in sys.modules:
         yield
         return

@@ -1,4 +1,4 @@
-"""Models for MLflow: a packed run, and the description by which MLflow loads and serves it."""
+"""Write runs as MLflow models: a packed run, and the description with which MLflow loads it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
 
     Parameters
     ----------
-    record
+    record : Record
         The run; its best weights are served.
-    folder
-        Where to write; must not exist.
-    model
-        MLflow's description of it, completed here.
-    predictor
-        Of the record; making it has shown that the code that it needs may be imported.
+    folder : Path
+        The folder to write to, which must not exist.
+    model : Model
+        MLflow's description of the model, which is completed here.
+    predictor : Predictor
+        The predictor of the record. Creating it checks that the code it needs may be imported.
     """
-    # MLflow's own `save_model` would look through all installed packages, to warn of those that
-    # differ from the required versions, which are taken from the same packages.
+    # MLflow's `save_model` would compare all installed packages with the required versions, which
+    # are those of the same packages.
     pack_model(record, folder)
-    # As `mlflow.pyfunc.add_to_model` does it, but that takes a while to import.
+    # Equivalent to `mlflow.pyfunc.add_to_model`, which is slow to import.
     model.add_flavor(
         "python_function",
         loader_module=LOADER,
@@ -44,7 +44,7 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
         code=CODE,
         env={"virtualenv": ENVIRONMENT},
     )
-    # As `Model.save` does it, but with the faster writer.
+    # Equivalent to `Model.save`, but with the faster YAML writer.
     description = {**model.to_dict(), "signature": _signature(predictor, record)}
     (folder / "MLmodel").write_text(
         yaml.dump(description, Dumper=libyaml.Dumper, default_flow_style=False)
@@ -52,15 +52,15 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
 
 
 def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
-    """Describe a run's raw columns and predictions as MLflow's `ModelSignature.to_dict` does.
+    """Describe a run's raw columns and predictions like MLflow's `ModelSignature.to_dict`.
 
-    That class needs pandas, which takes as long to import as all four models of a sweep to write.
+    MLflow's class needs pandas, whose import takes as long as writing four models.
     """
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType
 
-    # As doubles MLflow would refuse columns of integers, which is how pandas reads many a table of
-    # numbers; the preprocessing checks every cell itself, and says which one is wrong.
+    # If columns were declared as doubles, MLflow would refuse integers, which pandas reads from
+    # many tables. The preprocessing checks every cell anyway and names the one that is wrong.
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(AnyType(), name)  # type: ignore[no-untyped-call]
         for name in predictor.features

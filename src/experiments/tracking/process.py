@@ -1,8 +1,8 @@
-"""Publishing in a process of its own, beside training and comparing.
+"""Publish in a separate process, while this one trains and compares.
 
-Importing MLflow and opening its database takes seconds, and a run some 30 ms: work of one core
-that nothing else needs to wait for. What is asked for is done in order. What the process has not
-confirmed counts as unpublished, whatever became of the process.
+Importing MLflow and opening its database takes seconds, and each run some 30 ms of one core; only
+the publishing process waits for it. Requests are handled in order. A record counts as unpublished
+until the process confirms it, even if the process dies.
 """
 
 from __future__ import annotations
@@ -26,30 +26,32 @@ from experiments.tracking.store import resolve_uri, sqlite_file
 
 T = TypeVar("T")
 
-_TOGETHER: Final = 5  # runs that are published at once; more would be little faster
-_BEHIND: Final = 4  # so often asked for so many: half a second's work
-_POLL: Final = 0.1  # seconds between looks whether something is done
+_TOGETHER: Final = 5  # runs published in one request; more would be hardly faster
+_BEHIND: Final = 4  # open requests, about half a second of work
+_POLL: Final = 0.1  # seconds between checks for answers
 _BETWEEN_PROGRESS: Final = 10.0  # seconds
 
 
 class Process(Protocol):
-    """A process that does what it is given, one thing after another."""
+    """A process that calls functions, one after another."""
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have a function called in the process."""
+        """Call a function in the process."""
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, even if it is busy."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run is published.
+    """The destination of published runs.
 
     Parameters
     ----------
     tracking : Tracking
+        The settings of the tracker.
     experiment_name : str
+        The name of the experiment.
     """
 
     tracking: Tracking
@@ -58,14 +60,14 @@ class Destination:
 
 @dataclass
 class Published:
-    """What came of publishing.
+    """The result of publishing.
 
     Parameters
     ----------
     unpublished : int
-        How many records are not published.
+        The number of records that are not published.
     where : list of str
-        The lines that open the MLflow UI.
+        The lines that tell people how to open the MLflow UI.
     """
 
     unpublished: int
@@ -74,18 +76,18 @@ class Published:
 
 @dataclass
 class _Answer:
-    """What the process says when it has done what it was asked for, or has put it off.
+    """The answer of the process to a request, which it has completed or postponed.
 
     Parameters
     ----------
     warnings : list of str
-        That have come up since the last answer.
+        The warnings since the last answer.
     published : list of Path
-        Records that have been published since then.
+        The folders of records published since the last answer.
     waiting : int
-        How much it has put off.
+        The number of postponed tasks.
     done : int
-        How much it has published in all.
+        The number of tasks completed so far.
     """
 
     warnings: list[str]
@@ -95,14 +97,14 @@ class _Answer:
 
 
 class PublishingProcess:
-    """Publishes records in another process, in the order in which it is asked to.
+    """Publishes records in another process, in the order of the requests.
 
     Parameters
     ----------
     process : Process
-        The other process, which is this object's from now on: it ends with it.
+        The other process, which this object owns and ends.
     warn : callable
-        Shows a warning to people; called in this process.
+        A function that shows a warning to people; it is called in this process.
     """
 
     def __init__(self, process: Process, warn: Callable[[str], None]) -> None:
@@ -111,26 +113,26 @@ class PublishingProcess:
         self._asked: deque[Future[_Answer]] = deque()
         self._opened: set[Destination] = set()
         self._opening: Future[_Answer] | None = None
-        self._server_works = False  # on what is published; else this process does
-        self._gathered: list[tuple[Destination, Path]] = []  # to be published together
+        self._server_works = False  # whether a server does the work
+        self._gathered: list[tuple[Destination, Path]] = []  # for the next request
         self._unpublished: set[Path] = set()
         self._waiting = 0
         self._done = 0
-        self._warned = False  # of the outage that lasts, if one does
+        self._warned = False  # of the current outage
         self._broken = False
         self._next_progress = time.monotonic() + _BETWEEN_PROGRESS
 
     @property
     def unpublished(self) -> int:
-        """How many records are not known to be published."""
+        """The number of records that are not confirmed as published."""
         return len(self._unpublished)
 
     @property
     def needs_core(self) -> bool:
-        """Whether it has work for the next half second if nobody takes its core away.
+        """Whether the process needs a core for the next half second.
 
-        It has while it opens a database and when it has fallen behind, but not where it waits
-        for a server, or for a database that cannot be written.
+        It does while it opens a database or if it has fallen behind, but not while it waits for a
+        server, or for a database that cannot be written.
         """
         if self._broken or self._waiting or self._server_works:
             return False
@@ -138,12 +140,12 @@ class PublishingProcess:
         return opens or len(self._asked) > _BEHIND
 
     def open(self, destination: Destination) -> None:
-        """Reach a tracker, which takes seconds at first.
+        """Connect to a tracker in the process, which takes seconds the first time.
 
         Raises
         ------
         TrackingError
-            At once, for an address that cannot keep runs.
+            If the address cannot store runs; this is checked immediately.
         """
         if destination in self._opened:
             return
@@ -152,7 +154,7 @@ class PublishingProcess:
         self._opened.add(destination)
 
     def publish(self, destination: Destination, folder: Path) -> None:
-        """Publish the record in a folder: at once, or with others while the process is busy."""
+        """Publish the record in a folder, together with others if the process is busy."""
         self._unpublished.add(folder)
         self._gathered.append((destination, folder))
         busy = self._asked and not self._asked[-1].done()
@@ -160,18 +162,18 @@ class PublishingProcess:
             self._pass_on()
 
     def _pass_on(self) -> None:
-        """Have published what was gathered."""
+        """Request that the gathered records be published."""
         gathered, self._gathered = self._gathered, []
         if gathered:
             self._ask(_publish, gathered)
 
     def publish_progress(self, running: Callable[[], Iterable[tuple[Destination, Path]]]) -> None:
-        """Publish how far runs are, if it was last done some time ago and nothing else waits.
+        """Publish the progress of runs, if the last time is a while ago and nothing else waits.
 
         Parameters
         ----------
         running : callable
-            Gives where runs that train are published, and their folders.
+            A function that returns the destinations and folders of the runs in training.
         """
         self.poll()
         if time.monotonic() >= self._next_progress and not self._asked:
@@ -181,20 +183,27 @@ class PublishingProcess:
     def publish_models(
         self, destination: Destination, folders: Sequence[Path], *, trusted: frozenset[str]
     ) -> None:
-        """Publish learning curves and models of those runs that get them.
+        """Publish the learning curves and models of those runs that the settings select.
 
-        Packages that are `trusted` besides this project's may be imported for it.
+        Parameters
+        ----------
+        destination : Destination
+            The destination of the runs.
+        folders : sequence of Path
+            The folders of the records.
+        trusted : frozenset of str
+            The packages, besides this project's, that may be imported for the models.
         """
         self._ask(_publish_models, destination, list(folders), trusted)
 
     def publish_comparison(
         self, destination: Destination, sweep: str, files: Sequence[Path], note: str
     ) -> None:
-        """Publish a sweep's comparison as a run of its own."""
+        """Publish the comparison of a sweep as a separate run."""
         self._ask(_publish_comparison, destination, sweep, list(files), note)
 
     def poll(self) -> None:
-        """Hear what has been done so far, and show the warnings that came up."""
+        """Process the answers so far, and show their warnings."""
         self._pass_on()
         while self._asked and self._asked[0].done():
             self._hear(self._asked.popleft())
@@ -205,16 +214,16 @@ class PublishingProcess:
         sweep: str | None = None,
         on_wait: Callable[[int], None] = lambda unpublished: None,
     ) -> Published:
-        """Wait until all is done that was asked for, or nothing has got through for too long.
+        """Wait until all requests are done, or nothing has been published for too long.
 
         Parameters
         ----------
         destination : Destination
-            Whose page to open, and whose patience counts.
+            The destination whose page to show, and whose patience applies.
         sweep : str, optional
-            Whose runs to show there; by default the run that was published last.
+            The sweep whose runs to show; by default the run that was published last.
         on_wait : callable, optional
-            Told several times a second how many records are left.
+            A function that is called several times per second with the number of records left.
         """
         self._pass_on()
         patience = destination.tracking.patience
@@ -241,7 +250,7 @@ class PublishingProcess:
             return Published(self.unpublished, [])
 
     def _ask(self, action: Callable[..., None], *arguments: Any) -> Future[_Answer] | None:
-        self._pass_on()  # everything in its order
+        self._pass_on()  # keep the order of requests
         if self._broken:
             return None
         try:
@@ -281,14 +290,14 @@ class PublishingProcess:
         self._process.end()
 
 
-# What follows runs in the process.
+# The functions below run in the publishing process.
 
 _publishers: dict[Destination, Publisher] = {}
 _warnings: list[str] = []
 
 
 def _do(action: Callable[..., None], arguments: Sequence[Any]) -> _Answer:
-    """Do what is asked for, or what was put off and is due."""
+    """Handle a request, and retry postponed tasks that are due."""
     action(*arguments)
     for publisher in _publishers.values():
         publisher.work()
@@ -332,7 +341,7 @@ def _publish(ended: Sequence[tuple[Destination, Path]]) -> None:
 
 def _publish_progress(running: Sequence[tuple[Destination, Path]]) -> None:
     for destination, folder in running:
-        with suppress(RecordError):  # it may have ended meanwhile
+        with suppress(RecordError):  # the run may have ended since
             _publisher(destination).publish_progress(Record.read_progress(folder))
 
 
@@ -352,7 +361,7 @@ def _publish_comparison(
 
 
 def _work() -> None:
-    """Wait until something that was put off is due, but not for long."""
+    """Wait until a postponed task is due, but at most a second."""
     waits = [publisher.next_try for publisher in _publishers.values() if publisher.waiting]
     time.sleep(min([1.0, *waits]))
 

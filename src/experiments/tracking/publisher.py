@@ -1,4 +1,4 @@
-"""Publishing while runs train: a tracker that fails costs time of its own, never a run."""
+"""Publish while runs train; a failing tracker delays publishing, but never harms a run."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _LONGEST_WAIT: Final = 60.0
 
 @dataclass(frozen=True)
 class _Task:
-    """Something to be published.
+    """Something to publish.
 
     Parameters
     ----------
     action : callable
+        The function that publishes with a tracker.
     folder : Path, optional
-        Of the record, where it is a run.
+        The folder of the record, if the task publishes a run.
     pieces : sequence of _Task
-        Of what it consists; done one by one if it fails.
+        The parts of the task, which are done separately if the whole fails.
     """
 
     action: Callable[[Tracker], object]
@@ -38,25 +39,27 @@ class _Task:
 
 
 class Publisher:
-    """Publishes what it is given, in that order; what fails is tried again, later and later.
+    """Publishes in the order of the calls, and retries after failures with growing delays.
 
-    Nothing is waited for: whoever owns it calls :meth:`work` from time to time.
+    It never blocks while it waits for a retry: its owner calls :meth:`work` from time to time.
 
     Parameters
     ----------
     settings : Tracking
+        The settings of the tracker.
     experiment_name : str
+        The name of the experiment.
     warn : callable
-        Shows a warning to people: once for an outage, once for each record that is refused.
+        A function that shows a warning to people: one for each outage and each refused record.
     clock : callable, optional
-        Tells the time in seconds.
+        A function that returns the time in seconds.
 
     Attributes
     ----------
     published : list of Path
-        Folders of the records that have been published.
+        The folders of the records that have been published.
     done : int
-        How much has been published, runs and all else.
+        The number of completed tasks.
     """
 
     def __init__(
@@ -82,20 +85,20 @@ class Publisher:
 
     @property
     def waiting(self) -> int:
-        """How much is still to be published; 0 also where that is given up."""
+        """The number of waiting tasks; 0 if the publisher has given up."""
         return 0 if self._given_up else len(self._tasks)
 
     @property
     def next_try(self) -> float:
-        """Seconds until something can be tried; 0 where it can be at once."""
+        """The seconds until the next try; 0 if it can be made now."""
         return max(0.0, self._next_try - self._clock())
 
     def open(self) -> None:
-        """Reach the tracker, which takes seconds at first: best done while something trains."""
+        """Connect to the tracker, which takes seconds the first time."""
         self._add(_Task(Tracker.open))
 
     def publish(self, *records: Record) -> None:
-        """Publish runs that have ended, those of which there is anything to see."""
+        """Publish runs that have ended, except those that measured nothing."""
 
         def together(tracker: Tracker) -> None:
             worth = [record for record in records if is_worth_publishing(record)]
@@ -113,18 +116,19 @@ class Publisher:
             self._add(task)
 
     def publish_progress(self, record: Record) -> None:
-        """Publish how far a run is, unless more important things wait: it is out of date soon."""
+        """Publish the progress of a run, unless other tasks wait; it is soon out of date."""
         if not self._tasks and not self.next_try:
             self._try(_Task(lambda tracker: tracker.publish_progress(record)))
 
     def publish_models(self, records: Sequence[Record], *, trusted: frozenset[str]) -> None:
-        """Publish learning curves and models of those runs that get them.
+        """Publish the learning curves and models of those runs that the settings select.
 
         Parameters
         ----------
         records : sequence of Record
+            The runs to choose from.
         trusted : frozenset of str
-            Packages, besides this project's, whose classes the models may be built of.
+            The packages, besides this project's, whose classes may be used to build the models.
         """
 
         def action(record: Record, tracker: Tracker) -> None:
@@ -136,7 +140,7 @@ class Publisher:
     def publish_comparison(
         self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"
     ) -> None:
-        """Publish a sweep's comparison as a run of its own."""
+        """Publish the comparison of a sweep as a separate run."""
 
         def action(tracker: Tracker) -> None:
             self._summary_id = tracker.publish_summary(sweep, files=files, note=note, name=name)
@@ -144,7 +148,7 @@ class Publisher:
         self._add(_Task(action))
 
     def work(self, seconds: float = 1.0) -> None:
-        """Publish what waits, for about so long, unless the tracker has just failed."""
+        """Publish waiting tasks for about `seconds`, unless the next try is not due yet."""
         end = self._clock() + seconds
         while self.waiting and not self.next_try and self._clock() <= end:
             left = self._try(self._tasks[0])
@@ -152,12 +156,12 @@ class Publisher:
             self._tasks.extendleft(reversed(left))
 
     def where(self, sweep: str | None = None) -> list[str]:
-        """Return the lines that open the MLflow UI; none if nothing is there.
+        """Return lines that tell people how to open the MLflow UI; none if nothing was published.
 
         Parameters
         ----------
         sweep : str, optional
-            Whose runs to show, and its comparison; by default the run that was published last.
+            The sweep whose runs and comparison to show; by default the last published run.
         """
         if self._tracker is None or self._given_up or self._failures or self._run_id is None:
             return []
@@ -176,7 +180,7 @@ class Publisher:
             self.work()
 
     def _try(self, task: _Task) -> Sequence[_Task]:
-        """Do a task; return what is left of it: nothing where it is done with, for good or ill."""
+        """Try a task; return the tasks that remain to be done, if any."""
         try:
             if self._tracker is None:
                 self._tracker = Tracker(self._settings.uri, self._experiment_name)
@@ -184,13 +188,13 @@ class Publisher:
         except TrackerAwayError as error:
             self._failures += 1
             if self._failures == 1:
-                self._warn(f"{error} Nothing waits for it; it is tried again.")
+                self._warn(f"{error} Training continues; publishing will be retried.")
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))
             self._next_try = self._clock() + wait
-            return task.pieces or [task]  # where much fails, little gets through sooner
+            return task.pieces or [task]  # small tasks are likelier to succeed
         except UserError as error:
             if task.pieces:
-                return task.pieces  # they tell which of them is at fault
+                return task.pieces  # to find the one that fails
             self._warn(str(error))
             refused_alone = isinstance(error, RefusedError) or not isinstance(error, TrackingError)
             self._given_up = not refused_alone

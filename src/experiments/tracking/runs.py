@@ -1,9 +1,8 @@
-"""Records to MLflow: the record is the truth, and publishing it twice adds nothing.
+"""Publish records to MLflow. The record is the truth, and publishing it twice adds nothing.
 
-A run is found again by its `uid` tag, what it lacks is what is added, and it is marked as ended
-last of all. So one that was published half, whatever interrupted it, is completed by publishing
-it again; one that has ended is left alone; and one that trained on after it was published is
-brought up to date.
+A run is found by its `uid` tag, only missing data are added, and it is marked as ended last. A
+run that was published partially is therefore completed by publishing it again, a complete run is
+left alone, and a run that was resumed after publishing is updated.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Metric, Run, RunTag
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
-# MLflow's limits of a request: 1000 points, 100 parameters, 100 tags, and 1000 in all.
+# MLflow's limits per request: 1000 metrics, 100 parameters, 100 tags, and 1000 in total.
 _METRICS_A_BATCH: Final = 800
 _PARAMS_A_BATCH: Final = 100
 
-_SHORT: Final = 1 << 17  # bytes of measurements, some 7000 points
+_SHORT: Final = 1 << 17  # bytes of measurements, about 7000 points
 
 _COMPARISON_COLOR: Final = "#7f7f7f"
 
@@ -61,20 +60,20 @@ _T = TypeVar("_T")
 
 
 def choose_models(found: Iterable[Record], which: str) -> list[Record]:
-    """Choose the runs that get a loadable model and a picture, which cost more than the rest.
+    """Choose the runs to publish with a loadable model and a picture, which take longer.
 
     Parameters
     ----------
-    found
-        Runs, of any number of sweeps.
+    found : iterable of Record
+        Runs of any number of sweeps.
     which : {"all", "best", "none"}
-        `best`: of each sweep, the run of each optimizer with the lowest best validation loss; a
-        run by itself is the best of its own.
+        The selection. `best` selects the run with the lowest best validation loss of each
+        optimizer in each sweep; a run outside a sweep counts as a sweep of one.
 
     Returns
     -------
     list of Record
-        Only those that ended well, in the order given.
+        The chosen runs, in the given order. Only runs that ended well are chosen.
     """
     trained = [record for record in found if record.status.ended_well]
     if which == "all":
@@ -93,15 +92,15 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
 
 
 def are_short(runs: Iterable[Record]) -> bool:
-    """Tell whether MLflow writes all points of some runs in less than half a second."""
+    """Return whether MLflow can write all points of the runs in less than half a second."""
     return sum(record.measured_bytes for record in runs) <= _SHORT
 
 
 def is_worth_publishing(record: Record) -> bool:
-    """Tell whether there is anything to see of a run.
+    """Return whether a run has anything to show.
 
-    There is not where it was interrupted before it had measured anything; if it is ever trained,
-    it will be another run.
+    A run that was interrupted before it measured anything does not; if it is trained later, it
+    will be a new run.
     """
     return record.status is not Status.INTERRUPTED or bool(record.measurements())
 
@@ -109,57 +108,57 @@ def is_worth_publishing(record: Record) -> bool:
 class Tracker:
     """Publishes records to one experiment of one MLflow address.
 
-    Nothing is opened, and MLflow is not imported, before the first call that needs it.
+    MLflow is imported, and the address opened, only when they are first needed.
 
     Parameters
     ----------
-    uri
-        As `store.resolve_uri` takes it: a server, a database, or None for the default.
-    experiment_name
-        Made in MLflow where it is missing.
+    uri : str or None
+        The address of a server or database, or None for the default (see `store.resolve_uri`).
+    experiment_name : str
+        The name of the experiment, which is created if it is missing.
 
     Raises
     ------
     TrackingError
-        Where the address cannot keep runs. Every method raises it too, with the cause and what
-        to do: a `TrackerAwayError` where the same may succeed later, a `RefusedError` where only
-        the one record is refused.
+        If the address cannot store runs. Every method raises it too, with the cause and a cure:
+        a `TrackerAwayError` if a later attempt may succeed, a `RefusedError` if only this record
+        is refused.
     """
 
     def __init__(self, uri: str | None, experiment_name: str) -> None:
         self.uri = store.resolve_uri(uri)
         self.experiment_name = experiment_name
-        # Of runs that this tracker has found or made: their ids in MLflow.
+        # By uid: the MLflow ids of runs that were found or created.
         self._run_ids: dict[str, str] = {}
-        # Of runs whose points up to an epoch are known to be published: that epoch.
+        # By uid: the last epoch whose points are known to be published.
         self._published_until: dict[str, int] = {}
-        # Of runs that may have been made though the tracker did not say so.
+        # The uids of runs that may have been created although the call failed.
         self._in_doubt: set[str] = set()
 
     def open(self) -> None:
-        """Open the address and make the experiment, before several processes do at once."""
+        """Open the address and create the experiment, before several processes do so at once."""
         _ = self.experiment_id
 
     @cached_property
     def experiment_id(self) -> str:
-        """The experiment's number in MLflow."""
+        """The experiment's id in MLflow."""
         return store.find_or_create_experiment(self._client, self.uri, self.experiment_name)
 
     def publish(
         self, record: Record, *, model: bool = False, trusted: frozenset[str] = frozenset()
     ) -> str:
-        """Publish a run, or what is missing of it.
+        """Publish a run, or its missing parts.
 
         Parameters
         ----------
-        record
-            Of a run that has ended, in whatever way.
-        model
-            Also log the norms of each layer, the picture of the learning curves if there is one
-            beside the record, and a model that `mlflow.pyfunc.load_model` loads anywhere. May be
-            asked for later, of a run already published.
+        record : Record
+            The record of a run that has ended, in any way.
+        model : bool, default False
+            Whether to log also the norms of each layer, the picture of learning curves if it is
+            in the record's folder, and a model that `mlflow.pyfunc.load_model` can load anywhere.
+            These can be added later to a published run.
         trusted : frozenset of str, optional
-            Packages, besides this project's, whose classes the model may be built of.
+            The packages, besides this project's, whose classes may be used to build the model.
 
         Returns
         -------
@@ -169,14 +168,13 @@ class Tracker:
         Raises
         ------
         ConfigError
-            If the model names a class that is not trusted; what else there is of the run is
-            published.
+            If the model needs a class that is not trusted. Everything else is published.
         """
         (run_id,) = self._publish([record], model=model, trusted=trusted)
         return run_id
 
     def publish_together(self, records: Sequence[Record]) -> list[str]:
-        """Publish several runs, or what is missing of them, in less time than one by one.
+        """Publish several runs, or their missing parts, faster than one by one.
 
         Returns
         -------
@@ -186,8 +184,8 @@ class Tracker:
         Raises
         ------
         TrackingError
-            Whatever it is that fails: then some may be published and others not, and which one is
-            at fault is found out one by one.
+            If anything fails. Some of the runs may then be published; publishing them one by one
+            shows which of them failed.
         """
         return self._publish(records)
 
@@ -198,8 +196,8 @@ class Tracker:
         model: bool = False,
         trusted: frozenset[str] = frozenset(),
     ) -> list[str]:
-        """Publish what is missing: the database's part, files, that the runs ended, and models."""
-        own = {record.uid: record for record in records}  # one that a sweep has twice is one run
+        """Publish what is missing: entries of the database, files, the end of runs, and models."""
+        own = {record.uid: record for record in records}  # without duplicates
         with ExitStack() as held:
             for record in sorted(own.values(), key=lambda record: record.folder):
                 held.enter_context(self._publishing(record))
@@ -208,7 +206,7 @@ class Tracker:
             for uid in unfinished:
                 self._log_files(runs[uid], own[uid])
             with self._at_once([own[uid] for uid in unfinished]):
-                # After the files: that a run has ended says to us that it is whole.
+                # After the files, because a run that has ended counts as complete.
                 for uid in unfinished:
                     status, finished = _ENDED[own[uid].status], own[uid].finished.timestamp()
                     run_id = runs[uid].info.run_id
@@ -218,15 +216,15 @@ class Tracker:
                     self._find(uid, record.started_in)
                     self._in_doubt.discard(uid)
                 self._published_until.pop(uid, None)
-            for uid in own if model else ():  # after the run, which is whole without its model
+            for uid in own if model else ():  # last, because a run is complete without its model
                 if not _has_model(runs[uid]):
                     self._log_picture_and_model(runs[uid], own[uid], trusted)
         return [str(runs[record.uid].info.run_id) for record in records]
 
     def _find_or_log(self, records: Sequence[Record]) -> dict[str, Run]:
-        """Find the runs of records, by uid; make those that are missing and log what they lack.
+        """Find the runs of records, by uid; create missing runs and log what they lack.
 
-        Of what is there as a whole nothing is written.
+        Nothing is written for runs that are complete, except their sweep.
         """
         with ExitStack() as alone:
             alone.enter_context(self._alone())
@@ -248,7 +246,7 @@ class Tracker:
 
     @contextmanager
     def _at_once(self, records: Sequence[Record]) -> Iterator[None]:
-        """Have what is written of some runs meanwhile written in one transaction, if it fits."""
+        """Run the body in one transaction, if the data of the runs are small enough."""
         if not self._fit_one_transaction(records):
             yield
             return
@@ -256,18 +254,18 @@ class Tracker:
             yield
 
     def _fit_one_transaction(self, records: Sequence[Record]) -> bool:
-        """Tell whether to write so much at once: not to a server, and not for seconds."""
+        """Return whether to use one transaction: only for SQLite, and not if it takes seconds."""
         return bool(records) and store.sqlite_file(self.uri) is not None and are_short(records)
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
-        """Publish what there is of a run that trains, or that was killed while it did.
+        """Publish the progress of a run in training, or of one that was killed.
 
         Parameters
         ----------
-        record
-            As `Record.read_progress` gives it.
-        killed
-            Whether nobody trains it any more.
+        record : Record
+            The record, as returned by `Record.read_progress`.
+        killed : bool, default False
+            Whether the run was killed, so that no process trains it.
         """
         points = contents.epoch_metrics(record)
         last = max((point.step for point in points), default=-1)
@@ -277,7 +275,7 @@ class Tracker:
             with self._alone():
                 run = self._look_up(record) or self._make(record)
             if killed and run.info.status != _RUNNING:
-                return  # it went on elsewhere, and ended
+                return  # it was resumed elsewhere and has ended
             self._log(run, record)
             if killed:
                 times = (point.timestamp for point in points)
@@ -286,7 +284,7 @@ class Tracker:
                 self._client.update_run(run.info.run_id, _RUNNING)
 
     def is_published(self, record: Record) -> bool:
-        """Tell whether a run that has ended is in MLflow as a whole; a model apart."""
+        """Return whether a run that has ended is complete in MLflow, regardless of its model."""
         with self._errors(record.folder, f"look for {record.name} in"):
             run = self._find(record.uid, record.started_in)
             return run is not None and _is_whole(run, record)
@@ -300,22 +298,22 @@ class Tracker:
         name: str = "comparison",
         metrics: Mapping[str, float] | None = None,
     ) -> str:
-        """Publish a sweep's comparison as a run of its own; again, and it is brought up to date.
+        """Publish the comparison of a sweep as a separate run, or update it.
 
         Parameters
         ----------
-        sweep
+        sweep : str
             The sweep's id.
-        files
-            Tables and pictures, logged as artifacts under their own names; those in folders below
-            that of the first, in such folders.
-        note
-            The comparison as Markdown, shown on the run's page and, until there is a newer one,
-            on the experiment's.
-        name
-            The run's name.
-        metrics
-            Numbers of the whole sweep, where there are any; non-finite ones are left out.
+        files : iterable of Path
+            The tables and pictures to log as artifacts. Their paths are kept relative to the
+            folder of the first.
+        note : str
+            The comparison as Markdown, which is shown on the run's page and, until a newer
+            comparison replaces it, on the page of the experiment.
+        name : str, default "comparison"
+            The name of the run.
+        metrics : mapping of str to float, optional
+            The metrics of the whole sweep; non-finite values are skipped.
 
         Returns
         -------
@@ -328,7 +326,7 @@ class Tracker:
         with self._errors(files[0].parent if files else None, f"publish the {name} to"):
             tags = {
                 "kind": "comparison",
-                "comparison_of": sweep,  # not the runs' tag: their table is of runs alone
+                "comparison_of": sweep,  # not the tag of runs, so that their table has only runs
                 "mlflow.note.content": contents.cut(note),
                 "mlflow.runColor": _COMPARISON_COLOR,
                 "mlflow.user": store.user(),
@@ -354,19 +352,19 @@ class Tracker:
                 place.log_artifact(str(file), None if below == "." else below)  # type: ignore[no-untyped-call]
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id)
-            described = f"The newest comparison, of the sweep {sweep}:\n\n{note}"
+            described = f"Latest comparison, of the sweep {sweep}:\n\n{note}"
             described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", described)
             return run_id
 
     def ui_command(self) -> str | None:
-        """Give the command that starts MLflow's pages; None for a server, which has its own."""
+        """Return the command that starts the MLflow UI; None for a server, which has its own."""
         if store.is_server(self.uri):
             return None
         return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(mask_secrets(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
-        """Give the address of the page that shows one run, a sweep's runs, or the experiment's."""
+        """Return the address of the page of one run, a sweep's runs, or all runs."""
         base = "http://127.0.0.1:5000"
         if store.is_server(self.uri):
             parts = urlsplit(self.uri)
@@ -374,7 +372,7 @@ class Tracker:
         page = f"{base}/#/experiments/{quote(self.experiment_id)}/runs"
         if run_id is not None:
             return f"{page}/{quote(run_id)}?workflowType=machine_learning"
-        # Without a workflow type a fresh browser opens the page of generative AI.
+        # Without a workflow type, a fresh browser opens the page for generative AI.
         query = {"workflowType": "machine_learning"}
         if sweep is not None:
             query = {"searchFilter": contents.sweep_filter(sweep), **query}
@@ -386,7 +384,7 @@ class Tracker:
 
     @contextmanager
     def _publishing(self, record: Record) -> Iterator[None]:
-        """Publish one record, which nobody else publishes from this folder meanwhile."""
+        """Hold the lock of a record's folder while it is published, and convert errors."""
         try:
             with (
                 self._errors(record.folder, f"publish {record.name} to", of_record=True),
@@ -394,44 +392,44 @@ class Tracker:
             ):
                 yield
         except BaseException as error:
-            # What got through is looked up next time.
+            # What was published is looked up next time.
             self._run_ids.pop(record.uid, None)
             self._published_until.pop(record.uid, None)
             if isinstance(error, RefusedError):
-                # Whoever deletes an experiment has every one of its runs refused.
+                # All runs of an experiment are refused if it was deleted.
                 del self.experiment_id
                 _ = self.experiment_id
             raise
 
     def _alone(self) -> AbstractContextManager[None]:
-        """Be the only process of this machine that makes runs at this address.
+        """Hold the lock for creating runs at this address.
 
-        Between two that publish copies of a record, only one may find nothing. It comes before
-        SQLite's own lock, and is fair, where that one would have others try again and again.
+        If two processes publish copies of a record, only one may find it missing. The lock is
+        taken before SQLite's and is fair; SQLite's would make other processes poll.
         """
         return locked(store.lock_of(self.uri))
 
     def _errors(
         self, folder: Path | None, doing: str, *, of_record: bool = False
     ) -> AbstractContextManager[None]:
-        _ = self.experiment_id  # its own errors say more
+        _ = self.experiment_id  # fails first, with a better message
         cure = None
         if folder is not None:
             cure = (
-                "Nothing is lost: when that is put right, publish with "
+                "Nothing is lost: once this is fixed, publish with "
                 f"`python scripts/publish.py {shlex.quote(str(folder))}`."
             )
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 
     def _look_up(self, record: Record) -> Run | None:
-        """Find a record's run."""
+        """Find the run of a record."""
         run = self._find_again(record.uid) or self._find(record.uid, record.started_in)
         if run is not None:
             self._run_ids[record.uid] = str(run.info.run_id)
         return run
 
     def _make(self, record: Record) -> Run:
-        """Make a record's run."""
+        """Create the run of a record."""
         started = milliseconds(record.started.timestamp())
         run = self._create(
             record.uid, start_time=started, run_name=record.name, tags=contents.tags(record)
@@ -440,7 +438,7 @@ class Tracker:
         return run
 
     def _find_again(self, uid: str) -> Run | None:
-        """Fetch a run that was found or made before, which is quicker than a search."""
+        """Fetch a run whose id is known, which is faster than a search."""
         if uid not in self._run_ids:
             return None
         run = self._client.get_run(self._run_ids[uid])
@@ -450,24 +448,24 @@ class Tracker:
         return None
 
     def _create(self, uid: str, **description: Any) -> Run:
-        """Make the run tagged `uid`, as described; it has no parameters then."""
+        """Create the run tagged `uid`, without parameters."""
         try:
             run = self._client.create_run(self.experiment_id, **description)
         except BaseException:
-            self._in_doubt.add(uid)  # it may have been made all the same, even later
+            self._in_doubt.add(uid)  # it may have been created anyway, even later
             raise
         self._published_until[uid] = -1
         return run
 
     def _find(self, uid: str, sweep: str | None = None) -> Run | None:
-        """Find the run tagged `uid`, and remove what an answer that got lost has doubled.
+        """Find the run tagged `uid`, and delete duplicates, which lost responses have caused.
 
-        Every run is tagged with the sweep that began it, and is looked for among that sweep's: a
-        database would otherwise go through all of the experiment's.
+        Every run is tagged with the sweep that started it. Searching only that sweep is faster,
+        because a database would otherwise scan the whole experiment.
         """
         wanted = [f"tags.uid = '{_quoted(uid)}'"]
         if sweep is not None:
-            wanted.insert(0, contents.sweep_filter(sweep))  # databases go by the first
+            wanted.insert(0, contents.sweep_filter(sweep))  # databases use the first condition
         found = self._client.search_runs([self.experiment_id], " and ".join(wanted))
         if not found:
             return None
@@ -477,7 +475,7 @@ class Tracker:
         return kept
 
     def _log(self, run: Run, record: Record) -> None:
-        """Log what MLflow does not have yet of a run's tags, parameters, points and data."""
+        """Log the tags, parameters, points and dataset of a run that MLflow does not have yet."""
         measured = contents.epoch_metrics(record)
         points = self._missing_points(run, record, measured)
         params = [pair for pair in contents.params(record) if pair.key not in run.data.params]
@@ -495,9 +493,9 @@ class Tracker:
             self._client.log_inputs(run.info.run_id, [inputs])
 
     def _missing_points(self, run: Run, record: Record, points: Sequence[Metric]) -> list[Metric]:
-        """Leave out points that MLflow has: those of the same name and step.
+        """Return the points that MLflow does not have, by name and step.
 
-        A run that went on from a checkpoint measured the same again, but at another time.
+        Times are not compared: a run resumed from a checkpoint measures the same values later.
         """
         summary = contents.summary_metrics(record)
         until = self._published_until.get(record.uid)
@@ -511,7 +509,7 @@ class Tracker:
         return [point for point in [*points, *summary] if (point.key, point.step) not in had]
 
     def _join_sweep(self, run: Run, record: Record) -> None:
-        """Tag a run that another sweep has published as one of this record's sweep too."""
+        """Add the tag of the record's sweep to a run that another sweep has published."""
         for key, value in contents.sweep_tags(record).items():
             if key not in run.data.tags:
                 self._client.set_tag(run.info.run_id, key, value)
@@ -523,9 +521,9 @@ class Tracker:
                 files.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
 
     def _files(self, artifact_uri: str) -> ArtifactRepository:
-        """Open the place of a run's or a model's files.
+        """Open the artifacts of a run or model.
 
-        The client would first ask for the run or the model once more, to learn where that is.
+        The client would request the run or model once more to find their location.
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -542,7 +540,7 @@ class Tracker:
         picture = record.folder / layout.LEARNING_CURVES
         if picture.exists():
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
-        predictor = Predictor(record, trusted=trusted)  # or nothing of a model is made
+        predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
@@ -558,7 +556,7 @@ class Tracker:
                 predictor,
             )
             self._files(logged.artifact_location).log_artifacts(str(folder))  # type: ignore[no-untyped-call]
-        # The run's own points once more, under the model's name, for the models page.
+        # The run's points once more under the model, for MLflow's page of models.
         of_model = [
             Metric(m.key, m.value, m.timestamp, m.step, model_id=logged.model_id)
             for m in contents.summary_metrics(record)
@@ -568,11 +566,11 @@ class Tracker:
             for points in (*_chunks(by_layer, _METRICS_A_BATCH), of_model):
                 self._client.log_batch(run_id, metrics=points, synchronous=True)
             self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-            # Last: by it the model is known to be whole.
+            # Last, because it marks the model as complete.
             self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
     def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
-        """Find the model that was left half, or make it."""
+        """Find an incomplete model, or create one."""
         found = self._client.search_logged_models(
             [self.experiment_id], filter_string=f"source_run_id = '{_quoted(run_id)}'"
         )
@@ -590,29 +588,29 @@ class Tracker:
 
 
 def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:
-    """Choose the tags that a run does not have yet, or with another value."""
+    """Return the tags that a run lacks or has with another value."""
     from mlflow.entities import RunTag
 
     return [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
 
 
 def _is_whole(run: Run, record: Record) -> bool:
-    """Tell whether a run was published to its end, and has not gone on since."""
+    """Return whether a run is completely published, and has not been resumed since."""
     status = _ENDED[record.status]
     if status == _KILLED and run.info.status not in (_RUNNING, _KILLED):
-        return True  # it went on elsewhere, and ended
+        return True  # it was resumed elsewhere and has ended
     return bool(
         run.info.status == status and run.info.end_time == milliseconds(record.finished.timestamp())
     )
 
 
 def _has_model(run: Run) -> bool:
-    """Tell whether a run's model was published to its end."""
+    """Return whether the model of a run is completely published."""
     return bool(run.outputs and run.outputs.model_outputs)
 
 
 def _model_name(record: Record) -> str:
-    # MLflow tells models apart by their names alone.
+    # MLflow distinguishes models only by name.
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', record.name)[:100]}-{record.uid[:8]}"
 
 
@@ -627,12 +625,12 @@ def _val_loss(record: Record) -> float:
 
 
 def _quoted(text: str) -> str:
-    """Escape for a filter: MLflow's grammar has no escape, so a quote cannot be asked for."""
+    """Remove quotes for a filter, because MLflow's grammar has no escape for them."""
     return text.replace("'", "")
 
 
 def _mlflow_program() -> str:
-    """Name MLflow's program so that it can be typed: by name where that finds this one."""
+    """Return how to call MLflow's program: by name if the shell finds this one, or by path."""
     own = Path(sys.executable).parent / "mlflow"
     found = shutil.which("mlflow")
     if not own.exists() or (found is not None and Path(found).samefile(own)):

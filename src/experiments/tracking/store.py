@@ -1,7 +1,7 @@
-"""Where MLflow keeps runs: the address, and the database behind it opened safely.
+"""Resolve the address at which MLflow stores runs, and open it safely.
 
-MLflow is imported inside functions: it takes more than a second, which runs that only train, or
-only show their configuration, should not pay.
+MLflow is imported inside functions, because its import takes more than a second, which commands
+that only train or show a configuration should not spend.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SERVERS: Final = ("http", "https")
 _OURS: Final = ("experiments.", "nn.")
 _DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
 
-# What is wrong until somebody puts it right, by MLflow's codes, by the system's, and in words.
+# Errors that last until somebody fixes the cause: MLflow's codes, the system's, and messages.
 _REFUSALS: Final = frozenset(
     {
         "CUSTOMER_UNAUTHORIZED",
@@ -53,7 +53,7 @@ _REFUSED_IN_WORDS: Final = re.compile(
     "|out-of-date database schema|locate revision|Invalid url",
     re.IGNORECASE,
 )
-# What one record may be refused for.
+# Error codes that may concern a single record.
 _RECORD_REFUSALS: Final = frozenset(
     {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST"}
 )
@@ -64,17 +64,22 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
 
     Parameters
     ----------
-    uri
-        A server (`http://...`), a database (`sqlite:///runs.db`, `postgresql://...`), or None for
-        `MLFLOW_TRACKING_URI`, or for the database `mlflow.db` where that is not set either.
-    folder
-        Where a relative database is; by default the project's folder (that of `run.py`), or the
-        working directory where this package is installed without it.
+    uri : str, optional
+        A server (`http://...`) or a database (`sqlite:///runs.db`, `postgresql://...`). The
+        default is `MLFLOW_TRACKING_URI` or, if that is not set, the database `mlflow.db`.
+    folder : Path, optional
+        The folder that contains a relative database; by default the project's folder (that of
+        `run.py`), or the working directory if this package is installed without it.
+
+    Returns
+    -------
+    str
+        The absolute address.
 
     Raises
     ------
     TrackingError
-        For an address that cannot keep runs.
+        If the address cannot store runs.
     """
     named = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{DATABASE}"
@@ -95,37 +100,37 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
             return uri
         path, question_mark, query = uri.removeprefix(_SQLITE).partition("?")
         if not uri.startswith(_SQLITE) or path in ("", ":memory:"):
-            raise refused("which names no file, so its runs could not be looked at")
+            raise refused("which names no file, so its runs could not be viewed later")
         absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
     except (ValueError, RuntimeError) as error:  # brackets, null characters, an unknown home
-        raise refused(f"which is no address: {error}") from error
+        raise refused(f"which is not a valid address: {error}") from error
     if re.search("%[0-9A-Fa-f]{2}", str(absolute)):
         raise refused(
-            f"whose path {absolute} holds a percent sign before two digits, which MLflow would "
-            "take for another character"
+            f"whose path {absolute} contains a percent sign before two digits, which MLflow would "
+            "decode as another character"
         )
     return f"{_SQLITE}{absolute.as_posix()}{question_mark}{query}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Give the database file of a resolved address; None where it is not SQLite."""
+    """Return the database file of a resolved address; None if it is not SQLite."""
     if not uri.startswith(_SQLITE):
         return None
     return Path(uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def is_server(uri: str) -> bool:
-    """Tell whether the address is a server's, which has its own pages."""
+    """Return whether the address is that of a server, which has its own pages."""
     return urlsplit(uri).scheme in _SERVERS
 
 
 def open_client(uri: str) -> MlflowClient:
-    """Open a resolved address, making the database first where it is a missing file.
+    """Open a resolved address, creating a missing SQLite database.
 
     Raises
     ------
     TrackingError
-        Where it cannot be opened; says what to do.
+        If the address cannot be opened.
     """
     prepare_mlflow()
     with tracking_errors(uri, "open"):
@@ -138,15 +143,15 @@ def open_client(uri: str) -> MlflowClient:
         if not is_server(uri):
             from mlflow.store.db import utils
 
-            utils.MAX_RETRY_COUNT = 1  # ten tries take two minutes; whoever publishes tries again
+            utils.MAX_RETRY_COUNT = 1  # ten tries take two minutes; the publisher retries
         client = MlflowClient(tracking_uri=uri)
-        # The first call opens the database, or asks the server.
+        # The first call opens the database or contacts the server.
         client.search_experiments(max_results=1)
         return client
 
 
 def user() -> str:
-    """Name who runs this program."""
+    """Return the name of the current user."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container without a user database
@@ -154,7 +159,7 @@ def user() -> str:
 
 
 def lock_of(uri: str) -> Path:
-    """Give the file whose lock everybody on this machine holds who makes runs at an address."""
+    """Return the lock file that processes of this machine hold to create runs at an address."""
     database = sqlite_file(uri)
     if database is not None:
         return database.with_name(f".{database.name}.lock")
@@ -163,12 +168,12 @@ def lock_of(uri: str) -> Path:
 
 
 def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
-    """Give the id of the experiment called `name`, made where it is missing.
+    """Return the id of the experiment called `name`, creating it if it is missing.
 
     Raises
     ------
     TrackingError
-        Where the name belongs to an experiment that was deleted.
+        If the experiment was deleted.
     """
     from mlflow.exceptions import MlflowException
 
@@ -179,13 +184,13 @@ def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
                 return client.create_experiment(
                     name,
                     artifact_location=_artifact_location(uri, name),
-                    # Without it a fresh browser opens the page of generative AI.
+                    # Otherwise a fresh browser opens the page for generative AI.
                     tags={"mlflow.experimentKind": "custom_model_development"},
                 )
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                # Another process was faster.
+                # Another process has just created it.
                 experiment = client.get_experiment_by_name(name)
     if experiment is None or experiment.lifecycle_stage != "active":
         number = "ID" if experiment is None else experiment.experiment_id
@@ -201,27 +206,27 @@ def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
 def tracking_errors(
     uri: str, doing: str, cure: str | None = None, *, of_record: bool = False
 ) -> Iterator[None]:
-    """Turn whatever goes wrong at the tracker into one message with its cause and a cure.
+    """Convert any error of the tracker to one message with its cause and a cure.
 
     Parameters
     ----------
-    uri
-        Resolved.
-    doing
-        What is tried, such as `open`.
-    cure
-        What to do about it; by default to check the address.
-    of_record
-        Whether it may be the fault of the one record that is published.
+    uri : str
+        The resolved address.
+    doing : str
+        The attempted action, such as `open`.
+    cure : str, optional
+        The advice to the user; by default to check the address.
+    of_record : bool, default False
+        Whether the published record may be the cause.
 
     Raises
     ------
     TrackerAwayError
-        Where the same may succeed later.
+        If a later attempt may succeed.
     RefusedError
-        Where only this record is refused.
+        If only this record is refused.
     TrackingError
-        Where nothing can succeed before somebody puts it right.
+        If nothing can succeed until somebody fixes the cause.
     """
     from mlflow.exceptions import MlflowException
 
@@ -230,7 +235,7 @@ def tracking_errors(
     except UserError:
         raise
     except Exception as error:
-        # Artifact stores and database drivers raise exceptions of their own.
+        # Artifact stores and database drivers raise further types of exceptions.
         theirs = isinstance(error, MlflowException | OSError | ImportError | sqlite3.Error)
         if not theirs and _raised_by_us(error):
             raise
@@ -241,7 +246,7 @@ def tracking_errors(
 
 
 def _raised_by_us(error: BaseException) -> bool:
-    """Tell whether an exception came up in this project's own code, and so is a defect of it."""
+    """Return whether an exception was raised in this project's code, so that it is a bug."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -249,10 +254,10 @@ def _raised_by_us(error: BaseException) -> bool:
 
 
 def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
-    """Tell what is worth another try from what is not."""
+    """Return the class of an error, which decides whether to retry."""
     code = getattr(error, "error_code", None)
     status = getattr(getattr(error, "response", None), "status_code", None)
-    # A record's own files may be missing or unreadable; the database's were opened before.
+    # A missing file belongs to the record, because the database was opened before.
     if of_record and (code in _RECORD_REFUSALS or isinstance(error, FileNotFoundError)):
         return RefusedError
     if (
@@ -267,11 +272,11 @@ def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
 
 
 def _cause(error: BaseException) -> str:
-    """Give the part of an error's text that a person can use."""
+    """Return the part of an error's text that is useful to people."""
     text = mask_secrets(str(getattr(error, "message", None) or error))
     if "database is locked" in text:
         return "the database is locked by another program."
-    # SQLAlchemy appends the statement, its parameters and a link; requests, its pool's state.
+    # SQLAlchemy appends the statement, its parameters and a link; requests its pool's state.
     first = re.split(r"\n\[SQL|\(Background on| Response body:", text)[0].strip()
     known = re.search(
         r"Connection refused|Connection aborted|Name or service not known|timed out"
@@ -293,7 +298,7 @@ def _default_cure(uri: str) -> str:
 
 
 def _make_database(path: Path) -> None:
-    """Make the tables once, however many processes come at the same moment."""
+    """Create the tables once, even if several processes start at the same time."""
     if path.exists() and path.stat().st_size > 0:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -302,7 +307,7 @@ def _make_database(path: Path) -> None:
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        # Made beside it and renamed: one killed half-way leaves no half a database behind.
+        # Created under another name and renamed, so that a killed process leaves no partial file.
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
@@ -315,14 +320,14 @@ def _make_database(path: Path) -> None:
 
 
 def _check_database(path: Path) -> None:
-    """Find in a moment what MLflow would retry for minutes: a file that is no database."""
-    # A locked database is another matter: MLflow waits for it.
+    """Fail immediately for a file that is not a database, which MLflow would retry for minutes."""
+    # A locked database is not an error: MLflow waits for it.
     with closing(sqlite3.connect(path, timeout=20)) as connection:
         connection.execute("PRAGMA schema_version")
 
 
 def _artifact_location(uri: str, experiment_name: str) -> str | None:
-    """Choose where files go: beside a SQLite database; elsewhere the server knows."""
+    """Return the location of files: next to a SQLite database; None if the server decides."""
     database = sqlite_file(uri)
     if database is None:
         return None

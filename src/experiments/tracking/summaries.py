@@ -1,4 +1,4 @@
-"""What a sweep ends with, kept beside its files so that it can be published at any time."""
+"""Store the comparison of a sweep with its files, so that it can be published at any time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _FILE: Final = "summary.json"
 
 @dataclass(frozen=True)
 class Summary:
-    """A sweep's comparison.
+    """The comparison of a sweep.
 
     Parameters
     ----------
     folder : Path
-        The sweep's.
+        The folder of the sweep.
     sweep : str
-        Its id.
+        The id of the sweep.
     experiments : sequence of str
-        Where its runs are kept in the tracker.
+        The names of the tracker's experiments that contain its runs.
     files : sequence of str
-        Names of tables, pictures and reports in the folder.
+        The names of tables, pictures and reports in the folder.
     note : str
         The comparison as Markdown.
     """
@@ -39,12 +39,12 @@ class Summary:
 
     @property
     def paths(self) -> list[Path]:
-        """The files that are there."""
+        """The paths of the files that exist."""
         paths = [self.folder / name for name in self.files]
         return [path for path in paths if path.is_file()]
 
     def write(self) -> None:
-        """Keep it in its folder."""
+        """Write the summary to its folder."""
         contents = {
             "sweep": self.sweep,
             "experiments": list(self.experiments),
@@ -56,12 +56,12 @@ class Summary:
 
 
 def find_summaries(top: Path) -> Iterator[Summary]:
-    """Read the summaries in a folder and below; what is not one is passed over."""
+    """Read the summaries in a folder and its subfolders; skip files that are not valid."""
     for path in sorted(top.rglob(_FILE)):
         try:
             contents = json.loads(path.read_bytes())
             names = [str(name) for name in contents["files"]]
-            # Only its own files: it may come from elsewhere, and what it names is published.
+            # Only files in its folder: a foreign summary must not publish other files.
             files = [n for n in names if not Path(n).is_absolute() and ".." not in Path(n).parts]
             experiments = [str(name) for name in contents["experiments"]]
             sweep, note = str(contents["sweep"]), str(contents["note"])

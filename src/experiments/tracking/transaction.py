@@ -1,7 +1,7 @@
-"""Several calls to MLflow in one transaction.
+"""Combine several calls to MLflow in one transaction.
 
-MLflow ends a transaction with every part of a call, nine a run, and a disk confirms each. Together
-they take less time; and somebody who is killed leaves all of them or none.
+MLflow commits nine transactions per run, each of which waits for the disk. One transaction is
+faster, and a process that is killed leaves either all of its changes or none.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _SETTINGS: Final = (
-    # As MLflow has them in each session; within a transaction it is too late for the first.
+    # MLflow's settings for each session; the first has no effect within a transaction.
     "foreign_keys = ON",
     "busy_timeout = 20000",
     "case_sensitive_like = true",
-    # Nothing is written before the end, so that others may read until then.
+    # Nothing is written to the file before the commit, so that others can read until then.
     "cache_spill = OFF",
 )
 
 
 @contextmanager
 def one_transaction(client: MlflowClient) -> Iterator[None]:
-    """Have what MLflow writes to its SQLite database meanwhile written at once, or not at all.
+    """Run the body in one transaction of MLflow's SQLite database: all is written, or nothing.
 
-    Its sessions join a transaction begun here, as SQLAlchemy's documentation describes under
-    "Joining a Session into an External Transaction": where MLflow would commit or roll back, a
-    savepoint is released or gone back to. No other process can write before the end.
+    MLflow's sessions join an outer transaction, as described in SQLAlchemy's documentation under
+    "Joining a Session into an External Transaction": a commit releases a savepoint, and a
+    rollback returns to it. Other processes cannot write until the end.
 
     Parameters
     ----------
     client : MlflowClient
-        Of an address that is a SQLite database. Should a version of MLflow keep its sessions
-        elsewhere, each is a transaction of its own, as it would be without this.
+        The client of a SQLite database. If a version of MLflow stores its sessions elsewhere,
+        each session remains a separate transaction.
     """
     from sqlalchemy.orm import sessionmaker
 
@@ -47,7 +47,7 @@ def one_transaction(client: MlflowClient) -> Iterator[None]:
     with store.engine.connect() as connection, connection.begin():
         for setting in _SETTINGS:
             connection.exec_driver_sql(f"PRAGMA {setting}")
-        # Python's module would begin one with the first write, and a savepoint be none.
+        # Python's sqlite3 begins a transaction only at the first write, not at a savepoint.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         sessions = sessionmaker(bind=connection, join_transaction_mode="create_savepoint")
 
@@ -66,7 +66,7 @@ def one_transaction(client: MlflowClient) -> Iterator[None]:
 
 @contextmanager
 def _session_as_mlflow_has_it(session: Session) -> Iterator[Session]:
-    """Commit at the end; raise what a database refuses as MLflow does."""
+    """Commit at the end, and raise a database's errors as MLflow would."""
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import BAD_REQUEST, TEMPORARILY_UNAVAILABLE
     from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -79,15 +79,16 @@ def _session_as_mlflow_has_it(session: Session) -> Iterator[Session]:
         code = TEMPORARILY_UNAVAILABLE if isinstance(first, OperationalError) else BAD_REQUEST
         raise MlflowException(str(first), error_code=code) from error
     finally:
-        # What a full disk ends has no savepoint any more.
+        # After a full disk has ended the transaction, the savepoint no longer exists.
         with suppress(SQLAlchemyError):
             session.close()
 
 
 def _first(error: BaseException, kind: type[BaseException]) -> BaseException:
-    """Return what went wrong first: SQLite leaves the transaction when a disk is full.
+    """Return the first error in a chain.
 
-    Then SQLAlchemy does not find the savepoint to which it would go back, and says only that.
+    When a disk is full, SQLite leaves the transaction; SQLAlchemy then cannot return to its
+    savepoint and reports only that.
     """
     first, earlier = error, error.__context__
     while earlier is not None:

@@ -129,7 +129,7 @@ def test_words_agree_with_the_verdicts(part):
     tuned = [one for one in part.entries if one.setting == "tuned"]
     (pair,) = [p for p in part.pairs if {p.first, p.second} == {one.label for one in tuned}]
     words = conclude(part)
-    assert words.startswith("Tuned, ")
+    assert words.startswith("With tuned settings, ")
     assert ("are not separated" in words) == (not pair.separated)
     improved = {
         one.optimizer
@@ -172,7 +172,7 @@ def test_choosing_and_reporting_on_the_same_seeds_is_warned_of(tmp_path):
     study = analyse(runs)
     assert [one.key for one in study.parts[0].sensitivities] == ["optimizer.lr"]
     said = " ".join(limits_of(study))
-    assert "chosen by the same seeds that it is reported on" in said
+    assert "chosen on the seeds that it is reported on" in said
     assert "only 3 seeds" in said
 
 
@@ -190,7 +190,7 @@ def test_a_diverged_run_does_not_vanish(tmp_path):
     assert sgd.seeds == tuple(range(5))
     said = " ".join(limits_of(study))
     assert "diverged (not finite): 1 of 6 runs of adam" in said
-    assert "failed, and left out: 1 of 6 runs of sgd" in said
+    assert "failed and left out: 1 of 6 runs of sgd" in said
     assert "not all groups have the same seeds" in said
     (pair,) = part.pairs
     assert pair.seeds == tuple(range(5))
@@ -224,7 +224,7 @@ def test_nothing_that_finished_is_still_a_study(tmp_path, status):
 
 def test_one_seed_names_no_winner(tmp_path):
     study = analyse(sweep(tmp_path, ("adam", "sgd"), [0]))
-    assert "on one seed: another seed may order them differently" in conclusions(study)[0]
+    assert "on one seed; another seed may give a different order" in conclusions(study)[0]
     assert "only 1 seed:" in " ".join(warnings_of(study))
 
 
@@ -253,7 +253,7 @@ def test_other_metrics_targets_and_keys(tmp_path):
     assert {one.label for one in part.entries} == {"activation=relu", "activation=tanh"}
     assert part.target.value == 0.5
     assert part.target.reference == ""
-    assert any("differ in optimizer too" in text for text in limits_of(study))
+    assert any("also differ in optimizer" in text for text in limits_of(study))
     assert all(len(one.metrics["test/accuracy"].values) == 3 for one in part.entries)
 
 
@@ -316,9 +316,9 @@ def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
         ),
     ]  # fmt: skip
     said = " ".join(warnings_of(analyse(runs)))
-    assert "Seeds 0 tuned and report" in said
+    assert "Seed 0 was used for both tuning and reporting" in said
     assert "several commits (aaaaaaaaaaaa and bbbbbbbbbbbb)" in said
-    assert "changed since its last commit" in said
+    assert "uncommitted changes" in said
 
 
 def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
@@ -330,10 +330,10 @@ def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
     assert adam.metrics["best/val_loss"].values[0] == 9.0
     assert len(adam.group.runs) == 5
     warning = (
-        "1 run of the same configuration, data and seed as a later one was left out: trained by "
-        "other code or libraries."
+        "1 run was left out: a later run with other code or libraries has the same "
+        "configuration, data and seed."
     )
     assert warning in limits_of(study)
     console = Console(file=io.StringIO(), width=200)
     print_study(study, console)
-    assert "trained by other code or libraries" in " ".join(console.file.getvalue().split())
+    assert "with other code or libraries" in " ".join(console.file.getvalue().split())

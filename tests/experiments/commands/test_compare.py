@@ -32,7 +32,7 @@ def test_it_runs_from_the_shell(tmp_path):
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "no other group" in done.stdout
+    assert "only group" in done.stdout
 
 
 def test_folders_are_compared_and_written(run, tmp_path):
@@ -99,7 +99,7 @@ def test_runs_are_fetched_from_mlflow(run, tmp_path):
     assert fetched.stdout == from_disk.stdout
     some = run("--experiment", "digits", "--filter", "params.optimizer = 'sgd'", "--uri", uri)
     assert some.stdout.startswith("sgd has validation loss")
-    assert "no other group" in some.stdout
+    assert "only group" in some.stdout
 
 
 def test_folders_or_mlflow_but_not_both_nor_neither(run, tmp_path):
@@ -117,7 +117,7 @@ def test_mistakes_are_one_message_and_status_1(run, tmp_path):
         ([tmp_path / "empty"], "No finished runs in"),
         ([tmp_path / "runs", "--by", "optimizr"], "Did you mean optimizer?"),
         ([tmp_path / "runs", "--metric", "test/acc"], "Did you mean test/accuracy?"),
-        (["--sweep", "x", "--uri", f"sqlite:///{tmp_path / 'no.db'}"], "no such database"),
+        (["--sweep", "x", "--uri", f"sqlite:///{tmp_path / 'no.db'}"], "database does not exist"),
     ):
         done = run(*arguments)
         assert done.returncode == 1

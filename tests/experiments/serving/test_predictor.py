@@ -325,7 +325,7 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
         ("run", "inputs.csv", b"height,depth\n1,2\n", "'width'"),
         ("run", "inputs.npy", b"text", "inputs.npy: not an array"),
         ("nowhere", "inputs.csv", b"height,width,depth\n1,2,3\n", "no such folder"),
-        ("0" * 32, "inputs.csv", b"height,width,depth\n1,2,3\n", "there is no such database"),
+        ("0" * 32, "inputs.csv", b"height,width,depth\n1,2,3\n", "the database does not exist"),
     ],
 )
 def test_mistakes_are_one_message_each(

@@ -67,7 +67,7 @@ def test_only_the_runs_that_fit_are_fetched(published, tmp_path, asked, expected
         ({"sweep": "none such"}, "no runs of the sweep none such"),
         ({"experiment": "anmals"}, "no experiment 'anmals'. There are: .*animals.*plants"),
         ({"where": "params.optimizer == adam"}, "Check --filter"),
-        ({"where": "params.optimizer = 'lion'"}, "no runs that fit"),
+        ({"where": "params.optimizer = 'lion'"}, "no runs that match"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_message(published, tmp_path, asked, message):
@@ -77,6 +77,6 @@ def test_what_is_not_there_is_told_in_one_message(published, tmp_path, asked, me
 
 
 def test_no_database_is_made_by_looking(tmp_path):
-    with pytest.raises(TrackingError, match="no such database"):
+    with pytest.raises(TrackingError, match="database does not exist"):
         fetch_records(f"sqlite:///{tmp_path / 'none.db'}", tmp_path / "out")
     assert not (tmp_path / "none.db").exists()

@@ -162,7 +162,7 @@ def test_several_wait_like_one_while_the_tracker_is_away(
     assert publisher.waiting
     assert publisher.next_try == 1.0
     assert asked("together") == asked("publish") == []
-    assert warnings == ["init failed Nothing waits for it; it is tried again."]
+    assert warnings == ["init failed Training continues; publishing will be retried."]
     failing()
     clock.now += publisher.next_try
     publisher.work()
@@ -232,7 +232,7 @@ def test_what_fails_is_tried_again_later_and_later_and_in_order(
         clock.now += publisher.next_try
         publisher.work()
     assert tries == [1, 2, 4, 8]
-    assert warnings == ["publish failed Nothing waits for it; it is tried again."]
+    assert warnings == ["publish failed Training continues; publishing will be retried."]
     assert publisher.waiting == 3
     assert publisher.where("sweep-1") == []
     failing()

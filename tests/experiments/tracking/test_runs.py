@@ -396,7 +396,7 @@ def test_a_comparison_is_brought_up_to_date(
     assert tracker.publish_summary("s1", files=[table, picture], note="# Two") == first
     assert tracker.publish_summary("s2", files=[], note="# Other" + 9000 * ".") != first
     described = client.get_experiment(tracker.experiment_id).tags["mlflow.note.content"]
-    assert described.startswith("The newest comparison, of the sweep s2:\n\n# Other")
+    assert described.startswith("Latest comparison, of the sweep s2:\n\n# Other")
     assert len(described) == 5000
     run = client.get_run(first)
     assert run.info.run_name == "comparison"
@@ -531,7 +531,7 @@ def test_a_run_that_holds_no_record_is_explained(
     tmp_path: Path, tracker: Tracker, uri: str
 ) -> None:
     run_id = tracker.publish_summary("s", files=[], note="")
-    with pytest.raises(TrackingError, match="holds no record"):
+    with pytest.raises(TrackingError, match="contains no record"):
         fetch_record(uri, run_id, tmp_path)
 
 

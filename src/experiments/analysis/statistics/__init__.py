@@ -1,4 +1,4 @@
-"""The statistics of a comparison, one concept a file: arrays in, numbers out, no records.
+"""The statistics of a comparison, one concept per file: arrays in, numbers out, no records.
 
-What every sweep ends with needs NumPy alone, the rest `scipy.special`.
+The statistics shown at the end of every sweep need only NumPy; the others need `scipy.special`.
 """

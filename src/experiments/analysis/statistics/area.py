@@ -1,4 +1,4 @@
-"""The area under a curve: how low a loss was over the whole of training, not at its best alone."""
+"""The area under a curve: how low a loss was throughout training, not only at its best."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 
 def area_under_curve(epochs: Sequence[float], values: Sequence[float], last: float) -> float:
-    """Give the mean height of a curve from its first epoch to `last`, by the trapezoidal rule.
+    """Return the mean height of a curve from its first epoch to `last`, by the trapezoidal rule.
 
     Parameters
     ----------
-    epochs, values
-        Of equal length. Where a value is not finite the area is NaN.
-    last
-        Where the area ends; a curve that stopped before is held at its last value.
+    epochs, values : sequence of float
+        The points of the curve, both of shape (epochs + 1,). The area is NaN if a value is not
+        finite.
+    last : float
+        The epoch at which the area ends; a shorter curve is continued with its last value.
     """
     x, y = np.asarray(epochs, np.float64), np.asarray(values, np.float64)
     if not x.size or not np.isfinite(y).all():

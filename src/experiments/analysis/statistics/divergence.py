@@ -1,7 +1,7 @@
-"""Runs that went wrong: a count beside every mean, for they are often not NaN.
+"""Count the runs that went wrong, which a mean does not show unless they are NaN.
 
-Three ways, of which a run is counted in the first that is true of it: its loss was not finite;
-it ended with a loss above the one it started from; it scores no better than guessing.
+A run counts under the first of three kinds that applies: its loss was not finite; its final loss
+is higher than its initial one; its score is no better than guessing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ AT_CHANCE: Final = "at chance level"
 
 @dataclass(frozen=True)
 class Divergences:
-    """How many runs of a group went wrong, and in which way.
+    """The number of runs of a group that went wrong, by kind.
 
     Attributes
     ----------
-    runs
-        Runs that were trained to an end, good or bad.
-    non_finite, worse_than_start, at_chance
-        Of these, each counted once.
+    runs : int
+        The number of runs that finished or diverged.
+    non_finite, worse_than_start, at_chance : int
+        The number of runs of each kind; a run counts once.
     """
 
     runs: int
@@ -35,7 +35,7 @@ class Divergences:
 
     @property
     def total(self) -> int:
-        """All that went wrong."""
+        """The number of runs that went wrong."""
         return self.non_finite + self.worse_than_start + self.at_chance
 
 
@@ -47,16 +47,16 @@ def classify(
     score: float | None = None,
     chance: float | None = None,
 ) -> str | None:
-    """Say how a run went wrong; None if it did not.
+    """Return how a run went wrong, or None if it did not.
 
     Parameters
     ----------
-    finite
+    finite : bool
         Whether the loss was finite throughout.
-    start, end
-        Validation loss before training and after the last epoch, where measured.
-    score, chance
-        The best validation score (higher is better) and what guessing gives.
+    start, end : float or None
+        The validation loss before training and after the last epoch; None if not measured.
+    score, chance : float, optional
+        The best validation score (higher is better) and the score of guessing.
     """
     if not finite:
         return NON_FINITE
@@ -68,7 +68,7 @@ def classify(
 
 
 def count(found: Iterable[str | None]) -> Divergences:
-    """Count what `classify` says of each run of a group."""
+    """Count the results of `classify` for the runs of a group."""
     ways = list(found)
     return Divergences(
         len(ways), ways.count(NON_FINITE), ways.count(WORSE_THAN_START), ways.count(AT_CHANCE)
@@ -76,9 +76,9 @@ def count(found: Iterable[str | None]) -> Divergences:
 
 
 def chance_accuracy(classes: int, rows: int) -> float:
-    """Give the accuracy up to which a classifier cannot be told from guessing among classes.
+    """Return the highest accuracy that guessing among the classes could plausibly reach.
 
-    Two standard errors above :math:`1/k` on `rows` rows.
+    This is two standard errors above :math:`1/k` on `rows` rows.
     """
     share = 1 / classes
     return share + 2 * math.sqrt(share * (1 - share) / max(rows, 1))

@@ -1,4 +1,4 @@
-"""A number and the interval that goes with it."""
+"""An estimate with its confidence interval."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Estimate:
 
     Attributes
     ----------
-    value
-        The number; NaN where there is nothing to estimate from.
-    low, high
-        The interval's ends; infinite where the data set no limit (a single seed).
-    level
-        The interval's nominal coverage, such as 0.95.
+    value : float
+        The number; NaN if there are no data.
+    low, high : float
+        The ends of the interval; infinite if the data do not bound it (a single seed).
+    level : float
+        The nominal coverage of the interval, such as 0.95.
     """
 
     value: float
@@ -25,5 +25,5 @@ class Estimate:
     level: float = 0.95
 
     def covers(self, value: float) -> bool:
-        """Say whether a value lies in the interval, its ends included."""
+        """Return whether a value lies in the interval, including its ends."""
         return self.low <= value <= self.high

@@ -1,4 +1,4 @@
-"""Holm's correction: many comparisons, one chance in twenty of calling any of them wrongly.
+"""Holm's correction: many tests, and a chance of at most 1 in 20 of any false rejection.
 
 Reference: Holm (1979), "A simple sequentially rejective multiple test procedure".
 """
@@ -11,10 +11,10 @@ import numpy as np
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number; the result compares with the level of the whole family.
+    """Adjust p-values for multiple testing; compare the results with the familywise level.
 
-    The smallest of *m* is multiplied by *m*, the next by *m - 1*, and so on; none is let fall
-    below the one before it, nor rise above 1.
+    The smallest of *m* p-values is multiplied by *m*, the next by *m - 1*, and so on; each is at
+    least the one before it and at most 1.
 
     Examples
     --------
@@ -30,11 +30,11 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
-    """Give the level at which Holm's procedure tests each hypothesis.
+    """Return the level at which Holm's procedure tests each hypothesis.
 
-    The one with the smallest p-value is tested at *α/m*, the next at *α/(m - 1)*, until one
-    stands; those that follow are judged at that one's level. An interval of coverage one minus
-    this level leaves zero out exactly where the hypothesis is rejected.
+    The hypothesis with the smallest p-value is tested at *α/m*, the next at *α/(m - 1)*, and so
+    on until one is not rejected; all that follow have the level of that one. An interval with a
+    coverage of one minus this level excludes zero exactly if the hypothesis is rejected.
     """
     raw = np.asarray(p_values, np.float64)
     tested = [0.0] * raw.size

@@ -1,7 +1,7 @@
-r"""The probability of improvement: how often one does better than the other.
+r"""The probability of improvement: how often one group does better than another.
 
-Over the seeds that both have, :math:`\hat p = (\text{wins} + \tfrac12 \text{ties}) / n`, with
-Wilson's interval: the percentile bootstrap would give ten wins of ten no width at all.
+Over the *n* seeds that both have, :math:`\hat p = (\text{wins} + \tfrac12 \text{ties}) / n`, with
+Wilson's interval. The percentile bootstrap's interval for ten wins in ten would have no width.
 
 References
 ----------
@@ -33,13 +33,15 @@ def probability_of_improvement(
 
     Parameters
     ----------
-    first, second
-        Values, which may be infinite. Paired ones match by position; others are compared each
-        with each, and the interval takes the smaller sample for its size.
-    higher
+    first, second : sequence of float
+        The values of each group, which may be infinite.
+    higher : bool, default False
         Whether higher is better.
-    level
-        Of the interval.
+    paired : bool, default True
+        Whether values match by position. Otherwise each value is compared with every other one,
+        and the interval uses the size of the smaller sample.
+    level : float, default 0.95
+        The coverage of the interval.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if higher:
@@ -51,7 +53,7 @@ def probability_of_improvement(
 
 
 def proportion(share: float, count: int, level: float = 0.95) -> Estimate:
-    """Give a share of `count` trials with Wilson's interval."""
+    """Return a share of `count` trials, with Wilson's interval."""
     z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) * math.sqrt(z2)

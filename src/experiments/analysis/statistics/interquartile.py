@@ -1,9 +1,9 @@
 """The interquartile mean: the mean of the middle half of the seeds.
 
-It moves less than the mean when one seed in ten goes astray, and uses more of the data than the
-median does. Its standard error is that of a trimmed mean, from the Winsorized variance (the
-values cut off are moved to the nearest one that is kept). Student's distribution is only an
-approximation here: the bootstrap's tails replace its own, between 0.8 and 1.5 times as far out.
+It is less sensitive to outliers than the mean and uses more of the data than the median. Its
+standard error is that of a trimmed mean, from the Winsorized variance (each trimmed value is
+replaced by the nearest one that is kept). Because Student's distribution is only an approximation
+here, its tails are replaced by those of the bootstrap, limited to 0.8 to 1.5 times Student's.
 
 References
 ----------
@@ -38,9 +38,9 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
 
     Parameters
     ----------
-    values
-        Finite, one at least. A quarter of them, rounded down, is cut off at either end; fewer
-        than four have the plain mean.
+    values : sequence of float
+        The finite values, at least one. A quarter of them, rounded down, is trimmed at each end;
+        fewer than four values are averaged as they are.
     """
     ordered = np.sort(np.asarray(values, np.float64))[np.newaxis]
     middle, error = _trimmed(ordered)
@@ -58,7 +58,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
             drawn(size).astype(np.intp).ravel(),
         ).reshape(-1, size)
         middles, errors = _trimmed(resampled)
-        # What the bootstrap finds above its centre lies below the estimate, and the reverse.
+        # The bootstrap's upper tail gives the lower end of the interval, and vice versa.
         low, high = (
             min(max(_LEAST_STRETCHED, tail), MOST_STRETCHED)
             for tail in tails(middles - middle[0], errors, df)
@@ -67,7 +67,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
 
 
 def _trimmed(ordered: Values) -> tuple[Values, Values]:
-    """Give the trimmed means and their standard errors of sorted rows."""
+    """Return the trimmed means and their standard errors of sorted rows."""
     size = ordered.shape[1]
     cut = size // 4
     kept = size - 2 * cut

@@ -1,8 +1,8 @@
-r"""The median and its interval from order statistics, which infinite values do not disturb.
+r"""The median and its interval from order statistics, which allow infinite values.
 
-Between the *k*-th smallest and the *k*-th largest of *n* values the median lies with probability
-:math:`1 - 2 B(k - 1; n, \tfrac12)`, whatever the distribution. Between the two *k* on either side
-of 95% the ends are interpolated.
+The median lies between the *k*-th smallest and the *k*-th largest of *n* values with probability
+:math:`1 - 2 B(k - 1; n, \tfrac12)`, whatever the distribution. The ends of the interval are
+interpolated between the two *k* whose probabilities bracket 95%.
 
 References
 ----------
@@ -26,17 +26,17 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
 
     Parameters
     ----------
-    values
-        One at least; infinities are allowed and sort last (or first).
-    level
-        Of the interval. Fewer than six values cannot give 95%: theirs is the whole range, with
-        the level that it has.
+    values : sequence of float
+        The values, at least one. Infinite values are allowed.
+    level : float, default 0.95
+        The coverage of the interval. Fewer than six values cannot reach 95%: their interval is
+        the whole range, with the level that this range has.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     size = ordered.size
     lower, upper = ordered[(size - 1) // 2], ordered[size // 2]
     middle = float(upper) if lower == upper else float(0.5 * (lower + upper))
-    # Of the k-th smallest and largest, for k = 1, 2, ...
+    # The coverage of the k-th smallest to the k-th largest value, for k = 1, 2, ...
     coverage = 1 - 2 * _binomial_tails(size)[: max(1, size // 2)]
     k = int(np.count_nonzero(coverage >= level))
     if k == 0:
@@ -50,9 +50,9 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
 
 
 def _binomial_tails(size: int) -> NDArray[np.float64]:
-    r"""Give :math:`B(k; n, \tfrac12)`, rounded once, for *k* up to half of *n*.
+    r"""Return :math:`B(k; n, \tfrac12)`, rounded once, for *k* up to half of *n*.
 
-    In integers: a sweep's end would otherwise wait until SciPy is imported.
+    Integer arithmetic avoids importing SciPy, which would delay the end of every sweep.
     """
     coefficients = [1]
     for k in range(size // 2):
@@ -61,7 +61,7 @@ def _binomial_tails(size: int) -> NDArray[np.float64]:
 
 
 def _between(outer: float, inner: float, weight: float) -> float:
-    """Interpolate; the outer one where either is infinite."""
+    """Interpolate between two values; return the outer one if either is infinite."""
     if outer == inner or math.isinf(outer) or math.isinf(inner):
         return outer
     return (1 - weight) * outer + weight * inner

@@ -1,9 +1,10 @@
-r"""Performance profiles: who is how often within a factor of the fastest, over several datasets.
+r"""Performance profiles: how often a group is within a factor of the fastest, over all datasets.
 
-For a problem *p* (a dataset with a seed) and an optimizer *s*, the ratio
+For a problem *p* (a dataset with a seed) and a group *s*, the ratio
 :math:`r_{ps} = t_{ps} / \min_s t_{ps}` compares its time to the target with the fastest. The
-profile :math:`\rho_s(\tau)` is the share of problems with :math:`r_{ps} \le \tau`: at 1 how often
-it is the fastest, far out how often it reaches the target at all. Every dataset counts the same.
+profile :math:`\rho_s(\tau)` is the share of problems with :math:`r_{ps} \le \tau`. At 1 it shows
+how often the group is the fastest; at large factors, how often it reaches the target at all.
+Every dataset has the same weight.
 
 References
 ----------
@@ -26,14 +27,15 @@ class Profile:
 
     Attributes
     ----------
-    label
-        The group's.
-    factors
-        From 1 on, ascending: where the profile rises.
-    shares
-        Of the problems solved within each factor of the fastest; holds until the next factor.
-    area
-        Mean share over factors from 1 to `limit` on a logarithmic axis, 1 at best.
+    label : str
+        The label of the group.
+    factors : tuple of float
+        The factors at which the profile rises, ascending from 1.
+    shares : tuple of float
+        The share of problems solved within each factor of the fastest, constant until the next
+        factor.
+    area : float
+        The mean share over factors from 1 to `limit` on a logarithmic axis; at most 1.
     """
 
     label: str
@@ -49,16 +51,16 @@ def performance_profiles(
 
     Parameters
     ----------
-    times
-        By group's label, by dataset, by seed: the time to the dataset's target, infinite for a
-        miss. A problem counts for those groups that have its dataset and seed.
-    limit
-        The factor at which the area ends (AlgoPerf's 4).
+    times : mapping of str to (mapping of str to (mapping of int to float))
+        The time to the dataset's target by group label, dataset and seed; infinite for a miss.
+        A problem counts for those groups that have its dataset and seed.
+    limit : float, default 4.0
+        The factor at which the area ends (4, as in AlgoPerf).
 
     Returns
     -------
     list of Profile
-        The largest area first.
+        The profiles, largest area first.
     """
     fastest: dict[tuple[str, int], float] = {}
     for group in times.values():

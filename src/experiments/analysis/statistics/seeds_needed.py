@@ -1,7 +1,11 @@
-"""How many seeds would separate a difference such as the one that was seen.
+"""The number of seeds that would make a difference of the observed size significant.
 
-The power of a paired t-test: Cohen (1988), "Statistical power
-analysis for the behavioral sciences"; Colas, Sigaud and Oudeyer (2018), "How many random seeds?".
+The calculation uses the power of a paired t-test.
+
+References
+----------
+Cohen (1988), "Statistical power analysis for the behavioral sciences". Colas, Sigaud and Oudeyer
+(2018), "How many random seeds?".
 """
 
 from __future__ import annotations
@@ -19,21 +23,21 @@ MOST: Final = 10_000
 
 
 def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Give the number of seeds with which a two-sided paired t-test finds a difference.
+    """Return the number of seeds with which a two-sided paired t-test detects a difference.
 
     Parameters
     ----------
-    effect
+    effect : float
         The mean of the paired differences over their standard deviation; the sign is ignored.
-    alpha
-        The test's level.
-    power
-        The probability with which the test is to find it.
+    alpha : float, default 0.05
+        The level of the test.
+    power : float, default 0.8
+        The probability with which the test should detect the difference.
 
     Returns
     -------
     int or None
-        None where there is no difference, or `MOST` seeds would not do.
+        None if the difference is zero, or if more than `MOST` seeds would be needed.
     """
     if not abs(effect) > 0 or power_of(abs(effect), MOST, alpha) < power:
         return None
@@ -50,10 +54,10 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
 
 
 def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
-    """Give the power of a two-sided paired t-test with `count` pairs (at least 2).
+    """Return the power of a two-sided paired t-test with `count` pairs (at least 2).
 
-    The mean of the differences is normal, their standard deviation an independent chi variable:
-    the power is the normal one, averaged over that variable's quantiles.
+    The mean of the differences is normal, and their standard deviation is an independent chi
+    variable. The power is that of the normal test, averaged over quantiles of that variable.
     """
     from scipy.special import ndtr
 
@@ -64,11 +68,11 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
 
 @lru_cache(maxsize=256)
 def _spreads(df: int) -> NDArray[np.float64]:
-    """Give quantiles of an estimated standard deviation over the true one."""
+    """Return quantiles of the ratio of the estimated to the true standard deviation."""
     from scipy.special import gammaincinv, ndtri
 
     quantiles = (np.arange(1000) + 0.5) / 1000
     if df <= 100:
         return np.asarray(np.sqrt(gammaincinv(df / 2, quantiles) * 2 / df))
-    # Wilson and Hilferty's approximation, which is far quicker and good to four digits here.
+    # Wilson and Hilferty's approximation is much faster, and accurate to four digits here.
     return np.asarray((1 - 2 / (9 * df) + ndtri(quantiles) * math.sqrt(2 / (9 * df))) ** 1.5)

@@ -1,13 +1,13 @@
-"""Sensitivity: how a metric depends on one hyperparameter, and how wide the range is that works.
+"""Sensitivity: how a metric depends on one hyperparameter, and how wide the range that works is.
 
-The width is counted in decades (powers of ten) around the best value, as far as the curve,
-drawn straight between the tried values on a logarithmic axis, stays within a tolerance of the
-best. The tolerance is a share of what training gained: from the untrained network to the best.
+The width is measured in decades (powers of ten) around the best value. The range extends as far
+as the curve, interpolated linearly on a logarithmic axis, stays within a tolerance of the best
+result. The tolerance is a share of the training gain, from the untrained network to the best.
 
 References
 ----------
 Choi et al. (2019), "On empirical comparisons of optimizers for deep learning"; Schneider et al.
-(2019), "DeepOBS", whose learning-rate sensitivity this makes a number.
+(2019), "DeepOBS", whose learning-rate sensitivity is expressed here as a number.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from experiments.analysis.statistics.median import median
 
 @dataclass(frozen=True)
 class Tried:
-    """One value of the hyperparameter.
+    """The results of one value of the hyperparameter.
 
     Attributes
     ----------
-    value
-        Of the hyperparameter.
-    scores
-        The metric, one a seed.
-    middle
-        Their median, which the curve goes through.
-    diverged
-        How many of the runs diverged; their scores are those of the untrained network.
+    value : float
+        The value of the hyperparameter.
+    scores : tuple of float
+        The metric of each seed.
+    middle : float
+        The median of the scores, through which the curve is drawn.
+    diverged : int
+        The number of runs that diverged; they have the score of the untrained network.
     """
 
     value: float
@@ -49,23 +49,23 @@ class Sensitivity:
 
     Attributes
     ----------
-    optimizer
-        Whose it is.
-    key
+    optimizer : str
+        The name of the optimizer.
+    key : str
         The hyperparameter, such as `optimizer.lr`.
-    metric
-        What was measured.
-    tried
-        By value, lowest first. Where other hyperparameters varied too, each value is shown at
-        the best of them.
-    best
+    metric : str
+        The name of the metric.
+    tried : tuple of Tried
+        The values tried, lowest first. If other hyperparameters varied too, each value is shown
+        with the best setting of the others.
+    best : float
         The value with the best median.
-    low, high
-        The range that works around it.
-    width
-        In decades; NaN where the values are not all positive.
-    open_low, open_high
-        Whether the range reaches the lowest or highest value tried, so that it may be wider.
+    low, high : float
+        The ends of the range around the best value that works.
+    width : float
+        The width of the range in decades; NaN unless all values are positive.
+    open_low, open_high : bool
+        Whether the range ends at the lowest or highest value tried, so that it may be wider.
     """
 
     optimizer: str
@@ -81,7 +81,7 @@ class Sensitivity:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best is the lowest or highest value tried: a better one may lie beyond."""
+        """Whether the best value is the lowest or highest tried: a better one may lie beyond it."""
         return len(self.tried) > 1 and self.best in (self.tried[0].value, self.tried[-1].value)
 
 
@@ -100,18 +100,18 @@ def sensitivity(
 
     Parameters
     ----------
-    optimizer, key, metric
-        What is looked at.
-    scores
-        The metric of each seed by the hyperparameter's value; one value at least.
-    start
+    optimizer, key, metric : str
+        The names of the optimizer, the hyperparameter and the metric.
+    scores : mapping of float to sequence of float
+        The metric of each seed, by value of the hyperparameter; at least one value.
+    start : float
         The metric of the untrained network.
-    higher
-        Whether the metric is better when it is higher.
-    tolerance
-        Share of the gain, from `start` to the best median, that may be lost.
-    diverged
-        How many runs diverged at each value.
+    higher : bool, default False
+        Whether higher is better.
+    tolerance : float, default 0.05
+        The share of the gain, from `start` to the best median, that may be lost.
+    diverged : mapping of float to int, optional
+        The number of diverged runs at each value.
     """
     tried = tuple(
         Tried(value, tuple(found), median(found).value, (diverged or {}).get(value, 0))
@@ -142,7 +142,7 @@ def sensitivity(
 def _reach(
     axis: Sequence[float], losses: Sequence[float], place: int, limit: float, step: int
 ) -> tuple[float, bool]:
-    """Walk from the best until the curve crosses the limit; say where, or that it does not."""
+    """Walk from the best until the curve crosses the limit; return where, and if it never does."""
     while 0 <= place + step < len(axis):
         here, there = losses[place], losses[place + step]
         if not there <= limit:

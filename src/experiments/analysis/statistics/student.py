@@ -1,10 +1,10 @@
-r"""Student's distribution, with :math:`\nu \ge 1` degrees of freedom, whole or not.
+r"""Student's t distribution, with :math:`\nu \ge 1` degrees of freedom, not necessarily whole.
 
-Between *-t* and *t* lies :math:`I_{t^2/(\nu + t^2)}(\tfrac12, \tfrac\nu2)`, a regularized
-incomplete beta function, for which there is a continued fraction.
+The probability between *-t* and *t* is :math:`I_{t^2/(\nu + t^2)}(\tfrac12, \tfrac\nu2)`, a
+regularized incomplete beta function, which is computed by a continued fraction.
 
-Every comparison needs these two functions, and of SciPy nothing else: importing that takes
-longer than all that a sweep's end computes.
+Every comparison needs these two functions and nothing else from SciPy, whose import takes longer
+than all computations at the end of a sweep.
 
 References
 ----------
@@ -20,14 +20,14 @@ from itertools import count
 
 
 def beyond(t: float, df: float) -> float:
-    """Give the probability that a value is further from zero than *t*, on either side.
+    """Return the two-sided tail probability: that a value is further from zero than *t*.
 
     Parameters
     ----------
-    t
-        Of any sign.
-    df
-        Degrees of freedom, 1 at least.
+    t : float
+        The statistic, of either sign.
+    df : float
+        The degrees of freedom, at least 1.
     """
     square = t * t
     if math.isinf(square):
@@ -37,17 +37,17 @@ def beyond(t: float, df: float) -> float:
 
 @lru_cache(maxsize=256)  # intervals of one comparison share levels and degrees of freedom
 def quantile(level: float, df: float) -> float:
-    """Give the *t* between whose negative and which a value lies with probability `level`.
+    """Return the *t* for which a value lies between *-t* and *t* with probability `level`.
 
     Parameters
     ----------
-    level
-        At least 0 and below 1.
-    df
-        Degrees of freedom, 1 at least.
+    level : float
+        The probability, at least 0 and below 1.
+    df : float
+        The degrees of freedom, at least 1.
     """
-    # As a function of the angle whose tangent is t / sqrt(df) the probability is concave. So
-    # Newton's steps come closer from below, each shorter than the last until they are rounding.
+    # The probability is concave in the angle whose tangent is t / sqrt(df). Newton's steps
+    # therefore converge from below and shrink until only rounding is left.
     slope = 2 / math.sqrt(math.pi) * math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2))
     angle, last = 0.0, math.inf
     while True:
@@ -60,7 +60,7 @@ def quantile(level: float, df: float) -> float:
 
 
 def _incomplete_beta(x: float, rest: float, a: float, b: float) -> float:
-    """Give the regularized incomplete beta function of x = 1 - rest."""
+    """Return the regularized incomplete beta function of x = 1 - rest."""
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly
         return 1 - _by_fraction(rest, x, b, a)
     return _by_fraction(x, rest, a, b)
@@ -71,7 +71,7 @@ def _by_fraction(x: float, rest: float, a: float, b: float) -> float:
         return 0.0
     logarithm = a * math.log(x) + b * math.log(rest)
     logarithm += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    # By Lentz's method, from the front: numerators and denominators are ratios of successive ones.
+    # Lentz's method, which keeps ratios of successive numerators and of successive denominators.
     fraction, numerators, denominators = 1.0, 1.0, 0.0
     for place in count(1):
         half = place // 2

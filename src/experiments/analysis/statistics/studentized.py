@@ -1,26 +1,26 @@
 r"""Means over seeds and their differences: Student's t, stretched by a studentized bootstrap.
 
-One procedure serves a mean, the mean of paired differences, the difference of two independent
-means, and a mean over several datasets: each is a weighted sum of means of independent strata,
+One procedure covers a mean, the mean of paired differences, the difference of two independent
+means, and a mean over several datasets. Each is a weighted sum of means of independent strata,
 
 .. math::
     \hat\theta = \sum_i w_i \bar x_i, \qquad
     s^2 = \sum_i w_i^2 s_i^2 / n_i, \qquad
     \nu = s^4 \Big/ \sum_i \frac{(w_i^2 s_i^2 / n_i)^2}{n_i - 1}
 
-(one stratum with weight 1 gives Student's :math:`\nu = n - 1`, two with weights 1 and -1 Welch's
-test). Its interval is
+where one stratum with weight 1 gives Student's :math:`\nu = n - 1`, and two with weights 1 and -1
+give Welch's test. The interval is
 
 .. math:: [\hat\theta - c_\text{low}\, t_{\nu}\, s,\; \hat\theta + c_\text{high}\, t_{\nu}\, s]
 
-The stretches *c* come from the studentized bootstrap. Its 97.5% tails, over Student's, are
-:math:`q_+` above and :math:`q_-` below, and what counts is how they differ: where the sample is
-skewed one side grows by 0.4 of the difference, to 1.5 at most; the other stays Student's. So the
-interval is never narrower than Student's, and the bootstrap's own far tail, which is erratic where
-a few runs of ten diverge, does not decide. The p-value inverts the interval: it is below *α*
-exactly where the interval at level *1 - α* leaves zero out. With ten seeds the plain percentile
-bootstrap holds the true mean 86 to 91 times in a hundred where it promises 95;
-`scripts/interval_coverage.py` compares.
+The stretches *c* come from the studentized bootstrap. The ratios of its 97.5% tails to Student's
+are :math:`q_+` above and :math:`q_-` below. If the sample is skewed, one side grows by 0.4 of the
+difference between the two, up to 1.5; the other side remains Student's. The interval is therefore
+never narrower than Student's, and it does not depend on the bootstrap's far tail itself, which is
+erratic when a few runs in ten diverge. The p-value inverts the interval: it is below *α* exactly
+if the interval at level *1 - α* excludes zero. With ten seeds, the nominal 95% interval of the
+plain percentile bootstrap covers the true mean only 86% to 91% of the time;
+`scripts/interval_coverage.py` compares the two.
 
 References
 ----------
@@ -47,33 +47,33 @@ from experiments.analysis.statistics.estimate import Estimate
 Values = NDArray[np.float64]
 
 _RESAMPLES: Final = 4000
-# With fewer there are too few different resamples for a quantile in the tail (126 of five
-# values); with more than the other the stretch is 1 for all that matters.
+# Below FEWEST there are too few distinct resamples for a tail quantile (126 for five values);
+# above MOST the stretch is practically 1.
 FEWEST: Final = 6
 MOST: Final = 200
 _CALIBRATED: Final = 0.95
 MOST_STRETCHED: Final = 1.5
-# Of the difference between the tails; a half, less for its own uncertainty from few seeds.
+# The share of the difference between the tails: a half, reduced because few seeds estimate it.
 _SHARE: Final = 0.4
 _FAR: Final = 1e6
 
 
 @dataclass(frozen=True)
 class Studentized:
-    """An estimate, its standard error, and how its interval is made.
+    """An estimate with its standard error and the parameters of its interval.
 
     Attributes
     ----------
-    value
+    value : float
         The estimate.
-    error
-        Its standard error; NaN for a single value.
-    df
-        Degrees of freedom of Student's distribution.
-    count
-        Observations in the smallest stratum.
-    stretch_low, stretch_high
-        How much further than Student's interval this one reaches on each side, 1 to 1.5.
+    error : float
+        The standard error; NaN for a single value.
+    df : float
+        The degrees of freedom of Student's distribution.
+    count : int
+        The number of observations in the smallest stratum.
+    stretch_low, stretch_high : float
+        The factor by which the interval extends beyond Student's on each side.
     """
 
     value: float
@@ -84,10 +84,10 @@ class Studentized:
     stretch_high: float = 1.0
 
     def interval(self, level: float = 0.95) -> Estimate:
-        """Give the interval of a level between 0 and 1.
+        """Return the interval of a level between 0 and 1.
 
-        Without any spread there is no error to estimate. The interval is then the value
-        itself if so many equal signs are unlikely enough by chance, and otherwise unbounded.
+        If all observations are equal, the error cannot be estimated. The interval is then the
+        value itself if the sign test rejects zero at this level, and unbounded otherwise.
         """
         if not self.error > 0:
             known = (self.value == 0 and self.count > 1) or self.p_value() <= 1 - level
@@ -102,16 +102,16 @@ class Studentized:
         )
 
     def sample_interval(self) -> Estimate:
-        """Give the 95% interval of a sample; that of seeds that all agree has no width."""
+        """Return the 95% interval of a sample; it has no width if all seeds agree."""
         if self.count > 1 and self.error == 0:
             return Estimate(self.value, self.value, self.value)
         return self.interval()
 
     def p_value(self) -> float:
-        """Give the two-sided p-value of a true value of zero.
+        """Return the two-sided p-value of the hypothesis that the true value is zero.
 
-        Without any spread it is that of the sign test: *n* equal signs have probability
-        :math:`2^{1-n}`.
+        If all observations are equal, it is that of the sign test: *n* equal signs have
+        probability :math:`2^{1-n}`.
         """
         if self.count < 2 or self.value == 0:
             return 1.0
@@ -126,10 +126,10 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
 
     Parameters
     ----------
-    strata
-        Finite observations, one sequence a stratum, each of one value at least.
-    weights
-        One a stratum.
+    strata : sequence of sequence of float
+        The finite observations of each stratum, at least one per stratum.
+    weights : sequence of float
+        The weight of each stratum.
     """
     samples = [np.asarray(values, np.float64) for values in strata]
     value = float(sum(w * x.mean() for w, x in zip(weights, samples, strict=True)))
@@ -141,7 +141,7 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
     )
     variance = float(parts.sum())
     size = max(float(np.abs(x).max()) * abs(w) for w, x in zip(weights, samples, strict=True))
-    if math.sqrt(variance) <= 1e-12 * size:  # what is left is rounding
+    if math.sqrt(variance) <= 1e-12 * size:  # only rounding errors
         return Studentized(value, 0.0, math.nan, count)
     shares = parts / variance
     df = 1 / float(sum(p * p / (x.size - 1) for p, x in zip(shares, samples, strict=True)))
@@ -169,7 +169,7 @@ def _stretches(
         variance += w * w * np.maximum(squares - means**2, 0) / (x.size - 1)
     above, below = tails(moved, np.sqrt(variance), df)
     skew = _SHARE * (above - below)
-    # What the bootstrap finds above its centre is what the estimate may lie above the truth.
+    # The bootstrap's upper tail shows how far the estimate may lie above the truth.
     return min(max(1.0, 1 + skew), MOST_STRETCHED), min(max(1.0, 1 - skew), MOST_STRETCHED)
 
 
@@ -178,19 +178,19 @@ def tails(moved: Values, errors: Values, df: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    moved
-        How far each resample's estimate is from the sample's.
-    errors
-        Each resample's own standard error.
-    df
-        Of the Student distribution to compare with.
+    moved : float64 ndarray of shape (resamples,)
+        The difference between each resample's estimate and the sample's.
+    errors : float64 ndarray of shape (resamples,)
+        The standard error of each resample.
+    df : float
+        The degrees of freedom of Student's distribution.
 
     Returns
     -------
     tuple of float
-        The tail above over Student's, and the tail below.
+        The ratios of the upper and of the lower tail to Student's.
     """
-    # A resample of one value over and over has no error of its own: it is infinitely far out.
+    # A resample that repeats a single value has zero error and counts as infinitely far out.
     far = np.where(moved == 0, 0.0, np.copysign(_FAR, moved))
     ratio = np.divide(moved, errors, out=far, where=errors > 0)
     ratio.sort()
@@ -201,7 +201,7 @@ def tails(moved: Values, errors: Values, df: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def drawn(size: int, stratum: int = 0) -> Values:
-    """Draw how many times each of `size` values comes in each resample, always the same way.
+    """Draw how often each of `size` values occurs in each resample, always with the same seed.
 
     Returns
     -------

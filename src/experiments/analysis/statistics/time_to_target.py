@@ -1,8 +1,8 @@
-"""Time to a target: when a curve first reaches a value, never for those that do not.
+"""Time to a target: when a curve first reaches a value, or infinity if it never does.
 
-A run that misses its target counts as infinitely slow: in the median it ranks last, and the
-curve of the share that has reached the target stays below 1. Capped at the last epoch instead,
-a mean would reward giving up early.
+A run that misses its target counts as infinitely slow: it ranks last in the median, and the curve
+of the share of runs that reached the target stays below 1. Capping the time at the last epoch
+instead would reward giving up early.
 
 References
 ----------
@@ -25,18 +25,18 @@ from experiments.analysis.statistics.median import median
 
 @dataclass(frozen=True)
 class TimeToTarget:
-    """When the runs of a group reached a target.
+    """The times at which the runs of a group reached a target.
 
     Attributes
     ----------
-    unit
-        `epoch`, `step` or `seconds`.
-    seeds
-        Of the runs.
-    times
-        One a seed; infinite for a miss.
-    median
-        With its interval, either end of which may be infinite.
+    unit : str
+        The unit of the times: `epoch`, `step` or `seconds`.
+    seeds : tuple of int
+        The seeds of the runs.
+    times : tuple of float
+        The time of each seed; infinite for a miss.
+    median : Estimate
+        The median with its interval; either end may be infinite.
     """
 
     unit: str
@@ -46,16 +46,16 @@ class TimeToTarget:
 
     @property
     def reached(self) -> int:
-        """How many reached the target."""
+        """The number of seeds that reached the target."""
         return sum(math.isfinite(time) for time in self.times)
 
     def curve(self) -> list[tuple[float, Estimate]]:
-        """Give the share that has reached the target, as a step curve.
+        """Return the share of seeds that reached the target over time, as a step curve.
 
         Returns
         -------
-        list of (time, share)
-            From time 0 on; each share, with Wilson's 95% interval, holds until the next time.
+        list of (float, Estimate)
+            The times, from 0 on, each with the share until the next time and its Wilson interval.
         """
         times = sorted({0.0, *(time for time in self.times if math.isfinite(time))})
         count = len(self.times)
@@ -66,13 +66,13 @@ class TimeToTarget:
 
 
 def time_to_target(unit: str, times: dict[int, float]) -> TimeToTarget:
-    """Sum up times by seed; there must be one at least."""
+    """Summarize times by seed; there must be at least one."""
     values = tuple(times.values())
     return TimeToTarget(unit, tuple(times), values, median(values))
 
 
 def first_reached(curve: Sequence[float], target: float, *, higher: bool) -> int | None:
-    """Give the first place of a curve at or beyond the target; NaN reaches nothing."""
+    """Return the first index at which a curve is at or beyond the target, or None; NaN never is."""
     values = np.asarray(curve, np.float64)
     with np.errstate(invalid="ignore"):
         found = np.flatnonzero(values >= target if higher else values <= target)
@@ -80,10 +80,10 @@ def first_reached(curve: Sequence[float], target: float, *, higher: bool) -> int
 
 
 def ranks(samples: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Replace values by their rank among all of them, ties by the middle rank.
+    """Replace values by their rank among all values; ties have the mean of their ranks.
 
-    Ranks make infinite times comparable: a paired t-test on them is a test of which group is
-    faster (Conover and Iman, 1981, "Rank transformations as a bridge between parametric and
+    Ranks make infinite times comparable: a paired t-test of ranks tests which group is faster
+    (Conover and Iman, 1981, "Rank transformations as a bridge between parametric and
     nonparametric statistics").
     """
     pooled = np.array([value for sample in samples for value in sample], np.float64)

@@ -1,1 +1,1 @@
-"""Figures, drawn from records and statistics without pyplot. Colours are the palette's."""
+"""Figures of records and statistics, drawn without pyplot in the colours of the palette."""

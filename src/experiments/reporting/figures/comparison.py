@@ -1,4 +1,4 @@
-"""The everyday picture of a comparison: curves of loss and score, and the final metric."""
+"""Draw the summary picture of a comparison: curves of loss and score, and the final metric."""
 
 from __future__ import annotations
 
@@ -38,23 +38,22 @@ _MOST_ROWS: Final = 48
 def plot_comparison(study: Study) -> Figure:
     """Draw a study: learning curves of all seeds, and the final metric of each run.
 
-    Every seed is thin; the median over a group's finished runs is bold, in the band of its
-    95% interval, as far as all of these runs went (some may have stopped
-    early).
-    The curve of a diverged run ends in a cross and is in no median. The validation loss is on a
-    logarithmic axis where it spans more than a decade. On the right each seed is a point, with
-    the mean of each group and the 95% interval of that mean, in which a diverged run counts as
-    its untrained network. Each part of the study has a row of its own.
+    Each seed has a thin curve. The bold curve is the median over a group's finished runs, within
+    the band of its 95% interval, up to the last epoch that all of these runs reached (some may
+    have stopped early). The curve of a diverged run ends in a cross and does not enter the
+    median. The axis of the validation loss is logarithmic if it spans more than a decade. On the
+    right each seed is a point; each group has its mean with the 95% interval, in which a diverged
+    run counts as its untrained network. Each part of the study has a row of panels.
 
     Parameters
     ----------
-    study
-        What `analyse` makes of the records.
+    study : Study
+        The result of `analyse`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not registered with pyplot; save it with `savefig`.
+        The figure, which is not registered with pyplot; save it with `savefig`.
     """
     parts = study.parts
     with style():
@@ -100,7 +99,7 @@ def plot_comparison(study: Study) -> Figure:
 
 
 def _strips(part: Part, looks: Sequence[Look]) -> tuple[str, list[Strip], bool]:
-    """Make the strips of the final metric: its title, the strips, whether higher is better."""
+    """Return the title of the final metric, its strips, and whether higher is better."""
     metric = final_metric(part)
     described = metric_named(metric)
     pairs = list(zip(part.entries, looks, strict=True))[:_MOST_ROWS]
@@ -126,21 +125,21 @@ def _caption(rows: Sequence[Sequence[Family]]) -> str:
     words = []
     if any(len(one.finished) > 1 for one in drawn):
         words.append(
-            "Curves: every seed thin, the median bold in its 95% interval (of five seeds or "
-            "fewer: their range), as far as all seeds went. Right: every seed a point; the bar is "
-            "the mean, the line its 95% interval."
+            "Curves: each seed is thin; the median is bold, with its 95% interval (the range for "
+            "five seeds or fewer), up to the last epoch that all seeds reached. Right: each seed "
+            "is a point; the bar is the mean, the line its 95% interval."
         )
     elif any(one.finished for one in drawn):
-        words.append("One seed each: another seed may give another order.")
-    words.append("Test is read at the best validation epoch.")
+        words.append("One seed each; another seed may give a different order.")
+    words.append("Test is measured at the best validation epoch.")
     if any(one.diverged for one in drawn):
         words.append(
-            "Curves of diverged runs end in × and are in no median; on the right such a run "
-            "counts as its untrained network."
+            "Curves of diverged runs end in × and do not enter the median; on the right such a "
+            "run counts as its untrained network."
         )
     if any(not one.look.named for one in drawn):
         words.append(f"The best {MOST_NAMED} groups are in colour and named.")
     longest = max(len(row) for row in rows)
     if longest > _MOST_ROWS:
-        words.append(f"The best {_MOST_ROWS} of {longest} groups are on the right.")
+        words.append(f"The right side shows the best {_MOST_ROWS} of {longest} groups.")
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Learning curves: every seed thin, the median of a group bold, its interval a band."""
+"""Draw learning curves: each seed thin, the median of a group bold, its interval as a band."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Family:
 
     Attributes
     ----------
-    look
-        Of the group.
-    finished, diverged
-        What each run measured: column name -> ndarray of shape (epochs + 1,).
+    look : Look
+        The look of the group.
+    finished, diverged : tuple of Curves
+        The curves of each run: arrays of shape (epochs + 1,) by column name.
     """
 
     look: Look
@@ -55,7 +55,7 @@ class Family:
 
 
 def family_of(group: Group, look: Look) -> Family:
-    """Take the curves of a group's runs."""
+    """Collect the curves of a group's runs."""
     return Family(
         look,
         tuple(curves for run, curves in group.curves.items() if run.status.ended_well),
@@ -68,12 +68,12 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
 
     Parameters
     ----------
-    axes
-        Of their final size; the names of the groups stand to their right.
-    families
-        The best first.
-    metric
-        Such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
+    axes : Axes
+        The axes at their final size, with room to the right for the names of the groups.
+    families : sequence of Family
+        The curves of the groups, best first.
+    metric : str
+        The column to draw, such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
     """
     from matplotlib.collections import LineCollection
 
@@ -95,11 +95,11 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     axes.set_xlim(*epoch_limits(np.concatenate([curves["epoch"] for curves in measured])))
 
     many = sum(len(one.finished) for one in families)
-    # The worst first, so that the best are on top.
+    # The worst are drawn first, so that the best are on top.
     for place, (one, (x, band)) in enumerate(reversed(list(zip(families, medians, strict=True)))):
         order = 2 + place
         if len(one.finished) > 1:
-            # One collection: an artist for each of thousands of seeds takes time and memory.
+            # One collection, because thousands of separate artists take much time and memory.
             lines = [
                 np.column_stack([curves["epoch"], curves[metric]])[np.isfinite(curves[metric])]
                 for curves in one.finished
@@ -149,7 +149,7 @@ def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: 
 def _median(
     runs: Sequence[Curves], metric: str
 ) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
-    """Give the epochs that all runs measured, with the median there between its interval's ends."""
+    """Return the epochs that all runs measured, and (low, median, high) at each."""
     having = [curves for curves in runs if metric in curves]
     nothing = np.empty(0)
     if not having:
@@ -163,30 +163,30 @@ def _median(
 
 
 def score_of(runs: Sequence[Curves]) -> str:
-    """Name the kind of score that was measured, as columns have it; accuracy where none was."""
+    """Return the name of the measured score as in columns; `accuracy` if none was measured."""
     found = (one.name for one in _SCORES if any(one.name in run for run in runs))
     return next(found, "val/accuracy").rpartition("/")[2]
 
 
 def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the limits of an axis of epochs."""
+    """Return the limits of an axis of epochs."""
     last = max(float(np.nanmax(epochs)), 1.0)
     return -0.01 * last, last
 
 
 def last_point(epochs: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
-    """Find the last finite measurement of a curve."""
+    """Return the last finite point of a curve."""
     at = int(np.flatnonzero(np.isfinite(values))[-1])
     return float(epochs[at]), float(values[at])
 
 
 def marker_of(values: NDArray[np.float64]) -> str:
-    """Show a single measurement, which draws no line, as a point."""
+    """Return a marker for a single measurement, which draws no line."""
     return "o" if np.isfinite(values).sum() == 1 else ""
 
 
 def plot_curves(families: Sequence[Family], metric: str) -> Figure:
-    """Draw one metric of ranked groups as a picture of its own (see `curves_panel`)."""
+    """Draw one metric of ranked groups as a separate figure (see `curves_panel`)."""
     with style():
         gutter = label_gutter([one.look.label for one in families if one.look.named])
         height = max(2.5, 0.175 * len(families))

@@ -1,7 +1,7 @@
-"""The parts that pictures are made of: panels placed in inches, direct labels, scales.
+"""The building blocks of figures: panels placed in inches, direct labels, scales.
 
-Figures are built without pyplot: nothing is registered globally, so nothing leaks, and the
-reader's own matplotlib settings do not change a picture.
+Figures are built without pyplot, so that nothing is registered globally and no memory leaks. The
+user's matplotlib settings do not affect them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK: Final = "#222222"
-MUTED: Final = "#555555"  # reads well on white, unlike what is pale
+MUTED: Final = "#555555"  # legible on white, unlike PALE
 GRID: Final = "#e6e6e6"
-REST: Final = "#c8c8c8"  # what stands behind, for comparison
+REST: Final = "#c8c8c8"  # curves in the background
 ALARM: Final = "#b00020"
 PALE: Final = "#8a8a8a"
 FONT_SIZE: Final = 8.5
 LINE_HEIGHT: Final = 11.5 / 72  # inches from one label to the next
 
 _STYLE: Final[dict[str, Any]] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are the same everywhere
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so figures look the same everywhere
     "font.size": FONT_SIZE,
     "axes.labelsize": FONT_SIZE,
     "axes.labelcolor": INK,
@@ -41,7 +41,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titley": 1.0,  # no ticks are above a panel, from which a title would keep away
+    "axes.titley": 1.0,  # no automatic distance: there are no ticks above a panel
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GRID,
@@ -53,13 +53,13 @@ _STYLE: Final[dict[str, Any]] = {
     "text.color": INK,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "text.parse_math": False,  # a name with dollars in it is a name
-    "svg.hashsalt": "descent",  # without it, ids in an SVG differ every time
+    "text.parse_math": False,  # names may contain dollar signs
+    "svg.hashsalt": "descent",  # otherwise the ids in an SVG are random
     "svg.fonttype": "path",
 }
 
 _SAVING: Final[dict[str, dict[str, Any]]] = {
-    # A tenth larger than when it is packed well, in three quarters of the time.
+    # A quarter faster than the default compression, for files a tenth larger.
     "png": {"pil_kwargs": {"compress_level": 1}},
     "svg": {"metadata": {"Date": None}},
     "pdf": {"metadata": {"CreationDate": None}},
@@ -67,14 +67,14 @@ _SAVING: Final[dict[str, dict[str, Any]]] = {
 
 
 def prepare() -> None:
-    """Import matplotlib, which takes a fifth of a second, before it is needed."""
+    """Import matplotlib in advance, which takes a fifth of a second."""
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw and save with this project's settings alone, whatever the user's are."""
+    """Use only this project's matplotlib settings, regardless of the user's."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):
@@ -82,7 +82,7 @@ def style() -> Iterator[None]:
 
 
 def saved(figure: Figure, kind: str) -> bytes:
-    """Render a figure as `png`, `svg` or `pdf`, without dates in it."""
+    """Render a figure as `png`, `svg` or `pdf`, without a date in the metadata."""
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=kind, **_SAVING[kind])
@@ -90,7 +90,7 @@ def saved(figure: Figure, kind: str) -> bytes:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure, `width` × `height` inches, that knows how to draw itself."""
+    """Make an empty figure of `width` × `height` inches with a canvas."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -100,7 +100,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Place axes by the inches from the figure's left and top edges to theirs."""
+    """Add axes at a distance, in inches, from the left and top edges of a figure."""
     full_width, full_height = figure.get_size_inches()
     bottom = full_height - top - height
     return figure.add_axes(
@@ -111,7 +111,7 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
 def write(
     figure: Figure, left: float, top: float, text: str, size: float = FONT_SIZE, **kinds: Any
 ) -> None:
-    """Write text whose upper left corner is given in inches from the figure's."""
+    """Write text; `left` and `top` are inches from the upper left corner of the figure."""
     full_width, full_height = figure.get_size_inches()
     figure.text(
         left / full_width, 1 - top / full_height, text, va="top", ha="left", size=size, **kinds
@@ -119,7 +119,7 @@ def write(
 
 
 def text_width(texts: Sequence[str], size: float = FONT_SIZE) -> float:
-    """Measure the widest of some texts, in inches."""
+    """Return the width of the widest text, in inches."""
     return max((_text_width(text, size) for text in texts if text), default=0.0)
 
 
@@ -150,16 +150,16 @@ def label_ends(
     texts: Sequence[str],
     colors: Sequence[str],
 ) -> None:
-    """Name curves at the right edge, each beside its end, moved apart where they would overlap.
+    """Label curves at the right edge, next to their ends, without overlaps.
 
     Parameters
     ----------
-    axes
-        With its final limits and scales.
-    ends
+    axes : Axes
+        The axes, with final limits and scales.
+    ends : sequence of (float, float)
         The last point of each curve, in data coordinates.
-    texts, colors
-        Of each label.
+    texts, colors : sequence of str
+        The text and colour of each label.
     """
     if not ends:
         return
@@ -174,7 +174,7 @@ def label_ends(
     for (x, _), own, place, text, color in zip(points, wanted, placed, texts, colors, strict=True):
         line: dict[str, Any] = {"transform": axes.transAxes, "color": color, "clip_on": False}
         axes.plot([1, near, far], [own, own, place], linewidth=0.7, **line)
-        if x < 0.995:  # the curve ended early: lead on to the edge
+        if x < 0.995:  # connect a curve that ended early to the edge
             axes.plot([x, 1], [own, own], linewidth=0.7, linestyle=(0, (1, 3)), **line)
         axes.text(
             far + 0.04 / width,
@@ -188,12 +188,12 @@ def label_ends(
 
 
 def label_gutter(texts: Sequence[str]) -> float:
-    """Give the inches to the right of a panel that `label_ends` needs."""
+    """Return the space in inches that `label_ends` needs to the right of a panel."""
     return 0.2 + text_width(texts) + 0.1
 
 
 def readable(color: str) -> str:
-    """Darken a colour until text in it reads well on white (contrast 4.5:1), its hue kept."""
+    """Darken a colour, keeping its hue, until its text is legible on white (contrast 4.5:1)."""
     from matplotlib.colors import to_hex, to_rgb
 
     hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
@@ -205,13 +205,13 @@ def readable(color: str) -> str:
 
 
 def contrast(first: str, second: str) -> float:
-    """Give the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2)."""
     low, high = sorted(map(_luminance, (first, second)))
     return (high + 0.05) / (low + 0.05)
 
 
 def shades(color: str, count: int) -> list[str]:
-    """Give `count` shades of one hue, from dark to light; the colour itself where it is one."""
+    """Return `count` shades of a colour, from dark to light; the colour itself for a count of 1."""
     from matplotlib.colors import to_hex, to_rgb
 
     if count == 1:
@@ -225,9 +225,9 @@ def shades(color: str, count: int) -> list[str]:
 
 
 def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
-    """Set limits around losses, on a logarithmic axis where they span more than a decade.
+    """Set limits around losses, on a logarithmic axis if they span more than a decade.
 
-    A loss of exactly 0, which such an axis does not have, lies on its lower edge.
+    A loss of exactly 0, which a logarithmic axis cannot show, is drawn at its lower edge.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -252,9 +252,9 @@ def scale_loss(axes: Axes, values: NDArray[np.float64]) -> None:
 def scale_score(axes: Axes, values: NDArray[np.float64], ends: Sequence[float]) -> None:
     """Set limits around scores (accuracy, R²) whose last values are `ends`.
 
-    R² before training can be far below 0: there it is cut off. Several curves, which end
-    close to each other, get the height that telling them apart takes: the lowest scores, of the
-    first epochs, are cut off, at most two thirds of the range.
+    R² before training can be far below 0 and is cut off there. If there are more than two curves,
+    the lowest scores, those of the first epochs, are cut off too, so that the ends of the curves
+    can be distinguished; at most two thirds of the range are cut off.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -275,19 +275,19 @@ def count_epochs(axes: Axes) -> None:
 
 
 def limit(axes: Axes, low: float, high: float) -> None:
-    """Set the limits of the y axis with a little room beyond."""
+    """Set the limits of the y axis, with a margin."""
     room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - room, high + room)
 
 
 def title_panel(axes: Axes, title: str, below: str = "epoch", pad: float = 8) -> None:
-    """Write what a panel shows above it, and what its x axis is below it."""
+    """Write the title of a panel, and the label of its x axis."""
     axes.set_title(title, loc="left", size=9, weight="bold", pad=pad)
     axes.set_xlabel(below)
 
 
 def say_unmeasured(axes: Axes) -> None:
-    """Leave a panel empty but for the word that says so."""
+    """Write "not measured" in a panel that is otherwise empty."""
     axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=PALE)
     axes.grid(visible=False)
     axes.set_xticks([])

@@ -1,4 +1,4 @@
-"""The forest plot: differences between pairs, with their intervals and what follows from them."""
+"""Draw a forest plot: the differences of pairs, with their intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _GAP: Final = 0.14
 
 
 def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: str) -> Figure:
-    """Draw one row a pair, in the order given: the difference and its adjusted interval.
+    """Draw one row per pair, in the given order: the difference and its adjusted interval.
 
     Parameters
     ----------
-    pairs
-        At least one. Where all have the same first, it is named in the title alone.
-    looks
-        By the label of the entries.
-    title
-        Names the metric: `Best validation loss`.
+    pairs : sequence of Pair
+        The pairs, at least one. If all have the same first group, only the title names it.
+    looks : mapping of str to Look
+        The looks of the entries, by label.
+    title : str
+        The title of the metric, such as `Best validation loss`.
     """
     best = looks[pairs[0].first] if len({pair.first for pair in pairs}) == 1 < len(pairs) else None
     rows = [(looks[pair.first], looks[pair.second], pair) for pair in pairs]
@@ -51,7 +51,7 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
         verdicts = text_width([_verdict(first, pair) for first, _, pair in rows])
         left = _LEFT + names + text_width(seconds) + _GAP
         height = _ROW * len(pairs) + 0.08
-        heading = f"{title}: {f'{best.label} less the others' if best else 'differences'}"
+        heading = f"{title}: {f'{best.label} minus the others' if best else 'differences'}"
         width = max(left + _WIDTH + _GAP + verdicts + 0.1, text_width([heading], 10) * 1.1 + 0.3)
         figure = new_figure(width, height + 0.98)
         write(figure, _LEFT, 0.1, heading, size=10, weight="bold")
@@ -72,7 +72,7 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
 
 
 def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
-    """Show every interval, unless some would leave the rest no room: those run out."""
+    """Set limits that show every interval, except those too wide to leave room for the rest."""
     from matplotlib.ticker import MaxNLocator
 
     ends = [
@@ -93,7 +93,7 @@ def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
     axes.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
-    axes.set_xlabel("first less second" if len({pair.first for pair in pairs}) > 1 else "")
+    axes.set_xlabel("first minus second" if len({pair.first for pair in pairs}) > 1 else "")
 
 
 def _draw(axes: Axes, row: int, pair: Pair, first: Look) -> None:

@@ -1,4 +1,4 @@
-"""How groups look: the same name, colour and dashes in every panel of a picture."""
+"""Choose the name, colour and dashes of each group, for all panels of a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experiments.palette import color_of
 from experiments.reporting.figures.drawing import REST, shades
 from experiments.runs.record import Record
 
-# More names than this cannot be told apart by colour, nor stand beside a curve's end.
+# More groups than this cannot be distinguished by colour or named next to their curves.
 MOST_NAMED: Final = 16
 _DASHES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
@@ -21,18 +21,18 @@ Dash = str | tuple[int, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Look:
-    """How a group looks, the same in every panel.
+    """The look of a group, the same in every panel.
 
     Attributes
     ----------
-    label
-        Its name.
-    color
-        `#rrggbb`.
-    dash
-        A line style of matplotlib.
-    named
-        Whether there is room to name it among the others.
+    label : str
+        The name of the group.
+    color : str
+        The colour, as `#rrggbb`.
+    dash : Dash
+        The line style, as in matplotlib.
+    named : bool
+        Whether the group is labelled; there is not room for all.
     """
 
     label: str
@@ -42,15 +42,15 @@ class Look:
 
     @property
     def filled(self) -> bool:
-        """Whether its points are full: those of dashed curves are hollow."""
+        """Whether points are filled; those of dashed curves are hollow."""
         return self.dash == "-"
 
 
 def looks_of(part: Sequence[Group]) -> list[Look]:
-    """Give ranked groups of one task their looks.
+    """Return the looks of the ranked groups of one task.
 
-    Groups of one optimizer are shades of its colour, from dark to light in the order of what
-    they differ in, and dashed differently; beyond the best `MOST_NAMED` groups are grey.
+    The groups of an optimizer have shades of its colour, from dark to light in the order of
+    their differing values, and different dashes. All but the best `MOST_NAMED` groups are grey.
     """
     drawn = _shaded([(group.optimizer, group) for group in part])
     return [
@@ -60,10 +60,10 @@ def looks_of(part: Sequence[Group]) -> list[Look]:
 
 
 def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
-    """Give the ranked entries of a study's part their looks.
+    """Return the looks of the ranked entries of one part of a study.
 
-    As `looks_of`, but the tuned and the default runs of an optimizer have its very colour, those
-    with default settings dashed, and names are as short as they can be: `adam`, `adam, default`.
+    Unlike in `looks_of`, tuned and default runs have exactly their optimizer's colour, default
+    runs are dashed, and names are as short as possible: `adam`, `adam, default`.
     """
     short = [
         entry.label
@@ -84,7 +84,7 @@ def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
 
 
 def _shaded(groups: Sequence[tuple[str, Group]]) -> list[tuple[str, Dash]]:
-    """Give a colour and dashes to each group, those of one kin being shades of its colour."""
+    """Return the colour and dashes of each group; groups with equal keys have related shades."""
     kin: dict[str, list[int]] = {}
     for index in sorted(range(len(groups)), key=lambda index: _natural(groups[index][1].values)):
         kin.setdefault(groups[index][0], []).append(index)

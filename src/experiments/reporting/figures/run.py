@@ -1,4 +1,4 @@
-"""The picture of one run."""
+"""Draw the picture of one run."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ if TYPE_CHECKING:
 def plot_run(record: Record) -> Figure:
     """Draw the learning curves of one run, with its best epoch and its learning rate.
 
-    The learning rate has a panel of its own where it changes.
+    If the learning rate changes, it has a separate panel.
 
     Parameters
     ----------
-    record
-        A run of any status; one that measured nothing gives a picture that says so.
+    record : Record
+        A run of any status. If nothing was measured, the picture shows a message.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not registered with pyplot; save it with `savefig`.
+        The figure, which is not registered with pyplot; save it with `savefig`.
     """
     curves = record.metrics() if record.status is not Status.FAILED else {}
     title = f"{record.name}: {context([record])}"
@@ -139,7 +139,7 @@ def _mark_best(
 
 
 def _constant_rate(curves: Curves) -> float | None:
-    """Give the learning rate, if it was measured and the same in all epochs."""
+    """Return the learning rate if it was measured and constant, otherwise None."""
     rates = curves.get("lr", np.empty(0))
     finite = rates[np.isfinite(rates)]
     return float(finite[0]) if finite.size and (finite == finite[0]).all() else None

@@ -1,4 +1,4 @@
-"""Sensitivity curves: what a metric becomes over the values that a setting was tried with."""
+"""Draw sensitivity curves: a metric over the values tried for a setting."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _HEADING: Final = 0.36
 def plot_sensitivity(
     found: Sequence[Sensitivity], chosen: Mapping[str, float], title: str
 ) -> Figure:
-    """Draw a small panel for each optimizer, with the others' curves in grey behind it.
+    """Draw a small panel for each optimizer, with the curves of the others in grey behind it.
 
-    Every seed is a point, the curve goes through the medians, a ring is the value chosen, and the
-    range that works is shaded. A cross marks a value at which runs diverged.
+    Each seed is a point, the curve passes through the medians, a ring marks the chosen value, and
+    the range that works is shaded. A cross marks a value at which runs diverged.
 
     Parameters
     ----------
-    found
-        Of one setting and metric; at least one.
-    chosen
-        By optimizer, the value that tuning chose: it gets the ring instead of the best.
-    title
-        Names the metric: `Best validation loss`.
+    found : sequence of Sensitivity
+        The sensitivities to one setting by one metric, at least one.
+    chosen : mapping of str to float
+        The value that tuning chose, by optimizer; it is marked instead of the best value.
+    title : str
+        The title of the metric, such as `Best validation loss`.
     """
     setting = found[0].key.rsplit(".", 1)[-1]
     down = math.ceil(len(found) / _MOST_ACROSS)

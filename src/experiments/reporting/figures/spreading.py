@@ -1,4 +1,4 @@
-"""Labels side by side without overlap, each as near as can be to what it names."""
+"""Place labels next to each other without overlap, as close as possible to their targets."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ def spread(wanted: Sequence[float], gap: float, low: float = 0.0, high: float = 
 
     Parameters
     ----------
-    wanted
-        Where the labels would like to be, in any order.
-    gap
-        The least distance between two labels. Where all do not fit between `low` and `high`
+    wanted : sequence of float
+        The desired positions of the labels, in any order.
+    gap : float
+        The minimum distance between two labels. If they do not all fit between `low` and `high`
         at this distance, they are spaced evenly.
-    low, high
-        The range of positions.
+    low : float, default 0.0
+        The lowest position.
+    high : float, default 1.0
+        The highest position.
 
     Returns
     -------
     list of float
-        Positions in the order of `wanted`.
+        The positions, in the order of `wanted`.
     """
     count = len(wanted)
     if count > 1:
         gap = min(gap, (high - low) / (count - 1))
     order = sorted(range(count), key=lambda index: (wanted[index], index))
-    # Less the gaps below them, the positions need only be in order: isotonic regression, by
-    # pooling neighbours that are not. Cutting its solution to a range solves the bounded case.
+    # With the gaps subtracted, the positions only need to be in order. This is isotonic
+    # regression, solved by pooling adjacent violators; clipping the solution respects the bounds.
     pools: list[tuple[float, int]] = []
     for place, index in enumerate(order):
         pools.append((wanted[index] - place * gap, 1))

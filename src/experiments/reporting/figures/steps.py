@@ -1,4 +1,4 @@
-"""Step curves: shares that grow, of runs that reached a target or of tasks done well."""
+"""Draw step curves: the share of runs that reached a target, and performance profiles."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _WIDTH: Final = 2.8
 
 
 def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: float) -> Figure:
-    """Draw the share of runs that have reached a target, with the medians beside the names.
+    """Draw the share of runs that reached a target over time, with medians next to the names.
 
     Parameters
     ----------
-    entries
-        At least one.
-    target
-        In words: `validation accuracy 0.97`.
-    last
-        Where the runs' budget ends, in the times' unit.
+    entries : sequence of (Look, TimeToTarget)
+        The looks and times of the groups, at least one.
+    target : str
+        The target in words, such as `validation accuracy 0.97`.
+    last : float
+        The end of the runs' budget, in the unit of the times.
     """
     ranked = sorted(entries, key=lambda entry: (entry[1].median.value, -entry[1].reached))
     curves = []
@@ -53,19 +53,19 @@ def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: 
 
 
 def plot_profiles(entries: Sequence[tuple[Look, Profile]]) -> Figure:
-    """Draw performance profiles, on a logarithmic axis, with their areas beside the names.
+    """Draw performance profiles on a logarithmic axis, with their areas next to the names.
 
     Parameters
     ----------
-    entries
-        At least one, the largest area first.
+    entries : sequence of (Look, Profile)
+        The looks and profiles of the groups, at least one, largest area first.
     """
     curves = [
         (look, number(profile.area, 2), list(zip(profile.factors, profile.shares, strict=True)))
         for look, profile in entries
     ]
     end = max(4.0, *(min(factor, 64.0) for _, profile in entries for factor in profile.factors))
-    title = "Tasks done within a factor of the fastest"
+    title = "Problems solved within a factor of the fastest"
     return _plot(curves, title, "factor", 1.0, end, log=True)
 
 
@@ -79,7 +79,7 @@ def _plot(
     log: bool = False,
     whole: bool = False,
 ) -> Figure:
-    """Draw shares; of names that would stand on one another the earlier is the upper."""
+    """Draw shares as step curves; of overlapping labels, the earlier is placed higher."""
     from matplotlib.ticker import (
         FixedLocator,
         FuncFormatter,
@@ -119,6 +119,6 @@ def _plot(
                 where="post", color=look.color, linestyle=look.dash, linewidth=1.8,
                 zorder=2 + len(curves) - place,
             )  # fmt: skip
-        # Labels that want one place are stacked upwards in their order: so the first comes last.
+        # Labels with equal positions are stacked upwards in order, so the order is reversed.
         label_ends(axes, ends[::-1], texts[::-1], [look.color for look, _, _ in reversed(curves)])
     return figure

@@ -1,4 +1,4 @@
-"""Strip plots: the final metric of every run, with the mean of each group and its interval."""
+"""Draw strip plots: the final metric of each run, and the mean and interval of each group."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ class Strip:
 
     Attributes
     ----------
-    look
-        Of the group.
-    values
-        Of its runs, in the order of the seeds.
-    centre, interval
-        What stands for them, and the interval of that.
-    note
-        How many runs went wrong; empty where none did.
+    look : Look
+        The look of the group.
+    values : tuple of float
+        The values of its runs, in the order of the seeds.
+    centre : float
+        The mean of the values.
+    interval : tuple of float
+        The ends of the mean's interval.
+    note : str
+        The number of runs that went wrong, in words; empty if none did.
     """
 
     look: Look
@@ -57,7 +59,7 @@ class Strip:
 
 
 def strip_of(entry: Entry, look: Look, metric: str) -> Strip:
-    """Make a strip of a group: the values of its seeds, their mean and its interval."""
+    """Make the strip of a group: the values of its seeds, their mean and its interval."""
     found = entry.metrics.get(metric)
     if found is None:
         return Strip(look, (), math.nan, (math.nan, math.nan), _missing(entry))
@@ -68,22 +70,22 @@ def strip_of(entry: Entry, look: Look, metric: str) -> Strip:
 
 
 def final_metric(part: Part) -> str:
-    """Choose what runs ended with: test before validation, the score before the loss."""
+    """Choose the final metric: test rather than validation, a score rather than a loss."""
     measured = {metric for entry in part.entries for metric in entry.metrics}
     return next((metric for metric in reversed(MAIN) if metric in measured), MAIN[0])
 
 
 def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:
-    """Draw the metric of every run, a group a row.
+    """Draw the metric of each run, one row per group.
 
     Parameters
     ----------
-    axes
-        Of their final size; names stand to their left and notes to their right.
-    strips
-        The best first.
-    higher
-        Whether more of it is better.
+    axes : Axes
+        The axes at their final size, with room for names on the left and notes on the right.
+    strips : sequence of Strip
+        The strips, best first.
+    higher : bool
+        Whether higher is better.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -120,14 +122,14 @@ def _draw_strip(axes: Axes, place: int, one: Strip) -> None:
     low, high = axes.get_xlim()
     centre, values, color = one.centre, one.values, one.look.color
     if not low <= centre <= high:
-        # Far from the others: say where, rather than squeeze all of them into a corner.
+        # An outlier is written as a number, because its point would compress all others.
         inside, arrow, side = (0.015, "◂ {}", "left") if centre < low else (0.985, "{} ▸", "right")
         axes.text(
             inside, place, arrow.format(number(centre, 3)), transform=axes.get_yaxis_transform(),
             ha=side, va="center_baseline", color=readable(color),
         )  # fmt: skip
         return
-    # Points of one group lie on several heights, in the order of the seeds, to be seen apart.
+    # The points of a group are spread vertically, in the order of the seeds, to avoid overlap.
     heights = place + np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else [place]
     face, edge = (color, 0.0) if one.look.filled else ("none", 0.9)
     axes.scatter(
@@ -143,10 +145,10 @@ def strip_limits(
     intervals: Sequence[tuple[float, float]],
     higher: bool,
 ) -> tuple[float, float]:
-    """Choose the limits of a strip plot: all points, unless a bad group would hide the rest.
+    """Choose the limits of a strip plot: all points, unless a bad group would compress the rest.
 
-    The better half of the groups (two at least) sets the measure: what lies further from
-    them than six times their range, on the bad side, is left outside.
+    The range of the better half of the groups (at least two) sets the scale: values worse than
+    these by more than six times this range lie outside the limits.
     """
     filled = [list(values) for values in points if values]
     ranked = sorted(filled, key=lambda values: math.fsum(values) / len(values), reverse=higher)
@@ -160,7 +162,7 @@ def strip_limits(
     ]
     low, high = min(kept), max(kept)
     room = high - low or 0.01 * abs(low) or 0.01
-    # The interval of two or three seeds can be very wide: it may run out of the picture.
+    # The interval of two or three seeds can be very wide, so it may exceed the limits.
     lower = [start for start, _ in intervals if start < low]
     upper = [stop for _, stop in intervals if stop > high]
     reach_low = max(min(lower, default=low), low - 0.5 * room)
@@ -170,7 +172,7 @@ def strip_limits(
 
 
 def _missing(entry: Entry) -> str:
-    """Say how many runs went wrong, and how many are left out."""
+    """Return a note of how many runs went wrong and how many are left out."""
     wrong = entry.divergences
     words = [f"{wrong.total} of {wrong.runs} diverged"] if wrong.total else []
     for status in (Status.FAILED, Status.INTERRUPTED):
@@ -183,7 +185,7 @@ def _missing(entry: Entry) -> str:
 
 
 def plot_strips(strips: Sequence[Strip], title: str, *, higher: bool) -> Figure:
-    """Draw strips as a picture of its own (see `strip_panel`)."""
+    """Draw strips as a separate figure (see `strip_panel`)."""
     with style():
         left = text_width([one.look.label for one in strips]) + 0.3
         notes = text_width([one.note for one in strips])

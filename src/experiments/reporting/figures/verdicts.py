@@ -1,4 +1,4 @@
-"""The table of verdicts: of many groups at a glance, who is separated from whom."""
+"""Draw the table of verdicts, which shows at a glance which groups are separated."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _CELL: Final = 0.22  # inches
 
 
 def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], title: str) -> Figure:
-    """Draw a square for each pair: in the row's colour where the row is better, else a grey dot.
+    """Draw each pair as a square in the row's colour if the row is better, or as a grey dot.
 
     Parameters
     ----------
-    entries
-        The labels that the pairs have, with their looks, the best first: two at least.
-    pairs
-        Of these entries.
-    title
-        Names the metric: `Best validation loss`.
+    entries : sequence of (str, Look)
+        The labels of the pairs' groups with their looks, best first; at least two.
+    pairs : sequence of Pair
+        The pairs of these entries.
+    title : str
+        The title of the metric, such as `Best validation loss`.
     """
     places = {label: place for place, (label, _) in enumerate(entries)}
     count = len(entries)
@@ -42,7 +42,7 @@ def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], ti
         names = [f"{place + 1}  {look.label}" for place, (_, look) in enumerate(entries)]
         left = 0.15 + text_width(names) + 0.12
         size = count * _CELL
-        heading = f"{title}: who is separated from whom"
+        heading = f"{title}: which groups are separated"
         width = max(left + size + 0.2, text_width([heading], 10) * 1.1 + 0.3)
         figure = new_figure(width, 0.62 + size + 0.15)
         write(figure, 0.15, 0.1, heading, size=10, weight="bold")

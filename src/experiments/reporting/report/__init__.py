@@ -1,1 +1,1 @@
-"""The comparison as files: what every sweep ends with, and the report of a whole study."""
+"""Write comparisons to files: the summary of a sweep, and the report of a whole study."""

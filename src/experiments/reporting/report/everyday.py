@@ -1,4 +1,4 @@
-"""What every sweep ends with: a table for programs, a page for people, and the picture."""
+"""Write the files at the end of a sweep: a table for programs, a page for people, a picture."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from experiments.runs.record import Record
 def write_comparison(
     study: Study, folder: Path, pictures: Sequence[str] = ("png", "svg")
 ) -> list[Path]:
-    """Write `comparison.csv`, `comparison.md`, and the picture of each kind that is asked for.
+    """Write `comparison.csv`, `comparison.md` and the picture in each requested format.
 
-    The same records give the same bytes, in whatever order they come.
+    The same records give the same bytes, regardless of their order.
 
     Parameters
     ----------
-    study
-        What `analyse` makes of the records.
-    folder
-        Made if it is missing. Older files of these names are replaced.
+    study : Study
+        The result of `analyse`.
+    folder : Path
+        The folder to write to, which is created if missing. Files of these names are replaced.
     pictures : sequence of {"png", "svg", "pdf"}, default ("png", "svg")
+        The formats of the picture.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def write_comparison(
     Raises
     ------
     RecordError
-        Where the folder cannot be written.
+        If the folder cannot be written.
     """
     figure = plot_comparison(study)
     contents = {
@@ -61,7 +62,7 @@ def write_comparison(
 
 
 def write_learning_curves(record: Record) -> Path:
-    """Draw a run's learning curves into its folder, and return the picture's path."""
+    """Draw the learning curves of a run into its folder; return the path of the picture."""
     path = record.folder / LEARNING_CURVES
     write_output(path, saved(plot_run(record), "svg"))
     return path

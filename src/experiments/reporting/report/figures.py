@@ -1,4 +1,4 @@
-"""The pictures of a study, each with its name, its caption and words for who cannot see it."""
+"""Draw the pictures of a study, each with a name, a caption and a text alternative."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
-_WHOLE_ROW: Final = 8.0  # inches; what is narrower shares a row of the page
+_WHOLE_ROW: Final = 8.0  # inches; narrower pictures share a row of the page
 
 Shown = tuple[Entry, Look]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and what goes with it.
+    """A figure with its name, caption and description.
 
     Attributes
     ----------
-    name
-        Of its files.
-    figure
-        Not yet rendered.
-    caption
-        Below it.
-    description
-        What it shows, for who cannot see it.
-    on_white
-        Whether words stand on images and coloured cells in it, so that it stays as it is where
-        the page is dark.
+    name : str
+        The name of its files, without a suffix.
+    figure : Figure
+        The figure, not yet rendered.
+    caption : str
+        The caption below the figure.
+    description : str
+        The text alternative for people who cannot see the figure.
+    on_white : bool
+        Whether the figure has text on images or coloured cells, so that a dark page shows it
+        unchanged.
     """
 
     name: str
@@ -63,20 +63,31 @@ class Picture:
 
     @cached_property
     def png(self) -> bytes:
-        """The figure as PNG, which takes a while to render."""
+        """The figure as PNG, rendered once because this is slow."""
         return saved(self.figure, "png")
 
     @property
     def is_wide(self) -> bool:
-        """Whether it takes the page's whole width, or shares it with another."""
+        """Whether the figure takes the whole width of the page."""
         return bool(self.figure.get_figwidth() > _WHOLE_ROW)
 
 
 @dataclass(frozen=True)
 class PartPictures:
-    """The pictures of one task: the first to see, of settings, the rest, and of networks.
+    """The pictures of one task.
 
-    `missing` says why there are none of networks; empty where there are.
+    Attributes
+    ----------
+    main : tuple of Picture
+        The pictures shown first.
+    sensitivity : tuple of Picture
+        The pictures of sensitivity to settings.
+    more : tuple of Picture
+        The pictures that are folded away.
+    networks : tuple of Picture
+        The pictures of networks.
+    missing : str
+        The reason why there are no pictures of networks; empty if there are.
     """
 
     main: tuple[Picture, ...]
@@ -87,7 +98,7 @@ class PartPictures:
 
     @property
     def all(self) -> tuple[Picture, ...]:
-        """Every one, in the order of the page."""
+        """All pictures, in the order of the page."""
         return self.main + self.sensitivity + self.more + self.networks
 
 
@@ -98,14 +109,15 @@ def pictures_of(
 
     Parameters
     ----------
-    part
-        Of a study.
-    looks
-        Of its entries.
-    prefix
-        Of the pictures' names; empty where there is one task.
-    trusted
-        Packages, besides this project's, whose classes the runs' data and networks may be built of.
+    part : Part
+        The part of a study on this task.
+    looks : sequence of Look
+        The looks of the entries.
+    prefix : str
+        The prefix of the pictures' names; empty if there is one task.
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used to load the data and build
+        the networks.
     """
     entries = list(zip(part.entries, looks, strict=True))
     main = [pair for pair in entries if pair[0].setting != "default"] or entries
@@ -121,7 +133,7 @@ def pictures_of(
 
 
 def profiles_of(study: Study, looks: Mapping[str, Look]) -> list[Picture]:
-    """Draw what holds across the datasets."""
+    """Draw the performance profiles across datasets, if there are any."""
     if not study.profiles:
         return []
     entries = [(looks[profile.label], profile) for profile in study.profiles]
@@ -130,15 +142,16 @@ def profiles_of(study: Study, looks: Mapping[str, Look]) -> list[Picture]:
         Picture(
             "performance-profiles",
             plot_profiles(entries),
-            "How often each reaches the target within a factor of the fastest, over all datasets "
-            "and seeds. Beside the names: the area up to a factor of four, 1 at best.",
+            "The share of datasets and seeds on which each group reaches the target within a "
+            "factor of the fastest. Next to the names: the area up to a factor of four (at most "
+            "1).",
             f"Performance profiles of {_names(entries)}; {first} has the largest area.",
         )
     ]
 
 
 def slug(text: str) -> str:
-    """Make a name that is good for files."""
+    """Convert text to a name that is safe for files."""
     return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
 
 
@@ -159,21 +172,21 @@ def _main(
         yield Picture(
             f"{prefix}differences",
             plot_differences(pairs, looks, metric_named(part.metric).title),
-            f"{note} The lines are intervals corrected for all pairs (Holm); a pair whose interval "
+            f"{note} Lines are intervals corrected for all pairs (Holm); a pair whose interval "
             "covers 0 is not separated.",
             f"Forest plot of {len(pairs)} differences: "
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
         if len(pairs) < len(part.pairs):
-            # Squares of more groups are too small to see, so tuned ones stand for themselves.
+            # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
     times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
     if part.target and times:
         yield Picture(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last_epoch(families)),
-            "How many of the runs have reached the target after how many epochs. Beside the names: "
-            "the median; a run that misses the target counts as ∞. Target: "
+            "The share of runs that reached the target, over the epochs. Next to the names: the "
+            "median; a run that misses the target counts as ∞. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -188,8 +201,8 @@ def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
     return Picture(
         f"{prefix}verdicts",
         plot_verdicts(rows, pairs, metric_named(part.metric).title),
-        "The best on top. A square: the row is better than the column, and separated "
-        "from it. A dot: not separated.",
+        "The best group is on top. A square means that the row is better than the column and "
+        "separated from it; a dot means that the two are not separated.",
         f"Table of verdicts over {len(pairs)} pairs: "
         f"{sum(pair.separated for pair in pairs)} separated.",
     )
@@ -207,10 +220,11 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
         yield Picture(
             f"{prefix}sensitivity-{slug(key)}",
             plot_sensitivity(found, chosen, metric_named(found[0].metric).title),
-            "Every seed a point, the curve through the medians; the others in grey. The ring is "
-            f"{'what tuning chose' if chosen else 'the best value'}, the shaded range works about "
-            "as well as the best. × marks values at which runs "
-            "diverged; they count with the loss of the untrained network.",
+            "Each seed is a point; the curve passes through the medians, and the curves of other "
+            "optimizers are grey. The ring marks "
+            f"{'the value that tuning chose' if chosen else 'the best value'}; the shaded range "
+            "works about as well as the best. × marks values at which runs diverged; these count "
+            "with the loss of the untrained network.",
             f"{metric_named(found[0].metric).title} over {key}; best at {best}.",
         )
 
@@ -231,34 +245,34 @@ def _more(
 def _networks(
     shown: Sequence[Shown], prefix: str, trusted: frozenset[str]
 ) -> tuple[tuple[Picture, ...], str]:
-    """Draw what the networks learnt, or say why not: it takes the data that they saw."""
+    """Draw pictures of the networks, which needs their data; return them, or a reason why not."""
     run = next((run for entry, _ in shown for run in entry.group.finished), None)
     if run is None:
         return (), "no run finished."
     try:
         dataset = cached_dataset(source_from_config(run.config, trusted=trusted))
     except UserError as error:
-        return (), f"they need the data, which cannot be loaded. {error}"
+        return (), f"the data cannot be loaded. {error}"
     if dataset.digest != run.dataset.get("digest"):
-        return (), "they need the data that the runs saw, and it has changed since."
+        return (), "the data have changed since the runs were trained."
     groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
     try:
         figures = figures_of(groups, looks, dataset, trusted=trusted)
     except ConfigError as error:
-        return (), f"they need the networks, which cannot be built. {error}"
+        return (), f"the networks cannot be built. {error}"
     pictures = tuple(
         Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
         for one in figures
     )
-    return pictures, "" if pictures else "the runs kept nothing to draw them from."
+    return pictures, "" if pictures else "the runs stored nothing that they could show."
 
 
 def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
-            "Every seed is thin; the median is bold in its 95% interval "
-            "(with five seeds or fewer: in their range)."
+            "Each seed is thin; the median is bold, with its 95% interval (the range for five "
+            "seeds or fewer)."
             if seeds > 1
             else "One seed each."
         )
@@ -284,23 +298,23 @@ def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
     return Picture(
         f"{prefix}final-{slug(metric)}",
         plot_strips(strips, metric_named(metric).title, higher=higher),
-        "Every seed a point; the bar is the mean, the line its 95% interval."
-        + (" Hollow: default settings." if default else ""),
+        "Each seed is a point; the bar is the mean, the line its 95% interval."
+        + (" Hollow points: default settings." if default else ""),
         f"Strip plot of the {metric_named(metric).long}; means: {said}.",
     )
 
 
 def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
-    """Choose pairs that a picture has room for, and say which."""
+    """Choose the pairs that fit into a picture; return them with a note of which they are."""
     pairs = list(part.pairs)
     if len(pairs) <= _MOST_PAIRS:
-        return pairs, "Every pair."
+        return pairs, "All pairs."
     tuned = {entry.label for entry in part.entries if entry.setting == "tuned"}
     among = [pair for pair in pairs if {pair.first, pair.second} <= tuned]
     if 0 < len(among) <= _MOST_PAIRS:
-        return among, "Every pair with tuned settings."
+        return among, "All pairs of tuned groups."
     best = pairs[0].first
-    return [pair for pair in pairs if pair.first == best], f"{best} against each of the others."
+    return [pair for pair in pairs if pair.first == best], f"Pairs of {best} with each other group."
 
 
 def _last_epoch(families: Sequence[Family]) -> float:

@@ -1,7 +1,7 @@
-"""Pictures inside a page: SVG whose text is text, and whose colours follow the page.
+"""Embed pictures in a page, as SVG with selectable text and colours that follow the page.
 
-A drawn colour such as `#0072b2` becomes the style `var(--x0072b2)`, which the page sets: to the
-colour itself on white, and to one that reads as well on a dark page where that is preferred.
+A colour such as `#0072b2` becomes the style `var(--x0072b2)`, which the page defines: as the
+colour itself on a white page, and as an equally legible one on a dark page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from experiments.reporting.figures.drawing import contrast, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DARK: Final = "#15181c"  # the page where dark is preferred
+DARK: Final = "#15181c"  # the background of a dark page
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}\b")
 _DECIMALS: Final = re.compile(r"(\.\d\d)\d+")
@@ -31,12 +31,17 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
 
     Parameters
     ----------
-    figure
-        Of lines and text: a figure with images in it belongs into `inline_png`.
-    name
-        Tells this picture's elements from those of the page's other pictures.
-    description
-        For those who cannot see it.
+    figure : Figure
+        A figure of lines and text; use `inline_png` for one that contains images.
+    name : str
+        A prefix that makes the ids of this picture unique in the page.
+    description : str
+        The text alternative for people who cannot see the figure.
+
+    Returns
+    -------
+    str
+        The SVG element.
     """
     import matplotlib
 
@@ -56,16 +61,21 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
 
 
 def inline_png(png: bytes, width: float, description: str) -> str:
-    """Make an image element whose data the page itself holds.
+    """Make an image element that contains its data.
 
     Parameters
     ----------
-    png
-        Shown as it is, on white.
-    width
-        In inches.
-    description
-        For those who cannot see it.
+    png : bytes
+        The image, shown unchanged on white.
+    width : float
+        The width in inches.
+    description : str
+        The text alternative for people who cannot see the image.
+
+    Returns
+    -------
+    str
+        The HTML element.
     """
     data = base64.b64encode(png).decode()
     return (
@@ -75,21 +85,20 @@ def inline_png(png: bytes, width: float, description: str) -> str:
 
 
 def colors_in(text: str) -> list[str]:
-    """List the colours that inline pictures take from the page."""
+    """List the colours that embedded pictures need from the page."""
     return sorted({f"#{found}" for found in re.findall(r"var\(--x([0-9a-f]{6})\)", text)})
 
 
 def on_dark(color: str) -> str:
-    """Give the colour that stands for another on a dark page.
+    """Return the equivalent of a colour on a dark page.
 
-    Greys change sides, white becoming the page itself. Other colours keep their hue and become
-    lighter until they read well (contrast 5.5:1,
-    since thin and translucent lines lose some of it).
+    Greys are inverted, and white becomes the background. Other colours keep their hue and become
+    lighter until they are legible. The contrast of 5.5:1 makes up for thin and translucent lines.
     """
     red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     if saturation < 0.05:
-        # White is the page, pale grid lines stay close to it, and black becomes nearly white.
+        # Pale grid lines stay close to the background, and black becomes nearly white.
         shade = 0.12 + 0.82 * (1 - lightness)
         return DARK if lightness == 1 else _hex(colorsys.hls_to_rgb(0.58, shade, 0.06))
     while contrast(color, DARK) < 5.5:
@@ -99,7 +108,7 @@ def on_dark(color: str) -> str:
 
 
 def _clean(root: ElementTree.Element, name: str) -> None:
-    """Drop what a page does not need, and make the rest its own."""
+    """Remove what an embedded picture does not need, and make its ids unique."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):

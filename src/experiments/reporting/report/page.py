@@ -1,4 +1,4 @@
-"""The report: one page that holds everything, and beside it the tables and pictures as files."""
+"""Write the report: one page that contains everything, with tables and pictures as files."""
 
 from __future__ import annotations
 
@@ -34,34 +34,33 @@ _KINDS: Final = ("png", "svg", "pdf")
 def write_report(
     study: Study, records: Sequence[Record], folder: Path, *, trusted: frozenset[str]
 ) -> list[Path]:
-    """Write the report of a study, and its tables and pictures for other uses.
+    """Write the report of a study, and its tables and pictures as separate files.
 
-    `report.html` needs no other file and no network. Beside it are `comparison.csv`
-    and `pairs.csv` for programs, `comparison.md`, `comparison.tex`, and in `pictures/` each
-    picture as PNG, SVG and PDF.
-    The same study gives the same bytes.
+    `report.html` is self-contained: it works without other files and without a network. The same
+    folder gets `comparison.csv` and `pairs.csv` for programs, `comparison.md`, `comparison.tex`,
+    and in `pictures/` each picture as PNG, SVG and PDF. The same study gives the same bytes.
 
     Parameters
     ----------
-    study
-        What `analyse` makes of the records.
-    records
-        All runs, for the list of them.
-    folder
-        Made if it is missing. Older files of these names are replaced.
-    trusted
-        Packages, besides this project's, whose classes pictures of networks may be made with; see
-        `experiments.config.trust.allowed_packages`.
+    study : Study
+        The result of `analyse`.
+    records : sequence of Record
+        All runs, which the report lists.
+    folder : Path
+        The folder to write to, which is created if missing. Files of these names are replaced.
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used for pictures of networks;
+        see `experiments.config.trust.allowed_packages`.
 
     Returns
     -------
     list of Path
-        The page first.
+        The files written, the page first.
 
     Raises
     ------
     RecordError
-        Where the folder cannot be written.
+        If the folder cannot be written.
     """
     page, pictures = compose(study, records, trusted=trusted)
     folder = Path(folder)
@@ -93,12 +92,23 @@ def write_report(
 def compose(
     study: Study, records: Sequence[Record], *, trusted: frozenset[str]
 ) -> tuple[str, list[Picture]]:
-    """Compose the page as HTML, and give the pictures that are in it.
+    """Compose the page.
 
     Parameters
     ----------
-    study, records, trusted
-        As in `write_report`.
+    study : Study
+        The result of `analyse`.
+    records : sequence of Record
+        All runs, which the report lists.
+    trusted : frozenset of str
+        The trusted packages (see `write_report`).
+
+    Returns
+    -------
+    str
+        The page as HTML.
+    list of Picture
+        The pictures in the page.
     """
     looks = [looks_of_entries(part.entries) for part in study.parts]
     names = {
@@ -161,7 +171,7 @@ def _title(study: Study) -> str:
 
 
 def _facts(records: Sequence[Record]) -> str:
-    """Say how much was run, and when: the time of the last run, so that the bytes are the same."""
+    """Return what was run and when: the time of the last run, so that the page is reproducible."""
     words = [f"{len(records)} runs"]
     for key in ("model", "loss"):
         found = sorted({run.choices[key] for run in records if key in run.choices})
@@ -174,12 +184,12 @@ def _facts(records: Sequence[Record]) -> str:
 def _versions(study: Study) -> list[tuple[str, str]]:
     versions = {name: ", ".join(found) for name, found in study.versions.items()}
     if "True" in versions.pop("dirty", ""):
-        versions["commit"] = f"{versions.get('commit', '')} (with changes that are in no commit)"
+        versions["commit"] = f"{versions.get('commit', '')} (with uncommitted changes)"
     return list(versions.items())
 
 
 def _style_sheet(colors: Sequence[str]) -> str:
-    """Add what drawn colours are, on white and where dark is preferred."""
+    """Return the style sheet with the colours of the pictures, for a white and a dark page."""
     light = "".join(f"--x{color[1:]}:{color};" for color in colors)
     dark = "".join(f"--x{color[1:]}:{on_dark(color)};" for color in colors)
     own = files(__package__).joinpath("report.css").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The tables of the page, cell by cell; the template turns them into HTML."""
+"""Build the tables of the report cell by cell; the template converts them to HTML."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _NONE: Final = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """One cell of a table.
 
     Attributes
     ----------
-    text
-        For people.
-    small
-        Beside it, less important.
-    style
-        Classes of the style sheet, such as `best`.
-    color
-        Of the dot before a group's name; empty for none.
+    text : str
+        The text.
+    small : str
+        Additional text in small print.
+    style : str
+        The classes of the style sheet, such as `best`.
+    color : str
+        The colour of the dot before a group's name; empty for no dot.
     """
 
     text: str
@@ -54,16 +54,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a head; the first cell of a row is its head.
+    """A table with a header; the first cell of each row is the header of the row.
 
     Attributes
     ----------
-    note
-        How its numbers were made.
-    header
-        Of each column.
-    rows
-        As long as the header.
+    note : str
+        A note on how the numbers were computed.
+    header : tuple of Cell
+        The header of each column.
+    rows : tuple of tuple of Cell
+        The rows, each as long as the header.
     """
 
     note: str
@@ -72,7 +72,7 @@ class Table:
 
 
 def results(part: Part, looks: Sequence[Look]) -> Table:
-    """Tabulate every entry with what matters most, best first: as much as fits on a screen."""
+    """Tabulate the most important results of all entries, best first, to fit on a screen."""
     header = [Cell("", style="text"), *(Cell(metric_named(one).long) for one in _shown(part))]
     columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
     if part.target:
@@ -82,15 +82,15 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
     seeds = max((len(entry.seeds) for entry in part.entries), default=0)
-    note = f"Mean ± standard deviation over {seeds} seeds; in brackets the 95% interval."
+    note = f"Mean ± standard deviation over {seeds} seeds, with the 95% interval in brackets."
     if seeds < 2:
-        note = "One seed: neither a spread nor an interval is known."
-    note += " Test is read at the best validation epoch. Epochs are medians."
+        note = "With one seed, the spread and the interval are unknown."
+    note += " Test is measured at the best validation epoch. Epochs are medians."
     return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
 
 
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
-    """Tabulate what `results` has no room for, in the same order of rows."""
+    """Tabulate the results that `results` has no room for, with rows in the same order."""
     measured = _measured(part)
     rest = [metric for metric in COMPARED if metric not in (*MAIN, part.metric)]
     shown = [metric for metric in rest if metric in measured]
@@ -111,7 +111,7 @@ def more_results(part: Part, looks: Sequence[Look]) -> Table:
 def pairs(part: Part, own: Sequence[Look]) -> Table:
     """Tabulate every pair of entries."""
     looks = {entry.label: look for entry, look in zip(part.entries, own, strict=True)}
-    header = ("", "difference", "p, corrected", "does better on a seed", "verdict", "seeds needed")
+    header = ("", "difference", "p (Holm)", "wins", "verdict", "seeds needed")
     places = decimals([pair.difference.value for pair in part.pairs], [])
     rows = []
     for pair in part.pairs:
@@ -133,15 +133,15 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
             )
         )
     note = (
-        "Differences are paired over seeds; their intervals and p-values are corrected for all "
-        "pairs by Holm's method. The last column is how many seeds would separate such a "
-        "difference, with probability 80%."
+        "Differences are paired by seed; their intervals and p-values are corrected for all pairs "
+        "by Holm's method. Wins: the share of seeds on which the first group does better. Seeds "
+        "needed: the number that would detect this difference with a power of 80%."
     )
     return Table(note, _header(header, text=(0, 4)), tuple(rows))
 
 
 def settings(part: Part) -> Table | None:
-    """Tabulate what was tried of every hyperparameter, what was best, and how much else works."""
+    """Tabulate the values tried for each hyperparameter, the best, and the range that works."""
     tuned = {one.optimizer: one for one in part.tuning}
     rows = []
     for one in part.sensitivities:
@@ -171,8 +171,8 @@ def settings(part: Part) -> Table | None:
         )
     header = ("", "tried", "settings × seeds", "best", "range that works", "decades")
     note = (
-        "A value works if at most a twentieth of what training gained is lost. ≤ and ≥: the range "
-        "reaches the end of what was tried."
+        "A value works if it loses at most 5% of the training gain. ≤ and ≥ mean that the range "
+        "reaches the lowest or highest value tried."
     )
     return Table(note, _header(header, text=(0, 1)), tuple(rows)) if rows else None
 
@@ -190,16 +190,16 @@ def overall(study: Study, looks: Mapping[str, Look]) -> Table:
         for one in study.overall
     )
     ranks = [f"rank on {part.name}" for part in study.parts]
-    header = ("", "score", *ranks, "profile's area")
+    header = ("", "score", *ranks, "area of profile")
     note = (
-        "Score: the mean over datasets of the metric, scaled so that the untrained network has 0 "
+        "Score: the mean of the metric over datasets, scaled so that the untrained network has 0 "
         "and the best group 1."
     )
     return Table(note, _header(header, text=(0,)), rows)
 
 
 def runs(records: Iterable[Record], metric: str) -> Table:
-    """Tabulate every run with its identity."""
+    """Tabulate all runs with their identities."""
     rows = []
     for run in sorted(records, key=_order):
         value = run.summary.get(metric)
@@ -218,7 +218,7 @@ def runs(records: Iterable[Record], metric: str) -> Table:
         )
     header = ("", "dataset", "seed", "part", "status", metric_named(metric).long, "identity")
     return Table(
-        "Every run. Equal identities are runs of the same configuration, data and code.",
+        "Runs with equal identities have the same configuration, data and code.",
         _header(header, text=(0, 1, 3, 4, 6)),
         tuple(rows),
     )
@@ -250,7 +250,7 @@ def _names(entries: Sequence[Entry], looks: Sequence[Look]) -> list[Cell]:
 
 
 def _shown(part: Part) -> list[str]:
-    """Choose the columns: the selecting metric first, then what tells most beside it."""
+    """Choose the metrics to show, the selecting one first."""
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
     order = dict.fromkeys([part.metric, *MAIN])
@@ -271,7 +271,7 @@ def _metric(part: Part, metric: str) -> list[Cell]:
     known = [abs(value) for value in means if math.isfinite(value) and value]
     wide = [spread for spread in spreads if spread > 0]
     if (known and max(known) > 100 * min(known)) or (wide and max(wide) > 30 * min(wide)):
-        # No number of decimals serves all, as where a run went far astray: each has its own.
+        # Values of very different sizes, as after a divergence, need separate numbers of decimals.
         places = [decimals([mean], [sd]) for mean, sd in zip(means, spreads, strict=True)]
     else:
         places = [decimals(means, spreads)] * len(means)
@@ -298,7 +298,7 @@ def _time(entry: Entry) -> Cell:
     if not times.reached:
         return Cell("never")
     if math.isinf(middle.value):
-        return Cell("∞", f"{times.reached} of {len(times.times)} reached it")
+        return Cell("∞", f"reached by {times.reached} of {len(times.times)}")
     ends = f"[{tenths(middle.low)}, {tenths(middle.high)}]" if len(times.times) > 1 else ""
     return Cell(tenths(middle.value), ends)
 

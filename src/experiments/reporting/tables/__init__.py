@@ -1,1 +1,1 @@
-"""Comparisons as tables: for the terminal, pandas, Markdown and LaTeX."""
+"""Comparisons as tables for the terminal, pandas, Markdown and LaTeX."""

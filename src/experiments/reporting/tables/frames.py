@@ -1,4 +1,4 @@
-"""Records as pandas tables: the runs, their curves, and the comparison of groups over seeds."""
+"""Convert records to pandas tables: runs, learning curves, and comparisons of groups."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a run, in the order given
-        Columns `name`, `status`, `seed`, the choices (`optimizer`), the settings by dotted
-        name (`optimizer.lr`) and the summary (`best/val_loss`). A cell is empty where a run
-        does not have the setting or the metric. Names that occur twice are numbered.
+    pandas.DataFrame
+        One row per run, in the given order. The columns are `name`, `status`, `seed`, the choices
+        (`optimizer`), the settings by dotted name (`optimizer.lr`) and the summary
+        (`best/val_loss`). A cell is empty if the run does not have the setting or metric. Names
+        that occur more than once are numbered.
     """
     runs = list(records)
     rows = []
@@ -59,9 +60,10 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with columns `run` (as `name` in `runs_table`), `epoch`, `metric`, `value`
-        One row a measurement; epoch 0 is before training. What was not measured has no row;
-        a value that was measured as not a number has one.
+    pandas.DataFrame
+        One row per measurement, with the columns `run` (the `name` of `runs_table`), `epoch` (0
+        is before training), `metric` and `value`. Missing measurements have no row, but a
+        measured NaN has one.
     """
     runs = list(records)
     parts: list[tuple[str, int, str, float]] = []
@@ -83,29 +85,29 @@ def comparison(records: Iterable[Record], by: Sequence[str] | None = None) -> pd
 
     Parameters
     ----------
-    records
-        Runs of any status. Repeats of one run (see `distinct`) are counted once.
-    by
-        Grouping keys; by default `optimizer` and all that was varied (see `varied`). A
-        dataset or loss that varies always groups too.
+    records : iterable of Record
+        Runs of any status. Repeats of a run (see `distinct`) count once.
+    by : sequence of str, optional
+        Grouping keys; by default `optimizer` and everything that was varied (see `varied`). A
+        dataset or loss that varies is always added.
 
     Returns
     -------
-    DataFrame, one row a group, indexed by the grouping keys
-        `runs`, and of these `finished`, `diverged`, `failed`, `interrupted`; `seeds` of the
-        runs that count; for each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one
-        seed), `<metric> best` and `<metric> n`, the number of seeds that these rest on;
-        `best/epoch median`; `time/us_per_step median` (microseconds).
+    pandas.DataFrame
+        One row per group, indexed by the grouping keys and sorted by task, then by the mean of
+        the best validation loss. The columns are the number of `runs`, and of these `finished`,
+        `diverged`, `failed` and `interrupted`; the number of `seeds` of the runs that count; for
+        each metric `<metric> mean`, `<metric> sd` (ddof=1, blank for one seed), `<metric> best`
+        and `<metric> n`, the number of seeds behind these; `best/epoch median` and
+        `time/us_per_step median` (microseconds).
 
-        A diverged run counts with the metrics of its untrained network (and in no median);
-        failed and interrupted runs are in the counts alone.
-
-        Sorted by the mean of the best validation loss, task by task.
+        A diverged run counts with the metrics of its untrained network, except in medians.
+        Failed and interrupted runs appear only in the counts.
 
     Raises
     ------
     ConfigError
-        Where there are no records, or no run has one of the keys.
+        If there are no records, or no run has one of the keys.
     """
     study = analyse(records, by=by)
     groups = [entry.group for part in study.parts for entry in part.entries]
@@ -122,10 +124,11 @@ def study_table(study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a group of a part, in their order
-        `part`, `group`, `optimizer`, `setting`, `seeds`, `finished`, and how many runs went wrong
-        in each way; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`,
-        `iqm low`, `iqm high`, `median`, `best`, all 95% intervals; `target`, and for each unit
+    pandas.DataFrame
+        One row per group and part, in the order of the study. The columns are `part`, `group`,
+        `optimizer`, `setting`, `seeds`, `finished`, and the number of runs that went wrong, by
+        kind; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`, `iqm low`,
+        `iqm high`, `median` and `best`, with 95% intervals; `target`, and for each unit
         `<unit> to target` (median), `low`, `high` and `reached`.
     """
     rows: list[dict[str, object]] = []
@@ -165,14 +168,14 @@ def study_table(study: Study) -> pd.DataFrame:
 
 
 def pairs_table(study: Study) -> pd.DataFrame:
-    """Tabulate the comparisons in pairs of a study, unrounded.
+    """Tabulate the pairwise comparisons of a study, unrounded.
 
     Returns
     -------
-    DataFrame, one row a pair
-        `part`, then the attributes of `experiments.analysis.pairs.Pair`, intervals by their
-        ends; `difference low` and `high` at 95% for the pair by itself, `adjusted low` and
-        `high` at `adjusted level`.
+    pandas.DataFrame
+        One row per pair. The columns are `part` and the attributes of
+        `experiments.analysis.pairs.Pair`, with the ends of each interval: `difference low` and
+        `high` without correction, at 95%; `adjusted low` and `high` at `adjusted level`.
     """
     rows = [
         {
@@ -203,7 +206,7 @@ def pairs_table(study: Study) -> pd.DataFrame:
 
 
 def _unique_names(runs: Sequence[Record]) -> list[str]:
-    """Tell apart runs of one name by numbers: `adam-seed0`, `adam-seed0 (2)`."""
+    """Distinguish runs of the same name by numbers: `adam-seed0`, `adam-seed0 (2)`."""
     seen: Counter[str] = Counter()
     names = []
     for run in runs:

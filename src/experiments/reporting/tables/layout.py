@@ -1,4 +1,4 @@
-"""Comparisons as text columns: what the terminal, Markdown and LaTeX all show."""
+"""Lay out comparisons as columns of text, for the terminal, Markdown and LaTeX alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import MAIN, metric_named
 from experiments.training.status import Status
 
-# What is left out where there is no room: the highest first. The rest always stays.
+# Columns that may be dropped in a narrow window, last one first. All others always stay.
 _LEFT_OUT: Final = (
     "test/r2",
     "test/accuracy",
@@ -46,16 +46,16 @@ class Column:
 
     Attributes
     ----------
-    header
-        For people.
-    cells
-        One a group; numbers are already aligned.
-    best
-        The rows that hold the best value, as it is written; empty where best has no meaning.
-    rank
-        The higher, the sooner it is left out where there is no room; 0 always stays.
-    is_text
-        Aligned left, as names are.
+    header : str
+        The text at the head of the column.
+    cells : tuple of str
+        The text of each row, numbers already aligned.
+    best : frozenset of int
+        The rows whose text equals that of the best value; empty if "best" has no meaning.
+    rank : int
+        The priority for dropping the column in a narrow window, highest first; 0 always stays.
+    is_text : bool
+        Whether the column is aligned left, like names.
     """
 
     header: str
@@ -79,10 +79,10 @@ def result_columns(part: Part) -> list[Column]:
 
 
 def narrow_columns(part: Part) -> list[Column]:
-    """Lay out the groups of one part of a study as the end of every sweep shows them.
+    """Lay out the groups of one part of a study for the end of a sweep.
 
-    The means are those of `result_columns`, all with their standard deviations; what tells the
-    groups apart has a column for each key.
+    The means are those of `result_columns`, all with their standard deviations. Each key that
+    distinguishes the groups has its column.
     """
     entries = part.entries
     laid = _keys(entries)
@@ -102,7 +102,7 @@ def narrow_columns(part: Part) -> list[Column]:
 
 
 def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
-    """Lay out some of the comparisons of one part in pairs."""
+    """Lay out pairwise comparisons of one part."""
     names = {entry.label: entry.name for entry in part.entries}
     needed = [_needed(pair) for pair in pairs]
     laid = [
@@ -123,10 +123,10 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
 
 
 def telling_pairs(part: Part, most: int = 20) -> list[Pair]:
-    """Choose the comparisons to show where there is room for few.
+    """Choose the pairs to show if not all can be shown.
 
-    Of a tuned comparison those among the tuned groups, and of each with its own defaults. If
-    these are more than `most`, only the best group's.
+    In a tuned comparison, these are the pairs among the tuned groups, and each optimizer's tuned
+    against its default settings. If there are more than `most`, only the best group's remain.
     """
     kind = {entry.label: (entry.setting, entry.optimizer) for entry in part.entries}
     found = list(part.pairs)
@@ -154,13 +154,13 @@ def overall_columns(study: Study) -> list[Column]:
 
 
 def _measured(part: Part) -> list[str]:
-    """Name the metrics to show: the one that ranks first."""
+    """Name the metrics to show, beginning with the one that ranks."""
     shown = dict.fromkeys([part.metric, *MAIN])
     return [metric for metric in shown if any(metric in one.metrics for one in part.entries)]
 
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
-    """Write the means of a metric with their intervals, and its interquartile means."""
+    """Lay out the means of a metric with their intervals, and its interquartile means."""
     means = [_mean(one) for one in found]
     places = decimals(means, [_sd(one) for one in found])
     middles = [one.iqm.value if one else math.nan for one in found]
@@ -175,7 +175,7 @@ def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
 
 
 def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None) -> Column:
-    """Write the means of a metric with their standard deviations."""
+    """Lay out the means of a metric with their standard deviations."""
     means, deviations = [_mean(one) for one in found], [_sd(one) for one in found]
     return Column(
         metric_named(metric).short,
@@ -196,7 +196,7 @@ def _times(medians: Sequence[float]) -> Column:
 
 
 def _keys(entries: Sequence[Entry]) -> list[Column]:
-    """Write what tells the groups apart, a column a key."""
+    """Lay out the keys that distinguish the groups, one column per key."""
     groups = [one.group for one in entries]
     telling = telling_keys(groups)
     short = short_names(telling)
@@ -210,7 +210,7 @@ def _key(group: Group, key: str) -> str:
 
 
 def _marked(entries: Sequence[Entry], names: Sequence[str]) -> tuple[str, ...]:
-    """Mark the groups some of whose runs have the values of untrained networks."""
+    """Mark groups in which a run counts with the value of its untrained network."""
     return tuple(
         name + (" †" if one.divergences.non_finite else "")
         for name, one in zip(names, entries, strict=True)
@@ -223,7 +223,7 @@ def _diverged(entries: Sequence[Entry], rank: int) -> list[Column]:
 
 
 def _shares(header: str, counts: Sequence[tuple[int, int]], rank: int) -> list[Column]:
-    """Write counts as shares, `2/5`; nothing where all of them are zero."""
+    """Lay out counts as fractions, `2/5`; return no column if all counts are zero."""
     if not any(count for count, _ in counts):
         return []
     cells = [f"{count}/{runs}" if count else "" for count, runs in counts]
@@ -231,7 +231,7 @@ def _shares(header: str, counts: Sequence[tuple[int, int]], rank: int) -> list[C
 
 
 def _seeds(entries: Sequence[Entry], rank: int) -> list[Column]:
-    """Write how many seeds each group has, where they differ."""
+    """Lay out the number of seeds of each group, if these numbers differ."""
     counts = [len(one.seeds) for one in entries]
     return [Column("seeds", tuple(map(str, counts)), rank=rank)] if len(set(counts)) > 1 else []
 
@@ -269,7 +269,7 @@ def _best_of(metric: str, means: Sequence[float], places: int) -> frozenset[int]
 
 
 def _best(values: Sequence[float], written: Sequence[str], higher: bool) -> frozenset[int]:
-    """Find the rows that read the same as the best one; none where there is no contest."""
+    """Find the rows whose text equals that of the best; none if all rows would qualify."""
     ranked = [index for index, value in enumerate(values) if not math.isnan(value)]
     if len(ranked) < 2:
         return frozenset()
@@ -279,7 +279,7 @@ def _best(values: Sequence[float], written: Sequence[str], higher: bool) -> froz
 
 
 def fitting(laid: Iterable[Column], width: int, gap: int = 2) -> list[Column]:
-    """Leave out the least important columns until the rest are at most `width` wide."""
+    """Drop the least important columns until the rest are at most `width` characters wide."""
     kept = list(laid)
     while sum(_width(one) for one in kept) + gap * (len(kept) - 1) > width:
         least = max(kept, key=lambda one: one.rank)

@@ -1,4 +1,4 @@
-"""Tables and studies as Markdown and as LaTeX."""
+"""Write studies and tables as Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -36,16 +36,19 @@ _LATEX: Final = {
 
 
 def study_markdown(study: Study) -> str:
-    """Write a study as Markdown: the conclusion, the tables, and what limits them."""
+    """Write a study as Markdown: the conclusions, the tables and the limits."""
     blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
     for title, laid in _tables(study):
         blocks += [f"## {markdown_text(title)}", markdown_table(laid)]
-    blocks += ["## What this says, and what it does not", markdown_text(how(study))]
+    blocks += ["## Methods and limits", markdown_text(how(study))]
     warnings = warnings_of(study)
     if warnings:
         blocks.append(_bullets(warnings))
     if study.commands:
-        blocks += ["Made by", "\n".join(f"    {command}" for command in study.commands)]
+        blocks += [
+            "The runs were made by:",
+            "\n".join(f"    {command}" for command in study.commands),
+        ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -54,10 +57,10 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
 
     Parameters
     ----------
-    study
-        What `analyse` makes of the records.
-    picture
-        Where the picture is; empty for none.
+    study : Study
+        The result of `analyse`.
+    picture : str, default ""
+        The path of the picture; empty for none.
     """
     blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
     for part in study.parts:
@@ -71,7 +74,7 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
 
 
 def markdown_table(laid: Sequence[Column]) -> str:
-    """Write columns as a Markdown table, the best of each column bold."""
+    """Write columns as a Markdown table, with the best values in bold."""
     lines = [
         [markdown_text(one.header) for one in laid],
         [":--" if one.is_text else "--:" for one in laid],
@@ -88,7 +91,7 @@ def markdown_table(laid: Sequence[Column]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Keep names such as `my_adam` and `a|b` from being read as markup."""
+    """Escape names such as `my_adam` and `a|b`, which Markdown would read as markup."""
     for sign in "\\|*_`<":
         text = text.replace(sign, "\\" + sign)
     return text
@@ -99,7 +102,7 @@ def _bullets(texts: Sequence[str]) -> str:
 
 
 def study_latex(study: Study) -> str:
-    """Write the tables of a study for LaTeX with `booktabs`, the conclusions as comments."""
+    """Write the tables of a study as LaTeX for `booktabs`, with the conclusions as comments."""
     lines = ["% Needs \\usepackage{booktabs}."]
     lines += [f"% {part.name}: {conclude(part)}" for part in study.parts]
     for title, laid in _tables(study):
@@ -108,7 +111,7 @@ def study_latex(study: Study) -> str:
 
 
 def latex_table(laid: Sequence[Column]) -> str:
-    """Write columns as a `tabular` with the rules of `booktabs`, the best of each column bold."""
+    """Write columns as a `tabular` with `booktabs` rules, with the best values in bold."""
     lines = [
         f"\\begin{{tabular}}{{{''.join('l' if one.is_text else 'r' for one in laid)}}}",
         "\\toprule",
@@ -126,7 +129,7 @@ def latex_table(laid: Sequence[Column]) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Write text so that LaTeX shows it as it is; a bracket does not begin an option."""
+    """Escape text for LaTeX; a leading bracket would be read as an optional argument."""
     written = "".join(_LATEX.get(sign, sign) for sign in text)
     return f"{{}}{written}" if written.startswith("[") else written
 

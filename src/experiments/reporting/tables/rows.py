@@ -1,4 +1,4 @@
-"""The groups of a study in plain numbers, a row a group, without pandas."""
+"""Tabulate the groups of a study as plain numbers, one row per group, without pandas."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def narrow_rows(study: Study) -> list[Row]:
     Returns
     -------
     list of dict
-        One a group, with the columns of `experiments.reporting.tables.frames.comparison`; NaN where
-        nothing was measured.
+        One dict per group, with the columns of `experiments.reporting.tables.frames.comparison`;
+        NaN where nothing was measured.
     """
     entries = [entry for part in study.parts for entry in part.entries]
     metrics = [
@@ -36,7 +36,7 @@ def narrow_rows(study: Study) -> list[Row]:
 
 
 def narrow_csv(study: Study) -> str:
-    """Write `narrow_rows` as CSV, unrounded: the values of the grouping keys come first."""
+    """Write `narrow_rows` as CSV, unrounded, after the values of the grouping keys."""
     rows = narrow_rows(study)
     groups = [entry.group for part in study.parts for entry in part.entries]
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""The comparison in the terminal: a table, and below it in words what it does and does not say."""
+"""Show a comparison in the terminal: tables, and their meaning and limits in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from experiments.reporting.tables.layout import (
 from experiments.reporting.words.conclusions import conclusions, how, how_briefly
 from experiments.reporting.words.limits import limits_of, warnings_of
 
-# Lines of words longer than this are hard to read, however wide the window is.
+# Longer lines of text are hard to read, even in a wide window.
 _WORDS_WIDTH = 100
 _PLAIN = str.maketrans(
     {"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'", "≥": ">=", "≤": "<="}
@@ -33,23 +33,23 @@ _PLAIN = str.maketrans(
 
 
 class _View(ABC):
-    """A study for Rich, as wide as the console and with the signs that its encoding has.
+    """A study rendered with Rich for the width and encoding of a console.
 
-    Columns are left out, the least important first, until a table fits the width. The best value
-    of a column is bold, or has a star where the output is not a terminal. There is neither colour
-    nor line drawing in that case.
+    Columns are dropped, the least important first, until a table fits the width. The best value
+    of a column is bold. If the output is not a terminal, it has a star instead, and there are
+    neither colours nor line drawings.
 
     Parameters
     ----------
-    study
-        What `experiments.analysis.analyse` makes.
+    study : Study
+        The result of `experiments.analysis.analyse`.
     """
 
     def __init__(self, study: Study) -> None:
         self._study = study
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render for the console's width and abilities."""
+        """Render for the width and encoding of the console."""
         for part in self._lines(console, options.max_width):
             if isinstance(part, Text) and not _speaks_unicode(console):
                 yield Text(part.plain.translate(_PLAIN))
@@ -58,11 +58,11 @@ class _View(ABC):
 
     @abstractmethod
     def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
-        """Yield tables and lines of words from top to bottom."""
+        """Yield tables and lines of text from top to bottom."""
 
 
 class ComparisonView(_View):
-    """The narrow view of a study, which every sweep ends with: the table, then what it says."""
+    """The narrow view of a study, shown at the end of a sweep: a table, then the conclusions."""
 
     def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
         parts = self._study.parts
@@ -73,7 +73,7 @@ class ComparisonView(_View):
             yield _table(optimizers, narrow_columns(part), console, width)
             yield Text()
         if not console.is_terminal and any(len(part.entries) > 1 for part in parts):
-            yield Text("* the best of its column")
+            yield Text("* best of its column")
         for text in conclusions(self._study):
             yield from _paragraph(text, console, width, "bold")
         for text in [how_briefly(self._study), *limits_of(self._study)]:
@@ -81,12 +81,12 @@ class ComparisonView(_View):
 
 
 def print_comparison(study: Study, console: Console | None = None) -> None:
-    """Print the narrow view of a study, to standard output unless another console is given."""
+    """Print the narrow view of a study, by default to standard output."""
     (console or Console()).print(ComparisonView(study))
 
 
 class StudyView(_View):
-    """The whole of a study: the conclusions first, then the tables that they rest on."""
+    """The full view of a study: the conclusions, then the tables behind them."""
 
     def _lines(self, console: Console, width: int) -> Iterator[Table | Text]:
         for text in conclusions(self._study):
@@ -113,7 +113,7 @@ class StudyView(_View):
 
 
 def print_study(study: Study, console: Console | None = None) -> None:
-    """Print a study, to standard output unless another console is given."""
+    """Print a study, by default to standard output."""
     (console or Console(highlight=False)).print(StudyView(study))
 
 
@@ -124,7 +124,7 @@ def _paragraph(text: str, console: Console, width: int, style: str) -> Iterator[
 
 
 def _table(optimizers: Sequence[str], laid: list[Column], console: Console, width: int) -> Table:
-    """Make a table; a dot before each row has its optimizer's colour, where there are any."""
+    """Make a table, with a dot in the optimizer's colour before each row that has one."""
     pretty = console.is_terminal and _speaks_unicode(console)
     if not console.is_terminal:
         laid = [_starred(one) for one in laid]
@@ -133,13 +133,13 @@ def _table(optimizers: Sequence[str], laid: list[Column], console: Console, widt
     dotted = bool(optimizers) and console.color_system is not None and _speaks_unicode(console)
     if dotted:
         laid = [_with_room_for_dots(laid[0]), *laid[1:]]
-    # Rich would take away the blanks behind a number that line it up with the others.
+    # Rich strips the trailing blanks that align numbers, so these are padded on the left.
     kept = [one if one.is_text else _to_the_right(one) for one in fitting(laid, width)]
     table = Table(
         box=SIMPLE_HEAD if pretty else None,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1 if pretty else 2, 0, 0),  # the box adds a space of its own
+        padding=(0, 1 if pretty else 2, 0, 0),  # the box adds a space
         header_style="bold",
     )
     for one in kept:
@@ -149,7 +149,7 @@ def _table(optimizers: Sequence[str], laid: list[Column], console: Console, widt
             Text(one.cells[row], style="bold green" if row in one.best else "") for one in kept
         ]
         if dotted:
-            # The name itself keeps the terminal's colour: some of ours are unreadable on black.
+            # Only the dot is coloured: some of the colours are unreadable as text on black.
             cells[0].stylize(color_of(optimizers[row]), 0, 1)
         table.add_row(*cells)
     return table

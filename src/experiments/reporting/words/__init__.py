@@ -1,1 +1,1 @@
-"""What a comparison says, in words."""
+"""The results, methods and limits of a comparison, in words."""

@@ -1,4 +1,4 @@
-"""What a comparison says, in words: no winner is named where the seeds do not show one."""
+"""Put the results of a comparison into words. A winner is named only if the seeds show one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from experiments.training.metrics import metric_named
 
 
 def conclusions(study: Study) -> list[str]:
-    """Say what a study found, a paragraph a part."""
+    """Write the conclusions of a study, one paragraph per part."""
     if len(study.parts) == 1:
         return [conclude(study.parts[0])]
     return [f"On {part.name}: {conclude(part)}" for part in study.parts]
 
 
 def conclude(part: Part) -> str:
-    """Say what one part of a study found: who does best, how fast, and what tuning changed."""
+    """Write the conclusion of one part: the best groups, their speed, and the effect of tuning."""
     having = [entry for entry in part.entries if part.metric in entry.metrics]
     metric = metric_name(part.metric)
     if not having:
@@ -28,47 +28,47 @@ def conclude(part: Part) -> str:
     words = [_who(part, focus, metric), *_how_fast(part, focus)]
     if focus is tuned:
         words += _what_tuning_did(part, having)
-        words[0] = f"Tuned, {words[0]}"
+        words[0] = f"With tuned settings, {words[0]}"
     return " ".join(words)
 
 
 def how(study: Study) -> str:
-    """Say how the numbers of a study were made."""
+    """Explain how the numbers of a study were computed."""
     seeds = len(study.reporting_seeds)
     words = (
-        f"Mean with 95% interval over {seeds} {'seed' if seeds == 1 else 'seeds'}, others mean ± "
-        "standard deviation; IQM is the interquartile mean. Differences are taken seed by seed; "
-        "their intervals, at the level of Holm's correction over all pairs, leave zero out where "
-        "two groups are separated. Wins: on how many seeds the first does better. Seeds needed: "
-        "to find such a difference with probability 80%."
+        f"Mean with 95% interval over {seeds} {'seed' if seeds == 1 else 'seeds'}; other metrics "
+        "are mean ± standard deviation. IQM is the interquartile mean. Differences are paired by "
+        "seed; their intervals, corrected for all pairs by Holm's method, exclude zero if two "
+        "groups are separated. Wins: the share of seeds on which the first group does better. "
+        "Seeds needed: the number that would detect this difference with a power of 80%."
     )
     if study.tuning_seeds:
         words += (
-            f" Tuned on {len(study.tuning_seeds)} other seeds. All of it holds for the settings "
-            "that were searched."
+            f" Settings were tuned on {len(study.tuning_seeds)} other seeds. The results hold "
+            "only for the settings that were searched."
         )
     return words
 
 
 def how_briefly(study: Study) -> str:
-    """Say how the numbers of a study's narrow view were made."""
+    """Explain how the numbers in a study's narrow view were computed."""
     counts = [len(entry.seeds) for part in study.parts for entry in part.entries if entry.seeds]
     if not counts:
-        return "No run came to its end, so there is nothing to average."
+        return "No run was completed, so there is nothing to average."
     over = (
-        "One seed each, so no spread is known."
+        "With one seed each, the spread is unknown."
         if max(counts) == 1
         else (
-            f"Mean ± standard deviation over {span(counts)} seeds; in brackets the 95% interval of "
-            "the mean. Separated at 5% by the differences seed by seed, with Holm's correction "
-            "for all pairs."
+            f"Mean ± standard deviation over {span(counts)} seeds; the 95% interval of the mean is "
+            "in brackets. Groups are separated at the 5% level by differences paired by seed, "
+            "with Holm's correction for all pairs."
         )
     )
-    return f"{over} Test is read at the best validation epoch. Epochs and times are medians."
+    return f"{over} Test is measured at the best validation epoch. Epochs and times are medians."
 
 
 def metric_name(metric: str) -> str:
-    """Name a metric where its best is spoken of: `validation loss` for `best/val_loss`."""
+    """Name a metric in a sentence, without "best": `validation loss` for `best/val_loss`."""
     return metric_named(metric).long.removeprefix("best ")
 
 
@@ -80,12 +80,12 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     best = entries[0]
     value = interval(best.metrics[part.metric].mean)
     if len(entries) == 1:
-        return f"{_base(best)} has {metric} {value}; there is no other group to compare it with."
+        return f"{_base(best)} has {metric} {value} and is the only group."
     if len(best.metrics[part.metric].seeds) < 2:
         return (
             f"{_base(best)} has the best {metric}, "
-            f"{number(best.metrics[part.metric].mean.value, 4)}, on one seed: another seed may "
-            "order them differently."
+            f"{number(best.metrics[part.metric].mean.value, 4)}, on one seed; another seed may "
+            "give a different order."
         )
     pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
     close = [one for one in entries[1:] if one.label in pairs and not pairs[one.label].separated]
@@ -97,7 +97,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     text = f"{names} are not separated by {metric}"
     if len(close) == 1:
         pair = pairs[close[0].label]
-        more = "" if pair.seeds_needed is None else f"; about {pair.seeds_needed} seeds would do it"
+        more = "" if pair.seeds_needed is None else f"; it takes about {pair.seeds_needed} seeds"
         text += f" (difference {interval(pair.adjusted)}{more})"
     if behind:
         text += f"; {_base(best)} does better than {worse}"
@@ -105,7 +105,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
 
 
 def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
-    """Say which of the best reach the target in fewer epochs than which of the rest."""
+    """Write which groups reach the target in more epochs than all of the best ones, if any."""
     if part.target is None:
         return []
     close = {
@@ -127,7 +127,7 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
 
 
 def _medians(entries: Sequence[Entry]) -> str:
-    """Write how many epochs several take: `never` where none ever gets there."""
+    """Format the median epochs of several groups: `never` if none reaches the target."""
     found = [entry.times["epoch"] for entry in entries]
     if not any(one.reached for one in found):
         return "never"
@@ -155,7 +155,7 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
     words = {
         "better": "Tuning improved on the defaults of {}.",
         "close": "Tuned and default settings are not separated for {}.",
-        "worse": "The defaults of {} do better than what tuning chose.",
+        "worse": "The defaults of {} do better than the tuned settings.",
         "same": "Tuning chose the defaults of {}.",
     }
     return [

@@ -1,4 +1,4 @@
-"""Numbers with the digits that their spread supports: `0.9712 ± 0.0031`."""
+"""Format numbers with the digits that their spread supports: `0.9712 ± 0.0031`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from experiments.analysis.statistics.estimate import Estimate
 
 
 def decimals(means: Sequence[float], deviations: Sequence[float]) -> int:
-    """Choose the decimals of a column: two digits of its typical standard deviation.
+    """Choose the number of decimals of a column.
 
-    Without deviations (one seed), four digits of the typical mean. NaNs are ignored; the
-    result is between 0 and 6, and at most 4 without deviations.
+    A column shows two digits of its typical standard deviation or, without deviations (one
+    seed), four digits of its typical mean. NaNs are ignored. The result is between 0 and 6, and
+    at most 4 without deviations.
     """
     spread = [value for value in deviations if math.isfinite(value) and value > 0]
     if spread:
@@ -23,9 +24,10 @@ def decimals(means: Sequence[float], deviations: Sequence[float]) -> int:
 
 
 def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
-    """Write a column of `mean ± deviation`, all cells of one width, the signs aligned.
+    """Format a column of `mean ± deviation` with cells of equal width and aligned signs.
 
-    A missing (NaN) deviation leaves the mean alone; a missing mean leaves a dash.
+    If the deviation is missing (NaN), the cell shows the mean only; if the mean is missing, a
+    dash.
     """
     places = decimals(means, deviations)
     left = [number(mean, places) for mean in means]
@@ -42,7 +44,7 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
 
 
 def number(value: float, places: int) -> str:
-    """Write a number with fixed decimals, or in powers of ten where those would hide it."""
+    """Format a number with fixed decimals, or in scientific notation if these would hide it."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -53,7 +55,7 @@ def number(value: float, places: int) -> str:
 
 
 def compact(value: float, digits: int = 4) -> str:
-    """Write a number as one would type it, with so many digits at most: 0.03, 1e-4."""
+    """Format a number as people type it, with at most `digits` digits: 0.03, 1e-4."""
     if not math.isfinite(value):
         return number(value, 0)
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
@@ -64,24 +66,24 @@ def compact(value: float, digits: int = 4) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share in percent, with a decimal where it is small: 97%, 4.2%, < 0.1%."""
+    """Format a share in percent, with one decimal if it is small: 97%, 4.2%, < 0.1%."""
     if share == 0 or share >= 0.095:
         return f"{share:.0%}"
     return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
 
 
 def p_value(p: float) -> str:
-    """Write a p-value with three decimals."""
+    """Format a p-value with three decimals."""
     return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def tenths(value: float) -> str:
-    """Write a number with one decimal, or with none where it is whole: 11.5, 12."""
+    """Format a number with one decimal, or with none if it is whole: 11.5, 12."""
     return number(value, int(value % 1 != 0))
 
 
 def interval(estimate: Estimate) -> str:
-    """Write a number with its interval: `0.0123 [0.0098, 0.0151]`; alone where it has none."""
+    """Format an estimate: `0.0123 [0.0098, 0.0151]`, or `0.0123` if the interval is infinite."""
     if math.isinf(estimate.low) and math.isinf(estimate.high):
         return number(estimate.value, decimals([estimate.value], []))
     ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]
@@ -92,13 +94,13 @@ def interval(estimate: Estimate) -> str:
 
 
 def span(counts: Sequence[int]) -> str:
-    """Write the range of some counts: `5`, or `3 to 5`."""
+    """Format the range of several counts: `5`, or `3 to 5`."""
     low, high = min(counts), max(counts)
     return f"{low}" if low == high else f"{low} to {high}"
 
 
 def listing(words: Sequence[str]) -> str:
-    """Write a list as a sentence has it: `a, b and c`; from the sixth on only their number."""
+    """Join words for a sentence: `a, b and c`. Of more than six, only the first five are named."""
     if len(words) > 6:
         words = [*words[:5], f"{len(words) - 5} more"]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,4 +1,4 @@
-"""What limits a comparison's conclusions, in words."""
+"""Put the limits of a comparison's conclusions into words."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FEW_SEEDS: Final = 5
 
 
 def warnings_of(study: Study) -> list[str]:
-    """Say what limits the conclusions of a study, each warning once."""
+    """List what limits the conclusions of a study, without duplicates."""
     return list(dict.fromkeys([*_provenance(study), *limits_of(study)]))
 
 
 def limits_of(study: Study) -> list[str]:
-    """Say what limits the numbers of a study, whatever made its runs; each warning once."""
+    """List what limits the numbers of a study, except the provenance of its runs."""
     said = [*_left_out(study)]
     for part in study.parts:
         found = [*_seeds(part), *_unsound(part), *_tuning(part), *_groups(part)]
@@ -31,31 +31,36 @@ def _provenance(study: Study) -> Iterable[str]:
     shared = sorted(set(study.tuning_seeds) & set(study.reporting_seeds))
     if shared:
         yield (
-            f"Seeds {listing(list(map(str, shared)))} tuned and report, so the results of what was "
-            "tuned look better than they are. Report on other seeds."
+            f"{'Seed' if len(shared) == 1 else 'Seeds'} {listing(list(map(str, shared)))} "
+            f"{'was' if len(shared) == 1 else 'were'} used for both tuning and reporting, so "
+            "tuned results look better than they are. Report on other seeds."
         )
-    for key, name in (("commit", "commits"), ("python", "Python"), ("numpy", "NumPy")):
+    names = (("commit", "commits"), ("python", "Python versions"), ("numpy", "NumPy versions"))
+    for key, name in names:
         found = study.versions.get(key, ())
         if len(found) > 1:
             told = listing([version[:12] for version in found])
-            yield f"The runs are of several {name} ({told}): some differences may be its."
+            yield f"The runs used several {name} ({told}), which may explain some differences."
     if "True" in study.versions.get("dirty", ()):
-        yield "The code was changed since its last commit, so the commit alone does not repeat it."
+        yield "The code had uncommitted changes, so its commit alone does not reproduce the runs."
 
 
 def _left_out(study: Study) -> Iterable[str]:
-    """Say how many runs do not count since the same runs were trained again."""
+    """Report how many runs are left out because the same runs were trained again."""
     if study.superseded:
-        which = (
-            "1 run of the same configuration, data and seed as a later one was"
+        yield (
+            "1 run was left out: a later run with other code or libraries has the same "
+            "configuration, data and seed."
             if study.superseded == 1
-            else f"{study.superseded} runs of the same configuration, data and seed as later ones "
-            "were"
+            else f"{study.superseded} runs were left out: later runs with other code or libraries "
+            "have the same configurations, data and seeds."
         )
-        yield f"{which} left out: trained by other code or libraries."
     if study.repeats:
-        what = "1 run is a repeat" if study.repeats == 1 else f"{study.repeats} runs are repeats"
-        yield f"{what} of another and not counted again."
+        yield (
+            "1 run repeats another and is not counted."
+            if study.repeats == 1
+            else f"{study.repeats} runs repeat others and are not counted."
+        )
 
 
 def _seeds(part: Part) -> Iterable[str]:
@@ -64,15 +69,17 @@ def _seeds(part: Part) -> Iterable[str]:
         few = min(counts)
         yield (
             f"only {few} {'seed' if few == 1 else 'seeds'}: intervals are wide or missing, and "
-            "small differences cannot be found. Ten are the default."
+            "small differences cannot be detected. The default is ten seeds."
         )
     if len({entry.seeds for entry in part.entries if entry.seeds}) > 1:
-        yield "not all groups have the same seeds; differences are over those that both have."
+        yield (
+            "not all groups have the same seeds; a difference uses the seeds that both groups have."
+        )
     unpaired = sum(not pair.paired for pair in part.pairs)
     if unpaired:
         yield (
-            f"{unpaired} of {len(part.pairs)} pairs share too few seeds to be compared seed by "
-            "seed, and are compared as independent samples."
+            f"{unpaired} of {len(part.pairs)} pairs share too few seeds to be paired by seed and "
+            "are compared as independent samples."
         )
 
 
@@ -83,14 +90,14 @@ def _unsound(part: Part) -> Iterable[str]:
             yield f"diverged ({way}): {listing(told)}."
     if any(entry.divergences.non_finite for entry in part.entries):
         yield (
-            "a run whose loss was not finite (†) counts with the loss of its untrained network, "
+            "a run whose loss was not finite (†) counts with the loss of its untrained network "
             "in every mean, interval and pair."
         )
-    for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "were interrupted")):
+    for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "interrupted")):
         found = [e for e in part.entries if e.group.count(status)]
         if found:
             told = [_of(entry.group.count(status), entry) for entry in found]
-            yield f"{word}, and left out: {listing(told)}."
+            yield f"{word} and left out: {listing(told)}."
 
 
 def _tuning(part: Part) -> Iterable[str]:
@@ -112,19 +119,19 @@ def _tuning(part: Part) -> Iterable[str]:
     )
     if part.sensitivities:
         yield (
-            f"the best of {len(part.entries)} settings is chosen by the same seeds that it is "
-            "reported on, and looks better than it is. Report it on fresh seeds."
+            f"the best of {len(part.entries)} settings was chosen on the seeds that it is reported "
+            "on, so it looks better than it is. Report it on fresh seeds."
         )
 
 
 def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
-    """Say for each setting whose best value is the last that was tried."""
+    """Warn about each setting whose best value is the lowest or highest that was tried."""
     named: dict[str, list[str]] = {}
     for key, name in found:
         named.setdefault(key, []).append(name)
     for key, names in named.items():
         yield (
-            f"the best {key} of {listing(names)} is at the edge of what was tried: a better one "
+            f"the best {key} of {listing(names)} is at the edge of the values tried; a better one "
             "may lie beyond."
         )
 
@@ -133,7 +140,7 @@ def _groups(part: Part) -> Iterable[str]:
     within = sorted({key for entry in part.entries for key in entry.group.differing})
     if within:
         yield (
-            f"runs of one group differ in {listing(within)} too; those of one seed are averaged."
+            f"runs within a group also differ in {listing(within)}; runs of a seed are averaged."
         )
     for pair in part.pairs:
         if pair.separated and _order_of_iqm(part, pair.first, pair.second) < 0:
@@ -151,7 +158,7 @@ def _groups(part: Part) -> Iterable[str]:
 
 
 def _order_of_iqm(part: Part, first: str, second: str) -> float:
-    """Give how much better the first's interquartile mean is than the second's."""
+    """Return how much better the interquartile mean of the first is; negative if it is worse."""
     values = {entry.label: entry.metrics[part.metric].iqm.value for entry in part.entries
               if part.metric in entry.metrics}  # fmt: skip
     better = values[second] - values[first]

@@ -1,4 +1,4 @@
-"""What was done, in words: the rules of the comparison as this study followed them."""
+"""Put the methods of a study into words: the rules of comparison as it followed them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from experiments.reporting.words.targets import target_source
 from experiments.training.metrics import metric_named
 
 _SEARCHES: Final = {
-    "grid": "of its own grid",
+    "grid": "from its own grid",
     "random": "drawn at random from its own ranges",
     "sobol": "from its own ranges, spread by a Sobol' sequence",
     "halton": "from its own ranges, spread by a Halton sequence",
@@ -21,7 +21,7 @@ _SEARCHES: Final = {
 
 
 def protocol_of(study: Study) -> list[str]:
-    """Say how a study was made, in sentences for the report."""
+    """Describe the methods of a study, in sentences for the report."""
     return [*_splits(study), *_tuning(study), *_seeds(study), *_statistics(study)]
 
 
@@ -31,17 +31,17 @@ def _splits(study: Study) -> Iterator[str]:
         if rows:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
-            yield f"Rows of {part.name}: {counts}, split by the dataset's own seed."
+            yield f"Rows of {part.name}: {counts}, split with the dataset's seed."
     yield (
-        "Tuning, early stopping and the choice of the checkpoint look at validation alone. Test "
-        "is read once, at the best validation epoch."
+        "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
+        "The test data are used once, at the best validation epoch."
     )
 
 
 def _tuning(study: Study) -> Iterator[str]:
     tuned = [one for part in study.parts for one in part.tuning]
     if not tuned:
-        yield "Nothing was tuned on seeds of its own: settings are as they were given."
+        yield "No settings were tuned on separate seeds; they were used as given."
         return
     budgets = sorted({one.trials for one in tuned})
     labels = [r.labels for part in study.parts for r in part.records if is_tuning(r)]
@@ -50,14 +50,14 @@ def _tuning(study: Study) -> Iterator[str]:
         f"Every optimizer was tuned with {span(budgets)} settings {_SEARCHES[search]} on "
         f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
         f"with the best {aggregate} of the {metric_named(study.metric).long} was chosen; a "
-        "run that diverged counts as infinite. Conclusions hold for what was searched: another "
-        "choice may give another order."
+        "diverged run counts as infinite. Conclusions hold for the settings searched; a different "
+        "search may give a different order."
     )
     widened = max(int(label.get("widening", "0")) for label in labels)
     if widened:
         yield (
-            f"The best of one lay at the edge of its grid, so the grids of all were widened there "
-            f"by a step, {_times(widened)}."
+            "The best value of an optimizer was at the edge of its grid, so all grids were "
+            f"extended there by one step, {_times(widened)}."
         )
 
 
@@ -66,8 +66,8 @@ def _seeds(study: Study) -> Iterator[str]:
     apart = study.tuning_seeds and not set(seeds) & set(study.tuning_seeds)
     yield (
         f"Reported on {_count(seeds, 'seed')} ({_seeds_listed(seeds)})"
-        f"{', none of which tuned' if apart else ''}. With one seed all optimizers start from the "
-        "same weights and see the same batches, so differences are paired."
+        f"{', none of which was used for tuning' if apart else ''}. For each seed, all optimizers "
+        "start from the same weights and see the same batches, so differences are paired."
     )
     for part in study.parts:
         if part.target:
@@ -77,14 +77,14 @@ def _seeds(study: Study) -> Iterator[str]:
 
 def _statistics(study: Study) -> Iterator[str]:
     yield (
-        f"Ranked and separated by the {metric_named(study.metric).long}. A run whose loss "
-        "was not finite counts with the loss of its untrained network; a run that failed or was "
-        "interrupted is left out."
+        f"Groups are ranked and separated by the {metric_named(study.metric).long}. A run whose "
+        "loss was not finite counts with the loss of its untrained network; runs that failed or "
+        "were interrupted are left out."
     )
     yield (
-        "Intervals are 95%. Two groups are separated if the studentized interval of their mean "
-        "difference over the seeds, corrected for all pairs by Holm's method, does not cover 0. "
-        "Not separated does not mean equal."
+        "Intervals have a level of 95%. Two groups are separated if the studentized interval of "
+        "their mean difference over the seeds, corrected for all pairs by Holm's method, does not "
+        "cover 0. Not separated does not mean equal."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run has to reach, in words."""
+"""Put the target of a comparison into words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from experiments.training.metrics import metric_named
 
 
 def short_target(target: Target) -> str:
-    """Name a target as the head of a column has room for: `accuracy 0.9833`."""
+    """Name a target briefly, for the header of a column: `accuracy 0.9833`."""
     return f"{metric_named(target.curve).quantity} {number(target.value, 4)}"
 
 
@@ -18,7 +18,7 @@ def long_target(target: Target) -> str:
 
 
 def target_source(target: Target) -> str:
-    """Say where a target comes from."""
+    """Describe the origin of a target."""
     if not target.reference:
-        return "as asked for"
+        return "as requested"
     return f"the median {metric_named(target.metric).long} of {target.reference}"

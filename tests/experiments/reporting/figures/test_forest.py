@@ -24,7 +24,7 @@ def test_the_best_against_the_others_is_named_once():
     pairs = [pair for pair in pairs_of(ALL) if pair.first == ALL[0]]
     figure = plot_differences(pairs, LOOKS, "Best validation loss")
     said = [text for text, _ in words_of(figure)]
-    assert f"Best validation loss: {ALL[0]} less the others" in said
+    assert f"Best validation loss: {ALL[0]} minus the others" in said
     assert set(ALL[1:]) <= set(said)
     assert ALL[0] not in said
     assert crowded(figure) == []

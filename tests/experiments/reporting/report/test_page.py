@@ -173,8 +173,8 @@ def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
 def test_the_protocol_and_the_command_are_told(tuned):
     runs, _, _, page = tuned
     text = " ".join(line["text"] for line in page.find("li"))
-    assert "Every optimizer was tuned with 4 settings of its own grid on 2 seeds" in text
-    assert "Reported on 6 seeds (0 to 5), none of which tuned" in text
+    assert "Every optimizer was tuned with 4 settings from its own grid on 2 seeds" in text
+    assert "Reported on 6 seeds (0 to 5), none of which was used for tuning" in text
     code = "".join(element["text"] for element in page.find("code"))
     assert set(code.strip().splitlines()) == {run.command for run in runs}
     assert {"numpy", "python", "commit"} <= {term["text"] for term in page.find("dt")}
@@ -261,7 +261,7 @@ def test_several_datasets_have_their_parts_and_what_holds_across(tmp_path):
 def missing(page):
     """Give what the page says about pictures that it does not have."""
     notes = [note["text"] for note in page.find("p", **{"class": "note"})]
-    return "".join(note for note in notes if note.startswith("Pictures of the networks"))
+    return "".join(note for note in notes if note.startswith("There are no pictures of"))
 
 
 def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_path, monkeypatch):

@@ -59,8 +59,8 @@ def test_runs_that_diverged_count_against_their_group(tmp_path):
 
 def test_one_seed_names_no_winner(tmp_path):
     study = analyse(runs_with(tmp_path, adam=[0.1], sgd=[9.0]))
-    assert "on one seed: another seed may order them differently" in conclusions(study)[0]
-    assert "no spread is known" in how_briefly(study)
+    assert "on one seed; another seed may give a different order" in conclusions(study)[0]
+    assert "the spread is unknown" in how_briefly(study)
 
 
 def test_a_leader_of_one_seed_is_not_separated_from_groups_of_several(tmp_path):
@@ -70,11 +70,11 @@ def test_a_leader_of_one_seed_is_not_separated_from_groups_of_several(tmp_path):
 
 def test_one_group_and_no_run_that_ended(tmp_path):
     alone = runs_with(tmp_path / "a", adam=[0.1, 0.2])
-    assert "no other group to compare it with" in concluded(alone)
+    assert "is the only group" in concluded(alone)
     assert "[" not in concluded(alone[:1])  # one seed has no interval
     lost = sweep(tmp_path / "b", ["sgd"], [0], failed=[("sgd", 0)])
     assert "nothing to compare" in concluded(lost)
-    assert how_briefly(analyse(lost)).startswith("No run came to its end")
+    assert how_briefly(analyse(lost)).startswith("No run was completed")
 
 
 def test_runs_that_diverged_before_anything_was_measured_are_no_mistake_of_the_user(tmp_path):
@@ -104,13 +104,13 @@ def test_what_limits_the_numbers_is_said(tmp_path):
     )
     study = analyse(runs + sweep(tmp_path / "b", ("adam",), [0]))
     assert "over 3 to 4 seeds" in how_briefly(study)
-    assert "Test is read at the best validation epoch" in how_briefly(study)
+    assert "Test is measured at the best validation epoch" in how_briefly(study)
     said = " ".join(limits_of(study))
     assert "diverged (not finite): 2 of 4 runs of sgd." in said
-    assert "failed, and left out: 1 of 4 runs of adam" in said
+    assert "failed and left out: 1 of 4 runs of adam" in said
     assert "not all groups have the same seeds" in said
-    assert "1 run is a repeat of another and not counted again" in said
-    assert "left out: trained by other code" not in said
+    assert "1 run repeats another and is not counted" in said
+    assert "with other code or libraries" not in said
 
 
 def test_runs_that_other_code_has_trained_again_are_told_from_repeats(tmp_path):
@@ -123,10 +123,10 @@ def test_runs_that_other_code_has_trained_again_are_told_from_repeats(tmp_path):
     ]
     said = " ".join(limits_of(analyse(given)))
     assert (
-        "2 runs of the same configuration, data and seed as later ones were left out: trained by "
-        "other code or libraries."
+        "2 runs were left out: later runs with other code or libraries have the same "
+        "configurations, data and seeds."
     ) in said
-    assert "1 run is a repeat of another" in said
+    assert "1 run repeats another" in said
 
 
 def test_grouping_over_a_swept_setting_is_said(tmp_path):
@@ -135,7 +135,7 @@ def test_grouping_over_a_swept_setting_is_said(tmp_path):
         for rate in (0.1, 0.01)
         for run in sweep(tmp_path / f"{rate}", settings={"optimizer": {"lr": rate}})
     ]
-    swept = "runs of one group differ in optimizer.lr too"
+    swept = "runs within a group also differ in optimizer.lr"
     assert any(swept in text for text in limits_of(analyse(runs, by=["optimizer"])))
     assert not any(swept in text for text in limits_of(analyse(runs)))
 

@@ -1,4 +1,4 @@
-"""Pictures of what networks learnt and how they got there, drawn from records and data."""
+"""Pictures of what networks learnt and how, drawn from records and data."""
 
 from experiments.reporting.figures.networks.choosing import NetworkPicture, figures_for, figures_of
 

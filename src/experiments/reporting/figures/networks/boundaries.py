@@ -1,4 +1,4 @@
-"""Decision boundaries over time, for data of two inputs."""
+"""Draw decision boundaries over time, for data with two inputs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ TITLE: Final = "Decision boundaries over time"
 _MOMENTS: Final = 6
 _GRID: Final = 70  # points along each side
 _MOST_POINTS: Final = 250
-# Not an optimizer's colours: purple and green, of ColorBrewer's PRGn, then others of its kind.
+# Purple and green of ColorBrewer's PRGn, and similar ones; none is an optimizer's colour.
 _CLASS_COLORS: Final = ("#7b3294", "#008837", "#e08214", "#4575b4", "#8c510a", "#c51b7d")
 
 
 def boundary_epochs(rows: Sequence[Shown]) -> list[int]:
-    """Choose the moments to show: the start, the end, and in geometric progression between.
+    """Choose the epochs to show: the first, the last, and a geometric progression between.
 
-    Only epochs at which some run was kept (see `Record.snapshots`).
+    Only epochs at which a run has a snapshot are chosen (see `Record.snapshots`).
     """
     kept = np.unique(np.concatenate([one.run.snapshots()["epoch"] for one in rows]))
     last = int(kept[-1])
@@ -49,17 +49,17 @@ def boundary_epochs(rows: Sequence[Shown]) -> list[int]:
 
 
 def plot_boundaries(rows: Sequence[Shown], dataset: Dataset) -> Figure:
-    """Draw how each run's network divides the plane, a row a run and a column a moment.
+    """Draw how each run's network divides the plane, one row per run and one column per epoch.
 
-    The tint is the probability of the classes, the line where the prediction changes, and the
-    points are those of the training part. Above each panel is the validation accuracy then.
+    The tint shows the probabilities of the classes, lines show where the prediction changes, and
+    points are training data. The validation accuracy at the epoch is above each panel.
 
     Parameters
     ----------
-    rows
-        Runs with snapshots.
-    dataset
-        Of two inputs, and a task with one class a row.
+    rows : sequence of Shown
+        The groups to show, whose runs have snapshots.
+    dataset : Dataset
+        The dataset, with two inputs and one class per row.
     """
     epochs = boundary_epochs(rows)
     side = 1.3 if len(rows) <= 6 else 1.0
@@ -109,25 +109,25 @@ def class_regions(
     *,
     trusted: frozenset[str],
 ) -> dict[int, NDArray[np.float64]]:
-    """Compute the shares of the classes over a window of the inputs' plane.
+    """Compute the shares of the classes on a grid in the plane of the inputs.
 
     Parameters
     ----------
-    record
+    record : Record
         A run with snapshots.
-    epochs
-        Those at which it was not kept are left out.
-    window
-        Left, right, bottom and top.
-    grid
-        How many points along each side.
-    trusted
-        As in `network_of`.
+    epochs : sequence of int
+        The epochs to compute; epochs without a snapshot are skipped.
+    window : tuple of float
+        The left, right, bottom and top of the grid.
+    grid : int
+        The number of points along each side.
+    trusted : frozenset of str
+        The trusted packages (see `network_of`).
 
     Returns
     -------
-    epoch -> ndarray of shape (grid, grid, classes)
-        First from bottom to top, then from left to right.
+    dict of int to float64 ndarray of shape (grid, grid, classes)
+        The shares by epoch, from bottom to top, then from left to right.
     """
     kept = record.snapshots()
     moments = kept.pop("epoch").tolist()
@@ -158,7 +158,7 @@ def _regions(
     axes: Axes, shares: NDArray[np.float64], window: tuple[float, float, float, float]
 ) -> None:
     classes = shares.shape[-1]
-    tints = 1 - 0.45 * (1 - _colors(classes))  # pale, so that points are seen on them
+    tints = 1 - 0.45 * (1 - _colors(classes))  # pale, so that points stand out
     axes.imshow(
         np.clip(shares @ tints, 0, 1), extent=window, origin="lower", aspect="auto",
         interpolation="bilinear",

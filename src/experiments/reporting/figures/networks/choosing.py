@@ -1,4 +1,4 @@
-"""Which pictures a comparison can show, and what to say about them."""
+"""Choose the network pictures that apply to a comparison, and write their captions."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 
 class NetworkPicture(NamedTuple):
-    """A figure and what to write around it.
+    """A figure with its name, title and caption.
 
     Attributes
     ----------
-    name
-        For a file: `confusion`, or `confusion-2` of a second loss on the same data.
-    title
-        A few words.
-    caption
-        How to read it, and what it leaves out.
-    figure
-        With the title in it, and not the caption. Words stand on coloured cells and images, so
-        show it on white, as it is, where the page is dark too.
+    name : str
+        The name for files: `confusion`, or `confusion-2` for a second loss on the same data.
+    title : str
+        The title, a few words.
+    caption : str
+        The caption: how to read the figure, and what it omits.
+    figure : Figure
+        The figure, which contains the title but not the caption. It has text on coloured cells
+        and images, so a dark page should show it unchanged, on white.
     """
 
     name: str
@@ -62,27 +62,27 @@ def figures_for(
 
     Parameters
     ----------
-    records
-        Runs of any status; those on other data are left out.
-    dataset
-        As the runs saw it.
-    by
+    records : sequence of Record
+        Runs of any status; runs on other data are skipped.
+    dataset : Dataset
+        The dataset that the runs were trained on.
+    by : sequence of str, optional
         Grouping keys (see `experiments.reporting.tables.frames.comparison`).
-    trusted
-        Packages, besides this project's, whose classes the runs' networks may be built of; see
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used to build the networks; see
         `experiments.config.trust.allowed_packages`.
 
     Returns
     -------
     list of NetworkPicture
-        Where they apply, in this order: `boundaries` (two inputs, classes, snapshots), `paths`
-        (snapshots), `confusion` and `hardest` (classes), `predictions` (regression), `norms`.
-        The same records give the same pictures.
+        The pictures that apply, in this order: `boundaries` (two inputs, classes, snapshots),
+        `paths` (snapshots), `confusion` and `hardest` (classes), `predictions` (regression),
+        `norms`. The same records give the same pictures.
 
     Raises
     ------
     ConfigError
-        Where no run has one of the keys, or a network is built of a class that is not trusted.
+        If no run has one of the keys, or a network needs a class that is not trusted.
     """
     fitting = [run for run in records if run.dataset.get("digest") == dataset.digest]
     if not fitting:
@@ -107,14 +107,16 @@ def figures_of(
 
     Parameters
     ----------
-    groups
-        The best first.
-    looks
-        Theirs, so that they have the names and colours of other pictures.
-    dataset, trusted
-        As in `figures_for`.
+    groups : sequence of Group
+        The groups, best first.
+    looks : sequence of Look
+        The looks of the groups, which give them the same names and colours in all pictures.
+    dataset : Dataset
+        The dataset that the runs were trained on.
+    trusted : frozenset of str
+        The trusted packages (see `figures_for`).
     """
-    # One thread, as in training: the bits of a prediction may depend on their number.
+    # One thread, as in training: the bits of a prediction may depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
         return list(_pictures(shown(groups, looks, trusted=trusted), groups, dataset))
 
@@ -127,7 +129,7 @@ def _pictures(
     ]
     fewer = ""
     if len(rows) < len(trained):
-        fewer = f" Shown are {len(rows)} of {len(trained)} groups: the best of each optimizer."
+        fewer = f" {len(rows)} of {len(trained)} groups are shown: the best of each optimizer."
     moving = [one for one in rows if one.run.snapshots()]
     if moving and dataset.features == 2 and dataset.task.has_classes:
         yield _boundaries(moving, dataset, fewer)
@@ -147,9 +149,9 @@ def _pictures(
 
 def _boundaries(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> NetworkPicture:
     caption = (
-        "A row a group, by a run of typical validation loss; a column a moment. The tint is the "
-        "probability that the network gives to the classes, the line where its prediction "
-        "changes; points are training data. Above each panel: accuracy on validation data."
+        "Each row is a group, represented by a run with typical validation loss; each column is "
+        "an epoch. The tint shows the probabilities of the classes, lines show where the "
+        "prediction changes, and points are training data. Above each panel: validation accuracy."
     )
     figure = boundaries.plot_boundaries(rows, dataset)
     return NetworkPicture("boundaries", boundaries.TITLE, caption + fewer, figure)
@@ -161,10 +163,10 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Netw
         return
     plane = surface.common_plane(found)
     caption = (
-        f"From the same initial weights (seed {found[0].record.seed}), on the plane that holds "
-        f"most of these paths: {sum(plane.explained):.0%} of their variance; what happens across "
-        "it is not seen. Contours: training loss on the plane, equally spaced in its logarithm. "
-        "Small dots are moments that were kept, large ones where runs ended, × where they diverged."
+        f"All paths start at the same initial weights (seed {found[0].record.seed}). The plane "
+        f"holds {sum(plane.explained):.0%} of their variance; other directions are not shown. "
+        "Contours: training loss on the plane, equally spaced in its logarithm. Small dots are "
+        "snapshots, large dots the ends of runs; × marks runs that diverged."
     )
     left_out = _listed(
         [one.label for one in rows if one.label not in {path.shown.label for path in found}]
@@ -172,18 +174,18 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Netw
     far = [path for path in found if path not in surface.near(found)]
     if far:
         names = _listed([path.shown.label for path in far])
-        caption += f" The plane is laid without {names}, which diverged or went far away."
+        caption += f" The plane does not take into account {names}, which diverged or went too far."
     if left_out:
-        caption += f" Without a path from this start: {left_out}."
+        caption += f" No path starts here for {left_out}."
     figure = surface.plot_paths(found, dataset, plane)
     yield NetworkPicture("paths", surface.TITLE, caption + fewer, figure)
 
 
 def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
-        "Test data, by a run of typical validation loss at its best epoch. Numbers are rows of "
-        "the data, none where it is 0; the colour is the share of the true class, on a "
-        "square-root scale."
+        "Test data, classified by a run with typical validation loss at its best epoch. Numbers "
+        "count rows of the data (0 is not written); the colour is the share of the true class, on "
+        "a square-root scale."
     )
     figure = confusion.plot_confusion(rows, dataset)
     return NetworkPicture("confusion", confusion.TITLE, caption + notes, figure)
@@ -191,24 +193,24 @@ def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPi
 
 def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
-        "The test rows to whose true class a run of typical validation loss gives the least "
-        "probability, which stands beside them; wrong predictions first, in red."
+        "The test rows for whose true class a run with typical validation loss gives the lowest "
+        "probability, with that probability; wrong predictions come first, in red."
     )
     if dataset.image_shape is None and len(dataset.feature_names) > 6:
-        caption += " Of the columns, those in which these rows are the most unusual."
+        caption += " The columns are those in which these rows are the most unusual."
     if len(rows) > hardest.MOST_GROUPS:
-        caption += f" The best {hardest.MOST_GROUPS} of {len(rows)}."
+        caption += f" The best {hardest.MOST_GROUPS} of {len(rows)} groups are shown."
     figure = hardest.plot_hardest(rows, dataset)
     return NetworkPicture("hardest", hardest.TITLE, caption + notes, figure)
 
 
 def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
-        "Test data in raw units, by a run of typical validation loss at its best epoch; on the "
-        "line a prediction is exact."
+        "Test data in raw units, predicted by a run with typical validation loss at its best "
+        "epoch; predictions on the line are exact."
     )
     if dataset.outputs > regression.MOST_TARGETS:
-        caption += f" The first {regression.MOST_TARGETS} of {dataset.outputs} targets."
+        caption += f" The first {regression.MOST_TARGETS} of {dataset.outputs} targets are shown."
     figure = regression.plot_predictions(rows, dataset)
     return NetworkPicture("predictions", regression.TITLE, caption + notes, figure)
 
@@ -217,12 +219,12 @@ def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
     layers = norms.layers_of(families)
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
-        "full batch, before clipping: every seed thin, the median bold in its 95% interval (with "
-        "five seeds or fewer: in their range). Gradients of long runs are medians over "
-        "neighbouring epochs; a norm of 0 lies on the lower edge."
+        "full batch, before clipping. Each seed is thin; the median is bold, with its 95% interval "
+        "(the range for five seeds or fewer). Gradients of long runs are medians over "
+        "neighbouring epochs; a norm of 0 is drawn at the lower edge."
     )
     if len(layers) > norms.MOST_LAYERS:
-        caption += f" {norms.MOST_LAYERS} of {len(layers)} layers, from first to last."
+        caption += f" {norms.MOST_LAYERS} of {len(layers)} layers are shown, from first to last."
     if any(one.diverged for one in families):
         caption += " Diverged runs end in ×."
     return NetworkPicture("norms", norms.TITLE, caption + fewer, norms.plot_norms(families))

@@ -1,4 +1,4 @@
-"""Confusion matrices: which classes are taken for which."""
+"""Draw confusion matrices: which classes are mistaken for which."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TITLE: Final = "Which class is taken for which"
+TITLE: Final = "Which class is mistaken for which"
 _COLUMNS: Final = 4
-_MOST_COUNTED: Final = 14  # classes; with more the counts do not fit into the cells
+_MOST_COUNTED: Final = 14  # classes; with more, the counts do not fit into the cells
 _NAME_LENGTH: Final = 12
 
 
@@ -42,15 +42,15 @@ def confusion_counts(
 def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     """Draw the confusion matrix on the test part of each run's best weights.
 
-    The colour of a cell is its share of its row, the true class, on a square-root scale, so
-    that rare mistakes are seen; the number is the count, left out where it is 0.
+    The colour of a cell shows its share of the row (the true class) on a square-root scale, so
+    that rare mistakes are visible. The number is the count; 0 is not written.
 
     Parameters
     ----------
-    rows
-        Finished runs, the best first.
-    dataset
-        Whose task has one class a row.
+    rows : sequence of Shown
+        The groups to show, whose runs finished, best first.
+    dataset : Dataset
+        The dataset, with one class per row.
     """
     names = [_short(name) for name in dataset.target_names]
     classes = len(names)

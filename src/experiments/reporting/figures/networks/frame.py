@@ -1,4 +1,4 @@
-"""What all pictures of the gallery have: a title above their panels."""
+"""Make figures with a title, as all pictures of networks have."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP: Final = 0.4
-"""Inches that the title takes."""
+"""The height of the title in inches."""
 
 
 def titled_figure(title: str, width: float, height: float) -> Figure:
-    """Make a figure with a title, and `height` inches below it; at least as wide as the title."""
+    """Make a figure with a title above `height` inches, at least as wide as the title."""
     figure = new_figure(max(width, text_width([title], 10) * 1.1 + 0.4), height + TOP)
     write(figure, 0.15, 0.1, title, size=10, weight="bold")
     return figure

@@ -1,4 +1,4 @@
-"""The rows of the test part that runs classify worst, as images or as a table of values."""
+"""Show the test rows that runs classify worst, as images or as a table of values."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _WRONG: Final = "#b00020"
 
 @dataclass(frozen=True)
 class Hard:
-    """A row that is hard for a run.
+    """A row that a run classifies badly.
 
     Attributes
     ----------
-    row
-        Of the test part, from 0.
-    true, predicted
-        Classes.
-    share
-        What the network gave to the true class.
+    row : int
+        The index of the row in the test part.
+    true, predicted : int
+        The true and the predicted class.
+    share : float
+        The probability that the network gives to the true class.
     """
 
     row: int
@@ -59,9 +59,9 @@ class Hard:
 
 
 def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
-    """Find the test rows to whose true class a run's best weights give the least.
+    """Find the test rows for which a run's best weights give the true class the lowest share.
 
-    Wrong predictions come first; ties in the order of the rows.
+    Wrong predictions come first; ties keep the order of the rows.
     """
     outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
     true, predicted = dataset.test.targets, predicted_classes(outputs)
@@ -71,14 +71,14 @@ def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
 
 
 def plot_hardest(rows: Sequence[Shown], dataset: Dataset) -> Figure:
-    """Draw the worst-classified test rows of each run, a row of images or a table a run.
+    """Draw the worst-classified test rows, with a row of images or a table for each run.
 
     Parameters
     ----------
-    rows
-        Finished runs, the best first, of which at most `MOST_GROUPS` are shown.
-    dataset
-        Whose task has one class a row.
+    rows : sequence of Shown
+        The groups, whose runs finished, best first. At most `MOST_GROUPS` are shown.
+    dataset : Dataset
+        The dataset, with one class per row.
     """
     with style():
         if dataset.image_shape is not None:
@@ -159,7 +159,7 @@ def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
 
 def raw_value(dataset: Dataset, row: int, column: int) -> str:
-    """Write a test row's value of a raw column, taken back from the network's input."""
+    """Format a test row's value in a raw column, decoded from the network's input."""
     preprocessing = dataset.preprocessing
     name = preprocessing.columns[column]
     levels = preprocessing.levels
@@ -173,7 +173,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
 
 
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
-    """Choose the raw columns in which these rows are furthest from the training part's mean."""
+    """Choose the raw columns in which these rows differ most from the training data's mean."""
     preprocessing = dataset.preprocessing
     train, inputs = dataset.train.inputs, dataset.test.inputs[list(rows)]
     deviation = train.std(axis=0)

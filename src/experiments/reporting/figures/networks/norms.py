@@ -1,4 +1,4 @@
-"""Norms of weights and gradients, layer by layer, over the epochs."""
+"""Draw the norms of weights and gradients by layer, over the epochs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NORMS: Final = {"weight_norm": "Weights", "gradient_norm": "Gradient"}
 
 
 def layers_of(row: Sequence[Family]) -> list[str]:
-    """Name the layers whose norms any run measured, from input to output."""
+    """List the layers whose norms a run measured, from input to output."""
     prefix = "weight_norm/"
     found = {
         name.removeprefix(prefix): None
@@ -42,15 +42,15 @@ def layers_of(row: Sequence[Family]) -> list[str]:
 
 
 def some_layers(layers: Sequence[str]) -> list[str]:
-    """Choose at most `MOST_LAYERS`: the first, the last, and between them at equal distances."""
+    """Choose at most `MOST_LAYERS` layers: the first, the last, and evenly spaced ones between."""
     places = np.linspace(0, len(layers) - 1, min(len(layers), MOST_LAYERS)).round().astype(int)
     return [layers[place] for place in places]
 
 
 def binned(curves: Curves, metric: str) -> Curves:
-    """Take medians over neighbouring measurements, so that at most `_MOST_BINS` are left.
+    """Reduce a curve to at most `_MOST_BINS` medians over neighbouring measurements.
 
-    The gradient of one batch is noisy: hundreds of epochs of several runs would be a scribble.
+    The gradient of one batch is noisy, so hundreds of epochs of several runs would be illegible.
     """
     measured = np.isfinite(curves[metric])
     epochs, values = curves["epoch"][measured], curves[metric][measured]
@@ -65,9 +65,9 @@ def binned(curves: Curves, metric: str) -> Curves:
 
 
 def thinned(curves: Curves, metric: str) -> Curves:
-    """Keep at most `_MOST_POINTS` measurements, the first and the last among them.
+    """Keep at most `_MOST_POINTS` measurements, including the first and the last.
 
-    Norms of weights are smooth, and more points than that fall on one another.
+    Norms of weights are smooth, so more points would overlap.
     """
     measured = np.flatnonzero(np.isfinite(curves[metric]))
     if len(measured) <= _MOST_POINTS:
@@ -77,12 +77,12 @@ def thinned(curves: Curves, metric: str) -> Curves:
 
 
 def plot_norms(row: Sequence[Family]) -> Figure:
-    """Draw norms of the weights (above) and of their gradient (below), a column a layer.
+    """Draw the norms of weights (top) and of their gradients (bottom), one column per layer.
 
     Parameters
     ----------
-    row
-        Groups whose runs measured them, the best first.
+    row : sequence of Family
+        The curves of groups whose runs measured the norms, best first.
     """
     layers = some_layers(layers_of(row))
     with style():
@@ -100,7 +100,7 @@ def plot_norms(row: Sequence[Family]) -> Figure:
 
 
 def _prepared(row: Sequence[Family], metric: str) -> list[Family]:
-    """Bin the gradients, and lift norms of 0, which a logarithmic axis has no place for."""
+    """Bin the gradients, and raise norms of 0, which a logarithmic axis cannot show."""
     fewer = binned if metric.startswith("gradient_norm/") else thinned
     finished = [[fewer(run, metric) for run in one.finished if metric in run] for one in row]
     values = np.concatenate([run[metric] for runs in finished for run in runs] or [np.empty(0)])

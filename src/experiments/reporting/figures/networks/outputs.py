@@ -1,4 +1,4 @@
-"""The networks of records, evaluated for pictures."""
+"""Build the networks of records and evaluate them for pictures."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ def network_of(
 
     Parameters
     ----------
-    record
-        A run that was trained.
-    weights : name -> ndarray of shape (*shape), or (runs, *shape)
-    runs
-        How many networks side by side.
-    trusted
-        Packages, besides this project's, whose classes it may be built of.
+    record : Record
+        The record of a trained run.
+    weights : mapping of str to ndarray of shape (*shape), or (runs, *shape)
+        The weights by name of the parameter.
+    runs : int, default 1
+        The number of networks in the stack.
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used to build the network.
     """
     network = _network(record, runs, trusted)
     network.load(weights)
@@ -40,28 +41,30 @@ def network_of(
 
 
 def best_outputs(record: Record, inputs: NDArray[Any], *, trusted: frozenset[str]) -> Numbers:
-    """Compute the outputs (rows, outputs) of a run's best weights."""
+    """Compute the outputs of a run's best weights, shape (rows, outputs)."""
     network = network_of(record, record.weights(), trusted=trusted)
     outputs: Numbers = network.predict(inputs)[0].astype(np.float64)
     return outputs
 
 
 def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[str]) -> Numbers:
-    """Turn outputs into a share for each class; the largest is that of the predicted class.
+    """Convert outputs to a share for each class; the predicted class has the largest.
 
     Parameters
     ----------
-    record
-        Of a task with classes.
+    record : Record
+        The record of a run on a task with classes.
     outputs : ndarray of shape (..., outputs)
-    trusted
-        As in `network_of`.
+        The outputs of the run's network.
+    trusted : frozenset of str
+        The trusted packages (see `network_of`).
 
     Returns
     -------
-    ndarray of shape (..., classes)
-        The network's probabilities, if its outputs are any: one output and its complement, or
-        several outputs scaled to sum 1. Otherwise 1 for the predicted class and 0 for the others.
+    float64 ndarray of shape (..., classes)
+        The probabilities, if the network outputs probabilities: a single output and its
+        complement, or several outputs scaled to a sum of 1. Otherwise 1 for the predicted class
+        and 0 for the others.
     """
     outputs = np.asarray(outputs, np.float64)
     if outputs.shape[-1] == 1:
@@ -75,7 +78,7 @@ def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[st
 
 
 def predicted_classes(outputs: NDArray[Any]) -> NDArray[np.intp]:
-    """Read the predicted class (rows,) off outputs (rows, outputs), as evaluation does."""
+    """Return the class predicted by each row of outputs, as evaluation does; shape (rows,)."""
     if outputs.shape[-1] == 1:
         return (outputs[..., 0] > 0.5).astype(np.intp)
     classes: NDArray[np.intp] = outputs.argmax(axis=-1)

@@ -1,4 +1,4 @@
-"""Predictions against the truth, for regression."""
+"""Draw predictions against true values, for regression."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ MOST_TARGETS: Final = 4
 
 
 def plot_predictions(rows: Sequence[Shown], dataset: Dataset) -> Figure:
-    """Draw what each run's best weights predict on the test part against what is true.
+    """Draw the predictions of each run's best weights against the true values of the test part.
 
-    In raw units, the same in all panels of a target, with the line of perfect predictions.
-    With several targets each run has a row of panels, one a target (the first `MOST_TARGETS`).
+    All panels of a target have the same axes, in raw units, and the line of exact predictions. If
+    there are several targets, each run has a row of panels for the first `MOST_TARGETS`.
 
     Parameters
     ----------
-    rows
-        Finished runs, the best first.
-    dataset
-        Of a regression task.
+    rows : sequence of Shown
+        The groups to show, whose runs finished, best first.
+    dataset : Dataset
+        The dataset, with a regression task.
     """
     decode = dataset.preprocessing.decode_targets
     true = decode(dataset.test.targets)
@@ -66,7 +66,7 @@ def plot_predictions(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
 
 def r_squared(true: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """Compute 1 - Σ(ŷ-y)² / Σ(y-ȳ)²; not a number where y does not vary."""
+    """Compute 1 - Σ(ŷ-y)² / Σ(y-ȳ)²; NaN if y does not vary."""
     variation = float(((true - true.mean()) ** 2).sum())
     return 1 - float(((predicted - true) ** 2).sum()) / variation if variation else float("nan")
 
@@ -101,7 +101,7 @@ def _scatter(
 def _limits(
     true: NDArray[np.float64], predicted: Sequence[NDArray[np.float64]]
 ) -> tuple[float, float]:
-    """Hold all true values, and predictions up to half their range beyond."""
+    """Return limits that include all true values, and predictions up to half their range beyond."""
     low, high = float(true.min()), float(true.max())
     reach = 0.5 * (high - low) or 1.0
     finite = [values[np.isfinite(values)] for values in predicted]

@@ -1,4 +1,4 @@
-"""Which groups and runs a picture shows, where it cannot show all."""
+"""Choose the groups and runs that a picture shows if it cannot show all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ from experiments.training.status import Status
 
 @dataclass(frozen=True)
 class Shown:
-    """A group as it is drawn, and the run that stands for it where one must.
+    """A group as it is drawn, with the run that represents it.
 
-    `trusted` are the packages, besides this project's, whose classes its networks may be built of.
+    Attributes
+    ----------
+    group : Group
+        The group.
+    look : Look
+        The look of the group.
+    run : Record
+        The run that represents the group in pictures of a single run.
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used to build its networks.
     """
 
     group: Group
@@ -36,28 +45,28 @@ class Shown:
 
     @property
     def finished(self) -> bool:
-        """Whether the run neither diverged nor was cut off."""
+        """Whether the run finished: it neither diverged nor was interrupted."""
         return self.run in self.group.finished
 
 
 def shown(
     groups: Sequence[Group], looks: Sequence[Look], *, trusted: frozenset[str]
 ) -> list[Shown]:
-    """Choose among the ranked groups of one task, and for each the run of a typical seed.
+    """Choose groups of one task to show, and for each the run of a typical seed.
 
-    All groups where there are at most `MOST_NAMED`; else the best one of each optimizer, so
-    that a grid of settings does not crowd the optimizers out. The seed is the same for all, so
-    that they start from the same weights (see `typical_seed`); a group that did not finish with
-    it is shown by a run that did finish, where it has one.
+    At most `MOST_NAMED` groups are all shown. Of more, the best of each optimizer is shown, so
+    that a grid of settings does not crowd out other optimizers. The seed is the same for all, so
+    that they start from the same weights (see `typical_seed`). A group that did not finish with
+    this seed is represented by another run that finished, if there is one.
 
     Parameters
     ----------
-    groups
-        Those of which every run failed before training are left out.
-    looks
-        Theirs; chosen anew where not all groups are shown.
-    trusted
-        Packages, besides this project's, whose classes their networks may be built of.
+    groups : sequence of Group
+        The ranked groups. Those whose runs all failed before training are skipped.
+    looks : sequence of Look
+        The looks of the groups; new ones are chosen if not all groups are shown.
+    trusted : frozenset of str
+        The packages, besides this project's, whose classes may be used to build networks.
     """
     pairs = [
         (group, look)
@@ -78,11 +87,11 @@ def shown(
 
 
 def typical_seed(groups: Sequence[Group]) -> int:
-    """Find the seed whose runs are nearest to the median of their groups.
+    """Find the seed whose runs are closest to the median of their groups.
 
-    Of the seeds with which most groups finished, the one whose ranks by best validation loss
-    are, all groups together, the least distance from the middle; of several, the smallest.
-    Where nothing finished, the smallest seed of all.
+    Among the seeds with which most groups finished, this is the one with the smallest total
+    distance of its ranks, by best validation loss, from the middle rank; the smallest of several
+    such seeds. If nothing finished, it is the smallest seed.
     """
     distances: dict[int, list[float]] = {}
     for group in groups:

@@ -1,4 +1,4 @@
-"""Paths of optimizers on one loss surface: a plane through them all."""
+"""Draw the paths of optimizers on a plane through the loss surface."""
 
 from __future__ import annotations
 
@@ -32,25 +32,27 @@ if TYPE_CHECKING:
 
 TITLE: Final = "Paths on the loss surface"
 _GRID: Final = 37  # points along each side
-_TOGETHER: Final = 64  # networks that are evaluated side by side
+_TOGETHER: Final = 64  # networks evaluated in one stack
 _WORK: Final = 3e9  # weights times rows, over the whole grid
 _LEAST_ROWS: Final = 64
 _WIDTH: Final = 6.0  # inches
-_FAR: Final = 10.0  # times as far from the start as half of the paths
+_FAR: Final = 10.0  # multiples of the median path's reach
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """What a run's parameters were over its epochs.
+    """The parameters of a run over its epochs.
 
     Attributes
     ----------
-    shown
-        The group; `record` is its run, which may have diverged where others did not.
-    points : ndarray of shape (moments, parameters)
-        As `names` and their shapes have them, one after the other.
+    shown : Shown
+        The group as it is drawn.
+    record : Record
+        The run of the group, which may have diverged.
+    points : float64 ndarray of shape (snapshots, parameters)
+        The parameters at each snapshot, flattened and concatenated.
     """
 
     shown: Shown
@@ -64,11 +66,12 @@ class Plane:
 
     Attributes
     ----------
-    center : ndarray of shape (parameters,)
-    axes : ndarray of shape (2, parameters)
-        Orthonormal, that of more variance first.
+    center : float64 ndarray of shape (parameters,)
+        The mean of the points.
+    axes : float64 ndarray of shape (2, parameters)
+        The orthonormal axes, the one with more variance first.
     explained : tuple of float
-        Share of the variance along each.
+        The share of the variance along each axis.
     """
 
     center: Numbers
@@ -76,17 +79,17 @@ class Plane:
     explained: tuple[float, float]
 
     def project(self, points: Numbers) -> Numbers:
-        """Give the coordinates (n, 2) in the plane of the points' feet."""
+        """Return the coordinates of the points projected onto the plane, shape (n, 2)."""
         coordinates: Numbers = (points - self.center) @ self.axes.T
         return coordinates
 
 
 def paths(rows: Sequence[Shown]) -> list[Path]:
-    """Choose a run of each group such that all start from the same weights.
+    """Choose a run of each group so that all start from the same weights.
 
-    Of the seed that stands for most groups, diverged or not; then those that share the most
-    frequent start, since groups may differ in initialization. Empty where no run was kept at
-    three moments.
+    The runs have the seed that represents most groups, whether they diverged or not. Because
+    groups may differ in initialization, only runs with the most frequent start are kept. The list
+    is empty if no run has three snapshots.
     """
     seeds = [one.run.seed for one in rows]
     seed = max(seeds, key=seeds.count, default=0)
@@ -109,13 +112,13 @@ def plane_through(points: Numbers) -> Plane:
     """
     center = points.mean(axis=0)
     offsets = points - center
-    # There are far fewer points than parameters, or few of both: their products are small.
+    # Usually there are far fewer points than parameters, so their Gram matrix is small.
     values, vectors = np.linalg.eigh(offsets @ offsets.T)
     axes = (vectors[:, :-3:-1].T @ offsets)[:2]
     axes, _ = np.linalg.qr(axes.T)
     axes = axes.T
     places = offsets @ axes.T
-    # The sign of a component is arbitrary; fix it, so that the picture is always the same.
+    # The sign of a component is arbitrary; fixing it makes the picture reproducible.
     for row in range(2):
         if places[np.abs(places[:, row]).argmax(), row] < 0:
             axes[row] *= -1
@@ -133,25 +136,25 @@ def loss_surface(
     *,
     trusted: frozenset[str],
 ) -> Numbers:
-    """Compute the mean training loss over a grid of a plane.
+    """Compute the mean training loss on a grid in a plane.
 
     Parameters
     ----------
-    record
-        Whose network, loss and running statistics.
-    dataset
-        Its data. Of a large one every k-th row.
-    plane
-        In the space of its parameters.
-    x, y : ndarray
-        Coordinates in the plane.
-    trusted
-        As in `network_of`.
+    record : Record
+        The run that provides the network, the loss and the running statistics.
+    dataset : Dataset
+        The dataset of the run. If it is large, only every k-th row is used.
+    plane : Plane
+        The plane in the space of the parameters.
+    x, y : float64 ndarray of shape (columns,), and (rows,)
+        The coordinates in the plane.
+    trusted : frozenset of str
+        The trusted packages (see `network_of`).
 
     Returns
     -------
-    ndarray of shape (len(y), len(x))
-        Without penalties; not a number where the loss overflows.
+    float64 ndarray of shape (rows, columns)
+        The losses without penalties; NaN where the loss overflows.
     """
     weights = record.weights("final")
     network = network_of(record, weights, _TOGETHER, trusted=trusted)
@@ -168,16 +171,16 @@ def loss_surface(
 
 
 def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
-    """Draw the paths of runs from one start, and the training loss on the plane through them.
+    """Draw paths that start at the same weights, and the training loss on the plane through them.
 
     Parameters
     ----------
-    found
-        As `paths` gives them.
-    dataset
-        Theirs.
-    plane
-        Through them (see `common_plane`).
+    found : sequence of Path
+        The paths, as chosen by `paths`.
+    dataset : Dataset
+        The dataset of the runs.
+    plane : Plane
+        The plane through the paths (see `common_plane`).
     """
     from matplotlib.patheffects import Normal, Stroke
 
@@ -222,15 +225,15 @@ def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
 
 
 def common_plane(found: Sequence[Path]) -> Plane:
-    """Find the plane through the paths, those that run far away left out (see `near`)."""
+    """Find the plane through the paths, without those that go too far (see `near`)."""
     return plane_through(np.concatenate([path.points for path in near(found)]))
 
 
 def near(found: Sequence[Path]) -> list[Path]:
-    """Keep the paths by which the picture is laid out.
+    """Keep the paths that determine the plane and the limits of the picture.
 
-    Not those of runs that did not finish, unless none did; and not those that go ten times as
-    far from the start as the nearer half do, beside which the others could not be seen.
+    Runs that did not finish are skipped, unless none did. So are paths that go more than ten
+    times as far from the start as the median path, because the others would be too small to see.
     """
     settled = [path for path in found if path.record.status.ended_well] or list(found)
     reaches = [np.linalg.norm(path.points - path.points[0], axis=1).max() for path in settled]
@@ -239,7 +242,7 @@ def near(found: Sequence[Path]) -> list[Path]:
 
 
 def _points(record: Record, trusted: frozenset[str]) -> Numbers | None:
-    """Lay a run's snapshots, and where it ended, flat: (moments, parameters)."""
+    """Flatten the snapshots and the final weights of a run; shape (snapshots, parameters)."""
     kept = record.snapshots()
     if not kept:
         return None
@@ -267,7 +270,7 @@ def _training_rows(
 
 
 def _box(points: Numbers) -> tuple[Numbers, Numbers]:
-    """Give the corners of a box with some room around the points."""
+    """Return the corners of a box around the points, with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = np.maximum(high - low, 0.2 * (high - low).max())
     span = np.where(span > 0, span, 1.0)
