@@ -418,7 +418,7 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(
-            f"{path}: the file does not exist. Give its path relative to the working directory: "
+            f"{path}: there is no such file. Give its path from where you give the command: "
             "dataset.path=FILE."
         ) from None
     except OSError as error:
