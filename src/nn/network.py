@@ -226,7 +226,7 @@ class Network:
         x = self._inputs(x)
         for start in range(0, x.shape[1], _ROWS):
             rows = slice(start, min(start + _ROWS, x.shape[1]))
-            # OpenBLAS may set the flag while it computes padding that it discards.
+            # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
                 logits = self.forward(x[:, rows])
             yield rows, logits
