@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Measure how fast this project trains, beside others, on this machine.
+"""Measure how fast this project trains on this machine, compared with other libraries.
 
     scripts/benchmark.py                          # everything; takes about half an hour
     scripts/benchmark.py steps --sizes 64-64-10   # training steps of one size
     scripts/benchmark.py sweeps --runs 20         # the 20-run sweep, from command to comparison
     scripts/benchmark.py --peers-python ~/peers/bin/python
 
-PyTorch and JAX take part where they are installed: in this environment, or in that of
---peers-python. All that is compared is measured in turn, on the same cores. Prints the ratios and
-writes benchmark.csv and benchmark.png; docs/benchmark.md says exactly what is measured.
+PyTorch and JAX are included if they are installed in this environment or in that of
+--peers-python. Measurements that are compared are taken in turn, on the same cores. The script
+prints the ratios and writes benchmark.csv and benchmark.png; docs/benchmark.md describes exactly
+what is measured.
 """
 
 from __future__ import annotations
@@ -61,26 +62,26 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("benchmark"),
         metavar="DIR",
-        help="for benchmark.csv and benchmark.png; ./benchmark by default",
+        help="folder for benchmark.csv and benchmark.png; ./benchmark by default",
     )
     parser.add_argument(
         "--repeats",
         type=_count,
         metavar="N",
-        help="repetitions of everything, of which medians are shown; 7 for steps, 3 for sweeps",
+        help="number of repetitions, whose median is shown; by default 7 for steps, 3 for sweeps",
     )
     parser.add_argument(
         "--cores",
         type=_cores,
         metavar="N[,N]",
-        help="the last one is used for steps, all for sweeps; by default the last two there are",
+        help="cores: the last one for steps, all for sweeps; by default the last two available",
     )
     parser.add_argument(
         "--peers-python",
         default=sys.executable,
         metavar="PATH",
-        help="interpreter of an environment with PyTorch and JAX, and for sweeps with Hydra, "
-        "MLflow and scikit-learn too; this one by default",
+        help="interpreter of an environment with PyTorch and JAX, and for sweeps also Hydra, "
+        "MLflow and scikit-learn; this one by default",
     )
     part = parser.add_argument_group("steps")
     part.add_argument(
@@ -88,14 +89,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_some_of(SIZES_BY_NAME),
         default=list(SIZES_BY_NAME),
         metavar="SIZE[,SIZE]",
-        help=f"of {', '.join(SIZES_BY_NAME)}; all by default",
+        help=f"some of {', '.join(SIZES_BY_NAME)}; all by default",
     )
     part.add_argument(
         "--optimizers",
         type=_some_of(OPTIMIZERS),
         default=list(OPTIMIZERS),
         metavar="NAME[,NAME]",
-        help=f"of {', '.join(OPTIMIZERS)}; both by default",
+        help=f"some of {', '.join(OPTIMIZERS)}; both by default",
     )
     part = parser.add_argument_group("sweeps")
     part.add_argument(
@@ -103,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_some_of([str(runs) for runs in sweeps.SWEEPS]),
         default=["20", "400"],
         metavar="N[,N]",
-        help=f"which sweeps, of {', '.join(map(str, sweeps.SWEEPS))}; 20 and 400 by default",
+        help=f"sizes of the sweeps, some of {', '.join(map(str, sweeps.SWEEPS))}; 20 and 400 by "
+        "default",
     )
     peer = part.add_mutually_exclusive_group()
     peer.add_argument(
@@ -111,22 +113,22 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=sweeps.OWN_PEER,
         metavar="PATH",
-        help="the script to compare with, whose Hydra configuration has optimizer, seed, epochs, "
+        help="script to compare with, whose Hydra configuration has optimizer, seed, epochs, "
         "batch_size and tracking_uri; scripts/benchmarking/peer/run.py by default",
     )
-    peer.add_argument("--no-peer", action="store_true", help="compare with no script")
+    peer.add_argument("--no-peer", action="store_true", help="do not compare with a script")
     part.add_argument(
         "--whole-peer",
         action="store_true",
-        help="let the script do the 400 runs, which takes it ten minutes and more, four times a "
-        "repetition; otherwise its time for them is extrapolated from 20",
+        help="let the script train all 400 runs, which takes at least ten minutes, four times per "
+        "repetition; otherwise its time is extrapolated from 20 runs",
     )
     return parser
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of repetitions; at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
@@ -141,7 +143,7 @@ def _cores(text: str) -> list[int]:
 
 
 def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
-    """Make a parser of names separated by commas."""
+    """Return a parser of comma-separated names."""
     names = list(known)
 
     def parse(text: str) -> list[str]:
@@ -168,14 +170,14 @@ def _benchmark(options: argparse.Namespace) -> None:
     machine = _machine()
     print(machine)
     if not CAN_PIN:
-        print("This system cannot keep processes on chosen cores: expect noise.")
+        print("This system cannot pin processes to cores: expect noise.")
     found: list[Measurement] = []
     if "steps" in parts:
         found += _steps(options, cores[-1])
     if "sweeps" in parts:
         found += _sweeps(options, cores)
     if short := list(report.speedups(found)):
-        print("\nTimes as long as Descent takes", *short, sep="\n")
+        print("\nDuration relative to Descent's", *short, sep="\n")
     options.output.mkdir(parents=True, exist_ok=True)
     table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
     write_csv(found, table)
@@ -184,11 +186,11 @@ def _benchmark(options: argparse.Namespace) -> None:
 
 
 def _machine() -> str:
-    """Say what everything is measured on."""
+    """Describe the machine and the libraries."""
     about = environment()
     told = [str(about["cpu"]), f"Python {about['python']}", f"NumPy {about['numpy']}"]
     told.append(str(about["blas"]))
-    # A setting by which the kernels are not those that OpenBLAS would choose for this machine.
+    # With this setting the kernels are not those that OpenBLAS would choose for this machine.
     if kernels := os.environ.get("OPENBLAS_CORETYPE"):
         told.append(f"OPENBLAS_CORETYPE={kernels}")
     return ", ".join(told)

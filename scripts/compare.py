@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare runs over their seeds: `scripts/compare.py --help` tells how."""
+"""Compare runs over their seeds; see `scripts/compare.py --help`."""
 
 import sys
 from pathlib import Path

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compare what two commits compute, bit for bit, on this machine.
+"""Compare the results of two commits bit for bit on this machine.
 
     scripts/compare_bits.py HEAD             # the working tree with the last commit
     scripts/compare_bits.py v1.0 main        # two commits
 
-Each commit is checked out into a temporary folder and trains the same small networks there, by
-its own `run.py`; the weights and the measurements of every run are compared, times excepted. The
-exit status is 1 if any run differs, 2 if the comparison cannot be made.
+Each commit is checked out into a temporary folder, where its own `run.py` trains the same small
+networks. The weights and metrics of every run are compared, except for times. The exit status is 1
+if any run differs, and 2 if the comparison is not possible.
 """
 
 from __future__ import annotations
@@ -49,26 +49,27 @@ HIDDEN_LAYERS: Final = (
 )
 
 TIMES: Final = frozenset({"seconds"})
-"""Columns of the measurements that differ whenever a run is repeated."""
+"""Columns of the metrics that differ whenever a run is repeated."""
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class CannotCompare(Exception):
-    """What keeps two commits from being compared, in words."""
+    """Two commits cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Small runs that one command trains.
+    """Small runs that are trained by one command.
 
     Parameters
     ----------
     name : str
+        Name of the sweep.
     fixed : sequence of str
         Overrides of all runs.
     swept : mapping of str to sequence of str
-        Values of the keys that differ; every combination is a run.
+        Values of the keys that vary; there is one run for every combination.
     """
 
     name: str
@@ -80,7 +81,7 @@ class Sweep:
         return [*COMMON, *self.fixed, *(f"{k}={','.join(v)}" for k, v in self.swept.items())]
 
     def runs(self) -> dict[str, list[str]]:
-        """Return the overrides of each run by the run's name, in the order of the sweep's jobs."""
+        """Return the overrides of each run by its name, in the order of the sweep's jobs."""
         combinations = (
             [f"{key}={value}" for key, value in zip(self.swept, values, strict=True)]
             for values in itertools.product(*self.swept.values())
@@ -91,10 +92,10 @@ class Sweep:
         }
 
 
-# No sum in these networks has more terms than `LONGEST_SUM`: not over the rows of a batch, and not
-# over the inputs of a layer. So no processor's cache decides in which parts it is added up. Batch
-# normalization goes with plain gradient descent: the gradient of a bias before it is zero but for
-# rounding, which an adaptive optimizer would make as large as any other.
+# No sum in these networks, over the rows of a batch or the inputs of a layer, has more terms than
+# `LONGEST_SUM`, so that its blocking does not depend on the processor's caches. Batch normalization
+# is combined with plain gradient descent: the gradient of a bias before it is zero except for
+# rounding errors, which an adaptive optimizer would scale up to the size of a normal step.
 LONGEST_SUM: Final = 64
 SWEEPS: Final = (
     Sweep(
@@ -211,7 +212,7 @@ SWEEPS: Final = (
 
 
 def write_inputs(folder: Path) -> None:
-    """Write the files from which some of the runs read their data."""
+    """Write the data files that some of the runs read."""
     lines = ["height,colour,price,weight,kind"]
     for row in range(50):
         height = "" if row % 17 == 5 else f"{1 + row * 7 % 23 / 10}"
@@ -232,17 +233,17 @@ def write_inputs(folder: Path) -> None:
 
 
 def read_run(folder: Path) -> Arrays:
-    """Read what a run computed: weights and measurements by name, without its times.
+    """Read the results of a run, except for times.
 
     Parameters
     ----------
     folder : Path
-        The run's record.
+        The folder of the run's record.
 
     Returns
     -------
     dict of str to ndarray
-        Measurements are of shape (epochs + 1,); NaN where one is missing.
+        Weights and metrics by name. Metrics have shape (epochs + 1,), and NaN for missing values.
     """
     with np.load(folder / "weights.npz", allow_pickle=False) as archive:
         arrays = {f"weights {name}": archive[name] for name in archive.files}
@@ -255,7 +256,7 @@ def read_run(folder: Path) -> Arrays:
 
 
 def differences(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> list[str]:
-    """Say which arrays of two runs differ in any bit, a line each."""
+    """Return one line for each array in which two runs differ."""
     said = []
     for name in [*one, *(name for name in other if name not in one)]:
         if name not in one or name not in other:
@@ -271,14 +272,19 @@ def differences(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any
 
 
 def train_all(tree: Path, scratch: Path) -> dict[str, Arrays]:
-    """Train all runs by a tree's `run.py` and read what they computed, by the run's name.
+    """Train all runs with the `run.py` of a checkout, and read their results.
 
     Parameters
     ----------
     tree : Path
-        A checkout.
+        The checkout.
     scratch : Path
-        An empty folder, for inputs and records.
+        An empty folder for inputs and records.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray
+        The results of each run (see :func:`read_run`) by its name.
 
     Raises
     ------
@@ -291,8 +297,8 @@ def train_all(tree: Path, scratch: Path) -> dict[str, Arrays]:
         folder = scratch / "runs" / str(number)
         where = f"hydra.sweep.dir={folder.relative_to(scratch)}"
         arguments = ["-m", *sweep.overrides(), where, "hydra.launcher.n_jobs=1"]
-        # -S: an environment in which this project is installed would bring the modules of the
-        # tree it was installed from.
+        # -S: if this project is installed in the environment, its modules would come from the
+        # checkout that it was installed from.
         done = subprocess.run(
             [sys.executable, "-S", str(tree / "run.py"), *arguments],
             cwd=scratch,
@@ -319,7 +325,7 @@ def train_all(tree: Path, scratch: Path) -> dict[str, Arrays]:
 
 
 def _libraries() -> list[str]:
-    """Return where this interpreter finds modules, but for the trees of this project."""
+    """Return this interpreter's search path for modules, without checkouts of this project."""
     return [
         entry
         for entry in sys.path
@@ -329,7 +335,10 @@ def _libraries() -> list[str]:
 
 @contextmanager
 def checkout(commit: str | None, folder: Path) -> Iterator[Path]:
-    """Check a commit out into a folder for a while; None is the working tree as it is."""
+    """Check out a commit into a folder for the body of a `with` statement.
+
+    None stands for the working tree, which is used in place.
+    """
     if commit is None:
         yield ROOT
         return
@@ -368,7 +377,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _both(commits: Sequence[str | None], scratch: Path) -> list[dict[str, Arrays]]:
-    """Train the runs of two commits, both at the same time."""
+    """Train the runs of both commits in parallel."""
     work = [scratch / f"runs-{number}" for number in range(len(commits))]
     for folder in work:
         folder.mkdir()

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Compares SGD, Adagrad, RMSprop and Adam over five seeds, which they share: for one seed all
-# four start from the same weights and see the same batches. On handwritten digits, unless told
-# otherwise; what follows the command goes to run.py:
+# Compares SGD, Adagrad, RMSprop and Adam over five common seeds: with the same seed, all four start
+# from the same weights and see the same batches. The dataset is digits by default; arguments are
+# passed on to run.py:
 #
 #     scripts/four_optimizers.sh dataset=iris training.epochs=20
 #     scripts/four_optimizers.sh hydra.sweep.dir=/tmp/sweep

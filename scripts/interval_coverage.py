@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""How often the 95% intervals of a comparison hold the true value, by simulation.
+"""Simulate how often the 95% intervals of a comparison contain the true value.
 
-    scripts/interval_coverage.py                         # the tables of docs/protocol.md: a minute
+    scripts/interval_coverage.py                # the tables of docs/protocol.md; takes a minute
     scripts/interval_coverage.py --draws 500 --seeds 10
-    scripts/interval_coverage.py --runs FOLDER  # of real losses: a sweep over many seeds
+    scripts/interval_coverage.py --runs FOLDER  # draw from the losses of a sweep over many seeds
 
-Draws samples of so many seeds from distributions whose mean, interquartile mean and median are
-known, and counts the intervals that hold them. Beside ours are Student's and the percentile
-bootstrap's. The last table repeats a comparison of four optimizers, two of which are copies.
+The script draws samples, one value for each seed, from distributions whose mean, interquartile mean
+and median are known, and counts the intervals that contain them: ours, Student's and those of the
+percentile bootstrap. The last table repeats a comparison of four optimizers, two of which are
+identical.
 """
 
 from __future__ import annotations
@@ -37,10 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--draws", type=int, default=2000, help="samples a number (2000)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10, 20])
     parser.add_argument(
-        "--runs", type=Path, metavar="FOLDER", help="draw from the best validation losses there"
+        "--draws", type=int, default=2000, help="samples for each number in a table (2000)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[3, 5, 10, 20],
+        help="numbers of seeds, one table each (3 5 10 20)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="FOLDER",
+        help="draw from the best validation losses of the runs in this folder",
     )
     options = parser.parse_args(arguments)
     drawn_from = distributions() if options.runs is None else losses(options.runs)
@@ -52,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def distributions() -> dict[str, Any]:
-    """Symmetric ones, skewed ones as losses are, one with long tails and one with none."""
+    """Return distributions by name: symmetric, skewed like losses, and with long or no tails."""
     from scipy import stats
 
     return {
@@ -68,7 +80,7 @@ def distributions() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Measured:
-    """The losses of many seeds, to be drawn from with replacement."""
+    """An empirical distribution: the losses of many seeds, drawn with replacement."""
 
     values: NDArray[np.float64]
 
@@ -77,20 +89,20 @@ class Measured:
         return random_state.choice(self.values, size)
 
     def mean(self) -> float:
-        """Give the true mean."""
+        """Return the true mean."""
         return float(self.values.mean())
 
     def median(self) -> float:
-        """Give the true median."""
+        """Return the true median."""
         return float(np.median(self.values))
 
     def ppf(self, share: float) -> float:
-        """Give a true quantile."""
+        """Return a true quantile."""
         return float(np.quantile(self.values, share, method="inverted_cdf"))
 
 
 def losses(folder: Path) -> dict[str, Measured]:
-    """Read the best validation losses of each optimizer."""
+    """Read the best validation losses of the runs in a folder, by optimizer."""
     from experiments.runs.find import find_records
 
     found: dict[str, list[float]] = {}
@@ -102,13 +114,13 @@ def losses(folder: Path) -> dict[str, Measured]:
 
 
 def coverage(distribution: Any, truth: float, interval: Interval, seeds: int, draws: int) -> float:
-    """Give the share of samples whose interval holds the truth."""
+    """Return the share of samples whose interval contains the true value."""
     samples = distribution.rvs(size=(draws, seeds), random_state=np.random.default_rng(20))
     return float(np.mean([interval(sample).covers(truth) for sample in samples]))
 
 
 def interquartile_mean_of(distribution: Any, seeds: int) -> float:
-    """Give the mean of the middle of a distribution, as much of it as a sample's keeps."""
+    """Return the mean of a distribution, trimmed by the same share as a sample of `seeds` seeds."""
     from scipy import integrate
 
     cut = (seeds // 4) / seeds
@@ -120,7 +132,7 @@ def interquartile_mean_of(distribution: Any, seeds: int) -> float:
 
 
 def repeated_comparisons(count: int) -> Mapping[str, float]:
-    """Compare a good optimizer, its copy, a slower one and a harmful one, again and again."""
+    """Repeat a comparison of a good optimizer, its copy, a slower one and a harmful one."""
     generator = np.random.default_rng(1)
     copies, harmed = [], []
     for _ in range(count):
@@ -140,7 +152,7 @@ def repeated_comparisons(count: int) -> Mapping[str, float]:
 
 
 def four_optimizers(generator: np.random.Generator) -> dict[str, dict[int, float]]:
-    """Draw losses of ten seeds: what a seed does to all of them, and to each by itself."""
+    """Draw the losses of ten seeds, with an effect common to all optimizers and individual ones."""
     common = generator.gamma(4, 0.01, size=10)
     return {
         name: dict(enumerate(base + common + scale * generator.gamma(4, 0.01, size=10)))
@@ -167,7 +179,7 @@ def _student(sample: NDArray[np.float64]) -> Estimate:
 
 
 def _print_coverage(drawn_from: Mapping[str, Any], seeds: int, draws: int) -> None:
-    print(f"{seeds} seeds, {draws} draws: intervals of 95% that hold the true value, in percent")
+    print(f"{seeds} seeds, {draws} draws: percentage of 95% intervals that contain the true value")
     print(f"{'':<18}{'percentile':>12}{'Student':>9}{'mean':>8}{'IQM':>8}{'median':>8}")
     for name, distribution in drawn_from.items():
         truth = float(distribution.mean())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Predict with a trained run: `scripts/predict.py --help` tells how."""
+"""Predict with a trained run; see `scripts/predict.py --help`."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publish to MLflow what is missing there: `scripts/publish.py --help` tells how."""
+"""Publish records that are missing from MLflow; see `scripts/publish.py --help`."""
 
 import sys
 from pathlib import Path

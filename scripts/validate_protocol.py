@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Check the whole protocol on real training: what it must not separate, and what it must.
+"""Validate the protocol on real training: it must separate some optimizers, and others not.
 
     scripts/validate_protocol.py copies                # one optimizer under two names
-    scripts/validate_protocol.py harmful               # and beside one that is set badly
+    scripts/validate_protocol.py harmful               # an optimizer with a harmful setting
     scripts/validate_protocol.py stability             # the classic comparison on other seeds
     scripts/validate_protocol.py copies --comparisons 20 --set dataset=wine
 
-Each comparison is a whole one, tuned and reported on seeds of its own, by what
-`hydra/sweeper=tune_then_compare` runs. Prints what came out and, with --output, writes it as JSON.
+Each comparison is complete, with separate seeds for tuning and reporting, and uses the code of
+`hydra/sweeper=tune_then_compare`. The script prints the results as JSON, and with --output also
+writes them to a file.
 """
 
 from __future__ import annotations
@@ -68,29 +69,33 @@ def _parser() -> argparse.ArgumentParser:
     ]:
         one = checks.add_parser(name, help=(check.__doc__ or "").splitlines()[0])
         one.set_defaults(check=check, usual=usual)
-        one.add_argument("--comparisons", type=int, help=f"how many; {usual} by default")
         one.add_argument(
-            "--set", action="append", default=[], metavar="NAME=VALUE", help="as run.py takes it"
+            "--comparisons", type=int, help=f"number of comparisons; {usual} by default"
         )
-        one.add_argument("--output", type=Path, metavar="FILE", help="write the result here, too")
+        one.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="override for run.py"
+        )
+        one.add_argument(
+            "--output", type=Path, metavar="FILE", help="also write the results to this file"
+        )
     return parser
 
 
 def check_copies(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Compare Adam with a copy of it, on the same seeds and on others.
+    """Compare Adam with a copy of it, on the same seeds and on other seeds.
 
-    With common random numbers a copy's runs are the same to the bit, so their difference is 0:
-    that is what users see, and says little about the statistics. So Adam is also compared with
-    itself on ten other reporting seeds, which only chance tells apart: what is called separated
-    there is a false alarm. Last, with the Adam of the next comparison, which was tuned on other
-    seeds, too, and so may have got other settings, which may do better indeed.
+    On the same seeds, the runs of a copy are bit for bit the same, and the difference is 0. That is
+    what users see, but it says little about the statistics. Adam is therefore also compared with
+    itself on ten other reporting seeds, where only chance makes a difference and every separation
+    is a false alarm. Finally, it is compared with the Adam of the next comparison, which was tuned
+    on other seeds and may therefore have other settings, which may really be better.
     """
     wide = 2 * REPORTING
     made = list(_comparisons(scratch, ["adam", COPY], count, ["dataset=iris", *settings], wide))
     same = [_seeds_from(runs, wide * i) for i, runs in enumerate(made)]
     fresh = [_seeds_from(runs, wide * i + REPORTING) for i, runs in enumerate(made)]
     others = [_only(same[i], "adam") + _copied(fresh[i], -REPORTING) for i in range(count)]
-    anew = [
+    retuned = [
         _only(same[i], "adam") + _copied(same[j], wide * (i - j))
         for i, j in ((i, (i + 1) % count) for i in range(count))
     ]
@@ -106,13 +111,13 @@ def check_copies(scratch: Path, count: int, settings: Sequence[str]) -> dict[str
             "same seeds": together(same),
             "other reporting seeds, tuned": together(others, "tuned"),
             "other reporting seeds, default": together(others, "default"),
-            "tuned anew on other seeds": together(anew, "tuned"),
+            "tuned on other seeds": together(retuned, "tuned"),
         },
     }
 
 
 def check_harmful(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Compare Adam with an Adam that is set badly: strong weight decay, which tuning keeps."""
+    """Compare Adam with an Adam that has a harmful weight decay, which is not tuned."""
     made = list(_comparisons(scratch, ["adam", HARMFUL], count, ["dataset=iris", *settings]))
     found = [[pair for pair in _between(runs) if pair.first.startswith("adam")] for runs in made]
     return {
@@ -124,7 +129,7 @@ def check_harmful(scratch: Path, count: int, settings: Sequence[str]) -> dict[st
 
 
 def check_stability(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Repeat the classic comparison on other seeds: no separated pair may change its sign."""
+    """Repeat the classic comparison on other seeds: no separated pair may change its order."""
     verdicts: dict[tuple[str, str], list[int]] = {}
     for runs in _comparisons(scratch, ["sgd", "adagrad", "rmsprop", "adam"], count, settings):
         study = _study(runs)
@@ -132,7 +137,7 @@ def check_stability(scratch: Path, count: int, settings: Sequence[str]) -> dict[
         names = {entry.label: f"{entry.optimizer} {entry.setting}" for entry in part.entries}
         for pair in part.pairs:
             first, second = names[pair.first], names[pair.second]
-            # The first is the better one.
+            # The first of a separated pair is the better one.
             sign = 0 if not pair.separated else 1 if first < second else -1
             low, high = sorted((first, second))
             verdicts.setdefault((low, high), []).append(sign)
@@ -164,7 +169,7 @@ def _comparisons(
     settings: Sequence[str],
     reporting: int = REPORTING,
 ) -> Iterator[list[Record]]:
-    """Run tuned comparisons, each on seeds of its own, and give the records of each."""
+    """Run tuned comparisons, each on different seeds, and yield the records of each."""
     from experiments.commands.hydra.compose import Composer
     from experiments.commands.hydra.jobs import JobComposer
     from experiments.sweeps.sweep import Sweep
@@ -192,7 +197,7 @@ def _comparisons(
 
 
 def _write_copies(folder: Path) -> None:
-    """Write configurations of Adam under other names, one of them harmful."""
+    """Write two more configurations of Adam: a copy, and one with a harmful setting."""
     adam = (ROOT / "conf" / "optimizer" / "adam.yaml").read_text(encoding="utf-8")
     folder.mkdir(parents=True)
     (folder / f"{COPY}.yaml").write_text(adam, encoding="utf-8")
@@ -201,7 +206,7 @@ def _write_copies(folder: Path) -> None:
 
 
 def _seeds_from(records: Sequence[Record], first: int) -> list[Record]:
-    """Choose the tuning runs and those that report on ten seeds."""
+    """Select the tuning runs, and the reporting runs of the ten seeds from `first` on."""
     return [
         record
         for record in records
@@ -210,7 +215,7 @@ def _seeds_from(records: Sequence[Record], first: int) -> list[Record]:
 
 
 def _copied(records: Sequence[Record], shift: int) -> list[Record]:
-    """Have Adam's runs pass for those of the copy, and its reporting seeds for others."""
+    """Relabel Adam's runs as those of the copy, and shift their reporting seeds."""
     return [
         replace(
             record,
@@ -239,7 +244,7 @@ def _study(records: Sequence[Record]) -> Study:
 
 
 def _between(records: Sequence[Record], setting: str | None = None) -> list[Pair]:
-    """Give the pairs of two optimizers that both have tuned settings, or both their defaults."""
+    """Return the pairs of different optimizers that are both tuned, or both have defaults."""
     (part,) = _study(records).parts
     entries = {entry.label: entry for entry in part.entries}
     found = []

@@ -315,7 +315,7 @@ def test_phases_never_run_backwards() -> None:
 
 def test_output_without_a_phase_is_an_error() -> None:
     done = sweeps.Finished(at(0), at(7), 7, 5, OUTPUT.replace("composed", "decomposed"))
-    with pytest.raises(sweeps.CommandError, match="when it had 'composed'"):
+    with pytest.raises(sweeps.CommandError, match="lacks the line 'composed'"):
         sweeps.phases(done, (at(2), at(3)))
 
 

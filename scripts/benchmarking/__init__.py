@@ -1,1 +1,1 @@
-"""The parts of `scripts/benchmark.py`."""
+"""The implementation of `scripts/benchmark.py`."""

@@ -1,4 +1,4 @@
-"""On which cores a measurement runs."""
+"""Pinning of measurements to cores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
 def available() -> list[int]:
-    """Return the cores that this process may use; where that is unknown, all."""
+    """Return the cores that this process may use, or all cores if that is unknown."""
     if CAN_PIN:
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
@@ -20,9 +20,9 @@ def available() -> list[int]:
 
 @contextmanager
 def pinned(cores: Sequence[int]) -> Iterator[None]:
-    """Keep this process, and those that it starts meanwhile, on these cores.
+    """Pin this process, and those started inside the `with` block, to these cores.
 
-    Where the system cannot do that, nothing happens.
+    Nothing happens on systems that cannot pin processes.
     """
     before = available()
     if CAN_PIN:
@@ -35,7 +35,7 @@ def pinned(cores: Sequence[int]) -> Iterator[None]:
 
 
 def one_thread_each() -> dict[str, str]:
-    """Return an environment in which every library takes one thread, and the project is found."""
+    """Return environment variables that limit every library to one thread and set the path."""
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
     threads = {f"{name}_NUM_THREADS": "1" for name in names}
     jax = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu"}

@@ -1,4 +1,4 @@
-"""What was measured, one row a repetition, and what is computed from it."""
+"""Measurements, one per repetition, and the statistics computed from them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ OURS = "Descent"
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number.
+    """One measured number.
 
     Parameters
     ----------
     part : str
-        "step" and "compile"; "sweep", its "phase"s, the "cpu" time of all its processes, and
-        the peer's "run"; "command".
+        The quantity: "step" or "compile"; "sweep", its "phase"s, the "cpu" time of all its
+        processes, or the peer's "run"; "command".
     case : str
         The size of the networks, the sweep or the command.
     contestant : str
+        The name of the contestant.
     value : float
+        The number.
     unit : str
+        Its unit.
     repetition : int, default 0
-        Those of one number were measured one after the other.
+        The repetition, from 0. Measurements of the same repetition were taken in close succession.
     optimizer : str, default ""
-        Of a step.
+        The optimizer of a step.
     cores : int, default 1
+        The number of cores.
     database : str, default ""
-        Of a sweep or command: "fresh" or "existing".
+        The database of a sweep or command: "fresh" or "existing".
     detail : str, default ""
-        The way of training, the phase, "extrapolated".
+        The way of training, the phase, or "extrapolated".
     """
 
     part: str
@@ -49,7 +53,7 @@ class Measurement:
 
 
 def write_csv(measurements: Sequence[Measurement], path: Path) -> None:
-    """Write all measurements, one a row."""
+    """Write all measurements, one per row."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Measurement)])
         writer.writeheader()
@@ -67,10 +71,10 @@ def middle(measurements: Iterable[Measurement]) -> float:
 
 
 def ratio(theirs: Sequence[Measurement], ours: Sequence[Measurement]) -> float:
-    """Return how many times as long theirs takes.
+    """Return how many times as long theirs takes as ours.
 
-    The median over repetitions of the ratio within one: a machine that is slower for a while
-    is so for both.
+    This is the median of the ratios within each repetition: a machine that is temporarily slow
+    affects both.
     """
     by_repetition = {m.repetition: m.value for m in ours}
     return median(m.value / by_repetition[m.repetition] for m in theirs)

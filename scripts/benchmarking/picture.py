@@ -1,4 +1,4 @@
-"""What was measured, as a picture."""
+"""The measurements as a picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarking.sweeps import EXISTING, EXTRAPOLATED, PEER, PHASES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 _COLORS: Final = {
     OURS: "#0072b2",
     NUMPY_ALONE: "#56b4e9",
@@ -39,15 +39,16 @@ _PHASE_COLORS: Final = (
 
 
 def draw(found: Sequence[Measurement], path: Path, caption: str) -> None:
-    """Draw the parts that were measured.
+    """Draw the measurements of steps and sweeps.
 
     Parameters
     ----------
     found : sequence of Measurement
+        The measurements.
     path : Path
-        Of the PNG.
+        The PNG file to write.
     caption : str
-        What it was measured on.
+        A description of the machine.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ def draw(found: Sequence[Measurement], path: Path, caption: str) -> None:
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if cases:
         rows[0].suptitle(
-            "Training step: microseconds a run and step (less is better; × as long as Descent)",
+            "Training step: microseconds per run and step (less is better; × as long as Descent)",
             fontsize=11,
         )
         panels = rows[0].subplots(1, len(cases), sharey=True, squeeze=False)[0]
@@ -85,7 +86,7 @@ def _steps(axes: Axes, here: Sequence[Measurement], case: str) -> None:
             theirs = select(here, contestant=name, optimizer=optimizer)
             values = [m.value for m in theirs]
             value, height = middle(theirs), contestants.index(name)
-            # Two optimizers lie a little above and below their line.
+            # The two optimizers are drawn slightly above and below the contestant's line.
             height_of = height + (-0.16 if filled else 0.16)
             color = _COLORS[name]
             axes.plot([min(values), max(values)], [height_of] * 2, color=color, lw=1.2)
@@ -121,7 +122,7 @@ def _legend(axes: Axes, found: Sequence[Measurement]) -> None:
 
 
 def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
-    """Draw a bar for each sweep with an existing database, and a tick for a fresh one."""
+    """Draw a bar for each sweep with an existing database, and a line for a fresh one."""
     labels: list[str] = []
     longest = 0.0
     for case in names(found, "case", part="sweep"):
@@ -164,12 +165,12 @@ def _sweeps(axes: Axes, found: Sequence[Measurement]) -> None:
 
 
 def _times(theirs: Sequence[Measurement], ours: Sequence[Measurement]) -> str:
-    """Write a ratio to three digits, zeros among them: × 1.00, × 15.4, × 203."""
+    """Format a ratio with three significant digits: × 1.00, × 15.4, × 203."""
     return f"× {ratio(theirs, ours):#.3g}".rstrip(".")
 
 
 def _log_axis(axes: Axes, low: float, high: float) -> None:
-    """Make the x axis logarithmic, with few enough numbers on it not to touch each other."""
+    """Make the x axis logarithmic, with few enough labels that they do not overlap."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log")

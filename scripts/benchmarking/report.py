@@ -1,4 +1,4 @@
-"""What was measured, as text."""
+"""The measurements as text."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from benchmarking.sweeps import EXISTING, PEER, PHASES
 
 
 def names(measurements: Sequence[Measurement], field: str, **wanted: object) -> list[str]:
-    """Return what a field of these measurements holds, each once, in order."""
+    """Return the distinct values of a field of these measurements, in order."""
     return list(dict.fromkeys(getattr(m, field) for m in select(measurements, **wanted)))
 
 
 def steps_report(found: Sequence[Measurement]) -> Iterator[str]:
-    """Iterate over the lines of part one."""
-    yield "Training step, microseconds a run and step: median (lowest to highest), times Descent's"
+    """Yield the lines about training steps."""
+    yield "Training steps, µs per run and step: median (lowest to highest), times Descent's"
     for case in names(found, "case", part="step"):
         for optimizer in names(found, "optimizer", part="step", case=case):
             yield f"\n{case} {optimizer}"
             here = select(found, case=case, optimizer=optimizer)
             yield from _contestants(here)
             for compiling in select(here, part="compile"):
-                yield f"  {compiling.contestant} compiled before for {compiling.value:.1f} s"
+                yield f"  {compiling.contestant} compiled for {compiling.value:.1f} s before"
 
 
 def _contestants(here: Sequence[Measurement]) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _contestants(here: Sequence[Measurement]) -> Iterator[str]:
 
 
 def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:
-    """Iterate over the lines of part two."""
+    """Yield the lines about sweeps."""
     yield "Whole sweeps, seconds from command to comparison: median (lowest to highest)"
     for case in names(found, "case", part="sweep"):
         yield f"\n{case}"
@@ -66,7 +66,7 @@ def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:
 
 
 def _marginal(found: Sequence[Measurement]) -> Iterator[str]:
-    """Say what each further run costs, from the smallest sweep and the largest."""
+    """Yield the lines about the cost of a further run, from the smallest and largest sweep."""
     counts = sorted(int(case.split()[0]) for case in names(found, "case", part="sweep"))
     if len(counts) < 2:
         return
@@ -118,7 +118,7 @@ def _heading(case: str, cores: int, database: str) -> tuple[str, str, str]:
 
 
 def speedups(found: Sequence[Measurement]) -> Iterator[str]:
-    """Iterate over the ratios in short: how many times as long the others take."""
+    """Yield a summary of the ratios: how many times as long the others take."""
     for case in names(found, "case", part="step"):
         for optimizer in names(found, "optimizer", part="step", case=case):
             here = select(found, part="step", case=case, optimizer=optimizer)

@@ -13,15 +13,15 @@ class Size:
     Parameters
     ----------
     widths : tuple of int
-        Inputs, hidden units of each layer, outputs.
+        Number of inputs, of units in each hidden layer, and of outputs.
     batch : int
-        Rows of a step.
+        Number of rows in a step.
     runs : int
-        How many networks are trained.
+        Number of networks.
     rows : int
-        Of the dataset, a multiple of `batch`.
+        Number of rows in the dataset, a multiple of `batch`.
     epochs : int
-        That a repetition takes at least.
+        Smallest number of epochs in a repetition.
     """
 
     widths: tuple[int, ...]
@@ -32,12 +32,12 @@ class Size:
 
     @property
     def name(self) -> str:
-        """For people and the command line: ``64-64-10``."""
+        """The name for people and the command line: ``64-64-10``."""
         return "-".join(map(str, self.widths))
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
+        """The number of steps in an epoch."""
         return self.rows // self.batch
 
 
@@ -49,4 +49,4 @@ SIZES: Final = (
 )
 
 OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
-"""Learning rates."""
+"""The optimizers and their learning rates."""

@@ -1,4 +1,4 @@
-"""Part one: training steps, contestant beside contestant on one core."""
+"""Part one: training steps of all contestants, measured in turn on one core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarking.measurements import OURS, Measurement
 from benchmarking.sizes import OPTIMIZERS, Size
 
 _ROOT = Path(__file__).resolve().parents[2]
-UNIT: Final = "µs a run and step"
+UNIT: Final = "µs per run and step"
 BOUND: Final = "matrix products alone"
 NUMPY_ALONE: Final = "Descent in NumPy alone"
 JAX: Final = "JAX"
@@ -24,7 +24,7 @@ JAX: Final = "JAX"
 
 @dataclass(frozen=True)
 class Entry:
-    """A contestant's name, its module and whether it is a peer from another environment."""
+    """A contestant's name, its module, and whether it runs in the peers' environment."""
 
     name: str
     module: str
@@ -42,11 +42,11 @@ ENTRIES: Final = (
 
 
 class WorkerError(Exception):
-    """A contestant's process that ended before its time."""
+    """A contestant's process has ended early."""
 
 
 class Missing(Exception):
-    """A contestant whose library is not installed; the message is the library's name."""
+    """A contestant's library is not installed; the message is the library's name."""
 
 
 class Worker:
@@ -55,20 +55,23 @@ class Worker:
     Parameters
     ----------
     entry : Entry
+        The contestant.
     python : str
-        The interpreter.
+        Path of the interpreter.
     size : Size
+        The networks to train.
     optimizer : str
+        Name of the optimizer.
 
     Attributes
     ----------
     about : dict
-        What it said of itself: `version`, `way`, `loss`, `compile_seconds`.
+        The contestant's description of itself: `version`, `way`, `loss`, `compile_seconds`.
 
     Raises
     ------
     Missing
-        If its library is not installed for this interpreter.
+        If the contestant's library is not installed for this interpreter.
     """
 
     def __init__(self, entry: Entry, python: str, size: Size, optimizer: str) -> None:
@@ -107,7 +110,7 @@ class Worker:
         self._process.communicate()
 
     def repeat(self) -> float:
-        """Run one repetition; return the microseconds a run and step."""
+        """Run one repetition; return the microseconds per run and step."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("go\n")
@@ -144,21 +147,24 @@ def measure(
     Parameters
     ----------
     sizes : sequence of Size
+        The networks to train.
     optimizers : sequence of str
+        Names of the optimizers.
     repeats : int
-        Each contestant does one repetition, in turn, so many times.
+        Number of repetitions. In each, all contestants are measured in turn.
     core : int
-        On which all of them run.
+        The core on which all of them run.
     python, peers_python : str
         Interpreters of this project and of the peers.
     tell : callable
-        Shows a line to people.
+        A function that prints a line.
     entries : sequence of Entry, default ENTRIES
+        The contestants.
 
     Returns
     -------
     list of Measurement
-        The parts "step" and "compile".
+        Measurements of the parts "step" and "compile".
     """
     found: list[Measurement] = []
     present = list(entries)
@@ -211,14 +217,14 @@ def _interleaved(
 
 
 def _way(worker: Worker) -> str:
-    """Say how a contestant trains: the fastest of its ways, and the stacks that it makes."""
+    """Describe how a contestant trains: the fastest of its ways, or its stacks."""
     _, _, stacks = worker.about["version"].partition(", stacks")
     ours = worker.entry.name in (OURS, NUMPY_ALONE)
     return f"stacks{stacks}" if ours else str(worker.about["way"])
 
 
 def _learnt(workers: Sequence[Worker], size: Size, optimizer: str) -> str:
-    """Say what losses the contestants reach in the same number of steps."""
+    """Describe the losses that the contestants reach in the same number of steps."""
     losses = [(w.entry.name, w.about["loss"]) for w in workers if w.about["loss"] is not None]
     told = ", ".join(f"{name} {loss:.3f}" for name, loss in losses)
     return f"{size.name} {optimizer}: mean loss after {size.epochs * size.steps} steps: {told}"

@@ -31,7 +31,7 @@ FRESH: Final = "fresh"
 EXISTING: Final = "existing"
 
 _SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
-_PATIENCE = 10.0  # seconds that what a command leaves behind gets to end
+_PATIENCE = 10.0  # seconds to wait for processes that outlive their command
 
 _OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam")
 _RATES = ("0.0003", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5")
@@ -39,23 +39,23 @@ _RATES = ("0.0003", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0
 
 @dataclass(frozen=True)
 class Sweep:
-    """Four optimizers, some learning rates, some seeds; 64-64-10, batch 32, 20 epochs."""
+    """A sweep over four optimizers, learning rates and seeds; 64-64-10, batch 32, 20 epochs."""
 
     seeds: int
     rates: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
-        """How many."""
+        """The number of runs."""
         return len(_OPTIMIZERS) * max(1, len(self.rates)) * self.seeds
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name for people, such as "20 runs"."""
         return f"{self.runs} runs"
 
     def varied(self, rate_key: str) -> list[str]:
-        """Return the command line's overrides that vary."""
+        """Return the overrides that vary between runs."""
         rates = [f"{rate_key}={','.join(self.rates)}"] if self.rates else []
         return [f"optimizer={','.join(_OPTIMIZERS)}", f"seed=range({self.seeds})", *rates]
 
@@ -73,27 +73,28 @@ PHASES: Final = (
     "rest of publishing",
     "exit",
 )
-"""Where the launcher's time goes. Publishing goes on beside training and comparing, in a process
-of its own, so only what is left of it then shows."""
+"""The phases of a sweep. A separate process publishes during training and comparing, so only the
+time that it needs afterwards appears as a phase."""
 
 
 class CommandError(Exception):
-    """A command that failed; the message ends with what it printed."""
+    """A command has failed; the message ends with the command's output."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has run.
+    """A command that has finished.
 
     Parameters
     ----------
     began, ended : float
-        Seconds since the epoch.
+        Start and end in seconds since the epoch.
     seconds : float
         Wall time.
     cpu_seconds : float
-        Of the process and of all that it started.
+        CPU time of the process and of all its descendants.
     output : str
+        Standard output and error.
     """
 
     began: float
@@ -104,14 +105,14 @@ class Finished:
 
 
 def run_command(command: Sequence[str], folder: Path) -> Finished:
-    """Run a command in a folder and take its time.
+    """Run a command in a folder and measure its time.
 
     Raises
     ------
     CommandError
-        If it fails.
+        If the command fails.
     """
-    # Neither side asks the network for anything.
+    # No telemetry, so that neither side uses the network.
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
     cpu, began, clock = _cpu_seconds(), time.time(), time.perf_counter()
     done = subprocess.run(
@@ -133,9 +134,9 @@ def run_command(command: Sequence[str], folder: Path) -> Finished:
 
 
 def _adopt_orphans() -> None:
-    """Have what a command leaves behind be this process's, so that its time is counted too.
+    """Adopt processes that outlive their command, so that their CPU time is counted too.
 
-    The process that workers are forked from ends just after the command.
+    The fork server, from which workers are forked, ends just after the command.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -143,7 +144,7 @@ def _adopt_orphans() -> None:
 
 def _wait_for_orphans() -> None:
     deadline = time.monotonic() + _PATIENCE
-    with suppress(ChildProcessError):  # there are none any more
+    with suppress(ChildProcessError):  # no children remain
         while time.monotonic() < deadline:
             if os.waitpid(-1, os.WNOHANG) == (0, 0):
                 time.sleep(0.01)
@@ -159,17 +160,20 @@ def _cpu_seconds() -> float:
 
 @dataclass(frozen=True)
 class _Contestant:
-    """A sweep that is run again and again, on so many cores.
+    """A sweep that is run repeatedly on a number of cores.
 
     Parameters
     ----------
     name : str
+        The name for people.
     sweep : Sweep
+        The sweep to run.
     cores : int
+        The number of cores.
     command : sequence of str
-        Without what names the folders.
+        The command, without the overrides that name folders.
     database_key : str
-        The override that names the database.
+        The key of the override that names the database.
     """
 
     name: str
@@ -179,7 +183,7 @@ class _Contestant:
     database_key: str
 
     def run(self, folder: Path, sweep_folder: Path) -> Finished:
-        """Run it in a folder, whose database it finds or makes."""
+        """Run the sweep in a folder; its database there is created if missing."""
         database = folder / "mlflow.db"
         before = count_published(database)
         places = [
@@ -190,7 +194,7 @@ class _Contestant:
         published = count_published(database) - before
         if published < self.sweep.runs:
             raise CommandError(
-                f"{self.name}, {self.sweep.name}: only {published} are in the database:\n"
+                f"{self.name}, {self.sweep.name}: only {published} were published:\n"
                 f"{done.output[-3000:]}"
             )
         return done
@@ -202,7 +206,7 @@ def _ours(sweep: Sweep, cores: int) -> _Contestant:
         "model.hidden=[64]",
         "training.batch_size=32",
         "training.epochs=20",
-        "rerun=true",  # or what an earlier repetition has trained would be taken over
+        "rerun=true",  # or the runs of an earlier repetition would be reused
         "hydra.verbose=experiments.sweeps",
     ]
     command = (sys.executable, str(_ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))
@@ -215,12 +219,12 @@ def _peers(sweep: Sweep, cores: int, python: str, script: Path) -> _Contestant:
 
 
 def count_published(database: Path) -> int:
-    """Count the runs of an MLflow database that have ended."""
+    """Count the finished runs in an MLflow database."""
     return len(run_starts(database))
 
 
 def run_starts(database: Path) -> list[float]:
-    """Return when each run of an MLflow database began, in seconds, in order."""
+    """Return the start times of the finished runs in an MLflow database, in seconds, ascending."""
     if not database.exists():
         return []
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
@@ -235,21 +239,22 @@ def run_starts(database: Path) -> list[float]:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the sweeps are measured.
+    """The settings of the measurement of sweeps.
 
     Parameters
     ----------
     repeats : int
+        The number of repetitions.
     cores : sequence of int
-        The cores to use; every sweep runs on one and on all of them.
+        The cores to use; every sweep runs on one of them and on all of them.
     peer : Path or None
         The peer's script; None leaves it out.
     peers_python : str
-        Its interpreter.
+        The peer's interpreter.
     whole_peer : bool
         Whether the peer runs sweeps of more than 20 runs too, instead of extrapolating.
     folder : Path
-        For databases and outputs; emptied again and again.
+        A folder for databases and outputs, which is emptied before every measurement.
     """
 
     repeats: int
@@ -274,12 +279,21 @@ def peer_lacks(python: str) -> str | None:
 def measure(
     sweeps: Sequence[Sweep], settings: Settings, tell: Callable[[str], None]
 ) -> list[Measurement]:
-    """Measure sweeps and, beside them, the short commands.
+    """Measure sweeps and short commands.
+
+    Parameters
+    ----------
+    sweeps : sequence of Sweep
+        The sweeps.
+    settings : Settings
+        The settings of the measurement.
+    tell : callable
+        A function that prints a line.
 
     Returns
     -------
     list of Measurement
-        The parts "sweep", "cpu", "phase", "run" and "command".
+        Measurements of the parts "sweep", "cpu", "phase", "run" and "command".
     """
     _adopt_orphans()
     contestants = []
@@ -341,10 +355,10 @@ def _fresh_and_existing(
 
 
 def _extrapolate(sweeps: Sequence[Sweep], found: Sequence[Measurement]) -> list[Measurement]:
-    """Compute what the peer would take for the sweeps that it was spared.
+    """Extrapolate the peer's time for the sweeps that it did not run.
 
-    It takes one run after another, so each further run costs what one takes from its start to
-    the next one's.
+    The peer trains one run after another, so a further run costs the mean time from the start of
+    one run to the start of the next.
     """
     measured = {m.case for m in select(found, part="sweep", contestant=PEER)}
     known = [sweep for sweep in sweeps if sweep.name in measured]
@@ -385,7 +399,7 @@ COMMANDS: Final = ("--help", "--cfg job", "a single run")
 
 
 def _commands(settings: Settings, repetition: int) -> list[Measurement]:
-    """Measure the short commands, in a folder whose database exists."""
+    """Measure the short commands in a folder with an existing database."""
     folder = settings.folder / "commands"
     database = folder / "mlflow.db"
     python_run = [sys.executable, str(_ROOT / "run.py")]
@@ -423,7 +437,7 @@ _STAMP = re.compile(
 
 
 def training_times(folder: Path) -> tuple[float, float]:
-    """Return when the first run of a sweep began to train and when the last one ended."""
+    """Return the time when the first run of a sweep started training and the last one ended."""
     records = [json.loads(path.read_text()) for path in folder.glob("*/record.json")]
     started = min(datetime.fromisoformat(record["started"]) for record in records)
     finished = max(datetime.fromisoformat(record["finished"]) for record in records)
@@ -436,14 +450,14 @@ def phases(done: Finished, training: tuple[float, float]) -> Mapping[str, float]
     Parameters
     ----------
     done : Finished
-        Whose output has the launcher's lines at debug level.
+        A sweep whose output includes the launcher's lines at debug level.
     training : tuple of float
-        When the first run began to train and the last one ended.
+        Times when the first run started training and the last one ended.
 
     Returns
     -------
     mapping of str to float
-        Seconds; their sum is the wall time.
+        Seconds of each phase; their sum is the wall time.
 
     Raises
     ------
@@ -458,8 +472,8 @@ def phases(done: Finished, training: tuple[float, float]) -> Mapping[str, float]
         before = [done.began, stamps["started"], stamps["composed"], stamps["loaded"]]
         after = [stamps["trained"], stamps["compared"], stamps["published"], done.ended]
     except KeyError as error:
-        raise CommandError(f"the sweep did not say when it had {error}:\n{done.output}") from None
-    # Stamps are whole milliseconds, so one may seem to come before what came before it.
+        raise CommandError(f"the sweep's output lacks the line {error}:\n{done.output}") from None
+    # Time stamps are rounded to milliseconds, so one may seem to precede an earlier event.
     times = [before[0]]
     for moment in [*before[1:], *training, *after]:
         times.append(max(times[-1], moment))

@@ -1,33 +1,33 @@
-"""Mistakes a user can make: each is shown as one message, without a traceback."""
+"""Errors that the user can correct, each shown as one message without a traceback."""
 
 
 class UserError(Exception):
-    """Something the user can put right.
+    """An error that the user can correct.
 
-    The message says what is wrong, where, and what to do about it. The command line prints
-    it alone and exits with status 1; any other exception is a defect and keeps its traceback.
+    The message says what is wrong, where, and what to do about it. The command line prints only
+    the message and exits with status 1. Any other exception is a defect and keeps its traceback.
     """
 
 
 class ConfigError(UserError):
-    """A configuration that cannot be run."""
+    """A configuration is invalid."""
 
 
 class DataError(UserError):
-    """A data file that is missing, malformed or does not fit its description."""
+    """A data file is missing, malformed or does not match its description."""
 
 
 class RecordError(UserError):
-    """A run's record that is missing, incomplete or corrupt."""
+    """The record of a run is missing, incomplete or corrupt."""
 
 
 class TrackingError(UserError):
-    """A tracker that refuses everything until somebody puts it right: a wrong address, say."""
+    """The tracker cannot be used until the user changes something, such as a wrong address."""
 
 
 class TrackerAwayError(TrackingError):
-    """A tracker that does not work at the moment: the same may succeed later."""
+    """The tracker is temporarily unavailable; a retry may succeed."""
 
 
 class RefusedError(TrackingError):
-    """One record that the tracker refuses; others may be taken."""
+    """The tracker rejects one record; it may accept others."""

@@ -1,4 +1,4 @@
-"""One colour an optimizer, the same in the tracker, the pictures and the report."""
+"""The colour of each optimizer, the same in the tracker, the pictures and the report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import colorsys
 import hashlib
 from typing import Final
 
-# Okabe and Ito's colours for the optimizers most often compared, Paul Tol's muted ones for the
-# rest: told apart by colour-blind readers in the first seven, and dark enough on white in all.
+# Okabe and Ito's palette for the optimizers compared most often, Paul Tol's muted palette for the
+# rest. Colour-blind readers can distinguish the first seven; all are dark enough on white.
 _COLORS: Final = {
     "adam": "#0072b2",
     "sgd": "#e69f00",
@@ -27,18 +27,18 @@ _COLORS: Final = {
 
 
 def color_of(name: str) -> str:
-    """Give the colour of an optimizer.
+    """Return the colour of an optimizer.
 
     Parameters
     ----------
-    name
-        Its name in the configuration, in any case: `adam`, `AMSGrad`.
+    name : str
+        Name of the optimizer in the configuration, in upper or lower case: `adam`, `AMSGrad`.
 
     Returns
     -------
     str
-        `#rrggbb`. A name that is not among the project's optimizers gets a colour made from the
-        name itself: the same in every process and on every machine.
+        The colour as `#rrggbb`. For an optimizer from outside this project it is derived from
+        the name, and so is the same in every process and on every machine.
 
     Examples
     --------

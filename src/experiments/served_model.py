@@ -1,6 +1,7 @@
-"""Where the loader stood that models published by version 0.1 import: their code, packed with them.
+"""The loader at the path that models published by version 0.1 import.
 
-It stays for a process in which this project's own `experiments` is imported before such a model.
+Such a model brings its own copy of this module, which is shadowed when a process has already
+imported this project's `experiments`.
 """
 
 from experiments.serving.loader import _load_pyfunc

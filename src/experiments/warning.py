@@ -1,4 +1,4 @@
-"""What a user should know though nothing has failed: told on standard error."""
+"""Warnings for the user, printed to standard error."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def warn(message: str) -> None:
 
 @cache
 def warn_once(message: str) -> None:
-    """Print a warning that this process has not printed yet."""
+    """Print a warning, once per process."""
     warn(message)

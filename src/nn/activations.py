@@ -29,16 +29,16 @@ class Activation(Component):
     initializer : str
         Name of the weight initializer that suits a layer followed by this activation.
     scratch : int
-        How many scratch arrays ``forward`` and ``backward`` need.
+        Number of scratch arrays that ``forward`` and ``backward`` need.
     elementwise : bool
-        Whether an activation depends on its own pre-activation alone. Where not, arrays need not
-        be contiguous.
+        Whether an activation depends only on its own pre-activation. If not, arrays need not be
+        contiguous.
     gives_probabilities : bool
         Whether the activations are probabilities: independent ones if the function is elementwise
         (:class:`Sigmoid`), else one distribution over exclusive classes (:class:`Softmax`).
     keeps_order : bool
-        Promise that the largest activation of a sample is that of its largest pre-activation, so
-        that classes are predicted from pre-activations, before rounding can make them equal.
+        Whether the largest activation of a sample belongs to its largest pre-activation. Classes
+        are then predicted from pre-activations, which rounding has not made equal.
     """
 
     initializer: ClassVar[str] = "scaled_gaussian"
@@ -194,7 +194,7 @@ class ELU(Activation):
     Parameters
     ----------
     alpha : float, default 1.0
-        Minus the value that the left half tends to, above 0.
+        Negative of the limit of the left half, above 0.
     """
 
     name: ClassVar[str] = "elu"
@@ -260,7 +260,8 @@ class GELU(Activation):
     Parameters
     ----------
     form : {"exact", "tanh"}, default "exact"
-        ``"tanh"`` is the paper's approximation ½z(1 + tanh(√(2/π)(z + 0.044715z³))).
+        Form of the function; ``"tanh"`` is the paper's approximation
+        ½z(1 + tanh(√(2/π)(z + 0.044715z³))).
     """
 
     name: ClassVar[str] = "gelu"
@@ -348,10 +349,10 @@ class Softmax(Activation):
         out *= a
 
 
-# In transposed arrays NumPy adds column after column, each in one pass. In contiguous arrays it
-# adds short rows entry by entry, and a matrix product is faster.
+# NumPy sums a transposed array column by column, each in one pass. It sums the short rows of a
+# contiguous array entry by entry, where a matrix product is faster.
 def row_maximum(z: Array) -> Array:
-    """Return the largest entry along the last axis, which stays with length 1."""
+    """Return the largest entry along the last axis, which is kept with length 1."""
     if z.flags.c_contiguous and z.shape[-1] <= 32:
         z = np.asfortranarray(z)
     largest: Array = np.maximum.reduce(z, axis=-1, keepdims=True)
@@ -359,7 +360,7 @@ def row_maximum(z: Array) -> Array:
 
 
 def row_sum(z: Array) -> Array:
-    """Return the sum along the last axis, which stays with length 1."""
+    """Return the sum along the last axis, which is kept with length 1."""
     if z.flags.c_contiguous:
         total: Array = np.matmul(z, np.ones((z.shape[-1], 1), z.dtype))
         return total
@@ -385,7 +386,7 @@ def _elu(z: Array, alpha: float, out: Array, work: Array) -> None:
 
 
 def _merge(z: Array, slope: float, work: Array) -> None:
-    """Put `slope` into work[0] where z > 0; products with 0 and 1 need no mask in memory."""
+    """Put `slope` into work[0] where z > 0, by products with 0 and 1 instead of a mask."""
     np.less_equal(z, 0, out=work[1])
     work[0] *= work[1]
     np.greater(z, 0, out=work[1])

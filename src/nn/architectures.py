@@ -25,15 +25,15 @@ def mlp(
     Parameters
     ----------
     hidden : sequence of int
-        Width of each hidden layer. Empty gives linear, logistic or softmax regression,
-        as the loss has it.
+        Width of each hidden layer. Without hidden layers the network is a linear, logistic or
+        softmax regression, depending on the loss.
     outputs : int
         Width of the output layer.
     activation : Activation, default ReLU()
         Activation of the hidden layers.
     initializer : Initializer, optional
-        Initializer of all weights. By default hidden layers get the one that suits the activation,
-        and the output layer N(0, 1/fan_in).
+        Initializer of all weights. By default one that suits the activation for the hidden
+        layers, and N(0, 1/fan_in) for the output layer.
     bias_initializer : Initializer, optional
         Initializer of all biases; zeros by default.
     dropout : float, default 0.0

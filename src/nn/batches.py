@@ -1,4 +1,4 @@
-"""The batches of a stack of runs: which rows each run sees at each step."""
+"""The batches of a stack of runs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .typing import Array
 
 
 class Batches:
-    """Shuffled batches, in an order that only a run's seed decides.
+    """Shuffled batches, in an order that depends only on a run's seed.
 
     Parameters
     ----------
     inputs : ndarray of shape (rows, features)
+        The inputs of the training part.
     targets : ndarray of shape (rows, outputs)
-        In the precision of the inputs.
+        The encoded targets, in the precision of the inputs.
     batch_size : int
-        Rows of a step, at least 1. With all rows or more, every step takes the rows in their order,
-        and nothing is shuffled.
+        Number of rows in a step, at least 1. If it covers all rows, they are not shuffled.
     seeds : sequence of int
-        One for each run.
+        The seed of each run.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Batches:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch; the last may be short."""
+        """The number of steps in an epoch; the last one may be short."""
         return -(-len(self.inputs) // self.batch_size)
 
     @property
     def last_full(self) -> int:
-        """The epoch's last step (from 0) that is not short."""
+        """The index of the epoch's last full step."""
         return len(self.inputs) // self.batch_size - 1
 
     def epoch(self) -> Iterator[tuple[Array, Array]]:
@@ -55,13 +55,13 @@ class Batches:
         ------
         inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
-            Both in buffers that the next step overwrites, the same in all steps of one size.
+            Both are buffers that the next step overwrites, the same for all steps of one size.
         """
         rows = len(self.inputs)
         if self.batch_size == rows:
             yield self._whole
             return
-        # Runs with one seed share its order.
+        # Runs with the same seed see the same order.
         orders = {seed: rng.permutation(rows) for seed, rng in self._streams.items()}
         order = np.stack([orders[seed] for seed in self.seeds])
         for start in range(0, rows, self.batch_size):
@@ -72,11 +72,11 @@ class Batches:
             )
 
     def random_state(self, run: int) -> dict[str, Any]:
-        """Return the state of the stream that draws a run's order, ready for JSON."""
+        """Return the state of a run's random stream, ready for JSON."""
         return dict(self._streams[self.seeds[run]].bit_generator.state)
 
     def restore_random_state(self, run: int, state: Mapping[str, Any]) -> None:
-        """Set the stream of a run, and so of all runs with its seed, to such a state."""
+        """Restore the random stream of a run, which all runs with the same seed share."""
         self._streams[self.seeds[run]].bit_generator.state = state
 
     def keep(self, runs: Sequence[int]) -> None:
@@ -87,5 +87,5 @@ class Batches:
 
     def _take(self, name: str, array: Array, rows: NDArray[np.integer]) -> Array:
         buffer = self._buffers.array(name, (*rows.shape, array.shape[1]))
-        # mode="clip" writes into the buffer directly; the default checks through a copy.
+        # mode="clip" writes directly into the buffer; the default makes a copy first.
         return array.take(rows, axis=0, out=buffer, mode="clip")

@@ -1,8 +1,8 @@
-"""Components: dataclasses that are chosen by name and check their fields.
+"""Components: dataclasses that can be chosen by name and that validate their fields.
 
-Every optimizer, loss, activation, layer and so on is one. The type of a field says which values it
-accepts: ``beta1: Annotated[float, Interval(0, 1, "left")] = 0.9``. Construction checks them;
-:func:`problems` checks values before anything is constructed, as for a configuration.
+Optimizers, losses, activations, layers and so on are components. The type of a field declares
+which values it accepts: ``beta1: Annotated[float, Interval(0, 1, "left")] = 0.9``. Construction
+checks them; :func:`problems` checks the values of a configuration before construction.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Interval:
         below = value <= self.high if self.closed in ("both", "right") else value < self.high
         try:
             return above and below and math.isfinite(value)
-        except OverflowError:  # a whole number larger than any float
+        except OverflowError:  # an integer larger than any float
             return False
 
     def __str__(self) -> str:
@@ -60,17 +60,17 @@ Positive = Annotated[float, Interval(0, closed="neither")]
 NonNegative = Annotated[float, Interval(0)]
 Finite = Annotated[float, Interval()]
 Decay = Annotated[float, Interval(0, 1, "left")]
-"""A decay rate of a running average: 0 forgets at once, 1 would never forget."""
+"""A decay rate of a running average: 0 keeps only the last value, 1 would never forget."""
 Fraction = Annotated[float, Interval(0, 1)]
 Probability = Annotated[float, Interval(0, 1, "left")]
 Count = Annotated[int, Interval(1)]
 
 
-class Component(ABC):  # noqa: B024, what is abstract is each family's own
-    """Base of all parts of a network and its training.
+class Component(ABC):  # noqa: B024, the abstract methods are those of the subclasses
+    """Base of all parts of a network and of its training.
 
-    Subclasses are dataclasses, whose fields are checked at construction. Those that can be chosen
-    by name set :attr:`name`.
+    Subclasses are dataclasses whose fields are checked at construction. A subclass that can be
+    chosen by name sets :attr:`name`.
     """
 
     name: ClassVar[str] = ""
@@ -88,17 +88,17 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
 
     @classmethod
     def names(cls) -> list[str]:
-        """Names by which the known subclasses can be chosen, sorted."""
+        """Return the names of all imported subclasses, sorted."""
         return sorted({kind.name for kind in _descendants(cls)} - {""})
 
     @classmethod
     def named(cls, name: str, **options: Any) -> Self:
-        """Build the subclass that is called `name`.
+        """Construct the subclass called `name`.
 
         Parameters
         ----------
         name : str
-            One of :meth:`names`, which include a user's subclass once its module is imported.
+            One of :meth:`names`, which include the user's subclasses whose modules are imported.
         **options
             Values of the fields.
 
@@ -112,7 +112,7 @@ class Component(ABC):  # noqa: B024, what is abstract is each family's own
 
     @classmethod
     def class_named(cls, name: str) -> type[Any]:
-        """Return the subclass that is called `name`.
+        """Return the subclass called `name`.
 
         Raises
         ------
@@ -142,20 +142,20 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with `values` as arguments of the dataclass `kind`.
+    """Describe what is wrong with `values` as arguments of the dataclass `kind`.
 
     Parameters
     ----------
     kind : type
-        A dataclass, its fields typed and, where they have a range, ``Annotated`` with it.
+        A dataclass with typed fields, ``Annotated`` with their range if they have one.
     values : mapping of str to object
-        Field names and the values they would get.
+        The values by field name.
 
     Returns
     -------
     list of str
-        One sentence for each fault: unknown names (with the nearest right one), missing
-        values, wrong types, values out of range. Empty if all is well.
+        One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
+        wrong type, or a value out of range. Empty if there is none.
     """
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
     hints = type_hints(typing.cast(Any, kind))
@@ -176,12 +176,12 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
 
 @functools.cache
 def type_hints(kind: Any) -> dict[str, Any]:
-    """Return the types of a class's fields with what they are annotated with."""
+    """Return the types of a class's fields, including their annotations."""
     return typing.get_type_hints(kind, include_extras=True)
 
 
 def _fault(value: Any, hint: Any) -> str | None:
-    """Say what `value` would have to be to fit `hint`; None if it fits."""
+    """Describe what `value` must be according to `hint`; None if it already is."""
     origin = typing.get_origin(hint)
     if origin is Annotated:
         inner, *constraints = typing.get_args(hint)

@@ -1,4 +1,4 @@
-"""Backpropagation against central differences."""
+"""A check of backpropagation by central differences."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from .network import Network
 from .typing import Array, Float64Array
 
 STEP = 1e-5
-# How far, in units of the machine's precision, a computed loss may be off. At most 2 were measured,
-# with four BLAS kernels, on every activation before and after batch normalization.
+# The assumed rounding error of a loss, in units of machine precision. At most 2 were measured, with
+# four BLAS kernels and every activation before and after batch normalization.
 _UNITS = 32
 
 
 def rounding_noise(loss: ArrayLike, step: float = STEP) -> Float64Array:
-    """Bound the error that rounding alone causes in one central difference.
+    """Bound the rounding error of a central difference.
 
     Parameters
     ----------
     loss : array_like of shape (...)
-        The losses, in float64, that are compared.
+        The losses in float64.
     step : float, default 1e-5
         Half the distance between the two points.
 
     Returns
     -------
     ndarray of shape (...)
-        The error of two losses, divided by the distance of their points. A loss below 1 counts
-        as 1, since it may be the sum of larger terms that cancel.
+        The error of two losses divided by the distance of their points. A loss below 1 counts
+        as 1, because it may be the sum of larger terms that cancel.
     """
     size = np.maximum(1, np.abs(np.asarray(loss, np.float64)))
     noise: Float64Array = _UNITS * np.finfo(np.float64).eps * size / step
@@ -41,9 +41,11 @@ def numerical_gradients(network: Network, x: Array, targets: Array, step: float 
     Parameters
     ----------
     network : Network
-        In float64, without dropout; with the batch's statistics where it normalizes.
+        A network in float64 without dropout. Batch normalization uses the batch's statistics.
     x : ndarray of shape (runs, batch, inputs)
+        The inputs of the batch.
     targets : ndarray of shape (runs, batch, outputs)
+        The encoded targets of the batch.
     step : float, default 1e-5
         Half the distance between the two points, relative to max(1, abs(θ)).
 
@@ -75,10 +77,10 @@ def numerical_gradients(network: Network, x: Array, targets: Array, step: float 
 
 
 def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
-    """Compute the relative distance of both gradients, for each run.
+    """Compute the relative distance of backpropagated and numerical gradients for each run.
 
-    It is ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), where the part of ‖g - ĝ‖ that rounding explains does not count:
-    the differences ĝ of a gradient g that is 0 are nothing but :func:`rounding_noise`.
+    It is ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), less the part of ‖g - ĝ‖ that rounding explains: where the
+    gradient g is 0, the differences ĝ are pure :func:`rounding_noise`.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
     Returns
     -------
     ndarray of shape (runs,)
-        Below 1e-6 for a right gradient away from kinks.
+        The distances, below 1e-6 for a correct gradient away from kinks.
     """
     expected = numerical_gradients(network, x, targets)
     statistics = network.statistics.copy()

@@ -1,7 +1,7 @@
-"""Functions on gradients, applied before the optimizer's step: penalties, norms and clipping.
+"""Penalties, norms and clipping: functions on gradients, applied before the optimizer's step.
 
-Dropout is a layer (:class:`nn.layers.Dropout`), label smoothing belongs to the losses over
-classes, weight decay to the optimizers.
+Dropout is a layer (:class:`nn.layers.Dropout`), label smoothing is part of the losses over
+classes, and weight decay is part of the optimizers.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def add_l1_gradient(gradients: Array, parameters: Array, strength: Array, work: 
 def global_norm(gradients: Array) -> Array:
     """Return the Euclidean norm of each run's gradient: (runs, 1) from (runs, n).
 
-    Right also where squares overflow or underflow, which they do from 1e19 on in float32.
+    The result is correct even where squares overflow or underflow, as they do in float32 beyond
+    1e19.
     """
-    # A product slice by slice, so that a run's sum does not depend on its neighbours.
+    # One product per run, so that its sum does not depend on the other runs.
     rows = gradients[:, np.newaxis, :]
     with np.errstate(over="ignore"):
         norms: Array = np.sqrt(np.matmul(rows, rows.transpose(0, 2, 1))[:, :, 0])
@@ -57,7 +58,7 @@ def global_norm(gradients: Array) -> Array:
     for run, [norm] in enumerate(norms.tolist()):
         if least < norm < math.inf:
             continue
-        # Squares that no float holds: rare, so one by one.
+        # The squares overflow or underflow, which is rare enough for a loop over runs.
         largest = max(gradients[run].max(), -gradients[run].min())
         if 0 < largest < math.inf:
             scaled = gradients[run] / largest
@@ -66,7 +67,7 @@ def global_norm(gradients: Array) -> Array:
 
 
 def norms_by_layer(flat: Array, layout: Layout) -> dict[str, Array]:
-    """Return the norm (runs,) of what decays of each layer, from `flat` (runs, P)."""
+    """Return the norm, (runs,), of each layer's decaying entries in `flat`, (runs, P)."""
     return {
         layer: np.hypot.reduce([global_norm(flat[:, piece])[:, 0] for piece in pieces])
         for layer, pieces in layout.layers.items()
@@ -75,20 +76,20 @@ def norms_by_layer(flat: Array, layout: Layout) -> dict[str, Array]:
 
 @cache
 def _least_norm(dtype: np.dtype[Any]) -> float:
-    """Return the smallest norm whose square keeps its digits."""
+    """Return the smallest norm whose square keeps full precision."""
     info = np.finfo(dtype)
     return math.sqrt(info.tiny / info.eps)
 
 
 def clip_by_norm(gradients: Array, norms: Array, limit: Array) -> None:
-    """Scale each run's gradient down to norm `limit` where it is longer (Pascanu et al. 2013).
+    """Scale each run's gradient down to norm `limit` if it is longer (Pascanu et al. 2013).
 
     Parameters
     ----------
     gradients : ndarray of shape (runs, n)
-        Changed in place.
+        Gradients, changed in place.
     norms, limit : ndarray of shape (runs, 1)
-        :func:`global_norm` of the gradients, and the largest norm allowed.
+        Norms of the gradients (:func:`global_norm`), and the largest norms allowed.
     """
     gradients *= np.where(norms > limit, limit / np.maximum(norms, limit), gradients.dtype.type(1))
 

@@ -1,7 +1,7 @@
-"""Initial weights, each drawn from an explicit random stream.
+"""Initializers, which draw weights from an explicit random stream.
 
-Draws are made in float64 whatever the network's precision, so that a run in float32 starts from
-the rounded weights of the same run in float64.
+They draw in float64 whatever the network's precision, so that a run in float32 starts from the
+rounded weights of the same run in float64.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Initializer(Component):
         Parameters
         ----------
         rng : numpy.random.Generator
-            The run's stream for initialization.
+            The run's random stream for initialization.
         shape : tuple of int
-            ``(fan_in, fan_out)`` of a weight matrix, or the shape of a bias.
+            Shape ``(fan_in, fan_out)`` of a weight matrix, or that of a bias.
 
         Returns
         -------
@@ -50,11 +50,12 @@ class Zeros(Initializer):
 
 @dataclass(frozen=True)
 class Filled(Initializer):
-    """All one value.
+    """One value throughout.
 
     Parameters
     ----------
     value : float, default 0.0
+        The value of all entries.
     """
 
     name: ClassVar[str] = "constant"
@@ -66,11 +67,12 @@ class Filled(Initializer):
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """Independent N(0, std²).
+    """Independent draws from N(0, std²).
 
     Parameters
     ----------
     std : float, default 0.01
+        Standard deviation.
     """
 
     name: ClassVar[str] = "normal"
@@ -82,11 +84,12 @@ class Normal(Initializer):
 
 @dataclass(frozen=True)
 class Uniform(Initializer):
-    """Independent uniform in [-limit, limit).
+    """Independent uniform draws from [-limit, limit).
 
     Parameters
     ----------
     limit : float, default 0.05
+        Bound of the interval.
     """
 
     name: ClassVar[str] = "uniform"
@@ -98,7 +101,7 @@ class Uniform(Initializer):
 
 @dataclass(frozen=True)
 class TruncatedNormal(Initializer):
-    """N(0, std²) with draws beyond two standard deviations drawn again.
+    """N(0, std²), where draws beyond two standard deviations are repeated.
 
     Parameters
     ----------
@@ -140,7 +143,7 @@ class VarianceScaling(Initializer):
 
     @abstractmethod
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Variance of a weight between `fan_in` inputs and `fan_out` outputs."""
+        """Return the variance of weights between `fan_in` inputs and `fan_out` outputs."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         variance = self.variance(shape[0], shape[-1])
@@ -163,7 +166,7 @@ class Xavier(VarianceScaling):
 
 @dataclass(frozen=True)
 class He(VarianceScaling):
-    """Variance 2 / fan_in, for ReLU and its kin (He et al. 2015, eq. 10)."""
+    """Variance 2 / fan_in, for ReLU and similar activations (He et al. 2015, eq. 10)."""
 
     name: ClassVar[str] = "he"
 
@@ -188,6 +191,7 @@ class Orthogonal(Initializer):
     Parameters
     ----------
     gain : float, default 1.0
+        Factor of the matrix.
     """
 
     name: ClassVar[str] = "orthogonal"

@@ -1,8 +1,8 @@
 """Losses: the mean over the batch of a per-sample loss.
 
-Losses over probabilities are computed from logits wherever loss and output activation are a
-canonical pair, so that they stay finite for any finite logits; their gradient is then ŷ - y.
-Any other pair goes through the chain rule (:class:`~nn.objective.Objective`).
+With its canonical output activation, a loss over probabilities is computed from the logits: it
+stays finite for all finite logits, and its gradient is ŷ - y. All other pairs of loss and
+activation use the chain rule (:class:`~nn.objective.Objective`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Loss(Component):
     Attributes
     ----------
     canonical : str
-        Name of the output activation that goes with the loss unless another is asked for.
+        Name of the default output activation.
     target_form : {"values", "labels", "classes"}
-        Contents of a row of targets: any numbers; for each output a label, 0 or 1, so that two
-        classes need one output; or a distribution over exclusive classes, with an output each.
-        Labels and classes need outputs that are probabilities.
+        Contents of a row of targets: arbitrary numbers; a label, 0 or 1, for each output, so that
+        two classes need one output; or a distribution over exclusive classes, with one output for
+        each. Labels and classes need outputs that are probabilities.
     """
 
     canonical: ClassVar[str] = "identity"
@@ -50,7 +50,7 @@ class Loss(Component):
         Parameters
         ----------
         outputs, targets : ndarray of shape (..., batch, outputs)
-            Activated outputs ŷ of the network, and y.
+            Activated outputs ŷ of the network, and targets y.
 
         Returns
         -------
@@ -62,7 +62,10 @@ class Loss(Component):
         """Write the derivative of each sample's loss with respect to `outputs` into `out`."""
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array | None:
-        """Compute the loss of each sample under the canonical activation, if that is stable."""
+        """Compute the loss of each sample under the canonical activation, or return None.
+
+        Overridden where this is more stable than :meth:`value` of the activated outputs.
+        """
         return None
 
     def fused_factor(self, outputs: int) -> float | None:
@@ -70,7 +73,7 @@ class Loss(Component):
         return None
 
     def smooth(self, targets: Array) -> Array:
-        """Return the targets to train on: (n, outputs), smoothed where the loss asks for it."""
+        """Return the targets to train on, (n, outputs), with label smoothing if there is any."""
         return targets
 
 
@@ -90,7 +93,8 @@ class MeanSquaredError(Loss):
     Parameters
     ----------
     scale : float, default 1.0
-        0.5 gives the quadratic cost of Nielsen's book (2015, chapter 1) with ``reduction="sum"``.
+        Factor of the loss. With 0.5 and ``reduction="sum"`` it is the quadratic cost of Nielsen's
+        book (2015, chapter 1).
     reduction : {"mean", "sum"}, default "mean"
         How the losses of several outputs are combined.
     """
@@ -194,8 +198,8 @@ class BinaryCrossEntropy(Loss):
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array:
         # -log ŷ = softplus(-z) and -log(1-ŷ) = softplus(z) = z + softplus(-z)
-        # together are log(1 + e^-|z|) + ([z > 0] - y)·z: added in this order the loss of a
-        # confident, right output keeps its digits, where softplus(z) - y·z would round to 0.
+        # sum to log(1 + e^-|z|) + ([z > 0] - y)·z. In this order, the loss of a confident and
+        # correct output keeps its digits, where softplus(z) - y·z would round to 0.
         loss, work = np.abs(logits), np.empty_like(logits)
         np.negative(loss, out=loss)
         np.exp(loss, out=loss)
@@ -275,10 +279,10 @@ class KLDivergence(CrossEntropy):
 
 
 def _floors(outputs: Array) -> tuple[np.floating, np.floating]:
-    """Smallest ŷ and smallest 1 - ŷ that the precision tells from 0.
+    """Return the smallest ŷ and the smallest 1 - ŷ that the precision distinguishes from 0.
 
-    They differ: ŷ keeps its digits towards 0, but 1 - ŷ is a multiple of the spacing below 1.
-    Dividing by less would make up gradients of 1e29 where the true one is below 1.
+    They differ because ŷ keeps its digits towards 0, whereas 1 - ŷ is a multiple of the spacing
+    below 1. Dividing by less would give gradients of 1e29 where the true one is below 1.
     """
     info = np.finfo(outputs.dtype)
     return info.tiny, info.epsneg

@@ -41,16 +41,18 @@ class Network:
     inputs : int
         Number of input features.
     loss : Loss
+        The loss that training minimizes.
     output_activation : Activation, optional
-        The loss's canonical one by default.
+        Activation of the output layer; by default the loss's canonical one.
     seeds : sequence of int
-        One for each run; a run's initial weights and dropout depend on its seed alone.
+        The seed of each run, on which alone its initial weights and dropout depend.
     dtype : {"float32", "float64"}, default "float32"
+        Precision of parameters and activations.
 
     Attributes
     ----------
     parameters, gradients : ndarray of shape (runs, P)
-        Contiguous; layers hold views. The layout puts weights before biases and gains.
+        Contiguous arrays, of which layers hold views. Weights come before biases and gains.
     statistics : ndarray of shape (runs, S)
         Running statistics of normalization layers.
     layout : Layout
@@ -224,7 +226,7 @@ class Network:
         x = self._inputs(x)
         for start in range(0, x.shape[1], _ROWS):
             rows = slice(start, min(start + _ROWS, x.shape[1]))
-            # Products of OpenBLAS can raise the flag for what they compute and throw away.
+            # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
                 logits = self.forward(x[:, rows])
             yield rows, logits

@@ -1,4 +1,4 @@
-"""The standard normal distribution, which NumPy does not have."""
+"""Density and distribution function of the standard normal, which NumPy lacks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def cdf(z: Array, out: Array) -> None:
     z : ndarray of any shape
         Finite values between -40 and 40.
     out : C-contiguous ndarray of the same shape
-        Receives Φ(z), to the last digits of its precision, also in the left tail.
+        The array that receives Φ(z), accurate to the last digits even in the left tail.
     """
     source, target = z.reshape(-1), out.reshape(-1)
     for start in range(0, source.size, _BLOCK):  # in blocks, so that temporaries stay small

@@ -1,4 +1,4 @@
-"""A loss and an output activation together."""
+"""A loss combined with an output activation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from .typing import Array
 
 
 class Objective:
-    """A loss joined to an output activation: from logits to loss, outputs and gradient.
+    """A loss combined with an output activation: from logits to outputs, loss and gradient.
 
     Parameters
     ----------
     loss : Loss
-    activation : Activation or None
-        Output activation; None takes the loss's canonical one.
+        The loss.
+    activation : Activation, optional
+        The output activation; by default the loss's canonical one.
 
     Raises
     ------
     ValueError
-        If the loss is over probabilities and the activation does not give any.
+        If the loss needs probabilities and the activation does not produce them.
     """
 
     def __init__(self, loss: Loss, activation: Activation | None = None) -> None:
@@ -29,10 +30,10 @@ class Objective:
         self.activation = activation or Activation.named(loss.canonical)
         if loss.over_probabilities and not self.activation.gives_probabilities:
             raise ValueError(
-                f"{loss.label} needs outputs that are probabilities, as output activation sigmoid "
-                f"or softmax gives them, not {self.activation.label}"
+                f"{loss.label} needs outputs that are probabilities, which the output activations "
+                f"sigmoid and softmax produce and {self.activation.label} does not"
             )
-        # The class, not the name, which a class derived from it may have inherited.
+        # The class and not the name, which a subclass may have inherited.
         self._canonical = type(self.activation) is Activation.class_named(loss.canonical)
 
     def outputs(self, logits: Array) -> Array:
@@ -40,7 +41,7 @@ class Objective:
         return self.activation(logits)
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
-        """Compute each sample's loss, (..., batch), from (..., batch, outputs) of both."""
+        """Return each sample's loss, (..., batch), for arrays of shape (..., batch, outputs)."""
         if self._canonical:
             losses = self.loss.value_from_logits(logits, targets)
             if losses is not None:
@@ -48,9 +49,9 @@ class Objective:
         return self.loss.value(self.outputs(logits), targets)
 
     def fused_gradient(self, workspace: Workspace) -> Fused:
-        """Return :meth:`gradient` as code that is compiled when that pays.
+        """Return :meth:`gradient` as a function of `out`, `logits` and `targets`.
 
-        It is called with `out`, `logits` and `targets`.
+        It is compiled once that pays.
         """
         return Fused(
             lambda out, logits, targets, work: self.gradient(logits, targets, out, work),
@@ -65,7 +66,9 @@ class Objective:
         Parameters
         ----------
         logits, targets : ndarray of shape (runs, batch, outputs)
+            The last layer's outputs, and the encoded targets.
         out : ndarray of the same shape
+            The array that receives the gradient.
         work : ndarray of shape (1 + activation.scratch, runs, batch, outputs)
             Scratch space.
         """

@@ -1,4 +1,4 @@
-"""The order of parameters in one contiguous array ``(runs, size)``, of which layers hold views."""
+"""The layout of parameters in one contiguous array ``(runs, size)``; layers hold views of it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Parameter:
     Parameters
     ----------
     name : str
-        Unique in the network, such as ``"dense1/weights"``.
+        Name, unique in the network, such as ``"dense1/weights"``.
     shape : tuple of int
-        Without the run axis.
+        Shape without the run axis.
     decays : bool
         Whether weight decay acts on it: true for weights, false for biases and gains.
     """
@@ -42,13 +42,14 @@ class Layout:
     Parameters
     ----------
     parameters : iterable of Parameter
+        The parameters, in any order.
 
     Attributes
     ----------
     size : int
         Length of one run's flat array.
     decayed : int
-        How many of its leading entries decay.
+        Number of leading entries on which weight decay acts.
     slices : dict of str to slice
         The place of each parameter.
     layers : dict of str to list of slice
@@ -90,7 +91,7 @@ class Layout:
             view[...] = values[name]
 
     def check(self, values: Mapping[str, Array], runs: int) -> None:
-        """Raise what :meth:`fill` would raise for an array of so many runs."""
+        """Raise the error that :meth:`fill` would raise for an array of `runs` runs."""
         for p in self.parameters:
             if p.name not in values:
                 raise ValueError(f"the weights lack {p.name!r}")

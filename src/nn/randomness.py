@@ -1,8 +1,8 @@
-"""Named randomness: independent streams from ``(seed, purpose)``.
+"""Independent random streams, each derived from a seed and a purpose.
 
-Nothing else enters a stream, neither the optimizer nor the learning rate, so that with one
-seed all optimizers start from the same weights and see the same batches. There is no global
-random state.
+A stream depends on nothing else, such as the optimizer or the learning rate: with the same seed,
+all optimizers start from the same weights and see the same batches. No global random state is
+used.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def stream(seed: int, purpose: str, *path: int) -> np.random.Generator:
     purpose : str
         Purpose of the numbers: ``"initialization"``, ``"batches"``, ``"dropout"``, ...
     *path : int
-        Tells several streams of one purpose apart, such as the layer's position.
+        Numbers that distinguish the streams of one purpose, such as the layer's position.
 
     Returns
     -------
     numpy.random.Generator
-        Independent of every stream with another seed, purpose or path
-        (:class:`numpy.random.SeedSequence` with the purpose's CRC-32 as spawn key).
+        A generator independent of those with another seed, purpose or path. Its
+        :class:`numpy.random.SeedSequence` has the purpose's CRC-32 and the path as spawn key.
     """
     key = (zlib.crc32(purpose.encode()), *path)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

@@ -1,8 +1,8 @@
 """Learning-rate schedules: factors that multiply the optimizer's rate.
 
-A schedule counts in units of time, u = 0, 1, 2, ...: epochs or steps, as its ``by`` says. With
-``warmup`` w the factor rises linearly, (u+1)/w, for the first w units; then the schedule
-proper runs over the time that is left.
+A schedule measures time u = 0, 1, 2, ... in epochs or in steps, according to its ``by``. With
+``warmup`` w the factor rises linearly, (u+1)/w, during the first w units; the schedule itself then
+covers the remaining time.
 """
 
 from __future__ import annotations
@@ -64,7 +64,21 @@ class Schedule(Component):
 
     @abstractmethod
     def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
-        """Factors at times `u` after the warm-up, of a training that lasts `total` more."""
+        """Return the factors at times `u` after the warm-up.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n,)
+            Times since the end of the warm-up.
+        total : float
+            Length of the training after the warm-up.
+        state : mapping of str to float
+            The state that :meth:`observe` updates.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
 
     @property
     def is_constant(self) -> bool:
@@ -72,16 +86,16 @@ class Schedule(Component):
         return False
 
     def initial_state(self) -> State:
-        """State before the first epoch, for schedules that have one."""
+        """Return the state before the first epoch; empty for most schedules."""
         return {}
 
     def observe(self, state: State, value: float) -> None:
-        """Take note, in `state`, of an epoch's validation loss."""
+        """Update `state` with the validation loss of an epoch."""
 
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """Factor 1."""
+    """A factor of 1 throughout."""
 
     name: ClassVar[str] = "constant"
 
@@ -102,7 +116,7 @@ class Step(Schedule):
     every : int, default 10
         Units of time between drops.
     gamma : float, default 0.1
-        γ, in (0, 1].
+        Factor γ of each drop, in (0, 1].
     """
 
     name: ClassVar[str] = "step"
@@ -120,7 +134,7 @@ class Exponential(Schedule):
     Parameters
     ----------
     gamma : float, default 0.95
-        γ, in (0, 1].
+        Factor γ for each unit of time, in (0, 1].
     """
 
     name: ClassVar[str] = "exponential"
@@ -147,7 +161,7 @@ class Polynomial(Schedule):
     Parameters
     ----------
     power : float, default 1.0
-        1 is a straight line.
+        Exponent; 1 gives a straight line.
     end : float, default 0.0
         Factor at the end of training, in [0, 1].
     """
@@ -170,7 +184,7 @@ class Cosine(Schedule):
     period : int, optional
         Length of the first period; by default the whole training, without restarts.
     growth : float, default 1.0
-        Each period is this many times as long as the one before, at least 1.
+        Ratio of the lengths of successive periods, at least 1.
     end : float, default 0.0
         Factor at the end of a period, in [0, 1].
 
@@ -201,7 +215,7 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up from `start` to 1, then down to `end`, both along half a cosine.
+    """A rise from `start` to 1 and a fall to `end`, each along half a cosine.
 
     Parameters
     ----------
@@ -239,13 +253,13 @@ class ReduceOnPlateau(Schedule):
     Parameters
     ----------
     gamma : float, default 0.1
-        In (0, 1].
+        Factor of each reduction, in (0, 1].
     patience : int, default 5
-        Epochs without improvement that are waited for.
+        Number of epochs without improvement before a reduction.
     threshold : float, default 1e-4
-        Share of the best loss by which a loss must be lower to count as better.
+        Smallest improvement that counts, relative to the best loss.
     minimum : float, default 1e-4
-        The factor falls no lower, in [0, 1].
+        Smallest factor, in [0, 1].
     """
 
     name: ClassVar[str] = "reduce_on_plateau"

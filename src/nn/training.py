@@ -21,22 +21,24 @@ def fit(
     epochs: int,
     batch_size: int | None = None,
 ) -> None:
-    """Train the runs of a network side by side.
+    """Train all runs of a network.
 
     Parameters
     ----------
     network : Network
-        The networks; their parameters are changed.
+        The networks, whose parameters are changed.
     optimizers : Optimizer or sequence of Optimizer
-        One for all runs, or one for each. Each call begins with their initial state.
+        One optimizer for all runs, or one for each run. Every call starts from the optimizer's
+        initial state.
     x : array_like of shape (n, inputs)
+        The inputs of the training data.
     y : array_like of shape (n, outputs)
-        Classes as rows of zeros with a one.
+        The targets; classes are one-hot encoded.
     epochs : int
-        How often all rows are gone through.
+        Number of passes over the training data.
     batch_size : int, optional
-        Rows of a step, drawn in an order that a run's seed decides; all rows, in their order, by
-        default.
+        Number of rows in a step. Rows are shuffled before each epoch in an order that only the
+        run's seed decides. By default each step uses all rows, in their order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The types of arrays that the package speaks of."""
+"""Array types."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
-"""Numbers in a network's precision, float32 or float64."""
+"""An array in a network's precision, float32 or float64."""
 
 Float64Array = NDArray[np.float64]
-"""Numbers that are float64 whatever the network's precision."""
+"""An array that is float64 whatever the network's precision."""
 
 Shape = tuple[int, ...]

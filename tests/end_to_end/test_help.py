@@ -43,7 +43,7 @@ def test_help_is_a_page_for_newcomers_and_quick(tmp_path: Path) -> None:
 def settings(tmp_path: Path) -> list[str]:
     """The settings that the help page names, as they are typed."""
     page = succeeded(run("--help", folder=tmp_path)).out
-    block = page.split("Settings often changed")[1].split("After -m")[0]
+    block = page.split("Common settings")[1].split("After -m")[0]
     return [word for line in block.splitlines()[1:] for word in line.split() if "=" in word]
 
 

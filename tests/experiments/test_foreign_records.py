@@ -83,7 +83,7 @@ def assert_refused(message: str, *places: str) -> None:
     assert message.count(f"'{TARGET}'") == len(places)
     assert CURE in message
     for place in places:
-        assert f"{place}._target_: '{TARGET}' is neither of this project" in message
+        assert f"{place}._target_: '{TARGET}' belongs neither to this project" in message
 
 
 # Building and trusting

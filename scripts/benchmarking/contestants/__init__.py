@@ -1,1 +1,1 @@
-"""What is compared, one a file, each run in a process of its own."""
+"""The contestants, one per module, each run in a separate process."""

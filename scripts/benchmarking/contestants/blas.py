@@ -17,10 +17,11 @@ Product = tuple[Array, Array, Array]
 
 
 class Blas(Descent):
-    """Products of the shapes that :class:`Descent` has, into arrays that are there already.
+    """Matrix products of the same shapes as in :class:`Descent`, into preallocated arrays.
 
-    For each layer x·W, xᵀ·δ and, but for the first, δ·Wᵀ, in memory of the same kind. Nothing is
-    drawn, added, activated or updated; every step multiplies the same numbers.
+    For each layer they are x·W, xᵀ·δ and, except for the first layer, δ·Wᵀ, in memory allocated
+    in the same way. There are no biases, activations, updates or random batches: every step
+    multiplies the same numbers.
     """
 
     ways = ("stack by stack", "run by run")
@@ -30,7 +31,7 @@ class Blas(Descent):
         self.products = [self._step(width, split=way == "run by run") for width in self.widths]
 
     def _step(self, runs: int, *, split: bool) -> list[Product]:
-        """List the products of a step: left, right, result."""
+        """Return the products of a step as triples: left, right, result."""
         rng, memory = np.random.default_rng(0), Memory(np.dtype(np.float32))
         batch, widths = self.size.batch, self.size.widths
 
@@ -68,7 +69,7 @@ class Blas(Descent):
                     np.matmul(left, right, out=result)
 
     def loss(self) -> None:
-        """Nothing is learnt."""
+        """Return None: nothing is learnt."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Descent: runs side by side in stacks."""
+"""Descent, which trains runs in stacks."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from nn.speed import compile as fusion
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared(Source):
-    """Stands for data that are in memory already."""
+    """A stand-in for the source of data that are already in memory."""
 
     def load(self) -> Dataset:
-        raise NotImplementedError("it is never asked for")
+        raise NotImplementedError("the data are already loaded")
 
 
 class Descent(Contestant):
-    """Stacks as wide as a sweep on one core makes them, one after another, tile by tile.
+    """Stacks as wide as in a sweep on one core, trained one after another and tile by tile.
 
-    What is compiled is compiled at once, not when a process has done enough of it, so that what
-    is measured is how it goes on.
+    Loops are compiled immediately, and not after a while as in a sweep, so that the steady state
+    is measured.
     """
 
     ways = ("stacked",)
@@ -60,7 +60,7 @@ class Descent(Contestant):
         self.compile_seconds = self._compile()
 
     def _compile(self) -> float:
-        """Have a step compiled, of two rows; return the seconds that it took."""
+        """Compile a training step, by a batch of two rows; return the seconds taken."""
         if self.compiler() is None:
             return 0.0
         network = self._network(range(1))
@@ -111,7 +111,7 @@ class Descent(Contestant):
         return ", ".join(told)
 
     def compiler(self) -> str | None:
-        """Name what compiles passes over arrays, if they are compiled."""
+        """Return the name of the compiler; None if NumPy runs all passes over arrays."""
         return None if self.compile_after else fusion.compiler()
 
     def start(self, way: str) -> None:

@@ -12,9 +12,9 @@ from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serv
 
 
 class Jax(Contestant):
-    """`lax.scan` over the steps; over the runs `vmap`, or `lax.map`, which takes them in turn.
+    """`lax.scan` over the steps, and `vmap` or `lax.map` (one after another) over the runs.
 
-    The optimizers are written out, as everywhere else they are a library's.
+    The optimizers are implemented here, because JAX has none.
     """
 
     ways = ("vmap over runs", "map over runs")
@@ -37,11 +37,11 @@ class Jax(Contestant):
             weights = np.stack(
                 [rng.standard_normal((fan_in, fan_out), np.float32) for rng in self.rngs]
             )
-            # As ours: He's in hidden layers, N(0, 1/fan_in) in the output layer.
+            # The same initializers as ours: He for hidden layers, N(0, 1/fan_in) for the output.
             last = len(self.parameters) == len(self.size.widths) - 2
             scale = np.float32(np.sqrt((1 if last else 2) / fan_in))
             self.parameters.append((jnp.asarray(weights * scale), jnp.zeros((runs, fan_out))))
-        # Two different memories, since both are handed over to the call.
+        # Separate buffers, because both are donated to the call.
         zeros = [self.jax.tree.map(jnp.zeros_like, self.parameters) for _ in range(2)]
         slots = tuple(zeros) if self.optimizer == "adam" else ()
         self.state = (slots, jnp.zeros(runs))
@@ -98,7 +98,7 @@ class Jax(Contestant):
         return new, ((first, second), t)
 
     def _orders(self) -> Any:
-        """Draw each run's batches of an epoch: (runs, steps, batch)."""
+        """Draw the rows of each run's batches in an epoch, (runs, steps, batch)."""
         rows = [rng.permutation(self.size.rows) for rng in self.rngs]
         shape = (self.size.runs, self.size.steps, self.size.batch)
         return self.jax.numpy.asarray(np.stack(rows).reshape(shape).astype(np.int32))

@@ -1,4 +1,4 @@
-"""Descent as it is without its extra ``fast``: no update is ever compiled."""
+"""Descent without its optional extra ``fast``: nothing is compiled."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from benchmarking.contestants.worker import serve
 
 
 class NumpyAlone(Descent):
-    """The same stacks, updated by NumPy."""
+    """The same stacks, trained by NumPy alone."""
 
     compile_after = math.inf
 
     def prepare(self) -> None:
-        import llvmlite  # noqa: F401 - without it this would be Descent once more
+        import llvmlite  # noqa: F401 - without it, this contestant would equal Descent
 
         super().prepare()
 

@@ -1,4 +1,4 @@
-"""PyTorch, eager, with fused optimizers, one run after another."""
+"""PyTorch in eager mode with fused optimizers, one run after another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarking.contestants.worker import Contestant, serve
 
 
 class PyTorch(Contestant):
-    """Rows are taken a batch at a time, or permuted once an epoch and sliced."""
+    """PyTorch; rows are gathered for each batch, or permuted once per epoch and sliced."""
 
     ways = ("rows by batch", "rows by epoch")
 

@@ -10,9 +10,9 @@ from benchmarking.contestants.worker import Contestant, serve
 
 
 class ScikitLearn(Contestant):
-    """In one call of ``fit`` for all epochs, or one of ``partial_fit`` for each.
+    """scikit-learn, with one call of ``fit`` for all epochs or ``partial_fit`` for each epoch.
 
-    Its networks for two classes have one output, not two: a little less to do.
+    Its networks for two classes have one output instead of two, and so slightly less to compute.
     """
 
     ways = ("fit", "partial_fit")
@@ -49,7 +49,7 @@ class ScikitLearn(Contestant):
     def train(self, epochs: int) -> None:
         classes = np.arange(self.size.widths[-1])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged
+            warnings.simplefilter("ignore")  # training has not converged
             for model in self.models:
                 if self.way == "fit":
                     model.max_iter = epochs
@@ -59,7 +59,7 @@ class ScikitLearn(Contestant):
                         model.partial_fit(self.inputs, self.labels, classes=classes)
 
     def loss(self) -> float:
-        # That of the last epoch, measured as it went on.
+        # scikit-learn's mean loss during the last epoch.
         return float(np.mean([model.loss_ for model in self.models]))
 
 

@@ -1,8 +1,9 @@
-"""What a contestant is, and how it is run: in a process of its own, a repetition at a time.
+"""The base class of contestants, and the process in which a contestant runs.
 
-The process is started with a JSON object as its argument and answers in lines of JSON: first
-what it is, once it is ready; then the microseconds of each repetition that a line "go" asks for.
-Needs NumPy alone, since contestants may live in another environment.
+The argument of the process is a JSON object, and its answers are lines of JSON. The first one
+describes the contestant when it is ready; each later one answers a line "go" with the
+microseconds of one repetition. This module needs only NumPy, because contestants may run in
+another environment.
 """
 
 from __future__ import annotations
@@ -21,30 +22,32 @@ from numpy.typing import NDArray
 from benchmarking.sizes import Size
 
 _SHORTEST = 1.0
-"""Seconds of a repetition, so that it does not matter that its first steps find in the caches what
-other contestants have left there."""
+"""Shortest duration of a repetition in seconds. It makes the first steps negligible, which find
+the data of other contestants in the caches."""
 
 
 class Contestant(ABC):
-    """One way, or several, of training the networks of a size.
+    """Base of the contestants: one or several ways of training networks of a given size.
 
     Parameters
     ----------
     size : Size
-    optimizer : str
-        "adam" or "sgd".
+        The networks to train.
+    optimizer : {"adam", "sgd"}
+        The optimizer.
     lr : float
-        Its learning rate.
+        The learning rate.
     inputs : ndarray of shape (rows, features), float32
+        The inputs of the training data.
     labels : ndarray of shape (rows,), int64
-        Class indices.
+        The class index of each row.
 
     Attributes
     ----------
     ways : tuple of str
-        That are tried before the measurement; the fastest is measured.
+        Ways of training. All are tried before the measurement, and the fastest is measured.
     compile_seconds : float
-        That compiling took, in all ways; outside of every repetition.
+        Time spent on compiling, for all ways together; it is not part of any repetition.
     """
 
     ways: ClassVar[tuple[str, ...]]
@@ -64,32 +67,32 @@ class Contestant(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Do what is done once."""
+        """Set up the contestant; called once."""
 
     @abstractmethod
     def version(self) -> str:
-        """Name what is measured, and its version."""
+        """Return name and version of the measured library."""
 
     @abstractmethod
     def start(self, way: str) -> None:
-        """Make new networks, to be trained in this way."""
+        """Create new networks, to be trained in this way."""
 
     @abstractmethod
     def train(self, epochs: int) -> None:
-        """Train all networks for some more epochs."""
+        """Train all networks for `epochs` more epochs."""
 
     @abstractmethod
     def loss(self) -> float | None:
-        """Compute the mean loss of all networks: a sign that they were trained."""
+        """Return the mean loss of all networks, as evidence that they were trained."""
 
 
 def make_data(size: Size) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Make inputs, and labels that a linear rule gives: the same in every process.
+    """Generate inputs and the labels of a linear rule, the same in every process.
 
     Returns
     -------
-    inputs : ndarray of shape (rows, features)
-    labels : ndarray of shape (rows,)
+    inputs : ndarray of shape (rows, features), float32
+    labels : ndarray of shape (rows,), int64
     """
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((size.rows, size.widths[0]), dtype=np.float32)
@@ -98,15 +101,15 @@ def make_data(size: Size) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def mean_cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    """Compute the mean loss of (rows, classes) logits."""
+    """Compute the mean cross-entropy of logits of shape (rows, classes)."""
     logits = logits - logits.max(axis=1, keepdims=True)
     picked = logits[np.arange(len(labels)), labels]
     return float((np.log(np.exp(logits).sum(axis=1)) - picked).mean())
 
 
 def serve(kind: type[Contestant]) -> None:
-    """Be the process of a contestant."""
-    # Whatever a library prints must not get among the answers.
+    """Run the process of a contestant."""
+    # The output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -123,7 +126,7 @@ def serve(kind: type[Contestant]) -> None:
     seconds, losses = {}, {}
     for way in contestant.ways:
         contestant.start(way)
-        contestant.train(size.epochs)  # warms up; what it took does not count
+        contestant.train(size.epochs)  # warm-up, not measured
         losses[way] = contestant.loss()
         seconds[way] = _timed(contestant, size.epochs) / size.epochs
     fastest = min(seconds, key=lambda way: seconds[way])

@@ -1,7 +1,7 @@
-"""What one would write instead: a network in PyTorch, jobs by Hydra, runs in MLflow.
+"""The usual script without this project: PyTorch for the network, Hydra for jobs, MLflow for runs.
 
-The usual way and the same work as the project's sweep on digits: losses and accuracies of the
-training and validation parts after each epoch, the test at the end, weights as an artifact. ::
+It does the same work as the project's sweep on digits: loss and accuracy of the training and
+validation parts after each epoch, the test part at the end, weights as an artifact. ::
 
     python scripts/benchmarking/peer/run.py -m optimizer=sgd,adagrad,rmsprop,adam 'seed=range(5)'
 """
@@ -26,7 +26,7 @@ OPTIMIZERS = {
 
 
 def load_parts() -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Load training, validation and test rows: 70, 15 and 15 in a hundred."""
+    """Load the training, validation and test parts: 70, 15 and 15 percent of the rows."""
     inputs, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(inputs))
     x = torch.tensor(inputs[order] / 16, dtype=torch.float32)

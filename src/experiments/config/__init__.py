@@ -1,1 +1,1 @@
-"""What a run is: the schema of a configuration, and how one is checked and built."""
+"""The configuration of a run: its schema, and how it is checked and built."""

@@ -1,6 +1,6 @@
-"""Names that configurations use for classes whose module has moved since.
+"""Former names of classes that have moved.
 
-Records and published models keep the names that classes had when they were written.
+Records and published models name classes as they were called when the record was written.
 """
 
 from __future__ import annotations
@@ -30,19 +30,23 @@ MOVED: Final[Mapping[str, str]] = {
     "nn.optimizers.base": "nn.optimizers",
     **{f"experiments.datasets.{name}": f"experiments.datasets.sources.{name}" for name in _SOURCES},
 }
-"""Classes that a configuration may name, their modules and packages: the old name to the new."""
+"""Old names of classes, modules and packages, mapped to the new ones."""
 
 
 def current_name(target: str, moved: Mapping[str, str] = MOVED) -> str:
-    """Return the name that a class has today.
+    """Return the current name of a class.
 
     Parameters
     ----------
     target : str
         Full name of a class, old or new.
     moved : mapping of str to str
-        Old names of modules to new ones. Of several that fit, the longest counts: a module may
-        have moved elsewhere than its package.
+        Old names mapped to new ones. The longest match wins: a module may have moved to another
+        place than its package.
+
+    Returns
+    -------
+    str
     """
     path, rest = target, ""
     while path:
@@ -54,7 +58,7 @@ def current_name(target: str, moved: Mapping[str, str] = MOVED) -> str:
 
 
 def with_current_names(config: Any) -> Any:
-    """Copy a configuration, or a part of one, with the names that its classes have today."""
+    """Copy a configuration, or a part of one, with the current names of its classes."""
     if isinstance(config, Mapping):
         return {
             key: current_name(value)

@@ -1,7 +1,7 @@
-"""What a configuration leaves out: the settings whose class has a default for them.
+"""Defaults for the settings that a configuration leaves out.
 
-A setting that a version of this program adds has a default under which runs are as before. The
-configurations of older runs lack it, and mean that default.
+A new setting always gets a default that keeps earlier behaviour. The configuration of an older
+run lacks the setting, and therefore means that default.
 """
 
 from __future__ import annotations
@@ -23,21 +23,25 @@ _PACKAGES = {package.__name__: package for package in (nn, experiments)}
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a run's configuration with the defaults of all settings that it leaves out.
+    """Copy a run's configuration and fill in the defaults of missing settings.
 
-    Nothing is imported: the settings of a class that is not this project's stay as they are.
+    Nothing is imported: the settings of a class from outside this project are copied unchanged.
 
     Parameters
     ----------
     config : mapping
-        Resolved, with the names that classes have today.
+        A resolved configuration with current class names.
+
+    Returns
+    -------
+    dict
     """
     filled: dict[str, Any] = _filled(config, Run)
     return filled
 
 
 def _filled(node: Any, kind: type[Any] | None) -> Any:
-    """Fill a node that describes a `kind`, or what it names by ``_target_``, and those in it."""
+    """Fill in a node that describes a `kind` or names its class by ``_target_``, recursively."""
     if isinstance(node, list | tuple):
         return [_filled(item, kind) for item in node]
     if not isinstance(node, Mapping):
@@ -54,7 +58,7 @@ def _filled(node: Any, kind: type[Any] | None) -> Any:
 
 
 def _described(node: Mapping[str, Any], kind: type[Any] | None) -> type[Any] | None:
-    """Find the class of which a node gives the settings, if it is one of this project's."""
+    """Return the class that a node describes if it belongs to this project, or None."""
     if "_target_" in node:
         first, *names = str(node["_target_"]).split(".")
         try:
@@ -70,7 +74,7 @@ def _described(node: Mapping[str, Any], kind: type[Any] | None) -> type[Any] | N
 
 
 def _part(hint: Any) -> type[Any] | None:
-    """Find the kind of part that a field holds, or a list in it."""
+    """Return the class of the part, or of the list of parts, that a field holds."""
     for option in (hint, *typing.get_args(hint)):
         if inspect.isclass(option) and issubclass(option, Component | Source):
             return option
@@ -78,7 +82,7 @@ def _part(hint: Any) -> type[Any] | None:
 
 
 def _written(default: Any) -> Any:
-    """Write a default as a configuration does."""
+    """Convert a default to the form that it has in a configuration."""
     if isinstance(default, tuple):
         return [_written(item) for item in default]
     if not isinstance(default, Component):

@@ -1,4 +1,4 @@
-"""Models as configurations name them: recipes for a list of layers."""
+"""The models that a configuration can name; each builds a list of layers."""
 
 from __future__ import annotations
 
@@ -20,35 +20,45 @@ class Model(Component):
     Parameters
     ----------
     output_activation : Activation, optional
-        Of the output layer; the loss's canonical one by default.
+        Activation of the output layer; by default the one that matches the loss.
     """
 
     output_activation: Activation | None = None
 
     @abstractmethod
     def layers(self, outputs: int) -> list[Layer]:
-        """Return the layers of a network with `outputs` outputs."""
+        """Return the layers of a network.
+
+        Parameters
+        ----------
+        outputs : int
+            Width of the output layer.
+
+        Returns
+        -------
+        list of Layer
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class MLP(Model):
-    """Multilayer perceptron; without hidden layers linear, logistic or softmax regression.
+    """Multilayer perceptron; without hidden layers, linear, logistic or softmax regression.
 
     Parameters
     ----------
     hidden : list of int, default [64]
         Width of each hidden layer.
     activation : Activation, default ReLU
-        Of the hidden layers.
+        Activation of the hidden layers.
     initializer : Initializer, optional
-        Of all weights. By default what suits the activation in hidden layers, and
-        N(0, 1/fan_in) in the output layer.
+        Initializer of all weights. By default one that suits the activation for the hidden
+        layers, and N(0, 1/fan_in) for the output layer.
     bias_initializer : Initializer, default Zeros
-        Of all biases.
+        Initializer of all biases.
     normalization : {"batch", "layer"}, optional
-        Before each hidden activation.
+        Normalization before each hidden activation.
     dropout : float, default 0.0
-        Rate after each hidden layer, in [0, 1).
+        Dropout rate after each hidden layer, in [0, 1).
     """
 
     hidden: tuple[Count, ...] = (64,)
@@ -72,12 +82,12 @@ class MLP(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Sequential(Model):
-    """Given layers, one after the other, and a dense output layer after them.
+    """A sequence of layers, followed by a dense output layer.
 
     Parameters
     ----------
     hidden_layers : list of Layer
-        Everything before the output layer.
+        The layers before the output layer.
     """
 
     hidden_layers: tuple[Layer, ...]

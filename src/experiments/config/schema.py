@@ -1,9 +1,9 @@
-"""The typed schema of a run, and how a composed configuration becomes one.
+"""The typed schema of a run, and the construction of a run from a composed configuration.
 
-The schema is the dataclasses themselves: :class:`Run` and what its fields are made of. A part
-that can be chosen (an optimizer, a loss, a dataset, ...) is a node with a ``_target_``, the
-class that describes it, in this project or in the user's own package; the class's fields, with
-their types and ranges, are what the node may hold. So a new part needs no entry anywhere.
+The dataclasses themselves are the schema: :class:`Run` and the classes of its fields. A part
+that can be chosen (an optimizer, a loss, a dataset, ...) is a node whose ``_target_`` names a
+class of this project or of the user's own package. The fields of that class, with their types
+and ranges, are the settings that the node may hold, so a new part needs no registration.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ from nn.schedules import Schedule
 T = TypeVar("T")
 
 SEARCH: Final = "_search_"
-"""Key of a node under which it declares what a comparison tunes; no part of a run."""
+"""The key under which a node declares the settings that a comparison tunes; not part of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Component):
-    """When to stop before the last epoch.
+    """The condition under which training stops before the last epoch.
 
     Parameters
     ----------
     patience : int, optional
-        Epochs without a better validation loss that are waited for; None never stops early.
+        Number of epochs without a better validation loss after which training stops; None never
+        stops early.
     min_delta : float, default 0.0
-        How much lower a loss must be to count as better.
+        The amount by which a loss must fall to count as better.
     """
 
     patience: Count | None = None
@@ -52,26 +53,30 @@ class EarlyStopping(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Component):
-    """How long and on what terms a network trains.
+    """The settings of training that do not belong to another part.
 
     Parameters
     ----------
     epochs : int, default 20
+        Number of passes over the training part.
     batch_size : int or "full", default 32
-        Rows of a step; the last step of an epoch takes what is left.
+        Number of rows in a step; the last step of an epoch takes the remaining rows.
     dtype : {"float32", "float64"}, default "float32"
+        Floating-point type of parameters and data.
     clip_norm, clip_value : float, optional
-        Largest global norm and largest entry of a gradient.
+        Largest global norm and largest absolute entry of a gradient.
     l1, l2 : float, default 0.0
-        Strength of the penalties λ‖θ‖₁ and ½λ‖θ‖².
+        Strength λ of the penalties λ‖θ‖₁ and ½λ‖θ‖².
     penalize_biases : bool, default False
-        Whether penalties act on biases and normalization gains too.
+        Whether the penalties include biases and the gains of normalization layers.
     early_stopping : EarlyStopping
+        The condition under which training stops before the last epoch.
     blas_threads : int, default 1
-        Threads of a matrix product. Another number may change the last bits of a result.
+        Number of threads in a matrix product. It may affect the last bits of a result.
     snapshots : "auto", int or None, default "auto"
-        Of how many epochs at most the parameters are kept, for pictures of a run's path; at
-        least 2. "auto": 50 where a network has two inputs, else none.
+        Largest number of epochs whose parameters are kept for pictures of a run's path, at
+        least 2. None keeps none; "auto" keeps 50 for a network with two inputs and none
+        otherwise.
     """
 
     epochs: Count = 20
@@ -89,19 +94,21 @@ class Training(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking(Component):
-    """Where records are published.
+    """The tracker to which records are published.
 
     Parameters
     ----------
     enabled : bool, default True
+        Whether records are published at all.
     uri : str, optional
-        Of an MLflow server or database; the file ``mlflow.db`` of this project by default.
+        Address of an MLflow server or database; by default the file ``mlflow.db`` of this
+        project.
     models : {"all", "best", "none"}, default "best"
-        Which runs of a sweep get their learning curves and a loadable model published: all,
-        the best of each optimizer, none.
+        The runs of a sweep whose learning curves and loadable models are published: all runs,
+        the best run of each optimizer, or none.
     patience : float, default 30.0
-        Seconds without anything getting through after which, at the end, a tracker that does not
-        answer is left; what is not published then can be later, with ``scripts/publish.py``.
+        Time in seconds that the command waits at its end for a tracker that does not respond.
+        Records that are still unpublished can be published later with ``scripts/publish.py``.
     """
 
     enabled: bool = True
@@ -112,13 +119,14 @@ class Tracking(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Component):
-    """How often what a run needs to go on after a crash is kept.
+    """The interval between checkpoints, from which a run resumes after a crash.
 
     Parameters
     ----------
     seconds : float, optional
-        Between two checkpoints, which are taken after an epoch; 0 takes one after every epoch,
-        None takes none. 10 by default, so a run that is shorter costs nothing.
+        Shortest time between two checkpoints, each of which is taken at the end of an epoch; 0
+        takes one after every epoch, None takes none. The default of 10 costs shorter runs
+        nothing.
     """
 
     seconds: NonNegative | None = 10
@@ -126,18 +134,18 @@ class Checkpoint(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Component):
-    """Everything that decides one run.
+    """The complete configuration of one run.
 
     Parameters
     ----------
     seed : int, default 0
-        Of initial weights, batch order and dropout; at least 0.
+        Seed of initial weights, batch order and dropout; at least 0.
     experiment_name : str, default "descent"
-        Under which the tracker keeps the run.
+        Name of the experiment under which the tracker files the run.
     rerun : bool, default False
-        Whether to train anew what is finished already.
+        Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
-        The parts, each described by its own class.
+        The parts of the run, each described by its own class.
     """
 
     dataset: Source
@@ -154,7 +162,7 @@ class Run(Component):
 
     @property
     def objective(self) -> Objective:
-        """Loss joined to the output activation."""
+        """The loss together with the output activation."""
         return Objective(self.loss, self.model.output_activation)
 
 
@@ -164,15 +172,19 @@ def run_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Ru
     Parameters
     ----------
     config : mapping
-        Plain values, as ``OmegaConf.to_container(config, resolve=True)`` gives them.
+        Plain values, such as ``OmegaConf.to_container(config, resolve=True)`` returns.
     trusted : frozenset of str
-        Packages whose classes it may name besides this project's; see
+        Packages besides this project's whose classes the configuration may name; see
         :mod:`experiments.config.trust`.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------
     ConfigError
-        Listing everything that is wrong, one line each.
+        If anything is wrong; the message lists every mistake on a line of its own.
     """
     faults: list[str] = []
     run = build(config, Run, "", faults, trusted=trusted)
@@ -187,7 +199,7 @@ def run_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Ru
 
 
 def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a configuration without what its nodes declare for a search."""
+    """Copy a configuration without the search spaces that its nodes declare."""
     return {
         key: without_search(value) if isinstance(value, Mapping) else value
         for key, value in config.items()
@@ -198,27 +210,29 @@ def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
 def build(
     node: Any, kind: type[T], where: str, faults: list[str], *, trusted: frozenset[str]
 ) -> T | None:
-    """Build one part of a configuration, and the parts that it is made of.
+    """Build one part of a configuration, including the parts nested in it.
 
-    Every class that a configuration names is imported here, and only if it is trusted.
+    This is the only place where classes named by a configuration are imported, and only trusted
+    ones are.
 
     Parameters
     ----------
     node : mapping or str
-        The part's settings, or the name of a class without any.
+        The part's settings, or the name of a class whose settings are all defaults.
     kind : type
-        What the part must be; built itself unless the node names a class by ``_target_``.
+        The required base class. It is built itself unless the node names a class.
     where : str
         Dotted name of the node, for messages.
     faults : list of str
-        Receives a line for everything that is wrong, such as a class that is not trusted.
+        A list to which one line is appended for each mistake, such as a class that is not
+        trusted.
     trusted : frozenset of str
-        Packages whose classes may be named besides this project's.
+        Packages besides this project's whose classes may be named.
 
     Returns
     -------
     object or None
-        None if anything is wrong.
+        The part, or None if anything is wrong.
     """
     chosen, values = _chosen_class(node, kind, where, faults, trusted)
     if chosen is None:
@@ -258,7 +272,11 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
     config : mapping
         The run's resolved configuration.
     trusted : frozenset of str
-        As in :func:`run_from_config`.
+        Packages besides this project's whose classes may be named.
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
@@ -280,7 +298,7 @@ def network_from_config(
     *,
     trusted: frozenset[str],
 ) -> Network:
-    """Build the network of a finished run, to load its weights into.
+    """Build a network of the shape of a finished run, ready to load the run's weights.
 
     Parameters
     ----------
@@ -289,9 +307,13 @@ def network_from_config(
     features, outputs : int
         Width of the network's input and output.
     runs : int, default 1
-        How many sets of weights it is to hold.
+        Number of sets of weights that the network holds.
     trusted : frozenset of str
-        As in :func:`run_from_config`.
+        Packages besides this project's whose classes may be named.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
@@ -316,7 +338,7 @@ def network_from_config(
 def _chosen_class(
     node: Any, kind: type[Any], where: str, faults: list[str], trusted: frozenset[str]
 ) -> tuple[type[Any] | None, Mapping[str, Any]]:
-    """Find the class that a node asks for, and the settings it gives to it."""
+    """Return the class that a node names, and the settings for it."""
     if isinstance(node, str) and issubclass(kind, Component) and kind.names():
         node = {"name": node}
     if not isinstance(node, Mapping):
@@ -343,7 +365,7 @@ def _chosen_class(
 def _imported(
     target: str, kind: type[Any], where: str, faults: list[str], trusted: frozenset[str]
 ) -> type[Any] | None:
-    """Import the class called `target`, which must be trusted and a subclass of `kind`."""
+    """Import the class `target`, which must be trusted and a subclass of `kind`."""
     module_name, _, name = target.rpartition(".")
     full = all(part.isidentifier() for part in target.split("."))
     refused = why_untrusted(target, trusted) if full else None
@@ -379,7 +401,7 @@ def _imported(
 def _converted(
     value: Any, hint: Any, where: str, faults: list[str], trusted: frozenset[str]
 ) -> Any:
-    """Build what a field's type says is a part; leave plain values as they are."""
+    """Build a value whose field holds a part; return plain values unchanged."""
     if typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -405,6 +427,6 @@ def _placed(fault: str, where: str, prefix: str) -> str:
 
 
 def _already_said(fault: str, faults: Sequence[str], prefix: str) -> bool:
-    """Whether a missing value was reported as ??? already."""
+    """Whether the missing value was already reported as ???."""
     key = fault.removesuffix(" is required")
     return key != fault and any(f.startswith(f"{prefix}{key} must be given") for f in faults)

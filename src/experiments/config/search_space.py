@@ -1,7 +1,7 @@
-"""What a search tries: the space that a configuration declares, and the settings drawn from it.
+"""Search spaces: which settings a comparison tunes, and over what values.
 
-Whatever can be chosen declares beside its settings, under ``_search_``, which of them a comparison
-tunes. That is a word to the sweeper: it reaches no constructor and is no part of a run.
+Any node of a configuration can declare under ``_search_`` which of its settings are tuned. Only
+the sweeper reads the declaration: it is not passed to a constructor and not part of a run.
 
     _target_: nn.Adam
     lr: 0.001
@@ -30,7 +30,7 @@ from nn.component import Component, Count, Finite
 Kind = Literal["grid", "random", "sobol", "halton"]
 Side = Literal["below", "above"]
 Edge = tuple[str, Side]
-"""A key, and the end of its range at which a value lies."""
+"""A key and one end of its range."""
 
 _LOG_DIGITS: Final = 3
 _LINEAR_DIGITS: Final = 6
@@ -38,12 +38,12 @@ _LINEAR_DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class Settings:
-    """One trial: values for the keys of a space.
+    """The settings of one trial: a value for each key of a space.
 
     Parameters
     ----------
     values : tuple of (str, object)
-        Dotted key and value, in the space's order.
+        Pairs of dotted key and value, in the order of the space.
     """
 
     values: tuple[tuple[str, Any], ...]
@@ -54,16 +54,16 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Range(Component):
-    """Numbers between two ends.
+    """A range of numbers.
 
     Parameters
     ----------
     low, high : float
-        The ends, which a grid includes.
+        The ends of the range, which a grid includes.
     scale : {"log", "linear"}, default "log"
-        In which neighbours are equally far apart.
+        The scale on which the points of a grid are equally spaced.
     points : int, optional
-        Of a grid; by default what the budget leaves after the other settings.
+        Number of points in a grid; by default as many as the budget allows.
     """
 
     can_widen: ClassVar[bool] = True
@@ -82,18 +82,18 @@ class Range(Component):
             raise ValueError("a range has at least 2 points; a single value needs no search")
 
     def at(self, place: float) -> float:
-        """Return the value at a place between 0, the low end, and 1, the high one."""
+        """Return the value at `place`, where 0 is the low end and 1 the high one."""
         if self.scale == "linear":
             return _rounded(self.low + place * (self.high - self.low), _LINEAR_DIGITS)
         low, high = math.log(self.low), math.log(self.high)
         return _rounded(math.exp(low + place * (high - low)), _LOG_DIGITS)
 
     def with_points(self, points: int) -> Range:
-        """Return the range with so many points, unless it says itself how many it has."""
+        """Return the range with `points` points, or unchanged if it declares its own number."""
         return self if self.points is not None else replace(self, points=points)
 
     def grid(self, below: int, above: int) -> tuple[float, ...]:
-        """Return the equally spaced points, and so many more beyond each end."""
+        """Return the points of the grid, with `below` and `above` more beyond the two ends."""
         assert self.points is not None
         steps = range(-below, self.points + above)
         return tuple(self.at(step / (self.points - 1)) for step in steps)
@@ -101,11 +101,12 @@ class Range(Component):
 
 @dataclass(frozen=True)
 class Values:
-    """These values and no others.
+    """A fixed list of values.
 
     Parameters
     ----------
     values : tuple
+        The values, in the order in which they are tried.
     """
 
     can_widen: ClassVar[bool] = False
@@ -113,11 +114,11 @@ class Values:
 
     @property
     def points(self) -> int:
-        """How many there are."""
+        """The number of values."""
         return len(self.values)
 
     def with_points(self, points: int) -> Values:
-        """Return the values as they are."""
+        """Return the values unchanged: their number is fixed."""
         return self
 
     def grid(self, below: int, above: int) -> tuple[Any, ...]:
@@ -125,20 +126,20 @@ class Values:
         return self.values
 
     def at(self, place: float) -> Any:
-        """Return the value at a place between 0 and 1, of which each has an equal part."""
+        """Return the value at `place` in [0, 1], which the values divide into equal parts."""
         return self.values[min(int(place * len(self.values)), len(self.values) - 1)]
 
 
 @dataclass(frozen=True)
 class Space:
-    """The settings among which a search chooses.
+    """The space that a search covers.
 
     Parameters
     ----------
     axes : mapping of str to (Range or Values)
-        By dotted key.
+        The axes by dotted key.
     steps : mapping of Edge to int
-        By how many steps a grid's ranges were widened.
+        Number of steps by which a grid was widened at each end of its ranges.
     """
 
     axes: Mapping[str, Range | Values]
@@ -150,12 +151,16 @@ class Space:
         Parameters
         ----------
         kind : {"grid", "random", "sobol", "halton"}
-            All combinations of the axes' points; or places drawn at random, or by one of
-            SciPy's scrambled quasi-random sequences, and put on the axes' scales.
+            The search: all combinations of the axes' points, points drawn uniformly on the
+            axes' scales, or one of SciPy's scrambled quasi-random sequences.
         budget : int
-            How many.
+            Number of settings.
         seed : int
-            Of what is drawn; spaces with equally many axes get the same places.
+            Seed of the draw; spaces with the same number of axes get the same places.
+
+        Returns
+        -------
+        list of Settings
 
         Raises
         ------
@@ -176,12 +181,12 @@ class Space:
         ]
 
     def with_points(self, budget: int) -> Space:
-        """Share the budget among the ranges that do not say how many points they have.
+        """Divide the budget among the ranges that do not declare a number of points.
 
         Raises
         ------
         ConfigError
-            If that cannot be done so that the grid has exactly `budget` settings.
+            If no equal division gives a grid of exactly `budget` settings.
         """
         sizes = {key: axis.points for key, axis in self.axes.items()}
         open_keys = [key for key, size in sizes.items() if size is None]
@@ -196,7 +201,7 @@ class Space:
         return replace(self, axes={k: axis.with_points(points) for k, axis in self.axes.items()})
 
     def edges(self, settings: Settings) -> set[Edge]:
-        """Return at which ends of the grid's ranges some settings lie."""
+        """Return the ends of the grid's ranges at which `settings` lie."""
         found: set[Edge] = set()
         for key, value in settings.values:
             axis = self.axes[key]
@@ -207,13 +212,13 @@ class Space:
         return found
 
     def widened(self, edges: set[Edge]) -> Space | None:
-        """Return a grid one step longer at these ends; None where it has no such range."""
+        """Return a grid one step longer at each of `edges`, or None if an axis cannot widen."""
         if not all(key in self.axes and self.axes[key].can_widen for key, _ in edges):
             return None
         return replace(self, steps=Counter(self.steps) + Counter(edges))
 
     def beyond(self, narrower: Space) -> list[Settings]:
-        """Return the settings of this grid that a narrower one does not have."""
+        """Return the settings of this grid that are missing from a narrower one."""
         known = set(narrower._grid())
         return [settings for settings in self._grid() if settings not in known]
 
@@ -230,17 +235,21 @@ class Space:
 
 
 def declared_space(config: Mapping[str, Any]) -> Space:
-    """Read the space that a configuration declares, in whatever nodes.
+    """Collect the search space that the nodes of a configuration declare.
 
     Parameters
     ----------
     config : mapping
-        Composed and resolved.
+        A composed and resolved configuration.
+
+    Returns
+    -------
+    Space
 
     Raises
     ------
     ConfigError
-        Listing everything that is wrong with it.
+        If a declaration is wrong; the message lists every mistake on a line of its own.
     """
     faults: list[str] = []
     axes: dict[str, Range | Values] = {}
@@ -280,7 +289,7 @@ def _axis(node: Any, where: str, faults: list[str]) -> Range | Values | None:
 
 
 def _places(kind: Kind, count: int, axes: int, seed: int) -> NDArray[np.float64]:
-    """Draw points of the unit cube, `(count, axes)`."""
+    """Draw points of the unit cube, an ndarray of shape (count, axes)."""
     if kind == "random":
         return np.random.default_rng(seed).random((count, axes))
     from scipy.stats import qmc
@@ -299,7 +308,7 @@ def _rounded(value: float, digits: int) -> float:
 
 
 def _shown(value: Any) -> str:
-    """Write a value for people, as a configuration has it."""
+    """Format a value as it is written in a configuration."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Seeds as people write them: a list, or the first and the last as ``0-9``."""
+"""Seeds as people write them: a list, or a span such as ``0-9``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 
 
 def read_seeds(node: Any) -> Any:
-    """Return a list of seeds.
+    """Read seeds from a configuration.
 
     Parameters
     ----------
     node : list of int, int or str
-        ``0-9`` is ten seeds. Anything else is returned as it is, for the type's check to refuse.
+        A list, a single seed, or a span: ``0-9`` is ten seeds.
+
+    Returns
+    -------
+    list of int
+        The seeds. Anything else is returned unchanged and fails the later type check.
     """
     span = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", node) if isinstance(node, str) else None
     if span is not None:
@@ -22,7 +27,7 @@ def read_seeds(node: Any) -> Any:
 
 
 def show_seeds(seeds: Sequence[int]) -> str:
-    """Write seeds as short as they can be: ``0-9`` for ten in a row."""
+    """Format seeds briefly: ``0-9`` for ten consecutive ones."""
     first, last = seeds[0], seeds[-1]
     if len(seeds) > 2 and list(seeds) == list(range(first, last + 1)):
         return f"{first}-{last}"

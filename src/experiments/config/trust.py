@@ -1,16 +1,15 @@
-"""Which modules a configuration may have imported, and where those of the user's own are found.
+"""Trust: which modules may be imported because a configuration names them.
 
-A configuration names classes by ``_target_``, and importing a class runs its module. So whoever
-builds from a configuration says which packages are trusted:
+A configuration names classes by ``_target_``, and importing a class runs the code of its module.
+Every function that builds from a configuration is therefore passed the set of trusted packages:
 
-- :func:`named_packages`, those that the configuration itself names, where the user typed it or
-  keeps it in their own ``conf``;
-- :func:`allowed_packages`, those that the user allows, where it came with a record, which may come
-  from anywhere.
+- :func:`named_packages` for a configuration that the user typed or keeps in their own ``conf``:
+  the packages that it names itself;
+- :func:`allowed_packages` for the configuration in a record, which may come from anywhere: the
+  packages that the user has allowed.
 
-Trust is a set of package names that is passed along; nothing remembers it. Of this project only the
-packages that hold parts of a run can be named, whoever names them: importing any other module of
-ours may do more than define classes.
+The set is an argument and never global state. Of this project, only the packages that hold parts
+of a run can be named: importing any other module may do more than define classes.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from typing import Any, Final
 
 _OURS: Final = frozenset({"nn", "experiments"})
 _PARTS: Final = ("nn", "experiments.datasets", "experiments.config.models")
-_ALLOWED: Final = "DESCENT_TRUSTED_PACKAGES"  # an environment variable: names with commas between
+_ALLOWED: Final = "DESCENT_TRUSTED_PACKAGES"  # an environment variable, separated by commas
 
 
 def search_working_directory() -> None:
-    """Have the working directory searched for modules, after everything that is installed.
+    """Append the working directory to the search path for modules.
 
-    A program is given only its own folder by Python, not the one where it is called. Searched
-    last, a file there called like a library cannot stand in for it.
+    Python adds the program's folder to the path and not the working directory. At the end of
+    the path, a file with the name of a library cannot shadow it.
     """
     here = str(Path.cwd())
     if here not in sys.path:
@@ -40,7 +39,7 @@ def search_working_directory() -> None:
 
 
 def named_classes(config: Any) -> Iterator[str]:
-    """Find the classes that a configuration names by ``_target_``."""
+    """Yield the classes that a configuration names by ``_target_``."""
     if isinstance(config, Mapping):
         if "_target_" in config:
             yield str(config["_target_"])
@@ -51,54 +50,59 @@ def named_classes(config: Any) -> Iterator[str]:
 
 
 def named_packages(config: Any) -> frozenset[str]:
-    """Return the packages, besides this project's, whose classes a configuration names."""
+    """Return the packages whose classes a configuration names, except this project's."""
     return frozenset(name.partition(".")[0] for name in named_classes(config)) - _OURS
 
 
 def allowed_packages() -> frozenset[str]:
-    """Return the packages whose classes the user lets any configuration name."""
+    """Return the packages whose classes any configuration may name, as allowed by the user."""
     names = os.environ.get(_ALLOWED, "").split(",")
     return frozenset(name.strip() for name in names) - {""}
 
 
 def why_untrusted(target: str, trusted: frozenset[str]) -> str | None:
-    """Say why a class must not be imported, and what the user can do; None if it may be.
+    """Explain why a class must not be imported, and what the user can do about it.
 
     Parameters
     ----------
     target : str
-        Full name of the class, as ``_target_`` gives it.
+        Full name of the class, the value of ``_target_``.
     trusted : frozenset of str
         Top-level packages that are trusted besides this project's own.
+
+    Returns
+    -------
+    str or None
+        The explanation, or None if the class may be imported.
     """
     package = target.partition(".")[0]
     if package in _OURS:
         if f"{target}.".startswith(tuple(f"{part}." for part in _PARTS)):
             return None
         return (
-            f"{target!r} is not a part of a run, so it is not imported; of this project, classes "
-            f"of {', '.join(_PARTS[:-1])} and {_PARTS[-1]} can be named"
+            f"{target!r} is not a part of a run, so it is not imported; of this project, only "
+            f"classes in {', '.join(_PARTS[:-1])} and {_PARTS[-1]} can be named"
         )
     if package in trusted:
         return None
     return (
-        f"{target!r} is neither of this project nor of a package that you allow, so it is not "
-        f"imported. If you know the code of {package!r} and trust it, set {_ALLOWED}={package}"
+        f"{target!r} belongs neither to this project nor to a package that you allow, so it is "
+        f"not imported. If you know and trust the code of {package!r}, set {_ALLOWED}={package}"
     )
 
 
 def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
-    """Read the source of the classes that are not this project's, and of those they derive from.
+    """Read the source files of classes from outside this project, and of their base classes.
 
     Parameters
     ----------
     targets : iterable of str
-        Full names of classes, imported already.
+        Full names of classes whose modules are already imported.
 
     Returns
     -------
     dict of str to bytes
-        By the module's name, sorted; without Python's own modules.
+        The content of each source file by module name, sorted, without the standard library.
     """
     sources: dict[str, bytes] = {}
     for target in sorted(set(targets)):
@@ -115,5 +119,5 @@ def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
 def _source_of(kind: type) -> bytes:
     try:
         return Path(inspect.getfile(kind)).read_bytes()
-    except (TypeError, OSError):  # a class that was typed in, or built in
+    except (TypeError, OSError):  # defined interactively, or built in
         return b""

@@ -1,11 +1,11 @@
-"""Datasets: where the numbers come from, how they are split, scaled and described.
+"""Datasets: sources of data, and how the data are split, scaled and described.
 
-One source a file. A source is a frozen dataclass whose fields are its options and whose
-:meth:`~experiments.datasets.source.Source.load` gives a :class:`Dataset`; a source of one's own
-is such a class in any importable module, chosen with ``_target_`` (see :class:`Source`).
+Each source has its own module. A source is a frozen dataclass whose fields are its options
+and whose :meth:`~experiments.datasets.source.Source.load` returns a :class:`Dataset`. A custom
+source is such a class in any importable module, selected with ``_target_`` (see :class:`Source`).
 
-Importing this package costs NumPy alone; scikit-learn is imported by the sources that need it,
-when they load, and not at all where :func:`load_dataset` finds the prepared dataset cached.
+Importing this package imports NumPy only. A source that needs scikit-learn imports it when it
+loads, and not at all if :func:`load_dataset` finds the prepared dataset in the cache.
 """
 
 from experiments.datasets.cache import CACHE, cached_dataset, load_dataset, quick_digest

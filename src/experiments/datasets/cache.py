@@ -1,4 +1,4 @@
-"""Prepared datasets kept on disk, so that the next process need not import what made them."""
+"""A cache of prepared datasets, which saves later processes the import of scikit-learn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from experiments.datasets.source import Source
 from experiments.files.atomic import write_atomically
 
 CACHE: Final = Path(".cache")
-"""Below the working directory: prepared datasets, checkpoints, and the index of finished runs."""
+"""The cache folder, relative to the working directory: datasets, checkpoints, index of runs."""
 
 _LIBRARIES: Final = ("numpy", "pandas", "scikit-learn")
 _PARTS: Final = ("train", "validation", "test")
@@ -28,24 +28,28 @@ _log = logging.getLogger(__name__)
 
 
 def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
-    """Load a source's dataset, from the cache where it is there.
+    """Load the dataset of a source, from the cache if possible.
 
-    An entry is used only by the source that made it: same class and fields, same code of the
-    class's module and of this package, same library versions, same files (path, size, time of
-    change). A damaged entry is made again; a cache that cannot be written is no error. A fresh
-    and a cached dataset are the same to the bit.
+    The key of an entry covers the source's class and fields, the code of the class's module and
+    of this package, the versions of the libraries, and the files that are read (path, size,
+    modification time). A damaged entry is replaced, and failure to write the cache is ignored.
+    A cached dataset is bit for bit the same as a fresh one.
 
     Parameters
     ----------
     source : Source
-        What to load.
+        The source to load.
     cache_dir : Path, optional
-        The folder of the cache, made if it is missing; no cache where it is not given.
+        The folder of the cache, created if missing; by default nothing is cached.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        What `source.load` raises.
+        If the source cannot be loaded; see `Source.load`.
     """
     key = None if cache_dir is None else _key(source)
     if cache_dir is None or key is None:
@@ -57,7 +61,7 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
             _log.info(note)
         return dataset
     dataset = source.load()
-    # A file that changed meanwhile must not be known by what it was before.
+    # A file may have changed while it was read; then the key no longer describes the dataset.
     if _key(source) == key:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,17 +72,25 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
 
 
 def cached_dataset(source: Source) -> Dataset:
-    """Load a source's dataset through the cache below the working directory."""
+    """Load the dataset of a source through the cache in the working directory."""
     return load_dataset(source, CACHE / "datasets")
 
 
 def quick_digest(source: Source, cache_dir: Path) -> str | None:
-    """Return a dataset's digest where that takes no time.
+    """Return the digest of a source's dataset if it is cheap to get.
+
+    Parameters
+    ----------
+    source : Source
+        The source of the dataset.
+    cache_dir : Path
+        The folder of the cache.
 
     Returns
     -------
     str or None
-        None where the dataset would have to be read first: the cache does not have it.
+        The digest, or None if a cacheable dataset is not in the cache and would have to be
+        prepared first.
     """
     if not source.cacheable:
         return source.load().digest
@@ -95,7 +107,7 @@ def _path(source: Source, key: str | None, cache_dir: Path) -> Path:
 
 
 def _key(source: Source) -> str | None:
-    """Everything that decides the dataset, hashed; None where that cannot be known."""
+    """Hash everything that determines the dataset; None if that cannot be read."""
     kind = type(source)
     if not kind.cacheable:
         return None
@@ -149,7 +161,7 @@ def _pack(dataset: Dataset) -> bytes:
 
 
 def _read(path: Path) -> Dataset | None:
-    """Read an entry; None where it is missing or damaged (the archive has checksums)."""
+    """Read an entry; None if it is missing or damaged, which the archive's checksums reveal."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             described = json.loads(archive["description"].tobytes())
@@ -171,5 +183,5 @@ def _read(path: Path) -> Dataset | None:
     except FileNotFoundError:
         return None
     except Exception as error:  # noqa: BLE001 - a damaged file leads NumPy to nearly any of them
-        _log.debug("%s is made again: %s", path, error)
+        _log.debug("the damaged cache entry %s is replaced: %s", path, error)
         return None

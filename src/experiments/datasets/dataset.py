@@ -1,4 +1,4 @@
-"""A prepared dataset: three parts ready for a network, and what is needed to read them."""
+"""A prepared dataset: three parts ready for a network, and their description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from experiments.errors import DataError
 
 
 class Task(StrEnum):
-    """What is to be predicted."""
+    """The kind of prediction."""
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
@@ -29,19 +29,20 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The rows for training, for validation or for the test.
+    """One part of a dataset: the training, validation or test rows.
 
-    The arrays are read-only: every run of a sweep shares them.
+    The arrays are made read-only, because all runs of a sweep share them.
 
     Parameters
     ----------
     inputs : ndarray of shape (rows, features)
-        Encoded and scaled. float64; float32 for images, where float64 would cost hundreds of
-        megabytes and hold no more (the raw pixels are 8-bit).
+        Encoded and scaled inputs: float64, or float32 for images, whose raw pixels are 8-bit and
+        would take hundreds of megabytes as float64 for no gain in precision.
     targets : ndarray
-        Binary and multiclass: int64 class indices of shape (rows,). Multilabel: float64 zeros
-        and ones of shape (rows, labels). Regression: float64 of shape (rows, outputs), in the
-        scaled units that :meth:`Preprocessing.decode_targets` takes back to raw ones.
+        For binary and multiclass tasks, int64 class indices of shape (rows,). For multilabel,
+        float64 zeros and ones of shape (rows, labels). For regression, float64 of shape
+        (rows, outputs), in scaled units; :meth:`Preprocessing.decode_targets` converts them back
+        to raw ones.
     """
 
     inputs: NDArray[Any]
@@ -57,33 +58,34 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Data as the networks see them.
+    """A prepared dataset, in the form that networks train on.
 
     Parameters
     ----------
     name : str
-        For people and records.
+        Name for people and records.
     task : Task
-        What is to be predicted.
+        The kind of prediction.
     train, validation, test : Part
-        Disjoint rows, unless the source says otherwise (`Xor` does).
+        The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
     feature_names : tuple of str
-        The raw input columns; an encoded category makes several features of one column.
+        The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
-        The classes, in the order of their indices; for multilabel and regression the columns.
+        The classes in the order of their indices, or for multilabel and regression the target
+        columns.
     preprocessing : Preprocessing
-        From a raw table to inputs, and from scaled predictions to raw ones.
+        The transformation from raw tables to inputs, and from scaled predictions to raw ones.
     digest : str
-        SHA-256 in hexadecimal of the raw data, the split and the kind of preprocessing.
+        SHA-256 in hexadecimal of the raw data, the split and the preprocessing options.
     image_shape : tuple of int, optional
-        (height, width) where each row of inputs is an image, row by row.
+        Height and width, if each row of inputs is an image in row-major order.
     notes : tuple of str
-        What people should see of how the data were understood, such as the types inferred.
+        Messages for people about how the data were interpreted, such as the inferred types.
 
     Raises
     ------
     DataError
-        If the parts do not fit the description: a source that is wrong is found here.
+        If the parts do not match the description, which reveals a mistake in the source.
     """
 
     name: str
@@ -114,7 +116,7 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """The number of encoded input features, that is of the network's inputs."""
+        """The number of encoded features, which is the number of the network's inputs."""
         return int(self.train.inputs.shape[1])
 
     @property
@@ -125,12 +127,12 @@ class Dataset:
     def _fault(self, part: Part) -> str | None:
         inputs, targets = part.inputs, part.targets
         if inputs.ndim != 2 or 0 in inputs.shape:
-            return f"the inputs have shape {inputs.shape}, not (rows, features) with some of each"
+            return f"the inputs have shape {inputs.shape}, not (rows, features), neither of them 0"
         if inputs.dtype not in (np.float64, np.float32):
             return f"the inputs are {inputs.dtype}, not float64 (float32 for images)"
         if inputs.shape[1] != len(self.preprocessing.scale):
             return (
-                f"the inputs have {inputs.shape[1]} features where preprocessing gives "
+                f"the inputs have {inputs.shape[1]} features, but the preprocessing produces "
                 f"{len(self.preprocessing.scale)}"
             )
         if not all_finite(inputs):
@@ -142,7 +144,7 @@ class Dataset:
         if targets.shape != shape or targets.dtype != kind:
             return (
                 f"the targets are {targets.dtype} of shape {targets.shape}, not "
-                f"{np.dtype(kind)} of shape {shape} as the task ({self.task}) has them"
+                f"{np.dtype(kind)} of shape {shape} as the task ({self.task}) requires"
             )
         if not all_finite(targets):
             return "a target is infinite or not a number"
@@ -156,6 +158,6 @@ class Dataset:
 def all_finite(array: NDArray[Any]) -> bool:
     """Whether every element is a finite number.
 
-    Minimum and maximum carry NaN and infinity, and need no array of booleans.
+    Minimum and maximum propagate NaN and infinity, and avoid a temporary array of booleans.
     """
     return array.size == 0 or bool(np.isfinite(array.min()) and np.isfinite(array.max()))

@@ -1,4 +1,4 @@
-"""One number for the data an experiment used."""
+"""A digest of the data that an experiment used."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def dataset_digest(
     split: Split,
     description: dict[str, Any],
 ) -> str:
-    """Hash the raw data, the split and the kind of preprocessing.
+    """Hash the raw data, the split and the preprocessing options.
 
-    The same on every machine: bytes are taken in little-endian order, and fitted statistics,
-    whose last bit may depend on the processor, enter by the options and rows that decide them.
+    The digest is the same on every machine. Bytes are hashed in little-endian order, and fitted
+    statistics, whose last bit may depend on the processor, are represented by the options and
+    rows that determine them.
 
     Parameters
     ----------
@@ -34,12 +35,13 @@ def dataset_digest(
     split : Split
         The rows of each part.
     description : dict
-        What else decides the prepared data: task, names, scaling, ...; plain JSON values.
+        Everything else that determines the prepared data (task, names, scaling, ...) as plain
+        JSON values.
 
     Returns
     -------
     str
-        SHA-256, 64 hexadecimal digits.
+        SHA-256 in 64 hexadecimal digits.
     """
     state = hashlib.sha256()
     _text(state, json.dumps(description, sort_keys=True))
@@ -57,7 +59,7 @@ def dataset_digest(
 def _array(state: Any, array: NDArray[Any]) -> None:
     array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
     if array.dtype.kind == "f" and np.isnan(array.max(initial=-np.inf)):
-        # There are many bit patterns for "not a number".
+        # NaN has many bit patterns; all become the same one.
         array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
     _text(state, f"{array.dtype.str}{array.shape}")
     state.update(array)
@@ -69,7 +71,7 @@ def _texts(state: Any, texts: Iterable[str]) -> None:
 
 
 def _text(state: Any, text: str) -> None:
-    # The length first: otherwise "ab", "c" and "a", "bc" would be the same.
+    # The length keeps "ab", "c" distinct from "a", "bc".
     encoded = text.encode("utf-8", "surrogatepass")
     state.update(f"{len(encoded)}:".encode())
     state.update(encoded)

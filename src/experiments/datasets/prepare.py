@@ -1,4 +1,4 @@
-"""From raw data and a split to a dataset: every source ends here."""
+"""Preparation of a dataset from raw data and a split, the last step of every source."""
 
 from __future__ import annotations
 
@@ -29,39 +29,43 @@ def prepare(
     image_shape: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """Encode the parts of a split, with everything fitted on the training part.
+    """Encode the parts of a split, with all statistics fitted on the training part.
 
     Parameters
     ----------
     name : str
-        The dataset's, for people and records.
+        Name of the dataset for people and records.
     task : Task
-        What is to be predicted.
+        The kind of prediction.
     table : Table
-        The raw inputs of all rows. The levels of its categorical columns are those of all rows,
-        as classes are: they say what can occur, and are no statistic.
+        The raw inputs of all rows. The levels of categorical columns are taken from all rows,
+        as classes are: they define the possible values and are not statistics.
     targets : ndarray
         Class indices of shape (rows,) for binary and multiclass; zeros and ones of shape
         (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression.
     target_names : tuple of str
-        Classes or target columns.
+        The classes, or the target columns.
     split : Split
-        Which rows are in which part.
-    scaling : {"standard", "minmax", "max", "none"}
-        Of the number columns; see :func:`~experiments.datasets.scaling.fit_scaling`.
+        The rows of each part.
+    scaling : {"standard", "minmax", "max", "none"}, default "standard"
+        Scaling of the numeric columns; see :func:`~experiments.datasets.scaling.fit_scaling`.
     impute : {"mean", "median"}, optional
-        What replaces missing values; they are refused by default.
-    scale_targets : bool
+        Replacement for missing values; by default a missing value is an error.
+    scale_targets : bool, default True
         Whether regression targets are standardised.
     image_shape : tuple of int, optional
-        (height, width) where rows are images; inputs are then float32.
-    notes : tuple of str
-        For people; see :class:`Dataset`.
+        Height and width if rows are images; inputs are then float32.
+    notes : tuple of str, default ()
+        Messages for people about how the data were interpreted.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        For data that cannot be encoded or do not fit the description.
+        If the data cannot be encoded or do not match the description.
     """
     task, table = Task(task), table.tidied()
     scaled = task is Task.REGRESSION and scale_targets

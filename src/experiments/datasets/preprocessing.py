@@ -32,16 +32,17 @@ class Preprocessing:
     ----------
     columns : tuple of str
         The raw input columns, in order.
-    center, scale : tuple of float, one an encoded feature
-        A feature is ``(value - center) / scale``. One-hot features have centre 0 and scale 1.
+    center, scale : tuple of float
+        Centre and scale of each encoded feature, ``(value - center) / scale``. One-hot features
+        have centre 0 and scale 1.
     levels : mapping of str to tuple of str
         The levels of each categorical column; each level is one feature, in this order.
     fills : mapping of str to float or str
-        What replaces a missing value, by column. A column without one refuses missing values.
+        The replacement for a missing value, by column. Other columns refuse missing values.
     dtype : {"float64", "float32"}
-        Of the encoded inputs. Scaling happens in it too.
-    target_center, target_scale : tuple of float, one a target column
-        Empty unless targets are scaled.
+        Type of the encoded inputs, and of the arithmetic that scales them.
+    target_center, target_scale : tuple of float
+        Centre and scale of each target column; empty unless targets are scaled.
     """
 
     columns: tuple[str, ...]
@@ -55,7 +56,7 @@ class Preprocessing:
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
-        """One name a feature, such as "age" or "colour=red"."""
+        """The name of each feature, such as "age" or "colour=red"."""
         names: list[str] = []
         for column in self.columns:
             if column in self.levels:
@@ -120,7 +121,7 @@ class Preprocessing:
         return targets
 
     def decode_targets(self, scaled: ArrayLike) -> NDArray[np.float64]:
-        """Take scaled predictions back to raw units.
+        """Convert scaled predictions to raw units.
 
         Parameters
         ----------
@@ -129,7 +130,7 @@ class Preprocessing:
         Returns
         -------
         float64 ndarray of the same shape
-            A copy as it is where targets were not scaled, as for classes.
+            The raw values; an unchanged copy if targets were not scaled, as for classes.
         """
         targets = np.array(scaled, np.float64)
         if self.target_scale:
@@ -206,7 +207,7 @@ class Preprocessing:
 
     @cached_property
     def _number_slots(self) -> Any:
-        """Where the number columns go: a slice where that is all of them, which copies faster."""
+        """The features of the number columns; a slice, which copies faster, if they are all."""
         slots = [slot for column, slot in self._slots.items() if column not in self.levels]
         return np.array(slots, np.intp) if self.levels else slice(None)
 
@@ -251,7 +252,7 @@ class Preprocessing:
         return Table(self.columns, matrix, texts)
 
     def _cells(self, raw: Any) -> NDArray[Any] | dict[str, NDArray[Any]]:
-        """Take the columns out of whatever holds them."""
+        """Extract the columns from a frame, a mapping or an array."""
         if hasattr(raw, "columns") or isinstance(raw, Mapping):
             labels = raw.columns if hasattr(raw, "columns") else raw.keys()
             found = {str(label): label for label in labels}
@@ -298,24 +299,28 @@ def fit_preprocessing(
     train : Table
         The training rows, tidied.
     levels : mapping of str to tuple of str
-        Of each categorical column of the table.
+        The levels of each categorical column of the table.
     scaling : {"standard", "minmax", "max", "none"}
-        Of the number columns (see :func:`fit_scaling`); one-hot features stay 0 and 1.
+        Scaling of the number columns (see :func:`fit_scaling`); one-hot features stay 0 and 1.
     impute : {"mean", "median"} or None
-        What replaces missing numbers; a missing category becomes the most frequent one (of
-        several, the first). None refuses missing values.
+        Replacement for missing numbers; a missing category becomes the most frequent one (in a
+        tie, the first). None refuses missing values.
     dtype : {"float64", "float32"}
-        Of the encoded inputs.
+        Type of the encoded inputs.
     targets : float64 ndarray of shape (rows, target columns), optional
-        Given where they are to be standardised.
+        The raw targets, if they are to be standardised.
     target_names : tuple of str
-        Of these columns, for the error.
+        Names of the target columns, for the error message.
+
+    Returns
+    -------
+    Preprocessing
 
     Raises
     ------
     DataError
-        For a column to be imputed that has no value in the training part, and what `encode`
-        and :func:`fit_scaling` refuse.
+        If a column to be imputed has no value in the training part, or `encode` or
+        :func:`fit_scaling` refuses the data.
     """
     fills = {} if impute is None else _fills(train, levels, impute)
     names = train.number_names

@@ -1,4 +1,4 @@
-"""Scaling of numeric columns, fitted on the training part alone."""
+"""Scaling of numeric columns, fitted on the training part only."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ from experiments.errors import DataError
 
 Scaling = Literal["standard", "minmax", "max", "none"]
 
-# Statistics are gathered some rows at a time: a whole image set as float64 would not fit.
+# Statistics are computed in chunks: a whole image set as float64 would take too much memory.
 _ROWS_AT_ONCE = 4096
 
 
 def fit_scaling(
     numbers: NDArray[Any], kind: Scaling, names: tuple[str, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the centre and the scale, such that ``(numbers - center) / scale`` is scaled.
+    """Fit the centre and the scale of each column, for ``(numbers - center) / scale``.
 
     Parameters
     ----------
     numbers : ndarray of shape (rows, columns)
-        The training part, finite.
+        The training part; all values are finite.
     kind : {"standard", "minmax", "max", "none"}
-        - "standard": each column to mean 0 and standard deviation 1 (of the population).
+        The kind of scaling.
+
+        - "standard": each column to mean 0 and (population) standard deviation 1.
         - "minmax": each column to [0, 1].
-        - "max": all columns divided by one number, the largest absolute value of the whole
-          table, which keeps them in proportion. It is meant for images.
-        - "none": as they are.
+        - "max": all columns divided by the largest absolute value of the whole table, which
+          preserves their proportions. It is meant for images.
+        - "none": no scaling.
     names : tuple of str
-        Of the columns, for the error.
+        Names of the columns, for the error message.
 
     Returns
     -------
     center, scale : float64 ndarrays of shape (columns,)
-        The scale of a constant column is 1, so it becomes 0 ("standard", "minmax").
+        The scale of a constant column is 1; with "standard" and "minmax" it is scaled to 0.
 
     Raises
     ------
     DataError
-        Where a column spans more than a float64 holds.
+        If the range of a column exceeds that of float64.
     """
     columns = numbers.shape[1]
     if kind not in get_args(Scaling):
@@ -64,7 +66,7 @@ def fit_scaling(
     if not np.isfinite(scale).all():
         name = names[int(np.flatnonzero(~np.isfinite(scale))[0])]
         raise DataError(
-            f"column {name!r} spans more than a number can hold (about 1.8e308). "
+            f"column {name!r} spans more than a float64 can hold (about 1.8e308). "
             "Divide it by a power of ten, or choose dataset.scaling=none."
         )
     return center, scale
@@ -73,10 +75,10 @@ def fit_scaling(
 def _moments(
     numbers: NDArray[Any], largest: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column, in two passes.
+    """Return the mean and standard deviation of each column, computed in two passes.
 
-    Each column is first divided by a power of two near its largest value: that is exact, and
-    squares then neither overflow nor vanish.
+    Each column is first divided by a power of two near its largest value. The division is exact,
+    and the squares can then neither overflow nor underflow.
     """
     unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     chunks = range(0, len(numbers), _ROWS_AT_ONCE)

@@ -1,4 +1,4 @@
-"""What a source of data is; how to write one's own."""
+"""The base classes of data sources, and how to write a custom source."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Share = Annotated[float, Interval(0, 1, "neither")]
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """Where a dataset comes from: the options as fields, and `load`.
+    """A source of data: its fields are its options, and `load` returns the dataset.
 
-    A dataset of one's own is a subclass in any importable module, and one YAML file. The fields
-    are the schema: the configuration may name nothing else, and types and ranges are checked
-    when the object is made. ::
+    A custom dataset consists of a subclass in any importable module and one YAML file. The
+    fields are the schema: a configuration may set nothing else, and their types and ranges are
+    checked at construction. ::
 
         # parity.py
         @dataclass(frozen=True, kw_only=True)
@@ -50,19 +50,19 @@ class Source(ABC):
         _target_: parity.Parity
         bits: 8
 
-    `SplitSource` brings the options of splitting and scaling; a source with parts of its own
-    making derives from `Source` and calls :func:`~experiments.datasets.prepare.prepare`.
+    `SplitSource` adds the options for splitting and scaling. A source that comes with its own
+    parts derives from `Source` and calls :func:`~experiments.datasets.prepare.prepare`.
 
-    `load` must depend on the fields alone (and on the files that `files` names): its result is
-    kept by :func:`~experiments.datasets.cache.load_dataset`.
+    `load` must depend only on the fields and on the files that `files` returns, because
+    :func:`~experiments.datasets.cache.load_dataset` caches its result.
 
     Parameters
     ----------
     seed : int, default 0
-        Decides the split, the subset of `limit` and what is generated. It is not the run's
-        seed, so that all runs of a comparison see the same data.
+        Seed of the split, of the subset that `limit` selects and of generated data. It is
+        independent of the run's seed, so that all runs of a comparison see the same data.
     limit : int, optional
-        Use at most so many rows, at least 3.
+        Largest number of rows to use, at least 3; by default all.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class Source(ABC):
     """
 
     cacheable: ClassVar[bool] = True
-    """Whether keeping the prepared dataset on disk saves time."""
+    """Whether caching the prepared dataset on disk saves time."""
 
     seed: Annotated[int, Interval(0)] = 0
     limit: Annotated[int, Interval(3)] | None = None
@@ -88,32 +88,36 @@ class Source(ABC):
 
     @abstractmethod
     def load(self) -> Dataset:
-        """Read or generate, split and encode the data.
+        """Read or generate the data, split them and encode them.
+
+        Returns
+        -------
+        Dataset
 
         Raises
         ------
         DataError
-            If the data are missing, malformed or do not fit the options: naming file, place
-            and cure.
+            If the data are missing, malformed or do not match the options. The message names the
+            file, the place in it and the remedy.
         """
 
     def files(self) -> tuple[Path, ...]:
-        """Name the files that `load` would read; when one changes, the cache is not used."""
+        """Return the files that `load` reads; a change to any of them invalidates the cache."""
         return ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSource(Source):
-    """A source whose rows are split here, into training, validation and test.
+    """A source whose rows are split at random into training, validation and test parts.
 
     Parameters
     ----------
     seed, limit
         See `Source`.
     validation, test : float, default 0.15
-        Fractions of the rows, less than 1 together.
+        Fractions of the rows, together less than 1.
     scaling : {"standard", "minmax", "max", "none"}, default "standard"
-        Of the inputs, fitted on the training part.
+        Scaling of the inputs, fitted on the training part.
     """
 
     validation: Share = 0.15
@@ -131,12 +135,16 @@ class SplitSource(Source):
     def prepare(
         self, *, name: str, task: Task, table: Table, targets: NDArray[Any], **options: Any
     ) -> Dataset:
-        """Split and encode with the options of this source.
+        """Split and encode the data with the options of this source.
 
         Parameters
         ----------
         name, task, table, targets, **options
-            As for :func:`~experiments.datasets.prepare.prepare`.
+            See :func:`~experiments.datasets.prepare.prepare`.
+
+        Returns
+        -------
+        Dataset
         """
         split = split_rows(
             len(table),

@@ -1,8 +1,8 @@
-"""Which rows train, which validate and which test: decided by the dataset's own seed.
+"""The split of rows into training, validation and test parts, decided by the dataset's seed.
 
-Stratified: each class has its share in each part, to within a row. scikit-learn's splitter
-refuses classes with few rows; this one gives training a row of each class first, which small
-tables and `dataset.limit` need.
+Splits are stratified: the share of each class is the same in all parts, to within a row.
+scikit-learn's splitter rejects classes with few rows. This one first gives the training part a row
+of each class, which small tables and `dataset.limit` need.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nn.randomness import stream
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Row numbers of the three parts, each in the order in which the part holds them."""
+    """The row numbers of the three parts, each in the order of the part's rows."""
 
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
@@ -39,26 +39,26 @@ def split_rows(
     Parameters
     ----------
     rows : int
-        How many there are.
+        Number of rows.
     classes : int64 ndarray of shape (rows,), optional
-        The class of each row; the parts are then stratified.
+        The class of each row, by which the parts are stratified.
     seed : int
-        The dataset's.
+        Seed of the dataset.
     limit : int or None
-        Split a subset of at most so many rows, drawn with the same care for classes.
+        Largest number of rows to use, drawn in a stratified way too; None uses all.
     validation, test : float
-        Fractions of the rows, between 0 and 1 and less than 1 together. Each part gets a row at
-        least; beyond that, training keeps a row of each class.
+        Fractions of the rows, between 0 and 1 and together less than 1. Each part gets at least
+        one row; beyond that, the training part keeps a row of each class.
 
     Returns
     -------
     Split
-        Each part shuffled: tables are often sorted by class.
+        The rows of each part, shuffled because tables are often sorted by class.
 
     Raises
     ------
     DataError
-        With fewer than three rows.
+        If there are fewer than three rows.
     """
     classes = np.zeros(rows, np.int64) if classes is None else classes
     chosen = _subset(classes, limit, stream(seed, "limit"))
@@ -88,16 +88,20 @@ def split_published(
     Parameters
     ----------
     train_classes, test_classes : int64 ndarrays of shapes (training rows,), (test rows,)
-        The class of each row. In the result the test rows are numbered on from the training
-        rows, as if one table held both.
+        The class of each row.
     seed, limit, validation
-        As for :func:`split_rows`; the limit holds for the training set, and again for the test
-        set.
+        See :func:`split_rows`; the limit applies to the training set and to the test set
+        separately.
+
+    Returns
+    -------
+    Split
+        Row numbers in a table that holds the training rows and then the test rows.
 
     Raises
     ------
     DataError
-        With fewer than two training rows or no test row.
+        If there are fewer than two training rows, or no test row.
     """
     chosen = _subset(train_classes, limit, stream(seed, "limit"))
     if len(chosen) < 2 or not len(test_classes):
@@ -115,7 +119,7 @@ def split_published(
 
 
 def whole_population(rows: int) -> Split:
-    """Use every row in all three parts, for data that are all there is (the truth of XOR)."""
+    """Use every row in all three parts: the data are the whole population, as for XOR."""
     everything = np.arange(rows)
     return Split(everything, everything, everything)
 
@@ -123,7 +127,7 @@ def whole_population(rows: int) -> Split:
 def _subset(
     classes: NDArray[np.int64], limit: int | None, generator: np.random.Generator
 ) -> NDArray[np.intp]:
-    """At most `limit` rows, in their order: one of each class first, the others in proportion."""
+    """Return at most `limit` rows in ascending order, stratified, with a row of each class."""
     if limit is None or limit >= len(classes):
         return np.arange(len(classes))
     counts = np.bincount(classes)
@@ -135,10 +139,10 @@ def _subset(
 def _draw(
     classes: NDArray[np.int64], wanted: int, left: int, generator: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Positions of about `wanted` rows, in proportion to the classes.
+    """Return the positions of about `wanted` rows, stratified by class.
 
-    At least one, even where that takes a class's only row; `left` rows at least stay behind,
-    and one of each class.
+    At least `left` rows remain, including one of each class. At least one row is drawn, even if
+    it is the only one of its class.
     """
     counts = np.bincount(classes)
     wanted = min(wanted, len(classes) - left)
@@ -153,8 +157,8 @@ def _shares(
 ) -> NDArray[np.int64]:
     """Divide `total` in proportion to `counts`, by largest remainder, within `capacity`.
 
-    In whole numbers, so that it comes out the same everywhere. The sum falls short of `total`
-    only where the capacity does.
+    Integer arithmetic makes the result the same on every machine. The shares sum to less than
+    `total` only if the capacities do.
     """
     population = max(1, int(counts.sum()))
     shares = np.minimum(total * counts // population, capacity)
@@ -170,7 +174,7 @@ def _shares(
 def _pick(
     classes: NDArray[np.int64], shares: NDArray[np.int64], generator: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Positions of `shares[c]` random rows of each class c."""
+    """Return the positions of `shares[c]` random rows of each class c."""
     picked = [
         generator.permutation(np.flatnonzero(classes == label))[:share]
         for label, share in enumerate(shares)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "?"})
-"""Cells that stand for a missing value, in lower case and without blanks around them.
+"""Cells that mean a missing value, in lower case and without surrounding blanks.
 
-"none" is not among them: it is an answer in many tables (none, mild, severe).
+"none" is not one of them: in many tables it is a level (none, mild, severe).
 """
 
 
@@ -24,7 +24,7 @@ class Table:
     Parameters
     ----------
     names : tuple of str
-        Every column, in order.
+        Names of all columns, in order.
     numbers : ndarray of shape (rows, number columns)
         The columns that are not in `texts`, in order; any numeric type, NaN where missing.
     texts : mapping of str to ndarray of str, shape (rows,)
@@ -69,13 +69,14 @@ class Table:
 
     @staticmethod
     def of_numbers(numbers: NDArray[Any], names: Sequence[str] | None = None) -> Table:
-        """Make a table of numbers alone.
+        """Make a table without categorical columns.
 
         Parameters
         ----------
         numbers : ndarray of shape (rows, columns)
+            The columns.
         names : sequence of str, optional
-            "x1", "x2", ... where not given.
+            Names of the columns; by default "x1", "x2", ...
         """
         if names is None:
             names = [f"x{position}" for position in range(1, numbers.shape[1] + 1)]
@@ -83,7 +84,7 @@ class Table:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell stands for a missing value: None, NaN, pandas' NA, or text in `MISSING`."""
+    """Whether a cell means a missing value: None, NaN, pandas' NA, or text in `MISSING`."""
     if isinstance(cell, str):
         return cell.strip().lower() in MISSING
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
@@ -97,14 +98,14 @@ def parse_numbers(cells: NDArray[Any]) -> tuple[NDArray[np.float64], int | None]
     Parameters
     ----------
     cells : ndarray of shape (rows,)
-        Numbers, or objects among which text such as " 1.5e3" counts as the number it spells.
+        Numbers, or objects; text such as " 1.5e3" is parsed.
 
     Returns
     -------
     values : float64 ndarray of shape (rows,)
-        NaN where a value is missing, and where it is not a number.
+        The numbers; NaN for a missing value, and for a cell that is not a number.
     wrong : int or None
-        The first row that is neither a number nor missing.
+        The first row whose cell is neither a number nor missing.
     """
     if cells.dtype.kind in "fiub":
         return cells.astype(np.float64), None

@@ -1,1 +1,1 @@
-"""Bytes on disk: atomic writes, locks, YAML, and what is masked in what is written."""
+"""Files on disk: atomic writes, locks, array archives, YAML, and the masking of passwords."""

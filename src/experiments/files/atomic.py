@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from experiments.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a file so that it holds either all of its old content or all of the new.
+    """Write a file atomically: readers see either the old content or the new.
 
-    The content goes to a temporary file beside it, which then takes its place.
+    The content is written to a temporary file in the same folder, which then replaces `path`.
 
     Parameters
     ----------
     path : Path
+        The file to write or replace.
     content : bytes
+        The new content.
     durable : bool, default False
-        Whether to wait until the content is on the disk before it takes its place, so that a
-        power failure cannot tear it either.
+        Whether to flush the content to disk before the replacement, so that the write is atomic
+        even across a power failure.
 
     Raises
     ------
     OSError
-        If the disk is full or the folder may not be written; nothing is left behind.
+        If the disk is full or the folder is not writable. The temporary file is removed.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -45,10 +47,17 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
 def write_output(path: Path, content: bytes) -> None:
     """Write a file that the user has asked for.
 
+    Parameters
+    ----------
+    path : Path
+        The file to write or replace.
+    content : bytes
+        The new content.
+
     Raises
     ------
     UserError
-        Where it cannot be written, and why.
+        If the file cannot be written.
     """
     try:
         write_atomically(path, content)

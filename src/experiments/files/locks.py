@@ -1,4 +1,4 @@
-"""A lock between processes, held on a file."""
+"""A file lock between processes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-PATIENCE: Final = 120.0  # seconds that a lock left behind by a dead process is waited for
+PATIENCE: Final = 120.0  # seconds after which a lock file counts as left by a dead process
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock at `path` for the body of a `with` statement; wait until it is free.
+    """Hold an exclusive lock for the body of a `with` statement, after waiting for it.
 
-    The path is that of a file, made where it is missing, or of a folder, which need not be
-    writable. Where the system has `flock`, the lock goes with its process, however that ends.
-    Elsewhere (Windows, some network filesystems) the file's existence is the lock, and one older
-    than `PATIENCE` is taken over.
+    Where `flock` is available, the operating system releases the lock when its process ends, in
+    whatever way. Elsewhere (Windows, some network filesystems) the existence of a second file is
+    the lock, and a file older than `PATIENCE` is considered stale and removed.
+
+    Parameters
+    ----------
+    path : Path
+        A file, created if missing, or an existing folder, which need not be writable.
 
     Raises
     ------
     OSError
-        Where the file cannot be made.
+        If the file cannot be created.
     """
     is_folder = path.is_dir()
-    if not (is_folder and os.name == "nt"):  # where folders cannot be opened
+    if not (is_folder and os.name == "nt"):  # Windows cannot open folders
         flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         descriptor = os.open(path, flags, 0o666)
         try:
@@ -35,7 +39,7 @@ def locked(path: Path) -> Iterator[None]:
                 yield
                 return
         finally:
-            os.close(descriptor)  # this frees the lock
+            os.close(descriptor)  # this releases the lock
     with _exclusive_file(path / ".held" if is_folder else path.with_name(path.name + ".held")):
         yield
 
@@ -61,7 +65,7 @@ def _exclusive_file(path: Path) -> Iterator[None]:
         except FileExistsError:
             try:
                 age = time.time() - path.stat().st_mtime
-            except FileNotFoundError:  # freed in between
+            except FileNotFoundError:  # released in between
                 continue
             if age > PATIENCE:
                 path.unlink(missing_ok=True)

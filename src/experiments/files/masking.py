@@ -1,4 +1,4 @@
-"""Passwords in addresses, masked before anything is shown, written or published."""
+"""Masking of passwords in addresses, before text is shown, written or published."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from experiments.files.atomic import write_atomically
 
-# Hydra escapes a colon in an override, and JSON that backslash once more.
+# Hydra escapes a colon in an override with a backslash, which JSON then escapes again.
 _USER_INFO = re.compile(r"(?<=://)(?:[^\s/@'\"\\]|\\+[^\s\w'\"\\])+(?=@)")
-# Databases take them after a question mark too.
+# Database addresses may also have them in the query string.
 _QUERY = re.compile(
     r"(?<=[?&])((?:\w*password|passwd|pwd|\w*token|\w*secret|api_?key)\\*=)[^\s&'\"\\,}]+",
     re.IGNORECASE,
@@ -18,7 +18,17 @@ _QUERY = re.compile(
 
 
 def mask_secrets(text: str) -> str:
-    """Mask the password of every address in a text, and the token of one that has no user.
+    """Mask the password of every address in a text, and a token in place of the user name.
+
+    Parameters
+    ----------
+    text : str
+        Any text, with or without addresses.
+
+    Returns
+    -------
+    str
+        The text with ``***`` in place of each secret.
 
     Examples
     --------
@@ -33,9 +43,13 @@ def mask_secrets(text: str) -> str:
 
 
 def mask_files(*paths: Path) -> None:
-    """Mask passwords in files that others have written, Hydra for one, and in those of folders.
+    """Mask passwords in text files that other programs (such as Hydra) have written.
 
-    What cannot be read or written stays as it is.
+    Parameters
+    ----------
+    *paths : Path
+        Files, and folders whose files are masked recursively. A file that cannot be read as text
+        or written is skipped.
     """
     for path in paths:
         with suppress(OSError, UnicodeDecodeError):

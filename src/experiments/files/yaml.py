@@ -1,4 +1,4 @@
-"""YAML by libyaml, ten times as fast as PyYAML alone, where PyYAML was built with it."""
+"""PyYAML's loader and dumper based on libyaml, if available: ten times as fast as pure Python."""
 
 from __future__ import annotations
 

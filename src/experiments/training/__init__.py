@@ -1,1 +1,1 @@
-"""Training: data × network × optimizers → outcomes."""
+"""Training: from data, a network and optimizers to outcomes."""

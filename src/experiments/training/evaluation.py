@@ -1,4 +1,4 @@
-"""Loss and score of a stack of networks on one part of the data."""
+"""Loss and score of a stack of networks on one part of a dataset."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ Totals = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """One part of the data as evaluation needs it.
+    """One part of a dataset, in the form that evaluation needs.
 
     Parameters
     ----------
     inputs : ndarray of shape (rows, features)
+        The network's inputs.
     targets : ndarray of shape (rows, outputs)
-        Encoded; not smoothed, so that losses are comparable whatever the smoothing.
+        The encoded targets, without label smoothing: losses stay comparable between runs that
+        smooth differently.
     score : Score
+        The score to report beside the loss.
     """
 
     inputs: Array
@@ -32,7 +35,7 @@ class Evaluated:
     score: Score
 
     def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Compute the mean loss and the score of each run: two arrays (runs,)."""
+        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
         for rows, logits in network.logits(self.inputs):
@@ -43,26 +46,26 @@ class Evaluated:
 
 
 class Score(ABC):
-    """What is reported beside the loss: higher is better."""
+    """A measure reported beside the loss; higher is better."""
 
     name: str
 
     @abstractmethod
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
-        """Return each run's sums over these rows of the part: (runs,) or (runs, outputs)."""
+        """Return each run's sum over `rows`, of shape (runs,) or (runs, outputs)."""
 
     @abstractmethod
     def finish(self, total: Totals) -> Totals:
-        """Turn the sums over all rows into the score (runs,)."""
+        """Turn the sums over all rows into scores, of shape (runs,)."""
 
 
 class Accuracy(Score):
-    """Share of rows whose most probable class is the right one.
+    """Share of rows whose most probable class is the correct one.
 
     Parameters
     ----------
-    labels : ndarray of shape (rows,)
-        Class indices.
+    labels : ndarray of int, shape (rows,)
+        The class index of each row.
     """
 
     name = "accuracy"
@@ -81,12 +84,12 @@ class Accuracy(Score):
 
 
 class ThresholdAccuracy(Score):
-    """Share of outputs on the right side of ½: one output of two classes, or several labels.
+    """Share of outputs on the correct side of ½: a binary task, or several labels per row.
 
     Parameters
     ----------
     labels : ndarray of shape (rows, outputs)
-        Zeros and ones.
+        The labels, each 0 or 1.
     """
 
     name = "accuracy"
@@ -104,13 +107,14 @@ class ThresholdAccuracy(Score):
 
 
 class R2(Score):
-    """Coefficient of determination, averaged over the outputs: 1 - Σ(ŷ-y)² / Σ(y-ȳ)².
+    """Coefficient of determination, 1 - Σ(ŷ-y)² / Σ(y-ȳ)², averaged over the outputs.
 
-    An output that does not vary counts as 1 if predicted exactly and as 0 otherwise.
+    A constant target scores 1 if it is predicted exactly and 0 otherwise.
 
     Parameters
     ----------
     targets : ndarray of shape (rows, outputs)
+        The targets in the network's units.
     """
 
     name = "r2"
@@ -118,7 +122,7 @@ class R2(Score):
     def __init__(self, targets: Array) -> None:
         self.targets = targets.astype(np.float64)
         self.variation = ((self.targets - self.targets.mean(axis=0)) ** 2).sum(axis=0)
-        # The mean of equal numbers may differ from them in its last digit.
+        # Rounding can make the mean of equal numbers differ from them in the last digit.
         self.variation[(self.targets == self.targets[0]).all(axis=0)] = 0
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
@@ -134,15 +138,20 @@ class R2(Score):
 
 
 def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
-    """Choose the score of a task.
+    """Choose the score for a task.
 
     Parameters
     ----------
     task : Task
+        The task of the dataset.
     labels : ndarray
-        The part's targets as the dataset has them.
+        The targets as the dataset stores them.
     encoded : ndarray of shape (rows, outputs)
-        As the network sees them.
+        The same targets, encoded for the network.
+
+    Returns
+    -------
+    Score
     """
     if task is Task.REGRESSION:
         return R2(encoded)

@@ -1,4 +1,4 @@
-"""A run while it trains: what was measured, and when it ends."""
+"""A run in training: its metrics so far, and the decision when it ends."""
 
 from __future__ import annotations
 
@@ -14,31 +14,37 @@ from experiments.training.status import Status
 
 @dataclass
 class LiveRun:
-    """What is known of one run while it trains.
+    """The history of one run while it trains.
 
     Parameters
     ----------
     position : int
-        The run's index in what was given to :func:`experiments.training.loop.train`.
+        The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
+        The configuration of the run.
     moments : frozenset of int
         The epochs after which a snapshot of the parameters is taken.
 
     Attributes
     ----------
     metrics : dict of str to list
-        A column for each metric, an entry for each epoch.
+        One column for each metric, with one entry for each epoch.
     snapshots : list of ndarray
-        Each of shape (parameters + statistics,).
+        Parameters and statistics, each of shape (parameters + statistics,).
+    schedule_state : dict of str to float
+        The state of the learning-rate schedule.
     best_epoch : int or None
         The epoch with the lowest validation loss so far.
     waited : int
-        Epochs since the validation loss last improved on `to_beat` by `min_delta`.
+        Epochs since the validation loss last fell below `to_beat` by more than `min_delta`.
+    to_beat : float
+        The validation loss that early stopping compares with.
     message : str or None
-        Why the run ended, where it is not plain.
+        The reason why the run ended, where its status does not say it.
     resumed_at : int
-        The epoch at which this process began to train the run; `seconds` had passed by then, and
-        `training_seconds` of training alone.
+        The epoch at which this process took up the run; 0 for a run that was not resumed.
+    seconds, training_seconds : float
+        The time that the run had taken by then, in total and in training steps alone.
     """
 
     position: int
@@ -59,13 +65,13 @@ class LiveRun:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add what was measured after an epoch."""
+        """Add the metrics of an epoch."""
         for name, value in row.items():
             self.metrics.setdefault(name, []).append(value)
 
     @property
     def last_epoch(self) -> int:
-        """The last epoch that was measured."""
+        """The last epoch with metrics."""
         return max(len(self.metrics.get("epoch", ())) - 1, 0)
 
     @property
@@ -77,7 +83,18 @@ class LiveRun:
         return np.inf if loss is None else loss
 
     def judge(self, epoch: int) -> Status | None:
-        """Take note of an epoch's validation loss; return the status of a run that has ended."""
+        """Update the best epoch, the schedule and early stopping after an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            The epoch, whose metrics were appended.
+
+        Returns
+        -------
+        Status or None
+            The status of a run that has ended, or None while it trains.
+        """
         training = self.run.training
         losses = [self.metrics[name][epoch] for name in ("train/loss", "val/loss")]
         if not all(np.isfinite(loss) for loss in losses if loss is not None):
@@ -101,14 +118,19 @@ class LiveRun:
         return None
 
     def summary(self, score: str, us_per_step: float) -> dict[str, float]:
-        """Summarize what was measured.
+        """Summarize the metrics.
 
         Parameters
         ----------
         score : str
-            The name of the score beside the loss, such as "accuracy".
+            The name of the score, such as "accuracy".
         us_per_step : float
-            Microseconds of training that a step took.
+            Mean duration of a training step in microseconds.
+
+        Returns
+        -------
+        dict of str to float
+            Single numbers by name, such as ``best/val_loss``.
         """
         summary: dict[str, float] = {}
 
@@ -124,7 +146,7 @@ class LiveRun:
             add(f"best/val_{score}", f"val/{score}", best)
             add("best/train_loss", "train/loss", best)
         summary["time/us_per_step"] = us_per_step
-        if self.metrics:  # empty if interrupted before anything was measured
+        if self.metrics:  # empty if interrupted before the first evaluation
             for part in ("train", "val"):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
                 add(f"final/{part}_{score}", f"{part}/{score}", -1)
@@ -132,7 +154,7 @@ class LiveRun:
         return summary
 
     def values(self) -> dict[str, Any]:
-        """Return what the run needs to go on, as JSON holds it; see :meth:`restore`."""
+        """Return the values that :meth:`restore` needs, in types that JSON can hold."""
         return {
             "metrics": self.metrics,
             "schedule": self.schedule_state,
@@ -142,7 +164,15 @@ class LiveRun:
         }
 
     def restore(self, epoch: int, values: dict[str, Any]) -> None:
-        """Go on after `epoch` from :meth:`values` and the `training_seconds` until then."""
+        """Resume after `epoch`.
+
+        Parameters
+        ----------
+        epoch : int
+            The last epoch that is complete.
+        values : dict
+            The result of :meth:`values` after that epoch, and `training_seconds`.
+        """
         self.metrics = values["metrics"]
         self.schedule_state = values["schedule"]
         self.best_epoch, self.waited = values["best_epoch"], values["waited"]

@@ -1,4 +1,4 @@
-"""Training a stack of runs: data × network × optimizers → epochs → outcomes."""
+"""The training loop of a stack of runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from experiments.training.state import State
 from experiments.training.status import Status
 
 EpochListener = Callable[[int, Sequence[tuple[int, float]]], None]
-"""Called after each epoch with its number and, for each live run, position and validation loss."""
+"""A callback after each epoch: its number, and position and validation loss of each live run."""
 
 
 class Keeper(Protocol):
-    """Keeps what a run needs to go on later."""
+    """Saves checkpoints of running training."""
 
     def due(self, position: int) -> bool:
-        """Whether it is time to keep the run at this position."""
+        """Whether the run at this position is due for a checkpoint."""
 
     def keep(self, outcome: Outcome, state: State) -> None:
-        """Keep a run that trains: what came of it so far, and its state."""
+        """Save a checkpoint of a run: its outcome so far, and its state."""
 
 
 def train(
@@ -34,32 +34,32 @@ def train(
     states: Sequence[State] | None = None,
     keeper: Keeper | None = None,
 ) -> Iterator[Outcome]:
-    """Train runs side by side in one stack.
+    """Train runs together in one stack.
 
-    Each run gives the bits that it gives alone. A run that ends (its last epoch, divergence,
-    early stopping) leaves the stack; the others go on unchanged.
+    The results are bit for bit those of each run trained alone. A run that ends (at its last
+    epoch, by divergence or by early stopping) leaves the stack; the others are unaffected.
 
     Parameters
     ----------
     runs : sequence of Run
-        That can share a stack: same architecture, loss, batch size and precision (see
+        Runs that can share a stack: the same architecture, loss, batch size and precision (see
         :func:`experiments.training.stacking.stack_key`).
     dataset : Dataset
-        Which all runs name.
+        The dataset of all runs.
     on_epoch : callable, optional
-        Told of each epoch.
+        A callback after each epoch.
     states : sequence of State, optional
-        From which the runs go on, all of one epoch. The bits are those of runs that were never
-        interrupted.
+        States to resume from, one for each run and all after the same epoch. The results are
+        bit for bit those of runs that were never interrupted.
     keeper : Keeper, optional
-        Asked after each epoch, and given every run's state on a KeyboardInterrupt that comes
-        between two epochs.
+        A store for checkpoints. It is asked after each epoch, and receives the state of every
+        run if a KeyboardInterrupt comes between two epochs.
 
     Yields
     ------
     Outcome
-        Of each run, when it ends. On KeyboardInterrupt the outcomes of the runs that have not
-        ended follow, as "interrupted", and then the interrupt goes on.
+        The outcome of each run as soon as it ends. A KeyboardInterrupt is raised again after
+        the outcomes of the remaining runs, whose status is then "interrupted".
     """
     stack = Stack(runs, dataset)
     try:
@@ -82,7 +82,7 @@ def train(
 
 
 def _keep(stack: Stack, keeper: Keeper, *, all_runs: bool = False) -> None:
-    """Give `keeper` the runs that it wants to have now, or all of them."""
+    """Save a checkpoint of the runs that are due for one, or of all runs."""
     for row, live in enumerate(stack.live):
         if all_runs or keeper.due(live.position):
             keeper.keep(stack.outcome(row), stack.state(row))

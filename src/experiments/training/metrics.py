@@ -1,8 +1,8 @@
-"""The metrics of a run: the one table of their names, directions and words.
+"""The metrics of a run: one table of their names, labels and directions.
 
-A run measures a loss, and accuracy or R² as its score, on each part of the data. A *curve* has a
-value an epoch (`val/loss`); the summary of a run has single numbers, most of them points of a
-curve (`best/val_loss`).
+A run measures a loss and a score (accuracy or R²) on each part of the dataset. A *curve* has one
+value per epoch (`val/loss`); the summary of a run holds single numbers, most of which are points
+on a curve (`best/val_loss`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ class Metric:
     name : str
         The key in a record: `best/val_loss` of a summary, `val/loss` of a curve.
     long, short : str
-        Names for people: `best validation loss`, and `val loss` where room is scarce.
+        Labels for people: `best validation loss`, and `val loss` where room is scarce.
     quantity : str
-        What is measured, wherever and whenever: `loss`, `accuracy`, `R²`; empty for others.
+        The measured quantity, whatever the part and the epoch: `loss`, `accuracy` or `R²`;
+        empty for all other metrics.
     higher_is_better : bool
+        Whether a higher value is the better one.
     curve : str or None
-        The curve of which the metric is a point; a curve's own name; None for what no curve has.
+        The curve on which the metric is a point (for a curve its own name), or None.
     by_median : bool
-        Whether a table shows the median over seeds, and not the mean.
+        Whether tables show the median over seeds instead of the mean.
     """
 
     name: str
@@ -43,17 +45,17 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """The long name as a heading has it: `Best validation loss`."""
+        """The long name as a heading: `Best validation loss`."""
         return self.long[:1].upper() + self.long[1:]
 
     @property
     def is_curve(self) -> bool:
-        """Whether there is a value an epoch."""
+        """Whether the metric has one value per epoch."""
         return self.curve == self.name
 
 
 def _of(name: str, long: str, short: str, curve: str) -> tuple[Metric, ...]:
-    """Describe the loss, the accuracy and the R² of one part at one time."""
+    """Describe loss, accuracy and R² of one part of the dataset at one moment of training."""
     return (
         Metric(f"{name}loss", f"{long} loss", f"{short} loss", "loss", False, f"{curve}/loss"),
         Metric(
@@ -64,8 +66,8 @@ def _of(name: str, long: str, short: str, curve: str) -> tuple[Metric, ...]:
     )  # fmt: skip
 
 
-# Validation selects; test is read with the weights of the best validation epoch. Before training
-# there is no test metric, so the validation curve has the value of the untrained network.
+# The validation loss selects the epoch whose weights give the test metrics. There is no test
+# metric before training, so the validation curve stands in for the untrained network.
 _BEST: Final = _of("best/val_", "best validation", "val", "val")
 _TEST: Final = _of("test/", "test", "test", "val")
 _FINAL: Final = _of("final/val_", "final validation", "final val", "val")
@@ -83,10 +85,10 @@ CURVES: Final = (
     *_of("val/", "validation", "val", "val"),
     *_of("train/", "training", "train", "train"),
 )
-"""The curves of the loss and of the scores, the loss first."""
+"""The curves of loss and scores, the loss first."""
 
 MAIN: Final = tuple(metric.name for metric in _BEST + _TEST)
-"""What a table shows first."""
+"""The metrics that a table shows first."""
 
 COMPARED: Final = (
     *(metric.name for metric in _BEST + _FINAL),
@@ -96,7 +98,7 @@ COMPARED: Final = (
     "best/epoch",
     "time/us_per_step",
 )
-"""What a comparison summarizes over seeds, in the order in which tables have it."""
+"""The metrics that a comparison summarizes over seeds, in the order of its tables."""
 
 _TABLE: Final = {
     metric.name: metric
@@ -105,5 +107,8 @@ _TABLE: Final = {
 
 
 def metric_named(name: str) -> Metric:
-    """Look up a metric; one that is not in the table is shown by its name, and lower is better."""
+    """Look up a metric by its key in a record.
+
+    A metric that is not in the table is labelled with its key, and lower counts as better.
+    """
     return _TABLE.get(name) or Metric(name, name, name)

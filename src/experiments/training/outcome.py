@@ -1,4 +1,4 @@
-"""What training a run gives."""
+"""The outcome of training a run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from experiments.training.status import Status
 
 @dataclass
 class Outcome:
-    """What training one run gave.
+    """The outcome of training one run.
 
     Parameters
     ----------
     position : int
-        Of the run in what was given to :func:`train`.
+        The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     status : Status
+        The way the run ended; `RUNNING` while it trains.
     message : str or None
-        Why, for people, where it is not plain.
+        The reason for people, where the status does not say it.
     metrics : dict of str to list
-        A column for each metric, an entry for each epoch; entry 0 is before training, where
-        what was not measured is None.
+        One column for each metric, with one entry for each epoch. Entry 0 is before training;
+        metrics that were not measured then are None.
     summary : dict of str to float
+        Single numbers by name, such as ``best/val_loss``.
     weights : dict of str to ndarray
-        ``final/<name>`` and ``best/<name>``, the latter of the best validation epoch; empty
-        while it trains.
+        Parameters and statistics after the last epoch, ``final/<name>``, and after the best
+        validation epoch, ``best/<name>``; empty while the run trains.
     snapshots : dict of str to ndarray
-        ``epoch`` (moments,), and parameters and statistics as they were then, each
-        (moments, *shape); empty where none were asked for.
+        The epochs of the snapshots, ``epoch`` of shape (snapshots,), and parameters and
+        statistics after them, each of shape (snapshots, *shape); empty if none were requested.
     """
 
     position: int

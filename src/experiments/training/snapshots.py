@@ -1,4 +1,4 @@
-"""When the parameters of a run are kept for the pictures of its path."""
+"""The epochs at which a run's parameters are kept for pictures of its path."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ _AUTOMATIC: Final = 50
 def snapshot_epochs(training: Training, features: int) -> Sequence[int]:
     """Choose the epochs after which a run's parameters are kept.
 
-    Close together at first, where a network moves fastest, and further and further apart: in
-    geometric progression, as far as whole epochs allow.
+    The epochs are spaced geometrically, as far as whole numbers allow: a network changes fastest
+    at first.
 
     Parameters
     ----------
     training : Training
-        Its `snapshots` says how many at most: a number; None for none; "auto" for 50 where
-        the network has two inputs, so that its decision boundary can be drawn, and else none.
+        The settings of the run. Its `snapshots` is the largest number of epochs; None keeps
+        none; "auto" keeps 50 for a network with two inputs, whose decision boundary can be
+        drawn, and none otherwise.
     features : int
         Number of the network's inputs.
 
     Returns
     -------
-    sequence of int, ascending
-        Epoch 0, before training, and the last one among them.
+    sequence of int
+        Ascending epochs, including 0 (before training) and the last one; empty for none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The live runs of a stack, which train side by side."""
+"""A stack: runs of one architecture that train together."""
 
 from __future__ import annotations
 
@@ -28,15 +28,22 @@ from nn.network import Network
 Array = NDArray[np.floating]
 
 
-# A diverging run overflows; that is found at the end of the epoch and is no warning. Set for
-# each piece of work, not round the yields, where it would reach whoever takes the outcomes.
+# A diverging run overflows, and `judge` detects it after the epoch: NumPy need not warn. Applied
+# to single methods and not around the yields, where it would affect the caller's code too.
 _overflow_allowed = np.errstate(all="ignore")
 
 
 class Stack:
-    """The live runs, row by row the same in the network and in what is known of them.
+    """The live runs of a stack; row i of the network is run i of `live`.
 
-    Tiles of them take the steps; what has been reached is measured of all together.
+    Training steps are taken tile by tile; evaluation covers all runs at once.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Runs with equal :func:`experiments.training.stacking.stack_key`.
+    dataset : Dataset
+        The dataset of all runs.
     """
 
     def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
@@ -69,17 +76,17 @@ class Stack:
         ]
         self.steps = self.tiles[0].batches.steps
         self.epoch = 0
-        self.between_epochs = False  # else a state is half one epoch's, half the next one's
-        self.seconds = 0.0  # of training alone, without evaluation
+        self.between_epochs = False  # a state may be taken only between two epochs
+        self.seconds = 0.0  # training alone, without evaluation
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
-        self.rates = np.zeros(len(runs))  # of the last step
+        self.rates = np.zeros(len(runs))  # the learning rates of the last step
         self.best = np.empty_like(self.network.parameters)
         self.best_statistics = np.empty_like(self.network.statistics)
 
     @_overflow_allowed
     def train_epoch(self) -> None:
-        """Take one epoch's steps."""
+        """Train all runs for one epoch."""
         began = time.perf_counter()
         self.between_epochs = False
         self.epoch += 1
@@ -94,7 +101,13 @@ class Stack:
         self.run_steps += self.steps * self.network.runs
 
     def _factors(self) -> NDArray[np.float64] | None:
-        """Factors of the learning rates in this epoch: (1 or steps, runs, 1), or all 1."""
+        """Return this epoch's factors of the learning rates.
+
+        Returns
+        -------
+        ndarray of shape (1 or steps, runs, 1), or None
+            None if all factors are 1.
+        """
         if all(p.run.schedule.is_constant for p in self.live):
             return None
         steps, columns = self.steps, []
@@ -112,7 +125,7 @@ class Stack:
         return table[:, :, np.newaxis]
 
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
-        """Measure all live runs after `epoch` and let those that have ended leave."""
+        """Evaluate all live runs after `epoch`, and yield and remove those that have ended."""
         began = self.epoch > 0
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
@@ -144,7 +157,7 @@ class Stack:
             yield from self.leave(ended)
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
-        """Norms of each layer's weights and of their gradient, by the name of the metric."""
+        """Return the norms of each layer's weights and of their gradients by metric name."""
         measured, layers = {}, self.network.layout.layers
         if _measures_layers(epoch):
             measured["weight_norm"] = self._weight_norms()
@@ -166,11 +179,11 @@ class Stack:
 
     @_overflow_allowed
     def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
-        """Loss and score of the runs of `network` on one part of the data."""
+        """Return loss and score of the runs of `network` on one part of the dataset."""
         return self.parts[part].measure(network)
 
     def _judge(self, row: int, epoch: int) -> Status | None:
-        """Keep what is due of a run's parameters; return its status if it has ended."""
+        """Return the status of a run that has ended, and keep its snapshot and best parameters."""
         live, network = self.live[row], self.network
         status = live.judge(epoch)
         if epoch in live.moments and status is not Status.DIVERGED:
@@ -183,14 +196,14 @@ class Stack:
         return status
 
     def _place(self, row: int) -> tuple[Tile, int]:
-        """Find a run's tile, and its row there."""
+        """Return the tile of a run, and the run's row in it."""
         for rows, tile in self._placed_tiles():
             if row < rows.stop:
                 return tile, row - rows.start
         raise IndexError(row)
 
     def _placed_tiles(self) -> list[tuple[slice, Tile]]:
-        """Return the tiles with the rows that are theirs."""
+        """Return each tile with its rows of the stack."""
         ends = accumulate(tile.network.runs for tile in self.tiles)
         return [
             (slice(end - tile.network.runs, end), tile)
@@ -198,16 +211,16 @@ class Stack:
         ]
 
     def losses(self) -> list[tuple[int, float]]:
-        """Position and last validation loss of each live run."""
+        """Return position and last validation loss of each live run."""
         return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
 
     def outcome(self, row: int) -> Outcome:
-        """Return what came of a run so far."""
+        """Return the outcome of a run so far, without weights."""
         live = self.live[row]
         return Outcome(live.position, Status.RUNNING, None, live.metrics, self._summary(live), {})
 
     def state(self, row: int) -> State:
-        """Return everything that a run needs to go on, as views."""
+        """Return the state from which a run can be resumed; its arrays are views."""
         live, network = self.live[row], self.network
         arrays: dict[str, NDArray[Any]] = {
             "parameters": network.parameters[row],
@@ -229,7 +242,13 @@ class Stack:
         return State(self.epoch, values, arrays)
 
     def restore(self, states: Sequence[State]) -> None:
-        """Put every run where its state says it was, all after the same epoch."""
+        """Restore the state of every run.
+
+        Parameters
+        ----------
+        states : sequence of State
+            One state for each run, all after the same epoch.
+        """
         (self.epoch,) = {state.epoch for state in states}
         for tile in self.tiles:
             tile.optimizers.t = self.epoch * self.steps
@@ -250,12 +269,17 @@ class Stack:
         self.between_epochs = True
 
     def leave(self, ended: dict[int, Status]) -> Iterator[Outcome]:
-        """Take runs out of the stack.
+        """Remove runs from the stack.
 
         Parameters
         ----------
         ended : dict of int to Status
-            Status of each leaving run, by row.
+            The status of each run to remove, by row.
+
+        Yields
+        ------
+        Outcome
+            The outcome of each removed run, with test metrics and weights.
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
@@ -267,7 +291,7 @@ class Stack:
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
-                # The sign of a NaN depends on the order of operands, which depends on the stack.
+                # The sign of a NaN depends on the order of operands, and so on the stack's width.
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(live)
@@ -287,7 +311,7 @@ class Stack:
         self._keep([row for row in range(len(self.live)) if row not in ended])
 
     def _snapshots(self, live: LiveRun) -> dict[str, NDArray[Any]]:
-        """Name what was kept of a run's parameters; the moments take the place of the runs."""
+        """Return a run's snapshots by parameter name, of shape (snapshots, *shape)."""
         if not live.snapshots:
             return {}
         parameters, statistics = self.network.layout, self.network.statistics_layout
@@ -299,7 +323,7 @@ class Stack:
         }
 
     def _training_seconds(self, live: LiveRun) -> float:
-        """Seconds of training alone: a run's share of those of its stacks."""
+        """Return a run's share of the training time of its stacks, in seconds."""
         each = self.seconds / max(self.run_steps, 1)
         return live.training_seconds + each * (live.last_epoch - live.resumed_at) * self.steps
 
@@ -308,7 +332,7 @@ class Stack:
         return live.summary(self.score, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:
-        self.between_epochs = False  # until all parts have the same runs
+        self.between_epochs = False  # network, tiles and `live` disagree until the end
         self.live = [self.live[row] for row in rows]
         if not rows:
             return
@@ -329,6 +353,6 @@ class Stack:
 
 
 def _measures_layers(epoch: int) -> bool:
-    """Whether norms by layer are taken: every epoch below 1000, every tenth below 10,000, ..."""
+    """Whether norms by layer are measured: every epoch below 1000, every tenth below 10,000, ..."""
     apart: int = 10 ** max(len(str(epoch)) - 3, 0)
     return epoch % apart == 0

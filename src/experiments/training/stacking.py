@@ -1,4 +1,4 @@
-"""Which runs share a stack."""
+"""Grouping of runs into stacks."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from experiments.training.widths import equal_parts, stack_width
 
 
 def stack_key(run: Run, outputs: int) -> Hashable:
-    """Describe what runs must have in common to train in one stack.
+    """Return the settings that runs must have in common to train in one stack.
 
-    That is what fixes shapes and code: data, architecture, loss, batch size, precision, and
-    which of the penalties and clippings are in use. Everything else may differ.
+    These settings determine array shapes and code paths: dataset, architecture, loss, batch
+    size, precision, and which penalties and kinds of clipping are active. All others may differ.
 
     Parameters
     ----------
     run : Run
+        The configuration of the run.
     outputs : int
         Width of the network's output.
 
     Returns
     -------
     hashable
-        Equal for runs that can share a stack.
+        A key that is equal for runs that can share a stack.
     """
     training = run.training
-    # The parts themselves: what they look like in print does not tell a class of one's own from
-    # one of ours with the same name.
+    # The objects and not their repr: a user's class may have the name of one of ours.
     return (
         run.dataset,
         run.loss,
@@ -58,17 +58,19 @@ def make_stacks(
     Parameters
     ----------
     runs : sequence of Run
+        The runs to group.
     datasets : mapping of Source to Dataset
+        The loaded dataset of each source that a run names.
     width : int, optional
-        Most runs in a stack. By default as many as fit the caches: many small networks, a few
-        larger ones, or one very large one.
+        Largest number of runs in a stack. By default as many as fit the caches: many small
+        networks, a few larger ones, or a single very large one.
     workers : int, default 1
-        No stack is wider than a worker's equal share of the runs.
+        Number of workers. No stack is wider than a worker's equal share of the runs.
 
     Returns
     -------
     list of list of int
-        Positions of the runs in each stack, those with one optimizer next to each other.
+        Positions of the runs in each stack. Runs with the same kind of optimizer are adjacent.
     """
     alike: dict[Hashable, list[int]] = {}
     for position, run in enumerate(runs):

@@ -1,4 +1,4 @@
-"""Where a run's training is, so that it can go on from there."""
+"""The state from which the training of a run can be resumed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class State:
-    """Where a run's training is after an epoch.
+    """The training state of a run after an epoch.
 
     Parameters
     ----------
     epoch : int
+        The last epoch that is complete.
     values : dict
-        As JSON holds them, infinities included.
+        Numbers, strings and lists that JSON can hold, infinities included.
     arrays : dict of str to ndarray
+        Parameters, statistics and the optimizer's state.
     """
 
     epoch: int

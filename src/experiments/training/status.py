@@ -1,4 +1,4 @@
-"""How a run ended, or that it has not."""
+"""The status of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The state of a run. Records hold the values, so they stay as they are."""
+    """The status of a run. Records store the values, so they must not change."""
 
     RUNNING = "running"
     DONE = "done"
@@ -17,19 +17,19 @@ class Status(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run is no longer being trained, for whatever reason."""
+        """Whether training has stopped, for whatever reason."""
         return self is not Status.RUNNING
 
     @property
     def ended_well(self) -> bool:
-        """Whether the run trained to its end, early or not, with a finite loss."""
+        """Whether training completed, early or not, with a finite loss."""
         return self in (Status.DONE, Status.STOPPED_EARLY)
 
     @property
     def is_final(self) -> bool:
-        """Whether training decided the end, so that training again would end the same way.
+        """Whether training the run again would end in the same way.
 
-        A run that failed or was interrupted may go further next time; one that diverged will not.
+        A failed or interrupted run may get further next time; a diverged one will not.
         """
         return self.ended_well or self is Status.DIVERGED
 

@@ -1,4 +1,4 @@
-"""How a dataset's targets meet a network's outputs, and which losses fit which task."""
+"""The encoding of targets for a network's outputs, and which losses fit which task."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Encoding:
     outputs : int
         Width of the network's output.
     one_hot : bool
-        Whether classes are spread over the outputs, 1 at the class and 0 elsewhere.
+        Whether a class index becomes a row of zeros with a 1 at that index.
     """
 
     outputs: int
     one_hot: bool
 
     def encode(self, part: Part, dtype: str) -> NDArray[np.floating]:
-        """Encode the targets of a part: an ndarray (rows, outputs) of `dtype`."""
+        """Encode the targets of a part as an ndarray of shape (rows, outputs) and type `dtype`."""
         targets = np.asarray(part.targets)
         if not self.one_hot:
             return targets.reshape(len(targets), self.outputs).astype(dtype)
@@ -39,8 +39,20 @@ class Encoding:
 def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
     """Decide how the targets of `dataset` are encoded for `objective`.
 
-    Two classes need one output, or two if the loss or the output activation is over a distribution
-    of classes; more classes need one each. Labels and numbers stay as they are.
+    Two classes need one output, or two if the loss or the output activation works on a
+    distribution over classes; more classes need one output each. Labels and numbers are used
+    unchanged.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset whose targets are encoded.
+    objective : Objective
+        The loss and the output activation.
+
+    Returns
+    -------
+    Encoding
 
     Raises
     ------

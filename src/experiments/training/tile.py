@@ -1,4 +1,4 @@
-"""The steps of a stack's runs, as many together as the cache holds."""
+"""The training steps of as many runs of a stack as the cache holds."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ Array = NDArray[np.floating]
 
 
 class Tile:
-    """Runs next to each other in a stack that take their steps together.
+    """Adjacent runs of a stack that take their steps together.
 
-    What they touch in a step stays in the cache for the next one, all through an epoch, before
-    the next tile's turn comes. After it, all runs of the stack are measured together, so that the
-    data are gone through once.
+    A tile trains for a whole epoch before the next tile starts, so its working set stays in the
+    cache from one step to the next. Evaluation is done for all runs of the stack at once and
+    reads the data only once.
 
     Parameters
     ----------
     runs : sequence of Run
+        The runs of the tile.
     network : Network
-        Theirs: a part of the stack's.
+        The networks of these runs, a view of the stack's.
     inputs, targets : ndarray of shape (rows, features), (rows, outputs)
-        What they are trained on.
+        The training data.
 
     Attributes
     ----------
     norms : ndarray of shape (runs,)
-        Mean norms of the gradient in the last epoch.
+        Mean gradient norm in the last epoch.
     gradient_norms : dict of str to ndarray
-        Norms (runs,) of each layer's last gradient of a full batch, when they were asked for.
+        Norm of each layer's gradient for the last full batch, of shape (runs,), where requested.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Tile:
         self._bind(runs, network)
 
     def _bind(self, runs: Sequence[Run], network: Network) -> None:
-        """Collect the runs' numbers for the steps."""
+        """Gather the runs' settings into columns, one row for each run."""
         self.runs, self.network = list(runs), network
         training = [run.training for run in runs]
         self.penalized = network.layout.decayed
@@ -68,7 +69,7 @@ class Tile:
             self.penalized = network.layout.size
 
         def column(values: Sequence[float | None]) -> Array | None:
-            if not values[0]:  # then it is off in all runs: they would not share a stack
+            if not values[0]:  # off in all runs, or they would not share a stack
                 return None
             return np.array(values, network.dtype).reshape(-1, 1)
 
@@ -81,14 +82,14 @@ class Tile:
     def train_epoch(
         self, factors: NDArray[np.float64] | None, *, measures_layers: bool = False
     ) -> None:
-        """Take one epoch's steps.
+        """Train for one epoch.
 
         Parameters
         ----------
         factors : ndarray of shape (1 or steps, runs, 1), or None
-            Of the learning rates; None for 1 throughout.
+            Factors of the learning rates; None for 1 throughout.
         measures_layers : bool, default False
-            Whether to take :attr:`gradient_norms`.
+            Whether to update :attr:`gradient_norms`.
         """
         network = self.network
         norms = np.zeros((network.runs, 1))
@@ -116,7 +117,7 @@ class Tile:
             add_l1_gradient(part, parameters[:, : self.penalized], self.l1, self.work)
 
     def keep(self, rows: Sequence[int], network: Network) -> None:
-        """Let all runs but these leave; `network` is of those that stay."""
+        """Keep only the runs at `rows`, whose networks are `network`."""
         self.optimizers.keep(rows)
         self.batches.keep(rows)
         self.norms, self.gradient_norms = self.norms[rows], {}

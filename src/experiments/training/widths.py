@@ -1,4 +1,4 @@
-"""How many runs share a stack, and how many of them take their steps together."""
+"""The number of runs in a stack, and in a tile of it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from experiments.datasets import Dataset
 from experiments.training.targets import encoding_for
 
 _NEAR_BYTES = 3 * 2**20
-"""What runs may touch in a step, so that it stays in the caches of a core."""
+"""The working set of a step that stays in the caches of a core."""
 
 _FAR_BYTES = 24 * 2**20
-"""What a few runs may touch, each of which is too large for those caches anyway."""
+"""The working set of a step for a few runs, each of which is too large for those caches."""
 
 _FEW = 8
-"""Runs among which what a step costs beside arithmetic is divided; twice as many gain little."""
+"""The number of runs that share a step's overhead; twice as many would gain little."""
 
 _TILE_BYTES = 2 * 2**20
-"""What a tile may touch, so that it stays in the cache while a dataset goes through it."""
+"""The working set of a tile that stays in the cache while the batches stream through it."""
 
 
 def stack_width(run: Run, dataset: Dataset) -> int:
-    """Return how many runs like this one a stack holds at most.
+    """Return the largest number of runs like this one in a stack.
 
-    Many small networks, which fit the caches together; a few larger ones; or one very large one.
+    A stack holds many small networks, which fit the caches together, a few larger ones, or a
+    single very large one.
     """
     touched = _touched(run, dataset)
     return max(1, _NEAR_BYTES // touched, min(_FEW, _FAR_BYTES // touched))
 
 
 def tile_width(runs: Sequence[Run], dataset: Dataset) -> int:
-    """Return how many runs of a stack take their steps together at most.
+    """Return the largest number of runs of a stack in one tile.
 
-    All of them, if the caches hold them all or not even one; else as many as they hold.
+    A tile holds all runs if all of them fit the caches or not even one does; otherwise as many
+    as fit.
     """
     if not switches.is_on("tiles"):
         return len(runs)
-    # The runs of a stack differ in their optimizer's state alone.
+    # The runs of a stack differ only in the size of their optimizer's state.
     touched = _touched(max(runs, key=lambda run: len(run.optimizer.slots())), dataset)
     if touched * len(runs) <= _NEAR_BYTES or touched > _TILE_BYTES:
         return len(runs)
@@ -46,14 +48,17 @@ def tile_width(runs: Sequence[Run], dataset: Dataset) -> int:
 
 
 def equal_parts(count: int, most: int) -> list[slice]:
-    """Divide so many into as few parts as possible: 20 in parts of 16 at most are 10 and 10."""
+    """Divide `count` items into as few near-equal slices as possible.
+
+    Twenty items in slices of at most 16 become 10 and 10.
+    """
     parts = max(1, -(-count // most))
     size = max(1, -(-count // parts))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _touched(run: Run, dataset: Dataset) -> int:
-    """Return the bytes of a run's parameters, gradients, state and activations."""
+    """Return the size in bytes of a run's parameters, gradients, state and activations."""
     fan_in, parameters, units = dataset.features, 0, dataset.features
     outputs = encoding_for(dataset, run.objective).outputs
     for layer in run.model.layers(outputs):

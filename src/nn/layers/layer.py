@@ -40,7 +40,7 @@ class Binding:
     name : str
         The layer's name, unique in the network.
     do : Tape
-        Makes the calls of a training step, which are then made again by themselves.
+        The tape that makes, captures and replays the calls of a training step.
     """
 
     peers: Sequence[Layer]
@@ -72,7 +72,7 @@ class Layer(Component):
     random: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
-        """Return what must be the same for layers to be peers in one stack."""
+        """Return the settings that layers must share to be peers in one stack."""
         fields = dataclasses.fields(self)
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
@@ -104,7 +104,7 @@ class Layer(Component):
         return np.array(values, self.at.workspace.dtype).reshape(-1, 1, 1)
 
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
-        """Return a buffer of this layer's own."""
+        """Return a buffer that belongs to this layer."""
         return self.at.workspace.array((self.at.name, key), shape)
 
     at: Binding = field(init=False, repr=False, compare=False)

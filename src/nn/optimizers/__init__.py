@@ -1,4 +1,4 @@
-"""Optimizers, one update rule a file, here in order of complexity."""
+"""Optimizers, each update rule in its own module."""
 
 from .adadelta import Adadelta
 from .adagrad import Adagrad

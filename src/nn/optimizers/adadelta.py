@@ -17,16 +17,14 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class Adadelta(Optimizer):
     """s ← ρs + (1-ρ)g²; Δ = g√(u+ε)/√(s+ε); u ← ρu + (1-ρ)Δ²; θ ← θ - ηΔ.
 
-    ε stands inside the roots here, as in the paper.
-
     Parameters
     ----------
     lr : float, default 1.0
         Learning rate η (1 in the paper).
     rho : float, default 0.9
-        ρ, in [0, 1).
+        Decay ρ of the averages, in [0, 1).
     eps : float, default 1e-6
-        ε.
+        Constant ε, inside the roots as in the paper.
 
     References
     ----------

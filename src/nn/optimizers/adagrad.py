@@ -22,11 +22,11 @@ class Adagrad(Optimizer):
     lr : float, default 0.01
         Learning rate η.
     eps : float, default 1e-10
-        ε, outside the root.
+        Constant ε, outside the root.
     initial_accumulator : float, default 0.0
-        Value that s starts from.
+        Initial value of s.
     lr_decay : float, default 0.0
-        δ: the rate of step t is η/(1 + (t-1)δ).
+        Decay δ of the learning rate, which is η/(1 + (t-1)δ) in step t.
 
     References
     ----------

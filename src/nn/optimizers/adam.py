@@ -17,8 +17,8 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class Adam(Optimizer):
     """m ← β₁m + (1-β₁)g; v ← β₂v + (1-β₂)g²; θ ← θ - η·m̂/(√v̂ + ε).
 
-    With m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ). The state holds m/(1-β₁) and v/(1-β₂), which takes
-    fewer passes over the arrays; the coefficients put that right.
+    Here m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ). The state holds m/(1-β₁) and v/(1-β₂), which takes
+    fewer passes over the arrays; the coefficients compensate for it.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Adam(Optimizer):
     beta1, beta2 : float, default 0.9 and 0.999
         Decay of the averages of g and g², in [0, 1).
     eps : float, default 1e-8
-        ε, outside the root.
+        Constant ε, outside the root.
 
     References
     ----------
@@ -64,7 +64,7 @@ class Adam(Optimizer):
 
 
 def average_moments(g: Array, s: Namespace, c: Namespace, work: Array) -> None:
-    """Let M ← β₁M + g and V ← β₂V + g², in place: the moments m/(1-β₁) and v/(1-β₂)."""
+    """Update the moments m/(1-β₁) and v/(1-β₂) in place: M ← β₁M + g and V ← β₂V + g²."""
     s.m *= c.beta1
     s.m += g
     s.v *= c.beta2

@@ -17,8 +17,6 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class Adamax(Optimizer):
     """m ← β₁m + (1-β₁)g; u ← max(β₂u, abs(g) + ε); θ ← θ - η/(1-β₁ᵗ)·m/u.
 
-    The paper has no ε; here it stands inside the maximum, which keeps u above 0.
-
     Parameters
     ----------
     lr : float, default 0.002
@@ -26,7 +24,7 @@ class Adamax(Optimizer):
     beta1, beta2 : float, default 0.9 and 0.999
         Decay of the average of g and of the maximum, in [0, 1).
     eps : float, default 1e-8
-        ε.
+        Constant ε inside the maximum, which keeps u above 0. The paper has none.
 
     References
     ----------

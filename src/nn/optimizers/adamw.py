@@ -16,8 +16,8 @@ class AdamW(Adam):
     Parameters
     ----------
     weight_decay : float, default 0.01
-        λ; multiplied by the learning rate after its schedule, as in common implementations
-        (the paper multiplies by the schedule alone).
+        Weight decay λ, multiplied by the scheduled learning rate as in common implementations
+        (the paper multiplies it by the schedule alone).
     lr, beta1, beta2, eps
         See :class:`~nn.optimizers.Adam`.
 

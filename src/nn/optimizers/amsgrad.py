@@ -17,8 +17,8 @@ from .optimizer import Namespace
 class AMSGrad(Adam):
     """Adam with the running maximum of v in the denominator.
 
-    As in the paper's Algorithm 2 the maximum is of v itself, with Adam's bias corrections
-    applied as in common implementations.
+    The maximum is of v itself, as in the paper's Algorithm 2. Adam's bias corrections are applied,
+    as in common implementations.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Lion(Optimizer):
     beta1, beta2 : float, default 0.9 and 0.99
         Interpolation of the step and decay of the average, in [0, 1).
     weight_decay : float, default 0.0
-        λ, decoupled.
+        Weight decay λ, decoupled.
 
     References
     ----------

@@ -22,9 +22,9 @@ class Momentum(Optimizer):
     lr : float, default 0.1
         Learning rate η.
     momentum : float, default 0.9
-        μ, in [0, 1].
+        Momentum μ, in [0, 1].
     dampening : float, default 0.0
-        d, in [0, 1].
+        Dampening d, in [0, 1].
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Muon: momentum, orthogonalized."""
+"""Muon: orthogonalized momentum."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _ITERATIONS = 5
 class Muon(Optimizer):
     """Weight matrices: m ← μm + (1-μ)g; u = (1-μ)g + μm; θ ← θ(1-ηλ) - η√max(1, fan_out/fan_in)·U.
 
-    U is u made nearly orthogonal: u/(‖u‖_F + 1e-7) through five Newton-Schulz steps
-    X ← aX + (bA + cA²)X, with A = XXᵀ on the short side and (a, b, c) =
-    (3.4445, -4.7750, 2.0315). Everything that is not a weight matrix takes AdamW's step
-    with a rate of its own.
+    U is a nearly orthogonal matrix: the result of five Newton-Schulz steps
+    X ← aX + (bA + cA²)X from u/(‖u‖_F + 1e-7), with A = XXᵀ on the short side and (a, b, c) =
+    (3.4445, -4.7750, 2.0315). All parameters other than weight matrices take a step of AdamW,
+    with a separate learning rate.
 
     Parameters
     ----------
     lr : float, default 0.02
         Learning rate η of the matrices.
     momentum : float, default 0.95
-        μ, in [0, 1].
+        Momentum μ, in [0, 1].
     adamw_lr : float, default 0.001
-        Learning rate of everything else; the schedule multiplies it alike.
+        Learning rate of all other parameters, which the schedule multiplies too.
     beta1, beta2, eps : float, default 0.9, 0.999 and 1e-8
         Settings of the AdamW part.
     weight_decay : float, default 0.0
-        λ, decoupled; acts on the AdamW part only with ``decay_biases``.
+        Weight decay λ, decoupled. It acts on the AdamW part only with ``decay_biases``.
 
     References
     ----------
@@ -93,13 +93,14 @@ def newton_schulz(u: Array, workspace: Workspace | None = None) -> Array:
     Parameters
     ----------
     u : ndarray of shape (runs, rows, columns)
+        The matrices.
     workspace : Workspace, optional
-        For the intermediate products.
+        Buffers for the intermediate products.
 
     Returns
     -------
     ndarray of the same shape
-        In a buffer of the workspace.
+        A buffer of the workspace.
     """
     workspace = workspace or Workspace(u.dtype)
     runs, rows, columns = u.shape

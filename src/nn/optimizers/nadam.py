@@ -18,7 +18,7 @@ from .optimizer import Coefficients, Namespace
 class NAdam(Adam):
     """θ ← θ - η(1-μₜ)/(1-Πμ)·g/d - ημₜ₊₁/(1-Πμ·μₜ₊₁)·m/d, with d = √v̂ + ε.
 
-    The momentum schedule is μₜ = β₁(1 - ½·0.96^(0.004t)); Πμ is the product of all so far.
+    The momentum schedule is μₜ = β₁(1 - ½·0.96^(0.004t)); Πμ is the product of μ₁ to μₜ.
 
     Parameters
     ----------

@@ -17,14 +17,14 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class Nesterov(Optimizer):
     """v ← μv + g; θ ← θ - η(g + μv).
 
-    The look-ahead form of Sutskever et al., written at the point where the gradient is taken.
+    The look-ahead form of Sutskever et al., in terms of the point where the gradient is taken.
 
     Parameters
     ----------
     lr : float, default 0.1
         Learning rate η.
     momentum : float, default 0.9
-        μ, in [0, 1].
+        Momentum μ, in [0, 1].
 
     References
     ----------

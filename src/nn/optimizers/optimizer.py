@@ -1,4 +1,4 @@
-"""The base class of optimizers: what an author of one reads."""
+"""The base class of optimizers, and the interface for writing a new one."""
 
 from __future__ import annotations
 
@@ -18,37 +18,39 @@ Namespace = SimpleNamespace
 
 @dataclass(frozen=True)
 class Optimizer(Component):
-    """Base of the optimizers: hyperparameters as fields, the rule as two functions.
+    """Base of the optimizers: its fields are the hyperparameters, two functions are the rule.
 
-    A rule is written once and runs for any number of runs, each with its own hyperparameters:
+    A rule is written once and updates any number of runs, each with its own hyperparameters:
 
-    - :meth:`coefficients`, once a step, turns hyperparameters into the numbers that the rule
-      multiplies with: arrays (runs, 1) in float64, rounded to the network's precision after.
-    - :meth:`update`, elementwise, changes parameters and state in place. It is called for
+    - :meth:`coefficients` is called once per step and turns hyperparameters into the numbers that
+      the rule multiplies by: float64 arrays of shape (runs, 1), which are then rounded to the
+      network's precision.
+    - :meth:`update` is elementwise and changes parameters and state in place. It is called for
       blocks of parameters that fit the cache.
 
     Parameters
     ----------
     lr : float
-        Learning rate, above 0; a schedule multiplies it.
+        Learning rate, above 0, which a schedule multiplies.
     weight_decay : float, default 0.0
-        λ, at least 0. Coupled (λθ is added to the gradient) unless :attr:`decoupled`.
+        Weight decay λ, at least 0. It is coupled (λθ is added to the gradient) unless
+        :attr:`decoupled`.
     decay_biases : bool, default False
-        Whether decay acts on biases and normalization gains too.
+        Whether weight decay also acts on biases and normalization gains.
 
     Attributes
     ----------
     state : tuple of str
-        Names of the state arrays, each of the shape of the parameters, 0 at the start.
+        Names of the state arrays, each of the shape of the parameters and initially 0.
     running : tuple of str
-        Names of running products of coefficients, (runs, 1) in float64, 1 at the start.
+        Names of running products of coefficients, float64 of shape (runs, 1) and initially 1.
     scratch : int
-        How many scratch arrays :meth:`update` needs.
+        Number of scratch arrays that :meth:`update` needs.
     decoupled : bool
         Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
     whole_matrices : bool
-        Whether each weight matrix is updated as a whole, by :meth:`update_matrix`; then
-        :meth:`update` is for biases, gains and shifts only, and decays them itself.
+        Whether :meth:`update_matrix` updates each weight matrix as a whole. :meth:`update` then
+        handles only biases, gains and shifts, including their decay.
     """
 
     state: ClassVar[tuple[str, ...]] = ()
@@ -62,7 +64,7 @@ class Optimizer(Component):
     decay_biases: bool = False
 
     def variant(self) -> tuple[Any, ...]:
-        """Return what must be the same for runs to update in one call."""
+        """Return the settings that runs must share to be updated in one call."""
         return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
 
     def options(self) -> dict[str, Any]:
@@ -77,16 +79,16 @@ class Optimizer(Component):
     @staticmethod
     @abstractmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
-        """Compute the numbers of step `t`.
+        """Compute the coefficients of step `t`.
 
         Parameters
         ----------
         h : namespace
-            Each hyperparameter by name as a float64 array (runs, 1), or (1, 1) where all runs
-            agree; `h.lr` after the schedule, whose factor is `h.schedule`; the
-            :attr:`running` products, to be updated.
+            Each hyperparameter by name as a float64 array of shape (runs, 1), or (1, 1) if all
+            runs agree. `h.lr` includes the factor of the schedule, `h.schedule`. The
+            :attr:`running` products are to be updated.
         t : int
-            The step, from 1.
+            The number of the step, from 1.
 
         Returns
         -------
@@ -103,12 +105,12 @@ class Optimizer(Component):
         theta : ndarray of shape (runs, n)
             Parameters, or a block of them.
         g : ndarray of shape (runs, n)
-            Gradients; may be overwritten.
+            Gradients, which may be overwritten.
         s : namespace of ndarrays of shape (runs, n)
             The :attr:`state`.
         c : namespace of ndarrays of shape (runs, 1) or (1, 1)
-            The :meth:`coefficients`, in the network's precision, and the fields that are not
-            numbers as they are.
+            The :meth:`coefficients` in the network's precision, and the fields that are not
+            numbers.
         work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
             Scratch space.
         """
@@ -124,14 +126,14 @@ class Optimizer(Component):
         s : namespace of ndarrays of shape (runs, fan_in, fan_out)
             The :attr:`state`.
         c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
-            The same as in :meth:`update`, with an axis more.
+            The coefficients, as in :meth:`update` with one more axis.
         work : Workspace
-            Buffers that last from step to step.
+            Buffers that persist between steps.
         """
         raise NotImplementedError
 
     def initial_state(self) -> dict[str, float]:
-        """Return the values that state arrays start from where that is not 0."""
+        """Return the initial values of state arrays that do not start at 0."""
         return {}
 
 

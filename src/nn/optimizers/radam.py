@@ -15,7 +15,7 @@ from .optimizer import Coefficients, Namespace
 
 @dataclass(frozen=True)
 class RAdam(Adam):
-    """θ ← θ - η·rₜ·m̂·√(1-β₂ᵗ)/(√v + ε) while ρₜ > 5, and θ ← θ - η·m̂ before.
+    """θ ← θ - η·rₜ·m̂·√(1-β₂ᵗ)/(√v + ε) once ρₜ > 5, and θ ← θ - η·m̂ before.
 
     ρ∞ = 2/(1-β₂) - 1; ρₜ = ρ∞ - 2tβ₂ᵗ/(1-β₂ᵗ);
     rₜ = √[(ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ)].
@@ -38,7 +38,7 @@ class RAdam(Adam):
         limit = 2 / (1 - h.beta2) - 1
         rho = limit - 2 * t * power / (1 - power)
         rectified = rho > 5
-        rho = np.where(rectified, rho, limit + 5)  # any value that the root is defined for
+        rho = np.where(rectified, rho, limit + 5)  # any value for which the root is defined
         limit = np.where(rectified, limit, limit + 5)
         rectification = np.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
         step = h.lr * (1 - h.beta1) / (1 - h.beta1**t)

@@ -17,7 +17,7 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class RMSprop(Optimizer):
     """s ← ρs + (1-ρ)g²; θ ← θ - ηg/(√s + ε).
 
-    Centred: ḡ ← ρḡ + (1-ρ)g, and s - ḡ² stands in place of s. With momentum μ:
+    If centred, ḡ ← ρḡ + (1-ρ)g, and s - ḡ² replaces s. With momentum μ,
     v ← μv + g/(√s + ε); θ ← θ - ηv.
 
     Parameters
@@ -25,11 +25,11 @@ class RMSprop(Optimizer):
     lr : float, default 0.01
         Learning rate η.
     rho : float, default 0.99
-        ρ, in [0, 1).
+        Decay ρ of the averages, in [0, 1).
     eps : float, default 1e-8
-        ε, outside the root.
+        Constant ε, outside the root.
     momentum : float, default 0.0
-        μ, in [0, 1], on the quotient.
+        Momentum μ, in [0, 1], of the quotient.
     centered : bool, default False
         Whether to divide by the deviation instead of the root mean square.
 

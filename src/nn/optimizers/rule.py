@@ -1,4 +1,4 @@
-"""The update of runs that share an optimizer class: one call for all of them."""
+"""The update of runs that share an optimizer class, in one call for all of them."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from ..typing import Array, Float64Array
 from .optimizer import Coefficients, Namespace, Optimizer, is_number
 
 _BLOCK = 1 << 18
-"""Elements of a block: few enough that parameters, gradients, state and scratch of a block stay
-in the cache while the rule passes over them, and enough to pay for a dozen calls."""
+"""Number of elements in a block: small enough that parameters, gradients, state and scratch space
+of a block stay in the cache while the rule passes over them, and large enough to make the overhead
+of a dozen NumPy calls negligible."""
 
 COMPILE_AFTER: float = 1 << 25
-"""Elements after which a rule is compiled: by then NumPy has taken as long as that takes, so
-that training costs at most twice what it might whether it ends soon or late."""
+"""Number of updated elements after which a rule is compiled. NumPy has then taken as long as
+compiling takes, so training costs at most twice the better choice, whenever it ends."""
 
 FLUSH_EVERY = 256
-"""Steps after which state that has become subnormal is set to 0 (:meth:`Rule.flush`): of the run,
-so that neither its stack nor an interruption shows."""
+"""Interval, in steps of the run, at which subnormal state is set to 0 (:meth:`Rule.flush`). It is
+counted from the start of the run, so that results depend neither on stacks nor on interruptions."""
 
 _ONE = np.ones((1, 1))
 
 _updated: Counter[type[Optimizer]] = Counter()
-"""Elements that this process has updated by each rule."""
+"""Number of elements that this process has updated by each rule."""
 
 
 class Rule:
-    """One optimizer class at work on a group of runs.
+    """The update of a group of runs by one optimizer class.
 
     Parameters
     ----------
     optimizers : sequence of Optimizer
-        One for each run, of one class and :meth:`~Optimizer.variant`.
+        The optimizer of each run; all have the same :meth:`~Optimizer.variant`.
     layout : Layout
-        Tells where the parameters that decay are.
+        Layout of the parameters.
 
     Attributes
     ----------
     state : dict of str to ndarray
-        (runs, P) for each name; everything that a checkpoint needs with :attr:`running`.
+        State arrays of shape (runs, P) by name. A checkpoint needs these and :attr:`running`.
     running : dict of str to ndarray
-        (runs, 1) float64.
+        Running products, float64 of shape (runs, 1).
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], layout: Layout) -> None:
@@ -64,8 +65,8 @@ class Rule:
         self._options = self.kind.options()
         self._work: Array = np.empty((1, 0))
         self._compiled: list[tuple[slice, fusion.Loop]] | None = None
-        self._compiled_for: list[str] = []  # names of the coefficients, in their order
-        # The loops with the arrays of the last step, and the coefficients that they read.
+        self._compiled_for: list[str] = []  # names of the coefficients, in order
+        # The loops bound to the arrays of the last step, and the coefficients that they read.
         self._bound: list[fusion.Bound] = []
         self._bound_to: tuple[Array | None, Array | None] = None, None
         self._numbers: list[Array] = []
@@ -86,7 +87,7 @@ class Rule:
         theta, g : ndarray of shape (runs, P)
             Parameters and gradients; both are changed.
         t : int
-            The step, from 1.
+            The number of the step, from 1.
         factor : ndarray of shape (runs, 1), optional
             Factor of the schedule on each learning rate.
         """
@@ -104,12 +105,12 @@ class Rule:
             self.flush()
 
     def flush(self) -> None:
-        """Set subnormal numbers of the state to 0.
+        """Set subnormal numbers in the state to 0.
 
-        The decaying average of a gradient that has become 0 ends among the subnormal numbers, those
-        below 1.2e-38 in float32, and stays there, since the smallest of them times 0.9 rounds to
-        itself. Beside a parameter or ε they are nothing, but many processors take a hundred times
-        as long for each.
+        If a gradient becomes 0, its decaying average ends at a subnormal number (below 1.2e-38 in
+        float32) and stays there, because the smallest one times 0.9 rounds to itself. Such numbers
+        are negligible compared with a parameter or ε, but many processors take a hundred times as
+        long to compute with them.
         """
         for array in self.state.values():
             flat = array.reshape(-1)
@@ -122,7 +123,7 @@ class Rule:
                 block *= normal
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
-        """Update in one compiled pass where there is one, else in NumPy's many: the same bits."""
+        """Update in one compiled pass if possible, else in many passes of NumPy: the same bits."""
         if self.kind.whole_matrices:
             self._apply_to_matrices(theta, g, self._rounded(coefficients, theta.dtype))
             return
@@ -136,13 +137,13 @@ class Rule:
             loop()
 
     def _rounded(self, coefficients: Coefficients, dtype: np.dtype[Any]) -> Namespace:
-        """Return what :meth:`Optimizer.update` takes as `c`."""
+        """Return the argument `c` of :meth:`Optimizer.update`."""
         return Namespace(
             **{name: value.astype(dtype) for name, value in coefficients.items()}, **self._options
         )
 
     def _apply_to_matrices(self, theta: Array, g: Array, c: Namespace) -> None:
-        """Update the weights matrix by matrix, and what follows them in the layout at once."""
+        """Update each weight matrix by itself, then all other parameters in one call."""
         runs, size = theta.shape
         own = _mapped(c, lambda value: value[..., np.newaxis])
         for parameter in self.layout.parameters:
@@ -152,8 +153,8 @@ class Rule:
             shape = runs, parameter.shape[0], -1
             views = {"theta": theta, "g": g, **self.state}
             views = {name: array[:, columns].reshape(shape) for name, array in views.items()}
-            # Of views with gaps NumPy cannot tell that they do not overlap themselves: it would
-            # copy them in every operation that writes to them.
+            # NumPy cannot prove that a strided view does not overlap itself, so it would make a
+            # copy in every operation that writes to one.
             matrices = {name: self._contiguous(name, view) for name, view in views.items()}
             weights, gradient = matrices["theta"], matrices["g"]
             state = Namespace(**{name: matrices[name] for name in self.state})
@@ -178,7 +179,7 @@ class Rule:
         return copied
 
     def _apply_in_blocks(self, theta: Array, g: Array, c: Namespace) -> None:
-        """Update block by block: whole rows while they fit, pieces of one row where not."""
+        """Update block by block: several whole rows, or pieces of a row that is too long."""
         runs, size = theta.shape
         rows, width = max(1, _BLOCK // size), min(size, _BLOCK)
         for first in range(0, runs, rows):
@@ -226,7 +227,7 @@ class Rule:
         return self._bound
 
     def _bind(self, theta: Array, g: Array) -> None:
-        """Prepare the loops to run over these arrays, which nearly always are the last step's."""
+        """Bind the loops to these arrays, which rarely change from one step to the next."""
         arrays = [array[:, np.newaxis] for array in (theta, *self.state.values(), g)]
         numbers = np.empty((len(theta), len(self._compiled_for)), theta.dtype)
         self._numbers = [numbers[:, n : n + 1] for n in range(numbers.shape[1])]
@@ -279,21 +280,21 @@ class Rule:
 
 
 def _rows(c: Namespace, rows: slice) -> Namespace:
-    """Coefficients of some of the runs."""
+    """Return the coefficients of some of the runs."""
     return _mapped(c, lambda value: value[rows] if len(value) > 1 else value)
 
 
 def _mapped(c: Namespace, function: Callable[[Array], Array]) -> Namespace:
-    """Apply a function to the coefficients, and leave the options as they are."""
+    """Apply a function to the coefficients, and keep the options unchanged."""
     return Namespace(
         **{k: function(v) if isinstance(v, np.ndarray) else v for k, v in vars(c).items()}
     )
 
 
 def _columns(optimizers: Sequence[Optimizer]) -> Coefficients:
-    """Numeric hyperparameters as float64 columns: (runs, 1), or (1, 1) where all agree.
+    """Return numeric hyperparameters as float64 columns: (runs, 1), or (1, 1) if all agree.
 
-    Both shapes give the same bits; the small one lets NumPy treat a block as one long row.
+    Both shapes give the same bits, but with the small one NumPy treats a block as one long row.
     """
     columns = {}
     for field in fields(optimizers[0]):

@@ -18,15 +18,15 @@ from .rule import Rule
 
 
 class OptimizerStack:
-    """The optimizers of a stack of runs: each run's own, grouped so that equal rules go together.
+    """The optimizers of a stack of runs.
 
-    Runs next to each other with the same rule update in one call, so that a stack sorted by
-    optimizer is fastest; any order gives the same bits.
+    Adjacent runs with the same rule are updated in one call, so a stack sorted by optimizer is
+    fastest. The order does not affect the bits.
 
     Parameters
     ----------
     optimizers : sequence of Optimizer
-        One for each run.
+        The optimizer of each run.
     layout : Layout
         Layout of the network's parameters.
     dtype : dtype
@@ -47,25 +47,26 @@ class OptimizerStack:
             rule.start(memory)
             self.groups.append((slice(start, start + len(members)), rule))
             start += len(members)
-        # The arrays of the last step, and each group's part of them.
+        # The arrays of the last step, and each group's views of them.
         self._parameters: Array | None = None
         self._gradients: Array | None = None
         self._parts: list[tuple[Array, Array]] = []
 
     @classmethod
     def of(cls, network: Network, optimizers: Optimizer | Sequence[Optimizer]) -> Self:
-        """Make the optimizers of a network's runs.
+        """Create the optimizers of a network's runs.
 
         Parameters
         ----------
         network : Network
+            The networks to train.
         optimizers : Optimizer or sequence of Optimizer
-            One for all runs, or one for each.
+            One optimizer for all runs, or one for each run.
 
         Raises
         ------
         ValueError
-            If there are neither one nor as many as runs.
+            If the sequence does not have one optimizer for each run.
         """
         each = optimizers if isinstance(optimizers, Sequence) else [optimizers] * network.runs
         if len(each) != network.runs:
@@ -78,7 +79,7 @@ class OptimizerStack:
         Parameters
         ----------
         parameters, gradients : ndarray of shape (runs, P)
-            Gradients are used up.
+            Both are changed; the gradients are no longer meaningful afterwards.
         factor : ndarray of shape (runs, 1), float64, optional
             Factors of the schedules on the learning rates; 1 by default.
         """
@@ -92,18 +93,18 @@ class OptimizerStack:
     def state(self, run: int) -> dict[str, NDArray[Any]]:
         """Return views of one run's state: (P,) for each state array, (1,) for each product.
 
-        With :attr:`t` it is all that a checkpoint needs.
+        A checkpoint needs these and :attr:`t`.
         """
         rule, row = self._place(run)
         return {name: array[row] for name, array in (rule.state | rule.running).items()}
 
     def restore(self, run: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Copy in what :meth:`state` returned.
+        """Restore a state that :meth:`state` returned.
 
         Raises
         ------
         ValueError
-            If it is another rule's, or of other parameters.
+            If the state belongs to another rule or to other parameters.
         """
         own = self.state(run)
         shapes = [{k: v.shape for k, v in arrays.items()} for arrays in (own, state)]
@@ -113,24 +114,24 @@ class OptimizerStack:
             array[...] = state[name]
 
     def _place(self, run: int) -> tuple[Rule, int]:
-        """Find the group of a run, and its row there."""
+        """Return the group of a run, and the run's row in it."""
         for rows, rule in self.groups:
             if rows.start <= run < rows.stop:
                 return rule, run - rows.start
         raise IndexError(run)
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Remove all runs but these, which keep their state.
+        """Keep only some runs, with their state.
 
         Parameters
         ----------
         runs : sequence of int
-            Positions of the runs that stay, in ascending order.
+            Positions of the runs to keep, in ascending order.
 
         Raises
         ------
         ValueError
-            If they are not in ascending order, which would part state from parameters.
+            If the order is not ascending: state and parameters would no longer match.
         """
         if any(run >= following for run, following in pairwise(runs)):
             raise ValueError(f"runs that stay must be in ascending order, but are {list(runs)}")

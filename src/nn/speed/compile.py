@@ -50,7 +50,7 @@ class Loop:
     stretch : Stretch
         The instructions that were compiled.
     trace : Trace
-        The trace that they are from.
+        The trace of which they are part.
     """
 
     def __init__(self, code: Any, stretch: Stretch, trace: Trace) -> None:
@@ -146,7 +146,7 @@ def fuse(
     Returns
     -------
     Loop or None
-        None where llvmlite is not installed, or where `body` does something that no loop can do.
+        None if llvmlite is not installed, or if `body` does something that no loop can do.
     """
 
     def traced() -> Trace:
@@ -168,9 +168,9 @@ def fuse(
 
 
 def _compile_all(traced: Callable[[], Trace], numbers: int = 0) -> list[Loop | NumpyCall]:
-    """Compile what is recorded: loops, and what NumPy does between them; nothing if it cannot be.
+    """Compile traced code into loops and the calls of NumPy between them.
 
-    Code that does nothing to its arrays gives nothing, either.
+    The list is empty if the code cannot be compiled, or does nothing to its arrays.
     """
     if _llvm() is None:
         return []
@@ -209,7 +209,7 @@ _NOTHING: Final[tuple[Sequence[Array], Steps]] = ((), [])
 class Fused:
     """Elementwise NumPy code that is compiled when that pays; until then, NumPy runs it.
 
-    Exponentials and logarithms, whose bits only NumPy can give, remain calls of NumPy between two
+    Exponentials and logarithms, whose bits only NumPy can reproduce, remain calls between two
     loops. Sums and maxima over the last axis are compiled where the arrays are transposed
     (:meth:`~nn.speed.buffers.Workspace.transposed`).
 
@@ -217,7 +217,7 @@ class Fused:
     ----------
     code : callable
         Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
-        reads, and a sequence of scratch arrays. It may depend on nothing else but shapes.
+        reads, and a sequence of scratch arrays. It may depend only on these and on shapes.
     kind : str
         Description of `code`; the time of all code with the same description is added up.
     scratch : int

@@ -44,7 +44,7 @@ COMPARISONS: Final[dict[np.ufunc, str]] = {
 """The LLVM instruction of each ufunc for one element; %T is the type of the numbers."""
 
 CALLS: Final = {np.exp, np.expm1, np.log, np.log1p, np.tanh}
-"""Ufuncs whose bits only NumPy can give: a call of one stands between two loops."""
+"""Ufuncs whose bits only NumPy can reproduce: they remain calls between two loops."""
 
 _DEFINITIONS: Final = """
 declare %T @llvm.sqrt.SUFFIX(%T)
@@ -189,15 +189,15 @@ class Stretch:
 
 
 class Trace:
-    """The instructions that some code amounts to.
+    """The instructions equivalent to some NumPy code.
 
     Parameters
     ----------
     dtype : dtype
         Precision of the arrays.
     columns : int, optional
-        Length of the last axis of transposed arrays. Each of their columns then gets instructions
-        of its own, so that sums and maxima over the last axis can be traced, too.
+        Length of the last axis of transposed arrays. Each column then gets separate instructions,
+        so that sums and maxima over the last axis can be traced too.
 
     Attributes
     ----------
@@ -252,11 +252,12 @@ class Trace:
 
 
 class Value(NDArrayOperatorsMixin):
-    """Stands for an array: each operation on it becomes an instruction on one element.
+    """A stand-in for an array: each operation on it becomes an instruction on one element.
 
     Parameters
     ----------
     trace : Trace
+        The trace that receives the instructions.
     names : list of str or None
         The name of the value in each column, or one name for all columns; None for scratch space
         that nothing was written to.
@@ -309,7 +310,7 @@ class Value(NDArrayOperatorsMixin):
             raise Untraceable(f"where={where!r}")
 
     def _reduce(self, instruction: str, value: object) -> Value:
-        # NumPy, too, adds one column after the other where the array is transposed.
+        # NumPy also adds the columns of a transposed array one by one.
         if self.trace.columns is None:
             raise Untraceable("a sum over the last axis of an array that is not transposed")
         parts = [Value(self.trace, [name]) for name in self._operand(value)]
@@ -349,7 +350,7 @@ class Value(NDArrayOperatorsMixin):
 
 
 class _InMemory(Value):
-    """Stands for an array in memory, which calls of NumPy can read and write."""
+    """A stand-in for an array in memory, which calls of NumPy can read and write."""
 
     def __init__(self, trace: Trace, index: int, kept: bool, shape: tuple[int, ...] | None) -> None:
         super().__init__(trace, None)

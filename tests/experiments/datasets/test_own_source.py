@@ -65,7 +65,7 @@ ZEROS = np.zeros(2, np.int64)
         (ones(0), ZEROS[:0], r"shape \(0, 4\)"),
         (np.ones(2), ZEROS, r"shape \(2,\)"),
         (ones(2, dtype=np.int64), ZEROS, "inputs are int64"),
-        (ones(2, 3), ZEROS, "3 features where preprocessing gives 4"),
+        (ones(2, 3), ZEROS, "3 features, but the preprocessing produces 4"),
         (ones(2) * np.nan, ZEROS, "infinite or not a number"),
         (ones(2) * np.inf, ZEROS, "infinite or not a number"),
         (ones(3), ZEROS, r"shape \(2,\), not int64 of shape \(3,\)"),

@@ -1,1 +1,1 @@
-"""Sources of data, one a file."""
+"""The sources of data, one per module."""

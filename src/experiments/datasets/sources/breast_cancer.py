@@ -1,4 +1,4 @@
-"""Breast tumours, malignant or benign."""
+"""The Wisconsin Diagnostic Breast Cancer dataset."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from experiments.datasets.sources.bundled import Bundled
 
 @dataclass(frozen=True, kw_only=True)
 class BreastCancer(Bundled):
-    """Malignant (class 0) or benign (class 1), by 30 measurements of cell nuclei: 569 rows.
+    """Breast tumours, malignant or benign: 569 rows, 30 measurements of cell nuclei.
 
-    Wisconsin Diagnostic Breast Cancer (Street et al. 1993).
+    Wisconsin Diagnostic Breast Cancer (Street et al. 1993). Malignant is class 0.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class BreastCancer(Bundled):
     name: ClassVar[str] = "breast_cancer"
 
     def bunch(self) -> Any:
-        """Load it through scikit-learn."""
+        """Load the dataset with scikit-learn."""
         from sklearn.datasets import load_breast_cancer
 
         return load_breast_cancer()

@@ -1,4 +1,4 @@
-"""What the datasets that scikit-learn brings along have in common."""
+"""The base class of the datasets that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.datasets.table import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Bundled(SplitSource):
-    """A classification dataset that is installed with scikit-learn.
+    """Base of the classification datasets that come with scikit-learn.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ class Bundled(SplitSource):
 
     @abstractmethod
     def bunch(self) -> Any:
-        """Call scikit-learn's loader, importing it only now."""
+        """Import and call scikit-learn's loader."""
 
     def load(self) -> Dataset:
-        """Read the installed files."""
+        """Load, split and encode the dataset."""
         bunch = self.bunch()
         names = tuple(str(name) for name in bunch.target_names)
         return self.prepare(

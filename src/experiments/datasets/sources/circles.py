@@ -1,4 +1,4 @@
-"""A circle within a circle."""
+"""Two concentric circles."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nn.component import Interval, NonNegative
 
 @dataclass(frozen=True, kw_only=True)
 class Circles(Generated):
-    """A circle of radius 1 and one of radius `factor` within it.
+    """Two concentric circles, of radius 1 and `factor`.
 
     Parameters
     ----------
     seed, limit, validation, test, scaling, rows, noise
-        See `Generated`; `noise` 0.08 by default.
+        See `Generated`; `noise` is 0.08 by default.
     factor : float, default 0.5
-        The radius of the inner circle, between 0 and 1.
+        Radius of the inner circle, between 0 and 1.
     """
 
     noise: NonNegative = 0.08
@@ -29,11 +29,11 @@ class Circles(Generated):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Outer and inner circle."""
+        """The names of the two circles."""
         return ("outer", "inner")
 
     def curve(self, label: int, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Go round once; the last point falls on the first, which does no harm."""
+        """Return points on a circle; the last one coincides with the first."""
         radius = self.factor if label == 1 else 1.0
         angle = 2 * np.pi * t
         return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)

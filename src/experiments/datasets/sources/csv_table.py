@@ -1,4 +1,4 @@
-"""Tables of one's own, from CSV files."""
+"""Tables from CSV files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import ConfigError, DataError
 from nn.component import Interval, suggestion
 
-# A target of whole numbers with at most so many different values is taken for classes.
+# A target of whole numbers with at most this many distinct values is read as classes.
 _MOST_CLASSES: Final = 20
 _DELIMITERS: Final = ",;\t|"
 
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class CsvTable(Mapping[str, NDArray[np.object_]]):
-    """The cells of a CSV file by column, as text without blanks around it.
+    """The cells of a CSV file by column, as text without surrounding blanks.
 
     Parameters
     ----------
     path : Path
         The file.
     columns : mapping of str to ndarray of str, shape (rows,)
-        In the order of the file.
+        The columns by name, in the order of the file.
     lines : ndarray of int, shape (rows,)
         The line of the file on which each row ends.
     """
@@ -56,11 +56,11 @@ class CsvTable(Mapping[str, NDArray[np.object_]]):
 
     @property
     def rows(self) -> int:
-        """How many rows there are below the header."""
+        """The number of rows below the header."""
         return len(self.lines)
 
     def where(self, row: int, column: str) -> str:
-        """Say where a cell is, for people: row 1 is the first below the header."""
+        """Describe the place of a cell for people; row 1 is the first below the header."""
         return f"{self.path}, line {self.lines[row]} (row {row + 1}), column {column!r}"
 
     def take(self, rows: NDArray[np.intp]) -> CsvTable:
@@ -126,9 +126,9 @@ class Csv(SplitSource):
         20 different values that come twice on average, else a number (regression). Several
         targets are labels if all are 0 or 1, else numbers.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
-        What to do about missing inputs: refuse the file; replace them by the column's mean or
+        The treatment of missing inputs: refuse the file; replace them by the column's mean or
         median in the training part (a category by the most frequent one); drop their rows.
-        Missing targets are refused, unless rows are dropped: an invented truth teaches nothing.
+        Missing targets are never replaced: their rows are dropped, or the file is refused.
     categorical : sequence of str
         Columns that are categories though they look like numbers, such as postal codes.
     ignore : sequence of str
@@ -160,7 +160,7 @@ class Csv(SplitSource):
     def __post_init__(self) -> None:
         for name in ("target", "categorical", "ignore"):
             value = getattr(self, name)
-            # A configuration brings lists of its own kind.
+            # OmegaConf's lists become tuples.
             if isinstance(value, Sequence) and not isinstance(value, str):
                 object.__setattr__(self, name, tuple(value))
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Diabetes progression: a regression."""
+"""The diabetes dataset, a regression."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from experiments.datasets.table import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Diabetes(SplitSource):
-    """Progression of diabetes in a year by ten measurements: 442 rows (Efron et al. 2004).
+    """Progression of diabetes after a year: 442 rows, ten measurements (Efron et al. 2004).
 
-    scikit-learn offers it scaled with statistics of all rows, test rows included; here the raw
-    measurements are taken and scaled by the training part.
+    scikit-learn's default version is scaled with statistics of all rows. Here the raw
+    measurements are loaded, and scaling is fitted on the training part.
 
     Parameters
     ----------
     seed, limit, validation, test, scaling
         See `SplitSource`.
     scale_targets : bool, default True
-        Whether the target (25 to 346) is standardised; predictions are taken back to raw units.
+        Whether the target (25 to 346) is standardised; predictions are converted to raw units.
     """
 
     scale_targets: bool = True
 
     def load(self) -> Dataset:
-        """Read the installed files."""
+        """Load, split and encode the dataset."""
         from sklearn.datasets import load_diabetes
 
         bunch = load_diabetes(scaled=False)

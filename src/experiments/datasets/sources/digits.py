@@ -1,4 +1,4 @@
-"""Handwritten digits, small."""
+"""Handwritten digits as small images."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from experiments.datasets.sources.bundled import Bundled
 
 @dataclass(frozen=True, kw_only=True)
 class Digits(Bundled):
-    """Handwritten digits 0 to 9 as 8×8 images with pixels 0 to 16: 1797 rows, inputs float32.
+    """Handwritten digits 0 to 9: 1797 images of 8×8 pixels from 0 to 16.
 
-    The test part of the optical recognition set of Alpaydin & Kaynak (1998).
+    The test set of the optical recognition data of Alpaydin & Kaynak (1998). Inputs are float32.
 
     Parameters
     ----------
     seed, limit, validation, test
         See `SplitSource`.
     scaling : {"standard", "minmax", "max", "none"}, default "max"
-        "max" divides by the brightest pixel and keeps the picture; many pixels at the rim are
-        nearly constant, and "standard" would blow up their noise.
+        Scaling of the pixels. "max" divides by the brightest pixel and preserves the image;
+        "standard" would amplify the noise of the nearly constant pixels at the border.
     """
 
     name: ClassVar[str] = "digits"
@@ -30,7 +30,7 @@ class Digits(Bundled):
     scaling: Scaling = "max"
 
     def bunch(self) -> Any:
-        """Load it through scikit-learn."""
+        """Load the dataset with scikit-learn."""
         from sklearn.datasets import load_digits
 
         return load_digits()

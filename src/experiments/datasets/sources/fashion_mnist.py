@@ -1,4 +1,4 @@
-"""Fashion-MNIST: pictures of clothes."""
+"""Fashion-MNIST: images of clothes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from experiments.datasets.sources.idx_images import IdxImages
 
 @dataclass(frozen=True, kw_only=True)
 class FashionMnist(IdxImages):
-    """Ten kinds of clothes, 28×28: 60000 training and 10000 test images.
+    """Ten kinds of clothes: 60000 training and 10000 test images of 28×28 pixels.
 
-    Harder than MNIST in the same form (Xiao, Rasul & Vollgraf 2017).
+    The format is that of MNIST, the task is harder (Xiao, Rasul & Vollgraf 2017).
 
     Parameters
     ----------
     seed, limit, validation, scaling, fallback_dir, download
         See `IdxImages`.
     dir : str, default "data/fashion_mnist"
-        The folder of the files.
+        Folder of the files, relative to where the command is given.
     """
 
     name: ClassVar[str] = "fashion_mnist"

@@ -1,4 +1,4 @@
-"""What the generated datasets have in common."""
+"""The base class of the generated datasets."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DECIMALS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Generated(SplitSource):
-    """Labelled points in the plane, drawn from the dataset's seed.
+    """Base of the generated datasets: labelled points in the plane with random noise.
 
     Parameters
     ----------
     seed, limit, validation, test, scaling
         See `SplitSource`.
     rows : int, default 600
-        How many points, at least 10; shared by the classes as evenly as it goes.
+        Number of points, at least 10, divided among the classes as evenly as possible.
     noise : float
         Standard deviation of the Gaussian noise added to both coordinates, at least 0.
     """
@@ -42,22 +42,23 @@ class Generated(SplitSource):
 
     @abstractmethod
     def curve(self, label: int, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Place the points of one class, before the noise.
+        """Return points on the curve of one class, without noise.
 
         Parameters
         ----------
         label : int
-            The index of the class.
+            Index of the class.
         t : float64 ndarray of shape (points,)
-            From 0 to 1 along the curve.
+            Positions along the curve, from 0 to 1.
 
         Returns
         -------
         float64 ndarray of shape (points, 2)
+            The coordinates of the points.
         """
 
     def load(self) -> Dataset:
-        """Generate the points."""
+        """Generate, split and encode the points."""
         classes = len(self.class_names)
         targets = np.arange(self.rows) % classes
         points = np.empty((self.rows, 2))
@@ -76,7 +77,7 @@ class Generated(SplitSource):
 def with_noise(points: NDArray[Any], noise: float, seed: int) -> NDArray[np.float64]:
     """Add Gaussian noise and round to six decimals.
 
-    Rounded, the data are the same on machines whose sine and cosine differ in the last bit.
+    The rounding makes the data the same on machines whose sine and cosine differ in the last bit.
     """
     noisy = points + noise * stream(seed, "generation").standard_normal(points.shape)
     # Adding zero turns -0.0 into 0.0.

@@ -1,10 +1,10 @@
-"""The IDX format of MNIST and its kin: big-endian sizes, then unsigned bytes.
+"""The IDX format of MNIST and similar image sets.
 
 - bytes 0 and 1: 0
-- byte 2: the type of the elements; 8 is the unsigned byte, the only one for images and labels
+- byte 2: the element type; images and labels use 8, the unsigned byte
 - byte 3: the number of dimensions; 3 for images (count, height, width), 1 for labels (count)
-- four bytes a dimension: its size, big-endian
-- then the elements, the last dimension fastest
+- four bytes for each dimension: its size, big-endian
+- the elements in C order
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from experiments.errors import DataError
 from experiments.files.atomic import write_atomically
 
 _GZIP: Final = b"\x1f\x8b"
-# DEFLATE cannot do better than this: a file that claims more is not what it says.
+# The largest compression ratio of DEFLATE; a header that claims more data than that is wrong.
 _MOST_COMPRESSION: Final = 1032
 
 
 def read_idx(path: Path, dimensions: Literal[1, 3]) -> NDArray[np.uint8]:
-    """Read a file of unsigned bytes, plain or gzip (whatever its name).
+    """Read an IDX file of unsigned bytes, plain or compressed with gzip whatever its name.
 
-    Nothing is allocated before the sizes that the header claims are found possible for the
-    size of the file.
+    The sizes in the header are checked against the size of the file before memory is allocated.
 
     Parameters
     ----------
     path : Path
+        The file to read.
     dimensions : {1, 3}
-        1 for labels, 3 for images.
+        Number of dimensions: 1 for labels, 3 for images.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def read_idx(path: Path, dimensions: Literal[1, 3]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If the file cannot be read, is cut short, too long, empty or of another kind.
+        If the file cannot be read, is truncated, too long, empty or of another kind.
     """
     try:
         with path.open("rb") as file:
@@ -66,12 +66,19 @@ def read_idx(path: Path, dimensions: Literal[1, 3]) -> NDArray[np.uint8]:
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write an array of unsigned bytes as a plain IDX file.
+    """Write an array of unsigned bytes as an uncompressed IDX file.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    array : uint8 ndarray
+        The images or labels.
 
     Raises
     ------
     OSError
-        If the folder may not be written.
+        If the folder is not writable.
     """
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     write_atomically(path, header + array.tobytes())
@@ -85,7 +92,7 @@ def _read(stream: Any, path: Path, dimensions: int, most: int) -> NDArray[np.uin
         raise _cut_short(path, f"{len(magic)} bytes, no header")
     if magic != wanted:
         raise DataError(
-            f"{path}: starts with the magic number 0x{magic.hex()}, where IDX {kind} have "
+            f"{path}: starts with the magic number 0x{magic.hex()}, but that of IDX {kind} is "
             f"0x{wanted.hex()}. {_other_kind(magic, kind)}"
         )
     sizes = stream.read(4 * dimensions)
@@ -95,7 +102,7 @@ def _read(stream: Any, path: Path, dimensions: int, most: int) -> NDArray[np.uin
     count = math.prod(shape)
     claim = "×".join(map(str, shape)) + f" {kind}"
     if count == 0:
-        raise DataError(f"{path}: holds nothing ({claim}). Download it again.")
+        raise DataError(f"{path}: contains no data ({claim}). Download it again.")
     if count > most:
         raise _cut_short(path, f"its header claims {claim}, more than the file can hold")
     content = stream.read(count)
@@ -103,7 +110,7 @@ def _read(stream: Any, path: Path, dimensions: int, most: int) -> NDArray[np.uin
         raise _cut_short(path, f"its header claims {claim}; only {len(content)} bytes are there")
     if stream.read(1):
         raise DataError(
-            f"{path}: goes on after the {claim} that its header claims. Download it again."
+            f"{path}: has more data than the {claim} that its header claims. Download it again."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
@@ -114,5 +121,6 @@ def _cut_short(path: Path, how: str) -> DataError:
 
 def _other_kind(magic: bytes, kind: str) -> str:
     if magic in (b"\x00\x00\x08\x01", b"\x00\x00\x08\x03"):
-        return f"The file holds {'labels' if kind == 'images' else 'images'}; are files mixed up?"
-    return f"Give a file of {kind} in IDX form, plain or gzip."
+        other = "labels" if kind == "images" else "images"
+        return f"The file contains {other}; are the files mixed up?"
+    return f"Give a file of {kind} in IDX format, plain or gzip."

@@ -1,4 +1,4 @@
-"""What MNIST and Fashion-MNIST have in common: four IDX files, or OpenML."""
+"""The base class of MNIST and Fashion-MNIST, read from IDX files or downloaded from OpenML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from experiments.datasets.splits import split_published
 from experiments.datasets.table import Table
 from experiments.errors import DataError
 
-# Each stem, then what it holds; the published names, of which one mirror has the dash a dot.
+# The published names, stem and ending; one mirror joins them by a dot instead of a dash.
 _FILES: Final = (
     ("train-images", "idx3-ubyte"),
     ("train-labels", "idx1-ubyte"),
@@ -39,32 +39,32 @@ class IdxImages(Source):
     """A published image set of ten classes, with its published test set.
 
     The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
-    and `t10k-labels-idx1-ubyte`, plain or with `.gz`. Where a folder has none of them and
-    `download` is true, the set is fetched from OpenML and kept in `dir` as such files.
+    and `t10k-labels-idx1-ubyte`, plain or compressed (`.gz`). If no folder has any of them and
+    `download` is true, the set is downloaded from OpenML and saved in `dir` under these names.
 
-    Validation is split off the training set, stratified. Inputs are float32: as float64 the
-    60000 images alone would take 376 MB.
+    The validation part is a stratified sample of the training set. Inputs are float32: as float64
+    the 60000 images alone would take 376 MB.
 
     Parameters
     ----------
     seed : int, default 0
-        Decides the split and the subset of `limit`.
+        Seed of the split and of the subset that `limit` selects.
     limit : int, optional
-        At most so many rows of the training set, and again at most so many of the test set.
+        Largest number of rows to use, of the training set and of the test set separately.
     validation : float, default 0.1
         Fraction of the training set.
     scaling : {"standard", "minmax", "max", "none"}, default "max"
-        "max" divides by the brightest pixel of the training part (255).
+        Scaling of the pixels. "max" divides by the brightest pixel of the training part (255).
     dir : str
-        The folder of the files, from where the command was given.
+        Folder of the files, relative to where the command is given.
     fallback_dir : str, optional
-        Where to look next.
+        Folder to try if `dir` has none of the files.
     download : bool, default True
-        Whether to fetch what neither folder has.
+        Whether to download the set if neither folder has it.
     """
 
-    # Reading and encoding the files takes about as long as reading the encoded arrays would,
-    # and these are four times as large.
+    # Reading and encoding the files takes about as long as reading the encoded arrays, which are
+    # four times as large.
     cacheable: ClassVar[bool] = False
     name: ClassVar[str]
     class_names: ClassVar[tuple[str, ...]]
@@ -78,7 +78,7 @@ class IdxImages(Source):
     download: bool = True
 
     def files(self) -> tuple[Path, ...]:
-        """Return the four files; none where no folder has any.
+        """Return the four files, or an empty tuple if no folder has any.
 
         Raises
         ------
@@ -98,13 +98,13 @@ class IdxImages(Source):
                 ]
                 raise DataError(
                     f"{folder}: {' and '.join(absent)} (plain or .gz) not found beside "
-                    f"{', '.join(path.name for path in present)}. Add what is missing, or "
+                    f"{', '.join(path.name for path in present)}. Add the missing files, or "
                     "move these away."
                 )
         return ()
 
     def load(self) -> Dataset:
-        """Read the files, or fetch the set."""
+        """Read the files, or download the set; then split and encode it."""
         paths = self.files()
         if paths:
             images = self._read(paths)

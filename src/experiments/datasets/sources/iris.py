@@ -10,7 +10,7 @@ from experiments.datasets.sources.bundled import Bundled
 
 @dataclass(frozen=True, kw_only=True)
 class Iris(Bundled):
-    """Three species of iris by four measurements in centimetres: 150 rows (Fisher 1936).
+    """Three species of iris: 150 rows, four measurements in centimetres (Fisher 1936).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Iris(Bundled):
     name: ClassVar[str] = "iris"
 
     def bunch(self) -> Any:
-        """Load it through scikit-learn."""
+        """Load the dataset with scikit-learn."""
         from sklearn.datasets import load_iris
 
         return load_iris()

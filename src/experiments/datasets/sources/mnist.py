@@ -10,16 +10,16 @@ from experiments.datasets.sources.idx_images import IdxImages
 
 @dataclass(frozen=True, kw_only=True)
 class Mnist(IdxImages):
-    """Handwritten digits 0 to 9, 28×28: 60000 training and 10000 test images.
+    """Handwritten digits 0 to 9: 60000 training and 10000 test images of 28×28 pixels.
 
-    LeCun, Bottou, Bengio & Haffner (1998).
+    Published by LeCun, Bottou, Bengio & Haffner (1998).
 
     Parameters
     ----------
     seed, limit, validation, scaling, fallback_dir, download
         See `IdxImages`.
     dir : str, default "data/mnist"
-        The folder of the files.
+        Folder of the files, relative to where the command is given.
     """
 
     name: ClassVar[str] = "mnist"

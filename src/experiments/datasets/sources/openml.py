@@ -1,4 +1,4 @@
-"""Image sets from OpenML, through scikit-learn's client: needs a network."""
+"""Download of image sets from OpenML with scikit-learn's client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experiments.errors import DataError
 
 
 class Images(NamedTuple):
-    """An image set with its published division.
+    """An image set with its published test set.
 
     Images are uint8 of shape (count, height, width), labels uint8 of shape (count,).
     """
@@ -24,35 +24,39 @@ class Images(NamedTuple):
 
 
 def fetch_images(name: str, version: int, train_rows: int, shape: tuple[int, int]) -> Images:
-    """Fetch an image set of 8-bit pixels.
+    """Download an image set of 8-bit pixels.
 
     Parameters
     ----------
     name : str
-        On OpenML, such as "mnist_784".
+        Name of the dataset on OpenML, such as "mnist_784".
     version : int
-        On OpenML.
+        Version of the dataset on OpenML.
     train_rows : int
-        The first so many rows are the published training set, the others the test set.
+        Number of rows in the published training set; the rows after them are the test set.
     shape : tuple of int
         Height and width of an image.
+
+    Returns
+    -------
+    Images
 
     Raises
     ------
     DataError
-        If it cannot be fetched (no network, server down), or what comes is something else.
+        If the download fails (no network, server down), or the dataset is not as expected.
     """
     from http.client import HTTPException
 
     from sklearn.datasets import fetch_openml
 
-    # Read as they are: small integers, and the labels that follow as text. Left to itself,
-    # scikit-learn 1.9 makes categories of the labels and fails on those of pandas 3.1.
+    # Explicit types: by default scikit-learn 1.9 makes the labels categorical, which fails with
+    # pandas 3.1.
     pixels = shape[0] * shape[1]
     types = dict.fromkeys(range(pixels), "int16") | {pixels: "str"}
     try:
         with warnings.catch_warnings():
-            # One a retry; the error says it all.
+            # There is a warning for every retry; the final error says enough.
             warnings.simplefilter("ignore")
             bunch = fetch_openml(
                 name=name,
@@ -86,7 +90,7 @@ def _divided(bunch: Any, what: str, train_rows: int, shape: tuple[int, int]) -> 
     if not fits:
         raise DataError(
             f"{what} is not a set of more than {train_rows} images of {shape[0]}×{shape[1]} "
-            "pixels 0 to 255 with labels 0 to 9. Give the files in IDX form instead."
+            "pixels 0 to 255 with labels 0 to 9. Give the files in IDX format instead."
         )
     images = pixels.astype(np.uint8).reshape(-1, *shape)
     digits = labels.astype(np.uint8)

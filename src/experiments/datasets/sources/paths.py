@@ -1,4 +1,4 @@
-"""Where relative paths of a configuration lead."""
+"""Relative paths in a configuration."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_folder: Path | None = None  # the working directory, as long as it is None
+_folder: Path | None = None  # None means the working directory
 
 
 @contextmanager
 def relative_paths_start_at(folder: Path) -> Iterator[None]:
-    """Have relative paths start at a folder for the body of a `with` statement.
+    """Resolve relative paths against `folder` for the body of a `with` statement.
 
-    A command whose working directory is a run's output folder (`hydra.job.chdir=true`) names the
-    folder where it was given.
+    It is needed with `hydra.job.chdir=true`, where the working directory is the run's output
+    folder and not the folder in which the command was given.
     """
     global _folder
     before, _folder = _folder, folder
@@ -25,9 +25,9 @@ def relative_paths_start_at(folder: Path) -> Iterator[None]:
 
 
 def user_path(path: str) -> Path:
-    """Make a path absolute as the user means it: from where the command was given.
+    """Resolve a path relative to the folder in which the command was given.
 
-    That is the working directory, unless :func:`relative_paths_start_at` names another folder.
-    "~" is the home directory.
+    By default this is the working directory; see :func:`relative_paths_start_at`. "~" is
+    expanded to the home directory.
     """
     return (_folder or Path.cwd()) / Path(path).expanduser()

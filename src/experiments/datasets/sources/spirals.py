@@ -14,20 +14,19 @@ from nn.component import Interval, NonNegative, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class Spirals(Generated):
-    """Spirals that wind round each other from near the origin to radius 1.
+    """Archimedean spirals that wind around each other, from near the origin to radius 1.
 
-    Point t of an arm has radius 0.05 + 0.95·√t (so that points lie evenly along the arm) and the
-    angle of its radius, `turns` times round; the arms are turned against each other by equal
-    angles.
+    The point at t in [0, 1] on an arm has radius r = 0.05 + 0.95·√t, which spaces the points
+    evenly along the arm, and angle 2π·turns·r. The arms are rotated by equal angles.
 
     Parameters
     ----------
     seed, limit, validation, test, scaling, rows, noise
-        See `Generated`; `noise` 0.02 by default.
+        See `Generated`; `noise` is 0.02 by default.
     arms : int, default 2
-        How many, each a class of its own, 2 to 10.
+        Number of spirals, from 2 to 10. Each is a class.
     turns : float, default 1.5
-        How often each winds round the origin; more is harder.
+        Number of turns of each spiral around the origin; more are harder to learn.
     """
 
     noise: NonNegative = 0.02
@@ -36,11 +35,11 @@ class Spirals(Generated):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One class an arm."""
+        """The names of the spirals."""
         return tuple(f"arm{number}" for number in range(1, self.arms + 1))
 
     def curve(self, label: int, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Wind an Archimedean spiral."""
+        """Return points on a spiral."""
         radius = 0.05 + 0.95 * np.sqrt(t)
         angle = 2 * np.pi * (self.turns * radius + label / self.arms)
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

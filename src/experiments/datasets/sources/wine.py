@@ -1,4 +1,4 @@
-"""Wines of three growers."""
+"""The wine dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments.datasets.sources.bundled import Bundled
 
 @dataclass(frozen=True, kw_only=True)
 class Wine(Bundled):
-    """Three growers of wine by 13 chemical measurements: 178 rows (Forina et al. 1988).
+    """Wines of three growers: 178 rows, 13 chemical measurements (Forina et al. 1988).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Wine(Bundled):
     name: ClassVar[str] = "wine"
 
     def bunch(self) -> Any:
-        """Load it through scikit-learn."""
+        """Load the dataset with scikit-learn."""
         from sklearn.datasets import load_wine
 
         return load_wine()

@@ -22,26 +22,27 @@ from nn.component import Interval, NonNegative
 class Xor(SplitSource):
     """The truth table of exclusive or, or noisy points around its corners.
 
-    Without noise the four points are training, validation and test part alike: the truth table
-    is the whole population, so there is nothing else to generalize to, and holding a point out
-    would make another problem of it. With noise, `rows` points around the corners are split as
-    any other dataset; `validation`, `test` and `limit` matter only then.
+    Without noise, all three parts are the same four points: the truth table is the whole
+    population, so there is nothing else to generalize to, and holding out a point would change
+    the problem. With noise, `rows` points around the corners are split like any other dataset;
+    `validation`, `test` and `limit` apply only then.
 
     Parameters
     ----------
     seed, limit, validation, test
         See `SplitSource`.
     scaling : {"standard", "minmax", "max", "none"}, default "none"
-        The inputs are 0 and 1.
+        Scaling of the inputs, which are 0 and 1.
     rows : int, default 4
-        How many points; 4 without noise.
+        Number of points, which is 4 without noise.
     noise : float, default 0
         Standard deviation of the Gaussian noise added to both inputs.
 
     Raises
     ------
     ConfigError
-        Also for more than the four points without noise, which would repeat them.
+        If there are more than four points without noise, which would repeat them, or a field is
+        invalid.
     """
 
     scaling: Scaling = "none"
@@ -57,7 +58,7 @@ class Xor(SplitSource):
             )
 
     def load(self) -> Dataset:
-        """Make the points."""
+        """Generate and encode the points."""
         corner = np.arange(self.rows) % 4
         inputs = np.stack([corner // 2, corner % 2], axis=1)
         targets = inputs[:, 0] ^ inputs[:, 1]
