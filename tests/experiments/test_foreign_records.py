@@ -16,7 +16,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from experiments.config.schema import network_from_config, run_from_config, source_from_config
+from experiments.config.build import network_from_config, run_from_config, source_from_config
 from experiments.config.trust import named_packages
 from experiments.datasets import CACHE, Xor
 from experiments.errors import ConfigError

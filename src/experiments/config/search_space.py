@@ -23,7 +23,8 @@ from typing import Any, ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config.schema import SEARCH, build
+from experiments.config.build import build
+from experiments.config.schema import SEARCH
 from experiments.errors import ConfigError
 from nn.component import Component, Count, Finite
 

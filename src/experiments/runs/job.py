@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.config.schema import Run, run_from_config, without_search
+from experiments.config.build import run_from_config
+from experiments.config.schema import Run, without_search
 
 _ALWAYS_IN_NAME = ("optimizer", "seed")
 
@@ -69,7 +70,7 @@ def make_job(
         See :class:`Job`; choices of Hydra's own groups and declarations of search spaces are
         removed.
     trusted : frozenset of str
-        The packages whose classes may be imported; see :func:`experiments.config.run_from_config`.
+        The packages whose classes may be imported; see `experiments.config.build`.
     varied : sequence of str
         Keys whose values differ between the jobs of the sweep; they become part of the name.
 

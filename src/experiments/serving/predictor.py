@@ -50,7 +50,7 @@ class Predictor:
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
-        from experiments.config.schema import network_from_config
+        from experiments.config.build import network_from_config
         from experiments.datasets import Preprocessing
 
         weights = record.weights(which)

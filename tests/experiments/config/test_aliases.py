@@ -4,8 +4,8 @@ import pydoc
 import pytest
 
 from experiments.config.aliases import MOVED, current_name, with_current_names
+from experiments.config.build import run_from_config
 from experiments.config.models import MLP
-from experiments.config.schema import run_from_config
 from experiments.runs.identity import Identity
 from tests.experiments.small_runs import make_small_job
 

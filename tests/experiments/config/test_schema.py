@@ -16,17 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 import nn
 from experiments import datasets
+from experiments.config.build import build, network_from_config, run_from_config
 from experiments.config.models import MLP, Model, Sequential
-from experiments.config.schema import (
-    SEARCH,
-    EarlyStopping,
-    Run,
-    Tracking,
-    Training,
-    build,
-    network_from_config,
-    run_from_config,
-)
+from experiments.config.schema import SEARCH, EarlyStopping, Run, Tracking, Training
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, ReLU, Tanh

@@ -39,7 +39,8 @@ def _identity(page: str) -> str:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    from experiments.config.schema import run_from_config, without_search
+    from experiments.config.build import run_from_config
+    from experiments.config.schema import without_search
     from experiments.config.trust import named_packages
     from experiments.datasets import CACHE, quick_digest
     from experiments.errors import UserError

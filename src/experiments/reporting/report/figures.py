@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
-from experiments.config.schema import source_from_config
+from experiments.config.build import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of

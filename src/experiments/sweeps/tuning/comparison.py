@@ -13,7 +13,8 @@ from functools import reduce
 from itertools import groupby
 from typing import Final
 
-from experiments.config.schema import SEARCH, run_from_config, without_search
+from experiments.config.build import run_from_config
+from experiments.config.schema import SEARCH, without_search
 from experiments.config.search_space import Edge, Settings, Space, declared_space
 from experiments.config.seeds import show_seeds
 from experiments.config.trust import named_packages

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from experiments.config.schema import build
+from experiments.config.build import build
 from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError

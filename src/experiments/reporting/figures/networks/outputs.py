@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config.schema import network_from_config
+from experiments.config.build import network_from_config
 from experiments.runs.record import Record
 from nn.network import Network
 
