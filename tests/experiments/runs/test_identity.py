@@ -140,9 +140,7 @@ def fresh() -> Any:
 WITHOUT_INFLUENCE = {
     "experiments": "an empty package",
     "experiments.config": "an empty package",
-    "experiments.config.aliases": "new names of classes, which are hashed where they are",
     "experiments.config.schema": "checks settings, which are hashed as they are",
-    "experiments.config.trust": "decides what may be imported; what is imported is hashed",
     "experiments.errors": "exceptions",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
