@@ -154,7 +154,7 @@ class Sweep:
         return ordered
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
-        """Give jobs the sweep's id: that of its first batch."""
+        """Return the jobs with the sweep's id, which the first batch determines."""
         if self._overrides is None:
             return list(jobs)
         if self.id is None:
