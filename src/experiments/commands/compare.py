@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command `compare`.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target",
         type=float,
         metavar="VALUE",
-        help="validation accuracy, R² or loss to which the time is measured "
+        help="validation accuracy, R² or loss; the time to reach it is compared "
         "(default: the best group's median)",
     )
     files = parser.add_argument_group("also write")

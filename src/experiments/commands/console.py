@@ -26,7 +26,7 @@ def shown(path: Path) -> str:
 
 
 def log_of(record: Record) -> str:
-    """Return the path of a run's log as :func:`shown`."""
+    """Return the path of a run's log, shortened by :func:`shown`."""
     return shown(record.folder / "run.log")
 
 

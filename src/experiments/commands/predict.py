@@ -34,7 +34,7 @@ _RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command `predict`.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _ALIVE = 120.0  # seconds after its last progress for which a run counts as runn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command `publish`.
 
     Parameters
     ----------

@@ -28,8 +28,7 @@ from experiments.workers.in_process import InProcess
 from experiments.workers.trainer import Trainer
 
 Comparison = Callable[[Sequence[Record], Sweep, Console], tuple[list[Path], str]]
-"""A function that compares a sweep's runs: it writes files to the sweep's folder, prints, and
-returns the files and a Markdown text for MLflow."""
+"""A function that compares runs and prints; returns the files it wrote and Markdown for MLflow."""
 
 
 def train_run(job: Job) -> Record:

@@ -64,7 +64,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def blas() -> str | None:
-    """Return name and version of the BLAS that NumPy was built with; None if NumPy has neither."""
+    """Return name and version of the BLAS that NumPy was built with; None if unknown."""
     built = np.show_config(mode="dicts") or {}
     blas = built.get("Build Dependencies", {}).get("blas", {})
     words = [str(blas[key]) for key in ("name", "version") if blas.get(key)]

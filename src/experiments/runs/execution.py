@@ -82,9 +82,9 @@ class Execution:
         copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
         return record
 
-    def why_anew(self) -> str | None:
+    def reason_to_retrain(self) -> str | None:
         """Explain why the run is trained although a run of its configuration is finished."""
-        return self.finished_runs.why_anew(self.identity)
+        return self.finished_runs.reason_to_retrain(self.identity)
 
     def resume(self) -> int | None:
         """Load the last checkpoint; return its epoch, or None without a checkpoint."""

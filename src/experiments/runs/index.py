@@ -37,7 +37,7 @@ class FinishedRuns:
         """Return the record of the finished run with this identity; None if there is none yet."""
         return next(self._records(self._entry(identity)), None)
 
-    def why_anew(self, identity: Identity) -> str | None:
+    def reason_to_retrain(self, identity: Identity) -> str | None:
         """Explain why a run must be trained although one of the same configuration is finished.
 
         Returns

@@ -77,7 +77,7 @@ def make_job(
     Raises
     ------
     ConfigError
-        Listing everything that is wrong with the configuration.
+        If the configuration is invalid; the message lists all faults.
     """
     config = without_search(config)
     run = run_from_config(config, trusted=trusted)

@@ -268,7 +268,7 @@ class Record:
     def settings(self) -> dict[str, Scalar]:
         """The configuration by dotted names, with defaults for missing settings.
 
-        Runs of an older version, which lack newer settings, can so be compared with new ones.
+        This makes runs of an older version, which lack newer settings, comparable with new ones.
         """
         # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults
@@ -292,7 +292,7 @@ class Record:
         return path.stat().st_size if path.exists() else 0
 
     def measurements(self) -> dict[str, list[float | None]]:
-        """Read the metrics, telling missing measurements from NaN.
+        """Read the metrics, distinguishing missing measurements from NaN.
 
         Returns
         -------

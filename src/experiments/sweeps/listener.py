@@ -68,7 +68,7 @@ class Listener:
         Raises
         ------
         UserError
-            If nothing shall be trained.
+            To prevent the batch from being trained.
         """
 
     def run_reused(self, job: Job, record: Record, earlier: Record) -> None:

@@ -154,7 +154,7 @@ class Sweep:
         return ordered
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
-        """Give jobs the sweep's id: that of its first batch."""
+        """Return the jobs with the sweep's id, which the first batch determines."""
         if self._overrides is None:
             return list(jobs)
         if self.id is None:
@@ -302,7 +302,7 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
 def _plan(runs: int, missing: Sequence[Execution]) -> Plan:
     reasons: Counter[str] = Counter()
     if not any(execution.job.run.rerun for execution in missing):
-        reasons.update(filter(None, (execution.why_anew() for execution in missing)))
+        reasons.update(filter(None, (execution.reason_to_retrain() for execution in missing)))
     resumed = sum(execution.checkpoints.exist for execution in missing)
     return Plan(runs, runs - len(missing), resumed, reasons)
 

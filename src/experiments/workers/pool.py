@@ -60,7 +60,7 @@ class WorkerPool:
 
 
 class Workers:
-    """The training of a batch of stacks in workers, of which a bounded number is submitted.
+    """The training of a batch of stacks in workers, with a bounded number of stacks submitted.
 
     Parameters
     ----------

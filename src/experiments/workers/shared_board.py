@@ -36,7 +36,7 @@ class SharedBoard:
 
     @classmethod
     def create(cls, runs: int) -> SharedBoard:
-        """Create a board, in the file system in memory if there is one."""
+        """Create a board, in shared memory (`/dev/shm`) if the system has it."""
         memory = Path("/dev/shm")
         handle, path = tempfile.mkstemp("descent", dir=memory if memory.is_dir() else None)
         os.close(handle)

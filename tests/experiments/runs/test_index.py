@@ -102,12 +102,12 @@ def test_a_record_elsewhere_is_found(index: FinishedRuns, tmp_path_factory) -> N
 def test_why_a_run_trains_anew(
     index: FinishedRuns, tmp_path: Path, changed: Identity, why: str
 ) -> None:
-    assert index.why_anew(ONE) is None
+    assert index.reason_to_retrain(ONE) is None
     index.add(ONE, finished(tmp_path / "run"))
-    assert index.why_anew(changed) == why
-    assert index.why_anew(replace(changed, config="0" * 64)) is None
+    assert index.reason_to_retrain(changed) == why
+    assert index.reason_to_retrain(replace(changed, config="0" * 64)) is None
     shutil.rmtree(tmp_path / "run")
-    assert index.why_anew(changed) is None
+    assert index.reason_to_retrain(changed) is None
 
 
 @given(content=st.binary(max_size=60))

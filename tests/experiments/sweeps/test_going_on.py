@@ -160,7 +160,7 @@ def test_where_it_is_tracked_makes_no_other_run(trained: list[int]) -> None:
 def test_other_data_are_trained_on_and_it_is_said_why(trained: list[int]) -> None:
     list(execute_jobs([job("one")], DATASET))
     other = make_dataset(seed=1)
-    assert Execution(job("two"), other).why_anew() == "the data have changed"
+    assert Execution(job("two"), other).reason_to_retrain() == "the data have changed"
     count = len(trained)
     list(execute_jobs([job("two")], other))
     assert len(trained) == 2 * count

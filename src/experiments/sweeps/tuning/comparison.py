@@ -130,10 +130,10 @@ class TunedComparison:
         """Tune, widening the grids where needed, and train the runs to be reported."""
         self._try(
             {
-                id(one): one.space.trials(
+                id(entrant): entrant.space.trials(
                     self._protocol.search, self._protocol.budget, self._protocol.search_seed
                 )
-                for one in self._entrants
+                for entrant in self._entrants
             },
             0,
         )
@@ -151,7 +151,11 @@ class TunedComparison:
         widening : int
             The number of widenings so far.
         """
-        pairs = [(one, settings) for one in self._entrants for settings in trials.get(id(one), [])]
+        pairs = [
+            (entrant, settings)
+            for entrant in self._entrants
+            for settings in trials.get(id(entrant), [])
+        ]
         seeds = self._protocol.tuning_seeds
         labels = {
             STAGE: TUNING,
@@ -161,15 +165,15 @@ class TunedComparison:
         }
         records = self._train(
             [
-                one.draft(settings, seed, labels | self._label(one))
-                for one, settings in pairs
+                entrant.draft(settings, seed, labels | self._label(entrant))
+                for entrant, settings in pairs
                 for seed in seeds
             ],
             f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
-        for number, (one, settings) in enumerate(pairs):
+        for number, (entrant, settings) in enumerate(pairs):
             own = records[number * len(seeds) : (number + 1) * len(seeds)]
-            one.scores[settings] = self._protocol.score(own)
+            entrant.scores[settings] = self._protocol.score(own)
         self._check_measured(records)
 
     def _check_measured(self, records: Sequence[Record]) -> None:
@@ -187,18 +191,18 @@ class TunedComparison:
         seeds = self._protocol.tuning_seeds
         counts = {count for count in map(len, trials.values()) if count}
         runs = sum(map(len, trials.values())) * len(seeds)
-        keys = {key for one in self._entrants for key in one.space.axes}
+        keys = {key for entrant in self._entrants for key in entrant.space.axes}
         what = "learning rate" if keys == {"optimizer.lr"} else "setting"
         factors = []
-        if len(counts) == 1 and all(trials.get(id(one)) for one in self._entrants):
-            factors += self._cast()
+        if len(counts) == 1 and all(trials.get(id(entrant)) for entrant in self._entrants):
+            factors += self._task_factors()
             factors += [_plural(counts.pop(), what)]
         else:
             factors += [_plural(runs // len(seeds), what)]
         return f"{' × '.join([*factors, _plural(len(seeds), 'seed')])} = {_plural(runs, 'run')}"
 
-    def _cast(self) -> list[str]:
-        tasks = len({one.task for one in self._entrants})
+    def _task_factors(self) -> list[str]:
+        tasks = len({entrant.task for entrant in self._entrants})
         several = [_plural(tasks, "task")] if tasks > 1 else []
         return [*several, _plural(len(self._entrants) // tasks, "optimizer")]
 
@@ -206,7 +210,7 @@ class TunedComparison:
         """Widen all grids of a task if the best settings of one lie at the edge of its grid."""
         for widening in range(1, self._protocol.widenings + 1):
             trials: dict[int, list[Settings]] = {}
-            for _, task in groupby(self._entrants, key=lambda one: one.task):
+            for _, task in groupby(self._entrants, key=lambda entrant: entrant.task):
                 trials |= self._widened(list(task))
             if not trials:
                 return
@@ -214,7 +218,11 @@ class TunedComparison:
 
     def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
         """Widen the grids of one task; return the added settings, equally many per entrant."""
-        at = {one.name: one.space.edges(one.best) for one in entrants if one.best is not None}
+        at = {
+            entrant.name: entrant.space.edges(entrant.best)
+            for entrant in entrants
+            if entrant.best is not None
+        }
         edges: set[Edge] = set().union(*at.values())
         if not edges:
             return {}
@@ -224,14 +232,14 @@ class TunedComparison:
             for key, side in sorted(own)
         )
         where = f" ({self._name(entrants[0].task)})" if self._several_tasks else ""
-        spaces = [one.space.widened(edges) for one in entrants]
+        spaces = [entrant.space.widened(edges) for entrant in entrants]
         added = [
-            wider.beyond(one.space) if wider is not None else []
-            for one, wider in zip(entrants, spaces, strict=True)
+            wider.beyond(entrant.space) if wider is not None else []
+            for entrant, wider in zip(entrants, spaces, strict=True)
         ]
         if len(set(map(len, added))) > 1 or not all(
-            self._possible(one, settings)
-            for one, own in zip(entrants, added, strict=True)
+            self._possible(entrant, settings)
+            for entrant, own in zip(entrants, added, strict=True)
             for settings in own
         ):
             self._say(
@@ -239,10 +247,10 @@ class TunedComparison:
             )
             return {}
         self._say(f"{found}{where}: every grid is widened there by a step")
-        for one, wider in zip(entrants, spaces, strict=True):
+        for entrant, wider in zip(entrants, spaces, strict=True):
             assert wider is not None
-            one.space = wider
-        return {id(one): own for one, own in zip(entrants, added, strict=True)}
+            entrant.space = wider
+        return {id(entrant): own for entrant, own in zip(entrants, added, strict=True)}
 
     def _possible(self, entrant: Entrant, settings: Settings) -> bool:
         """Return whether the optimizer accepts these settings."""
@@ -257,17 +265,17 @@ class TunedComparison:
         """Train the chosen and the default settings on the reporting seeds."""
         drafts: list[Draft] = []
         chosen: list[str] = []
-        for one in self._entrants:
-            same = one.tuned == one.defaults
+        for entrant in self._entrants:
+            same = entrant.tuned == entrant.defaults
             for setting, settings in (
-                [(BOTH, None)] if same else [(TUNED, one.tuned), (DEFAULT, None)]
+                [(BOTH, None)] if same else [(TUNED, entrant.tuned), (DEFAULT, None)]
             ):
-                labels = {STAGE: REPORTING, SETTING: setting} | self._label(one)
+                labels = {STAGE: REPORTING, SETTING: setting} | self._label(entrant)
                 drafts += [
-                    one.draft(settings, seed, labels) for seed in self._protocol.reporting_seeds
+                    entrant.draft(settings, seed, labels) for seed in self._protocol.reporting_seeds
                 ]
-            chosen.append(f"{one.name} {one.tuned}{_remark(one)}")
-        where = [one.task for one in self._entrants]
+            chosen.append(f"{entrant.name} {entrant.tuned}{_remark(entrant)}")
+        where = [entrant.task for entrant in self._entrants]
         for task in dict.fromkeys(where):
             own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == task)
             prefix = f" for {self._name(task)}" if self._several_tasks else ""
@@ -283,7 +291,7 @@ class TunedComparison:
 
     @property
     def _several_tasks(self) -> bool:
-        return len({one.task for one in self._entrants}) > 1
+        return len({entrant.task for entrant in self._entrants}) > 1
 
     def _label(self, entrant: Entrant) -> dict[str, str]:
         """Return the label of a task: the overrides that differ, except for the dataset."""
@@ -296,7 +304,7 @@ class TunedComparison:
 
     def _name(self, task: tuple[str, ...]) -> str:
         """Return the name of a task: the overrides that differ between tasks."""
-        tasks = {one.task for one in self._entrants}
+        tasks = {entrant.task for entrant in self._entrants}
         return " ".join(
             override
             for place, override in enumerate(task)

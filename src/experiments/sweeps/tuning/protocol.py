@@ -1,4 +1,4 @@
-"""The terms of a tuned comparison: how settings are tuned, and on which seeds they are reported."""
+"""The terms of a tuned comparison: its search, and its seeds for tuning and for reporting."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Protocol(Component):
         The largest number of times that all grids are widened by a step because the best settings
         of an optimizer lie at the edge of its grid.
     target : float, optional
-        The metric's value to which the time is measured; by default the median of the best
-        optimizer.
+        The target for comparing the time that runs take to reach it; by default the median of the
+        best optimizer.
     """
 
     search: Kind = "grid"
