@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measure what each part of DESCENT_PLAIN saves: the table of docs/performance.md.
+"""Measure what each part of DESCENT_PLAIN saves, for the table in docs/performance.md.
 
-A sweep runs with everything on and with one part off, in turns, so that a busy machine slows both.
-For parts of a training step the ratio is that of the time of a step; for the others it is that of
-the processor time of the whole command, its child processes included.
+A sweep runs in turn with everything on and with one part off, so that other load on the machine
+slows both. For the parts of a training step, the ratio compares the time of a step; for all others,
+the processor time of the whole command including its child processes.
 
     python scripts/speedups.py                 # all parts, about ten minutes
     python scripts/speedups.py compile tiles --repeats 9
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"some of {', '.join(switches.PARTS)}"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each (default: 5)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of repetitions (default: 5)")
     options = parser.parse_args(arguments)
     unknown = [part for part in options.parts if part not in switches.PARTS]
     if unknown:

@@ -27,7 +27,7 @@ class Measurement:
     value : float
         The number.
     unit : str
-        Its unit.
+        The unit of the number.
     repetition : int, default 0
         The repetition, from 0. Measurements of the same repetition were taken in close succession.
     optimizer : str, default ""

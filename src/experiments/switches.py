@@ -1,7 +1,8 @@
-"""What only saves time, and can be switched off by one environment variable.
+"""Optimizations that only save time, and the environment variable that switches them off.
 
-``DESCENT_PLAIN=1`` switches everything off, ``DESCENT_PLAIN=fork,compile`` parts: to find out what
-they save, or whether one of them is at fault. Results stay the same, bit for bit.
+``DESCENT_PLAIN=1`` switches off all of them, ``DESCENT_PLAIN=fork,compile`` only some: to measure
+what they save, or to find out whether one of them causes a problem. The results are the same, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from experiments.errors import ConfigError
 VARIABLE: Final = "DESCENT_PLAIN"
 
 PARTS: Final[Mapping[str, str]] = {
-    "ahead": "what a command will need is started before Hydra is imported",
-    "fork": "worker processes are forks of one that has imported what they need",
-    "garbage": "Python's garbage collector runs seldom",
+    "ahead": "helper processes are started before Hydra is imported",
+    "fork": "worker processes are forked from one that has imported what they need",
+    "garbage": "Python's garbage collector runs less often",
     "mlflow": "the publishing process imports MLflow without pandas",
-    "tiles": "as many runs of a stack as a cache holds take an epoch's steps together",
-    # These are `nn.speed.PARTS`, which reads the variable itself.
+    "tiles": "a stack trains for an epoch in parts that fit the cache",
+    # These are `nn.speed.PARTS`; `nn` reads the variable itself.
     "compile": "elementwise code is compiled into loops",
-    "pages": "what a training step goes over lies on large pages of memory",
-    "replay": "the calls of a training step are captured and repeated",
+    "pages": "the arrays of a training step lie on large memory pages",
+    "replay": "the calls of a training step are captured and replayed",
 }
 
 
@@ -33,12 +34,12 @@ def is_on(part: str) -> bool:
 
 
 def check() -> None:
-    """Check the variable.
+    """Validate the variable.
 
     Raises
     ------
     ConfigError
-        If it names a part that does not exist.
+        If the variable names a part that does not exist.
     """
     unknown = sorted(_words() - {"0", "1", *PARTS})
     if unknown:

@@ -61,7 +61,7 @@ class Activation(Component):
         z : ndarray of shape (..., features)
             Pre-activations.
         out : ndarray of the same shape
-            Receives the activations; does not overlap `z`.
+            The array that receives the activations; it must not overlap `z`.
         work : ndarray of shape (scratch, ..., features)
             Scratch space.
         """
@@ -77,7 +77,7 @@ class Activation(Component):
         z, a : ndarray of the same shape
             The pre-activations, and the activations that ``forward`` gave.
         out : ndarray of the same shape
-            Receives the gradient with respect to `z`.
+            The array that receives the gradient with respect to `z`.
         work : ndarray of shape (scratch, ..., features)
             Scratch space.
         """

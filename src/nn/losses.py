@@ -96,7 +96,7 @@ class MeanSquaredError(Loss):
         Factor of the loss. With 0.5 and ``reduction="sum"`` it is the quadratic cost of Nielsen's
         book (2015, chapter 1).
     reduction : {"mean", "sum"}, default "mean"
-        How the losses of several outputs are combined.
+        Combination of the losses of several outputs.
     """
 
     name: ClassVar[str] = "mse"
@@ -120,7 +120,7 @@ class MeanAbsoluteError(Loss):
     Parameters
     ----------
     reduction : {"mean", "sum"}, default "mean"
-        How the losses of several outputs are combined.
+        Combination of the losses of several outputs.
     """
 
     name: ClassVar[str] = "mae"
@@ -144,7 +144,7 @@ class Huber(Loss):
     delta : float, default 1.0
         Error at which the square turns into a line, in units of the target.
     reduction : {"mean", "sum"}, default "mean"
-        How the losses of several outputs are combined.
+        Combination of the losses of several outputs.
     """
 
     name: ClassVar[str] = "huber"
@@ -175,7 +175,7 @@ class BinaryCrossEntropy(Loss):
     label_smoothing : float, default 0.0
         α in [0, 1): training targets become (1 - α)y + α/2 (Szegedy et al. 2016, section 7).
     reduction : {"mean", "sum"}, default "mean"
-        How the losses of several outputs are combined.
+        Combination of the losses of several outputs.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"

@@ -123,6 +123,7 @@ class Network:
         Parameters
         ----------
         x : ndarray of shape (runs, batch, inputs), or (1, batch, inputs) if all runs share it
+            The inputs of the batch.
         training : bool, default False
             Whether dropout and batch statistics are in effect.
 
@@ -138,13 +139,15 @@ class Network:
     def backpropagate(self, x: Array, targets: Array) -> Array:
         """Fill :attr:`gradients` with those of the batch's mean loss.
 
-        Training is fastest with batches in the same arrays, of this precision and with a run
-        axis, whose content changes. The last two batches' arrays are kept.
+        Training is fastest if all batches are passed in the same arrays, which have the network's
+        precision and a run axis. The network keeps the arrays of the last two batches.
 
         Parameters
         ----------
         x : ndarray of shape (runs, batch, inputs), or (batch, inputs) if all runs share it
+            The inputs of the batch.
         targets : ndarray of shape (runs, batch, outputs), or (batch, outputs)
+            The encoded targets of the batch.
 
         Returns
         -------
@@ -168,7 +171,7 @@ class Network:
         return self._pass(inputs, labels)
 
     def _pass(self, x: Array, targets: Array) -> Array:
-        """Go forward and back, and return the logits."""
+        """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(logits, targets)
         for position in reversed(range(len(self.layers))):
@@ -181,7 +184,9 @@ class Network:
         Parameters
         ----------
         x : ndarray of shape (n, inputs), or (runs, n, inputs)
+            The inputs.
         targets : ndarray of shape (n, outputs), or (runs, n, outputs)
+            The encoded targets.
 
         Returns
         -------
@@ -202,6 +207,7 @@ class Network:
         Parameters
         ----------
         x : ndarray of shape (n, inputs), or (runs, n, inputs)
+            The inputs.
 
         Returns
         -------
@@ -362,7 +368,7 @@ class Network:
         return self._stacked("targets", targets, n, self.outputs)
 
     def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:
-        """Give a batch its run axis; refuse other shapes, which NumPy might broadcast."""
+        """Add the run axis to a batch; reject other shapes, which NumPy might broadcast."""
         array = np.asarray(array, self.dtype)
         stacked = array[np.newaxis] if array.ndim == 2 else array
         if (

@@ -12,7 +12,7 @@ from benchmarking.contestants.worker import Contestant, serve
 class ScikitLearn(Contestant):
     """scikit-learn, with one call of ``fit`` for all epochs or ``partial_fit`` for each epoch.
 
-    Its networks for two classes have one output instead of two, and so slightly less to compute.
+    For two classes it uses one output instead of two, and so has slightly less to compute.
     """
 
     ways = ("fit", "partial_fit")

@@ -36,13 +36,13 @@ class Part:
     Parameters
     ----------
     inputs : ndarray of shape (rows, features)
-        Encoded and scaled inputs: float64, or float32 for images, whose raw pixels are 8-bit and
-        would take hundreds of megabytes as float64 for no gain in precision.
+        The encoded and scaled inputs: float64, or float32 for images, whose 8-bit pixels would
+        take hundreds of megabytes as float64 for no gain in precision.
     targets : ndarray
-        For binary and multiclass tasks, int64 class indices of shape (rows,). For multilabel,
-        float64 zeros and ones of shape (rows, labels). For regression, float64 of shape
-        (rows, outputs), in scaled units; :meth:`Preprocessing.decode_targets` converts them back
-        to raw ones.
+        The targets. Binary and multiclass: int64 class indices of shape (rows,). Multilabel:
+        float64 zeros and ones of shape (rows, labels). Regression: float64 of shape
+        (rows, outputs), in scaled units, which :meth:`Preprocessing.decode_targets` converts
+        back to raw ones.
     """
 
     inputs: NDArray[Any]

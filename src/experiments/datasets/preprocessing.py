@@ -1,7 +1,7 @@
-"""From a raw table to the network's inputs, and from its predictions back to raw units.
+"""The transformation from a raw table to the network's inputs, and from predictions to raw units.
 
-Fitted once, on the training part; then kept as JSON beside the weights, so that a served model
-encodes new rows exactly as the training rows were encoded. Needs NumPy alone.
+It is fitted once, on the training part, and stored as JSON with the weights, so that a served model
+encodes new rows exactly as the training rows were encoded. It needs only NumPy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Impute = Literal["mean", "median"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How raw columns become features: gaps filled, categories one-hot, numbers scaled.
+    """The encoding of raw columns as features: imputation, one-hot encoding and scaling.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class Preprocessing:
         Parameters
         ----------
         raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
-            A frame's or mapping's columns are found by name, in any order, others ignored; an
-            array's columns are those of `columns`, in that order. Numbers may be given as text.
+            The raw rows. The columns of a frame or mapping are looked up by name, and others are
+            ignored; those of an array are in the order of `columns`. Numbers may be text.
 
         Returns
         -------
@@ -126,6 +126,7 @@ class Preprocessing:
         Parameters
         ----------
         scaled : array-like of shape (..., target columns)
+            The predictions in scaled units.
 
         Returns
         -------
@@ -143,7 +144,7 @@ class Preprocessing:
         return targets
 
     def to_json(self) -> str:
-        """Write as JSON; every number reads back as the same bits."""
+        """Serialize as JSON, from which every number is restored to the bit."""
         contents = {
             "format": FORMAT,
             "columns": self.columns,
@@ -159,12 +160,12 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessing:
-        """Read what `to_json` wrote.
+        """Deserialize the result of `to_json`.
 
         Raises
         ------
         DataError
-            If it is something else.
+            If the text is not such a result.
         """
         try:
             contents = json.loads(text)
@@ -292,7 +293,7 @@ def fit_preprocessing(
     targets: NDArray[np.float64] | None,
     target_names: tuple[str, ...] = (),
 ) -> Preprocessing:
-    """Fit on the training part.
+    """Fit the preprocessing on the training part.
 
     Parameters
     ----------
@@ -372,9 +373,9 @@ def _fills(
 
 
 def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
-    """Return the number columns without gaps; the same array where it has none."""
+    """Return the number columns with gaps filled; the same array if it has none."""
     numbers = table.numbers
-    # The maximum is NaN where any element is; that needs no array of booleans.
+    # The maximum is NaN if any element is; this avoids a temporary array of booleans.
     if numbers.dtype.kind != "f" or not np.isnan(numbers.max(initial=-np.inf)):
         return numbers
     numbers = numbers.copy()
@@ -397,10 +398,10 @@ def _numbers(name: str, cells: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _code_of(cell: Any, levels: tuple[str, ...]) -> int | None:
-    """Find the level that spells the same value as a cell that is not text.
+    """Return the index of the level with the same value as a cell that is not text.
 
-    Readers of tables disagree on types: what was the text "1" or "true" in training may arrive
-    as the number 1.0 or the truth value True.
+    Readers of tables disagree on types: the text "1" or "true" of the training data may arrive
+    as the number 1.0 or the boolean True.
     """
     for code, level in enumerate(levels):
         if isinstance(cell, bool | np.bool_):

@@ -1,4 +1,4 @@
-"""Raw columns, before any encoding: numbers and text, with gaps."""
+"""Raw columns before encoding: numbers and text, possibly with missing values."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def parse_numbers(cells: NDArray[Any]) -> tuple[NDArray[np.float64], int | None]
         if is_missing(cell):
             continue
         try:
-            # Python reads 1_000 as a number; in a table it is more likely a code.
+            # Python parses 1_000 as a number; in a table it is more likely a code.
             if isinstance(cell, str) and "_" in cell:
                 raise ValueError
             values[row] = float(cell)

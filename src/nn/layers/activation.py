@@ -20,6 +20,7 @@ class ActivationLayer(Layer):
     Parameters
     ----------
     function : nn.activations.Activation
+        The activation function.
     """
 
     name: ClassVar[str] = "activation"

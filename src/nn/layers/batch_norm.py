@@ -27,7 +27,7 @@ class BatchNorm(Normalization):
     momentum : float, default 0.9
         Decay of the running averages, in [0, 1).
     eps : float, default 1e-5
-        Added to the variance.
+        Constant added to the variance.
     """
 
     name: ClassVar[str] = "batchnorm"

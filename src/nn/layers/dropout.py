@@ -22,7 +22,7 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float, default 0.5
-        In [0, 1). May differ between runs, but be 0 in all or in none.
+        Dropout rate, in [0, 1). It may differ between runs, but must be 0 in all or in none.
     """
 
     name: ClassVar[str] = "dropout"

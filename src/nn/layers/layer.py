@@ -116,7 +116,7 @@ class Layer(Component):
         Parameters
         ----------
         x : ndarray of shape (runs, batch, fan_in), or (1, batch, fan_in) if all runs share it
-            Kept until ``backward``; must not be changed.
+            The input. It is kept until ``backward`` and must not be changed.
         training : bool
             Whether to draw dropout masks and use the batch's statistics.
 
@@ -135,12 +135,12 @@ class Layer(Component):
         grad : ndarray of shape (runs, batch, width)
             Gradient with respect to the output; may be overwritten.
         input_gradient : bool
-            False if nobody needs the gradient with respect to the input (the first layer).
+            Whether the gradient with respect to the input is needed (not for the first layer).
 
         Returns
         -------
         ndarray of shape (runs, batch, fan_in)
-            With respect to the input of the last ``forward``; meaningless if not asked for.
+            The gradient with respect to the input of the last ``forward``, if requested.
         """
 
 

@@ -19,7 +19,7 @@ class LayerNorm(Normalization):
     Parameters
     ----------
     eps : float, default 1e-5
-        Added to the variance.
+        Constant added to the variance.
     """
 
     name: ClassVar[str] = "layernorm"

@@ -10,8 +10,9 @@ replay    the calls of a training step, repeated without asking the layers for t
 Without it, training steps of six sizes of networks, from 2-4-2 to 784-1000-1000-10, took longer by
 0-4% (large pages), 15-89% (compiled loops) and 2-19% (replayed steps).
 
-The environment variable ``DESCENT_PLAIN`` switches it off, to find out what it saves or whether
-it is at fault: ``DESCENT_PLAIN=1`` switches all of it off, ``DESCENT_PLAIN=compile,replay`` parts.
+The environment variable ``DESCENT_PLAIN`` switches it off, to measure what it saves or to find out
+whether it causes a problem: ``DESCENT_PLAIN=1`` switches off everything,
+``DESCENT_PLAIN=compile,replay`` only some parts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 from typing import Final
 
 PARTS: Final = frozenset({"pages", "compile", "replay"})
-"""What can be switched off: large memory pages, compiled loops, replayed steps."""
+"""The parts that can be switched off: large memory pages, compiled loops, replayed steps."""
 
 _VARIABLE: Final = "DESCENT_PLAIN"
 
@@ -28,7 +29,7 @@ _VARIABLE: Final = "DESCENT_PLAIN"
 def switched_off(setting: str) -> frozenset[str]:
     """Return the parts that a value of ``DESCENT_PLAIN`` switches off.
 
-    Words that are no parts of this package are left to others.
+    Other words are ignored: they name optimizations of other packages.
     """
     words = {word.strip() for word in setting.split(",")}
     return PARTS if "1" in words else PARTS & words

@@ -34,7 +34,7 @@ class Bound(functools.partial[None]):
     Attributes
     ----------
     owners : object
-        Keeps the memory alive that the machine code reads.
+        References that keep the memory alive from which the machine code reads.
     """
 
     owners: object
@@ -109,6 +109,7 @@ class NumpyCall:
     Parameters
     ----------
     ufunc : ufunc
+        The function to call.
     source, target : int
         Positions of its input and its output among the arrays of the code.
     """
@@ -134,10 +135,10 @@ def fuse(
     Parameters
     ----------
     body : callable
-        Called as ``body(changed, read, numbers, scratch)`` with sequences of stand-ins for arrays:
-        those that it changes; those that it reads, and may use as scratch space, since they are
-        not written back; those with one number for each run; and scratch space. It may depend on
-        nothing else.
+        The code, called as ``body(changed, read, numbers, scratch)`` with sequences of stand-ins
+        for arrays: those that it changes; those that it reads, and may use as scratch space, since
+        they are not written back; those with one number for each run; and scratch space. It may
+        depend on nothing else.
     changed, read, numbers, scratch : int
         Lengths of these sequences.
     dtype : dtype
@@ -216,8 +217,8 @@ class Fused:
     Parameters
     ----------
     code : callable
-        Called as ``code(changed, *read, scratch)`` with the array that it changes, those that it
-        reads, and a sequence of scratch arrays. It may depend only on these and on shapes.
+        The code, called as ``code(changed, *read, scratch)`` with the array that it changes, those
+        that it reads, and a sequence of scratch arrays. It may depend only on these and on shapes.
     kind : str
         Description of `code`; the time of all code with the same description is added up.
     scratch : int

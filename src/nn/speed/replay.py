@@ -32,8 +32,9 @@ class Tape:
         Parameters
         ----------
         function : callable
-            Called for its side effect on the arrays among its arguments. It may depend only on
-            the contents of these arrays, and of objects that live as long as the layer.
+            A function that is called for its side effect on the arrays among its arguments. It
+            may depend only on the contents of these arrays, and of objects that live as long as
+            the layer.
         *arguments : object
             The same objects are passed again when the step is replayed.
         """

@@ -202,6 +202,7 @@ class Trace:
     Attributes
     ----------
     stretches : list of Stretch
+        The loops.
     calls : list of (ufunc, int, int)
         The calls of NumPy between two stretches, with the numbers of their input and output arrays.
     """

@@ -72,15 +72,17 @@ class CsvTable(Mapping[str, NDArray[np.object_]]):
 def read_csv(path: Path, delimiter: str | None = None) -> CsvTable:
     """Read a CSV file with a header line; a mapping of column name to cells.
 
-    Every cell stays text, so that what a column means is decided in one place (`Csv`, or
-    :meth:`Preprocessing.encode`, which takes the result). Quoting is as RFC 4180 has it; empty
-    lines are skipped; the encoding is UTF-8.
+    Cells remain text: the types of columns are inferred in one place (`Csv`, or
+    :meth:`Preprocessing.encode`, which accepts the result). Quoting follows RFC 4180, empty lines
+    are skipped, and the encoding is UTF-8.
 
     Parameters
     ----------
     path : Path
+        The file.
     delimiter : str, optional
-        By default the one of comma, semicolon, tab and | that the header line has most of.
+        A single character; by default the most frequent of comma, semicolon, tab and | in the
+        header line.
 
     Raises
     ------
@@ -116,34 +118,35 @@ class Csv(SplitSource):
     seed, limit, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
     path : str
-        The file, from `dir`.
+        The file, relative to `dir`.
     dir : str, default "."
-        A folder, from where the command was given.
+        A folder, relative to where the command is given.
     target : str or sequence of str
-        The column to be predicted, or several.
+        The column to predict, or several columns.
     task : {"binary", "multiclass", "multilabel", "regression"}, optional
-        By default inferred. One target is a class if it is text, or whole numbers with at most
-        20 different values that come twice on average, else a number (regression). Several
-        targets are labels if all are 0 or 1, else numbers.
+        The kind of prediction; by default inferred. A single target is a class if it is text, or
+        whole numbers with at most 20 distinct values that occur twice on average; otherwise it is
+        a number (regression). Several targets are labels if all are 0 or 1, and numbers otherwise.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
         The treatment of missing inputs: refuse the file; replace them by the column's mean or
         median in the training part (a category by the most frequent one); drop their rows.
         Missing targets are never replaced: their rows are dropped, or the file is refused.
     categorical : sequence of str
-        Columns that are categories though they look like numbers, such as postal codes.
+        Categorical columns that look like numbers, such as postal codes.
     ignore : sequence of str
-        Columns to leave out, such as names and running numbers.
+        Columns to leave out, such as names and row numbers.
     delimiter : str, optional
-        One character; by default found out (comma, semicolon, tab or |).
+        A single character; by default detected (comma, semicolon, tab or |).
     max_levels : int, default 50
-        More levels in a categorical column are refused: it is likely a name.
+        Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
         Whether regression targets are standardised.
 
     Raises
     ------
     ConfigError
-        At construction, also for a column that is both target and input option.
+        At construction, if a field is invalid or `target` names no column, or one that is also in
+        `categorical` or `ignore`.
     """
 
     path: str
@@ -188,7 +191,7 @@ class Csv(SplitSource):
         return (user_path(self.dir) / Path(self.path).expanduser(),)
 
     def load(self) -> Dataset:
-        """Read the file, infer the types, encode."""
+        """Read the file, infer the types of its columns, then split and encode the table."""
         (path,) = self.files()
         cells = read_csv(path, self.delimiter)
         names = self._inputs(cells)
@@ -231,7 +234,7 @@ class Csv(SplitSource):
         return inputs
 
     def _complete(self, cells: CsvTable, inputs: tuple[str, ...]) -> tuple[CsvTable, int]:
-        """Refuse missing values, or drop their rows, as the options say; count the dropped."""
+        """Refuse rows with missing values or drop them; return the number of dropped rows too."""
         needed = (*inputs, *self._targets) if self.missing in ("refuse", "drop") else self._targets
         gaps = {name: np.array([is_missing(cell) for cell in cells[name]]) for name in needed}
         incomplete = np.any(list(gaps.values()), axis=0)
@@ -269,7 +272,7 @@ class Csv(SplitSource):
         return Table(names, matrix, texts)
 
     def _numbers(self, cells: CsvTable, name: str) -> NDArray[np.float64] | None:
-        """Read a column as numbers; None where it is categorical."""
+        """Read a column as numbers, or return None if it is categorical."""
         values, wrong = parse_numbers(cells[name])
         if wrong is not None:
             given = sum(not is_missing(cell) for cell in cells[name])
@@ -319,12 +322,12 @@ class Csv(SplitSource):
             labels = all(np.isin(values, (0, 1)).all() for values, _ in read.values())
             return Task.MULTILABEL if labels else Task.REGRESSION
         values, wrong = next(iter(read.values()))
-        # A few words among many numbers are mistakes in a number column, not class names.
+        # A few words among many numbers are mistakes in a numeric column, not class names.
         if wrong is not None and 2 * np.count_nonzero(~np.isnan(values)) >= len(values):
             return Task.REGRESSION
         whole = wrong is None and np.isfinite(values).all() and (values == np.rint(values)).all()
         different = len(np.unique(values))
-        # Whole numbers that hardly come twice are measurements, not classes.
+        # Whole numbers that rarely occur twice are measurements, not classes.
         measured = different > _MOST_CLASSES or 2 * different > len(values)
         if wrong is None and (not whole or (measured and different > 2)):
             return Task.REGRESSION
