@@ -118,6 +118,10 @@ def pictures_of(
     trusted : frozenset of str
         The packages, besides this project's, whose classes may be used to load the data and build
         the networks.
+
+    Returns
+    -------
+    PartPictures
     """
     entries = list(zip(part.entries, looks, strict=True))
     main = [pair for pair in entries if pair[0].setting != "default"] or entries

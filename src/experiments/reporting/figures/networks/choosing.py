@@ -115,6 +115,11 @@ def figures_of(
         The dataset that the runs were trained on.
     trusted : frozenset of str
         The trusted packages (see `figures_for`).
+
+    Returns
+    -------
+    list of NetworkPicture
+        The pictures, in the order of `figures_for`.
     """
     # One thread, as in training: the bits of a prediction may depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
