@@ -275,8 +275,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
-            "Each seed is thin; the median is bold, with its 95% interval (the range for five "
-            "seeds or fewer)."
+            "Each seed is a thin line; the median is bold, with its 95% interval (the range for "
+            "five seeds or fewer)."
             if seeds > 1
             else "One seed each."
         )

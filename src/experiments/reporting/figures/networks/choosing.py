@@ -224,8 +224,8 @@ def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
     layers = norms.layers_of(families)
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
-        "full batch, before clipping. Each seed is thin; the median is bold, with its 95% interval "
-        "(the range for five seeds or fewer). Gradients of long runs are medians over "
+        "full batch, before clipping. Each seed is a thin line; the median is bold, with its 95% "
+        "interval (the range for five seeds or fewer). Gradients of long runs are medians over "
         "neighbouring epochs; a norm of 0 is drawn at the lower edge."
     )
     if len(layers) > norms.MOST_LAYERS:
