@@ -259,6 +259,11 @@ def labels(
         The groups of one comparison.
     details : sequence of mapping of str to scalar, optional
         Additional values for each group, shown in parentheses: `adam (tuned, lr 0.003)`.
+
+    Returns
+    -------
+    list of str
+        The names, in the order of the groups.
     """
     by = telling_keys(groups)
     short = short_names([key for key in by if key != SETTING])

@@ -85,6 +85,11 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
         The groups of reporting runs.
     tried : sequence of Record
         The tuning runs.
+
+    Returns
+    -------
+    list of Tuning
+        The tuning of each optimizer.
     """
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
@@ -125,6 +130,11 @@ def sensitivities(
         The share of the training gain that may be lost (see `statistics.sensitivity`).
     read : callable
         A function that reads the curves of a run.
+
+    Returns
+    -------
+    list of Sensitivity
+        The sensitivities, by optimizer and hyperparameter.
     """
     higher = metric_named(metric).higher_is_better
     result = []

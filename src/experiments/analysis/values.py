@@ -34,6 +34,10 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
         validation loss by epoch, divided by the number of epochs.
     last : float, default 0.0
         The epoch at which the area ends, even if the run stopped earlier.
+
+    Returns
+    -------
+    float
     """
     if metric == AREA:
         if "val/loss" not in curves:

@@ -199,7 +199,19 @@ class PublishingProcess:
     def publish_comparison(
         self, destination: Destination, sweep: str, files: Sequence[Path], note: str
     ) -> None:
-        """Publish the comparison of a sweep as a separate run."""
+        """Publish the comparison of a sweep as a separate run.
+
+        Parameters
+        ----------
+        destination : Destination
+            The destination of the sweep's runs.
+        sweep : str
+            The id of the sweep.
+        files : sequence of Path
+            The tables and pictures to log.
+        note : str
+            The comparison as Markdown.
+        """
         self._ask(_publish_comparison, destination, sweep, list(files), note)
 
     def poll(self) -> None:
@@ -224,6 +236,11 @@ class PublishingProcess:
             The sweep whose runs to show; by default the run that was published last.
         on_wait : callable, optional
             A function that is called several times per second with the number of records left.
+
+        Returns
+        -------
+        Published
+            The number of unpublished records, and how to open the UI.
         """
         self._pass_on()
         patience = destination.tracking.patience

@@ -140,7 +140,19 @@ class Publisher:
     def publish_comparison(
         self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"
     ) -> None:
-        """Publish the comparison of a sweep as a separate run."""
+        """Publish the comparison of a sweep as a separate run.
+
+        Parameters
+        ----------
+        sweep : str
+            The id of the sweep.
+        files : sequence of Path
+            The tables and pictures to log.
+        note : str
+            The comparison as Markdown.
+        name : str, default "comparison"
+            The name of the run.
+        """
 
         def action(tracker: Tracker) -> None:
             self._summary_id = tracker.publish_summary(sweep, files=files, note=note, name=name)
@@ -162,6 +174,11 @@ class Publisher:
         ----------
         sweep : str, optional
             The sweep whose runs and comparison to show; by default the last published run.
+
+        Returns
+        -------
+        list of str
+            A command, if the UI must be started, and the addresses of pages.
         """
         if self._tracker is None or self._given_up or self._failures or self._run_id is None:
             return []

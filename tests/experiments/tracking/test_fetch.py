@@ -65,7 +65,7 @@ def test_only_the_runs_that_fit_are_fetched(published, tmp_path, asked, expected
     ("asked", "message"),
     [
         ({"sweep": "none such"}, "no runs of the sweep none such"),
-        ({"experiment": "anmals"}, "no experiment 'anmals'. There are: .*animals.*plants"),
+        ({"experiment": "anmals"}, "no experiment 'anmals'. Its experiments: .*animals.*plants"),
         ({"where": "params.optimizer == adam"}, "Check --filter"),
         ({"where": "params.optimizer = 'lion'"}, "no runs that match"),
     ],

@@ -18,6 +18,10 @@ def area_under_curve(epochs: Sequence[float], values: Sequence[float], last: flo
         finite.
     last : float
         The epoch at which the area ends; a shorter curve is continued with its last value.
+
+    Returns
+    -------
+    float
     """
     x, y = np.asarray(epochs, np.float64), np.asarray(values, np.float64)
     if not x.size or not np.isfinite(y).all():

@@ -57,6 +57,11 @@ def classify(
         The validation loss before training and after the last epoch; None if not measured.
     score, chance : float, optional
         The best validation score (higher is better) and the score of guessing.
+
+    Returns
+    -------
+    str or None
+        `NON_FINITE`, `WORSE_THAN_START`, `AT_CHANCE` or None.
     """
     if not finite:
         return NON_FINITE

@@ -42,6 +42,11 @@ def probability_of_improvement(
         and the interval uses the size of the smaller sample.
     level : float, default 0.95
         The coverage of the interval.
+
+    Returns
+    -------
+    Estimate
+        The probability with its interval.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if higher:

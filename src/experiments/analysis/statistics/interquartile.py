@@ -41,6 +41,10 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
     values : sequence of float
         The finite values, at least one. A quarter of them, rounded down, is trimmed at each end;
         fewer than four values are averaged as they are.
+
+    Returns
+    -------
+    Studentized
     """
     ordered = np.sort(np.asarray(values, np.float64))[np.newaxis]
     middle, error = _trimmed(ordered)

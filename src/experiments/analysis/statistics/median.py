@@ -31,6 +31,11 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
     level : float, default 0.95
         The coverage of the interval. Fewer than six values cannot reach 95%: their interval is
         the whole range, with the level that this range has.
+
+    Returns
+    -------
+    Estimate
+        The median with its interval.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     size = ordered.size

@@ -112,6 +112,10 @@ def sensitivity(
         The share of the gain, from `start` to the best median, that may be lost.
     diverged : mapping of float to int, optional
         The number of diverged runs at each value.
+
+    Returns
+    -------
+    Sensitivity
     """
     tried = tuple(
         Tried(value, tuple(found), median(found).value, (diverged or {}).get(value, 0))

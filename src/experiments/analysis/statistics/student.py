@@ -28,6 +28,10 @@ def beyond(t: float, df: float) -> float:
         The statistic, of either sign.
     df : float
         The degrees of freedom, at least 1.
+
+    Returns
+    -------
+    float
     """
     square = t * t
     if math.isinf(square):
@@ -45,6 +49,10 @@ def quantile(level: float, df: float) -> float:
         The probability, at least 0 and below 1.
     df : float
         The degrees of freedom, at least 1.
+
+    Returns
+    -------
+    float
     """
     # The probability is concave in the angle whose tangent is t / sqrt(df). Newton's steps
     # therefore converge from below and shrink until only rounding is left.

@@ -130,6 +130,10 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
         The finite observations of each stratum, at least one per stratum.
     weights : sequence of float
         The weight of each stratum.
+
+    Returns
+    -------
+    Studentized
     """
     samples = [np.asarray(values, np.float64) for values in strata]
     value = float(sum(w * x.mean() for w, x in zip(weights, samples, strict=True)))

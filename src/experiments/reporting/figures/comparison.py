@@ -125,9 +125,9 @@ def _caption(rows: Sequence[Sequence[Family]]) -> str:
     words = []
     if any(len(one.finished) > 1 for one in drawn):
         words.append(
-            "Curves: each seed is thin; the median is bold, with its 95% interval (the range for "
-            "five seeds or fewer), up to the last epoch that all seeds reached. Right: each seed "
-            "is a point; the bar is the mean, the line its 95% interval."
+            "Curves: each seed is a thin line; the median is bold, with its 95% interval (the "
+            "range for five seeds or fewer), up to the last epoch that all seeds reached. Right: "
+            "each seed is a point; the bar is the mean, the line its 95% interval."
         )
     elif any(one.finished for one in drawn):
         words.append("One seed each; another seed may give a different order.")

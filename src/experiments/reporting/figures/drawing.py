@@ -100,7 +100,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes at a distance, in inches, from the left and top edges of a figure."""
+    """Add axes of `width` × `height` inches, `left` and `top` inches from the figure's edges."""
     full_width, full_height = figure.get_size_inches()
     bottom = full_height - top - height
     return figure.add_axes(

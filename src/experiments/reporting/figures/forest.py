@@ -41,6 +41,10 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
         The looks of the entries, by label.
     title : str
         The title of the metric, such as `Best validation loss`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     best = looks[pairs[0].first] if len({pair.first for pair in pairs}) == 1 < len(pairs) else None
     rows = [(looks[pair.first], looks[pair.second], pair) for pair in pairs]

@@ -51,6 +51,10 @@ def plot_sensitivity(
         The value that tuning chose, by optimizer; it is marked instead of the best value.
     title : str
         The title of the metric, such as `Best validation loss`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     setting = found[0].key.rsplit(".", 1)[-1]
     down = math.ceil(len(found) / _MOST_ACROSS)

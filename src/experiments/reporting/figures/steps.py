@@ -39,6 +39,10 @@ def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: 
         The target in words, such as `validation accuracy 0.97`.
     last : float
         The end of the runs' budget, in the unit of the times.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     ranked = sorted(entries, key=lambda entry: (entry[1].median.value, -entry[1].reached))
     curves = []
@@ -59,6 +63,10 @@ def plot_profiles(entries: Sequence[tuple[Look, Profile]]) -> Figure:
     ----------
     entries : sequence of (Look, Profile)
         The looks and profiles of the groups, at least one, largest area first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     curves = [
         (look, number(profile.area, 2), list(zip(profile.factors, profile.shares, strict=True)))

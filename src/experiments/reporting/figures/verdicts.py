@@ -35,6 +35,10 @@ def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], ti
         The pairs of these entries.
     title : str
         The title of the metric, such as `Best validation loss`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     places = {label: place for place, (label, _) in enumerate(entries)}
     count = len(entries)

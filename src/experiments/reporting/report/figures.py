@@ -118,6 +118,10 @@ def pictures_of(
     trusted : frozenset of str
         The packages, besides this project's, whose classes may be used to load the data and build
         the networks.
+
+    Returns
+    -------
+    PartPictures
     """
     entries = list(zip(part.entries, looks, strict=True))
     main = [pair for pair in entries if pair[0].setting != "default"] or entries
@@ -271,8 +275,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
-            "Each seed is thin; the median is bold, with its 95% interval (the range for five "
-            "seeds or fewer)."
+            "Each seed is a thin line; the median is bold, with its 95% interval (the range for "
+            "five seeds or fewer)."
             if seeds > 1
             else "One seed each."
         )

@@ -61,6 +61,10 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
         The result of `analyse`.
     picture : str, default ""
         The path of the picture; empty for none.
+
+    Returns
+    -------
+    str
     """
     blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
     for part in study.parts:

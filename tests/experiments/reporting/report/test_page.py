@@ -288,7 +288,7 @@ def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_pa
     monkeypatch.setattr(figures, "cached_dataset", lambda source: other)
     page = Page(composed(runs))
     assert page.find("img") == []
-    assert missing(page).endswith("it has changed since.")
+    assert missing(page).endswith("have changed since the runs were trained.")
 
 
 def test_a_folder_that_cannot_be_made_is_a_users_mistake(tmp_path):

@@ -60,6 +60,10 @@ def plot_boundaries(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         The groups to show, whose runs have snapshots.
     dataset : Dataset
         The dataset, with two inputs and one class per row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     epochs = boundary_epochs(rows)
     side = 1.3 if len(rows) <= 6 else 1.0

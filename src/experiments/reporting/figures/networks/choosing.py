@@ -115,6 +115,11 @@ def figures_of(
         The dataset that the runs were trained on.
     trusted : frozenset of str
         The trusted packages (see `figures_for`).
+
+    Returns
+    -------
+    list of NetworkPicture
+        The pictures, in the order of `figures_for`.
     """
     # One thread, as in training: the bits of a prediction may depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -219,8 +224,8 @@ def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
     layers = norms.layers_of(families)
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
-        "full batch, before clipping. Each seed is thin; the median is bold, with its 95% interval "
-        "(the range for five seeds or fewer). Gradients of long runs are medians over "
+        "full batch, before clipping. Each seed is a thin line; the median is bold, with its 95% "
+        "interval (the range for five seeds or fewer). Gradients of long runs are medians over "
         "neighbouring epochs; a norm of 0 is drawn at the lower edge."
     )
     if len(layers) > norms.MOST_LAYERS:

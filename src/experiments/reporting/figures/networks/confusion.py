@@ -51,6 +51,10 @@ def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         The groups to show, whose runs finished, best first.
     dataset : Dataset
         The dataset, with one class per row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     names = [_short(name) for name in dataset.target_names]
     classes = len(names)

@@ -79,6 +79,10 @@ def plot_hardest(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         The groups, whose runs finished, best first. At most `MOST_GROUPS` are shown.
     dataset : Dataset
         The dataset, with one class per row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     with style():
         if dataset.image_shape is not None:

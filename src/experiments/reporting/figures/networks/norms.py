@@ -83,6 +83,10 @@ def plot_norms(row: Sequence[Family]) -> Figure:
     ----------
     row : sequence of Family
         The curves of groups whose runs measured the norms, best first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     layers = some_layers(layers_of(row))
     with style():

@@ -34,6 +34,11 @@ def network_of(
         The number of networks in the stack.
     trusted : frozenset of str
         The packages, besides this project's, whose classes may be used to build the network.
+
+    Returns
+    -------
+    Network
+        The network, with the weights loaded.
     """
     network = _network(record, runs, trusted)
     network.load(weights)

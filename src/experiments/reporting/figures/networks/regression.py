@@ -37,6 +37,10 @@ def plot_predictions(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         The groups to show, whose runs finished, best first.
     dataset : Dataset
         The dataset, with a regression task.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     decode = dataset.preprocessing.decode_targets
     true = decode(dataset.test.targets)

@@ -67,6 +67,11 @@ def shown(
         The looks of the groups; new ones are chosen if not all groups are shown.
     trusted : frozenset of str
         The packages, besides this project's, whose classes may be used to build networks.
+
+    Returns
+    -------
+    list of Shown
+        The groups to show, in the given order.
     """
     pairs = [
         (group, look)

@@ -109,6 +109,10 @@ def plane_through(points: Numbers) -> Plane:
     Parameters
     ----------
     points : ndarray of shape (n, parameters)
+
+    Returns
+    -------
+    Plane
     """
     center = points.mean(axis=0)
     offsets = points - center
@@ -181,6 +185,10 @@ def plot_paths(found: Sequence[Path], dataset: Dataset, plane: Plane) -> Figure:
         The dataset of the runs.
     plane : Plane
         The plane through the paths (see `common_plane`).
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     from matplotlib.patheffects import Normal, Stroke
 

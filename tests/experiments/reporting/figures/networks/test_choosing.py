@@ -134,7 +134,7 @@ def test_every_optimizer_is_named_in_its_colour(pictures_of_all: list[Any]) -> N
     for name, _, caption, figure in pictures_of_all:
         expected = {optimizer.lower() for optimizer in ALL}
         if name == "hardest":
-            assert "The best 6 of 14." in caption
+            assert "The best 6 of 14 groups" in caption
             assert len(expected & set(words(figure))) == 6
         else:
             assert expected <= set(words(figure)), name
@@ -280,4 +280,4 @@ def test_the_example_of_the_page_draws(
     exec(compile(example, str(page), "exec"), {})
     drawn = {"boundaries", "paths", "confusion", "hardest", "norms"}
     assert {file.stem for file in tmp_path.glob("*.png")} == drawn
-    assert "Paths on the loss surface - From the same initial weights" in capsys.readouterr().out
+    assert "Paths on the loss surface - All paths start at the same" in capsys.readouterr().out
