@@ -33,6 +33,9 @@ T = TypeVar("T")
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
 
+# In a served model, this project and whatever its network names are parts of one package.
+_WITHIN: Final = __name__.removesuffix("experiments.config.schema")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Component):
@@ -375,7 +378,7 @@ def _imported(
     try:
         if not full:
             raise ImportError("not a full name")
-        found = getattr(importlib.import_module(module_name), name)
+        found = getattr(importlib.import_module(_WITHIN + module_name), name)
     except (ImportError, ValueError, AttributeError) as error:
         faults.append(
             f"{where}._target_: cannot import {target!r} ({error}); it must be the full name of "
