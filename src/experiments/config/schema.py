@@ -34,7 +34,7 @@ SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
 
 # In a served model, this project and whatever its network names are parts of one package.
-_WITHIN: Final = __name__.removesuffix("experiments.config.schema")
+_WITHIN: Final = __name__.partition("experiments.")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

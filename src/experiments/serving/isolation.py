@@ -37,7 +37,7 @@ def isolate(package: str, parts: Collection[str]) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Find the modules of one package, and load them with an `__import__` of their own."""
+    """Find the modules of one package, and replace their `__import__`."""
 
     def __init__(self, package: str, parts: Collection[str]) -> None:
         self._package = package

@@ -56,9 +56,10 @@ def load_served_run(path: str, carried: frozenset[str]) -> ServedRun:
 
 
 def _load_pyfunc(path: str) -> ServedRun:
-    """Load a model whose code is not yet a package of its own, as version 0.1 published it.
+    """Load a model that was published before a model's code became one package.
 
-    Such a model calls this function where this project's own `experiments` was imported before it.
+    Such a model calls this function if `experiments` was imported before it. Otherwise it runs
+    the code that it carries.
     """
     code = Path(path).resolve().parent / CODE
     # The model has put its archive first in the path. Its `nn` does not fit today's `experiments`.

@@ -1,4 +1,4 @@
-"""A packed model is loaded as MLflow does it, beside whatever else has been imported."""
+"""A packed model holds what predicts, and loads beside whatever else has been imported."""
 
 import importlib
 import io
@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,21 @@ def scaled_record(folder: Path, factor: float, monkeypatch: pytest.MonkeyPatch) 
 
 def by_predictor(record: Record) -> pd.DataFrame:
     return Predictor(record, trusted=frozenset({"scaled"})).predict(TABLE)
+
+
+@pytest.fixture(autouse=True)
+def unload(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the models that a test has loaded in this process."""
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
+    yield
+    for name in [name for name in sys.modules if name.startswith("_descent_served_")]:
+        del sys.modules[name]
+
+
+def load(model: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Load a packed model in this process, as MLflow does it."""
+    monkeypatch.syspath_prepend(model / "code")
+    return importlib.import_module(package)._load_pyfunc(str(model / "record"))
 
 
 # Three models, the first loaded in a fresh process, the others after modules of the same names.
@@ -156,16 +172,12 @@ def test_a_model_is_loaded_beside_this_project(
     record = scaled_record(tmp_path / "scaled", 3.0, monkeypatch)
     expected = by_predictor(record)
     package = pack_model(record, tmp_path / "model")
-    monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
-    monkeypatch.syspath_prepend(tmp_path / "model" / "code")
     before = dict(sys.modules)
-    loaded: Any = importlib.import_module(package)._load_pyfunc(str(tmp_path / "model" / "record"))
+    loaded = load(tmp_path / "model", package, monkeypatch)
     pd.testing.assert_frame_equal(loaded.predict(TABLE), expected)
     after = {name: sys.modules[name] for name in sys.modules if name.partition(".")[0] != package}
     assert after == before
     assert sys.modules[f"{package}.nn"] is not nn
-    for name in sys.modules.keys() - before.keys():
-        monkeypatch.delitem(sys.modules, name)
 
 
 def test_the_package_is_named_by_what_it_holds(
@@ -205,3 +217,38 @@ def test_only_code_that_predicts_is_packed(tmp_path: Path, monkeypatch: pytest.M
     files = archived(tmp_path / "more", pack_model(record, tmp_path / "more"))
     assert "experiments/training/loop.py" in files
     assert "experiments/training/stack.py" in files
+
+
+def test_an_installed_layer_is_required_and_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = scaled_record(tmp_path / "scaled", 3.0, monkeypatch)
+    installed = {"scaled": ["pytest"]}
+    monkeypatch.setattr("importlib.metadata.packages_distributions", lambda: installed)
+    model = tmp_path / "model"
+    package = pack_model(record, model)
+    assert f"pytest=={pytest.__version__}" in (model / "requirements.txt").read_text().splitlines()
+    assert not (model / "code" / package / "scaled.py").exists()
+    # It is imported once more, with the model's `nn`, if the user allows it.
+    with pytest.raises(Exception, match="DESCENT_TRUSTED_PACKAGES=scaled"):
+        load(model, package, monkeypatch)
+    monkeypatch.setenv("DESCENT_TRUSTED_PACKAGES", "scaled")
+    loaded = load(model, package, monkeypatch)
+    pd.testing.assert_frame_equal(loaded.predict(TABLE), by_predictor(record))
+
+
+def test_a_package_without_an_init_file_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = scaled_record(tmp_path / "scaled", 3.0, monkeypatch)
+    folder = tmp_path / "scaled" / "layers_of_mine"
+    folder.mkdir()
+    source = SCALED.format(factor=3.0).replace(
+        "import scaled", "import layers_of_mine.more as scaled"
+    )
+    (folder / "more.py").write_text(source)
+    config = record.config_yaml.replace("scaled.Scaled", "layers_of_mine.more.Scaled")
+    package = pack_model(make_record(tmp_path / "run", config=config), tmp_path / "model")
+    (folder / "more.py").unlink()
+    loaded = load(tmp_path / "model", package, monkeypatch)
+    pd.testing.assert_frame_equal(loaded.predict(TABLE), by_predictor(record))
