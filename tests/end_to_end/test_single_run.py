@@ -215,8 +215,8 @@ import mlflow, pandas
 mlflow.set_tracking_uri({uri!r})
 model = mlflow.pyfunc.load_model({model!r})
 predicted = model.predict(pandas.read_csv({table!r}))
-import experiments
-print(json.dumps([experiments.__file__, predicted.to_csv(index=False)]))
+plain = [name for name in ("nn", "experiments") if name in sys.modules]
+print(json.dumps([plain, predicted.to_csv(index=False)]))
 print(model.metadata.signature, file=sys.stderr)
 """
 
@@ -269,8 +269,8 @@ def test_predictions_agree_wherever_they_are_made(
     # -I: neither PYTHONPATH nor the working directory is searched for modules.
     loaded = python("-I", "-c", program, folder=tmp_path / "elsewhere")
     assert loaded.status == 0, loaded.err
-    code, text = json.loads(loaded.out)
-    assert not Path(code).is_relative_to(ROOT / "src")
+    plain, text = json.loads(loaded.out)
+    assert plain == []
     assert "petal length (cm)" in loaded.err
     assert "probability_setosa" in loaded.err
     pd.testing.assert_frame_equal(*(pd.read_csv(io.StringIO(t)) for t in (text, by_folder)))

@@ -12,7 +12,7 @@ import importlib
 import inspect
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from experiments.config.aliases import with_current_names
 from experiments.config.models import Model
@@ -25,6 +25,9 @@ from nn.losses import Loss
 from nn.network import Network
 
 T = TypeVar("T")
+
+# In a served model, this project and whatever its network names are parts of one package.
+_WITHIN: Final = __name__.partition("experiments.")[0]
 
 
 def run_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Run:
@@ -227,7 +230,7 @@ def _imported(
     try:
         if not full:
             raise ImportError("not a full name")
-        found = getattr(importlib.import_module(module_name), name)
+        found = getattr(importlib.import_module(_WITHIN + module_name), name)
     except (ImportError, ValueError, AttributeError) as error:
         faults.append(
             f"{where}._target_: cannot import {target!r} ({error}); it must be the full name of "

@@ -19,7 +19,7 @@ from experiments.config.schema import Run
 from experiments.datasets import Source
 from nn.component import Component, type_hints
 
-_PACKAGES = {package.__name__: package for package in (nn, experiments)}
+_PACKAGES = {"nn": nn, "experiments": experiments}
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

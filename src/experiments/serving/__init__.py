@@ -1,1 +1,1 @@
-"""A trained run as a function of raw data."""
+"""Predict with trained runs, here or wherever their packed model is loaded."""

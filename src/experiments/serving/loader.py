@@ -1,10 +1,8 @@
-"""The module that MLflow calls to load a served run: a model from code and numbers, not a pickle.
-
-Nothing else imports it: the module that `serving.package` puts into each model does.
-"""
+"""Load a packed model, as MLflow does: from code and numbers, not from a pickle."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,17 +14,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CODE: Final = "code"
-"""Folder of a packed model that holds its code, beside that of the record."""
+"""The folder of a packed model that holds its code, beside the folder of the record."""
+
+ARCHIVE: Final = "descent.zip"
+"""The file with this project's code in a packed model."""
 
 
 class ServedRun:
-    """One run's best weights behind MLflow's interface.
+    """A run's best weights with the interface that MLflow expects of a model.
 
     Parameters
     ----------
     record : Record
+        The run.
     trusted : frozenset of str
-        As in :class:`experiments.serving.predictor.Predictor`.
+        Packages, besides this project's, whose classes the run's network may be built of.
     """
 
     def __init__(self, record: Record, *, trusted: frozenset[str]) -> None:
@@ -35,11 +37,32 @@ class ServedRun:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
+        """Predict for every row of a table; see :meth:`Predictor.predict`."""
         return self._predictor.predict(model_input)
 
 
-def _load_pyfunc(path: str) -> ServedRun:
-    """Load the record in a model's folder, beside which is the code that it needs."""
-    # Whoever loads a model runs the code that it carries, which MLflow has put first in the path.
-    carried = {entry.stem for entry in (Path(path).parent / CODE).iterdir()}
+def load_served_run(path: str, carried: frozenset[str]) -> ServedRun:
+    """Load the run of a packed model.
+
+    Parameters
+    ----------
+    path : str
+        The folder of the record.
+    carried : frozenset of str
+        The packages and modules that the model carries for its network. They are trusted, because
+        whoever loads a model runs its code anyway.
+    """
     return ServedRun(Record.read(path), trusted=allowed_packages() | carried)
+
+
+def _load_pyfunc(path: str) -> ServedRun:
+    """Load a model that was published before a model's code became one package.
+
+    Such a model calls this function if `experiments` was imported before it. Otherwise it runs
+    the code that it carries.
+    """
+    code = Path(path).resolve().parent / CODE
+    # The model has put its archive first in the path. Its `nn` does not fit today's `experiments`.
+    archive = str(code / ARCHIVE)
+    sys.path[:] = [entry for entry in sys.path if entry != archive]
+    return load_served_run(path, frozenset(entry.stem for entry in code.iterdir()))

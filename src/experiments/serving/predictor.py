@@ -1,6 +1,6 @@
-"""A trained run as a function: a raw table in, named predictions out.
+"""Predict from a raw table with a trained run.
 
-`scripts/predict.py` and the model that MLflow serves both predict through `Predictor`.
+`scripts/predict.py` and the models in MLflow both use :class:`Predictor`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Predictor:
-    """Predicts with the weights of one run.
+    """A run's preprocessing and network, which predict together.
 
     Parameters
     ----------
-    record
+    record : Record
         The run.
-    which : {"best", "final"}
-        Its weights of the best validation epoch, or those after the last.
+    which : {"best", "final"}, default "best"
+        The weights to use: those of the best validation epoch, or those after the last epoch.
     trusted : frozenset of str
         Packages, besides this project's, whose classes the run's network may be built of; see
         :mod:`experiments.config.trust`.
@@ -37,16 +37,14 @@ class Predictor:
     Attributes
     ----------
     features : tuple of str
-        The raw columns it needs.
-    columns : tuple of str
-        The columns of its predictions.
+        The columns that a raw table must have.
 
     Raises
     ------
     RecordError
-        Where the run left no weights, or they do not fit its configuration.
+        If the run has no weights, or they do not fit its configuration.
     ConfigError
-        Where its network cannot be built, or of a class that is not trusted.
+        If the network cannot be built, or names a class that is not trusted.
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
@@ -72,12 +70,12 @@ class Predictor:
         self._gives_probabilities = (
             self._network.objective.activation.gives_probabilities and self._task != "regression"
         )
-        # The network computes in buffers of its own, and servers call from several threads.
+        # The network writes to the same buffers in each call, and servers use several threads.
         self._lock = threading.Lock()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the predictions, in order."""
+        """The columns of the predictions, in this order."""
         probabilities = tuple(f"probability_{name}" for name in self._targets)
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
@@ -87,21 +85,23 @@ class Predictor:
 
         Parameters
         ----------
-        raw : DataFrame with the columns `features`, or ndarray of shape (n, features)
-            Columns in any order; others are ignored. An array's columns are in the order of
-            `features`; images may keep their shape, (n, height, width).
+        raw : DataFrame or ndarray of shape (rows, columns)
+            The raw inputs. A DataFrame has the columns `features` in any order; other columns are
+            ignored. An array has them in the order of `features`; an array of images may have the
+            shape (rows, height, width).
 
         Returns
         -------
-        DataFrame of n rows
-            Classification: `prediction`, a class, and where the network gives probabilities one
-            column `probability_<class>` a class. Several labels: a column of 0 and 1 a label,
-            and their probabilities. Regression: a column a target, in its own unit.
+        DataFrame with the index of `raw`
+            For classification, the class as `prediction`. For several labels, a column of zeros
+            and ones for each label. For regression, a column for each target, in its own unit. If
+            the network's outputs are probabilities, also a column `probability_<name>` for each
+            class or label.
 
         Raises
         ------
         DataError
-            Where a column is missing, or a cell cannot be encoded; names row and column.
+            If a column is missing, or a cell cannot be encoded; the message names row and column.
         """
         import pandas as pd
 
@@ -136,9 +136,9 @@ class Predictor:
 
 
 def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
-    """Read the width of the network's output off its last dense layer.
+    """Return the number of outputs of the last dense layer.
 
-    The data do not tell: two classes may be one output or two, as the loss has it.
+    It does not follow from the data: for two classes, some losses need one output, others two.
     """
     biases = {
         int(layer[1]): len(bias)

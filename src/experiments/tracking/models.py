@@ -11,7 +11,7 @@ import yaml
 from experiments.files import yaml as libyaml
 from experiments.runs.record import Record
 from experiments.serving.loader import CODE
-from experiments.serving.package import ENVIRONMENT, LOADER, RECORD, pack_model
+from experiments.serving.package import ENVIRONMENT, RECORD, pack_model
 from experiments.serving.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
     """
     # MLflow's `save_model` would compare all installed packages with the required versions, which
     # are those of the same packages.
-    pack_model(record, folder)
+    package = pack_model(record, folder)
     # Equivalent to `mlflow.pyfunc.add_to_model`, which is slow to import.
     model.add_flavor(
         "python_function",
-        loader_module=LOADER,
+        loader_module=package,
         python_version=platform.python_version(),
         data=RECORD,
         code=CODE,
