@@ -21,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.patches import (
     hold_interrupts_while_composing,
@@ -97,6 +98,7 @@ def friendly_errors() -> Iterator[None]:
         return
     os.environ[_FULL_ERROR] = "1"  # Hydra hands exceptions on instead of printing them
     try:
+        sys.argv[1:] = with_settings_together(sys.argv[1:])
         if {"-m", "--multirun"} & set(sys.argv):
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred

@@ -57,6 +57,9 @@ class Listener:
         """Show a warning to people: a worker that has died, say."""
         warn(message)
 
+    def note(self, message: str) -> None:
+        """Take note of something that people should know and that need not be wrong."""
+
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         """Take note of a batch whose jobs are valid and whose data are loaded.
 
