@@ -149,8 +149,12 @@ class Publishing:
             nonlocal said
             if not said and time.monotonic() - started > _SILENCE:
                 said = True
-                what = f"publishing: {_runs(left)} left" if left else "publishing"
-                console.print(f"{what} (Ctrl-C leaves it for later)", soft_wrap=True)
+                runs = f"; {_runs(left)} left" if left else ""
+                console.print(
+                    "publishing: copying records to MLflow, where a browser shows them"
+                    f"{runs} (Ctrl-C leaves it for later)",
+                    soft_wrap=True,
+                )
 
         published = None
         try:
