@@ -153,7 +153,7 @@ class Publisher:
             self._tasks.extendleft(reversed(left))
 
     def where(self, sweep: str | None = None) -> list[str]:
-        """Return lines for people: how the MLflow UI is opened, and where. None if nothing is there.
+        """Return lines that say how to open the MLflow UI and where; none if nothing is there.
 
         Parameters
         ----------
