@@ -154,7 +154,7 @@ def rewrite(page: Path) -> None:
     for block, outputs in reversed(made):
         fresh = ""
         for (command, shown), output in zip(block.commands, outputs, strict=True):
-            if shown.endswith("\n...\n"):
+            if shown.splitlines()[-1:] == ["..."]:
                 lines = output.splitlines(keepends=True)
                 output = "".join(lines[: len(shown.splitlines()) - 1]) + "...\n"
             fresh += f"$ {command}\n{output}"
