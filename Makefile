@@ -17,6 +17,21 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null && $(VENV)/bin/python -c ''),$(CURDI
 .PHONY: $(LOCKED)
 endif
 
+PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps
+
+# A line for every 20 packages that pip fetches, and one when it begins to write them.
+PROGRESS = ' \
+  /^Collecting / { sub(/==.*/, "", $$2); if (++n % 20 == 0) print "  " n " packages: " $$2 } \
+  /^Installing / { print "  " n " packages are here; writing them takes a minute" } \
+  { fflush() }'
+
+NO_NETWORK = '' 'Packages could not be installed; the messages above say why.' \
+  'Behind a proxy, or with a mirror of PyPI: set HTTPS_PROXY or PIP_INDEX_URL, and try again.' \
+  'Without a network: on another machine of this kind, fill a folder by' \
+  '  pip download --no-deps -r requirements.lock -d FOLDER' \
+  'bring it here, and give the command as' \
+  '  PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make $(MAKECMDGOALS)'
+
 PYTEST := $(VENV)/bin/python -m pytest
 
 # Each file's tests stay in one process, where they share what is slow to set up.
@@ -32,7 +47,8 @@ help: ## what there is
 	@echo "  PYTHON=/path/to/python3.12 make .venv    to choose another interpreter"
 
 demo: .venv ## four optimizers, five seeds, on handwritten digits; ends with the comparison
-	scripts/four_optimizers.sh
+	@echo "Training 20 networks, in half a minute or less: four optimizers, five seeds each."
+	@scripts/four_optimizers.sh
 
 test: .venv ## the fast tests, before every commit; ends with the ten slowest
 	$(PYTEST) $(ON_ALL_CORES) --durations=10
@@ -67,14 +83,13 @@ $(LOCKED): requirements.lock
 	  echo "'$(PYTHON)' cannot make virtual environments (no venv or ensurepip)." >&2; \
 	  echo "On Debian and Ubuntu: apt install python3-venv." \
 	    "Or choose another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Building $(VENV); the first time this downloads some 200 MB ..."
+	@echo "Building $(VENV) from requirements.lock; the first time this downloads some 200 MB:"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^[^ #]/ { backend = /^setuptools==/ } backend' requirements.lock > $(VENV)/backend.lock
-	@$(VENV)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(VENV)/backend.lock
-	@$(VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation \
-	  --use-pep517 -r requirements.lock
-	@touch $@
+	@{ $(PIP) --quiet -r $(VENV)/backend.lock && \
+	  $(PIP) --progress-bar off --no-build-isolation --use-pep517 -r requirements.lock && \
+	  touch $@; } | awk $(PROGRESS); [ -e $@ ] || { printf '%s\n' $(NO_NETWORK) >&2; exit 1; }
 
 lock: ## choose versions anew from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { \

@@ -7,58 +7,90 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+
+from tests.printed import blocks, differences, printed
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+USAGE = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+PAGES = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+WITH_COMMANDS = [
+    page for page in PAGES if any(block.language == "console" for block in blocks(page))
+]
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def check(page, folder, *, slow):
+    wrong = [
+        f"$ {command}\n{difference}"
+        for block, outputs in printed(page, folder, slow=slow)
+        for (command, shown), output in zip(block.commands, outputs, strict=True)
+        for difference in differences(shown, output)
+    ]
+    assert not wrong, f"`python -m tests.printed {page.name}` makes them anew:\n" + "\n".join(wrong)
 
 
-def python(*arguments, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+def test_what_is_shown_is_what_is_printed(page, tmp_path):
+    check(page, tmp_path, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+def test_what_is_shown_is_what_is_printed_after_long_training(page, tmp_path):
+    check(page, tmp_path, slow=True)
+
+
+@pytest.mark.parametrize(
+    ("shown", "today"),
+    [
+        ("done in 3 epochs", "ended in 3 epochs"),
+        ("loss 0.1200", "loss 0.1300"),
+        ("a  1", "a 1"),
+        ("one\ntwo", "one"),
+        ("20 runs", "30 runs"),
+    ],
+)
+def test_other_words_numbers_and_layouts_are_differences(shown, today):
+    assert differences(shown, today)
+
+
+@pytest.mark.parametrize(
+    ("shown", "today"),
+    [
+        ("loss 0.1200 [0.0538, 0.0681]", "loss 0.1202 [0.0537, 0.0681]"),
+        ("→ multirun/2026-11-30/12-10-20-422572", "→ multirun/2027-01-02/03-04-05-678901"),
+        ("  98 µs a step, 0.08 s in all", "  1042 µs a step, 1.1 s in all"),
+        ("adam  0.1  µs/step\nsgd   0.1       75*", "adam  0.1  µs/step\nsgd   0.1      104"),
+        ("first\n...", "first\nsecond\nthird"),
+    ],
+)
+def test_times_paths_and_rounding_are_none(shown, today):
+    assert not differences(shown, today)
+
+
+def test_the_library_example_learns_xor_with_every_seed(tmp_path):
+    (library,) = re.findall(r"```python\n(.*?)```", USAGE, re.DOTALL)
+    assert len([line for line in library.splitlines() if line.strip()]) <= 12
+    done = subprocess.run(
+        [sys.executable, "-c", library],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
-    ).stdout
-
-
-def test_the_library_example_learns_xor_with_every_seed(tmp_path):
-    library = blocks("python")[0]
-    assert len([line for line in library.splitlines() if line.strip()]) <= 12
-    (tmp_path / "example.py").write_text(library, encoding="utf-8")
-    printed = python("example.py", folder=tmp_path)
-    assert len(re.findall(r"\[0\. 1\. 1\. 0\.\]", printed)) == 3
-
-
-def test_the_optimizer_in_two_files_runs(tmp_path):
-    (tmp_path / "signum.py").write_text(blocks("python")[1], encoding="utf-8")
-    settings = tmp_path / "conf" / "optimizer" / "signum.yaml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(blocks("yaml")[0], encoding="utf-8")
-    assert yaml.safe_load(settings.read_text())["_target_"] == "signum.Signum"
-    printed = python(
-        str(ROOT / "run.py"),
-        "--config-dir",
-        "conf",
-        "optimizer=signum",
-        "tracking=none",
-        folder=tmp_path,
     )
-    assert "signum-seed0: done" in printed
+    assert len(re.findall(r"\[0\. 1\. 1\. 0\.\]", done.stdout)) == 3
 
 
 @pytest.mark.parametrize("group", ["optimizer", "dataset", "model", "loss", "schedule", "tracking"])
 def test_the_table_names_every_choice(group):
-    (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", USAGE, re.MULTILINE)
     for choice in (ROOT / "conf" / group).glob("*.yaml"):
         assert re.search(rf"\b{choice.stem}\b", row), choice.stem
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.end_to_end.command_line import NOT_TRACKED, Finished, at_once, run
+from tests.end_to_end.command_line import FEW_POINTS, NOT_TRACKED, Finished, at_once, run
 
 
 @dataclass
@@ -73,7 +73,7 @@ WRONG = [
     wrong("optimizer=sgd,adam", "optimizer=sgd,adam", "python run.py -m optimizer=sgd,adam"),
     wrong("-m seed=range(2", "seed=range(2"),
     wrong("experiment_name=Zürich", "unexpected 'ü'"),
-    wrong("--fast", "--fast", status=2),
+    wrong("--fast", "--fast", "NAME=VALUE, without dashes"),
     wrong("-m --cfg job", "Only one of"),
     wrong("--config-dir nowhere optimizer=mine", "nowhere"),
     # what goes together
@@ -127,10 +127,24 @@ WRONG = [
     ),
     wrong("-m optimizer=sgd,adm hydra/launcher=basic", "did you mean 'adam'?"),
     wrong("-m seed=1,2 hydra/sweeper=grd", "did you mean 'grid'?"),
+    # what people type first
+    wrong("lr=0.1", "unknown key 'lr'", "did you mean 'optimizer.lr'?"),
+    wrong("-m lr=0.1,0.2", "did you mean 'optimizer.lr'?", "every job"),
+    wrong("optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
+    wrong("-m optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
+    wrong("model.hidden=[64, 32]", "blanks out: model.hidden=[64,32]", "'model.hidden=[64, 32]'"),
+    wrong("-m optimizer=sgd, adam seed=1", "optimizer=sgd,adam", "blank"),
+    wrong("seed = 3", "Leave the blanks out: seed=3"),
+    wrong("--optimizer adam", "--optimizer adam", "without dashes: optimizer=adam"),
+    wrong("--experiment=xor", "without dashes: experiment=xor"),
+    wrong("+experiment=x", "did you mean 'xor'?"),
+    wrong("+experiment=xor", "without +: experiment=xor"),
+    wrong("++optimizer=sgd", "without +: optimizer=sgd"),
+    wrong("+optimizer.lr=0.1", "without +: optimizer.lr=0.1"),
 ]
 
 # A sample of each kind is quick enough for every day.
-QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60}
+QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60, 72, 74, 76, 79, 82}
 
 
 def parameters() -> list[object]:
@@ -173,6 +187,21 @@ def test_message(answers: dict[int, Finished], number: int) -> None:
         assert answer.err.count("error: ") == 1
     assert not list(answer.folder.rglob("record.json"))
     assert not list(answer.folder.rglob("weights.npz"))
+
+
+def test_options_may_stand_between_settings(tmp_path: Path) -> None:
+    done = run("optimizer=sgd", "--cfg", "job", "seed=7", NOT_TRACKED, folder=tmp_path)
+    assert done.status == 0, done.err
+    assert "seed: 7" in done.out
+    assert "_target_: nn.SGD" in done.out
+
+
+def test_a_loss_for_numbers_says_what_it_does_with_classes(tmp_path: Path) -> None:
+    done = run("loss=mse", *FEW_POINTS, "training.epochs=1", NOT_TRACKED, folder=tmp_path)
+    assert done.status == 0, done.err
+    (note,) = [line for line in done.out.splitlines() if line.startswith("note: ")]
+    assert "mse is a loss for numbers. On the classes of moons" in note
+    assert "cross_entropy" in note
 
 
 def test_a_defect_keeps_its_traceback_for_those_who_ask(tmp_path: Path) -> None:

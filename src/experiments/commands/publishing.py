@@ -155,8 +155,12 @@ class Publishing:
             nonlocal shown_already
             if not shown_already and time.monotonic() - started > _SILENCE:
                 shown_already = True
-                what = f"publishing: {_runs(left)} left" if left else "publishing"
-                console.print(f"{what} (Ctrl-C postpones it)", soft_wrap=True)
+                runs = f"; {_runs(left)} left" if left else ""
+                console.print(
+                    "publishing: copying records to MLflow, where a browser shows them"
+                    f"{runs} (Ctrl-C postpones it)",
+                    soft_wrap=True,
+                )
 
         published = None
         try:

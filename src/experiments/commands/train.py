@@ -195,6 +195,9 @@ class _Publisher(Listener):
     def needs_core(self) -> bool:
         return self._publishing.needs_core
 
+    def note(self, message: str) -> None:
+        self._console.print(f"note: {message}", soft_wrap=True)
+
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         self._publishing.open(jobs)
 

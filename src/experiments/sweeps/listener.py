@@ -56,6 +56,9 @@ class Listener:
         """Show a warning to the user, for example about a worker that died."""
         warn(message)
 
+    def note(self, message: str) -> None:
+        """Take note of something that people should know and that need not be wrong."""
+
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         """Handle the start of a batch; its jobs are valid and its data are loaded.
 

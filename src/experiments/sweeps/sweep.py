@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from experiments.config.trust import allowed_packages, named_packages
-from experiments.datasets import CACHE, Dataset, Source, cached_dataset
+from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
 from experiments.runs.execution import Execution
@@ -140,6 +140,9 @@ class Sweep:
         executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
+        for message in dict.fromkeys(_note(job, datasets[job.run.dataset]) for job in jobs):
+            if message:
+                self.listener.note(message)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
@@ -312,3 +315,15 @@ def _give_up(execution: Execution) -> Record:
     message = "interrupted before it ended"
     execution.give_up(message, Status.INTERRUPTED)
     return Record.read(execution.job.folder)
+
+
+def _note(job: Job, dataset: Dataset) -> str:
+    """Say what a loss for numbers does with classes; nothing for a usual pair."""
+    loss = job.run.loss
+    if loss.over_probabilities or dataset.task is Task.REGRESSION:
+        return ""
+    return (
+        f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "
+        "to be 1 for the right class and 0 for any other; its values cannot be compared with "
+        "those of cross_entropy, which is made for classes"
+    )

@@ -17,6 +17,7 @@ from experiments.tracking.runs import Tracker, are_short, choose_models, is_wort
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
+_READY: Final = "(ready when it prints 'Application startup complete'; Ctrl-C ends it)"
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,12 @@ class Publisher:
         if self._tracker is None or self._given_up or self._failures or self._run_id is None:
             return []
         command = self._tracker.ui_command()
-        lines = [] if command is None else [command]
+        lines = [] if command is None else [command, _READY]
         if sweep is None:
-            return [*lines, self._tracker.ui_link(run_id=self._run_id)]
-        lines.append(self._tracker.ui_link(sweep))
+            return [*lines, f"the run: {self._tracker.ui_link(run_id=self._run_id)}"]
+        lines.append(f"the sweep's runs: {self._tracker.ui_link(sweep)}")
         if self._summary_id is not None:
-            lines.append(self._tracker.ui_link(run_id=self._summary_id))
+            lines.append(f"the comparison: {self._tracker.ui_link(run_id=self._summary_id)}")
         return lines
 
     def _add(self, task: _Task) -> None:

@@ -18,6 +18,8 @@ from experiments.runs.record import Record
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 
+COMMAND = ["mlflow ui", "(ready when it prints 'Application startup complete'; Ctrl-C ends it)"]
+
 
 class FakeTracker:
     """Notes what it is asked for; fails where it is told to."""
@@ -122,8 +124,12 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     assert publisher.published == [record.folder for record in records]
     assert publisher.waiting == 0
     assert warnings == []
-    assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1", "link to id"]
-    assert publisher.where() == ["mlflow ui", f"link to id-of-{records[-1].name}"]
+    assert publisher.where("sweep-1") == [
+        *COMMAND,
+        "the sweep's runs: link to sweep-1",
+        "the comparison: link to id",
+    ]
+    assert publisher.where() == [*COMMAND, f"the run: link to id-of-{records[-1].name}"]
 
 
 def test_several_are_published_together(failing: Failing, records: list[Record]) -> None:
@@ -134,7 +140,7 @@ def test_several_are_published_together(failing: Failing, records: list[Record])
     assert asked("publish") == names(records[:1])
     assert publisher.published == [record.folder for record in [*records, records[0]]]
     assert publisher.done == 5
-    assert publisher.where() == ["mlflow ui", f"link to id-of-{records[0].name}"]
+    assert publisher.where() == [*COMMAND, f"the run: link to id-of-{records[0].name}"]
 
 
 @pytest.mark.parametrize("kind", [RefusedError, RecordError])
@@ -242,7 +248,7 @@ def test_what_fails_is_tried_again_later_and_later_and_in_order(
     assert publisher.published == [record.folder for record in records]
     assert publisher.waiting == 0
     assert warnings[1:] == ["the tracker answers again"]
-    assert publisher.where("sweep-1") == ["mlflow ui", "link to sweep-1"]
+    assert publisher.where("sweep-1") == [*COMMAND, "the sweep's runs: link to sweep-1"]
 
 
 def test_no_try_waits_longer_than_a_minute(failing: Failing, records: list[Record]) -> None:
@@ -359,7 +365,7 @@ def test_a_server_needs_no_command(
     monkeypatch.setattr(FakeTracker, "ui_command", lambda self: None)
     publisher = Publisher(Tracking(), "trial", pytest.fail)
     publisher.publish(records[0])
-    assert publisher.where("s") == ["link to s"]
+    assert publisher.where("s") == ["the sweep's runs: link to s"]
 
 
 def test_a_defect_of_ours_is_not_hidden(

@@ -158,10 +158,21 @@ class Composer:
         if override.is_delete() or not isinstance(override.value(), str):
             return
         choice = str(override.value())
-        if choice not in options:
+        if choice in ("all", "*") and choice not in options:
+            yield (
+                f"{group}={choice}: there is no such choice. All of them are compared by "
+                f"python run.py -m '{group}=glob(*)', some by python run.py -m "
+                f"{group}={','.join(options[:2])}"
+            )
+        elif choice not in options:
             yield (
                 f"{group}={choice}: unknown choice{suggestion(choice, options)} "
                 f"(choices: {', '.join(options)})"
+            )
+        elif _adds(override) and group in self.master.hydra.runtime.choices:
+            yield (
+                f"{override.input_line}: {group} is part of every configuration; a choice is "
+                f"given without +: {group}={choice}"
             )
 
     def _base(self, groups: tuple[str, ...]) -> tuple[bytes, dict[str, Any]]:
@@ -246,12 +257,29 @@ def flat_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
             yield from flat_keys(value, f"{name}.")
 
 
+def _adds(override: Override) -> bool:
+    """Whether an override adds a choice where the group has its usual place."""
+    return override.package is None and (override.is_add() or override.is_force_add())
+
+
 def _value_fault(override: Override, config: DictConfig, error: Exception) -> str:
     key = override.key_or_group
     known = list(flat_keys(config))
+    if override.is_add() and key in known:
+        setting = str(override.input_line).lstrip("+")
+        return f"{override.input_line}: {key} exists already; it is set without +: {setting}"
     if key in known or override.is_add():
         return f"{override.input_line}: {first_lines(error)}"
-    siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
-    near = suggestion(key, siblings) or suggestion(key, known)
+    # Names that begin with an underscore are the machinery's: _target_, _search_.
+    known = [name for name in known if not name.startswith("_") and "._" not in name]
+    parent, _, end = key.rpartition(".")
+    siblings = [name for name in known if name.rpartition(".")[0] == parent]
+    near = suggestion(key, siblings) or _suggested_end(end, known) or suggestion(key, known)
     hint = f" (known: {', '.join(siblings)})" if siblings else ""
     return f"unknown key {key!r}{near}{hint}"
+
+
+def _suggested_end(end: str, known: Sequence[str]) -> str:
+    """Suggest names that end so: for ``lr``, ``optimizer.lr``."""
+    ends = [name for name in known if name.rpartition(".")[2] == end]
+    return f"; did you mean {' or '.join(map(repr, ends))}?" if ends else ""

@@ -31,14 +31,47 @@ def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> li
     """
     parser = parser or OverridesParser.create()
     parsed, faults = [], []
-    for override in overrides:
+    for words in _split_by_blanks(overrides):
+        if len(words) > 1:
+            faults.append(_with_blanks(words))
+            continue
         try:
-            parsed += parser.parse_overrides([override])
+            parsed += parser.parse_overrides(words)
         except HydraException as error:
-            faults.append(_malformed(override, error))
+            faults.append(_malformed(words[0], error))
     if faults:
         raise ConfigError("\n".join(faults))
     return parsed
+
+
+def _split_by_blanks(words: Sequence[str]) -> list[list[str]]:
+    """Group words that the shell has separated at a blank inside of one setting.
+
+    ``model.hidden=[64, 32]`` reaches the program as two words, and so does ``optimizer=sgd, adam``.
+    """
+    groups: list[list[str]] = []
+    for word in words:
+        if groups and _goes_on("".join(groups[-1]), word):
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+def _goes_on(setting: str, word: str) -> bool:
+    """Whether a word seems to be the rest of the setting before it."""
+    if word.startswith("="):
+        return True
+    if "=" in word or "=" not in setting:
+        return False
+    is_open = any(setting.count(a) > setting.count(b) for a, b in ("[]", "{}", "()"))
+    return is_open or setting.endswith((",", "="))
+
+
+def _with_blanks(words: Sequence[str]) -> str:
+    whole, without = " ".join(words), "".join(words)
+    quoted = f", or put it in quotes: '{whole}'" if without in whole.replace(", ", ",") else ""
+    return f"{whole}: a setting ends at a blank. Leave the blanks out: {without}{quoted}"
 
 
 def _malformed(override: str, error: HydraException) -> str:

@@ -1,0 +1,48 @@
+"""The command line before Hydra reads it: settings in one place, and options that do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra._internal.utils import get_args_parser
+
+from experiments.errors import ConfigError
+
+
+def with_settings_together(arguments: Sequence[str]) -> list[str]:
+    """Move settings behind the options, so that options may also stand between them.
+
+    Python's argparse refuses ``optimizer=sgd -m seed=1,2``, because its positional arguments must
+    follow one another.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The command line without the program.
+
+    Raises
+    ------
+    ConfigError
+        If there is an option that does not exist.
+    """
+    parser = get_args_parser()
+    parser.allow_abbrev = False  # --experiment is not an abbreviation of --experimental-rerun
+    options, rest = parser.parse_known_args(list(arguments))
+    unknown = [word for word in rest if word.startswith("-")]
+    if unknown:
+        raise ConfigError("\n".join(_no_such_option(word, arguments) for word in unknown))
+    if not rest:
+        return list(arguments)
+    settings = [*options.overrides, *rest]
+    return [word for word in arguments if word not in settings] + settings
+
+
+def _no_such_option(word: str, arguments: Sequence[str]) -> str:
+    name, given, value = word.lstrip("-").partition("=")
+    following = list(arguments)[list(arguments).index(word) + 1 :][:1]
+    if not given and following and not following[0].startswith("-") and "=" not in following[0]:
+        value, word = following[0], f"{word} {following[0]}"
+    return (
+        f"{word}: there is no such option. Settings are NAME=VALUE, without dashes"
+        f"{f': {name}={value}' if value else ''} (--help lists settings, --hydra-help options)"
+    )
