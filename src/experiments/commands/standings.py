@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from experiments.commands.console import NotebookDisplay
 from experiments.palette import color_of
 from experiments.reporting.words.formatting import compact
 
@@ -24,7 +25,7 @@ _OTHER_LINES: Final = 5  # heading, rule, what is left out, bar, and the cursor'
 
 
 class Standings:
-    """Shows how far a sweep is, and which of its groups is ahead; nothing without a terminal.
+    """Shows how far a sweep is, and which of its groups is ahead; on a terminal and in a notebook.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ class Standings:
             transient=True,
             vertical_overflow="crop",
         )
+        self._notebook = NotebookDisplay(self._drawn) if self._console.is_jupyter else None
 
     def show(self, epochs: float, losses: Sequence[float]) -> None:
         """Take in how far the runs are.
@@ -87,6 +89,8 @@ class Standings:
         self._bar.update(
             self._task, completed=epochs, description=f"{ended}/{len(self._groups)} runs"
         )
+        if self._notebook is not None:
+            self._notebook.refresh()
 
     def end(self, run: int, best: float | None) -> None:
         """Take in that a run has ended, with this best validation loss if it has one."""
@@ -135,6 +139,8 @@ class Standings:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        if self._notebook is not None:
+            self._notebook.close()
 
 
 def _median(values: Sequence[float | None]) -> float:

@@ -101,7 +101,7 @@ class Tracking(Component):
         the best of each optimizer, none.
     patience : float, default 30.0
         Seconds without anything getting through after which, at the end, a tracker that does not
-        answer is left; what is not published then can be later, with ``scripts/publish.py``.
+        answer is left; what is not published then can be later, with ``descent publish``.
     """
 
     enabled: bool = True

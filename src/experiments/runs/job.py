@@ -103,7 +103,8 @@ def command() -> str:
     program, arguments = sys.argv[0], sys.argv[1:]
     if program in sys.orig_argv:  # what was typed, before settings were deferred
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
-    return shlex.join(["python", Path(program).name, *arguments])
+    name = Path(program).name
+    return shlex.join([*(["python"] if name.endswith(".py") else []), name, *arguments])
 
 
 def _name(
