@@ -18,7 +18,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.hydra.locate import CONF, config_folder
@@ -30,7 +30,6 @@ from experiments.commands.hydra.show_config import asks_for_config, identity_add
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
-from experiments.program import program
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -40,7 +39,6 @@ def main() -> None:
     """Train one run, or sweep over many, as the arguments of this process say."""
     with friendly_errors():
         sys.argv[1:] = _with_whole_path(sys.argv[1:])
-        OmegaConf.register_new_resolver("program", program, replace=True)  # for the help page
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
 
