@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
@@ -29,6 +31,16 @@ def run() -> None:
             from experiments.commands.main import main
 
         main()
+    if arguments[:1] in (["-sc"], ["--shell-completion"]):
+        print(*_offered(os.environ.get("COMP_LINE", "")))
+
+
+def _offered(line: str) -> list[str]:
+    """Return the commands that a shell may complete a line to, beside what Hydra offers."""
+    program, _, typed = line.partition(" ")
+    if program.endswith(".py") or Path(program).name.startswith("python"):
+        return []  # which train only
+    return [command for command in COMMANDS if command.startswith(typed)] if line else []
 
 
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _RANKING: Final = "best/val_loss"
 _SHOWN: Final = (_RANKING, "best/val_accuracy", "best/val_r2", "test/accuracy", "test/r2")
+_ROWS: Final = 40  # of runs that are shown; `frame` has all
 _WIDTH: Final = 100  # characters of a printed comparison where there is no terminal
 
 
@@ -214,10 +215,11 @@ class Results:
         return table[["name", "status", *metrics]]
 
     def __repr__(self) -> str:
-        return f"{len(self)} runs\n{self._table().to_string(index=False)}"
+        count = "1 run" if len(self) == 1 else f"{len(self)} runs"
+        return f"{count}\n{self._table().to_string(index=False, max_rows=_ROWS)}"
 
     def _repr_html_(self) -> str:
-        return str(self._table().to_html(index=False, max_rows=40, float_format="{:.4f}".format))
+        return str(self._table().to_html(index=False, max_rows=_ROWS, float_format="{:.4f}".format))
 
 
 class Comparison:

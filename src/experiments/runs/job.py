@@ -101,6 +101,8 @@ def make_job(
 def command() -> str:
     """Return the command line that was typed, ready to be typed again."""
     program, arguments = sys.argv[0], sys.argv[1:]
+    if Path(program).name == "__main__.py":  # python -m descent
+        program = "descent"
     if program in sys.orig_argv:  # what was typed, before settings were deferred
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
     name = Path(program).name

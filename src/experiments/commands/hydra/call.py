@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,8 +53,9 @@ def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
     KeyboardInterrupt, UserError
         After what has finished is published and what has not is marked.
     """
-    arguments = deferred([*_option(config_dir), *overrides])[len(_option(config_dir)) :]
-    with _hydra(["-m", *arguments], config_dir) as hydra:
+    option = _option(config_dir)
+    arguments = deferred([*option, *overrides])[len(option) :]
+    with _hydra(["-m", *overrides], config_dir) as hydra:
         config = hydra.compose_config(
             _CONFIG, arguments, RunMode.MULTIRUN, with_log_configuration=False
         )
@@ -109,13 +111,17 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
             raise ConfigError(f"config_dir={str(config_dir)!r}: there is no such folder")
         path.prepend("command-line", f"file://{Path(config_dir).absolute()}")
     before, config_before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    typed = sys.argv
     GlobalHydra.instance().clear()
     try:
+        # Records keep the command that trained them, and hints name it: this is the same in words.
+        sys.argv = ["descent", *_option(config_dir), *arguments]
         with main_program_hidden():
             yield Hydra.create_main_hydra2("run", path)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, [*_option(config_dir), *arguments])) from error
     finally:
+        sys.argv = typed
         GlobalHydra.instance().hydra = before
         HydraConfig.instance().cfg = config_before
 
