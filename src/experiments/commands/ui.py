@@ -29,7 +29,7 @@ from experiments.program import program
 
 _HOST: Final = "127.0.0.1"
 _POLL: Final = 0.2  # seconds between looks whether the pages are there
-_PATIENCE: Final = 120.0  # seconds that MLflow may take to start
+_PATIENCE: Final = 300.0  # seconds that MLflow may take to start on a busy machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
