@@ -37,13 +37,14 @@ _street("reporting", "analysis")
 _street("tracking", "serving")
 _street("commands", "sweeps", "reporting", "tracking")
 _street("hydra_plugins", "commands")
+_street("descent", "commands")
 
 LIBRARIES = {
     "hydra": ("commands/hydra/", "commands/main.py", "hydra_plugins/"),
     "omegaconf": ("commands/hydra/", "commands/main.py", "hydra_plugins/"),
     "rich": ("commands/", "reporting/tables/"),
     "mlflow": ("tracking/",),
-    "matplotlib": ("reporting/",),
+    "matplotlib": ("reporting/", "commands/notebook.py"),  # there to name what it returns
     "loky": ("workers/",),
     "distributed": ("workers/",),
     "gc": ("workers/", "commands/startup.py", "tracking/"),
@@ -103,7 +104,7 @@ def breaches(path: Path) -> Iterator[str]:
     own = place(module_of(path))
     for name in imported(path):
         top = name.partition(".")[0]
-        if top in ("nn", "experiments", "hydra_plugins"):
+        if top in ("descent", "nn", "experiments", "hydra_plugins"):
             target = place(name)
             if target != own and target not in STREETS[own]:
                 yield f"{short(path)}: {own} -> {target}"

@@ -18,6 +18,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.program import program
+
 if TYPE_CHECKING:
     from experiments.commands.hydra.launch import HydraSweep
 
@@ -97,6 +99,9 @@ for _group, _name, _node in (
     ("hydra/sweeper", "tune_then_compare", TuneThenCompareConf),
 ):
     ConfigStore.instance().store(group=_group, name=_name, node=_node, provider="descent")
+
+
+OmegaConf.register_new_resolver("program", program, replace=True)  # for the help page
 
 
 class StackedLauncher(Launcher):

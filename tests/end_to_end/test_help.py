@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.end_to_end.command_line import ROOT, Finished, python, run, script, succeeded
+from experiments.commands.entry import COMMANDS
+from tests.end_to_end.command_line import ROOT, Finished, python, run, script, succeeded, uri
 
 SLOW_TO_IMPORT = ("mlflow", "pandas", "sklearn", "matplotlib", "scipy", "joblib", "loky")
 
@@ -105,14 +106,32 @@ def test_shell_completion_installs(tmp_path: Path) -> None:
     assert "COMP_LINE" in finished.out
 
 
-@pytest.mark.parametrize("name", ["predict.py", "publish.py", "compare.py"])
-def test_scripts_explain_themselves(name: str, tmp_path: Path) -> None:
-    finished = succeeded(script(name, "--help", folder=tmp_path))
-    assert finished.out.startswith("usage: ")
-    assert script(name, folder=tmp_path).status == 2  # what is missing is argparse's to say
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_explain_themselves(command: str, tmp_path: Path) -> None:
+    for called, typed in [
+        (script(f"{command}.py", "--help", folder=tmp_path), f"python scripts/{command}.py"),
+        (python("-m", "descent", command, "--help", folder=tmp_path), f"descent {command}"),
+    ]:
+        page = succeeded(called).out
+        assert page.startswith(f"usage: {typed} ")
+        assert f"\n    {typed} " in page  # an example
 
 
-@pytest.mark.parametrize("name", ["predict.py", "publish.py", "compare.py"])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "ui"])
+def test_commands_say_what_is_missing(command: str, tmp_path: Path) -> None:
+    assert script(f"{command}.py", folder=tmp_path).status == 2
+
+
+def test_pages_of_nothing_are_not_opened(tmp_path: Path) -> None:
+    finished = script("ui.py", "--uri", uri(tmp_path), folder=tmp_path)
+    assert finished.status == 1
+    assert "nothing was published" in finished.err
+    assert "optimizer=adam" in finished.err
+    served = succeeded(script("ui.py", "--uri", "http://user:secret@host:5000", folder=tmp_path))
+    assert served.out.endswith(": http://host:5000\n")
+
+
+@pytest.mark.parametrize("name", ["predict.py", "publish.py", "compare.py", "pictures.py"])
 def test_scripts_say_that_a_folder_is_missing(name: str, tmp_path: Path) -> None:
     more = ["table.csv"] if name == "predict.py" else []
     finished = script(name, "nowhere", *more, folder=tmp_path)

@@ -1,11 +1,11 @@
 """Compare runs over their seeds: from their folders, or from MLflow.
 
-    scripts/compare.py multirun/2025-01-31/12-00-00
-    scripts/compare.py outputs multirun --by model.activation --metric test/accuracy
-    scripts/compare.py --sweep 2025-01-31/12-00-00
-    scripts/compare.py --experiment digits --filter "params.optimizer IN ('sgd', 'adam')"
-    scripts/compare.py multirun --latex results.tex --csv results.csv
-    scripts/compare.py multirun --report report
+    descent compare multirun/2025-01-31/12-00-00
+    descent compare outputs multirun --by model.activation --metric test/accuracy
+    descent compare --sweep 2025-01-31/12-00-00
+    descent compare --experiment digits --filter "params.optimizer IN ('sgd', 'adam')"
+    descent compare multirun --latex results.tex --csv results.csv
+    descent compare multirun --report report
 
 Prints conclusions about what the runs show and what they do not, and the tables behind them.
 docs/protocol.md explains how the numbers are computed, and why.
@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.commands.parsing import add_tracker, command_parser, keys_of
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import UserError
 
@@ -56,11 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="compare.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("compare", __doc__ or "")
     runs = parser.add_argument_group("which runs")
     runs.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a folder with runs")
     runs.add_argument("--sweep", metavar="ID", help="the runs of a sweep, from MLflow")
@@ -68,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument(
         "--filter", metavar="TEXT", help="runs in MLflow, such as \"params.dataset = 'digits'\""
     )
-    runs.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
+    add_tracker(runs)
     how = parser.add_argument_group("how")
     how.add_argument(
         "--by",
@@ -111,10 +108,7 @@ def _compare(options: argparse.Namespace, scratch: Path) -> None:
     from experiments.reporting.tables.terminal import print_study
 
     records = _records(options, scratch)
-    by = None
-    if options.by is not None:
-        by = [key.strip() for part in options.by for key in part.split(",") if key.strip()]
-    study = analyse(records, by=by, metric=options.metric, target=options.target)
+    study = analyse(records, by=keys_of(options.by), metric=options.metric, target=options.target)
     print_study(study)
     written = _write(options, study, records)
     if written:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -30,8 +33,52 @@ def log_of(record: Record) -> str:
     return shown(record.folder / "run.log")
 
 
+class NotebookDisplay:
+    """Shows in a notebook's output what goes on, and takes it away at the end.
+
+    Rich would need ipywidgets for it, which not every notebook has.
+
+    Parameters
+    ----------
+    drawn : callable
+        Draws what is to be shown now.
+    """
+
+    def __init__(self, drawn: Callable[[], RenderableType]) -> None:
+        self._drawn = drawn
+        self._handle: Any = None
+        self._next = 0.0
+
+    def refresh(self) -> None:
+        """Draw anew, if that was last done some time ago."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _BETWEEN
+            console = Console(file=io.StringIO(), width=_WIDTH, force_jupyter=False)
+            with console.capture() as text:
+                console.print(self._drawn())
+            self._show(text.get())
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._handle is not None:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        data = {"text/plain": text}
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+
+_BETWEEN: Final = 0.5  # seconds between two drawings in a notebook
+_WIDTH: Final = 100  # characters that a notebook's output is wide
+
+
 class ProgressBar:
-    """A progress bar over the epochs of a run, shown only on a terminal.
+    """A progress bar over the epochs of a run, on a terminal and in a notebook; hidden elsewhere.
 
     Parameters
     ----------
@@ -55,11 +102,14 @@ class ProgressBar:
         )
         self._task = self._progress.add_task("training", total=epochs)
         self._epochs = epochs
+        self._notebook = NotebookDisplay(lambda: self._progress) if console.is_jupyter else None
 
     def show_epoch(self, epoch: int, loss: float) -> None:
         """Show the last epoch and its validation loss."""
         text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
+        if self._notebook is not None:
+            self._notebook.refresh()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -72,3 +122,5 @@ class ProgressBar:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        if self._notebook is not None:
+            self._notebook.close()

@@ -1,4 +1,4 @@
-"""The command line of `python run.py ARGUMENTS`, and its error messages.
+"""The command line of `descent ARGUMENTS` and `python run.py ARGUMENTS`, and its error messages.
 
 Slow imports are deferred until something is trained, so that --help and --cfg stay fast.
 """

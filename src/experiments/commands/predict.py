@@ -1,7 +1,7 @@
 """Predict with a trained run, from its record or from MLflow.
 
-    python scripts/predict.py outputs/2025-03-04/05-06-07 flowers.csv
-    python scripts/predict.py runs:/0123456789abcdef0123456789abcdef images.npy --output out.csv
+    descent predict outputs/2025-03-04/05-06-07 flowers.csv
+    descent predict runs:/0123456789abcdef0123456789abcdef images.npy --output out.csv
 
 A CSV table needs the raw columns that the run was trained on, in any order; others are ignored. An
 array needs exactly these columns, in their order. Predictions are CSV, in raw units.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.commands.parsing import add_tracker, command_parser
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import DataError, UserError
 from experiments.files.atomic import write_output as atomic_write
@@ -90,9 +91,7 @@ def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("predict", __doc__ or "")
     parser.add_argument(
         "run", metavar="RUN", help="a run's folder, runs:/ID, or a run id in MLflow"
     )
@@ -104,5 +103,5 @@ def _parser() -> argparse.ArgumentParser:
         default="best",
         help="weights of the best validation epoch, or of the last (default: best)",
     )
-    parser.add_argument("--uri", help="MLflow's address, for a run id (default: mlflow.db)")
+    add_tracker(parser)
     return parser

@@ -1,8 +1,8 @@
 """Publish runs to MLflow that are not there yet.
 
-    python scripts/publish.py outputs                 every run in a folder and its subfolders
-    python scripts/publish.py multirun/2025-03-04 --models all
-    python scripts/publish.py outputs --uri http://127.0.0.1:5000
+    descent publish outputs                 every run in a folder and its subfolders
+    descent publish multirun/2025-03-04 --models all
+    descent publish outputs --uri http://127.0.0.1:5000
 
 Runs are published in the order in which they were trained, then the comparisons of sweeps. A run
 that was killed is published up to its last checkpoint and marked as killed; if it is resumed, the
@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from experiments.commands.parsing import add_tracker, command_parser
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.runs.find import find_progress, find_records
@@ -159,13 +160,11 @@ def _only_sweep(runs: Sequence[Record]) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("publish", __doc__ or "")
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a folder with runs"
     )
-    parser.add_argument("--uri", help="server or database (default: mlflow.db beside run.py)")
+    add_tracker(parser)
     parser.add_argument("--experiment", help="experiment in MLflow (default: each record's own)")
     parser.add_argument(
         "--models",

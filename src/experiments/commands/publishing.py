@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.commands.console import shown
 from experiments.commands.startup import publishing_process
+from experiments.program import program
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.tracking.process import Destination, PublishingProcess
@@ -169,7 +170,7 @@ class Publishing:
             if process.unpublished:
                 console.print(
                     f"{_runs(process.unpublished)} not published yet; publish with\n"
-                    f"  python scripts/publish.py {shown(folder)}",
+                    f"  {program('publish')} {shown(folder)}",
                     soft_wrap=True,
                 )
         if published.where:

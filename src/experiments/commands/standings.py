@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from experiments.commands.console import NotebookDisplay
 from experiments.palette import color_of
 from experiments.reporting.words.formatting import compact
 
@@ -24,7 +25,7 @@ _OTHER_LINES: Final = 5  # heading, rule, "and N more", bar, and the cursor's li
 
 
 class Standings:
-    """A live display of a sweep's progress and of its groups by loss; hidden without a terminal.
+    """A live display of a sweep's progress and groups, on a terminal and in a notebook.
 
     Parameters
     ----------
@@ -68,6 +69,7 @@ class Standings:
             transient=True,
             vertical_overflow="crop",
         )
+        self._notebook = NotebookDisplay(self._drawn) if self._console.is_jupyter else None
 
     def show(self, epochs: float, losses: Sequence[float]) -> None:
         """Update the progress of the runs.
@@ -88,6 +90,8 @@ class Standings:
         self._bar.update(
             self._task, completed=epochs, description=f"{ended}/{len(self._groups)} runs"
         )
+        if self._notebook is not None:
+            self._notebook.refresh()
 
     def end(self, run: int, best: float | None) -> None:
         """Mark a run as ended, with its best validation loss if it has one."""
@@ -136,6 +140,8 @@ class Standings:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        if self._notebook is not None:
+            self._notebook.close()
 
 
 def _median(values: Sequence[float | None]) -> float:

@@ -97,7 +97,7 @@ class Tracking(Component):
         the best run of each optimizer, or none.
     patience : float, default 30.0
         Time in seconds that the command waits at its end for a tracker that does not respond.
-        Records that are still unpublished can be published later with ``scripts/publish.py``.
+        Records that are still unpublished can be published later with ``descent publish``.
     """
 
     enabled: bool = True

@@ -102,9 +102,12 @@ def make_job(
 def command() -> str:
     """Return the command line that was typed, quoted for a shell."""
     program, arguments = sys.argv[0], sys.argv[1:]
+    if Path(program).name == "__main__.py":  # python -m descent
+        program = "descent"
     if program in sys.orig_argv:  # sys.argv has been rewritten; see commands.hydra.defer
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
-    return shlex.join(["python", Path(program).name, *arguments])
+    name = Path(program).name
+    return shlex.join([*(["python"] if name.endswith(".py") else []), name, *arguments])
 
 
 def _name(

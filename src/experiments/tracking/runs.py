@@ -21,15 +21,16 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import mask_secrets
+from experiments.program import program
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
 from experiments.tracking.contents import key_of, milliseconds
+from experiments.tracking.pages import run_page, runs_page, server_pages
 from experiments.tracking.transaction import one_transaction
 from experiments.training.status import Status
 
@@ -365,18 +366,10 @@ class Tracker:
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""
-        base = "http://127.0.0.1:5000"
-        if store.is_server(self.uri):
-            parts = urlsplit(self.uri)
-            base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-        page = f"{base}/#/experiments/{quote(self.experiment_id)}/runs"
+        base = server_pages(self.uri) if store.is_server(self.uri) else "http://127.0.0.1:5000"
         if run_id is not None:
-            return f"{page}/{quote(run_id)}?workflowType=machine_learning"
-        # Without a workflow type, a fresh browser opens the page for generative AI.
-        query = {"workflowType": "machine_learning"}
-        if sweep is not None:
-            query = {"searchFilter": contents.sweep_filter(sweep), **query}
-        return f"{page}?{urlencode(query)}"
+            return run_page(base, self.experiment_id, run_id)
+        return runs_page(base, self.experiment_id, sweep)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -417,7 +410,7 @@ class Tracker:
         if folder is not None:
             cure = (
                 "Nothing is lost: once this is fixed, publish with "
-                f"`python scripts/publish.py {shlex.quote(str(folder))}`."
+                f"`{program('publish')} {shlex.quote(str(folder))}`."
             )
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
-from typing import Final
+from typing import Any, Final
 
 from experiments import switches
 
@@ -75,3 +77,21 @@ def await_dead_server(pid: int | None) -> None:
         except ChildProcessError:  # multiprocessing has collected it
             return
         time.sleep(_POLL)
+
+
+@contextmanager
+def main_program_hidden() -> Iterator[None]:
+    """Have no process that starts meanwhile import the main program a second time.
+
+    multiprocessing has every new process import it. A script that trains without asking whether
+    ``__name__ == "__main__"`` would train in each worker again; nothing here needs its contents.
+    """
+    main: Any = sys.modules["__main__"]
+    hidden = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}
+    try:
+        for name in hidden:
+            setattr(main, name, None)
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)

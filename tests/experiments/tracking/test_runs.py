@@ -239,7 +239,7 @@ def test_a_run_published_half_is_completed(
             tracker.publish(record)
     assert calls == 1
     assert "No space left on device" in str(raised.value)
-    assert f"python scripts/publish.py {tmp_path}" in str(raised.value)
+    assert f"descent publish {tmp_path}" in str(raised.value)
     half = client.search_runs([tracker.experiment_id])
     assert [run.info.status for run in half] == (
         [] if at_once and failing in ("log_batch", "log_inputs") else ["RUNNING"]

@@ -13,6 +13,7 @@ from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.locate import config_folder
 from experiments.commands.hydra.overrides import first_lines, parse
 from experiments.errors import ConfigError
+from experiments.program import program
 
 _CONFIG = "config"
 
@@ -67,6 +68,6 @@ def _not_a_sweep(override: Override) -> str:
     values = str(override.input_line).partition("=")[2]
     return (
         f"{override.input_line}: several values make a sweep, which needs -m: "
-        f"python run.py -m {override.input_line}. Write a list as {key}=[{values}], "
+        f"{program()} -m {override.input_line}. Write a list as {key}=[{values}], "
         f"a text with commas as {key}='\"{values}\"'"
     )

@@ -10,7 +10,7 @@ import colorsys
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -96,6 +96,8 @@ def new_figure(width: float, height: float) -> Figure:
 
     figure = Figure(figsize=(width, height), dpi=150)
     FigureCanvasAgg(figure)
+    # A notebook shows what has this method; figures of pyplot it knows without.
+    figure._repr_png_ = partial(saved, figure, "png")  # type: ignore[attr-defined]
     return figure
 
 

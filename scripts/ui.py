@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""Open MLflow's pages: `scripts/ui.py --help` tells how."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from experiments.commands.ui import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Training from Python as the command line does it: Hydra composes, its plugins train."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import run_job
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.commands.hydra.defer import deferred
+from experiments.commands.hydra.explain import explain
+from experiments.commands.hydra.locate import CONF
+from experiments.commands.hydra.task import train_composed
+from experiments.config.trust import search_working_directory
+from experiments.errors import ConfigError
+from experiments.workers.fork_server import main_program_hidden
+
+_CONFIG = "config"
+
+
+def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Train what ``descent -m OVERRIDES`` trains.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line.
+    config_dir : path, optional
+        A folder with further choices, as ``--config-dir`` names it.
+
+    Returns
+    -------
+    Path
+        The sweep's folder, with the records of all its runs.
+
+    Raises
+    ------
+    ConfigError
+        If an override is wrong.
+    KeyboardInterrupt, UserError
+        After what has finished is published and what has not is marked.
+    """
+    option = _option(config_dir)
+    arguments = deferred([*option, *overrides])[len(option) :]
+    with _hydra(["-m", *overrides], config_dir) as hydra:
+        config = hydra.compose_config(
+            _CONFIG, arguments, RunMode.MULTIRUN, with_log_configuration=False
+        )
+        sweeper = Plugins.instance().instantiate_sweeper(
+            config=config, hydra_context=_context(hydra, config), task_function=train_composed
+        )
+        sweeper.sweep(arguments=[str(override) for override in config.hydra.overrides.task])
+        return Path(str(config.hydra.sweep.dir)).absolute()
+
+
+def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Train what ``descent OVERRIDES`` trains: one run.
+
+    Parameters
+    ----------
+    overrides, config_dir
+        As in :func:`sweep`.
+
+    Returns
+    -------
+    Path
+        The run's folder.
+
+    Raises
+    ------
+    ConfigError, KeyboardInterrupt, UserError
+        As in :func:`sweep`.
+    """
+    with _hydra(overrides, config_dir) as hydra:
+        config = hydra.compose_config(
+            _CONFIG, list(overrides), RunMode.RUN, with_log_configuration=False
+        )
+        done = run_job(
+            hydra_context=_context(hydra, config),
+            task_function=train_composed,
+            config=config,
+            job_dir_key="hydra.run.dir",
+            job_subdir_key=None,
+            configure_logging=False,
+        )
+        _ = done.return_value  # raises what the task has raised
+        assert done.hydra_cfg is not None
+        return Path(str(done.hydra_cfg.hydra.runtime.output_dir))
+
+
+@contextmanager
+def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) -> Iterator[Hydra]:
+    """Give Hydra for one command; put back what the caller has initialized of it."""
+    search_working_directory()
+    path = create_config_search_path(str(CONF))
+    if config_dir is not None:
+        if not Path(config_dir).is_dir():
+            raise ConfigError(f"config_dir={str(config_dir)!r}: there is no such folder")
+        path.prepend("command-line", f"file://{Path(config_dir).absolute()}")
+    before, config_before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    typed = sys.argv
+    GlobalHydra.instance().clear()
+    try:
+        # Records keep the command that trained them, and hints name it: this is the same in words.
+        sys.argv = ["descent", *_option(config_dir), *arguments]
+        with main_program_hidden():
+            yield Hydra.create_main_hydra2("run", path)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, [*_option(config_dir), *arguments])) from error
+    finally:
+        sys.argv = typed
+        GlobalHydra.instance().hydra = before
+        HydraConfig.instance().cfg = config_before
+
+
+def _context(hydra: Hydra, config: DictConfig) -> HydraContext:
+    return HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
+
+
+def _option(config_dir: str | os.PathLike[str] | None) -> list[str]:
+    return [] if config_dir is None else ["--config-dir", str(config_dir)]

@@ -1,0 +1,302 @@
+"""Training and comparing from Python: what `descent` gives to notebooks and scripts."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from experiments.analysis.analyse import analyse
+from experiments.analysis.groups import varied
+from experiments.analysis.study import Study
+from experiments.commands.hydra import call
+from experiments.commands.hydra.overrides import override_of
+from experiments.errors import ConfigError, UserError
+from experiments.runs.find import find_records
+from experiments.runs.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_RANKING: Final = "best/val_loss"
+_SHOWN: Final = (_RANKING, "best/val_accuracy", "best/val_r2", "test/accuracy", "test/r2")
+_ROWS: Final = 40  # of runs that are shown; `frame` has all
+_WIDTH: Final = 100  # characters of a printed comparison where there is no terminal
+
+
+def sweep(
+    *overrides: str, config_dir: str | os.PathLike[str] | None = None, **settings: Any
+) -> Results:
+    """Train many runs, as ``descent -m`` does: stacked, recorded, published.
+
+        sweep("dataset=digits", optimizer=["sgd", "adam"], seed=range(5))
+
+    What is finished already is not trained again, and what was interrupted goes on, so the same
+    call after an interrupt completes the sweep.
+
+    Parameters
+    ----------
+    *overrides : str
+        Settings as on the command line: ``"optimizer.lr=0.01,0.1"``.
+    config_dir : path, optional
+        A folder with choices of your own, as ``--config-dir`` names it.
+    **settings
+        Settings by name. A list, tuple, range or array makes one run for each of its values and
+        for each combination; a list of lists sweeps over lists.
+
+    Returns
+    -------
+    Results
+        Of all runs.
+
+    Raises
+    ------
+    UserError
+        If something is wrong with the settings, before anything is trained; or if runs failed,
+        after all others have ended.
+    """
+    given = [_swept(name, value) for name, value in settings.items()]
+    folder = call.sweep([*overrides, *given], config_dir)
+    return Results(find_records(folder))
+
+
+def train(
+    *overrides: str, config_dir: str | os.PathLike[str] | None = None, **settings: Any
+) -> Results:
+    """Train one run, as ``descent`` does.
+
+        train("dataset=digits", optimizer="adam", seed=3)
+
+    Parameters
+    ----------
+    *overrides, config_dir, **settings
+        As in :func:`sweep`, with one value each; here a list is a value.
+
+    Returns
+    -------
+    Results
+        Of the one run.
+
+    Raises
+    ------
+    UserError
+        If something is wrong with the settings, or if the run failed.
+    """
+    given = [_override(name, value) for name, value in settings.items()]
+    return Results([Record.read(call.train([*overrides, *given], config_dir))])
+
+
+def compare(
+    runs: Results | str | os.PathLike[str] | Iterable[Record],
+    *,
+    by: str | Sequence[str] | None = None,
+    metric: str = _RANKING,
+    target: float | None = None,
+) -> Comparison:
+    """Compare runs over their seeds, as ``descent compare`` does.
+
+    Parameters
+    ----------
+    runs : Results, path, or iterable of Record
+        Results, or a folder with the records of runs in it.
+    by : str or sequence of str, optional
+        Choices or settings that make the groups, such as ``"optimizer"``; by default the optimizer
+        and whatever else was varied.
+    metric : str, default "best/val_loss"
+        What ranks and separates the groups.
+    target : float, optional
+        A validation accuracy, R² or loss to reach; by default the best group's median.
+
+    Returns
+    -------
+    Comparison
+    """
+    if isinstance(runs, str | os.PathLike):
+        runs = Results.read(runs)
+    keys = [by] if isinstance(by, str) else by
+    return Comparison(analyse(list(runs), by=keys, metric=metric, target=target))
+
+
+class Results:
+    """Runs that have ended.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        In the order of the runs.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = list(records)
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Results:
+        """Read the results of all runs in a folder and below.
+
+        Raises
+        ------
+        UserError
+            If there is no such folder, or no finished run in it.
+        """
+        records = find_records(folder)
+        if not records:
+            raise UserError(f"{Path(folder)}: no finished runs here. Give a folder with runs.")
+        return cls(records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table of the runs.
+
+        Returns
+        -------
+        DataFrame, one row a run
+            Columns `name`, `status`, `seed`, the choices (`optimizer`), every setting by its dotted
+            name (`optimizer.lr`) and the metrics of the whole run (`best/val_loss`).
+        """
+        from experiments.reporting.tables.frames import runs_table
+
+        return runs_table(self.records)
+
+    def curves(self) -> pd.DataFrame:
+        """Return a table of the learning curves.
+
+        Returns
+        -------
+        DataFrame, one row a run and epoch
+            Columns `run` (as `name` in :meth:`frame`), `epoch` (0 is before training), what was
+            varied (`optimizer`, `seed`) and the metrics (`val/loss`).
+        """
+        from experiments.reporting.tables.frames import curves_table
+
+        runs, keys = self.frame(), self._varied()
+        long = curves_table(self.records)
+        order = list(dict.fromkeys(long["metric"]))
+        wide = long.pivot(index=["run", "epoch"], columns="metric", values="value")[order]
+        wide = wide.reindex(runs["name"], level="run").reset_index().rename_axis(columns=None)
+        found = runs[["name", *keys]].rename(columns={"name": "run"}).merge(wide, on="run")
+        return found[["run", "epoch", *keys, *order]]
+
+    def compare(
+        self,
+        *,
+        by: str | Sequence[str] | None = None,
+        metric: str = _RANKING,
+        target: float | None = None,
+    ) -> Comparison:
+        """Compare the runs over their seeds; see :func:`compare`."""
+        return compare(self, by=by, metric=metric, target=target)
+
+    def plot(self) -> Figure:
+        """Draw the learning curves and final losses of all groups, or the curves of one run."""
+        if len(self.records) > 1:
+            return self.compare().plot()
+        from experiments.reporting.figures.run import plot_run
+
+        return plot_run(self.records[0])
+
+    def _varied(self) -> list[str]:
+        """Return the names of what differs between runs, the optimizer and the seed among them."""
+        keys = [key for key in varied(self.records) if key != "optimizer"]
+        return ["optimizer", *keys, "seed"]
+
+    def _table(self) -> pd.DataFrame:
+        table = self.frame()
+        metrics = [name for name in _SHOWN if name in table.columns]
+        return table[["name", "status", *metrics]]
+
+    def __repr__(self) -> str:
+        count = "1 run" if len(self) == 1 else f"{len(self)} runs"
+        return f"{count}\n{self._table().to_string(index=False, max_rows=_ROWS)}"
+
+    def _repr_html_(self) -> str:
+        return str(self._table().to_html(index=False, max_rows=_ROWS, float_format="{:.4f}".format))
+
+
+class Comparison:
+    """A comparison of groups of runs; printed, it says in words what the runs show.
+
+    Parameters
+    ----------
+    study : Study
+        Every number of it, as objects.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table of the groups, unrounded, one row a group, the best first."""
+        from experiments.reporting.tables.frames import study_table
+
+        return study_table(self.study)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return a table of all pairs of groups: their differences, intervals and verdicts."""
+        from experiments.reporting.tables.frames import pairs_table
+
+        return pairs_table(self.study)
+
+    def plot(self) -> Figure:
+        """Draw the learning curves and the final losses of all groups."""
+        from experiments.reporting.figures.comparison import plot_comparison
+
+        return plot_comparison(self.study)
+
+    def __repr__(self) -> str:
+        from rich.console import Console
+
+        from experiments.reporting.tables.terminal import print_study
+
+        text = io.StringIO()
+        print_study(self.study, Console(file=text, width=_WIDTH, force_jupyter=False))
+        return text.getvalue().rstrip()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+# ---- settings as overrides
+
+
+def _swept(name: str, value: Any) -> str:
+    """Write a setting of which each value of a list is to be trained."""
+    value = _plain(value)
+    if not isinstance(value, list):
+        return _override(name, value)
+    if not value:
+        raise ConfigError(f"{name} is an empty list; give at least one value")
+    texts = [_override(name, one).removeprefix(f"{name}=") for one in value]
+    return f"{name}={','.join(texts)}"
+
+
+def _override(name: str, value: Any) -> str:
+    """Write a setting with one value; a word stays as it is typed on a command line."""
+    value = _plain(value)
+    if isinstance(value, str) and _WORD.fullmatch(value) and value.lower() not in _NOT_WORDS:
+        return f"{name}={value}"
+    return override_of(name, value)
+
+
+_WORD: Final = re.compile(r"[A-Za-z_][\w.]*")
+_NOT_WORDS: Final = ("null", "true", "false", "nan", "inf")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as Python's own objects: a range, a tuple or an array as a list."""
+    if hasattr(value, "tolist"):  # NumPy's arrays and scalars, columns of pandas
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        return str(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return [_plain(one) for one in value]
+    return value

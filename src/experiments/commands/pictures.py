@@ -1,0 +1,107 @@
+"""Draw what networks learnt, from the records of finished runs; nothing is trained again.
+
+    descent pictures multirun/2025-01-31/12-00-00
+    descent pictures outputs multirun --output figures --format svg
+    descent pictures multirun --by optimizer,model.activation
+
+Draws the pictures that fit the runs: decision boundaries, paths over the loss surface, confusion
+matrices, the rows that networks get most wrong, predictions of a regression, and norms by layer.
+docs/pictures.md says when each appears and how to read it. Runs on several datasets get pictures
+for each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.commands.console import shown
+from experiments.commands.parsing import command_parser, keys_of
+from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw pictures as the arguments of a command line ask.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program; by default those of this process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    search_working_directory()
+    try:
+        _draw(options)
+    except UserError as error:
+        print(f"pictures: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _draw(options: argparse.Namespace) -> None:
+    # Slow to import, and not needed for --help.
+    from experiments.config.build import source_from_config
+    from experiments.datasets import cached_dataset
+    from experiments.files.atomic import write_output
+    from experiments.reporting.figures.drawing import saved
+    from experiments.reporting.figures.networks import figures_for
+    from experiments.runs.find import find_records
+
+    trusted = allowed_packages()
+    records = [record for folder in options.folders for record in find_records(folder)]
+    sources = {
+        str(record.dataset.get("digest")): source_from_config(record.config, trusted=trusted)
+        for record in records
+    }
+    folder = options.output or options.folders[0] / "pictures"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made: {error.strerror}. Choose another with --output."
+        ) from error
+    drawn = 0
+    for digest, source in sources.items():
+        dataset = cached_dataset(source)
+        if dataset.digest != digest:
+            print(f"pictures: {source} has changed since its runs; skipped", file=sys.stderr)
+            continue
+        for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
+            name = picture.name if len(sources) == 1 else f"{dataset.name}-{picture.name}"
+            path = folder / f"{name}.{options.format}"
+            write_output(path, saved(picture.figure, options.format))
+            print(f"{shown(path.absolute())}: {picture.title}. {picture.caption}")
+            drawn += 1
+    if not drawn:
+        raise UserError(
+            f"{', '.join(map(str, options.folders))}: no picture fits these runs. "
+            "Give a folder with finished runs in it, such as multirun."
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("pictures", __doc__ or "")
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="folders with runs in them"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where pictures go (default: FOLDER/pictures)"
+    )
+    parser.add_argument(
+        "--format", choices=("png", "svg", "pdf"), default="png", help="default: png"
+    )
+    parser.add_argument(
+        "--by",
+        action="append",
+        metavar="KEY[,KEY]",
+        help="group runs by these choices or settings (default: the optimizer and what was varied)",
+    )
+    return parser
