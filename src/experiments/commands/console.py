@@ -34,14 +34,14 @@ def log_of(record: Record) -> str:
 
 
 class NotebookDisplay:
-    """Shows in a notebook's output what goes on, and takes it away at the end.
+    """A live display in a notebook's output, which is cleared at the end.
 
-    Rich would need ipywidgets for it, which not every notebook has.
+    Rich's own live display needs ipywidgets, which not every notebook has.
 
     Parameters
     ----------
     drawn : callable
-        Draws what is to be shown now.
+        A function that returns the current content.
     """
 
     def __init__(self, drawn: Callable[[], RenderableType]) -> None:
@@ -50,7 +50,7 @@ class NotebookDisplay:
         self._next = 0.0
 
     def refresh(self) -> None:
-        """Draw anew, if that was last done some time ago."""
+        """Redraw the content, unless that was done a short time ago."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _BETWEEN
             console = Console(file=io.StringIO(), width=_WIDTH, force_jupyter=False)
@@ -59,7 +59,7 @@ class NotebookDisplay:
             self._show(text.get())
 
     def close(self) -> None:
-        """Take it away."""
+        """Clear the display."""
         if self._handle is not None:
             self._show("")
 

@@ -1,4 +1,4 @@
-"""Training and comparing from Python: what `descent` gives to notebooks and scripts."""
+"""Training and comparing from Python: the functions of `descent` for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _RANKING: Final = "best/val_loss"
 _SHOWN: Final = (_RANKING, "best/val_accuracy", "best/val_r2", "test/accuracy", "test/r2")
-_ROWS: Final = 40  # of runs that are shown; `frame` has all
-_WIDTH: Final = 100  # characters of a printed comparison where there is no terminal
+_ROWS: Final = 40  # most runs in a printed table; `frame` has all
+_WIDTH: Final = 100  # characters in a line of a printed comparison
 
 
 def sweep(
@@ -36,8 +36,8 @@ def sweep(
 
         sweep("dataset=digits", optimizer=["sgd", "adam"], seed=range(5))
 
-    What is finished already is not trained again, and what was interrupted goes on, so the same
-    call after an interrupt completes the sweep.
+    Finished runs are not trained again and interrupted runs resume, so the same call after an
+    interrupt completes the sweep.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def sweep(
     Returns
     -------
     Results
-        Of all runs.
+        The results of all runs.
 
     Raises
     ------
     UserError
-        If something is wrong with the settings, before anything is trained; or if runs failed,
-        after all others have ended.
+        If settings are invalid, before anything is trained; or if runs failed, after all others
+        have ended.
     """
     given = [_swept(name, value) for name, value in settings.items()]
     folder = call.sweep([*overrides, *given], config_dir)
@@ -75,17 +75,17 @@ def train(
     Parameters
     ----------
     *overrides, config_dir, **settings
-        As in :func:`sweep`, with one value each; here a list is a value.
+        See :func:`sweep`; each setting has one value here, which may be a list.
 
     Returns
     -------
     Results
-        Of the one run.
+        The results of the run.
 
     Raises
     ------
     UserError
-        If something is wrong with the settings, or if the run failed.
+        If settings are invalid, or if the run failed.
     """
     given = [_override(name, value) for name, value in settings.items()]
     return Results([Record.read(call.train([*overrides, *given], config_dir))])
@@ -108,7 +108,7 @@ def compare(
         Choices or settings that make the groups, such as ``"optimizer"``; by default the optimizer
         and whatever else was varied.
     metric : str, default "best/val_loss"
-        What ranks and separates the groups.
+        The metric by which groups are compared.
     target : float, optional
         A validation accuracy, R² or loss to reach; by default the best group's median.
 
@@ -123,12 +123,12 @@ def compare(
 
 
 class Results:
-    """Runs that have ended.
+    """The results of runs that have ended.
 
     Parameters
     ----------
     records : sequence of Record
-        In the order of the runs.
+        The records, in the order of the runs.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -136,12 +136,12 @@ class Results:
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Results:
-        """Read the results of all runs in a folder and below.
+        """Read the results of all runs in a folder and its subfolders.
 
         Raises
         ------
         UserError
-            If there is no such folder, or no finished run in it.
+            If the folder does not exist, or contains no finished runs.
         """
         records = find_records(folder)
         if not records:
@@ -223,12 +223,12 @@ class Results:
 
 
 class Comparison:
-    """A comparison of groups of runs; printed, it says in words what the runs show.
+    """A comparison of groups of runs, which prints as conclusions and tables.
 
     Parameters
     ----------
     study : Study
-        Every number of it, as objects.
+        The numbers and verdicts of the comparison.
     """
 
     def __init__(self, study: Study) -> None:
@@ -269,7 +269,7 @@ class Comparison:
 
 
 def _swept(name: str, value: Any) -> str:
-    """Write a setting of which each value of a list is to be trained."""
+    """Write a setting as an override that sweeps over the values of a list."""
     value = _plain(value)
     if not isinstance(value, list):
         return _override(name, value)

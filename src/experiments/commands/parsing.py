@@ -16,7 +16,7 @@ def command_parser(command: str, description: str) -> argparse.ArgumentParser:
     command : str
         The command's name, such as ``publish``.
     description : str
-        What the command does, with examples that begin with ``descent`` and the name.
+        A description of the command, with examples that begin with ``descent`` and the name.
     """
     typed = program(command)
     return argparse.ArgumentParser(

@@ -4,7 +4,7 @@
     descent ui --port 5001
     descent ui --uri sqlite:///elsewhere.db
 
-Ctrl-C ends it. A tracking server (tracking.uri=http://...) has pages of its own, so that nothing is
+Ctrl-C ends it. A tracking server (tracking.uri=http://...) serves its pages itself, so nothing is
 started for it.
 """
 
@@ -28,7 +28,7 @@ from experiments.errors import UserError
 from experiments.program import program
 
 _HOST: Final = "127.0.0.1"
-_POLL: Final = 0.2  # seconds between looks whether the pages are there
+_POLL: Final = 0.2  # seconds between checks whether MLflow answers
 _PATIENCE: Final = 300.0  # seconds that MLflow may take to start on a busy machine
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program; by default those of this process.
+        The command line without the program; by default that of this process.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _check_port(port: int) -> None:
 
 
 def _start(uri: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start MLflow in a process group of its own, which ends with all that it starts."""
+    """Start MLflow in a new process group, so that all its processes can be ended together."""
     command = [sys.executable, "-m", "mlflow", "ui", "--host", _HOST, "--port", str(port)]
     return subprocess.Popen(
         [*command, "--workers", "1"],

@@ -57,7 +57,7 @@ class Listener:
         warn(message)
 
     def note(self, message: str) -> None:
-        """Take note of something that people should know and that need not be wrong."""
+        """Show a note to the user about something unusual that may be intended."""
 
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         """Handle the start of a batch; its jobs are valid and its data are loaded.

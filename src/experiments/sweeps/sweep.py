@@ -318,7 +318,7 @@ def _give_up(execution: Execution) -> Record:
 
 
 def _note(job: Job, dataset: Dataset) -> str:
-    """Say what a loss for numbers does with classes; nothing for a usual pair."""
+    """Explain a regression loss on classes; return an empty text for other combinations."""
     loss = job.run.loss
     if loss.over_probabilities or dataset.task is Task.REGRESSION:
         return ""

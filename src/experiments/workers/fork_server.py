@@ -81,10 +81,10 @@ def await_dead_server(pid: int | None) -> None:
 
 @contextmanager
 def main_program_hidden() -> Iterator[None]:
-    """Have no process that starts meanwhile import the main program a second time.
+    """Prevent processes that start inside the context from importing the main program.
 
-    multiprocessing has every new process import it. A script that trains without asking whether
-    ``__name__ == "__main__"`` would train in each worker again; nothing here needs its contents.
+    multiprocessing makes every new process import it, so a script without a check for
+    ``__name__ == "__main__"`` would train again in each worker. Workers need nothing from it.
     """
     main: Any = sys.modules["__main__"]
     hidden = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}

@@ -1,4 +1,4 @@
-"""The command line before Hydra reads it: settings in one place, and options that do not exist."""
+"""Preparing the command line for Hydra: reordering settings, and rejecting unknown options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from experiments.errors import ConfigError
 
 
 def with_settings_together(arguments: Sequence[str]) -> list[str]:
-    """Move settings behind the options, so that options may also stand between them.
+    """Move settings behind the options, so that options may also be given between settings.
 
-    Python's argparse refuses ``optimizer=sgd -m seed=1,2``, because its positional arguments must
-    follow one another.
+    Python's argparse rejects ``optimizer=sgd -m seed=1,2``, because its positional arguments must
+    be adjacent.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def with_settings_together(arguments: Sequence[str]) -> list[str]:
     Raises
     ------
     ConfigError
-        If there is an option that does not exist.
+        If an option is unknown.
     """
     parser = get_args_parser()
     parser.allow_abbrev = False  # --experiment is not an abbreviation of --experimental-rerun

@@ -32,14 +32,14 @@ _CONFIG = "config"
 
 
 def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Train what ``descent -m OVERRIDES`` trains.
+    """Train the sweep of ``descent -m OVERRIDES``.
 
     Parameters
     ----------
     overrides : sequence of str
-        As on the command line.
+        Overrides as on a command line.
     config_dir : path, optional
-        A folder with further choices, as ``--config-dir`` names it.
+        A folder with further choices, as with ``--config-dir``.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
     Raises
     ------
     ConfigError
-        If an override is wrong.
+        If an override is invalid.
     KeyboardInterrupt, UserError
-        After what has finished is published and what has not is marked.
+        If training ends early; finished runs are published, the others marked as interrupted.
     """
     option = _option(config_dir)
     arguments = deferred([*option, *overrides])[len(option) :]
@@ -67,12 +67,12 @@ def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
 
 
 def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Train what ``descent OVERRIDES`` trains: one run.
+    """Train the single run of ``descent OVERRIDES``.
 
     Parameters
     ----------
     overrides, config_dir
-        As in :func:`sweep`.
+        See :func:`sweep`.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
     Raises
     ------
     ConfigError, KeyboardInterrupt, UserError
-        As in :func:`sweep`.
+        See :func:`sweep`.
     """
     with _hydra(overrides, config_dir) as hydra:
         config = hydra.compose_config(
@@ -103,7 +103,7 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
 
 @contextmanager
 def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) -> Iterator[Hydra]:
-    """Give Hydra for one command; put back what the caller has initialized of it."""
+    """Yield Hydra, initialized for one command; restore the caller's global state of Hydra."""
     search_working_directory()
     path = create_config_search_path(str(CONF))
     if config_dir is not None:
@@ -114,7 +114,7 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
     typed = sys.argv
     GlobalHydra.instance().clear()
     try:
-        # Records keep the command that trained them, and hints name it: this is the same in words.
+        # Records and hints contain the command: this is the command line with the same effect.
         sys.argv = ["descent", *_option(config_dir), *arguments]
         with main_program_hidden():
             yield Hydra.create_main_hydra2("run", path)
