@@ -108,7 +108,7 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
     path = create_config_search_path(str(CONF))
     if config_dir is not None:
         if not Path(config_dir).is_dir():
-            raise ConfigError(f"config_dir={str(config_dir)!r}: there is no such folder")
+            raise ConfigError(f"config_dir={str(config_dir)!r}: no such folder")
         path.prepend("command-line", f"file://{Path(config_dir).absolute()}")
     before, config_before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     typed = sys.argv

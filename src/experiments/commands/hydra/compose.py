@@ -160,8 +160,8 @@ class Composer:
         choice = str(override.value())
         if choice in ("all", "*") and choice not in options:
             yield (
-                f"{group}={choice}: there is no such choice. All of them are compared by "
-                f"python run.py -m '{group}=glob(*)', some by python run.py -m "
+                f"{group}={choice}: unknown choice. To compare all, use python run.py -m "
+                f"'{group}=glob(*)'; to compare some, python run.py -m "
                 f"{group}={','.join(options[:2])}"
             )
         elif choice not in options:
