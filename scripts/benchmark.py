@@ -188,12 +188,12 @@ def _benchmark(options: argparse.Namespace) -> None:
 def _machine() -> str:
     """Describe the machine and the libraries."""
     about = environment()
-    told = [str(about["cpu"]), f"Python {about['python']}", f"NumPy {about['numpy']}"]
-    told.append(str(about["blas"]))
+    parts = [str(about["cpu"]), f"Python {about['python']}", f"NumPy {about['numpy']}"]
+    parts.append(str(about["blas"]))
     # With this setting the kernels are not those that OpenBLAS would choose for this machine.
     if kernels := os.environ.get("OPENBLAS_CORETYPE"):
-        told.append(f"OPENBLAS_CORETYPE={kernels}")
-    return ", ".join(told)
+        parts.append(f"OPENBLAS_CORETYPE={kernels}")
+    return ", ".join(parts)
 
 
 def _steps(options: argparse.Namespace, core: int) -> list[Measurement]:

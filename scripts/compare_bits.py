@@ -257,18 +257,18 @@ def read_run(folder: Path) -> Arrays:
 
 def differences(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> list[str]:
     """Return one line for each array in which two runs differ."""
-    said = []
+    lines = []
     for name in [*one, *(name for name in other if name not in one)]:
         if name not in one or name not in other:
-            said.append(f"{name}: only the {'first' if name in one else 'second'} has it")
+            lines.append(f"{name}: only the {'first' if name in one else 'second'} has it")
         elif one[name].dtype != other[name].dtype or one[name].shape != other[name].shape:
             kinds = (f"{a.dtype} {a.shape}" for a in (one[name], other[name]))
-            said.append(f"{name}: {' and '.join(kinds)}")
+            lines.append(f"{name}: {' and '.join(kinds)}")
         elif one[name].tobytes() != other[name].tobytes():
             with np.errstate(all="ignore"):
                 gap = np.nanmax(np.abs(one[name] - other[name]), initial=0)
-            said.append(f"{name}: by up to {gap:.3g}")
-    return said
+            lines.append(f"{name}: by up to {gap:.3g}")
+    return lines
 
 
 def train_all(tree: Path, scratch: Path) -> dict[str, Arrays]:

@@ -53,16 +53,16 @@ def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:
             for name in names(here, "contestant"):
                 theirs = select(here, contestant=name)
                 values = [m.value for m in theirs]
-                told = f", {theirs[0].detail}" if theirs[0].detail else ""
-                what = f"{name}, {counted_cores(cores)}, {database} database{told}"
+                detail = f", {theirs[0].detail}" if theirs[0].detail else ""
+                what = f"{name}, {counted_cores(cores)}, {database} database{detail}"
                 spread = f"({min(values):.2f} to {max(values):.2f})"
                 yield f"  {what:<66}{middle(theirs):8.2f} {spread:<20}{ratio(theirs, ours):6.2f} ×"
     yield from _marginal(found)
     yield from _where(found)
     yield "\nCommands of Descent, seconds"
     for case in names(found, "case", part="command"):
-        told = " (published, existing database)" if case == "a single run" else ""
-        yield f"  {case + told:<46}{middle(select(found, part='command', case=case)):8.2f}"
+        detail = " (published, existing database)" if case == "a single run" else ""
+        yield f"  {case + detail:<46}{middle(select(found, part='command', case=case)):8.2f}"
 
 
 def _marginal(found: Sequence[Measurement]) -> Iterator[str]:
@@ -123,16 +123,16 @@ def speedups(found: Sequence[Measurement]) -> Iterator[str]:
         for optimizer in names(found, "optimizer", part="step", case=case):
             here = select(found, part="step", case=case, optimizer=optimizer)
             ours = select(here, contestant=OURS)
-            told = ", ".join(
+            detail = ", ".join(
                 f"{name} {ratio(select(here, contestant=name), ours):.2f}"
                 for name in names(here, "contestant")
                 if name != OURS
             )
-            yield f"  {case} {optimizer}: {told}"
+            yield f"  {case} {optimizer}: {detail}"
     for case in names(found, "case", part="sweep", contestant=PEER):
         for cores in sorted({m.cores for m in select(found, part="sweep")}, reverse=True):
             here = select(found, part="sweep", case=case, cores=cores, database=EXISTING)
             theirs = select(here, contestant=PEER)
             times = ratio(theirs, select(here, contestant=OURS))
-            told = f" ({theirs[0].detail})" if theirs[0].detail else ""
-            yield f"  {case}, {counted_cores(cores)}: {PEER}{told} {times:.2f}"
+            detail = f" ({theirs[0].detail})" if theirs[0].detail else ""
+            yield f"  {case}, {counted_cores(cores)}: {PEER}{detail} {times:.2f}"

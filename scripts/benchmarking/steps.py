@@ -226,5 +226,5 @@ def _way(worker: Worker) -> str:
 def _learnt(workers: Sequence[Worker], size: Size, optimizer: str) -> str:
     """Describe the losses that the contestants reach in the same number of steps."""
     losses = [(w.entry.name, w.about["loss"]) for w in workers if w.about["loss"] is not None]
-    told = ", ".join(f"{name} {loss:.3f}" for name, loss in losses)
-    return f"{size.name} {optimizer}: mean loss after {size.epochs * size.steps} steps: {told}"
+    listed = ", ".join(f"{name} {loss:.3f}" for name, loss in losses)
+    return f"{size.name} {optimizer}: mean loss after {size.epochs * size.steps} steps: {listed}"

@@ -102,13 +102,13 @@ class Descent(Contestant):
         from threadpoolctl import threadpool_info
 
         kernels = {info.get("architecture") or info["internal_api"] for info in threadpool_info()}
-        told = [f"NumPy {np.__version__}", f"BLAS kernels {'/'.join(sorted(kernels))}"]
+        parts = [f"NumPy {np.__version__}", f"BLAS kernels {'/'.join(sorted(kernels))}"]
         compiler = self.compiler()
-        told.append(f"passes compiled by {compiler}" if compiler else "all passes in NumPy")
-        told.append(f"stacks of {self.widths[0]}")
+        parts.append(f"passes compiled by {compiler}" if compiler else "all passes in NumPy")
+        parts.append(f"stacks of {self.widths[0]}")
         if self.tile < self.widths[0]:
-            told[-1] += f" in tiles of {self.tile}"
-        return ", ".join(told)
+            parts[-1] += f" in tiles of {self.tile}"
+        return ", ".join(parts)
 
     def compiler(self) -> str | None:
         """Return the name of the compiler; None if NumPy runs all passes over arrays."""

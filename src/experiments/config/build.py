@@ -213,7 +213,7 @@ def _chosen_class(
         except ValueError as error:
             faults.append(f"{where}: {error}")
             return None, settings
-    faults.append(f"{where} must say which class it is, by _target_")
+    faults.append(f"{where} must name its class by _target_")
     return None, settings
 
 

@@ -105,7 +105,7 @@ def split_published(
     """
     chosen = _subset(train_classes, limit, stream(seed, "limit"))
     if len(chosen) < 2 or not len(test_classes):
-        raise _too_few(len(chosen), "training and validation, beside a test set")
+        raise _too_few(len(chosen), "a training, a validation and a test part")
     generator = stream(seed, "split")
     wanted = max(1, round(len(chosen) * validation))
     validating = _draw(train_classes[chosen], wanted, 1, generator)

@@ -1,12 +1,11 @@
 """Arrays that are allocated once, next to each other, on large memory pages.
 
-A processor keeps the addresses of one or two thousand memory pages at hand (its TLB). Pages are
-4 KiB unless a program asks for large ones of 2 MiB, and a matrix product reads across rows that are
-several small pages apart. Small pages also lie anywhere in memory, so that arrays which together
-would fit into a cache may still displace each other. NumPy asks for large pages when it allocates
-4 MiB or more; :class:`Memory` allocates that much and divides it between the arrays of a stack.
-If the system has no large pages left, the same arrays lie on small ones, and a training step takes
-up to 4% longer.
+A processor's TLB caches the addresses of one or two thousand memory pages. Pages are 4 KiB unless
+a program asks for large ones of 2 MiB, and a matrix product reads across rows that are several
+small pages apart. Small pages are also scattered in physical memory, so that arrays which together
+fit into a cache may still evict each other. NumPy asks for large pages when it allocates 4 MiB or
+more; :class:`Memory` allocates that much and divides it among the arrays of a stack. If the system
+has no large pages left, the arrays lie on small ones, and a training step takes up to 4% longer.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from ..typing import Array
 from . import is_on
 
 _PAGE = 1 << 21
-"""Bytes of a large page, on most machines."""
+"""Size of a large page in bytes, on most machines."""
 
 _PAGES_FROM = 1 << 22
-"""Bytes of an allocation from which NumPy asks the system for large pages."""
+"""Smallest allocation, in bytes, for which NumPy asks the system for large pages."""
 
 _LINE = 64
-"""Bytes of a cache line."""
+"""Size of a cache line in bytes."""
 
 _SMALL = 1 << 15
-"""Bytes of an array below which it is not worth a place on a large page."""
+"""Smallest array, in bytes, for which a place on a large page pays."""
 
 
 class Memory:
@@ -78,7 +77,7 @@ class Workspace(Memory):
         self._ones: dict[int, Array] = {}
 
     def array(self, key: object, shape: tuple[int, ...]) -> Array:
-        """Return the buffer of this key and shape, with the contents it was left with."""
+        """Return the buffer of this key and shape, with its last contents."""
         buffer = self._arrays.get((key, shape))
         if buffer is None:
             buffer = self._arrays[key, shape] = self.zeros(shape)
@@ -87,8 +86,8 @@ class Workspace(Memory):
     def transposed(self, key: object, shape: tuple[int, ...]) -> Array:
         """Return a buffer whose last but one axis is contiguous, instead of its last.
 
-        NumPy loops over the last axis first, which is slow for rows of ten numbers; here it loops
-        over columns of a hundred.
+        NumPy's inner loop runs over the contiguous axis, which is slow for rows of ten numbers;
+        here it runs over columns of a hundred.
         """
         buffer = self._transposed.get((key, shape))
         if buffer is None:

@@ -321,7 +321,7 @@ def test_a_part_cannot_be_left_out_or_null(part: str) -> None:
 
 
 def test_a_part_must_say_what_it_is() -> None:
-    assert the_fault(optimizer={"lr": 0.1}).startswith("optimizer must say which class it is")
+    assert the_fault(optimizer={"lr": 0.1}).startswith("optimizer must name its class by _target_")
     assert the_fault(dataset="moons").startswith("dataset must be a group of settings")
     assert the_fault(training="default").startswith("training must be a group of settings")
 

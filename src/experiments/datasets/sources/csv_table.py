@@ -353,7 +353,7 @@ class Csv(SplitSource):
         if len(names) < 2:
             raise DataError(
                 f"{cells.path}: every row has {names[0]!r} in the target column {name!r}, so there "
-                "is nothing to tell apart. Give rows of another class."
+                "is nothing to learn. Add rows of another class."
             )
         if self.task is None:
             task = Task.BINARY if len(names) == 2 else Task.MULTICLASS
