@@ -33,6 +33,22 @@ def log_of(record: Record) -> str:
     return shown(record.folder / "run.log")
 
 
+def plain_text(write: Callable[[Console], object]) -> str:
+    """Return what is written to a console that is a file, in a notebook too: without colours."""
+    text = io.StringIO()
+    write(
+        Console(
+            file=text,
+            width=_WIDTH,
+            force_jupyter=False,
+            force_terminal=False,
+            color_system=None,
+            highlight=False,
+        )
+    )
+    return text.getvalue()
+
+
 class NotebookDisplay:
     """A live display in a notebook's output, which is cleared at the end.
 
@@ -53,10 +69,7 @@ class NotebookDisplay:
         """Redraw the content, unless that was done a short time ago."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _BETWEEN
-            console = Console(file=io.StringIO(), width=_WIDTH, force_jupyter=False)
-            with console.capture() as text:
-                console.print(self._drawn())
-            self._show(text.get())
+            self._show(plain_text(lambda console: console.print(self._drawn())))
 
     def close(self) -> None:
         """Clear the display."""
@@ -74,7 +87,7 @@ class NotebookDisplay:
 
 
 _BETWEEN: Final = 0.5  # seconds between two drawings in a notebook
-_WIDTH: Final = 100  # characters that a notebook's output is wide
+_WIDTH: Final = 100  # characters of a line where there is no terminal
 
 
 class ProgressBar:

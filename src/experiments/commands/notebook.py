@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import varied
 from experiments.analysis.study import Study
+from experiments.commands.console import plain_text
 from experiments.commands.hydra import call
-from experiments.commands.hydra.overrides import override_of
+from experiments.commands.hydra.overrides import override_of, parse
 from experiments.errors import ConfigError, UserError
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _RANKING: Final = "best/val_loss"
 _SHOWN: Final = (_RANKING, "best/val_accuracy", "best/val_r2", "test/accuracy", "test/r2")
 _ROWS: Final = 40  # most runs in a printed table; `frame` has all
-_WIDTH: Final = 100  # characters in a line of a printed comparison
 
 
 def sweep(
@@ -87,8 +87,16 @@ def train(
     UserError
         If settings are invalid, or if the run failed.
     """
-    given = [_override(name, value) for name, value in settings.items()]
-    return Results([Record.read(call.train([*overrides, *given], config_dir))])
+    given = [*overrides, *(_override(name, value) for name, value in settings.items())]
+    several = [str(one.input_line) for one in parse(given) if one.is_sweep_override()]
+    # No group and none of the settings beside them takes a list.
+    several += [name for name in settings if "." not in name and _is_list(settings[name])]
+    if several:
+        raise ConfigError(
+            f"{several[0]}: several values are a sweep; descent.sweep trains them, and "
+            "descent.train one run"
+        )
+    return Results([Record.read(call.train(given, config_dir))])
 
 
 def compare(
@@ -253,13 +261,9 @@ class Comparison:
         return plot_comparison(self.study)
 
     def __repr__(self) -> str:
-        from rich.console import Console
-
         from experiments.reporting.tables.terminal import print_study
 
-        text = io.StringIO()
-        print_study(self.study, Console(file=text, width=_WIDTH, force_jupyter=False))
-        return text.getvalue().rstrip()
+        return plain_text(partial(print_study, self.study)).rstrip()
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
@@ -285,6 +289,10 @@ def _override(name: str, value: Any) -> str:
     if isinstance(value, str) and _WORD.fullmatch(value) and value.lower() not in _NOT_WORDS:
         return f"{name}={value}"
     return override_of(name, value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(_plain(value), list)
 
 
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]*")

@@ -61,6 +61,11 @@ def _draw(options: argparse.Namespace) -> None:
         str(record.dataset.get("digest")): source_from_config(record.config, trusted=trusted)
         for record in records
     }
+    if not records:
+        raise UserError(
+            f"{', '.join(map(str, options.folders))}: no finished runs here. "
+            "Give the output folder of a run or of a sweep, such as multirun."
+        )
     folder = options.output or options.folders[0] / "pictures"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +77,11 @@ def _draw(options: argparse.Namespace) -> None:
     for digest, source in sources.items():
         dataset = cached_dataset(source)
         if dataset.digest != digest:
-            print(f"pictures: {source} has changed since its runs; skipped", file=sys.stderr)
+            print(
+                f"pictures: the data of {dataset.name} have changed since its runs, which are "
+                "left out",
+                file=sys.stderr,
+            )
             continue
         for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
             name = picture.name if len(sources) == 1 else f"{dataset.name}-{picture.name}"
@@ -81,10 +90,7 @@ def _draw(options: argparse.Namespace) -> None:
             print(f"{shown(path.absolute())}: {picture.title}. {picture.caption}")
             drawn += 1
     if not drawn:
-        raise UserError(
-            f"{', '.join(map(str, options.folders))}: no picture fits these runs. "
-            "Give a folder with finished runs in it, such as multirun."
-        )
+        raise UserError("no picture fits these runs; docs/pictures.md says what each needs.")
 
 
 def _parser() -> argparse.ArgumentParser:

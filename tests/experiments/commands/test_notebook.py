@@ -41,6 +41,12 @@ def test_a_list_is_one_value_of_one_run() -> None:
     assert notebook._override("model.hidden", [64, 32]) == "model.hidden=[64,32]"
 
 
+def test_one_run_takes_one_value_of_each() -> None:
+    for given, settings in [(["optimizer=sgd,adam"], {}), ([], {"optimizer": ["sgd", "adam"]})]:
+        with pytest.raises(ConfigError, match=r"optimizer.*descent\.sweep trains them"):
+            notebook.train(*given, **settings)
+
+
 def test_an_empty_sweep_is_refused() -> None:
     with pytest.raises(ConfigError, match="optimizer is an empty list"):
         notebook._swept("optimizer", [])

@@ -1,0 +1,48 @@
+"""A sweep from Python, in a script that does not ask whether it is the main program."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.runs.find import find_records
+from experiments.training.status import Status
+from tests.end_to_end.command_line import environment, python, succeeded
+
+SCRIPT = """
+import descent
+
+runs = descent.sweep(
+    "dataset=digits", "training.epochs=150", "tracking=none", "hydra.launcher.n_jobs=2",
+    optimizer=["sgd", "adam"], seed=range(4),
+)
+print(len(runs), "runs,", len(runs.curves()), "rows of curves")
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_call_goes_on_when_it_is_called_again(tmp_path: Path) -> None:
+    script = tmp_path / "study.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen(
+        [sys.executable, "-u", str(script)],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert "8 runs → multirun" in process.stdout.readline()
+        while not [*tmp_path.glob("multirun/**/metrics.csv")]:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert Status.INTERRUPTED in {record.status for record in find_records(tmp_path)}
+
+    again = succeeded(python(script, folder=tmp_path))
+    assert "go on from their last checkpoint" in again.out or "finished already" in again.out
+    assert again.out.endswith("8 runs, 1208 rows of curves\n")
