@@ -69,7 +69,7 @@ class DaskCluster:
         except ImportError as error:
             raise UserError(
                 "hydra.launcher.backend=dask needs Dask, which is not installed; get it with "
-                "pip install 'descent[cluster]' (or pip install distributed)"
+                "pip install 'descent-lab[cluster]' (or pip install distributed)"
             ) from error
         if self._scheduler is not None:
             try:
