@@ -110,6 +110,6 @@ if __name__ == "__main__":
     _import_what_is_shared()
     gc.freeze()
     if (arguments := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
-        sys.argv = arguments
+        sys.argv, sys.orig_argv = arguments, [sys.executable, *arguments]
         sys.path[0] = os.path.dirname(arguments[0])
         runpy.run_path(arguments[0], run_name="__main__")
