@@ -107,7 +107,8 @@ def command() -> str:
     if program in sys.orig_argv:  # sys.argv has been rewritten; see commands.hydra.defer
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
     name = Path(program).name
-    return shlex.join([*(["python"] if name.endswith(".py") else []), name, *arguments])
+    of_python = name.endswith(".py") or name == "-c"
+    return shlex.join([*(["python"] if of_python else []), name, *arguments])
 
 
 def _name(
