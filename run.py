@@ -1,6 +1,14 @@
 """Train a network, or sweep over many: `python run.py --help` tells how."""
 
-from experiments.commands.entry import run
+import sys
+from importlib.util import find_spec
 
 if __name__ == "__main__":
+    if find_spec("experiments") is None:
+        sys.exit(
+            "error: Descent is not installed in this Python. In its checkout, run "
+            "`make .venv` once and `. .venv/bin/activate` in each terminal."
+        )
+    from experiments.commands.entry import run
+
     run()

@@ -2,10 +2,12 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,11 @@ def assert_as_expected(records: list[Record], expected: dict[str, Record]) -> No
 @pytest.mark.parametrize("workers", [2, 3])
 def test_on_this_machine(workers: int, expected: dict[str, Record], tmp_path: Path) -> None:
     options = ("hydra.launcher.backend=dask", f"hydra.launcher.n_jobs={workers}")
-    finished = succeeded(run(*SWEEP, NOT_TRACKED, *options, folder=tmp_path))
+    with socket.socket() as other:
+        with suppress(OSError):  # another program has taken Dask's usual port already
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        finished = succeeded(run(*SWEEP, NOT_TRACKED, *options, folder=tmp_path))
     assert_as_expected(finished.records(), expected)
 
 

@@ -120,7 +120,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
         process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)
     ]
     _, alive = psutil.wait_procs(own, timeout=100)
-    return alive
+    return [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.slow

@@ -114,6 +114,9 @@ class DaskCluster:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
+            # Without a dashboard the scheduler still serves HTTP, by default on port 8787; that it
+            # is taken, perhaps by another sweep, would be a warning.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             memory_limit=0,  # no limit of Dask's, as for loky's processes
         )
 

@@ -119,7 +119,7 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
         with main_program_hidden():
             yield Hydra.create_main_hydra2("run", path)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, [*_option(config_dir), *arguments])) from error
+        raise ConfigError(explain(error, [*_option(config_dir), *arguments])) from None
     finally:
         sys.argv = typed
         GlobalHydra.instance().hydra = before
