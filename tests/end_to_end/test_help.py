@@ -139,3 +139,11 @@ def test_scripts_say_that_a_folder_is_missing(name: str, tmp_path: Path) -> None
     assert "nowhere" in finished.err
     assert "Traceback" not in finished.err
     assert finished.err.count("\n") == 1
+
+
+def test_a_python_without_descent_is_told_what_to_do(tmp_path: Path) -> None:
+    # Without site-packages, as the Python that is active before the environment is.
+    finished = python("-I", "-S", ROOT / "run.py", "optimizer=sgd", folder=tmp_path)
+    assert finished.status == 1
+    assert finished.err.startswith("error: Descent is not installed in this Python.")
+    assert ". .venv/bin/activate" in finished.err
