@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
@@ -220,18 +221,15 @@ class Csv(SplitSource):
         return cells.take(complete), int(incomplete.sum())
 
     def _table(self, cells: RawTable, names: tuple[str, ...]) -> Table:
-        # Memory that is not written to is not taken, however many columns turn out to be text.
-        numbers = np.empty((len(names), cells.rows))
-        found = 0
+        numbers = NumberColumns(cells.rows, len(names))
         texts: dict[str, NDArray[np.object_]] = {}
         for name in names:
             values = None if name in self.categorical else self._numbers(cells, name)
             if values is None:
                 texts[name] = self._levels(cells, name)
             else:
-                numbers[found] = values
-                found += 1
-        return Table(names, numbers[:found].T, texts)
+                numbers.add(values)
+        return Table(names, numbers.matrix, texts)
 
     def _numbers(self, cells: RawTable, name: str) -> NDArray[np.float64] | None:
         """Read a column as numbers, or return None if it is categorical."""
