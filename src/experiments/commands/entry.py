@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
 from experiments.commands.startup import started_ahead
-from experiments.program import VERSION
+from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
 COMMANDS: Final = ("compare", "predict", "publish", "pictures", "ui")
 """What can be done beside training; each is a module of `experiments.commands` with a `main`."""
+
+_OTHER_WORDS: Final = {
+    **dict.fromkeys(("run", "train", "fit", "start"), ""),
+    **dict.fromkeys(("sweep", "multirun"), "-m"),
+    **dict.fromkeys(("help", "usage"), "--help"),
+    "version": "--version",
+    **dict.fromkeys(("report", "comparison", "results"), "compare"),
+    **dict.fromkeys(("plot", "draw", "picture", "figures"), "pictures"),
+    **dict.fromkeys(("evaluate", "inference", "test"), "predict"),
+    **dict.fromkeys(("upload", "push", "sync"), "publish"),
+    **dict.fromkeys(("serve", "show", "view", "browse", "mlflow"), "ui"),
+}
+"""Words that people try, with the command that does what they want; options train, or help."""
 
 
 def run() -> None:
     """Run the command line of this process; exit with an error status if it fails."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in COMMANDS:
-        sys.exit(_main_of(arguments[0])(arguments[1:]))
+        run_command(arguments[0], arguments[1:])
+    if arguments and arguments[0].isidentifier() and arguments[1:2] != ["="]:
+        sys.exit(f"error: {no_such_command(arguments)}")
     if arguments == ["--version"]:
         print(f"descent {VERSION}")
         return
@@ -35,14 +51,41 @@ def run() -> None:
         print(*_offered(os.environ.get("COMP_LINE", "")))
 
 
+def run_command(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command other than training, and exit with its status.
+
+    Parameters
+    ----------
+    command : str
+        One of `COMMANDS`.
+    arguments : sequence of str, optional
+        The command line after the command; by default all arguments of this process.
+    """
+    with interrupts_end_the_program():
+        main: Callable[..., int] = import_module(f"experiments.commands.{command}").main
+        sys.exit(main(arguments))
+
+
+def no_such_command(arguments: Sequence[str]) -> str:
+    """Explain a command line that begins with a word which is no command, and suggest another."""
+    import difflib  # takes some time, like every import here
+
+    word, *rest = arguments
+    near = difflib.get_close_matches(word, [*COMMANDS, *_OTHER_WORDS], n=1, cutoff=0.7)
+    cure = ""
+    if near:
+        meant = _OTHER_WORDS.get(near[0], near[0])
+        typed = [program(meant)] if meant in COMMANDS else [program(), *meant.split()]
+        cure = f" Did you mean `{' '.join([*typed, *map(shlex.quote, rest)])}`?"
+    return (
+        f"{word!r} is neither a command nor a setting.{cure} The commands are "
+        f"{', '.join(COMMANDS)}; settings, NAME=VALUE or GROUP=CHOICE, train."
+    )
+
+
 def _offered(line: str) -> list[str]:
     """Return the commands that a shell may complete a line to, beside what Hydra offers."""
     program, _, typed = line.partition(" ")
     if program.endswith(".py") or Path(program).name.startswith("python"):
         return []  # which train only
     return [command for command in COMMANDS if command.startswith(typed)] if line else []
-
-
-def _main_of(command: str) -> Callable[[Sequence[str]], int]:
-    main: Callable[[Sequence[str]], int] = import_module(f"experiments.commands.{command}").main
-    return main
