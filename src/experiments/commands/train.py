@@ -150,6 +150,8 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     files = write_comparison(study, sweep.folder, pictures=["png"])
     console.print()
     print_comparison(study, console=console)
+    (picture,) = (file for file in files if file.suffix == ".png")
+    console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 

@@ -276,6 +276,18 @@ class Record:
         return flat(with_defaults(self.config))
 
     @cached_property
+    def defaults(self) -> dict[str, Scalar]:
+        """The defaults of the classes that the configuration names, by dotted names."""
+        from experiments.config.defaults import with_defaults
+
+        parts = {
+            name: {"_target_": part["_target_"]}
+            for name, part in self.config.items()
+            if isinstance(part, dict) and "_target_" in part
+        }
+        return flat(with_defaults(parts))
+
+    @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
         return self._bytes(CONFIG).decode()
