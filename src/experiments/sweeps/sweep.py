@@ -129,11 +129,13 @@ class Sweep:
         Raises
         ------
         ConfigError
-            If datasets cannot be loaded or losses do not fit them; the message lists all faulty
-            jobs. Nothing has been trained.
+            If there are no jobs, datasets cannot be loaded, or losses do not fit them; the message
+            lists all faulty jobs. Nothing has been trained.
         KeyboardInterrupt, UserError
             If training ends early; runs that have not ended are marked as interrupted.
         """
+        if not jobs:
+            raise ConfigError("there are no runs to train: give the sweep at least one job")
         datasets = load_datasets(jobs)
         self.listener.check_for_interrupts()
         jobs = self._with_id(jobs, datasets)

@@ -88,6 +88,12 @@ def test_records_come_in_the_order_of_jobs_and_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_sweep_of_no_runs_is_refused(tmp_path: Path) -> None:
+    with Sweep(Path("runs"), InProcess()) as sweep, pytest.raises(ConfigError, match="no runs"):
+        sweep.run([])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_workers_give_the_bits_of_this_process() -> None:
     with Sweep(Path("here"), InProcess()) as sweep:
         here = sweep.run([job(seed, "here") for seed in range(3)])
