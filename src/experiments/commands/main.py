@@ -25,6 +25,7 @@ from experiments import switches
 from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.patches import (
+    empty_sweeps_refused,
     hold_interrupts_while_composing,
     name_broken_files,
 )
@@ -106,7 +107,10 @@ def friendly_errors() -> Iterator[None]:
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred
             sys.argv[1:] = deferred(sys.argv[1:])
-        with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
+        with (
+            empty_sweeps_refused(),
+            identity_added() if asks_for_config(sys.argv[1:]) else nullcontext(),
+        ):
             yield
     except UserError as error:
         fail(str(error))

@@ -17,10 +17,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands.console import shown
 from experiments.commands.parsing import carry_out, command_parser, keys_of
 from experiments.config.trust import allowed_packages
 from experiments.errors import UserError
+from experiments.files.paths import shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

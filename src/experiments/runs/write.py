@@ -98,6 +98,30 @@ def write_record(
     return folder
 
 
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts to files of a folder, with passwords in addresses masked.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; created if it is missing.
+    texts : mapping of str to str
+        The texts by path in the folder.
+
+    Raises
+    ------
+    RecordError
+        If the disk is full or not writable.
+    """
+    for name, text in texts.items():
+        path = folder / name
+        _make(path.parent)
+        try:
+            path.write_text(mask_secrets(text), encoding="utf-8")
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+
 def write_progress(
     folder: str | os.PathLike[str],
     *,
