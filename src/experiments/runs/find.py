@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from experiments.errors import RecordError
 from experiments.runs.layout import PROGRESS, RECORD
 from experiments.runs.record import Record, no_folder
 
