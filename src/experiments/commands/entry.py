@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import sys
@@ -42,13 +43,13 @@ def run() -> None:
     if arguments == ["--version"]:
         print(f"descent {VERSION}")
         return
+    if arguments[:1] in (["-sc"], ["--shell-completion"]) and _completes(arguments[1:]):
+        return
     with interrupts_end_the_program(), garbage_left(), started_ahead(arguments):
         with interrupts_deferred():  # while compiled modules are imported
             from experiments.commands.main import main
 
         main()
-    if arguments[:1] in (["-sc"], ["--shell-completion"]):
-        print(*_offered(os.environ.get("COMP_LINE", "")))
 
 
 def run_command(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -83,9 +84,26 @@ def no_such_command(arguments: Sequence[str]) -> str:
     )
 
 
-def _offered(line: str) -> list[str]:
-    """Return the commands that a shell may complete a line to, beside what Hydra offers."""
-    program, _, typed = line.partition(" ")
+def _completes(asked: Sequence[str]) -> bool:
+    """Print what a shell may complete a line to; return whether that is all, without Hydra's."""
+    line = os.environ.get("COMP_LINE", "")
+    for word in _offered(line, paths="query=fish" in asked):
+        print(word)
+    _, *words = line.split(" ")
+    return len(words) > 1 and words[0] in COMMANDS
+
+
+def _offered(line: str, *, paths: bool = False) -> list[str]:
+    """Return what a shell may complete a line to, beside what Hydra offers: commands and paths.
+
+    Paths are for fish, which offers none where there is a function that completes.
+    """
+    program, *words = line.split(" ")
     if program.endswith(".py") or Path(program).name.startswith("python"):
         return []  # which train only
-    return [command for command in COMMANDS if command.startswith(typed)] if line else []
+    if len(words) == 1:
+        return [command for command in COMMANDS if command.startswith(words[0])]
+    if not paths or not words or words[0] not in COMMANDS:
+        return []
+    found = [Path(path) for path in glob.glob(f"{glob.escape(words[-1])}*")]
+    return sorted(f"{path}/" if path.is_dir() else str(path) for path in found)

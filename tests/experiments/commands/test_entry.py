@@ -2,10 +2,11 @@
 
 import importlib
 import signal
+from pathlib import Path
 
 import pytest
 
-from experiments.commands.entry import COMMANDS, no_such_command, run_command
+from experiments.commands.entry import COMMANDS, _offered, no_such_command, run_command
 from experiments.commands.parsing import carry_out, command_parser
 from experiments.errors import UserError
 
@@ -57,3 +58,28 @@ def test_words_that_are_no_commands_suggest_one(typed: list[str], meant: str) ->
 
 def test_a_word_like_no_command_suggests_none() -> None:
     assert "Did you mean" not in no_such_command(["optimizers"])
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("descent ", list(COMMANDS)),
+        ("descent p", ["predict", "publish", "pictures"]),
+        ("descent compare mul", []),
+        ("python run.py co", []),
+        ("", []),
+    ],
+)
+def test_commands_complete_the_first_word(line: str, offered: list[str]) -> None:
+    assert _offered(line) == offered
+
+
+def test_fish_is_offered_paths_behind_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "multirun").mkdir()
+    (tmp_path / "mul.csv").touch()
+    assert _offered("descent compare mu", paths=True) == ["mul.csv", "multirun/"]
+    assert _offered("descent compare --csv mul.", paths=True) == ["mul.csv"]
+    assert _offered("descent optimizer=sgd mu", paths=True) == []
