@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 NODES: Final = 4_000_000
@@ -25,8 +26,7 @@ def parse_json(content: bytes | str) -> Any:
     Returns
     -------
     object
-        Dictionaries, lists, strings, numbers, booleans and None. A lone surrogate, which no file
-        can contain, is replaced by its escape sequence as text.
+        Dictionaries, lists, strings, numbers, booleans and None.
 
     Raises
     ------
@@ -46,16 +46,16 @@ def parse_json(content: bytes | str) -> Any:
             parse_int=_integer,
             parse_float=_float,
         )
-        return _plain(value, 0)
     except RecursionError:
         raise _too_deep() from None
+    _check_depth(value, 0)
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"the key {twice[:50]!r} occurs twice in an object")
     return made
 
@@ -77,17 +77,13 @@ def _not_finite(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """Replace lone surrogates, and refuse values that are nested too deeply."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+def _check_depth(value: Any, depth: int) -> None:
     if not isinstance(value, dict | list):
-        return value
+        return
     if depth == DEPTH:
         raise _too_deep()
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in value]
-    return {_plain(key, depth): _plain(item, depth + 1) for key, item in value.items()}
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_depth(item, depth + 1)
 
 
 def _too_deep() -> ValueError:

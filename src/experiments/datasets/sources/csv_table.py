@@ -200,7 +200,7 @@ class Csv(SplitSource):
         task, targets, target_names = self._read_targets(cells)
         notes = self._notes(path, table, task, target_names, dropped)
         for note in notes:
-            _log.info(note)
+            _log.info(visible(note))
         try:
             return self.prepare(
                 name=path.stem,

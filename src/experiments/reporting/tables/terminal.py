@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.analysis.study import Study
+from experiments.escape import visible
 from experiments.palette import color_of
 from experiments.reporting.tables.layout import (
     Column,
@@ -52,7 +54,7 @@ class _View(ABC):
         """Render for the width and encoding of the console."""
         for part in self._lines(console, options.max_width):
             if isinstance(part, Text) and not _speaks_unicode(console):
-                yield Text(part.plain.translate(_PLAIN))
+                yield Text(_plain(part.plain))
             else:
                 yield part
 
@@ -68,7 +70,7 @@ class ComparisonView(_View):
         parts = self._study.parts
         for part in parts:
             if len(parts) > 1:
-                yield Text(part.name, style="bold")
+                yield Text(visible(part.name), style="bold")
             optimizers = [entry.optimizer for entry in part.entries]
             yield _table(optimizers, narrow_columns(part), console, width)
             yield Text()
@@ -93,7 +95,7 @@ class StudyView(_View):
             yield from _paragraph(text, console, width, "bold")
         for part in self._study.parts:
             yield Text()
-            yield Text(part.name, style="bold")
+            yield Text(visible(part.name), style="bold")
             optimizers = [entry.optimizer for entry in part.entries]
             yield _table(optimizers, result_columns(part), console, width)
             pairs = telling_pairs(part)
@@ -118,7 +120,7 @@ def print_study(study: Study, console: Console | None = None) -> None:
 
 
 def _paragraph(text: str, console: Console, width: int, style: str) -> Iterator[Text]:
-    for line in Text(text).wrap(console, min(width, _WORDS_WIDTH)):
+    for line in Text(visible(text)).wrap(console, min(width, _WORDS_WIDTH)):
         line.stylize(style)
         yield line
 
@@ -126,10 +128,11 @@ def _paragraph(text: str, console: Console, width: int, style: str) -> Iterator[
 def _table(optimizers: Sequence[str], laid: list[Column], console: Console, width: int) -> Table:
     """Make a table, with a dot in the optimizer's colour before each row that has one."""
     pretty = console.is_terminal and _speaks_unicode(console)
+    laid = [_mapped(one, visible) for one in laid]
     if not console.is_terminal:
         laid = [_starred(one) for one in laid]
     if not _speaks_unicode(console):
-        laid = [_plain(one) for one in laid]
+        laid = [_mapped(one, _plain) for one in laid]
     dotted = bool(optimizers) and console.color_system is not None and _speaks_unicode(console)
     if dotted:
         laid = [_with_room_for_dots(laid[0]), *laid[1:]]
@@ -173,9 +176,12 @@ def _to_the_right(one: Column) -> Column:
     return Column(one.header.rjust(width), cells, one.best, one.rank)
 
 
-def _plain(one: Column) -> Column:
-    cells = tuple(cell.translate(_PLAIN) for cell in one.cells)
-    return Column(one.header.translate(_PLAIN), cells, one.best, one.rank, one.is_text)
+def _mapped(one: Column, change: Callable[[str], str]) -> Column:
+    return replace(one, header=change(one.header), cells=tuple(map(change, one.cells)))
+
+
+def _plain(text: str) -> str:
+    return text.translate(_PLAIN)
 
 
 def _speaks_unicode(console: Console) -> bool:
