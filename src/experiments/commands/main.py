@@ -33,6 +33,7 @@ from experiments.commands.hydra.show_config import asks_for_config, identity_add
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
+from experiments.warning import say
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -153,5 +154,5 @@ def _raised_in(trace: TracebackType | None) -> str:
 
 def fail(message: str) -> NoReturn:
     """Print an error to standard error and exit with status 1."""
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     sys.exit(1)

@@ -28,7 +28,8 @@ from experiments.runs.layout import (
     SNAPSHOTS,
     WEIGHTS,
 )
-from experiments.runs.record import FORMAT, Record, corrupt, problem_with, sha256
+from experiments.runs.record import Record, corrupt, sha256
+from experiments.runs.schema import FORMAT, problem_with
 
 
 def write_record(
