@@ -138,6 +138,9 @@ class GridSweeper(BasicSweeper):
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         assert self.config is not None
         if self.config.hydra.runtime.choices.get("hydra/launcher") != "stacked":
+            from experiments.commands.hydra.mask_files import mask_files
+
+            mask_files(Path(self.config.hydra.sweep.dir, "multirun.yaml"))
             super().validate_batch_is_legal(batch)
 
 

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
 from experiments.runs.layout import PREPROCESSING
 from experiments.runs.record import Record
@@ -106,8 +106,8 @@ def params(record: Record) -> list[Any]:
     values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
     values["seed"] = record.seed
     return [
-        Param(key_of(key), cut(mask_secrets(_as_yaml(value)), _PARAM_VALUE))
-        for key, value in values.items()
+        Param(key_of(key), cut(_as_yaml(value), _PARAM_VALUE))
+        for key, value in masked(values).items()
     ]
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
 from experiments.program import program
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -362,7 +362,7 @@ class Tracker:
         """Return the command that starts the MLflow UI; None for a server, which has its own."""
         if store.is_server(self.uri):
             return None
-        return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(mask_secrets(self.uri))}"
+        return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(masked(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""

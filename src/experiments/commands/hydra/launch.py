@@ -16,10 +16,10 @@ from experiments.commands.console import log_of
 from experiments.commands.hydra.backends import choose_backend
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
+from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.train import Comparison, train_sweep
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
-from experiments.files.masking import mask_files
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps.drafts import Draft
@@ -64,6 +64,8 @@ class HydraSweep:
         **workers: Any,
     ) -> None:
         setup_globals()
+        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
+        mask_files(self._folder / "multirun.yaml")
         if width is not None and (not isinstance(width, int) or width < 1):
             raise ConfigError(
                 f"hydra.launcher.width={width} is not a number of runs: give 1 or more, or null "
@@ -74,7 +76,6 @@ class HydraSweep:
         self._width = width
         self._seeds = seeds
         self._composer = Composer(hydra_context.config_loader, config)
-        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
 
     def composer(self, sweep: Sweep) -> JobComposer:
         """Return the composer of the sweep's jobs."""
@@ -96,7 +97,6 @@ class HydraSweep:
         KeyboardInterrupt, UserError
             If training ends early; finished runs are published, the others marked as interrupted.
         """
-        mask_files(self._folder / "multirun.yaml")  # Hydra writes it with passwords
         sweep = train_sweep(
             train,
             self._folder,
