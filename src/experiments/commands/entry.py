@@ -12,6 +12,8 @@ from typing import Final
 from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
 from experiments.commands.startup import started_ahead
 from experiments.commands.streams import standard_streams
+from experiments.commands.working_directory import check_exists
+from experiments.errors import UserError
 from experiments.program import VERSION
 from experiments.workers.garbage import garbage_left
 
@@ -35,7 +37,10 @@ def run(command: str | None = None) -> None:
     """
     arguments = [*([command] if command else []), *sys.argv[1:]]
     with standard_streams(only_prints=_only_prints(arguments)):
-        _check_working_directory()
+        try:
+            check_exists()
+        except UserError as error:
+            sys.exit(f"error: {error}")
         if arguments and arguments[0] in COMMANDS:
             sys.exit(_main_of(arguments[0])(arguments[1:]))
         if arguments == ["--version"]:
@@ -58,13 +63,6 @@ def _only_prints(arguments: Sequence[str]) -> bool:
     """Return whether a command line does nothing but print."""
     options = {argument.partition("=")[0] for argument in arguments}
     return arguments[:1] in (["compare"], ["predict"]) or not options.isdisjoint(_PRINTING)
-
-
-def _check_working_directory() -> None:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        sys.exit("error: the working directory was deleted. Change to one that exists: cd FOLDER")
 
 
 def _offered(line: str) -> list[str]:
