@@ -10,7 +10,6 @@ array needs exactly these columns, in their order. Predictions are CSV, in raw u
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import tempfile
@@ -63,8 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         say(f"predict: {error}")
         return 1
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

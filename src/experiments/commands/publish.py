@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments.commands.parsing import add_tracker, command_parser
+from experiments.config.schema import check_experiment_name
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.escape import for_terminal
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
+    if options.experiment is not None:
+        check_experiment_name(options.experiment)
     # A run that several sweeps reused has a record in each.
     found = {(r.uid, r.sweep): r for folder in options.folders for r in find_records(folder)}
     ended = sorted(filter(is_worth_publishing, found.values()), key=lambda r: r.started)
