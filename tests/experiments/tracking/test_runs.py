@@ -16,8 +16,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from scripts.publish import main as publish
 
+from experiments.commands.publish import main as publish
 from experiments.errors import TrackingError
 from experiments.palette import color_of
 from experiments.runs.layout import FILES
