@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from experiments.commands.interrupts import interrupts_deferred, interrupts_end_the_program
 from experiments.commands.startup import started_ahead
+from experiments.commands.streams import standard_streams
+from experiments.commands.working_directory import check_exists
+from experiments.errors import UserError
 from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
@@ -33,18 +36,47 @@ _OTHER_WORDS: Final = {
 """Words that people try, with the command that does what they want; options train, or help."""
 
 
-def run() -> None:
-    """Run the command line of this process; exit with an error status if it fails."""
-    arguments = sys.argv[1:]
-    if arguments and arguments[0] in COMMANDS:
-        run_command(arguments[0], arguments[1:])
-    if arguments and arguments[0].isidentifier() and arguments[1:2] != ["="]:
-        sys.exit(f"error: {no_such_command(arguments)}")
-    if arguments == ["--version"]:
-        print(f"descent {VERSION}")
-        return
-    if arguments[:1] in (["-sc"], ["--shell-completion"]) and _completes(arguments[1:]):
-        return
+_PRINTING: Final = (
+    *("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"),
+    *("-sc", "--shell-completion"),
+)
+"""The options with which nothing is trained."""
+
+
+def run(command: str | None = None) -> None:
+    """Run the command line of this process; exit with an error status if it fails.
+
+    Parameters
+    ----------
+    command : str, optional
+        One of `COMMANDS`, for a program that runs only this; by default the first argument says it.
+    """
+    arguments = [*([command] if command else []), *sys.argv[1:]]
+    with standard_streams(only_prints=_only_prints(arguments)):
+        try:
+            check_exists()
+        except UserError as error:
+            sys.exit(f"error: {error}")
+        if arguments and arguments[0] in COMMANDS:
+            sys.exit(run_command(arguments[0], arguments[1:]))
+        if arguments and arguments[0].isidentifier() and arguments[1:2] != ["="]:
+            sys.exit(f"error: {no_such_command(arguments)}")
+        if arguments == ["--version"]:
+            print(f"descent {VERSION}")
+            return
+        if arguments[:1] in (["-sc"], ["--shell-completion"]) and _completes(arguments[1:]):
+            return
+        _train(arguments)
+
+
+def run_command(command: str, arguments: Sequence[str]) -> int:
+    """Run a command other than training, and return its exit status."""
+    with interrupts_end_the_program():
+        main: Callable[..., int] = import_module(f"experiments.commands.{command}").main
+        return main(arguments)
+
+
+def _train(arguments: Sequence[str]) -> None:
     with interrupts_end_the_program(), garbage_left(), started_ahead(arguments):
         with interrupts_deferred():  # while compiled modules are imported
             from experiments.commands.main import main
@@ -52,19 +84,10 @@ def run() -> None:
         main()
 
 
-def run_command(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command other than training, and exit with its status.
-
-    Parameters
-    ----------
-    command : str
-        One of `COMMANDS`.
-    arguments : sequence of str, optional
-        The command line after the command; by default all arguments of this process.
-    """
-    with interrupts_end_the_program():
-        main: Callable[..., int] = import_module(f"experiments.commands.{command}").main
-        sys.exit(main(arguments))
+def _only_prints(arguments: Sequence[str]) -> bool:
+    """Return whether a command line does nothing but print."""
+    options = {argument.partition("=")[0] for argument in arguments}
+    return arguments[:1] in (["compare"], ["predict"]) or not options.isdisjoint(_PRINTING)
 
 
 def no_such_command(arguments: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Final, Self
 from rich.console import Console
 
 from experiments.commands.startup import publishing_process
+from experiments.files.masking import mask_secrets
 from experiments.files.paths import shown
 from experiments.program import to_type
 from experiments.runs.job import Job
@@ -126,7 +127,7 @@ class LivePublishing:
         note : str
             The comparison as Markdown.
         """
-        experiments = list(dict.fromkeys(job.run.experiment_name for job in jobs))
+        experiments = list(dict.fromkeys(_destination(job).experiment_name for job in jobs))
         names = [str(file.relative_to(folder)) for file in files]
         Summary(folder, sweep, experiments, names, note).write()
         for destination in _destinations(jobs):
@@ -190,7 +191,7 @@ class LivePublishing:
 
 
 def _destination(job: Job) -> Destination:
-    return Destination(job.run.tracking, job.run.experiment_name)
+    return Destination(job.run.tracking, mask_secrets(job.run.experiment_name))
 
 
 def _destinations(jobs: Iterable[Job]) -> list[Destination]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Sequence
 
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
 from experiments.program import program
+from experiments.warning import say
 
 
 def carry_out(
@@ -39,15 +38,10 @@ def carry_out(
     options = parser.parse_args(arguments)
     search_working_directory()
     try:
-        status = act(options) or 0
-        sys.stdout.flush()
+        return act(options) or 0
     except UserError as error:
-        print(f"{command}: {error}", file=sys.stderr)
+        say(f"{command}: {error}")
         return 1
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
 
 
 def command_parser(command: str, description: str) -> argparse.ArgumentParser:

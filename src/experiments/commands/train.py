@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import ProgressBar, log_of
+from experiments.commands.console import EscapingConsole, ProgressBar, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
@@ -42,7 +42,7 @@ def train_run(job: Job) -> Record:
     UserError
         If the run failed or could not be trained.
     """
-    console = Console(highlight=False)
+    console = EscapingConsole()
     interrupt: KeyboardInterrupt | None = None
     with LivePublishing(warn) as publishing:
         if job.run.tracking.enabled:
@@ -101,7 +101,7 @@ def train_sweep(
         If training ends early; runs that have ended have been compared and published.
     """
     phases.debug("started")
-    console = Console(highlight=False)
+    console = EscapingConsole()
     with LivePublishing(warn) as publishing:
         if publishes:
             publishing.start()

@@ -24,6 +24,7 @@ from typing import IO, Final
 
 from experiments.commands.parsing import add_tracker, carry_out, command_parser
 from experiments.errors import UserError
+from experiments.escape import visible
 from experiments.program import program
 
 _HOST: Final = "127.0.0.1"
@@ -66,7 +67,7 @@ def _serve(options: argparse.Namespace) -> int:
             _await(server, options.port, log)
             print("MLflow is ready; Ctrl-C ends it. The runs of each experiment:")
             for name, address in pages:
-                print(f"  {name}: {address}", flush=True)
+                print(visible(f"  {name}: {address}"), flush=True)
             return server.wait()
         finally:
             _end(server)

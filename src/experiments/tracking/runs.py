@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
 from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -362,7 +362,7 @@ class Tracker:
             return None
         if self.uri == store.resolve_uri():
             return to_type("ui")
-        return f"{to_type('ui')} --uri {shlex.quote(mask_secrets(self.uri))}"
+        return f"{to_type('ui')} --uri {shlex.quote(masked(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""

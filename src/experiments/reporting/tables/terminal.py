@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.analysis.study import Study
+from experiments.escape import visible
 from experiments.palette import color_of
 from experiments.reporting.tables.layout import (
     Column,
@@ -23,15 +24,13 @@ from experiments.reporting.tables.layout import (
     result_columns,
     telling_pairs,
 )
+from experiments.reporting.words.ascii import PLAIN
 from experiments.reporting.words.conclusions import conclusions, how
 from experiments.reporting.words.limits import limits_of, warnings_of
 
 # Longer lines of text are hard to read, even in a wide window.
 _WORDS_WIDTH = 100
-_PLAIN = str.maketrans(
-    {"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'", "≥": ">=", "≤": "<="}
-    | {"∞": "inf", "×": "x", "α": "alpha"}
-)
+_PLAIN = str.maketrans(PLAIN)
 
 
 class _View(ABC):
@@ -54,7 +53,7 @@ class _View(ABC):
         """Render for the width and encoding of the console."""
         for part in self._lines(_Page(console, options.max_width)):
             if isinstance(part, Text) and not _speaks_unicode(console):
-                yield Text(part.plain.translate(_PLAIN))
+                yield Text(_plain(part.plain))
             else:
                 yield part
 
@@ -70,7 +69,7 @@ class ComparisonView(_View):
         parts = self._study.parts
         for part in parts:
             if len(parts) > 1:
-                yield Text(part.name, style="bold")
+                yield Text(visible(part.name), style="bold")
             yield page.table(narrow_columns(part), [entry.optimizer for entry in part.entries])
             yield Text()
         yield from page.legend()
@@ -94,7 +93,7 @@ class StudyView(_View):
             yield from page.paragraph(text, "bold")
         for part in self._study.parts:
             yield Text()
-            yield Text(part.name, style="bold")
+            yield Text(visible(part.name), style="bold")
             yield page.table(result_columns(part), [entry.optimizer for entry in part.entries])
             pairs = telling_pairs(part)
             if pairs:
@@ -138,7 +137,7 @@ class _Page:
 
     def paragraph(self, text: str, style: str) -> Iterator[Text]:
         """Break a paragraph into lines."""
-        for line in Text(text).wrap(self._console, min(self._width, _WORDS_WIDTH)):
+        for line in Text(visible(text)).wrap(self._console, min(self._width, _WORDS_WIDTH)):
             line.stylize(style)
             yield line
 
@@ -146,10 +145,11 @@ class _Page:
         """Make a table, with a dot in the optimizer's colour before each row that has one."""
         console = self._console
         pretty = console.is_terminal and _speaks_unicode(console)
+        laid = [_mapped(one, visible) for one in laid]
         if not console.is_terminal:
             laid = [_starred(one) for one in laid]
         if not _speaks_unicode(console):
-            laid = [_plain(one) for one in laid]
+            laid = [_mapped(one, _plain) for one in laid]
         dotted = bool(optimizers) and console.color_system is not None and _speaks_unicode(console)
         if dotted:
             laid = [_with_room_for_dots(laid[0]), *laid[1:]]
@@ -194,9 +194,12 @@ def _to_the_right(one: Column) -> Column:
     return replace(one, header=one.header.rjust(width), cells=cells)
 
 
-def _plain(one: Column) -> Column:
-    cells = tuple(cell.translate(_PLAIN) for cell in one.cells)
-    return replace(one, header=one.header.translate(_PLAIN), cells=cells)
+def _mapped(one: Column, change: Callable[[str], str]) -> Column:
+    return replace(one, header=change(one.header), cells=tuple(map(change, one.cells)))
+
+
+def _plain(text: str) -> str:
+    return text.translate(_PLAIN)
 
 
 def _speaks_unicode(console: Console) -> bool:
