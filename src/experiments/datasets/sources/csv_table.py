@@ -237,8 +237,8 @@ class Csv(SplitSource):
                 if other:
                     raise DataError(
                         f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, or list the column in "
-                        "dataset.categorical or dataset.ignore."
+                        f"would be numbers with {other}. Give that, if it suits the other "
+                        "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])
