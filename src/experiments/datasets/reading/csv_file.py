@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import re
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO, cast
 
@@ -19,6 +20,7 @@ from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
 
 _DELIMITERS: Final = ",;\t|"
+_LONGEST_LINE: Final = 100_000_000
 _SAMPLE_LINES: Final = 20
 _SAMPLE_CHARACTERS: Final = 100_000
 _CONTEXT: Final = 40  # bytes around a byte that cannot be decoded
@@ -67,7 +69,8 @@ class _Reader:
 
     def __init__(self, path: Path, text: TextIO, delimiter: str | None) -> None:
         self._path = path
-        head = list(islice(text, _SAMPLE_LINES))
+        lines = self._lines(text)
+        head = list(islice(lines, _SAMPLE_LINES))
         self._skipped = 0  # lines before those that the csv module counts
         if head:
             head[0] = head[0].removeprefix("\ufeff")
@@ -78,7 +81,7 @@ class _Reader:
                 delimiter = delimiter or marked[1]
         delimiter = delimiter or _likely_delimiter("".join(head)[:_SAMPLE_CHARACTERS])
         self._rows = csv.reader(
-            chain(head, text),
+            chain(head, lines),
             delimiter=delimiter,
             skipinitialspace=delimiter != " ",
             strict=True,
@@ -109,6 +112,19 @@ class _Reader:
                 f"{self._path}: there are no rows below the header. Give a table with rows."
             )
         return RawTable.of_columns(self._path, names, columns, np.concatenate(lines))
+
+    def _lines(self, text: TextIO) -> Iterator[str]:
+        """Read lines; without a limit one that does not end would fill the memory."""
+        for number in count(1):
+            line = text.readline(_LONGEST_LINE)
+            if not line:
+                return
+            if len(line) >= _LONGEST_LINE:
+                raise DataError(
+                    f"{self._path}, line {number}: the line has more than {_LONGEST_LINE:,} "
+                    "characters. Give a table with a line for each row."
+                )
+            yield line
 
     def _next_rows(self, most: int, columns: int) -> tuple[list[list[str]], list[int]]:
         """Read some rows, and the line on which each ends.

@@ -152,6 +152,14 @@ def test_the_likely_encoding_is_named(
         table_of(tmp_path, content, **options)
 
 
+def test_a_line_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "_LONGEST_LINE", 1000)
+    with pytest.raises(DataError, match=r"line 2: the line has more than 1,000 characters"):
+        table_of(tmp_path, "a,b\n" + "1," * 5000)
+    rows = "1," + "2" * 997 + "\n"
+    assert table_of(tmp_path, "a,b\n" + rows[1:] + rows[1:]).rows == 2
+
+
 def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:
     """As pandas writes its index; who needs it says so."""
     table = table_of(tmp_path, ",a,b,\n0,1,2,\n")
