@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.preprocessing import Impute, fit_preprocessing
+from experiments.datasets.reading.memory import available_memory, require_memory
+from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
@@ -28,6 +30,7 @@ def prepare(
     scale_targets: bool = True,
     image_shape: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
+    notation: Notation | None = None,
 ) -> Dataset:
     """Encode the parts of a split, with all statistics fitted on the training part.
 
@@ -57,6 +60,8 @@ def prepare(
         Height and width if rows are images; inputs are then float32.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
+    notation : Notation, optional
+        How texts write numbers and missing values, here and in the tables to predict from.
 
     Returns
     -------
@@ -65,23 +70,34 @@ def prepare(
     Raises
     ------
     DataError
-        If the data cannot be encoded or do not match the description.
+        If the data cannot be encoded, do not match the description or need more memory than there
+        is.
     """
-    task, table = Task(task), table.tidied()
+    notation = notation or Notation()
+    task, table = Task(task), table.tidied(notation)
     scaled = task is Task.REGRESSION and scale_targets
     targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
     levels = {
         column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
+    dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
+    rows = len(split.train) + len(split.validation) + len(split.test)
+    features = sum(len(levels[column]) if column in levels else 1 for column in table.names)
+    require_memory(
+        f"encoding {rows} rows as {features} features",
+        rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
+        available_memory(),
+    )
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
         scaling=scaling,
         impute=impute,
-        dtype="float64" if image_shape is None else "float32",
+        dtype=dtype,
         targets=targets[split.train] if scaled else None,
         target_names=target_names,
+        notation=notation,
     )
 
     def part(rows: NDArray[np.intp]) -> Part:
