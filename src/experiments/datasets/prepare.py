@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
-from experiments.datasets.preprocessing import Impute, fit_preprocessing
+from experiments.datasets.preprocessing import Impute, beyond_single, fit_preprocessing
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
+from experiments.errors import DataError
 
 
 def prepare(
@@ -85,8 +86,16 @@ def prepare(
     )
 
     def part(rows: NDArray[np.intp]) -> Part:
+        chosen = table.take(rows)
         encoded = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
-        return Part(preprocessing.encode_table(table.take(rows)), encoded)
+        if (place := beyond_single(encoded)) is not None:
+            row, column = place
+            raise DataError(
+                f"row {chosen.row(row)}, target {target_names[column]!r}: "
+                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
+                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
+            )
+        return Part(preprocessing.encode_table(chosen), encoded)
 
     description = {
         "task": str(task),

@@ -21,6 +21,7 @@ from experiments.errors import DataError
 from nn.component import suggestion
 
 FORMAT: Final = 1
+_LARGEST: Final = float(np.finfo(np.float32).max)
 Impute = Literal["mean", "median"]
 
 
@@ -83,19 +84,19 @@ class Preprocessing:
         ------
         DataError
             For a missing column, a cell that is not a number, a level not seen in training, a
-            missing value that nothing was fitted for, a number that is not finite: naming row
-            (from 1) and column.
+            missing value that nothing was fitted for, a number that is not finite or, once it is
+            scaled, beyond single precision: naming row (from 1) and column.
         """
         return self.encode_table(self._table(raw))
 
     def encode_table(self, table: Table) -> NDArray[Any]:
         """Encode a table whose columns already have the right types; see `encode`."""
         inputs = np.empty((len(table), len(self.scale)), self.dtype)
-        # Values beyond float32 become infinite here, and are refused below.
-        with np.errstate(over="ignore"):
+        # What overflows here is refused below.
+        with np.errstate(over="ignore", invalid="ignore"):
             inputs[:, self._number_slots] = _filled(table, self.fills)
             for column, first in self._text_slots.items():
-                codes = self._codes(column, table.texts[column])
+                codes = self._codes(column, table)
                 inputs[:, first : first + len(self.levels[column])] = 0
                 inputs[np.arange(len(table)), first + codes] = 1
             # An array of a smaller type would be promoted by float64 statistics.
@@ -104,11 +105,11 @@ class Preprocessing:
                 inputs -= center
             if (scale != 1).any():
                 inputs /= scale
-        if inputs.size and not (np.isfinite(inputs.min()) and np.isfinite(inputs.max())):
-            row, slot = np.argwhere(~np.isfinite(inputs))[0]
+        if (place := beyond_single(inputs)) is not None:
+            row, slot = place
             raise DataError(
-                f"row {row + 1}, column {self.encoded_names[slot]!r}: the value is infinite or "
-                "too large to be scaled. Correct it."
+                f"row {table.row(row)}, column {self.encoded_names[slot]!r}: the value is infinite "
+                f"or, once it is scaled, beyond single precision ({_LARGEST:.1e}). Correct it."
             )
         return inputs
 
@@ -116,8 +117,9 @@ class Preprocessing:
         """Scale raw regression targets; the inverse of `decode_targets`."""
         targets = np.array(raw, np.float64)
         if self.target_scale:
-            targets -= np.array(self.target_center)
-            targets /= np.array(self.target_scale)
+            with np.errstate(over="ignore"):  # datasets hold no infinite targets
+                targets -= np.array(self.target_center)
+                targets /= np.array(self.target_scale)
         return targets
 
     def decode_targets(self, scaled: ArrayLike) -> NDArray[np.float64]:
@@ -139,8 +141,9 @@ class Preprocessing:
                 raise ValueError(
                     f"predictions have shape {targets.shape}, not (..., {len(self.target_scale)})"
                 )
-            targets *= np.array(self.target_scale)
-            targets += np.array(self.target_center)
+            with np.errstate(over="ignore"):
+                targets *= np.array(self.target_scale)
+                targets += np.array(self.target_center)
         return targets
 
     def to_json(self) -> str:
@@ -216,22 +219,23 @@ class Preprocessing:
     def _text_slots(self) -> dict[str, int]:
         return {column: slot for column, slot in self._slots.items() if column in self.levels}
 
-    def _codes(self, column: str, cells: NDArray[np.object_]) -> NDArray[np.intp]:
+    def _codes(self, column: str, table: Table) -> NDArray[np.intp]:
         """Look up the index of each cell's level."""
-        levels = self.levels[column]
+        levels, cells = self.levels[column], table.texts[column]
         known: dict[Any, int] = {level: code for code, level in enumerate(levels)}
         codes = np.empty(len(cells), np.intp)
         for row, cell in enumerate(cells):
             if is_missing(cell):
                 if column not in self.fills:
-                    raise _missing(row, column)
+                    raise _missing(table.row(row), column)
                 codes[row] = known[self.fills[column]]
                 continue
             code = known.get(cell.strip()) if isinstance(cell, str) else _code_of(cell, levels)
             if code is None:
                 raise DataError(
-                    f"row {row + 1}, column {column!r}: {str(cell)!r} is not among the levels seen "
-                    f"in training ({', '.join(levels)}). Correct it, or train again with such rows."
+                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not among the "
+                    f"levels seen in training ({', '.join(levels)}). Correct it, or train again "
+                    "with such rows."
                 )
             codes[row] = code
         return codes
@@ -281,6 +285,17 @@ class Preprocessing:
                 f"column for each of {_listed(self.columns)}."
             )
         return array
+
+
+def beyond_single(values: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the index of the first value that single precision cannot hold; None if there is none.
+
+    Networks train in single precision by default. NaN counts as such a value, too.
+    """
+    # Minimum and maximum propagate NaN, and avoid a temporary array of booleans.
+    if values.size == 0 or (values.min() >= -_LARGEST and values.max() <= _LARGEST):
+        return None
+    return tuple(np.argwhere(~(np.abs(values) <= _LARGEST))[0].tolist())
 
 
 def fit_preprocessing(
@@ -383,7 +398,7 @@ def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
         gaps = np.isnan(numbers[:, position])
         if gaps.any():
             if name not in fills:
-                raise _missing(int(np.argmax(gaps)), name)
+                raise _missing(table.row(int(np.argmax(gaps))), name)
             numbers[gaps, position] = fills[name]
     return numbers
 
@@ -419,7 +434,7 @@ def _code_of(cell: Any, levels: tuple[str, ...]) -> int | None:
 
 def _missing(row: int, column: str) -> DataError:
     return DataError(
-        f"row {row + 1}, column {column!r}: the value is missing, and nothing was fitted to "
+        f"row {row}, column {column!r}: the value is missing, and nothing was fitted to "
         "replace it. Fill it in, or train with dataset.missing=mean or median."
     )
 

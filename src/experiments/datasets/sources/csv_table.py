@@ -195,8 +195,9 @@ class Csv(SplitSource):
         (path,) = self.files()
         cells = read_csv(path, self.delimiter)
         names = self._inputs(cells)
+        lines = cells.lines
         cells, dropped = self._complete(cells, names)
-        table = self._table(cells, names)
+        table = self._table(cells, names, np.searchsorted(lines, cells.lines) + 1)
         task, targets, target_names = self._read_targets(cells)
         notes = self._notes(path, table, task, target_names, dropped)
         for note in notes:
@@ -259,7 +260,7 @@ class Csv(SplitSource):
             )
         return cells.take(complete), int(incomplete.sum())
 
-    def _table(self, cells: CsvTable, names: tuple[str, ...]) -> Table:
+    def _table(self, cells: CsvTable, names: tuple[str, ...], rows: NDArray[np.intp]) -> Table:
         numbers: list[NDArray[np.float64]] = []
         texts: dict[str, NDArray[np.object_]] = {}
         for name in names:
@@ -269,7 +270,7 @@ class Csv(SplitSource):
             else:
                 numbers.append(values)
         matrix = np.stack(numbers, axis=1) if numbers else np.empty((cells.rows, 0))
-        return Table(names, matrix, texts)
+        return Table(names, matrix, texts, rows)
 
     def _numbers(self, cells: CsvTable, name: str) -> NDArray[np.float64] | None:
         """Read a column as numbers, or return None if it is categorical."""
