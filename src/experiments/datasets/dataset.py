@@ -81,6 +81,8 @@ class Dataset:
         Height and width, if each row of inputs is an image in row-major order.
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
+    warnings : tuple of str
+        Messages for people about what makes results on these data doubtful.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Dataset:
     digest: str
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part_name, part in self.parts.items():

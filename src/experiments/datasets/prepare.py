@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.preprocessing import Impute, beyond_single, fit_preprocessing
@@ -118,4 +119,5 @@ def prepare(
         digest=dataset_digest(table, targets, split, description),
         image_shape=image_shape,
         notes=notes,
+        warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
     )

@@ -265,7 +265,7 @@ class Preprocessing:
             if absent:
                 raise DataError(
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
-                    f"are {_listed(found)}; those needed are {_listed(self.columns)}."
+                    f"are {listed(found)}; those needed are {listed(self.columns)}."
                 )
             columns = {name: np.asarray(raw[found[name]]) for name in self.columns}
             for name, column in columns.items():
@@ -282,7 +282,7 @@ class Preprocessing:
         if array.ndim != 2 or array.shape[1] != len(self.columns):
             raise DataError(
                 f"the raw inputs have shape {array.shape}, not (rows, {len(self.columns)}): one "
-                f"column for each of {_listed(self.columns)}."
+                f"column for each of {listed(self.columns)}."
             )
         return array
 
@@ -446,7 +446,8 @@ def _nothing_to_impute_from(column: str) -> DataError:
     )
 
 
-def _listed(names: Any, most: int = 12) -> str:
+def listed(names: Any, most: int = 12) -> str:
+    """Join names for a message, the first `most` of them."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

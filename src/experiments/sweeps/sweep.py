@@ -79,6 +79,7 @@ class Sweep:
         self._overrides = overrides
         self._continues = continues
         self._claims = Claims(CACHE)
+        self._commented: set[str] = set()  # what the listener was told about datasets
 
     def __enter__(self) -> Self:
         return self
@@ -140,9 +141,7 @@ class Sweep:
         executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
-        for message in dict.fromkeys(_note(job, datasets[job.run.dataset]) for job in jobs):
-            if message:
-                self.listener.note(message)
+        self._comment(jobs, datasets)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
@@ -155,6 +154,17 @@ class Sweep:
         if interrupt is not None:
             raise interrupt
         return ordered
+
+    def _comment(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> None:
+        """Tell the listener what is unusual about datasets, each message once a sweep."""
+        for job in jobs:
+            dataset = datasets[job.run.dataset]
+            said = [(self.listener.warn, f"{dataset.name}: {text}") for text in dataset.warnings]
+            said.append((self.listener.note, _note(job, dataset)))
+            for say, message in said:
+                if message and message not in self._commented:
+                    self._commented.add(message)
+                    say(message)
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
