@@ -11,6 +11,7 @@ from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.preprocessing import Impute, beyond_single, fit_preprocessing
+from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
@@ -30,6 +31,7 @@ def prepare(
     scale_targets: bool = True,
     image_shape: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
+    notation: Notation | None = None,
 ) -> Dataset:
     """Encode the parts of a split, with all statistics fitted on the training part.
 
@@ -59,6 +61,8 @@ def prepare(
         Height and width if rows are images; inputs are then float32.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
+    notation : Notation, optional
+        How texts write numbers and missing values, here and in the tables to predict from.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def prepare(
     DataError
         If the data cannot be encoded or do not match the description.
     """
-    task, table = Task(task), table.tidied()
+    notation = notation or Notation()
+    task, table = Task(task), table.tidied(notation)
     scaled = task is Task.REGRESSION and scale_targets
     targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
     levels = {
@@ -84,6 +89,7 @@ def prepare(
         dtype="float64" if image_shape is None else "float32",
         targets=targets[split.train] if scaled else None,
         target_names=target_names,
+        notation=notation,
     )
 
     def part(rows: NDArray[np.intp]) -> Part:

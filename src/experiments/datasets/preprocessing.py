@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.datasets.reading.notation import Cells, Notation
+from experiments.datasets.reading.raw_table import column_name
+from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
-from experiments.datasets.table import Table, is_missing, parse_numbers
-from experiments.errors import DataError
+from experiments.datasets.table import Table
+from experiments.errors import ConfigError, DataError
 from nn.component import suggestion
 
 FORMAT: Final = 1
@@ -44,6 +48,8 @@ class Preprocessing:
         Type of the encoded inputs, and of the arithmetic that scales them.
     target_center, target_scale : tuple of float
         Centre and scale of each target column; empty unless targets are scaled.
+    notation : Notation
+        How texts write numbers and missing values.
     """
 
     columns: tuple[str, ...]
@@ -54,6 +60,7 @@ class Preprocessing:
     dtype: Literal["float64", "float32"] = "float64"
     target_center: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+    notation: Notation = field(default_factory=Notation)
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -72,8 +79,9 @@ class Preprocessing:
         Parameters
         ----------
         raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
-            The raw rows. The columns of a frame or mapping are looked up by name, and others are
-            ignored; those of an array are in the order of `columns`. Numbers may be text.
+            The raw rows. The columns of a frame or mapping, such as a `RawTable`, are looked up by
+            name, and others are ignored; those of an array are in the order of `columns`. Numbers
+            may be text in the notation of the training table.
 
         Returns
         -------
@@ -158,6 +166,7 @@ class Preprocessing:
             "scale": self.scale,
             "target_center": self.target_center,
             "target_scale": self.target_scale,
+            "notation": self.notation.to_plain(),
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -186,6 +195,8 @@ class Preprocessing:
                 dtype=contents["dtype"],
                 target_center=tuple(map(float, contents["target_center"])),
                 target_scale=tuple(map(float, contents["target_scale"])),
+                # Tables had one notation when there was no such entry.
+                notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
             )
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
@@ -193,7 +204,7 @@ class Preprocessing:
                 raise ValueError("the columns do not fit their scaling")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {preprocessing.dtype!r}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
                 "Use the preprocessing.json of a run that has ended."
@@ -222,22 +233,33 @@ class Preprocessing:
     def _codes(self, column: str, table: Table) -> NDArray[np.intp]:
         """Look up the index of each cell's level."""
         levels, cells = self.levels[column], table.texts[column]
-        known: dict[Any, int] = {level: code for code, level in enumerate(levels)}
+        known: dict[str, tuple[int, ...]] = {level: (code,) for code, level in enumerate(levels)}
+        others: dict[str, tuple[int, ...]] = {}
         codes = np.empty(len(cells), np.intp)
         for row, cell in enumerate(cells):
-            if is_missing(cell):
+            if self.notation.is_missing(cell):
                 if column not in self.fills:
                     raise _missing(table.row(row), column)
-                codes[row] = known[self.fills[column]]
-                continue
-            code = known.get(cell.strip()) if isinstance(cell, str) else _code_of(cell, levels)
-            if code is None:
+                cell = self.fills[column]
+            if isinstance(cell, str):
+                found = known.get(cell.strip(), ())
+            elif (key := repr(cell)) in others:
+                found = others[key]
+            else:
+                found = others[key] = _codes_of(cell, levels)
+            if len(found) > 1:
+                raise DataError(
+                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not text, and may "
+                    f"stand for the levels {' and '.join(levels[code] for code in found)}. Give "
+                    "text."
+                )
+            if not found:
                 raise DataError(
                     f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not among the "
                     f"levels seen in training ({', '.join(levels)}). Correct it, or train again "
                     "with such rows."
                 )
-            codes[row] = code
+            codes[row] = found[0]
         return codes
 
     def _table(self, raw: Any) -> Table:
@@ -251,25 +273,38 @@ class Preprocessing:
         rows = {len(column) for column in cells.values()}
         if len(rows) > 1:
             raise DataError(f"the columns differ in length ({sorted(rows)}). Make them equal.")
-        numbers = [_numbers(name, cells[name]) for name in self.columns if name not in self.levels]
+        numbers = [
+            self._numbers(name, cells[name]) for name in self.columns if name not in self.levels
+        ]
         matrix = np.stack(numbers, axis=1) if numbers else np.empty((max(rows, default=0), 0))
-        texts = {name: cells[name].astype(object) for name in self.levels}
+        texts = {name: self.notation.texts(cells[name]) for name in self.levels}
         return Table(self.columns, matrix, texts)
 
-    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    def _numbers(self, name: str, cells: Cells) -> NDArray[np.float64]:
+        values, wrong = self.notation.numbers(cells)
+        if wrong is not None:
+            cell = str(cells[wrong])
+            cure = "Correct it."
+            if self.notation.alternatives([cell]):
+                cure = f"Write numbers as the training table does: {self.notation.example}."
+            raise DataError(f"row {wrong + 1}, column {name!r}: {cell!r} is not a number. {cure}")
+        return values
+
+    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, Cells]:
         """Extract the columns from a frame, a mapping or an array."""
         if hasattr(raw, "columns") or isinstance(raw, Mapping):
             labels = raw.columns if hasattr(raw, "columns") else raw.keys()
-            found = {str(label): label for label in labels}
-            absent = [name for name in self.columns if name not in found]
+            found = {column_name(label): label for label in labels}
+            needed = {name: column_name(name) for name in self.columns}
+            absent = [name for name in needed.values() if name not in found]
             if absent:
                 raise DataError(
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
                     f"are {listed(found)}; those needed are {listed(self.columns)}."
                 )
-            columns = {name: np.asarray(raw[found[name]]) for name in self.columns}
+            columns = {name: _column(raw[found[label]]) for name, label in needed.items()}
             for name, column in columns.items():
-                if column.ndim != 1:
+                if isinstance(column, np.ndarray) and column.ndim != 1:
                     raise DataError(
                         f"column {name!r} has shape {column.shape}, not (rows,). "
                         "Is there more than one of this name?"
@@ -307,6 +342,7 @@ def fit_preprocessing(
     dtype: Literal["float64", "float32"],
     targets: NDArray[np.float64] | None,
     target_names: tuple[str, ...] = (),
+    notation: Notation | None = None,
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -327,6 +363,8 @@ def fit_preprocessing(
         The raw targets, if they are to be standardised.
     target_names : tuple of str
         Names of the target columns, for the error message.
+    notation : Notation, optional
+        How texts write numbers and missing values.
 
     Returns
     -------
@@ -361,6 +399,7 @@ def fit_preprocessing(
         dtype=dtype,
         target_center=target_center,
         target_scale=target_scale,
+        notation=notation or Notation(),
     )
 
 
@@ -403,33 +442,31 @@ def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
     return numbers
 
 
-def _numbers(name: str, cells: NDArray[Any]) -> NDArray[np.float64]:
-    values, wrong = parse_numbers(cells)
-    if wrong is not None:
-        raise DataError(
-            f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a number. Correct it."
-        )
-    return values
+def _column(cells: Any) -> Cells:
+    return cells if isinstance(cells, TextColumn) else np.asarray(cells)
 
 
-def _code_of(cell: Any, levels: tuple[str, ...]) -> int | None:
-    """Return the index of the level with the same value as a cell that is not text.
+def _codes_of(cell: Any, levels: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the indices of the levels with the same value as a cell that is not text.
 
     Readers of tables disagree on types: the text "1" or "true" of the training data may arrive
-    as the number 1.0 or the boolean True.
+    as the number 1.0 or the boolean True. Numbers of any length are compared exactly.
     """
-    for code, level in enumerate(levels):
-        if isinstance(cell, bool | np.bool_):
-            if level.lower() == str(bool(cell)).lower():
-                return code
-        else:
-            try:
-                if float(level) == float(cell):
-                    return code
-            except (TypeError, ValueError):
-                if level == str(cell):
-                    return code
-    return None
+    if isinstance(cell, bool | np.bool_):
+        texts = [level.lower() for level in levels]
+        return tuple(code for code, text in enumerate(texts) if text == str(bool(cell)).lower())
+    value = _decimal(str(cell))
+    if value is None:
+        return tuple(code for code, level in enumerate(levels) if level == str(cell))
+    return tuple(code for code, level in enumerate(levels) if _decimal(level) == value)
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
 
 
 def _missing(row: int, column: str) -> DataError:

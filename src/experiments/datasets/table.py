@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "?"})
-"""Cells that mean a missing value, in lower case and without surrounding blanks.
-
-"none" is not one of them: in many tables it is a level (none, mild, severe).
-"""
+from experiments.datasets.reading.notation import Notation
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +61,13 @@ class Table:
         """Return the given rows, in the given order, with their numbers."""
         texts = {name: column[rows] for name, column in self.texts.items()}
         numbers = rows + 1 if self.rows is None else self.rows[rows]
-        return Table(self.names, self.numbers[rows], texts, numbers)
+        # Rows are contiguous whatever the order in memory was: sums of columns depend on it.
+        return Table(self.names, self.numbers.take(rows, axis=0), texts, numbers)
 
-    def tidied(self) -> Table:
+    def tidied(self, notation: Notation) -> Table:
         """Return the same table with blanks around texts removed and missing texts empty."""
         texts = {
-            name: np.array(
-                ["" if is_missing(cell) else str(cell).strip() for cell in cells], object
-            )
+            name: np.array([str(cell) for cell in notation.texts(cells)], object)
             for name, cells in self.texts.items()
         }
         return replace(self, texts=texts)
@@ -92,44 +86,3 @@ class Table:
         if names is None:
             names = [f"x{position}" for position in range(1, numbers.shape[1] + 1)]
         return Table(tuple(names), numbers)
-
-
-def is_missing(cell: Any) -> bool:
-    """Whether a cell means a missing value: None, NaN, pandas' NA, or text in `MISSING`."""
-    if isinstance(cell, str):
-        return cell.strip().lower() in MISSING
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(cell, float | np.floating) and math.isnan(cell)
-
-
-def parse_numbers(cells: NDArray[Any]) -> tuple[NDArray[np.float64], int | None]:
-    """Read one column as numbers.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (rows,)
-        Numbers, or objects; text such as " 1.5e3" is parsed.
-
-    Returns
-    -------
-    values : float64 ndarray of shape (rows,)
-        The numbers; NaN for a missing value, and for a cell that is not a number.
-    wrong : int or None
-        The first row whose cell is neither a number nor missing.
-    """
-    if cells.dtype.kind in "fiub":
-        return cells.astype(np.float64), None
-    values = np.full(len(cells), np.nan)
-    wrong = None
-    for row, cell in enumerate(cells):
-        if is_missing(cell):
-            continue
-        try:
-            # Python parses 1_000 as a number; in a table it is more likely a code.
-            if isinstance(cell, str) and "_" in cell:
-                raise ValueError
-            values[row] = float(cell)
-        except (TypeError, ValueError, OverflowError):
-            wrong = row if wrong is None else wrong
-    return values, wrong

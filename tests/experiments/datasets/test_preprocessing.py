@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from experiments.datasets import Diabetes, Digits, Preprocessing, Table
+from experiments.datasets import Diabetes, Digits, Notation, Preprocessing, Table
 from experiments.datasets.preprocessing import fit_preprocessing
 from experiments.errors import DataError
 
 
 def fit(table, *, scaling="none", impute=None, targets=None, dtype="float64"):
-    table = table.tidied()
+    table = table.tidied(Notation())
     levels = {name: tuple(sorted({c for c in cells if c})) for name, cells in table.texts.items()}
     return fit_preprocessing(
         table, levels=levels, scaling=scaling, impute=impute, dtype=dtype, targets=targets

@@ -1,11 +1,9 @@
-"""Tables from CSV files."""
+"""Tables of the user's own, in CSV or Parquet files."""
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,101 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.reading.notation import MISSING, Notation
+from experiments.datasets.reading.raw_table import RawTable, column_name
+from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.paths import user_path
-from experiments.datasets.table import Table, is_missing, parse_numbers
+from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from nn.component import Interval, suggestion
 
 # A target of whole numbers with at most this many distinct values is read as classes.
 _MOST_CLASSES: Final = 20
-_DELIMITERS: Final = ",;\t|"
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class CsvTable(Mapping[str, NDArray[np.object_]]):
-    """The cells of a CSV file by column, as text without surrounding blanks.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    columns : mapping of str to ndarray of str, shape (rows,)
-        The columns by name, in the order of the file.
-    lines : ndarray of int, shape (rows,)
-        The line of the file on which each row ends.
-    """
-
-    path: Path
-    columns: Mapping[str, NDArray[np.object_]]
-    lines: NDArray[np.intp]
-
-    def __getitem__(self, name: str) -> NDArray[np.object_]:
-        return self.columns[name]
-
-    def __iter__(self) -> Any:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    @property
-    def rows(self) -> int:
-        """The number of rows below the header."""
-        return len(self.lines)
-
-    def where(self, row: int, column: str) -> str:
-        """Describe the place of a cell for people; row 1 is the first below the header."""
-        return f"{self.path}, line {self.lines[row]} (row {row + 1}), column {column!r}"
-
-    def take(self, rows: NDArray[np.intp]) -> CsvTable:
-        """Return the given rows."""
-        columns = {name: cells[rows] for name, cells in self.columns.items()}
-        return CsvTable(self.path, columns, self.lines[rows])
-
-
-def read_csv(path: Path, delimiter: str | None = None) -> CsvTable:
-    """Read a CSV file with a header line; a mapping of column name to cells.
-
-    Cells remain text: the types of columns are inferred in one place (`Csv`, or
-    :meth:`Preprocessing.encode`, which accepts the result). Quoting follows RFC 4180, empty lines
-    are skipped, and the encoding is UTF-8.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    delimiter : str, optional
-        A single character; by default the most frequent of comma, semicolon, tab and | in the
-        header line.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, not text, empty or ragged, or its header has gaps or duplicates.
-    """
-    header, rows, lines = _rows(path, delimiter)
-    _check_header(path, header)
-    if not rows:
-        raise DataError(f"{path}: there are no rows below the header. Give a table with rows.")
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}, line {line}: {len(row)} cells, where the header names {len(header)} "
-                "columns. Correct the line; a cell that holds the delimiter needs double quotes."
-            )
-    columns = {
-        name: np.array([cell.strip() for cell in cells], object)
-        for name, cells in zip(header, zip(*rows, strict=True), strict=True)
-    }
-    return CsvTable(path, columns, np.array(lines, np.intp))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Csv(SplitSource):
-    """A table with a header line.
+    r"""A table with a header line.
 
     A column is numeric if at least half of its cells are numbers (any other cell is then an
     error), else categorical and one-hot encoded. What was inferred is logged.
@@ -118,7 +39,7 @@ class Csv(SplitSource):
     seed, limit, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
     path : str
-        The file, relative to `dir`.
+        The file, relative to `dir`: CSV, also compressed (gzip, bzip2, xz or zip), or Parquet.
     dir : str, default "."
         A folder, relative to where the command is given.
     target : str or sequence of str
@@ -135,8 +56,17 @@ class Csv(SplitSource):
         Categorical columns that look like numbers, such as postal codes.
     ignore : sequence of str
         Columns to leave out, such as names and row numbers.
+    missing_values : sequence of str
+        The texts that mean a missing value, whatever their case; an empty cell always does. An
+        empty list keeps texts such as NA.
     delimiter : str, optional
-        A single character; by default detected (comma, semicolon, tab or |).
+        A single character, or \t for a tab; by default detected (comma, semicolon, tab or |).
+    decimal : str, default "."
+        The decimal mark of numbers.
+    thousands : str, optional
+        The character between groups of digits, as in 1,234; by default there is none.
+    encoding : str, default "utf-8"
+        The encoding of the text, as Python calls it: "latin-1", "cp1252", "utf-16".
     max_levels : int, default 50
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
@@ -156,7 +86,11 @@ class Csv(SplitSource):
     missing: Literal["refuse", "mean", "median", "drop"] = "refuse"
     categorical: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    missing_values: tuple[str | float | None, ...] = MISSING
     delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str = "utf-8"
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
 
@@ -165,7 +99,12 @@ class Csv(SplitSource):
             value = getattr(self, name)
             # OmegaConf's lists become tuples.
             if isinstance(value, Sequence) and not isinstance(value, str):
-                object.__setattr__(self, name, tuple(value))
+                value = tuple(column_name(v) if isinstance(v, str) else v for v in value)
+            object.__setattr__(self, name, column_name(value) if isinstance(value, str) else value)
+        if isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str):
+            object.__setattr__(self, "missing_values", tuple(map(_text, self.missing_values)))
+        if self.delimiter == "\\t":
+            object.__setattr__(self, "delimiter", "\t")
         super().__post_init__()
         if not self._targets:
             raise ConfigError("dataset Csv: dataset.target names no column. Name at least one.")
@@ -181,6 +120,20 @@ class Csv(SplitSource):
                 f"dataset Csv: dataset.delimiter is {self.delimiter!r}. Give one character, such "
                 "as ',' or ';', neither quote nor line end."
             )
+        if not is_encoding(self.encoding):
+            raise ConfigError(
+                f"dataset Csv: dataset.encoding is {self.encoding!r}, which Python does not know. "
+                "Give one such as utf-8, latin-1, cp1252 or utf-16."
+            )
+        try:
+            _ = self.notation
+        except ConfigError as error:
+            raise ConfigError(f"dataset Csv: {error}") from None
+
+    @property
+    def notation(self) -> Notation:
+        """How the cells write numbers and missing values."""
+        return Notation(self.decimal, self.thousands, tuple(map(_text, self.missing_values)))
 
     @property
     def _targets(self) -> tuple[str, ...]:
@@ -193,11 +146,11 @@ class Csv(SplitSource):
     def load(self) -> Dataset:
         """Read the file, infer the types of its columns, then split and encode the table."""
         (path,) = self.files()
-        cells = read_csv(path, self.delimiter)
+        cells = read_table(path, TableFormat(self.delimiter, self.encoding))
         names = self._inputs(cells)
-        lines = cells.lines
-        cells, dropped = self._complete(cells, names)
-        table = self._table(cells, names, np.searchsorted(lines, cells.lines) + 1)
+        cells, kept, dropped = self._complete(cells, names)
+        table = self._table(cells, names, kept + 1)
+        cells = cells.only(self._targets)  # which frees the text of the inputs
         task, targets, target_names = self._read_targets(cells)
         notes = self._notes(path, table, task, target_names, dropped)
         for note in notes:
@@ -212,11 +165,12 @@ class Csv(SplitSource):
                 impute=None if self.missing in ("refuse", "drop") else self.missing,
                 scale_targets=self.scale_targets,
                 notes=notes,
+                notation=self.notation,
             )
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
-    def _inputs(self, cells: CsvTable) -> tuple[str, ...]:
+    def _inputs(self, cells: RawTable) -> tuple[str, ...]:
         """Check the columns that the options name; return those that are inputs."""
         named = {"target": self._targets, "categorical": self.categorical, "ignore": self.ignore}
         for option, columns in named.items():
@@ -234,13 +188,25 @@ class Csv(SplitSource):
             )
         return inputs
 
-    def _complete(self, cells: CsvTable, inputs: tuple[str, ...]) -> tuple[CsvTable, int]:
-        """Refuse rows with missing values or drop them; return the number of dropped rows too."""
+    def _complete(
+        self, cells: RawTable, inputs: tuple[str, ...]
+    ) -> tuple[RawTable, NDArray[np.intp], int]:
+        """Refuse rows with missing values, or drop them.
+
+        Returns
+        -------
+        RawTable
+            The cells of the other rows.
+        ndarray of int, shape (rows,)
+            Their positions in the file.
+        int
+            The number of dropped rows.
+        """
         needed = (*inputs, *self._targets) if self.missing in ("refuse", "drop") else self._targets
-        gaps = {name: np.array([is_missing(cell) for cell in cells[name]]) for name in needed}
+        gaps = {name: self.notation.gaps(cells[name]) for name in needed}
         incomplete = np.any(list(gaps.values()), axis=0)
         if not incomplete.any():
-            return cells, 0
+            return cells, np.arange(cells.rows), 0
         if self.missing != "drop":
             row = int(np.argmax(incomplete))
             name = next(name for name, gap in gaps.items() if gap[row])
@@ -258,47 +224,64 @@ class Csv(SplitSource):
                 "Choose dataset.missing=mean or median, or leave out empty columns "
                 "(dataset.ignore)."
             )
-        return cells.take(complete), int(incomplete.sum())
+        return cells.take(complete), complete, int(incomplete.sum())
 
-    def _table(self, cells: CsvTable, names: tuple[str, ...], rows: NDArray[np.intp]) -> Table:
-        numbers: list[NDArray[np.float64]] = []
+    def _table(self, cells: RawTable, names: tuple[str, ...], rows: NDArray[np.intp]) -> Table:
+        # Memory that is not written to is not taken, however many columns turn out to be text.
+        numbers = np.empty((len(names), cells.rows))
+        found = 0
         texts: dict[str, NDArray[np.object_]] = {}
         for name in names:
             values = None if name in self.categorical else self._numbers(cells, name)
             if values is None:
                 texts[name] = self._levels(cells, name)
             else:
-                numbers.append(values)
-        matrix = np.stack(numbers, axis=1) if numbers else np.empty((cells.rows, 0))
-        return Table(names, matrix, texts, rows)
+                numbers[found] = values
+                found += 1
+        return Table(names, numbers[:found].T, texts, rows)
 
-    def _numbers(self, cells: CsvTable, name: str) -> NDArray[np.float64] | None:
+    def _numbers(self, cells: RawTable, name: str) -> NDArray[np.float64] | None:
         """Read a column as numbers, or return None if it is categorical."""
-        values, wrong = parse_numbers(cells[name])
+        values, wrong = self.notation.numbers(cells[name])
         if wrong is not None:
-            given = sum(not is_missing(cell) for cell in cells[name])
+            given = np.count_nonzero(~self.notation.gaps(cells[name]))
+            cell = cells[name][wrong]
             if 2 * np.count_nonzero(~np.isnan(values)) < given:
+                other = self._other_notation(cells[name])
+                if other:
+                    raise DataError(
+                        f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
+                        f"would be numbers with {other}. Give that, or list the column in "
+                        "dataset.categorical or dataset.ignore."
+                    )
                 return None
+            other = self._other_notation([cell])
             raise DataError(
-                f"{cells.where(wrong, name)}: {cells[name][wrong]!r} is not a number, as most of "
-                "this column are. Correct it, or list the column in dataset.categorical or "
-                "dataset.ignore."
+                f"{cells.where(wrong, name)}: {cell!r} is not a number, as most of this column "
+                f"are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
+                "the column in dataset.categorical or dataset.ignore."
             )
         _check_finite(cells, name, values)
         return values
 
-    def _levels(self, cells: CsvTable, name: str) -> NDArray[np.object_]:
-        levels = {cell for cell in cells[name] if not is_missing(cell)}
+    def _other_notation(self, cells: Iterable[Any]) -> str:
+        """Return the settings with which cells would be numbers; "" if there are none."""
+        notation = self.notation
+        return " or ".join(map(notation.settings, notation.alternatives(cells)))
+
+    def _levels(self, cells: RawTable, name: str) -> NDArray[np.object_]:
+        texts = np.array([str(cell) for cell in self.notation.texts(cells[name])], object)
+        levels = set(texts) - {""}
         if len(levels) > self.max_levels:
             raise DataError(
                 f"{cells.path}: the categorical column {name!r} has {len(levels)} levels (such as "
                 f"{min(levels)!r}). Leave it out (dataset.ignore=[{name}]), or allow more: "
                 f"dataset.max_levels={len(levels)}."
             )
-        return cells[name]
+        return texts
 
-    def _read_targets(self, cells: CsvTable) -> tuple[Task, NDArray[Any], tuple[str, ...]]:
-        read = {name: parse_numbers(cells[name]) for name in self._targets}
+    def _read_targets(self, cells: RawTable) -> tuple[Task, NDArray[Any], tuple[str, ...]]:
+        read = {name: self.notation.numbers(cells[name]) for name in self._targets}
         task = Task(self.task) if self.task else self._inferred_task(read)
         if task.has_classes:
             return self._classes(cells, task, *read[self._targets[0]])
@@ -335,7 +318,7 @@ class Csv(SplitSource):
         return Task.MULTICLASS if wrong is not None or different != 2 else Task.BINARY
 
     def _classes(
-        self, cells: CsvTable, task: Task, values: NDArray[np.float64], wrong: int | None
+        self, cells: RawTable, task: Task, values: NDArray[np.float64], wrong: int | None
     ) -> tuple[Task, NDArray[np.int64], tuple[str, ...]]:
         if len(self._targets) > 1:
             raise DataError(
@@ -376,7 +359,7 @@ class Csv(SplitSource):
         kinds = []
         for name in table.names:
             if name in table.texts:
-                levels = len({cell for cell in table.texts[name] if not is_missing(cell)})
+                levels = len(set(table.texts[name]) - {""})
                 kinds.append(f"{name} (category, {levels} levels)")
             else:
                 kinds.append(f"{name} (number)")
@@ -393,69 +376,7 @@ class Csv(SplitSource):
         )
 
 
-def _rows(path: Path, delimiter: str | None) -> tuple[list[str], list[list[str]], list[int]]:
-    """Read header, rows and the line on which each row ends."""
-    text = _text(path)
-    if delimiter is None:
-        first = text.partition("\n")[0]
-        delimiter = max(_DELIMITERS, key=first.count)
-    # newline="" leaves line ends within quotes alone.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: not proper CSV ({error}). Check the quotes there."
-        ) from error
-    if not rows:
-        raise DataError(f"{path}: the file is empty. Give a table with a header line.")
-    return [cell.strip() for cell in rows[0]], rows[1:], lines[1:]
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: there is no such file. Give its path from where you give the command: "
-            "dataset.path=FILE."
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}). Check the file and its "
-            "permissions."
-        ) from error
-    try:
-        return content.decode("utf-8-sig")  # without a byte order mark
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8 text. Save the table as CSV in UTF-8."
-        ) from error
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    seen: set[str] = set()
-    for position, name in enumerate(header, start=1):
-        if not name:
-            raise DataError(f"{path}: column {position} has no name in the header. Give it one.")
-        if name in seen:
-            raise DataError(f"{path}: the header names {name!r} twice. Rename one of the columns.")
-        seen.add(name)
-    values, wrong = parse_numbers(np.array(header, object))
-    if wrong is None and not np.isnan(values).all():
-        raise DataError(
-            f"{path}: the first line holds numbers ({', '.join(header[:4])}), not the names of the "
-            "columns. Add a header line."
-        )
-
-
-def _check_finite(cells: CsvTable, name: str, values: NDArray[np.float64]) -> None:
+def _check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> None:
     infinite = np.isinf(values)
     if infinite.any():
         row = int(np.argmax(infinite))
@@ -467,3 +388,8 @@ def _check_finite(cells: CsvTable, name: str, values: NDArray[np.float64]) -> No
 
 def _plain(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
+
+
+def _text(entry: Any) -> str:
+    """Return an entry of `missing_values`; YAML reads some texts as numbers or null."""
+    return "null" if entry is None else str(entry)

@@ -1,0 +1,94 @@
+"""The cells of a table before their types are known."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets.reading.notation import Cells
+from experiments.datasets.reading.text_column import TextColumn
+from experiments.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable(Mapping[str, Cells]):
+    """The cells of a table by column.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : mapping of str to TextColumn or ndarray of shape (rows,)
+        The columns by name, in the order of the file. Text has no blanks around it.
+    lines : ndarray of int, shape (rows,), optional
+        The line of the file on which each row ends; None if the file has no lines.
+    """
+
+    path: Path
+    columns: Mapping[str, Cells]
+    lines: NDArray[np.intp] | None = None
+
+    def __getitem__(self, name: str) -> Cells:
+        return self.columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows below the header."""
+        return len(next(iter(self.columns.values())))
+
+    def where(self, row: int, column: str) -> str:
+        """Describe the place of a cell for people; row 1 is the first below the header."""
+        place = f"row {row + 1}"
+        if self.lines is not None:
+            place = f"line {self.lines[row]} ({place})"
+        return f"{self.path}, {place}, column {column!r}"
+
+    def only(self, names: tuple[str, ...]) -> RawTable:
+        """Return the given columns."""
+        return RawTable(self.path, {name: self.columns[name] for name in names}, self.lines)
+
+    def take(self, rows: NDArray[np.intp]) -> RawTable:
+        """Return the given rows, which are in ascending order."""
+        columns = {
+            name: cells.take(rows) if isinstance(cells, TextColumn) else cells[rows]
+            for name, cells in self.columns.items()
+        }
+        return RawTable(self.path, columns, None if self.lines is None else self.lines[rows])
+
+
+def column_name(name: Any) -> str:
+    """Return a column's name as names are compared.
+
+    That is without surrounding blanks, and composed (NFC): "é" may be written as one character or
+    as an "e" with an accent.
+    """
+    return unicodedata.normalize("NFC", str(name)).strip()
+
+
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Check that each column of a file has a name of its own.
+
+    Raises
+    ------
+    DataError
+        If a name is empty or given twice.
+    """
+    seen: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(f"{path}: column {position} has no name in the header. Give it one.")
+        if name in seen:
+            raise DataError(f"{path}: the header names {name!r} twice. Rename one of the columns.")
+        seen.add(name)

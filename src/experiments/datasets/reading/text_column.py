@@ -1,0 +1,81 @@
+"""A column of text that takes hardly more memory than in its file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEPARATOR: Final = "\0"
+"""The character between the cells of a pack, which no cell contains."""
+
+
+class TextColumn:
+    """The cells of a column as text, packed: a Python string for each cell takes ten times as much.
+
+    A pack is the text of consecutive cells, joined by `SEPARATOR`.
+    """
+
+    def __init__(self) -> None:
+        self._packs: list[str] = []
+        self._starts = [0]
+
+    def extend(self, cells: Sequence[str]) -> None:
+        """Append cells as one pack.
+
+        Raises
+        ------
+        ValueError
+            If a cell contains `SEPARATOR`.
+        """
+        pack = SEPARATOR.join(cells)
+        if pack.count(SEPARATOR) > max(len(cells) - 1, 0):
+            raise ValueError("a cell contains a NUL character")
+        if cells:
+            self._packs.append(pack)
+            self._starts.append(len(self) + len(cells))
+
+    def parts(self) -> Iterator[list[str]]:
+        """Unpack the column, a pack at a time."""
+        for pack in self._packs:
+            yield pack.split(SEPARATOR)
+
+    def take(self, rows: NDArray[np.intp]) -> TextColumn:
+        """Return the cells of the given rows, which are in ascending order."""
+        taken = TextColumn()
+        wanted = np.split(rows, np.searchsorted(rows, self._starts[1:-1]))
+        for start, part, below in zip(self._starts[:-1], self.parts(), wanted, strict=True):
+            taken.extend([part[row] for row in (below - start).tolist()])
+        return taken
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, row: int) -> str:
+        pack = bisect_right(self._starts, row) - 1
+        return self._packs[pack].split(SEPARATOR)[row - self._starts[pack]]
+
+    def __iter__(self) -> Iterator[str]:
+        for part in self.parts():
+            yield from part
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
+        """Unpack the whole column for NumPy; equal cells share one string."""
+        return shared(self, len(self))
+
+
+def shared(cells: Iterable[Any], rows: int) -> NDArray[np.object_]:
+    """Return cells as an object array in which equal texts are one object.
+
+    Parameters
+    ----------
+    cells : iterable of str
+        The cells.
+    rows : int
+        The number of cells.
+    """
+    known: dict[str, str] = {}
+    return np.fromiter((known.setdefault(cell, cell) for cell in cells), object, rows)
