@@ -3,18 +3,22 @@
     descent predict outputs/2025-03-04/05-06-07 flowers.csv
     descent predict runs:/0123456789abcdef0123456789abcdef images.npy --output out.csv
 
-A CSV table needs the raw columns that the run was trained on, in any order; others are ignored. An
-array needs exactly these columns, in their order. Predictions are CSV, in raw units.
+A table needs the raw columns that the run was trained on, in any order; others are ignored. It is
+read as the training table was: CSV, also compressed, or Parquet, with the delimiter, encoding,
+decimal mark and missing values of the run. An array needs exactly these columns, in their order.
+Predictions are CSV, in raw units.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,8 @@ import numpy as np
 
 from experiments.commands.parsing import add_tracker, command_parser
 from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.datasets import RawTable, read_table
+from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError, UserError
 from experiments.files.atomic import write_output as atomic_write
 from experiments.runs.record import Record
@@ -50,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     search_working_directory()
     try:
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, _progress_shown():
             record = _record(options.run, options.uri, Path(scratch))
             predictor = Predictor(record, options.weights, trusted=allowed_packages())
-            table = predictor.predict(_read(options.input))
+            table = _predicted(predictor, options.input)
         text = table.to_csv(index=False)
         if options.output is None:
             sys.stdout.write(text)
@@ -67,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _predicted(predictor: Predictor, path: Path) -> pd.DataFrame:
+    raw = _read(path, predictor)
+    try:
+        return predictor.predict(raw)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
 def _record(run: str, uri: str | None, scratch: Path) -> Record:
     run_id = _RUN_ID.fullmatch(run)
     if run_id is not None and not Path(run).is_dir():
@@ -74,20 +88,28 @@ def _record(run: str, uri: str | None, scratch: Path) -> Record:
     return Record.read(run)
 
 
-def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. Give a CSV table or a .npy array.")
-    if path.suffix == ".npy":
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
-    import pandas as pd
-
+def _read(path: Path, predictor: Predictor) -> RawTable | np.ndarray[Any, Any]:
+    if path.suffix != ".npy":
+        return read_table(path, predictor.table_format)
+    regular_file(path)
     try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:  # ValueError: a malformed table, or not UTF-8
-        raise DataError(f"{path}: not a CSV table with a header: {error}") from None
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
+
+
+@contextmanager
+def _progress_shown() -> Iterator[None]:
+    """Print what reading a long file logs to standard error."""
+    logger = logging.getLogger("experiments.datasets.reading")
+    handler, level = logging.StreamHandler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "run", metavar="RUN", help="a run's folder, runs:/ID, or a run id in MLflow"
     )
-    parser.add_argument("input", metavar="INPUT", type=Path, help="a .csv table or a .npy array")
+    parser.add_argument("input", metavar="INPUT", type=Path, help="a table or a .npy array")
     parser.add_argument("--output", type=Path, help="CSV file to write (default: print)")
     parser.add_argument(
         "--weights",

@@ -237,11 +237,13 @@ class Preprocessing:
         others: dict[str, tuple[int, ...]] = {}
         codes = np.empty(len(cells), np.intp)
         for row, cell in enumerate(cells):
-            if self.notation.is_missing(cell):
+            if isinstance(cell, str) and cell in known:
+                found = known[cell]
+            elif self.notation.is_missing(cell):
                 if column not in self.fills:
                     raise _missing(table.row(row), column)
-                cell = self.fills[column]
-            if isinstance(cell, str):
+                found = known[str(self.fills[column])]
+            elif isinstance(cell, str):
                 found = known.get(cell.strip(), ())
             elif (key := repr(cell)) in others:
                 found = others[key]
@@ -273,10 +275,10 @@ class Preprocessing:
         rows = {len(column) for column in cells.values()}
         if len(rows) > 1:
             raise DataError(f"the columns differ in length ({sorted(rows)}). Make them equal.")
-        numbers = [
-            self._numbers(name, cells[name]) for name in self.columns if name not in self.levels
-        ]
-        matrix = np.stack(numbers, axis=1) if numbers else np.empty((max(rows, default=0), 0))
+        names = [name for name in self.columns if name not in self.levels]
+        matrix = np.empty((max(rows, default=0), len(names)))
+        for position, name in enumerate(names):
+            matrix[:, position] = self._numbers(name, cells[name])
         texts = {name: self.notation.texts(cells[name]) for name in self.levels}
         return Table(self.columns, matrix, texts)
 

@@ -20,6 +20,8 @@ from experiments.runs.record import Record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from experiments.datasets import RawTable
+
 
 class Predictor:
     """A run's preprocessing and network, which predict together.
@@ -38,6 +40,9 @@ class Predictor:
     ----------
     features : tuple of str
         The columns that a raw table must have.
+    table_format : TableFormat
+        The delimiter and the encoding of the CSV file that the run was trained on, if they were
+        given.
 
     Raises
     ------
@@ -49,7 +54,7 @@ class Predictor:
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
         from experiments.config.build import network_from_config
-        from experiments.datasets import Preprocessing
+        from experiments.datasets import Preprocessing, TableFormat
 
         weights = record.weights(which)
         dataset = record.dataset
@@ -57,6 +62,7 @@ class Predictor:
         self._targets = tuple(str(name) for name in dataset["target_names"])
         self._preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self._preprocessing.columns
+        self.table_format = TableFormat.of_config(record.config.get("dataset", {}))
         self._network = network_from_config(
             record.config, int(dataset["features"]), _output_width(weights), trusted=trusted
         )
@@ -80,13 +86,13 @@ class Predictor:
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
 
-    def predict(self, raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
         """Predict for every row of a raw table.
 
         Parameters
         ----------
-        raw : DataFrame or ndarray of shape (rows, columns)
-            The raw inputs. A DataFrame has the columns `features` in any order; other columns are
+        raw : DataFrame, RawTable or ndarray of shape (rows, columns)
+            The raw inputs. A table has the columns `features` in any order; other columns are
             ignored. An array has them in the order of `features`; an array of images may have the
             shape (rows, height, width).
 
@@ -107,7 +113,7 @@ class Predictor:
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
-        if not isinstance(raw, pd.DataFrame):
+        if not isinstance(raw, pd.DataFrame | Mapping):
             raw = np.asarray(raw)
             raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
         inputs = self._preprocessing.encode(raw)

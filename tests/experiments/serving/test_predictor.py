@@ -334,10 +334,10 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
 @pytest.mark.parametrize(
     ("run", "name", "content", "says"),
     [
-        ("run", "missing.csv", None, "missing.csv: no such file"),
-        ("run", "inputs.csv", b"", "inputs.csv: not a CSV table"),
-        ("run", "inputs.csv", b'a,b\n"1,2\n', "inputs.csv: not a CSV table"),
-        ("run", "inputs.csv", b"a,\xff\n", "inputs.csv: not a CSV table"),
+        ("run", "missing.csv", None, "missing.csv: there is no such file"),
+        ("run", "inputs.csv", b"", "inputs.csv: the file is empty"),
+        ("run", "inputs.csv", b'a,b\n"1,2\n', "inputs.csv, line 2: not proper CSV"),
+        ("run", "inputs.csv", b"a,\xff\n", "inputs.csv, line 1: not UTF-8"),
         ("run", "inputs.csv", b"height,depth\n1,2\n", "'width'"),
         ("run", "inputs.npy", b"text", "inputs.npy: not an array"),
         ("nowhere", "inputs.csv", b"height,width,depth\n1,2,3\n", "no such folder"),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.reading.opening import Watched, opened
-from experiments.datasets.reading.raw_table import RawTable, check_names, column_name
+from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.errors import DataError
 
@@ -107,7 +107,7 @@ class _Reader:
             raise DataError(
                 f"{self._path}: there are no rows below the header. Give a table with rows."
             )
-        return RawTable(self._path, dict(zip(names, columns, strict=True)), np.concatenate(lines))
+        return RawTable.of_columns(self._path, names, columns, np.concatenate(lines))
 
     def _next_rows(self, most: int) -> tuple[list[list[str]], list[int]]:
         """Read some rows, and the line on which each ends."""
@@ -148,7 +148,7 @@ class _Reader:
         line = next(end for row, end in zip(rows, ends, strict=True) if "\0" in "".join(row))
         return DataError(
             f"{self._path}, line {line}: a cell contains a NUL character, which is no text. If the "
-            "file is UTF-16, give dataset.encoding=utf-16-le; otherwise remove the character."
+            "file is UTF-16, train with dataset.encoding=utf-16-le; otherwise remove the character."
         )
 
 
@@ -173,10 +173,9 @@ def _likely_delimiter(sample: str) -> str:
 def _check_header(path: Path, names: list[str]) -> None:
     if any("\0" in name for name in names):
         raise DataError(
-            f"{path}, line 1: the header contains NUL characters. If the file is UTF-16, give "
-            "dataset.encoding=utf-16-le or utf-16-be."
+            f"{path}, line 1: the header contains NUL characters. If the file is UTF-16, save it as "
+            "UTF-8, or train with dataset.encoding=utf-16-le or utf-16-be."
         )
-    check_names(path, names)
     if all(map(_is_number, names)):
         raise DataError(
             f"{path}: the first line holds numbers ({', '.join(names[:4])}), not the names of the "
@@ -194,16 +193,17 @@ def _is_number(name: str) -> bool:
 
 def _undecodable(path: Path, stream: Watched, error: UnicodeError, codec: str) -> str:
     """Say where a file is not text in an encoding, and in which it likely is."""
-    line, cure = stream.lines + 1, "Save the table as CSV in UTF-8, or name its encoding"
+    line, cure = stream.lines + 1, "Save it as UTF-8, or train with dataset.encoding=NAME"
     if isinstance(error, UnicodeDecodeError):
         content = bytes(error.object)
         line += content.count(b"\n", 0, error.start)
         likely = _likely_encoding(content, error.start, first=stream.count == len(content))
         if likely != codec:
             seen = _around(content, error.start, likely)
-            cure += f"; it may be dataset.encoding={likely} (with {seen!r} there)"
-        else:
-            cure += " (dataset.encoding)"
+            cure = (
+                f"It may be {likely} (with {seen!r} there): save it as UTF-8, or train with "
+                f"dataset.encoding={likely}"
+            )
     named = "UTF-8" if codec == "utf-8" else codec
     return f"{path}, line {line}: not {named} text. {cure}."
 

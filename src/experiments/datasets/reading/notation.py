@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.reading.text_column import SEPARATOR, TextColumn, shared
+from experiments.datasets.reading.text_column import SEPARATOR, TextColumn
 from experiments.errors import ConfigError
 
 MISSING: Final = ("NA", "N/A", "#N/A", "<NA>", "nan", "null", "?")
@@ -104,15 +104,9 @@ class Notation:
 
         A cell of another type remains what it is.
         """
-        tidied = (
-            ("" if self.is_missing(cell) else cell.strip()) if isinstance(cell, str) else cell
-            for cell in cells
-        )
         if isinstance(cells, TextColumn):
-            return shared(tidied, len(cells))
-        return np.fromiter(
-            ("" if self.is_missing(cell) else cell for cell in tidied), object, len(cells)
-        )
+            return cells.mapped(self._tidied)
+        return np.fromiter(map(self._tidied, cells), object, len(cells))
 
     def numbers(self, cells: Cells) -> tuple[NDArray[np.float64], int | None]:
         """Read a column as numbers.
@@ -138,11 +132,10 @@ class Notation:
             try:
                 values[rows] = self._plain_numbers(part)
             except (TypeError, ValueError, OverflowError):
-                for row, cell in enumerate(part, start):
-                    try:
-                        values[row] = self.number(cell)
-                    except (TypeError, ValueError, OverflowError):
-                        wrong = row if wrong is None else wrong
+                read = self._read_each(part)
+                values[rows] = [math.nan if value is None else value for value in read]
+                if wrong is None and None in read:
+                    wrong = start + read.index(None)
             start += len(part)
         return self._without_markers(values), wrong
 
@@ -175,9 +168,9 @@ class Notation:
         others = [
             Notation(decimal, thousands, self.missing) for decimal, thousands in _ALTERNATIVES
         ]
-        read = {other: sum(map(other._reads, sample)) for other in others}
+        read = {other: other._count_of_numbers(sample) for other in others}
         most = max(read.values())
-        if 2 * most < len(sample) or most <= sum(map(self._reads, sample)):
+        if 2 * most < len(sample) or most <= self._count_of_numbers(sample):
             return []
         fitting = [other for other, count in read.items() if count == most]
         fewest = min(map(_marks, fitting))
@@ -243,6 +236,26 @@ class Notation:
         between = "{2,3}" if self.thousands == "," else "{3}"
         return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{mark}\d{between})*{mark}\d{{3}}")
 
+    def _tidied(self, cell: Any) -> Any:
+        if self.is_missing(cell):
+            return ""
+        return cell.strip() if isinstance(cell, str) else cell
+
+    def _read_each(self, cells: Sequence[Any]) -> list[float | None]:
+        """Read cells as numbers; None stands for a cell that is not one."""
+        # Texts that repeat are read once.
+        texts = {text: self._read(text) for text in {c for c in cells if isinstance(c, str)}}
+        return [texts[cell] if isinstance(cell, str) else self._read(cell) for cell in cells]
+
+    def _read(self, cell: Any) -> float | None:
+        try:
+            return self.number(cell)
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    def _count_of_numbers(self, cells: Sequence[Any]) -> int:
+        return sum(value is not None for value in self._read_each(cells))
+
     def _without_markers(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if self._markers:
             values[np.isin(values, self._markers)] = np.nan
@@ -278,13 +291,6 @@ class Notation:
         if self.decimal != "." and "." in whole + fraction:
             raise ValueError(text)
         return f"{whole}.{fraction}" if mark else whole
-
-    def _reads(self, text: str) -> bool:
-        try:
-            self.number(text)
-        except (ValueError, OverflowError):
-            return False
-        return True
 
 
 def _marks(notation: Notation) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Cells
 from experiments.datasets.reading.opening import EXPANSION, opened
-from experiments.datasets.reading.raw_table import RawTable, check_names, column_name
+from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.errors import DataError
 
@@ -67,9 +67,7 @@ def read_parquet(path: Path) -> RawTable:
             ) from error
     if not table.num_rows:
         raise DataError(f"{path}: there are no rows. Give a table with rows.")
-    names = [column_name(name) for name in names]
-    check_names(path, names)
-    return RawTable(path, dict(zip(names, columns, strict=True)))
+    return RawTable.of_columns(path, [column_name(name) for name in names], columns)
 
 
 def _cells(column: Any) -> Cells:

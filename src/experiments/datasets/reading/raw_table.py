@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,42 @@ class RawTable(Mapping[str, Cells]):
         The columns by name, in the order of the file. Text has no blanks around it.
     lines : ndarray of int, shape (rows,), optional
         The line of the file on which each row ends; None if the file has no lines.
+    unnamed : int, optional
+        The number, from 1, of a column that has no name and was left out.
     """
 
     path: Path
     columns: Mapping[str, Cells]
     lines: NDArray[np.intp] | None = None
+    unnamed: int | None = None
+
+    @classmethod
+    def of_columns(
+        cls,
+        path: Path,
+        names: Sequence[str],
+        columns: Sequence[Cells],
+        lines: NDArray[np.intp] | None = None,
+    ) -> RawTable:
+        """Make a table of columns with names as `column_name` returns them.
+
+        Raises
+        ------
+        DataError
+            If two columns have the same name, or none has one.
+        """
+        named: dict[str, Cells] = {}
+        for name, column in zip(names, columns, strict=True):
+            if name in named:
+                raise DataError(
+                    f"{path}: the header names {name!r} twice. Rename one of the columns."
+                )
+            if name:
+                named[name] = column
+        if not named:
+            raise DataError(f"{path}: the header names no column. Give the columns names.")
+        unnamed = names.index("") + 1 if "" in names else None
+        return cls(path, named, lines, unnamed)
 
     def __getitem__(self, name: str) -> Cells:
         return self.columns[name]
@@ -57,7 +88,7 @@ class RawTable(Mapping[str, Cells]):
 
     def only(self, names: tuple[str, ...]) -> RawTable:
         """Return the given columns."""
-        return RawTable(self.path, {name: self.columns[name] for name in names}, self.lines)
+        return replace(self, columns={name: self.columns[name] for name in names})
 
     def take(self, rows: NDArray[np.intp]) -> RawTable:
         """Return the given rows, which are in ascending order."""
@@ -65,7 +96,8 @@ class RawTable(Mapping[str, Cells]):
             name: cells.take(rows) if isinstance(cells, TextColumn) else cells[rows]
             for name, cells in self.columns.items()
         }
-        return RawTable(self.path, columns, None if self.lines is None else self.lines[rows])
+        lines = None if self.lines is None else self.lines[rows]
+        return replace(self, columns=columns, lines=lines)
 
 
 def column_name(name: Any) -> str:
@@ -75,20 +107,3 @@ def column_name(name: Any) -> str:
     as an "e" with an accent.
     """
     return unicodedata.normalize("NFC", str(name)).strip()
-
-
-def check_names(path: Path, names: Sequence[str]) -> None:
-    """Check that each column of a file has a name of its own.
-
-    Raises
-    ------
-    DataError
-        If a name is empty or given twice.
-    """
-    seen: set[str] = set()
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise DataError(f"{path}: column {position} has no name in the header. Give it one.")
-        if name in seen:
-            raise DataError(f"{path}: the header names {name!r} twice. Rename one of the columns.")
-        seen.add(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -62,20 +62,24 @@ class TextColumn:
         for part in self.parts():
             yield from part
 
+    def mapped(self, function: Callable[[str], str]) -> NDArray[np.object_]:
+        """Unpack the whole column, with a function applied to each cell.
+
+        The function is called once for equal cells, which then share one string.
+        """
+        results = _Results(function)
+        return np.fromiter(map(results.__getitem__, self), object, len(self))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
-        """Unpack the whole column for NumPy; equal cells share one string."""
-        return shared(self, len(self))
+        return self.mapped(str)
 
 
-def shared(cells: Iterable[Any], rows: int) -> NDArray[np.object_]:
-    """Return cells as an object array in which equal texts are one object.
+class _Results(dict[str, str]):
+    """The results of a function by its argument, computed when they are looked up."""
 
-    Parameters
-    ----------
-    cells : iterable of str
-        The cells.
-    rows : int
-        The number of cells.
-    """
-    known: dict[str, str] = {}
-    return np.fromiter((known.setdefault(cell, cell) for cell in cells), object, rows)
+    def __init__(self, function: Callable[[str], str]) -> None:
+        self._function = function
+
+    def __missing__(self, argument: str) -> str:
+        self[argument] = result = self._function(argument)
+        return result

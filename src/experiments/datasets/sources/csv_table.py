@@ -15,6 +15,7 @@ from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
+from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table
@@ -172,6 +173,10 @@ class Csv(SplitSource):
 
     def _inputs(self, cells: RawTable) -> tuple[str, ...]:
         """Check the columns that the options name; return those that are inputs."""
+        if cells.unnamed is not None:
+            raise DataError(
+                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it one."
+            )
         named = {"target": self._targets, "categorical": self.categorical, "ignore": self.ignore}
         for option, columns in named.items():
             for name in columns:
@@ -270,7 +275,9 @@ class Csv(SplitSource):
         return " or ".join(map(notation.settings, notation.alternatives(cells)))
 
     def _levels(self, cells: RawTable, name: str) -> NDArray[np.object_]:
-        texts = np.array([str(cell) for cell in self.notation.texts(cells[name])], object)
+        texts = self.notation.texts(cells[name])
+        if not isinstance(cells[name], TextColumn):  # of numbers
+            texts = np.array(list(map(str, texts)), object)
         levels = set(texts) - {""}
         if len(levels) > self.max_levels:
             raise DataError(
