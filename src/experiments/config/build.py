@@ -120,7 +120,7 @@ def build(
 
 
 def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Source:
-    """Build the data source of a finished run, and none of its other parts.
+    """Build the data source of a finished run, as its loss needs it.
 
     Parameters
     ----------
@@ -140,9 +140,10 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
     """
     faults: list[str] = []
     source = build(config["dataset"], Source, "dataset", faults, trusted=trusted)  # type: ignore[type-abstract]
-    if source is None:
+    loss = build(config["loss"], Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
+    if source is None or loss is None:
         raise ConfigError("\n".join(faults))
-    return source
+    return source.for_loss(loss)
 
 
 def network_from_config(

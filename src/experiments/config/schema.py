@@ -134,7 +134,8 @@ class Run(Component):
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
-        The parts of the run, each described by its own class.
+        The parts of the run, each described by its own class. The dataset is read as the loss needs
+        it (`Source.for_loss`).
     """
 
     dataset: Source
@@ -148,6 +149,10 @@ class Run(Component):
     seed: Annotated[int, Interval(0)] = 0
     experiment_name: str = "descent"
     rerun: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "dataset", self.dataset.for_loss(self.loss))
 
     @property
     def objective(self) -> Objective:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
-from experiments.datasets.preprocessing import Impute, beyond_single, fit_preprocessing
+from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
@@ -32,6 +33,8 @@ def prepare(
     image_shape: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
+    dates: Mapping[str, str] | None = None,
+    unknown: Unknown = "error",
 ) -> Dataset:
     """Encode the parts of a split, with all statistics fitted on the training part.
 
@@ -63,6 +66,10 @@ def prepare(
         Messages for people about how the data were interpreted.
     notation : Notation, optional
         How texts write numbers and missing values, here and in the tables to predict from.
+    dates : mapping of str to str, optional
+        The format of each number column that was read from dates; see `Preprocessing`.
+    unknown : {"error", "ignore"}, default "error"
+        The treatment of levels that only the tables to predict from have.
 
     Returns
     -------
@@ -90,6 +97,8 @@ def prepare(
         targets=targets[split.train] if scaled else None,
         target_names=target_names,
         notation=notation,
+        dates=dates,
+        unknown=unknown,
     )
 
     def part(rows: NDArray[np.intp]) -> Part:

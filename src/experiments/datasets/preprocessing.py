@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.datasets.reading.dates import FORMATS, example, read_dates
 from experiments.datasets.reading.notation import Cells, Notation
 from experiments.datasets.reading.raw_table import column_name
 from experiments.datasets.reading.text_column import TextColumn
@@ -27,6 +28,7 @@ from nn.component import suggestion
 FORMAT: Final = 1
 _LARGEST: Final = float(np.finfo(np.float32).max)
 Impute = Literal["mean", "median"]
+Unknown = Literal["error", "ignore"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class Preprocessing:
         Centre and scale of each target column; empty unless targets are scaled.
     notation : Notation
         How texts write numbers and missing values.
+    dates : mapping of str to str
+        The format of each column of dates, of :data:`experiments.datasets.reading.dates.FORMATS`.
+        A date counts as the number of days since 1970-01-01.
+    unknown : {"error", "ignore"}
+        The treatment of a level that training had not seen: refuse it, or encode it as none of the
+        levels.
     """
 
     columns: tuple[str, ...]
@@ -61,6 +69,8 @@ class Preprocessing:
     target_center: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
     notation: Notation = field(default_factory=Notation)
+    dates: Mapping[str, str] = field(default_factory=dict)
+    unknown: Unknown = "error"
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -106,7 +116,8 @@ class Preprocessing:
             for column, first in self._text_slots.items():
                 codes = self._codes(column, table)
                 inputs[:, first : first + len(self.levels[column])] = 0
-                inputs[np.arange(len(table)), first + codes] = 1
+                known = codes >= 0
+                inputs[np.flatnonzero(known), first + codes[known]] = 1
             # An array of a smaller type would be promoted by float64 statistics.
             center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
             if center.any():
@@ -167,6 +178,8 @@ class Preprocessing:
             "target_center": self.target_center,
             "target_scale": self.target_scale,
             "notation": self.notation.to_plain(),
+            "dates": dict(self.dates),
+            "unknown": self.unknown,
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -197,6 +210,8 @@ class Preprocessing:
                 target_scale=tuple(map(float, contents["target_scale"])),
                 # Tables had one notation when there was no such entry.
                 notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
+                dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
+                unknown=contents.get("unknown", "error"),
             )
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
@@ -204,6 +219,10 @@ class Preprocessing:
                 raise ValueError("the columns do not fit their scaling")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {preprocessing.dtype!r}")
+            if preprocessing.unknown not in get_args(Unknown):
+                raise ValueError(f"unknown {preprocessing.unknown!r}")
+            if not set(preprocessing.dates.values()) <= set(FORMATS):
+                raise ValueError(f"dates in the formats {sorted(preprocessing.dates.values())}")
         except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
@@ -231,7 +250,7 @@ class Preprocessing:
         return {column: slot for column, slot in self._slots.items() if column in self.levels}
 
     def _codes(self, column: str, table: Table) -> NDArray[np.intp]:
-        """Look up the index of each cell's level."""
+        """Look up the index of each cell's level; -1 for a level that is ignored."""
         levels, cells = self.levels[column], table.texts[column]
         known: dict[str, tuple[int, ...]] = {level: (code,) for code, level in enumerate(levels)}
         others: dict[str, tuple[int, ...]] = {}
@@ -255,13 +274,13 @@ class Preprocessing:
                     f"stand for the levels {' and '.join(levels[code] for code in found)}. Give "
                     "text."
                 )
-            if not found:
+            if not found and self.unknown == "error":
                 raise DataError(
                     f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not among the "
                     f"levels seen in training ({', '.join(levels)}). Correct it, or train again "
-                    "with such rows."
+                    "with such rows or with dataset.unknown=ignore."
                 )
-            codes[row] = found[0]
+            codes[row] = found[0] if found else -1
         return codes
 
     def _table(self, raw: Any) -> Table:
@@ -269,7 +288,7 @@ class Preprocessing:
             return raw
         cells = self._cells(raw)
         if isinstance(cells, np.ndarray):
-            if not self.levels and cells.dtype.kind in "fiub":
+            if not self.levels and not self.dates and cells.dtype.kind in "fiub":
                 return Table(self.columns, cells)
             cells = dict(zip(self.columns, cells.T, strict=True))
         rows = {len(column) for column in cells.values()}
@@ -283,6 +302,14 @@ class Preprocessing:
         return Table(self.columns, matrix, texts)
 
     def _numbers(self, name: str, cells: Cells) -> NDArray[np.float64]:
+        if name in self.dates:
+            values, wrong = read_dates(cells, self.dates[name], self.notation)
+            if wrong is not None:
+                raise DataError(
+                    f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a date as in "
+                    f"the training table, such as {example(self.dates[name])}. Correct it."
+                )
+            return values
         values, wrong = self.notation.numbers(cells)
         if wrong is not None:
             cell = str(cells[wrong])
@@ -345,6 +372,8 @@ def fit_preprocessing(
     targets: NDArray[np.float64] | None,
     target_names: tuple[str, ...] = (),
     notation: Notation | None = None,
+    dates: Mapping[str, str] | None = None,
+    unknown: Unknown = "error",
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -367,6 +396,8 @@ def fit_preprocessing(
         Names of the target columns, for the error message.
     notation : Notation, optional
         How texts write numbers and missing values.
+    dates, unknown
+        See `Preprocessing`.
 
     Returns
     -------
@@ -402,6 +433,8 @@ def fit_preprocessing(
         target_center=target_center,
         target_scale=target_scale,
         notation=notation or Notation(),
+        dates=dict(dates or {}),
+        unknown=unknown,
     )
 
 
