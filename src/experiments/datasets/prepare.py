@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
+from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
@@ -78,7 +79,8 @@ def prepare(
     Raises
     ------
     DataError
-        If the data cannot be encoded or do not match the description.
+        If the data cannot be encoded, do not match the description or need more memory than there
+        is.
     """
     notation = notation or Notation()
     task, table = Task(task), table.tidied(notation)
@@ -88,12 +90,20 @@ def prepare(
         column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
+    dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
+    rows = len(split.train) + len(split.validation) + len(split.test)
+    features = sum(len(levels[column]) if column in levels else 1 for column in table.names)
+    require_memory(
+        f"encoding {rows} rows as {features} features",
+        rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
+        available_memory(),
+    )
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
         scaling=scaling,
         impute=impute,
-        dtype="float64" if image_shape is None else "float32",
+        dtype=dtype,
         targets=targets[split.train] if scaled else None,
         target_names=target_names,
         notation=notation,

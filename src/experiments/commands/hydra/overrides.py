@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -12,6 +12,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import ConfigError
+
+_MARK: Final = re.compile(r"([\w.@/+]+)=([^\w?*])")
 
 
 def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
@@ -86,6 +88,17 @@ def _malformed(override: str, error: HydraException) -> str:
         f"{override}: cannot be read ({' '.join(reason.split())}). Close all brackets and quotes, "
         "and put a value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
     )
+
+
+def with_marks_quoted(arguments: Iterable[str]) -> list[str]:
+    """Quote each value that is a single mark, such as that of ``dataset.decimal=,``.
+
+    Hydra's grammar gives commas, semicolons and blanks a meaning, which a mark alone cannot have.
+    """
+    return [
+        override_of(found[1], found[2]) if (found := _MARK.fullmatch(argument)) else argument
+        for argument in arguments
+    ]
 
 
 def override_of(key: str, value: Any) -> str:

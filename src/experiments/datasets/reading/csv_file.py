@@ -173,8 +173,8 @@ def _likely_delimiter(sample: str) -> str:
 def _check_header(path: Path, names: list[str]) -> None:
     if any("\0" in name for name in names):
         raise DataError(
-            f"{path}, line 1: the header contains NUL characters. If the file is UTF-16, save it as "
-            "UTF-8, or train with dataset.encoding=utf-16-le or utf-16-be."
+            f"{path}, line 1: the header contains NUL characters. If the file is UTF-16, save it "
+            "as UTF-8, or train with dataset.encoding=utf-16-le or utf-16-be."
         )
     if all(map(_is_number, names)):
         raise DataError(

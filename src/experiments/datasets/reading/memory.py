@@ -33,26 +33,28 @@ def available_memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int | None:
     return max(min(left), 0) if left else None
 
 
-def require_memory(needed: float, available: int | None, message: str) -> None:
+def require_memory(what: str, needed: float, available: int | None) -> None:
     """Raise an error if more memory is needed than available.
 
     Parameters
     ----------
+    what : str
+        What needs the memory, for the message.
     needed : float
         The number of bytes needed.
     available : int or None
         The number of bytes available; None, if unknown, refuses nothing.
-    message : str
-        What needs the memory, where, and what to do about it, with ``{needed}`` and
-        ``{available}`` for the sizes.
 
     Raises
     ------
     DataError
-        With the message.
+        If there is not enough.
     """
     if available is not None and needed > available:
-        raise DataError(message.format(needed=size(needed), available=size(available)))
+        raise DataError(
+            f"{what} needs about {size(needed)} of memory, but only {size(available)} are left. "
+            "Use fewer rows or columns, or a machine with more memory."
+        )
 
 
 def size(count: float) -> str:

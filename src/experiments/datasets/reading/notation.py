@@ -29,6 +29,7 @@ Cells = TextColumn | NDArray[Any]
 _SEPARATORS: Final = {" ": " \u00a0\u2009\u202f", "'": "'’"}
 # What is tried, in this order, on cells that are not numbers.
 _ALTERNATIVES: Final = (
+    (".", None),
     (",", None),
     (".", ","),
     (",", "."),
@@ -180,9 +181,9 @@ class Notation:
         """Return the settings that turn this notation into another, as they are typed."""
         changed = []
         if other.decimal != self.decimal:
-            changed.append(f"dataset.decimal='{other.decimal}'")
+            changed.append(f"dataset.decimal={other.decimal!r}")
         if other.thousands != self.thousands:
-            mark = "null" if other.thousands is None else f"'{other.thousands}'"
+            mark = "null" if other.thousands is None else repr(other.thousands)
             changed.append(f"dataset.thousands={mark}")
         return " ".join(changed)
 

@@ -110,10 +110,9 @@ class Watched(io.BufferedIOBase):
 
     def _check_memory(self, count: int) -> None:
         require_memory(
+            f"{self._path}: a table of {size(count)} of text or more",
             EXPANSION * count,
             self._available,
-            f"{self._path}: a table of {size(count)} or more needs about {{needed}} of memory, but "
-            "only {available} are left. Use fewer rows or columns, or a machine with more memory.",
         )
 
     def _report(self) -> None:

@@ -52,12 +52,7 @@ def read_parquet(path: Path) -> RawTable:
             with ParquetFile(path) as file:
                 groups = range(file.metadata.num_row_groups)
                 unpacked = sum(file.metadata.row_group(i).total_byte_size for i in groups)
-                require_memory(
-                    EXPANSION * unpacked,
-                    available_memory(),
-                    f"{path}: the table needs about {{needed}} of memory, but only {{available}} "
-                    "are left. Use fewer rows or columns, or a machine with more memory.",
-                )
+                require_memory(f"{path}: the table", EXPANSION * unpacked, available_memory())
                 table = file.read()
             names = [name for name in table.column_names if not name.startswith(_INDEX)]
             columns = [_cells(table.column(name)) for name in names]

@@ -46,9 +46,9 @@ class TextColumn:
     def take(self, rows: NDArray[np.intp]) -> TextColumn:
         """Return the cells of the given rows, which are in ascending order."""
         taken = TextColumn()
-        wanted = np.split(rows, np.searchsorted(rows, self._starts[1:-1]))
-        for start, part, below in zip(self._starts[:-1], self.parts(), wanted, strict=True):
-            taken.extend([part[row] for row in (below - start).tolist()])
+        wanted = np.split(rows, np.searchsorted(rows, self._starts))[1:]  # none are below 0
+        for start, part, chosen in zip(self._starts, self.parts(), wanted, strict=False):
+            taken.extend([part[row] for row in (chosen - start).tolist()])
         return taken
 
     def __len__(self) -> int:

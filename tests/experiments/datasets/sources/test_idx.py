@@ -80,9 +80,9 @@ def test_gzip_that_is_cut_short(tmp_path, keep):
 
 
 def test_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read, because it is a folder"):
         read_idx(tmp_path, 3)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no such file"):
         read_idx(tmp_path / "absent", 3)
 
 
