@@ -25,6 +25,7 @@ from experiments.datasets.sources.csv_targets import Targets, check_finite, read
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
+from experiments.escape import visible
 from nn.component import Interval, suggestion
 from nn.losses import Loss, TargetForm
 
@@ -183,7 +184,7 @@ class Csv(SplitSource):
         targets = read_targets(cells, self.notation, task, self.target_form)
         notes = self._notes(path, table, targets, dropped)
         for note in notes:
-            _log.info(note)
+            _log.info(visible(note))
         try:
             return self.prepare(
                 name=path.stem,
