@@ -83,6 +83,18 @@ class Preprocessing:
                 names.append(column)
         return tuple(names)
 
+    def example(self) -> dict[str, float | str]:
+        """Make up a raw row: the fitted centre of each number, the first level of each category."""
+        row: dict[str, float | str] = {}
+        for column, slot in self._slots.items():
+            if column in self.levels:
+                row[column] = self.levels[column][0]
+            elif column in self.dates:
+                row[column] = example(self.dates[column], self.center[slot])
+            else:
+                row[column] = float(f"{self.center[slot]:.4g}")
+        return row
+
     def encode(self, raw: Any) -> NDArray[Any]:
         """Encode raw rows as the training rows were encoded.
 

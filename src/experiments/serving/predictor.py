@@ -38,6 +38,8 @@ class Predictor:
 
     Attributes
     ----------
+    preprocessing : Preprocessing
+        The encoding of raw tables.
     features : tuple of str
         The columns that a raw table must have.
     table_format : TableFormat
@@ -60,8 +62,8 @@ class Predictor:
         dataset = record.dataset
         self._task = str(dataset["task"])
         self._targets = tuple(str(name) for name in dataset["target_names"])
-        self._preprocessing = Preprocessing.from_json(record.preprocessing_json)
-        self.features = self._preprocessing.columns
+        self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
+        self.features = self.preprocessing.columns
         self.table_format = TableFormat.of_config(record.config.get("dataset", {}))
         self._network = network_from_config(
             record.config, int(dataset["features"]), _output_width(weights), trusted=trusted
@@ -116,12 +118,12 @@ class Predictor:
         if not isinstance(raw, pd.DataFrame | Mapping):
             raw = np.asarray(raw)
             raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
-        inputs = self._preprocessing.encode(raw)
+        inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
         with self._lock, np.errstate(all="ignore"):
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
         if self._task == "regression":
-            outputs = self._preprocessing.decode_targets(outputs)
+            outputs = self.preprocessing.decode_targets(outputs)
         finite = np.isfinite(outputs).all(axis=1)
         if not finite.all():
             raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
@@ -70,9 +70,10 @@ def days(cell: Any, form: str) -> float:
     return _days_of_text(str(cell).strip(), form)
 
 
-def example(form: str) -> str:
-    """Return a date in a format."""
-    return "2024-03-21" if form == ISO else date(2024, 3, 21).strftime(form)
+def example(form: str, since_1970: float = 19803) -> str:
+    """Write a date in a format; by default 2024-03-21, whose day is not a month."""
+    day = (_EPOCH + timedelta(days=int(since_1970))).date()
+    return day.isoformat() if form == ISO else day.strftime(form)
 
 
 def formats_of(cells: Iterable[Any], notation: Notation) -> list[str]:
