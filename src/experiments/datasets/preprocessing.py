@@ -479,7 +479,7 @@ def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
     # The maximum is NaN if any element is; this avoids a temporary array of booleans.
     if numbers.dtype.kind != "f" or not np.isnan(numbers.max(initial=-np.inf)):
         return numbers
-    numbers = numbers.copy()
+    numbers = numbers.astype(np.float64)  # a fill is exact in no narrower type
     for position, name in enumerate(table.number_names):
         gaps = np.isnan(numbers[:, position])
         if gaps.any():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.preprocessing import Unknown
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
@@ -269,9 +270,7 @@ class Csv(SplitSource):
         formats: Mapping[str, str],
         rows: NDArray[np.intp],
     ) -> Table:
-        # Memory that is not written to is not taken, however many columns turn out to be text.
-        numbers = np.empty((len(names), cells.rows))
-        found = 0
+        numbers = NumberColumns(cells.rows, len(names))
         texts: dict[str, NDArray[np.object_]] = {}
         for name in names:
             values: NDArray[np.float64] | None = None
@@ -282,9 +281,8 @@ class Csv(SplitSource):
             if values is None:
                 texts[name] = self._levels(cells, name)
             else:
-                numbers[found] = values
-                found += 1
-        return Table(names, numbers[:found].T, texts, rows)
+                numbers.add(values)
+        return Table(names, numbers.matrix, texts, rows)
 
     def _numbers(self, cells: RawTable, name: str) -> NDArray[np.float64] | None:
         """Read a column as numbers, or return None if it is categorical."""

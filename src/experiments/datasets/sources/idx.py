@@ -110,7 +110,7 @@ def _read(stream: Any, path: Path, dimensions: int, most: int) -> NDArray[np.uin
         raise DataError(f"{path}: contains no data ({claim}). Download it again.")
     if count > most:
         raise _cut_short(path, f"its header claims {claim}, more than the file can hold")
-    require_memory(f"{path}: its {claim}", count, available_memory())
+    require_memory(f"{path}: reading {claim}", count, available_memory())
     content = stream.read(count)
     if len(content) < count:
         raise _cut_short(path, f"its header claims {claim}; only {len(content)} bytes are there")
