@@ -146,7 +146,7 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class InverseSquareRoot(Schedule):
-    """1/√t with t = u + 1."""
+    """1/√t with t = u + 1, counted from the end of the warm-up; not the schedule of Transformers."""
 
     name: ClassVar[str] = "inverse_square_root"
 
