@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ _QUANTITY: Final = re.compile(
 )
 """A number with a currency before it or a unit after it."""
 
+_SAMPLE: Final = 1000  # cells, from the whole column, in which quantities and dates are looked for
 _MOST_UNITS: Final = 3  # a column of quantities has few units; more are a part of codes such as 12b
 
 
@@ -169,20 +171,21 @@ class _Reader:
 
     def _cure(self, column: Cells | Sequence[str]) -> str:
         """Say what makes numbers of texts that measure something; "" for other texts."""
-        others = self._notation.alternatives(column)
-        if others and is_measured(_known(others[0].numbers(_array(column))[0])):
+        apart = max(1, len(column) // _SAMPLE)
+        texts = [str(cell).strip() for cell in islice(column, 0, None, apart)]
+        others = self._notation.alternatives(texts)
+        if others and is_measured(_read(others[0], texts)):
             settings = " or ".join(map(self._notation.settings, others))
             return f"To read numbers, give {settings}."
-        texts = [str(cell) for cell in column]
-        found = [match for text in texts if (match := _QUANTITY.fullmatch(text.strip()))]
+        found = [match for text in texts if (match := _QUANTITY.fullmatch(text))]
         units = {(match["before"], match["after"] or "") for match in found} - {("", "")}
         if units and 2 * len(found) >= len(texts) and len(units) <= _MOST_UNITS:
-            digits = np.array([match["number"] for match in found], object)
+            digits = [match["number"] for match in found]
             others = [self._notation, *self._notation.alternatives(digits)]
-            if any(is_measured(_known(other.numbers(digits)[0])) for other in others):
+            if any(is_measured(_read(other, digits)) for other in others):
                 named = listed(sorted(repr(mark) for unit in units for mark in unit if mark))
                 return f"To read numbers, take {named} out of the cells."
-        if formats_of(column, self._notation) and _rarely_repeats(len(set(texts)), len(texts)):
+        if formats_of(texts, self._notation) and _rarely_repeats(len(set(texts)), len(texts)):
             return (
                 "Dates cannot be predicted. Write numbers, such as the days since a certain date, "
                 "or list the column in dataset.dates and name another dataset.target."
@@ -246,12 +249,10 @@ def _task_of(classes: int) -> Task:
     return Task.BINARY if classes == 2 else Task.MULTICLASS
 
 
-def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _read(notation: Notation, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return the numbers among texts."""
+    values, _ = notation.numbers(np.array(texts, object))
     return values[~np.isnan(values)]
-
-
-def _array(column: Cells | Sequence[str]) -> Cells:
-    return np.array(column, object) if isinstance(column, list) else column  # type: ignore[return-value]
 
 
 def _plain(value: float) -> str:
