@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 
-_ROWS_AT_ONCE: Final = 65_536
+_NUMBERS_AT_ONCE: Final = 1_000_000
 
 
 def dataset_digest(
@@ -65,8 +65,9 @@ def _array(state: Any, array: NDArray[Any], *, as_float: bool = False) -> None:
         kind = np.dtype("<f8")
     _text(state, f"{kind.str}{array.shape}")
     # A copy of the whole array would take as much memory again.
-    for start in range(0, len(array), _ROWS_AT_ONCE):
-        rows = np.asarray(array[start : start + _ROWS_AT_ONCE], kind, order="C")
+    step = max(_NUMBERS_AT_ONCE * len(array) // max(array.size, 1), 1)
+    for start in range(0, len(array), step):
+        rows = np.asarray(array[start : start + step], kind, order="C")
         if kind.kind == "f" and np.isnan(rows.max(initial=-np.inf)):
             # NaN has many bit patterns; all become the same one.
             rows = np.where(np.isnan(rows), np.array(np.nan, kind), rows)

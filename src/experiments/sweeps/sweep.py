@@ -170,15 +170,15 @@ class Sweep:
         return ordered
 
     def _comment(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> None:
-        """Tell the listener what is unusual about datasets, each message once a sweep."""
-        for job in jobs:
-            dataset = datasets[job.run.dataset]
-            said = [(self.listener.warn, f"{dataset.name}: {text}") for text in dataset.warnings]
-            said.append((self.listener.note, _note(job, dataset)))
-            for say, message in said:
-                if message and message not in self._commented:
-                    self._commented.add(message)
-                    say(message)
+        """Tell the listener how datasets were understood, each message once a sweep."""
+        note, warn = self.listener.note, self.listener.warn
+        said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
+        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
+        for say, message in said:
+            if message and message not in self._commented:
+                self._commented.add(message)
+                say(message)
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""

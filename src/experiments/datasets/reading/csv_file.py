@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets.reading.opening import Watched, opened
 from experiments.datasets.reading.raw_table import RawTable, column_name
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
 
 _DELIMITERS: Final = ",;\t|"
@@ -90,7 +90,8 @@ class _Reader:
             raise DataError(f"{self._path}: the file is empty. Give a table with a header line.")
         names = [column_name(name) for name in header[0]]
         _check_header(self._path, names)
-        columns = [TextColumn() for _ in names]
+        store = TextStore()
+        columns = [TextColumn(store) for _ in names]
         lines: list[NDArray[np.intp]] = []
         while True:
             rows, ends = self._next_rows(max(_CELLS_AT_ONCE // len(names), 1))

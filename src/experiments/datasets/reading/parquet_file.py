@@ -11,7 +11,7 @@ from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Cells
 from experiments.datasets.reading.opening import EXPANSION, opened
 from experiments.datasets.reading.raw_table import RawTable, column_name
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
 
 _MAGIC: Final = b"PAR1"
@@ -55,7 +55,8 @@ def read_parquet(path: Path) -> RawTable:
                 require_memory(f"{path}: the table", EXPANSION * unpacked, available_memory())
                 table = file.read()
             names = [name for name in table.column_names if not name.startswith(_INDEX)]
-            columns = [_cells(table.column(name)) for name in names]
+            store = TextStore()
+            columns = [_cells(table.column(name), store) for name in names]
         except (pyarrow.ArrowException, ValueError) as error:
             raise DataError(
                 f"{path}: the Parquet file cannot be read ({error}). Give one of plain columns."
@@ -65,7 +66,7 @@ def read_parquet(path: Path) -> RawTable:
     return RawTable.of_columns(path, [column_name(name) for name in names], columns)
 
 
-def _cells(column: Any) -> Cells:
+def _cells(column: Any, store: TextStore) -> Cells:
     """Convert a column of pyarrow."""
     from pyarrow import compute, types
 
@@ -79,7 +80,7 @@ def _cells(column: Any) -> Cells:
         # An array of NumPy's cannot tell that an integer is missing.
         plain = column.to_pylist() if column.null_count else column.to_numpy()
         return np.asarray(plain, object if column.null_count else None)
-    texts = TextColumn()
+    texts = TextColumn(store)
     for chunk in column.chunks:
         cells = compute.fill_null(chunk.cast("string"), "")
         texts.extend(list(map(str.strip, cells.to_pylist())))

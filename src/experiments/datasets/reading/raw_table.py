@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.reading.notation import Cells
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
 
 
@@ -87,13 +87,20 @@ class RawTable(Mapping[str, Cells]):
         return f"{self.path}, {place}, column {column!r}"
 
     def only(self, names: tuple[str, ...]) -> RawTable:
-        """Return the given columns."""
-        return replace(self, columns={name: self.columns[name] for name in names})
+        """Return a copy of the given columns; what the others take is free if they are dropped."""
+        store = TextStore()
+        kept = {name: self.columns[name] for name in names}
+        columns = {
+            name: cells.copy(store) if isinstance(cells, TextColumn) else cells
+            for name, cells in kept.items()
+        }
+        return replace(self, columns=columns)
 
     def take(self, rows: NDArray[np.intp]) -> RawTable:
         """Return the given rows, which are in ascending order."""
+        store = TextStore()
         columns = {
-            name: cells.take(rows) if isinstance(cells, TextColumn) else cells[rows]
+            name: cells.take(rows, store) if isinstance(cells, TextColumn) else cells[rows]
             for name, cells in self.columns.items()
         }
         lines = None if self.lines is None else self.lines[rows]

@@ -12,15 +12,52 @@ from numpy.typing import NDArray
 SEPARATOR: Final = "\0"
 """The character between the cells of a pack, which no cell contains."""
 
+# Larger than any block that the C library keeps for itself when it is freed.
+_BLOCK: Final = 64 * 2**20
+
+
+class TextStore:
+    """Text in large blocks of memory.
+
+    The system gets a large block back when its text is dropped, and not what many small strings
+    took. A block takes memory only as far as it is filled.
+    """
+
+    def __init__(self) -> None:
+        self._block = np.empty(0, np.uint8)
+        self._used = 0
+
+    def put(self, text: str) -> NDArray[np.uint8]:
+        """Store text; return its bytes, which `stored_text` reads."""
+        content = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+        if self._used + len(content) > len(self._block):
+            self._block = np.empty(max(_BLOCK, len(content)), np.uint8)
+            self._used = 0
+        stored = self._block[self._used : self._used + len(content)]
+        stored[:] = content
+        self._used += len(content)
+        return stored
+
+
+def stored_text(content: NDArray[np.uint8]) -> str:
+    """Return text that `TextStore.put` stored."""
+    return content.tobytes().decode("utf-8", "surrogatepass")
+
 
 class TextColumn:
     """The cells of a column as text, packed: a Python string for each cell takes ten times as much.
 
     A pack is the text of consecutive cells, joined by `SEPARATOR`.
+
+    Parameters
+    ----------
+    store : TextStore
+        Where the text is kept, for all columns of a table.
     """
 
-    def __init__(self) -> None:
-        self._packs: list[str] = []
+    def __init__(self, store: TextStore) -> None:
+        self._store = store
+        self._packs: list[NDArray[np.uint8]] = []
         self._starts = [0]
 
     def extend(self, cells: Sequence[str]) -> None:
@@ -35,17 +72,24 @@ class TextColumn:
         if pack.count(SEPARATOR) > max(len(cells) - 1, 0):
             raise ValueError("a cell contains a NUL character")
         if cells:
-            self._packs.append(pack)
+            self._packs.append(self._store.put(pack))
             self._starts.append(len(self) + len(cells))
 
     def parts(self) -> Iterator[list[str]]:
         """Unpack the column, a pack at a time."""
         for pack in self._packs:
-            yield pack.split(SEPARATOR)
+            yield stored_text(pack).split(SEPARATOR)
 
-    def take(self, rows: NDArray[np.intp]) -> TextColumn:
-        """Return the cells of the given rows, which are in ascending order."""
-        taken = TextColumn()
+    def copy(self, store: TextStore) -> TextColumn:
+        """Return a copy that is kept in a store."""
+        copied = TextColumn(store)
+        for part in self.parts():
+            copied.extend(part)
+        return copied
+
+    def take(self, rows: NDArray[np.intp], store: TextStore) -> TextColumn:
+        """Return the cells of the given rows, which are in ascending order, kept in a store."""
+        taken = TextColumn(store)
         wanted = np.split(rows, np.searchsorted(rows, self._starts))[1:]  # none are below 0
         for start, part, chosen in zip(self._starts, self.parts(), wanted, strict=False):
             taken.extend([part[row] for row in (chosen - start).tolist()])
@@ -56,7 +100,7 @@ class TextColumn:
 
     def __getitem__(self, row: int) -> str:
         pack = bisect_right(self._starts, row) - 1
-        return self._packs[pack].split(SEPARATOR)[row - self._starts[pack]]
+        return stored_text(self._packs[pack]).split(SEPARATOR)[row - self._starts[pack]]
 
     def __iter__(self) -> Iterator[str]:
         for part in self.parts():

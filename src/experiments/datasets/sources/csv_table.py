@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -26,11 +25,8 @@ from experiments.datasets.sources.csv_targets import Targets, check_finite, read
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
-from experiments.escape import visible
 from nn.component import Interval, suggestion
 from nn.losses import Loss, TargetForm
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +180,6 @@ class Csv(SplitSource):
         task = None if self.task is None else Task(self.task)
         targets = read_targets(cells, self.notation, task, self.target_form)
         notes = self._notes(path, table, targets, dropped)
-        for note in notes:
-            _log.info(visible(note))
         try:
             return self.prepare(
                 name=path.stem,
@@ -373,21 +367,22 @@ class Csv(SplitSource):
         for name in table.names:
             if name in table.texts:
                 levels = len(set(table.texts[name]) - {""})
-                kinds.append(f"{name} (category, {levels} levels)")
+                kinds.append(f"{name} (category with {levels} levels)")
             else:
                 kinds.append(f"{name} ({'date' if name in self.dates else 'number'})")
-        target = ", ".join(self._targets)
+        found = str(targets.task)
         if targets.task.has_classes:
-            target += f" (classes {', '.join(targets.names)})"
-        why = "" if self.task else "; if that is wrong, give dataset.task"
+            found += f" of the classes {', '.join(targets.names)}"
         if targets.reason:
-            why = f", {targets.reason}"
+            found += f", {targets.reason}"
+        elif not self.task:
+            found += "; if that is wrong, give dataset.task"
         rows = f"{len(table)} rows"
         if dropped:
-            rows += f" ({dropped} with missing values dropped)"
+            rows += f" after {dropped} with missing values were dropped"
         return (
-            f"{path.name}: {rows}; inputs {', '.join(kinds)}",
-            f"{path.name}: {targets.task} of {target}{why}",
+            f"{path.name} has {rows}; the inputs are {', '.join(kinds)}",
+            f"the network learns to predict {', '.join(self._targets)} ({found})",
         )
 
 

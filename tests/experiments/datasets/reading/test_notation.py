@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.datasets import Notation
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import ConfigError
 
 GERMAN = Notation(decimal=",", thousands=".")
@@ -20,7 +20,7 @@ SWISS = Notation(thousands="'")
 
 
 def packed(*cells: str) -> TextColumn:
-    column = TextColumn()
+    column = TextColumn(TextStore())
     for start in range(0, len(cells), 3):  # several packs
         column.extend(cells[start : start + 3])
     return column

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import TextColumn, TextStore
 
 CELLS = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=4), max_size=6)
 
 
 def column_of(*packs: list[str]) -> TextColumn:
-    column = TextColumn()
+    column = TextColumn(TextStore())
     for pack in packs:
         column.extend(pack)
     return column
@@ -26,7 +26,7 @@ def test_it_is_a_sequence_of_its_cells(packs: list[list[str]], data: st.DataObje
     assert [column[row] for row in range(len(cells))] == cells
     assert np.asarray(column).tolist() == cells
     rows = [row for row in range(len(cells)) if data.draw(st.booleans())]
-    assert list(column.take(np.array(rows, np.intp))) == [cells[row] for row in rows]
+    assert list(column.take(np.array(rows, np.intp), TextStore())) == [cells[row] for row in rows]
 
 
 def test_equal_cells_are_mapped_once_and_share_a_string() -> None:
