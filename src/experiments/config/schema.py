@@ -141,7 +141,8 @@ class Run(Component):
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
-        The parts of the run, each described by its own class.
+        The parts of the run, each described by its own class. The dataset is read as the loss needs
+        it (`Source.for_loss`).
     """
 
     dataset: Source
@@ -159,6 +160,7 @@ class Run(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_experiment_name(self.experiment_name)
+        object.__setattr__(self, "dataset", self.dataset.for_loss(self.loss))
 
     @property
     def objective(self) -> Objective:

@@ -148,6 +148,7 @@ def _pack(dataset: Dataset) -> bytes:
         "digest": dataset.digest,
         "image_shape": dataset.image_shape,
         "notes": dataset.notes,
+        "warnings": dataset.warnings,
     }
     arrays = {"description": np.frombuffer(json.dumps(described).encode(), np.uint8)}
     for name, part in dataset.parts.items():
@@ -176,6 +177,7 @@ def _read(path: Path) -> Dataset | None:
             digest=described["digest"],
             image_shape=None if shape is None else (shape[0], shape[1]),
             notes=tuple(described["notes"]),
+            warnings=tuple(described["warnings"]),
             **parts,
         )
     except FileNotFoundError:
