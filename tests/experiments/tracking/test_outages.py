@@ -22,6 +22,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from experiments import switches
 from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError
 from experiments.runs.layout import PROGRESS, RECORD
@@ -189,6 +190,7 @@ def test_whatever_fails_everything_is_there_once_and_in_order(
 def test_a_run_made_twice_by_an_answer_that_came_too_late_is_one_in_the_end(
     tmp_path: Path, uri: str, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(switches.VARIABLE, "bulk")  # a server's publishers create each run
     tracker = Tracker(uri, "late")
     record = make_record(tmp_path)
     real = MlflowClient.create_run
