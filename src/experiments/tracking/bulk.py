@@ -133,18 +133,17 @@ class BulkWriter:
 
         try:
             noted = json.loads(self._journal.read_bytes())
+            experiment_id, ids = int(noted["experiment"]), list(noted["runs"])
+            ids = [run_id for run_id in ids if re.fullmatch("[0-9a-f]{32}", run_id)]
         except FileNotFoundError:
             return
-        except ValueError:  # it was killed while writing the journal, before it copied files
-            noted = {"experiment": 0, "runs": []}
-        ids = [run_id for run_id in noted["runs"] if re.fullmatch("[0-9a-f]{32}", run_id)]
+        except (ValueError, LookupError, TypeError):  # killed before it copied any file
+            experiment_id, ids = 0, []
         with self._store.ManagedSessionMaker() as session:
-            location = _artifact_location(session, noted["experiment"], "active", "deleted")
+            location = _artifact_location(session, experiment_id, "active", "deleted")
             there = set(session.scalars(select(SqlRun.run_uuid).where(SqlRun.run_uuid.in_(ids))))
-        if location is not None:
-            for run_id in ids:
-                if run_id not in there:
-                    shutil.rmtree(_folder(location, run_id), ignore_errors=True)
+        for run_id in set(ids) - there if location is not None else ():
+            shutil.rmtree(_folder(location, run_id), ignore_errors=True)
         self._journal.unlink()
 
 
