@@ -30,7 +30,13 @@ from experiments.runs.record import Record
 from experiments.tracking import bulk, contents, store
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.runs import Tracker
-from tests.experiments.record_factory import config_yaml, make_progress, make_record, record_metrics
+from tests.experiments.record_factory import (
+    config_yaml,
+    make_progress,
+    make_record,
+    record_data,
+    record_metrics,
+)
 from tests.experiments.tracking.server import served
 
 
@@ -109,7 +115,7 @@ def varied_records(folder: Path) -> list[Record]:
         make_record(
             folder / "other data",
             seed=15,
-            dataset={"name": "plants", "task": "regression", "digest": "f" * 64},
+            dataset={**record_data()["dataset"], "name": "plants", "digest": "f" * 64},
         ),
         make_record(
             folder / "untrained",
