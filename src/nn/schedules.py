@@ -85,6 +85,11 @@ class Schedule(Component):
         """Whether all factors are 1."""
         return False
 
+    @property
+    def observes(self) -> bool:
+        """Whether the schedule follows the validation loss, by an :meth:`observe` of its own."""
+        return type(self).observe is not Schedule.observe
+
     def initial_state(self) -> State:
         """Return the state before the first epoch; empty for most schedules."""
         return {}

@@ -60,6 +60,13 @@ class Training(Component):
         Whether the penalties include biases and the gains of normalization layers.
     early_stopping : EarlyStopping
         The condition under which training stops before the last epoch.
+    report : {"best_loss", "best_accuracy", "last", "test_peak"}, optional
+        The epoch whose values are reported and whose weights are served: that of the best
+        validation loss or accuracy, the last one, or the one with the best test score, as some
+        published results have it. The first of equal epochs is chosen. None is "best_loss", or
+        "last" if there is no validation part.
+    test_every_epoch : bool, default False
+        Whether the test part is measured after every epoch. Only "test_peak" reads these values.
     blas_threads : int, default 1
         Number of threads in a matrix product. It may affect the last bits of a result.
     snapshots : "auto", int or None, default "auto"
@@ -77,8 +84,26 @@ class Training(Component):
     l2: NonNegative = 0.0
     penalize_biases: bool = False
     early_stopping: EarlyStopping = EarlyStopping()
+    report: Literal["best_loss", "best_accuracy", "last", "test_peak"] | None = None
+    test_every_epoch: bool = False
     blas_threads: Count = 1
     snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.report != "test_peak":
+            return
+        if not self.test_every_epoch:
+            raise ValueError(
+                "report=test_peak chooses the epoch by the test part, which is then measured after "
+                "every epoch; say so by training.test_every_epoch=true"
+            )
+        if self.early_stopping.patience is not None:
+            raise ValueError(
+                "report=test_peak and early stopping choose epochs by different data, and the peak "
+                "may lie after the stop; set training.early_stopping.patience=null, or report="
+                "best_loss"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.runs.write import copy_record, write_progress, write_record
 from experiments.training.outcome import Outcome
+from experiments.training.report import default_report
 from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
@@ -202,6 +203,7 @@ class Execution:
             "finished": finished.isoformat(),
             **self._job_data(),
             "seed": self.job.run.seed,
+            "report": training.report or (default_report(self.dataset) if self.dataset else None),
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},

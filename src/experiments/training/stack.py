@@ -16,6 +16,7 @@ from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
+from experiments.training.report import TEST_CURVE, report_for
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
@@ -57,8 +58,18 @@ class Stack:
             score = score_for(dataset.task, part.targets, encoded)
             self.parts[name] = Evaluated(inputs, encoded, score)
         self.score = self.parts["train"].score.name
+        self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
+        if "validation" in self.parts:
+            self.curves["val"] = "validation"
+        if settings.test_every_epoch:
+            self.curves[TEST_CURVE] = "test"
         self.live = [
-            LiveRun(position, run, frozenset(snapshot_epochs(run.training, dataset.features)))
+            LiveRun(
+                position,
+                run,
+                report_for(run.training, dataset),
+                frozenset(snapshot_epochs(run.training, dataset.features)),
+            )
             for position, run in enumerate(runs)
         ]
         self.network = Network(
@@ -81,8 +92,8 @@ class Stack:
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
-        self.best = np.empty_like(self.network.parameters)
-        self.best_statistics = np.empty_like(self.network.statistics)
+        self.reported = np.empty_like(self.network.parameters)
+        self.reported_statistics = np.empty_like(self.network.statistics)
 
     @_overflow_allowed
     def train_epoch(self) -> None:
@@ -129,8 +140,10 @@ class Stack:
         began = self.epoch > 0
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
-        train_loss, train_score = self._measure("train", self.network)
-        val_loss, val_score = self._measure("validation", self.network)
+        measured: dict[str, NDArray[np.float64]] = {}
+        for curve, part in self.curves.items():
+            loss, score = self._measure(part, self.network)
+            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -138,10 +151,7 @@ class Stack:
                     "epoch": epoch,
                     "step": epoch * self.steps,
                     "seconds": live.seconds + seconds,
-                    "train/loss": float(train_loss[row]),
-                    f"train/{self.score}": float(train_score[row]),
-                    "val/loss": float(val_loss[row]),
-                    f"val/{self.score}": float(val_score[row]),
+                    **{name: float(column[row]) for name, column in measured.items()},
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
                     **{name: column[row] for name, column in norms.items()},
@@ -183,16 +193,16 @@ class Stack:
         return self.parts[part].measure(network)
 
     def _judge(self, row: int, epoch: int) -> Status | None:
-        """Return the status of a run that has ended, and keep its snapshot and best parameters."""
+        """Return the status of a run that has ended; keep its snapshot and reported parameters."""
         live, network = self.live[row], self.network
         status = live.judge(epoch)
         if epoch in live.moments and status is not Status.DIVERGED:
             live.snapshots.append(
                 np.concatenate([network.parameters[row], network.statistics[row]])
             )
-        if live.best_epoch == epoch:
-            self.best[row] = network.parameters[row]
-            self.best_statistics[row] = network.statistics[row]
+        if live.reported_epoch == epoch:
+            self.reported[row] = network.parameters[row]
+            self.reported_statistics[row] = network.statistics[row]
         return status
 
     def _place(self, row: int) -> tuple[Tile, int]:
@@ -211,8 +221,8 @@ class Stack:
         ]
 
     def losses(self) -> list[tuple[int, float]]:
-        """Return position and last validation loss of each live run."""
-        return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
+        """Return position and last validation (else training) loss of each live run."""
+        return [(live.position, live.loss or 0.0) for live in self.live]
 
     def outcome(self, row: int) -> Outcome:
         """Return the outcome of a run so far, without weights."""
@@ -225,8 +235,8 @@ class Stack:
         arrays: dict[str, NDArray[Any]] = {
             "parameters": network.parameters[row],
             "statistics": network.statistics[row],
-            "best/parameters": self.best[row],
-            "best/statistics": self.best_statistics[row],
+            "reported/parameters": self.reported[row],
+            "reported/statistics": self.reported_statistics[row],
         }
         tile, own = self._place(row)
         state = tile.optimizers.state(own)
@@ -256,8 +266,8 @@ class Stack:
             values, arrays = state.values, state.arrays
             self.network.parameters[row] = arrays["parameters"]
             self.network.statistics[row] = arrays["statistics"]
-            self.best[row] = arrays["best/parameters"]
-            self.best_statistics[row] = arrays["best/statistics"]
+            self.reported[row] = arrays["reported/parameters"]
+            self.reported_statistics[row] = arrays["reported/statistics"]
             prefix = "optimizer/"
             slots = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             tile, own = self._place(row)
@@ -283,11 +293,11 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        at_best = copy.copy(self.network)
-        at_best.keep(rows)
-        at_best.parameters[...] = self.best[rows]
-        at_best.statistics[...] = self.best_statistics[rows]
-        test_loss, test_score = self._measure("test", at_best)
+        reported = copy.copy(self.network)
+        reported.keep(rows)
+        reported.parameters[...] = self.reported[rows]
+        reported.statistics[...] = self.reported_statistics[rows]
+        test_loss, test_score = self._measure("test", reported)
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -295,10 +305,10 @@ class Stack:
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(live)
-            if live.best_epoch is not None:
-                summary["test/loss"] = float(test_loss[i])
-                summary[f"test/{self.score}"] = float(test_score[i])
-                weights |= {f"best/{name}": array for name, array in at_best.weights(i).items()}
+            if live.reported_epoch is not None:
+                summary[f"{live.report.test}/loss"] = float(test_loss[i])
+                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
             yield Outcome(
                 live.position,
                 ended[row],
@@ -346,8 +356,8 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
-        self.best = self.best[rows]
-        self.best_statistics = self.best_statistics[rows]
+        self.reported = self.reported[rows]
+        self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
         self.between_epochs = True
 

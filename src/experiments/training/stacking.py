@@ -37,6 +37,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         tuple(layer.structure() for layer in run.model.layers(outputs)),
         training.batch_size,
         training.dtype,
+        training.test_every_epoch,
         training.blas_threads,
         training.penalize_biases,
         training.l1 > 0,

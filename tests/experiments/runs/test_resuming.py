@@ -111,6 +111,7 @@ def stacks(draw: st.DrawFn) -> list[Run]:
         "dtype": draw(st.sampled_from(["float32", "float64"])),
         "clip_norm": draw(st.sampled_from([None, 0.5])),
         "snapshots": draw(st.sampled_from([None, 3])),
+        "test_every_epoch": draw(st.booleans()),
     }
     norm = draw(st.sampled_from([None, "batch", "layer"]))
     dropout = draw(st.sampled_from([0.0, 0.3]))
@@ -127,6 +128,7 @@ def stacks(draw: st.DrawFn) -> list[Run]:
                     st.sampled_from([schedules.Constant(), plateau, schedules.OneCycle(by="step")])
                 ),
                 early_stopping=EarlyStopping(patience=draw(st.sampled_from([None, 1, 2]))),
+                report=draw(st.sampled_from([None, "best_accuracy", "last"])),
                 model=MLP(
                     hidden=(4, 3),
                     activation=Tanh(),

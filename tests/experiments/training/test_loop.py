@@ -138,16 +138,33 @@ weight_distributions = st.sampled_from(
 
 
 @st.composite
+def reports(draw: st.DrawFn, dataset: Dataset, measures_test: bool) -> dict[str, Any]:
+    """A rule for the reported epoch that fits the dataset, and early stopping if that does."""
+    rules = [None, "last"]
+    if dataset.validation is not None:
+        rules += ["best_loss"]
+        rules += ["best_accuracy"] * (dataset.task is not Task.REGRESSION)
+    rule = draw(st.sampled_from([*rules, *["test_peak"] * measures_test]))
+    stops = dataset.validation is not None and rule != "test_peak"
+    stopping = EarlyStopping(
+        patience=draw(st.none() | st.integers(1, 2)) if stops else None,
+        min_delta=draw(small | st.just(0.0)),
+    )
+    return {"report": rule, "early_stopping": stopping}
+
+
+@st.composite
 def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
     """Runs that may share a stack, different in everything that may differ, and their data."""
     task = draw(st.sampled_from(list(Task)))
-    rows = (draw(st.integers(2, 40)), draw(st.integers(1, 20)), draw(st.integers(1, 20)))
+    rows = (draw(st.integers(2, 40)), draw(st.integers(0, 20)), draw(st.integers(1, 20)))
     dataset = make_dataset(task, rows, draw(st.integers(1, 5)), draw(st.integers(2, 4)))
     used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value")}
     shared: dict[str, Any] = {
         "batch_size": draw(st.sampled_from([1, 3, 8, "full"])),
         "dtype": draw(st.sampled_from(["float32", "float64"])),
         "penalize_biases": draw(st.booleans()),
+        "test_every_epoch": draw(st.booleans()),
     }
     activation = Activation.named(
         draw(st.sampled_from(["tanh", "relu", "sigmoid", "gelu", "softplus"]))
@@ -174,9 +191,7 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
             clip_norm=draw(small) if used["norm"] else None,
             clip_value=draw(small) if used["value"] else None,
             snapshots=draw(st.sampled_from(["auto", None, 2, 3, 9])),
-            early_stopping=EarlyStopping(
-                patience=draw(st.none() | st.integers(1, 2)), min_delta=draw(small | st.just(0.0))
-            ),
+            **draw(reports(dataset, shared["test_every_epoch"])),
             **shared,
         )
         for _ in range(draw(st.integers(2, 6)))

@@ -12,6 +12,7 @@ from experiments.reporting.figures.curves import (
     curves_panel,
     family_of,
     score_of,
+    shown_part,
 )
 from experiments.reporting.figures.drawing import (
     MUTED,
@@ -82,12 +83,13 @@ def plot_comparison(study: Study) -> Figure:
         ):
             write(figure, 0.15, top + 0.1, name, size=10, weight="bold")
             top += heading
-            score = score_of([curves for one in row for curves in one.finished + one.diverged])
+            measured = [curves for one in row for curves in one.finished + one.diverged]
+            score, shown_as = score_of(measured), shown_part(measured)
             left = 0.6
             for kind in ("loss", score):
                 axes = panel(figure, left, top + 0.45, 3.3, height)
-                title_panel(axes, metric_named(f"val/{kind}").title)
-                curves_panel(axes, row, f"val/{kind}")
+                title_panel(axes, metric_named(f"{shown_as}/{kind}").title)
+                curves_panel(axes, row, f"{shown_as}/{kind}")
                 left += 3.3 + end + 0.6
             left += side - 0.6
             axes = panel(figure, left, top + 0.45, 3.3, height)

@@ -13,7 +13,13 @@ from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
-from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of
+from experiments.reporting.figures.curves import (
+    Family,
+    family_of,
+    plot_curves,
+    score_of,
+    shown_part,
+)
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
 from experiments.reporting.figures.looks import MOST_NAMED, Look
@@ -166,8 +172,9 @@ def _main(
     prefix: str,
 ) -> Iterator[Picture]:
     families = [family_of(entry.group, look) for entry, look in shown]
-    score = score_of([curves for one in families for curves in one.finished + one.diverged])
-    for metric in ("val/loss", f"val/{score}"):
+    measured = [curves for one in families for curves in one.finished + one.diverged]
+    for kind in ("loss", score_of(measured)):
+        metric = f"{shown_part(measured)}/{kind}"
         yield from _curves(families, metric, prefix)
     yield _strips(entries, part.metric, prefix)
     pairs, note = _chosen_pairs(part)

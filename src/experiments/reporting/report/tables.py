@@ -22,9 +22,10 @@ from experiments.reporting.words.formatting import (
     percent,
     tenths,
 )
+from experiments.reporting.words.reported import where_test_is_measured
 from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
-from experiments.training.metrics import COMPARED, MAIN, metric_named
+from experiments.training.metrics import COMPARED, main_metrics, metric_named
 from experiments.training.status import Status
 
 _NONE: Final = "–"
@@ -85,14 +86,15 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     note = f"Mean ± standard deviation over {seeds} seeds, with the 95% interval in brackets."
     if seeds < 2:
         note = "With one seed, the spread and the interval are unknown."
-    note += " Test is measured at the best validation epoch. Epochs are medians."
+    runs = [run for entry in part.entries for run in entry.group.runs]
+    note += f" {where_test_is_measured(runs)} Epochs are medians."
     return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
 
 
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate the results that `results` has no room for, with rows in the same order."""
     measured = _measured(part)
-    rest = [metric for metric in COMPARED if metric not in (*MAIN, part.metric)]
+    rest = [metric for metric in COMPARED if metric not in (*main_metrics(measured), part.metric)]
     shown = [metric for metric in rest if metric in measured]
     header = [
         Cell("", style="text"),
@@ -253,7 +255,7 @@ def _shown(part: Part) -> list[str]:
     """Choose the metrics to show, the selecting one first."""
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
-    order = dict.fromkeys([part.metric, *MAIN])
+    order = dict.fromkeys([part.metric, *main_metrics(measured)])
     return [m for m in order if m in measured and not (m == "test/loss" and scored)]
 
 

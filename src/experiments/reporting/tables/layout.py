@@ -21,7 +21,7 @@ from experiments.reporting.words.formatting import (
     tenths,
 )
 from experiments.reporting.words.targets import short_target
-from experiments.training.metrics import MAIN, metric_named
+from experiments.training.metrics import main_metrics, metric_named
 from experiments.training.status import Status
 
 # Columns that may be dropped in a narrow window, last one first. All others always stay.
@@ -155,8 +155,9 @@ def overall_columns(study: Study) -> list[Column]:
 
 def _measured(part: Part) -> list[str]:
     """Name the metrics to show, beginning with the one that ranks."""
-    shown = dict.fromkeys([part.metric, *MAIN])
-    return [metric for metric in shown if any(metric in one.metrics for one in part.entries)]
+    measured = {metric for one in part.entries for metric in one.metrics}
+    shown = dict.fromkeys([part.metric, *main_metrics(measured)])
+    return [metric for metric in shown if metric in measured]
 
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import interval, listing, number, span, tenths
+from experiments.reporting.words.reported import runs_of, where_test_is_measured
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
 
@@ -64,7 +65,7 @@ def how_briefly(study: Study) -> str:
             "with Holm's correction for all pairs."
         )
     )
-    return f"{over} Test is measured at the best validation epoch. Epochs and times are medians."
+    return f"{over} {where_test_is_measured(runs_of(study))} Epochs and times are medians."
 
 
 def metric_name(metric: str) -> str:

@@ -9,6 +9,7 @@ from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning
 from experiments.reporting.words.formatting import listing, number, span
+from experiments.reporting.words.reported import runs_of, where_test_is_measured
 from experiments.reporting.words.targets import target_source
 from experiments.training.metrics import metric_named
 
@@ -32,10 +33,14 @@ def _splits(study: Study) -> Iterator[str]:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
             yield f"Rows of {part.name}: {counts}, split with the dataset's seed."
-    yield (
-        "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
-        "The test data are used once, at the best validation epoch."
-    )
+    rules = {run.report for run in runs_of(study)}
+    if rules <= {"best_loss"}:
+        yield (
+            "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
+            "The test data are used once, at the best validation epoch."
+        )
+    else:
+        yield where_test_is_measured(runs_of(study))
 
 
 def _tuning(study: Study) -> Iterator[str]:
