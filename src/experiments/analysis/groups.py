@@ -24,7 +24,10 @@ from experiments.training.status import Status
 # Settings that decide where results are written, and presets, whose effect shows in the
 # settings they set.
 _NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
-_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
+# The curve of the test part is read by nothing but `training.report=test_peak`.
+_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES) | {
+    "training.test_every_epoch"
+}
 
 # The label of runs in a tuned comparison, `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"

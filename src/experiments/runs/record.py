@@ -281,12 +281,12 @@ class Record:
     def settings(self) -> dict[str, Scalar]:
         """The configuration by dotted names, with defaults for missing settings.
 
-        This makes runs of an older version, which lack newer settings, comparable with new ones.
+        `training.report` is the rule that its default stood for. This makes runs of an older version, which lack newer settings, comparable with new ones.
         """
         # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults
 
-        return flat(with_defaults(self.config))
+        return {**flat(with_defaults(self.config)), "training.report": self.report}
 
     @cached_property
     def config_yaml(self) -> str:

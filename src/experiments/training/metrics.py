@@ -73,9 +73,7 @@ _BEST: Final = _of("best/val_", "best validation", "val", "val")
 _TEST: Final = _of("test/", "test", "test", "val")
 # The epoch is chosen by this very score, and the curve of the test part is recorded for it alone.
 _TEST_PEAK: Final = tuple(
-    replace(
-        metric, long=f"peak {metric.long}, chosen on test", short=f"{metric.short} (chosen on test)"
-    )
+    replace(metric, long=f"peak {metric.long}, chosen on test", short=metric.short)
     for metric in _of("test_peak/", "test", "peak test", "test_curve")
 )
 _FINAL: Final = _of("final/val_", "final validation", "final val", "val")
