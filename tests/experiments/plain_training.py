@@ -109,6 +109,7 @@ def train_plainly(
     weights = {name: value.astype(np.float64) for name, value in weights.items()}
     x, y = train[0], smoothed(train[1], rules)
     measure()
+    taken = 0
     for epoch, steps in enumerate(batches):
         norms, rate, last_full = [], 0.0, {}
         for step, rows in enumerate(steps):
@@ -120,7 +121,8 @@ def train_plainly(
                 last_full = g
             norm = np.sqrt(sum((value**2).sum() for value in g.values()))
             norms.append(norm)
-            rate = rules.lr * rules.factor(epoch, epoch * len(steps) + step)
+            rate = rules.lr * rules.factor(epoch, taken)
+            taken += 1
             for name, value in g.items():
                 clipped = value * min(1.0, rules.clip_norm / norm)
                 weights[name] -= rate * np.clip(clipped, -rules.clip_value, rules.clip_value)

@@ -211,7 +211,7 @@ class _Publisher(Listener):
             self._console.print(f"waiting for another command, which trains {what}")
         self._publishing.poll()
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self._running = dict(enumerate(jobs))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
@@ -242,9 +242,9 @@ class _OneRun(_Publisher):
             (reason,) = plan.reasons
             self._console.print(f"retraining: {reason}", soft_wrap=True)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
-        super().training_begun(jobs)
-        self._bar = self._display.enter_context(ProgressBar(jobs[0].run.training.epochs))
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
+        super().training_begun(jobs, epochs)
+        self._bar = self._display.enter_context(ProgressBar(epochs[0]))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         self._bar.show_epoch(int(epochs), losses[0])
@@ -278,11 +278,10 @@ class _ManyRuns(_Publisher):
         for reason, count in plan.reasons.items():
             self._console.print(f"{count} {of} are retrained: {reason}", soft_wrap=True)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
-        super().training_begun(jobs)
-        epochs = sum(job.run.training.epochs for job in jobs)
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
+        super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
-        self._standings = self._display.enter_context(Standings(groups, epochs))
+        self._standings = self._display.enter_context(Standings(groups, sum(epochs)))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()

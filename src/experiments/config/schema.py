@@ -17,6 +17,7 @@ from nn.component import Component, Count, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.objective import Objective
 from nn.optimizers import Optimizer
+from nn.orders import Order, Shuffled
 from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
@@ -48,8 +49,15 @@ class Training(Component):
     ----------
     epochs : int, default 20
         Number of passes over the training part.
+    steps : int, optional
+        Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
-        Number of rows in a step; the last step of an epoch takes the remaining rows.
+        Number of rows in a step.
+    order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
+        The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
+        drawn with replacement (as many as there are rows), or as in the training part.
+    last_batch : {"keep", "drop"}, default "keep"
+        Whether the rows that are left at the end of an epoch make a short batch, or none.
     dtype : {"float32", "float64"}, default "float32"
         Floating-point type of parameters and data.
     clip_norm, clip_value : float, optional
@@ -76,7 +84,10 @@ class Training(Component):
     """
 
     epochs: Count = 20
+    steps: Count | None = None
     batch_size: Count | Literal["full"] = 32
+    order: Order = Shuffled()
+    last_batch: Literal["keep", "drop"] = "keep"
     dtype: Literal["float32", "float64"] = "float32"
     clip_norm: Positive | None = None
     clip_value: Positive | None = None

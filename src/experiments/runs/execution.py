@@ -20,6 +20,7 @@ from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.runs.write import copy_record, write_progress, write_record
+from experiments.training.length import length_of
 from experiments.training.outcome import Outcome
 from experiments.training.report import default_report
 from experiments.training.state import State
@@ -60,6 +61,13 @@ class Execution:
             "started_in": self.job.sweep,
             "resumed": [],
         }
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that the run trains."""
+        if self.dataset is None:
+            return self.job.run.training.epochs
+        return length_of(self.job.run, self.dataset).epochs
 
     def forget(self) -> None:
         """Remove the run's checkpoints and its entry in the index, so that it is trained again."""

@@ -281,7 +281,8 @@ class Record:
     def settings(self) -> dict[str, Scalar]:
         """The configuration by dotted names, with defaults for missing settings.
 
-        `training.report` is the rule that its default stood for. This makes runs of an older version, which lack newer settings, comparable with new ones.
+        This makes runs of an older version, which lack newer settings, comparable with new ones.
+        `training.report` names the rule that null stood for.
         """
         # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults

@@ -263,7 +263,7 @@ class Sweep:
             spares_one=lambda: listener.needs_core,
         ) as training:
             try:
-                listener.training_begun(jobs)
+                listener.training_begun(jobs, [execution.epochs for execution in executions])
                 for position in training.finished(report_progress):
                     collect(position)
             except (KeyboardInterrupt, UserError) as error:

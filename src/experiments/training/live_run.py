@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
+from experiments.training.length import Length
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -26,6 +27,8 @@ class LiveRun:
         The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
         The configuration of the run.
+    length : Length
+        The length of the training.
     report : Report
         The rule that chooses the epoch to report.
     moments : frozenset of int
@@ -55,6 +58,7 @@ class LiveRun:
 
     position: int
     run: Run
+    length: Length
     report: Report
     moments: frozenset[int]
     metrics: dict[str, list[float | None]] = field(default_factory=dict)
@@ -82,6 +86,11 @@ class LiveRun:
         return max(len(self.metrics.get("epoch", ())) - 1, 0)
 
     @property
+    def steps(self) -> int:
+        """The number of steps that the run has taken."""
+        return self.length.after(self.last_epoch)
+
+    @property
     def loss(self) -> float | None:
         """The last validation loss, or training loss if there is no validation part."""
         return self.metrics.get("val/loss", self.metrics["train/loss"])[-1]
@@ -99,7 +108,6 @@ class LiveRun:
         Status or None
             The status of a run that has ended, or None while it trains.
         """
-        training = self.run.training
         losses = [self.metrics[name][epoch] for name in _JUDGED if name in self.metrics]
         if not all(np.isfinite(loss) for loss in losses if loss is not None):
             self.message = f"the loss was not finite after epoch {epoch}"
@@ -108,9 +116,9 @@ class LiveRun:
             self.reported_epoch = epoch
         if "val/loss" in self.metrics:
             self._observe(epoch)
-        if epoch >= training.epochs:
+        if epoch >= self.length.epochs:
             return Status.DONE
-        patience = training.early_stopping.patience
+        patience = self.run.training.early_stopping.patience
         if patience is not None and self.waited >= patience:
             self.message = f"no better validation loss for {patience} epochs"
             return Status.STOPPED_EARLY

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from experiments.config.schema import Run
 from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
+from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
 from experiments.training.report import TEST_CURVE, report_for
@@ -67,10 +68,12 @@ class Stack:
             LiveRun(
                 position,
                 run,
+                length,
                 report_for(run.training, dataset),
-                frozenset(snapshot_epochs(run.training, dataset.features)),
+                frozenset(snapshot_epochs(run.training.snapshots, length.epochs, dataset.features)),
             )
             for position, run in enumerate(runs)
+            for length in [length_of(run, dataset)]
         ]
         self.network = Network(
             [run.model.layers(encoding.outputs) for run in runs],
@@ -85,7 +88,6 @@ class Stack:
             Tile(runs[rows], self.network.part(rows), self.parts["train"].inputs, smoothed)
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
         ]
-        self.steps = self.tiles[0].batches.steps
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
         self.seconds = 0.0  # training alone, without evaluation
@@ -101,18 +103,19 @@ class Stack:
         began = time.perf_counter()
         self.between_epochs = False
         self.epoch += 1
-        factors = self._factors()
+        steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
+        factors = self._factors(steps)
         for rows, tile in self._placed_tiles():
             own = None if factors is None else factors[:, rows]
-            tile.train_epoch(own, measures_layers=_measures_layers(self.epoch))
+            tile.train_epoch(steps, own, measures_layers=_measures_layers(self.epoch))
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
         self.seconds += time.perf_counter() - began
-        self.run_steps += self.steps * self.network.runs
+        self.run_steps += steps * self.network.runs
 
-    def _factors(self) -> NDArray[np.float64] | None:
-        """Return this epoch's factors of the learning rates.
+    def _factors(self, steps: int) -> NDArray[np.float64] | None:
+        """Return this epoch's factors of the learning rates, for so many steps.
 
         Returns
         -------
@@ -121,15 +124,15 @@ class Stack:
         """
         if all(p.run.schedule.is_constant for p in self.live):
             return None
-        steps, columns = self.steps, []
+        columns = []
         times: NDArray[np.float64]
         for live in self.live:
-            schedule, epochs = live.run.schedule, live.run.training.epochs
+            schedule, length = live.run.schedule, live.length
             if schedule.by == "step":
-                times = np.arange(steps, dtype=np.float64) + (self.epoch - 1) * steps
-                total = float(epochs * steps)
+                times = np.arange(steps, dtype=np.float64) + length.after(self.epoch - 1)
+                total = float(length.steps)
             else:
-                times, total = np.array([self.epoch - 1.0]), float(epochs)
+                times, total = np.array([self.epoch - 1.0]), float(length.epochs)
             columns.append(schedule.factors(times, total, live.schedule_state))
         longest = max(len(column) for column in columns)
         table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
@@ -149,7 +152,7 @@ class Stack:
             live.append(
                 {
                     "epoch": epoch,
-                    "step": epoch * self.steps,
+                    "step": live.length.after(epoch),
                     "seconds": live.seconds + seconds,
                     **{name: float(column[row]) for name, column in measured.items()},
                     "lr": float(self.rates[row]) if began else None,
@@ -261,7 +264,7 @@ class Stack:
         """
         (self.epoch,) = {state.epoch for state in states}
         for tile in self.tiles:
-            tile.optimizers.t = self.epoch * self.steps
+            tile.optimizers.t = self.live[0].length.after(self.epoch)
         for row, (live, state) in enumerate(zip(self.live, states, strict=True)):
             values, arrays = state.values, state.arrays
             self.network.parameters[row] = arrays["parameters"]
@@ -335,10 +338,11 @@ class Stack:
     def _training_seconds(self, live: LiveRun) -> float:
         """Return a run's share of the training time of its stacks, in seconds."""
         each = self.seconds / max(self.run_steps, 1)
-        return live.training_seconds + each * (live.last_epoch - live.resumed_at) * self.steps
+        taken = live.steps - live.length.after(live.resumed_at)
+        return live.training_seconds + each * taken
 
     def _summary(self, live: LiveRun) -> dict[str, float]:
-        steps = max(live.last_epoch * self.steps, 1)
+        steps = max(live.steps, 1)
         return live.summary(self.score, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:

@@ -13,8 +13,8 @@ from experiments.training.widths import equal_parts, stack_width
 def stack_key(run: Run, outputs: int) -> Hashable:
     """Return the settings that runs must have in common to train in one stack.
 
-    These settings determine array shapes and code paths: dataset, architecture, loss, batch
-    size, precision, and which penalties and kinds of clipping are active. All others may differ.
+    These settings determine array shapes and code paths: dataset, architecture, loss, batches,
+    precision, and which penalties and kinds of clipping are active. All others may differ.
 
     Parameters
     ----------
@@ -36,6 +36,9 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         run.model.output_activation,
         tuple(layer.structure() for layer in run.model.layers(outputs)),
         training.batch_size,
+        training.order,
+        training.last_batch,
+        training.steps,
         training.dtype,
         training.test_every_epoch,
         training.blas_threads,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
+from experiments.training.length import batch_rows
 from nn.batches import Batches
 from nn.gradients import (
     add_l1_gradient,
@@ -51,8 +53,14 @@ class Tile:
         self, runs: Sequence[Run], network: Network, inputs: Array, targets: Array
     ) -> None:
         settings = runs[0].training
-        size = len(inputs) if settings.batch_size == "full" else settings.batch_size
-        self.batches = Batches(inputs, targets, size, network.seeds)
+        self.batches = Batches(
+            inputs,
+            targets,
+            batch_rows(settings, len(inputs)),
+            network.seeds,
+            order=settings.order,
+            drop_last=settings.last_batch == "drop",
+        )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype
         )
@@ -80,12 +88,14 @@ class Tile:
         self.work = np.empty((network.runs, self.penalized), network.dtype)
 
     def train_epoch(
-        self, factors: NDArray[np.float64] | None, *, measures_layers: bool = False
+        self, steps: int, factors: NDArray[np.float64] | None, *, measures_layers: bool = False
     ) -> None:
         """Train for one epoch.
 
         Parameters
         ----------
+        steps : int
+            The number of steps, fewer than those of a whole epoch if it is cut short.
         factors : ndarray of shape (1 or steps, runs, 1), or None
             Factors of the learning rates; None for 1 throughout.
         measures_layers : bool, default False
@@ -93,13 +103,14 @@ class Tile:
         """
         network = self.network
         norms = np.zeros((network.runs, 1))
-        for step, (inputs, targets) in enumerate(self.batches.epoch()):
+        last_full = min(self.batches.last_full, steps - 1)
+        for step, (inputs, targets) in enumerate(islice(self.batches.epoch(), steps)):
             network.backpropagate(inputs, targets)
             gradients = network.gradients
             self._penalize(gradients)
             norm = global_norm(gradients)
             norms += norm
-            if measures_layers and step == self.batches.last_full:
+            if measures_layers and step == last_full:
                 self.gradient_norms = norms_by_layer(gradients, network.layout)
             if self.clip_norm is not None:
                 clip_by_norm(gradients, norm, self.clip_norm)
@@ -107,7 +118,7 @@ class Tile:
                 clip_by_value(gradients, self.clip_value)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
             self.optimizers.step(network.parameters, gradients, factor)
-        self.norms = norms[:, 0] / self.batches.steps
+        self.norms = norms[:, 0] / steps
 
     def _penalize(self, gradients: Array) -> None:
         part, parameters = gradients[:, : self.penalized], self.network.parameters

@@ -152,7 +152,7 @@ def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # the runs' records say that they were interrupted
         deque(execute(list(left.values()), on_epoch), maxlen=0)
     for position, execution in executions.items():
-        notes.write(position, execution.job.run.training.epochs, 0)
+        notes.write(position, execution.epochs, 0)
 
 
 @lru_cache(maxsize=2)

@@ -23,7 +23,7 @@ from nn import schedules
 from nn.activations import Tanh
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import in_tiles_of, make_dataset, make_run
-from tests.experiments.training.test_loop import bits
+from tests.experiments.training.test_loop import ORDERS, bits
 
 DATASET = make_dataset()
 OPTIMIZERS = sorted(
@@ -112,6 +112,9 @@ def stacks(draw: st.DrawFn) -> list[Run]:
         "clip_norm": draw(st.sampled_from([None, 0.5])),
         "snapshots": draw(st.sampled_from([None, 3])),
         "test_every_epoch": draw(st.booleans()),
+        "order": draw(st.sampled_from(ORDERS)),
+        "last_batch": draw(st.sampled_from(["keep", "drop"])),
+        "steps": draw(st.sampled_from([None, 7, 16])),
     }
     norm = draw(st.sampled_from([None, "batch", "layer"]))
     dropout = draw(st.sampled_from([0.0, 0.3]))

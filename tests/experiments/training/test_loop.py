@@ -21,7 +21,7 @@ from experiments.training.loop import train
 from experiments.training.outcome import Outcome
 from experiments.training.stacking import stack_key
 from experiments.training.targets import encoding_for
-from nn import initializers, schedules
+from nn import initializers, orders, schedules
 from nn.activations import Activation, Tanh
 from nn.network import Network
 from nn.optimizers import Optimizer
@@ -137,6 +137,9 @@ weight_distributions = st.sampled_from(
 )
 
 
+ORDERS = [orders.Shuffled(), orders.ShuffledOnce(), orders.WithReplacement(), orders.AsGiven()]
+
+
 @st.composite
 def reports(draw: st.DrawFn, dataset: Dataset, measures_test: bool) -> dict[str, Any]:
     """A rule for the reported epoch that fits the dataset, and early stopping if that does."""
@@ -165,6 +168,9 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
         "dtype": draw(st.sampled_from(["float32", "float64"])),
         "penalize_biases": draw(st.booleans()),
         "test_every_epoch": draw(st.booleans()),
+        "order": draw(st.sampled_from(ORDERS)),
+        "last_batch": draw(st.sampled_from(["keep", "drop"])),
+        "steps": draw(st.none() | st.integers(1, 30)),
     }
     activation = Activation.named(
         draw(st.sampled_from(["tanh", "relu", "sigmoid", "gelu", "softplus"]))
@@ -276,12 +282,23 @@ def initial_weights(run: Run, dataset: Dataset) -> dict[str, NDArray[Any]]:
 
 def row_order(run: Run, dataset: Dataset) -> list[list[NDArray[np.intp]]]:
     """The rows of each step of each epoch, from the run's stream."""
-    rows, size = len(dataset.train), run.training.batch_size
-    if size == "full" or size >= rows:
-        return [[np.arange(rows)]] * run.training.epochs
-    rng = nn.network.stream(run.seed, "batches")
-    orders = [rng.permutation(rows) for _ in range(run.training.epochs)]
-    return [[order[i : i + size] for i in range(0, rows, size)] for order in orders]
+    rows, training = len(dataset.train), run.training
+    size = rows if training.batch_size == "full" else min(training.batch_size, rows)
+    rng, kind = nn.network.stream(run.seed, "batches"), training.order.name
+    epochs: list[list[NDArray[np.intp]]] = []
+    first = rng.permutation(rows) if kind == "once" else np.arange(rows)
+    left = training.steps or 10**9
+    while left > 0 and (training.steps or len(epochs) < training.epochs):
+        order = first
+        if kind == "shuffled" and size < rows:
+            order = rng.permutation(rows)
+        elif kind == "with_replacement":
+            order = rng.integers(rows, size=rows)
+        steps = [order[i : i + size] for i in range(0, rows, size)]
+        steps = [rows for rows in steps if training.last_batch == "keep" or len(rows) == size]
+        epochs.append(steps[:left])
+        left -= len(epochs[-1])
+    return epochs
 
 
 def arrays(task: Task, part: Part, classes: int) -> tuple[Any, Any]:
@@ -333,6 +350,30 @@ def assert_as_plainly(outcome: Outcome, history: History) -> None:
         assert outcome.weights[f"final/{name}"] == pytest.approx(value, **tolerance)
         expected = history.weights[best][name]
         assert outcome.weights[f"best/{name}"] == pytest.approx(expected, **tolerance)
+
+
+@pytest.mark.parametrize("batch_size", [5, 23, "full"])
+@pytest.mark.parametrize("last_batch", ["keep", "drop"])
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+@pytest.mark.parametrize("steps", [None, 1, 7, 10])
+def test_every_order_and_length(order: Any, last_batch: Any, batch_size: Any, steps: Any) -> None:
+    dataset = make_dataset()
+    run = make_run(batch_size=batch_size, last_batch=last_batch, order=order, steps=steps, seed=3)
+    outcome = outcome_of(run, dataset)
+    assert_as_plainly(outcome, plainly(Task.MULTICLASS, run, dataset))
+    taken = [len(steps) for steps in row_order(run, dataset)]
+    assert outcome.metrics["step"] == [0, *np.cumsum(taken)]
+
+
+def test_a_schedule_by_step_ends_with_the_last_step() -> None:
+    dataset = make_dataset()
+    run = make_run(steps=10, schedule=schedules.Polynomial(by="step", end=0.2), seed=3)
+    outcome = outcome_of(run, dataset)
+    history = plainly(
+        Task.MULTICLASS, run, dataset, factor=lambda epoch, step: 0.2 + 0.8 * (1 - step / 10)
+    )
+    assert_as_plainly(outcome, history)
+    assert outcome.metrics["lr"][-1] == pytest.approx(0.5 * 0.28)
 
 
 @pytest.mark.parametrize("task", Task)
