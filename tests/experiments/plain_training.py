@@ -28,6 +28,7 @@ class Rules:
     l2: float = 0.0
     penalize_biases: bool = False
     clip_norm: float = np.inf
+    momentum: Callable[[int], float] | None = None
     clip_value: float = np.inf
 
 
@@ -109,10 +110,10 @@ def train_plainly(
     weights = {name: value.astype(np.float64) for name, value in weights.items()}
     x, y = train[0], smoothed(train[1], rules)
     measure()
-    taken = 0
+    taken, velocity = 0, {name: np.zeros_like(value) for name, value in weights.items()}
     for epoch, steps in enumerate(batches):
         norms, rate, last_full = [], 0.0, {}
-        for step, rows in enumerate(steps):
+        for rows in steps:
             g = gradients(weights, x[rows], y[rows], rules.loss)
             for name, value in weights.items():
                 if rules.penalize_biases or name.endswith("/weights"):
@@ -125,7 +126,10 @@ def train_plainly(
             taken += 1
             for name, value in g.items():
                 clipped = value * min(1.0, rules.clip_norm / norm)
-                weights[name] -= rate * np.clip(clipped, -rules.clip_value, rules.clip_value)
+                step = np.clip(clipped, -rules.clip_value, rules.clip_value)
+                if rules.momentum is not None:
+                    step = velocity[name] = rules.momentum(taken - 1) * velocity[name] + step
+                weights[name] -= rate * step
         history.lr.append(rate)
         history.gradient_norm.append(float(np.mean(norms)))
         history.gradients.append(last_full)

@@ -185,6 +185,15 @@ class Run(Component):
     experiment_name: str = "descent"
     rerun: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule.sets_momentum and not getattr(self.optimizer, "momentum", 0):
+            raise ValueError(
+                f"schedule={self.schedule.label} sets the momentum, but optimizer="
+                f"{self.optimizer.label} has none; choose momentum, nesterov or muon, or set "
+                "schedule.low_momentum and schedule.high_momentum to null"
+            )
+
     @property
     def objective(self) -> Objective:
         """The loss together with the output activation."""

@@ -104,10 +104,14 @@ class Stack:
         self.between_epochs = False
         self.epoch += 1
         steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
-        factors = self._factors(steps)
+        factors, momenta = self._factors(steps), self._momenta(steps)
         for rows, tile in self._placed_tiles():
-            own = None if factors is None else factors[:, rows]
-            tile.train_epoch(steps, own, measures_layers=_measures_layers(self.epoch))
+            tile.train_epoch(
+                steps,
+                None if factors is None else factors[:, rows],
+                None if momenta is None else momenta[:, rows],
+                measures_layers=_measures_layers(self.epoch),
+            )
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
@@ -125,18 +129,29 @@ class Stack:
         if all(p.run.schedule.is_constant for p in self.live):
             return None
         columns = []
-        times: NDArray[np.float64]
         for live in self.live:
-            schedule, length = live.run.schedule, live.length
-            if schedule.by == "step":
-                times = np.arange(steps, dtype=np.float64) + length.after(self.epoch - 1)
-                total = float(length.steps)
+            times, total = self._times(live, steps)
+            columns.append(live.run.schedule.factors(times, total, live.schedule_state))
+        return _table(columns)
+
+    def _momenta(self, steps: int) -> NDArray[np.float64] | None:
+        """Return this epoch's momenta like `_factors`, or None if no schedule prescribes any."""
+        if not any(live.run.schedule.sets_momentum for live in self.live):
+            return None
+        columns = []
+        for live in self.live:
+            if live.run.schedule.sets_momentum:
+                columns.append(live.run.schedule.momenta(*self._times(live, steps)))
             else:
-                times, total = np.array([self.epoch - 1.0]), float(length.epochs)
-            columns.append(schedule.factors(times, total, live.schedule_state))
-        longest = max(len(column) for column in columns)
-        table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
-        return table[:, :, np.newaxis]
+                columns.append(np.array([getattr(live.run.optimizer, "momentum", 0.0)]))
+        return _table(columns)
+
+    def _times(self, live: LiveRun, steps: int) -> tuple[NDArray[np.float64], float]:
+        """Return the times of this epoch's steps and the total time, in the schedule's unit."""
+        if live.run.schedule.by == "step":
+            times = np.arange(steps, dtype=np.float64) + live.length.after(self.epoch - 1)
+            return times, float(live.length.steps)
+        return np.array([self.epoch - 1.0]), float(live.length.epochs)
 
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Evaluate all live runs after `epoch`, and yield and remove those that have ended."""
@@ -364,6 +379,13 @@ class Stack:
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
         self.between_epochs = True
+
+
+def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join a column for each run to a table of shape (1 or steps, runs, 1)."""
+    longest = max(len(column) for column in columns)
+    table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
+    return table[:, :, np.newaxis]
 
 
 def _measures_layers(epoch: int) -> bool:

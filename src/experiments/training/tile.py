@@ -88,7 +88,12 @@ class Tile:
         self.work = np.empty((network.runs, self.penalized), network.dtype)
 
     def train_epoch(
-        self, steps: int, factors: NDArray[np.float64] | None, *, measures_layers: bool = False
+        self,
+        steps: int,
+        factors: NDArray[np.float64] | None,
+        momenta: NDArray[np.float64] | None = None,
+        *,
+        measures_layers: bool = False,
     ) -> None:
         """Train for one epoch.
 
@@ -98,6 +103,8 @@ class Tile:
             The number of steps, fewer than those of a whole epoch if it is cut short.
         factors : ndarray of shape (1 or steps, runs, 1), or None
             Factors of the learning rates; None for 1 throughout.
+        momenta : ndarray of shape (1 or steps, runs, 1), or None
+            Momenta that schedules prescribe; None leaves them to the optimizers.
         measures_layers : bool, default False
             Whether to update :attr:`gradient_norms`.
         """
@@ -117,7 +124,8 @@ class Tile:
             if self.clip_value is not None:
                 clip_by_value(gradients, self.clip_value)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
-            self.optimizers.step(network.parameters, gradients, factor)
+            momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
+            self.optimizers.step(network.parameters, gradients, factor, momentum)
         self.norms = norms[:, 0] / steps
 
     def _penalize(self, gradients: Array) -> None:

@@ -376,6 +376,29 @@ def test_a_schedule_by_step_ends_with_the_last_step() -> None:
     assert outcome.metrics["lr"][-1] == pytest.approx(0.5 * 0.28)
 
 
+def test_one_cycle_turns_the_momentum_of_its_own_runs_only() -> None:
+    dataset = make_dataset()
+    cycle = schedules.OneCycle(by="step", low_momentum=0.5, high_momentum=0.9, start=1.0, end=1.0)
+    momenta = cycle.momenta(np.arange(9.0), 9.0)
+    cycled = make_run(optimizer=nn.optimizers.Momentum(lr=0.2), schedule=cycle, seed=3)
+    plain = make_run(optimizer=nn.optimizers.Momentum(lr=0.2, momentum=0.7), seed=3)
+    adam = make_run(optimizer=nn.Adam(), seed=3)
+    found = outcomes([cycled, plain, adam], dataset)
+    history = plainly(Task.MULTICLASS, cycled, dataset, momentum=lambda step: momenta[step])
+    assert_as_plainly(found[0], history)
+    history = plainly(Task.MULTICLASS, plain, dataset, momentum=lambda step: 0.7)
+    assert_as_plainly(found[1], history)
+    assert [bits(outcome) for outcome in found] == [
+        bits(outcome_of(run, dataset)) for run in (cycled, plain, adam)
+    ]
+
+
+def test_a_schedule_sets_the_momentum_only_where_there_is_one() -> None:
+    cycle = schedules.OneCycle(low_momentum=0.5, high_momentum=0.9)
+    with pytest.raises(ValueError, match="optimizer=adam has none"):
+        make_run(optimizer=nn.Adam(), schedule=cycle)
+
+
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("batch_size", [1, 8, 23, 100, "full"])
 def test_every_task_and_batch_size(task: Task, batch_size: Any) -> None:
