@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -19,7 +21,7 @@ def is_script(program: str) -> bool:
 
 
 def program(command: str | None = None) -> str:
-    """Return how a command of this program is typed here.
+    """Return how a command of this program is typed here, in this folder and environment.
 
     Parameters
     ----------
@@ -30,8 +32,27 @@ def program(command: str | None = None) -> str:
     -------
     str
         ``descent publish``, or ``python scripts/publish.py`` where `run.py` or another script of
-        the checkout was called.
+        the checkout was called. Where the shell does not find the program, or finds another
+        environment's, its path stands for its name: ``.venv/bin/python run.py``.
     """
-    if is_script(sys.argv[0]):
-        return f"python {_RUN}" if command is None else f"python scripts/{command}.py"
-    return "descent" if command is None else f"descent {command}"
+    if not is_script(sys.argv[0]):
+        return " ".join(filter(None, [_found_by_shell("descent"), command]))
+    called = Path(sys.argv[0])
+    checkout = called.parent if called.name == _RUN else called.parent.parent
+    script = _RUN if command is None else f"scripts/{command}.py"
+    return f"{_found_by_shell('python')} {_typed(checkout / script)}"
+
+
+def _found_by_shell(name: str) -> str:
+    """Return the name of a program of this environment if the shell finds it, or else its path."""
+    own = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    if not own.exists() or (found is not None and Path(found).parent == own.parent):
+        return name
+    return _typed(own)
+
+
+def _typed(path: Path) -> str:
+    """Write a path for a shell, relative to the working directory if it is below it."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

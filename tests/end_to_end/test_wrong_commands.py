@@ -141,10 +141,16 @@ WRONG = [
     wrong("+experiment=xor", "without +: experiment=xor"),
     wrong("++optimizer=sgd", "without +: optimizer=sgd"),
     wrong("+optimizer.lr=0.1", "without +: optimizer.lr=0.1"),
+    # sweeps over nothing
+    wrong("-m optimizer=glob(zzz*)", "optimizer=glob(zzz*): no choice of optimizer", "adagrad"),
+    wrong("-m seed=range(0)", "seed=range(0): this range has no values", "range(0,5)"),
+    wrong("-m seed=range(0) hydra/launcher=basic", "seed=range(0): this range"),
+    wrong("-m optimizer=glob(z*) hydra/sweeper=basic hydra/launcher=basic", "glob(z*): no choice"),
+    wrong("-m hydra/sweeper=tune_then_compare optimizer=glob(zzz*)", "glob(zzz*): no choice"),
 ]
 
 # A sample of each kind is quick enough for every day.
-QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60, 72, 74, 76, 79, 82}
+QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60, 72, 74, 76, 79, 82, 88}
 
 
 def parameters() -> list[object]:

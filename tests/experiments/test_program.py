@@ -1,17 +1,32 @@
 """How hints name this program."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from experiments.program import program
 
 
+@pytest.fixture(autouse=True)
+def activated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A checkout with an environment, in which both are the current ones."""
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("python", "descent"):
+        (binaries / name).touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(binaries / "python"))
+    monkeypatch.setenv("PATH", str(binaries))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("called", "trains", "publishes"),
     [
         ("run.py", "python run.py", "python scripts/publish.py"),
-        ("/here/scripts/compare.py", "python run.py", "python scripts/publish.py"),
+        ("scripts/compare.py", "python run.py", "python scripts/publish.py"),
+        ("/here/run.py", "python /here/run.py", "python /here/scripts/publish.py"),
         ("/env/bin/descent", "descent", "descent publish"),
         ("/env/site-packages/descent/__main__.py", "descent", "descent publish"),
         ("/env/site-packages/ipykernel_launcher.py", "descent", "descent publish"),
@@ -23,3 +38,18 @@ def test_hints_can_be_typed(
     monkeypatch.setattr(sys, "argv", [called])
     assert program() == trains
     assert program("publish") == publishes
+
+
+def test_paths_stand_for_programs_that_the_shell_does_not_find(
+    activated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.setattr(sys, "argv", [str(activated / "run.py")])
+    assert program() == ".venv/bin/python run.py"
+    assert program("ui") == ".venv/bin/python scripts/ui.py"
+    monkeypatch.setattr(sys, "argv", ["descent"])
+    assert program("ui") == ".venv/bin/descent ui"
+    elsewhere = activated / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert program("ui") == f"{activated}/.venv/bin/descent ui"

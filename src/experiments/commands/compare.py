@@ -14,7 +14,6 @@ docs/protocol.md explains how the numbers are computed, and why.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from experiments.commands.parsing import add_tracker, command_parser, keys_of
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import UserError
+from experiments.warning import say
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
             _compare(options, Path(scratch))
     except UserError as error:
-        print(f"compare: {error}", file=sys.stderr)
+        say(f"compare: {error}")
         return 1
     return 0
 

@@ -13,14 +13,15 @@ for each of them.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands.console import shown
 from experiments.commands.parsing import command_parser, keys_of
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import UserError
+from experiments.escape import visible
+from experiments.files.paths import shown
+from experiments.warning import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _draw(options)
     except UserError as error:
-        print(f"pictures: {error}", file=sys.stderr)
+        say(f"pictures: {error}")
         return 1
     return 0
 
@@ -77,17 +78,16 @@ def _draw(options: argparse.Namespace) -> None:
     for digest, source in sources.items():
         dataset = cached_dataset(source)
         if dataset.digest != digest:
-            print(
+            say(
                 f"pictures: the data of {dataset.name} have changed since its runs, which are "
-                "left out",
-                file=sys.stderr,
+                "left out"
             )
             continue
         for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
             name = picture.name if len(sources) == 1 else f"{dataset.name}-{picture.name}"
             path = folder / f"{name}.{options.format}"
             write_output(path, saved(picture.figure, options.format))
-            print(f"{shown(path.absolute())}: {picture.title}. {picture.caption}")
+            print(visible(f"{shown(path.absolute())}: {picture.title}. {picture.caption}"))
             drawn += 1
     if not drawn:
         raise UserError("no picture fits these runs; docs/pictures.md says what each needs.")

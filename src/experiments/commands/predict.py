@@ -27,6 +27,7 @@ from experiments.files.atomic import write_output as atomic_write
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.tracking.fetch import fetch_record
+from experiments.warning import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             atomic_write(options.output, text.encode())
     except UserError as error:
-        print(f"predict: {error}", file=sys.stderr)
+        say(f"predict: {error}")
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,8 +10,8 @@ from typing import Final, Self
 
 from rich.console import Console
 
-from experiments.commands.console import shown
 from experiments.commands.startup import publishing_process
+from experiments.files.paths import shown
 from experiments.program import program
 from experiments.runs.job import Job
 from experiments.runs.record import Record

@@ -6,18 +6,19 @@ A single run and a sweep share one implementation; they differ in the trainer an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import ProgressBar, log_of, shown
+from experiments.commands.console import EscapingConsole, ProgressBar, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.publishing import Publishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
+from experiments.files.paths import shown
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps.listener import Listener, Plan
@@ -41,7 +42,7 @@ def train_run(job: Job) -> Record:
     UserError
         If the run failed or could not be trained.
     """
-    console = Console(highlight=False)
+    console = EscapingConsole()
     interrupt: KeyboardInterrupt | None = None
     with Publishing(warn) as publishing:
         if job.run.tracking.enabled:
@@ -77,6 +78,7 @@ def train_sweep(
     width: int | None = None,
     overrides: Sequence[str] = (),
     continues: bool = False,
+    files: Mapping[str, str] | None = None,
     publishes: bool = True,
 ) -> Sweep:
     """Train the runs of a sweep; compare and publish them, even if the sweep is interrupted.
@@ -85,7 +87,7 @@ def train_sweep(
     ----------
     train : callable
         A function that has the sweep run its jobs, in one or more batches; it may print.
-    folder, trainer, width, overrides, continues
+    folder, trainer, width, overrides, continues, files
         See :class:`experiments.sweeps.sweep.Sweep`.
     compare : callable, optional
         A function that compares the runs when all have ended; by default, and after an interrupt,
@@ -99,7 +101,7 @@ def train_sweep(
         If training ends early; runs that have ended have been compared and published.
     """
     phases.debug("started")
-    console = Console(highlight=False)
+    console = EscapingConsole()
     with Publishing(warn) as publishing:
         if publishes:
             publishing.start()
@@ -111,6 +113,7 @@ def train_sweep(
             width=width,
             overrides=overrides,
             continues=continues,
+            files=files,
         ) as sweep:
             try:
                 with listener.interruptible():
@@ -150,6 +153,8 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     files = write_comparison(study, sweep.folder, pictures=["png"])
     console.print()
     print_comparison(study, console=console)
+    (picture,) = (file for file in files if file.suffix == ".png")
+    console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 

@@ -25,7 +25,9 @@ from typing import IO, Final
 from experiments.commands.interrupts import ask_to_end, signals_that_terminate
 from experiments.commands.parsing import add_tracker, command_parser
 from experiments.errors import UserError
+from experiments.escape import visible
 from experiments.program import program
+from experiments.warning import say
 
 _HOST: Final = "127.0.0.1"
 _POLL: Final = 0.2  # seconds between checks whether MLflow answers
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _serve(options)
     except UserError as error:
-        print(f"ui: {error}", file=sys.stderr)
+        say(f"ui: {error}")
         return 1
     except KeyboardInterrupt:
         return 0
@@ -80,7 +82,7 @@ def _serve(options: argparse.Namespace) -> int:
             _await(server, options.port, log)
             print("MLflow is ready; Ctrl-C ends it. The runs of each experiment:")
             for name, address in pages:
-                print(f"  {name}: {address}", flush=True)
+                print(visible(f"  {name}: {address}"), flush=True)
             return server.wait()
         finally:
             _end(server)

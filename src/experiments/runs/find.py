@@ -39,6 +39,25 @@ def find_progress(folder: str | os.PathLike[str]) -> list[Record]:
     return [Record.read_progress(path) for path in found if not (path / RECORD).exists()]
 
 
+def find_runs(folder: str | os.PathLike[str]) -> list[Record]:
+    """Read every run in a folder and its subfolders, ended or not; see :func:`find_records`.
+
+    Damaged records are skipped, and a folder that does not exist has no runs.
+    """
+    found = {*_folders_with(RECORD, Path(folder)), *_folders_with(PROGRESS, Path(folder))}
+    return [run for path in sorted(found, key=_natural) if (run := run_in(path)) is not None]
+
+
+def run_in(folder: Path) -> Record | None:
+    """Read the record in a run's folder, or its progress; None without a valid one."""
+    for read in (Record.read, Record.read_progress):
+        try:
+            return read(folder)
+        except RecordError:
+            continue
+    return None
+
+
 def _folders_with(file: str, top: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(top):
         below[:] = [name for name in below if name not in _NOT_SEARCHED and name[0] != "."]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.errors import TrackingError
 from experiments.files.masking import mask_secrets
+from experiments.program import program
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
@@ -99,7 +100,7 @@ def fetch_records(
         ]
         raise TrackingError(
             f"MLflow at {mask_secrets(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
-            + ". Look for them with `mlflow ui`, or give another address with --uri."
+            + f". Look for them with `{program('ui')}`, or give another address with --uri."
         )
     with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [

@@ -56,7 +56,7 @@ def test_keys_are_separated_by_commas(run, tmp_path):
         sweep(tmp_path / activation, ("sgd", "adam"), range(2), settings=settings)
     done = run(tmp_path, "--by", "optimizer, model.activation")
     assert done.returncode == 0, done.stderr
-    assert "adam, activation=tanh" in done.stdout
+    assert "adam (activation=tanh)" in done.stdout
     assert "adam, activation" not in run(tmp_path, "--by", "optimizer").stdout
 
 

@@ -19,9 +19,11 @@ from experiments.commands.hydra.jobs import JobComposer
 from experiments.commands.train import Comparison, train_sweep
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
-from experiments.files.masking import mask_files
+from experiments.runs.identity import config_hash
 from experiments.runs.job import Job
+from experiments.runs.occupied import refuse_other_sweep
 from experiments.runs.record import Record
+from experiments.runs.write import write_texts
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.training.status import Status
@@ -96,7 +98,6 @@ class HydraSweep:
         KeyboardInterrupt, UserError
             If training ends early; finished runs are published, the others marked as interrupted.
         """
-        mask_files(self._folder / "multirun.yaml")  # Hydra writes it with passwords
         sweep = train_sweep(
             train,
             self._folder,
@@ -105,6 +106,7 @@ class HydraSweep:
             width=self._width,
             overrides=list(self._config.hydra.overrides.task),
             continues=continues,
+            files={} if continues else _files_of_sweep(self._config),
             publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ
         )
         _raise_failed(sweep.records)
@@ -145,6 +147,44 @@ class HydraSweep:
             _job_return(overrides, sweep.jobs[i * each], sweep.records[i * each : (i + 1) * each])
             for i, overrides in enumerate(job_overrides)
         ]
+
+
+def begin_sweep(
+    hydra_context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]
+) -> None:
+    """Validate the jobs of a sweep that another launcher will train, and write the sweep's file.
+
+    Parameters
+    ----------
+    hydra_context : HydraContext
+    config : DictConfig
+        The configuration that Hydra composed for the sweep itself.
+    job_overrides : sequence of sequence of str
+        The overrides of each job of the sweep.
+
+    Raises
+    ------
+    ConfigError
+        If jobs are invalid; the message lists all of them.
+    UserError
+        If the sweep's folder holds other runs. Nothing has been written.
+    """
+    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    composer = JobComposer(Composer(hydra_context.config_loader, config), folder)
+    jobs = composer.jobs([Draft(overrides) for overrides in job_overrides])
+    # The data, which are the rest of a run's identity, may be on other machines: each job checks
+    # its own folder where it trains.
+    configs = {job.folder.resolve(): config_hash(job.config) for job in jobs}
+    refuse_other_sweep(
+        folder,
+        lambda run: configs.get(run.folder.resolve()) == run.identity_parts.get("config"),
+    )
+    write_texts(folder, _files_of_sweep(config))
+
+
+def _files_of_sweep(config: DictConfig) -> dict[str, str]:
+    """Return the file that Hydra's basic sweeper writes to the folder of a sweep."""
+    return {"multirun.yaml": OmegaConf.to_yaml(config)}
 
 
 def _on_seeds(overrides: Sequence[str], node: Any) -> list[Draft]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.jobs import HydraFiles
 from experiments.commands.hydra.overrides import first_lines
 from experiments.commands.train import train_run
 from experiments.config.trust import named_packages
@@ -43,9 +45,7 @@ def train_composed(config: DictConfig) -> float:
         raise ConfigError(first_lines(error)) from error
     assert isinstance(resolved, dict)
     in_sweep = hydra.mode is RunMode.MULTIRUN
-    # Hydra writes these files with passwords.
-    mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
-    if in_sweep:
+    if in_sweep:  # sweepers of Hydra write this file with passwords
         mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
     job = make_job(
         {str(key): value for key, value in resolved.items()},
@@ -55,4 +55,7 @@ def train_composed(config: DictConfig) -> float:
         folder=Path(hydra.runtime.output_dir),
         sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
-    return train_run(job).objective
+    node = OmegaConf.to_container(hydra, resolve=False)
+    assert isinstance(node, dict)
+    files = HydraFiles().texts(config, {str(key): value for key, value in node.items()})
+    return train_run(replace(job, files=files)).objective

@@ -18,6 +18,7 @@ from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import ConfigError, DataError
+from experiments.escape import visible
 from nn.component import Interval, suggestion
 
 # A target of whole numbers with at most this many distinct values is read as classes.
@@ -200,7 +201,7 @@ class Csv(SplitSource):
         task, targets, target_names = self._read_targets(cells)
         notes = self._notes(path, table, task, target_names, dropped)
         for note in notes:
-            _log.info(note)
+            _log.info(visible(note))
         try:
             return self.prepare(
                 name=path.stem,

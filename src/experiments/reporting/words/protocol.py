@@ -9,7 +9,7 @@ from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning
 from experiments.reporting.words.formatting import listing, number, span
-from experiments.reporting.words.reported import runs_of, where_test_is_measured
+from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import target_source
 from experiments.training.metrics import metric_named
 
@@ -33,14 +33,20 @@ def _splits(study: Study) -> Iterator[str]:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
             yield f"Rows of {part.name}: {counts}, split with the dataset's seed."
-    rules = {run.report for run in runs_of(study)}
+    rules = {run.report for part in study.parts for run in part.records if not is_tuning(run)}
     if rules <= {"best_loss"}:
         yield (
             "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
             "The test data are used once, at the best validation epoch."
         )
     else:
-        yield where_test_is_measured(runs_of(study))
+        entries = [entry for part in study.parts for entry in part.entries]
+        yield from dict.fromkeys(
+            text
+            for metric in ("test/loss", "test_peak/loss")
+            if any(metric in entry.metrics for entry in entries)
+            for text in about_test(metric, entries)
+        )
 
 
 def _tuning(study: Study) -> Iterator[str]:
@@ -77,7 +83,7 @@ def _seeds(study: Study) -> Iterator[str]:
     for part in study.parts:
         if part.target:
             aim = f"Target on {part.name}: {_target(part.target)}, {target_source(part.target)}."
-            yield f"{aim} A run that misses it counts as ∞."
+            yield f"{aim} A run that misses it counts as slower than any that reaches it."
 
 
 def _statistics(study: Study) -> Iterator[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from experiments.analysis.study import Study
+from experiments.analysis.study import Entry
 from experiments.reporting.words.formatting import listing
 from experiments.runs.record import Record
 
@@ -20,9 +20,28 @@ _PEAK: Final = (
 )
 
 
-def runs_of(study: Study) -> list[Record]:
-    """Return the runs of a study's groups, without those of tuning."""
-    return [run for part in study.parts for entry in part.entries for run in entry.group.runs]
+def about_test(metric: str, entries: Sequence[Entry]) -> list[str]:
+    """Say at which epoch a test metric was measured; nothing about other metrics.
+
+    Parameters
+    ----------
+    metric : str
+        The metric.
+    entries : sequence of Entry
+        The groups, of which those count that have measured it.
+    """
+    if metric.startswith("test_peak/"):
+        return [_PEAK]
+    if not metric.startswith("test/"):
+        return []
+    runs = [run for entry in entries if metric in entry.metrics for run in entry.group.runs]
+    return [f"Test is measured at {_epochs(runs)}."]
+
+
+def _epochs(records: Iterable[Record]) -> str:
+    """Name the epochs at which runs measured the test part that did not choose by it."""
+    rules = dict.fromkeys(record.report for record in records)
+    return listing([_EPOCHS[rule] for rule in rules if rule in _EPOCHS] or [_EPOCHS["best_loss"]])
 
 
 def its_epoch(records: Iterable[Record]) -> str:
@@ -37,11 +56,3 @@ def its_epoch(records: Iterable[Record]) -> str:
     if rules <= {"best_loss", "best_accuracy"}:
         return "its best epoch"
     return "its last epoch" if rules == {"last"} else "the epoch that it reports"
-
-
-def where_test_is_measured(records: Iterable[Record]) -> str:
-    """Say in sentences at which epoch the test values were measured."""
-    rules = dict.fromkeys(record.report for record in records)
-    epochs = [_EPOCHS[rule] for rule in rules if rule in _EPOCHS]
-    said = [f"Test is measured at {listing(epochs)}."] if epochs else []
-    return " ".join([*said, _PEAK] if "test_peak" in rules else said)
