@@ -29,6 +29,7 @@ class Rules:
     penalize_biases: bool = False
     clip_norm: float = np.inf
     momentum: Callable[[int], float] | None = None
+    box: tuple[float, float] = (-np.inf, np.inf)
     clip_value: float = np.inf
 
 
@@ -129,7 +130,7 @@ def train_plainly(
                 step = np.clip(clipped, -rules.clip_value, rules.clip_value)
                 if rules.momentum is not None:
                     step = velocity[name] = rules.momentum(taken - 1) * velocity[name] + step
-                weights[name] -= rate * step
+                weights[name][...] = np.clip(weights[name] - rate * step, *rules.box)
         history.lr.append(rate)
         history.gradient_norm.append(float(np.mean(norms)))
         history.gradients.append(last_full)

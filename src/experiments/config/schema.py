@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from experiments.config.models import Model
 from experiments.datasets import Source
-from nn.component import Component, Count, Interval, NonNegative, Positive
+from nn.component import Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.objective import Objective
 from nn.optimizers import Optimizer
@@ -66,6 +66,10 @@ class Training(Component):
         Strength λ of the penalties λ‖θ‖₁ and ½λ‖θ‖².
     penalize_biases : bool, default False
         Whether the penalties include biases and the gains of normalization layers.
+    penalties_over_rows : bool, default False
+        Whether λ is divided by the number n of training rows, for sources that write λ/n.
+    box : list of two floats, optional
+        The ends of an interval to which every parameter is clipped after each update.
     early_stopping : EarlyStopping
         The condition under which training stops before the last epoch.
     report : {"best_loss", "best_accuracy", "last", "test_peak"}, optional
@@ -94,6 +98,8 @@ class Training(Component):
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
     penalize_biases: bool = False
+    penalties_over_rows: bool = False
+    box: tuple[Finite, ...] | None = None
     early_stopping: EarlyStopping = EarlyStopping()
     report: Literal["best_loss", "best_accuracy", "last", "test_peak"] | None = None
     test_every_epoch: bool = False
@@ -102,6 +108,11 @@ class Training(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.box is not None and not (len(self.box) == 2 and self.box[0] < self.box[1]):
+            raise ValueError(
+                f"box must be two numbers, the lower first, but is {list(self.box)}; "
+                "training.box=[-0.01,0.01], say"
+            )
         if self.report != "test_peak":
             return
         if not self.test_every_epoch:

@@ -47,6 +47,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         training.l2 > 0,
         training.clip_norm is None,
         training.clip_value is None,
+        training.box is None,
     )
 
 

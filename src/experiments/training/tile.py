@@ -81,10 +81,16 @@ class Tile:
                 return None
             return np.array(values, network.dtype).reshape(-1, 1)
 
-        self.l1 = column([t.l1 for t in training])
-        self.l2 = column([t.l2 for t in training])
+        rows = len(self.batches.inputs)
+        divisors = [rows if t.penalties_over_rows else 1 for t in training]
+        self.l1 = column([t.l1 / n for t, n in zip(training, divisors, strict=True)])
+        self.l2 = column([t.l2 / n for t, n in zip(training, divisors, strict=True)])
         self.clip_norm = column([t.clip_norm for t in training])
         self.clip_value = column([t.clip_value for t in training])
+        self.box = None
+        if training[0].box is not None:
+            ends = np.array([t.box for t in training], network.dtype)  # (runs, 2)
+            self.box = ends[:, :1], ends[:, 1:]
         self.work = np.empty((network.runs, self.penalized), network.dtype)
 
     def train_epoch(
@@ -126,6 +132,8 @@ class Tile:
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
             momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
             self.optimizers.step(network.parameters, gradients, factor, momentum)
+            if self.box is not None:
+                np.clip(network.parameters, *self.box, out=network.parameters)
         self.norms = norms[:, 0] / steps
 
     def _penalize(self, gradients: Array) -> None:

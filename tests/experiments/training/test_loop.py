@@ -133,7 +133,13 @@ schedule_choices: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(schedules.ReduceOnPlateau, gamma=small, patience=st.integers(1, 2), **time_units),
 )
 weight_distributions = st.sampled_from(
-    [None, initializers.Xavier(), initializers.Normal(std=2.0), initializers.Filled(0.1)]
+    [
+        None,
+        initializers.Xavier(),
+        initializers.Normal(std=2.0),
+        initializers.Filled(0.1),
+        initializers.PyTorchUniform(),
+    ]
 )
 
 
@@ -162,7 +168,7 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
     task = draw(st.sampled_from(list(Task)))
     rows = (draw(st.integers(2, 40)), draw(st.integers(0, 20)), draw(st.integers(1, 20)))
     dataset = make_dataset(task, rows, draw(st.integers(1, 5)), draw(st.integers(2, 4)))
-    used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value")}
+    used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value", "box")}
     shared: dict[str, Any] = {
         "batch_size": draw(st.sampled_from([1, 3, 8, "full"])),
         "dtype": draw(st.sampled_from(["float32", "float64"])),
@@ -196,6 +202,8 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
             l2=draw(small) if used["l2"] else 0.0,
             clip_norm=draw(small) if used["norm"] else None,
             clip_value=draw(small) if used["value"] else None,
+            penalties_over_rows=draw(st.booleans()),
+            box=draw(st.sampled_from([(-0.5, 0.5), (-1.0, 0.2)])) if used["box"] else None,
             snapshots=draw(st.sampled_from(["auto", None, 2, 3, 9])),
             **draw(reports(dataset, shared["test_every_epoch"])),
             **shared,
@@ -425,6 +433,7 @@ def test_every_depth(task: Task, hidden: tuple[int, ...]) -> None:
         {"clip_norm": 50.0},
         {"clip_value": 0.01},
         {"l2": 1.0, "l1": 0.1, "clip_norm": 0.5, "clip_value": 0.1},
+        {"box": (-0.3, 0.4)},
     ],
     ids=str,
 )
@@ -433,6 +442,24 @@ def test_penalties_and_clipping(task: Task, rules: dict[str, Any]) -> None:
     dataset = make_dataset(task)
     run = make_run(task, **rules)
     assert_as_plainly(outcome_of(run, dataset), plainly(task, run, dataset, **rules))
+
+
+def test_penalties_may_be_divided_by_the_number_of_training_rows() -> None:
+    dataset = make_dataset()
+    run = make_run(l1=0.02 * 23, l2=0.1 * 23, penalties_over_rows=True)
+    assert_as_plainly(
+        outcome_of(run, dataset), plainly(Task.MULTICLASS, run, dataset, l1=0.02, l2=0.1)
+    )
+
+
+def test_every_parameter_stays_in_the_box() -> None:
+    model = MLP(hidden=(4,), activation=Tanh(), normalization="batch")
+    outcome = outcome_of(make_run(box=(-0.25, 0.5), model=model), make_dataset())
+    for name, value in outcome.weights.items():
+        if name.startswith("final/") and "running" not in name:
+            assert -0.25 <= value.min() <= value.max() <= 0.5, name
+    with pytest.raises(ValueError, match="two numbers, the lower first"):
+        make_run(box=(0.5, -0.25))
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.MULTILABEL])
