@@ -35,9 +35,9 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features)
-        The inputs of the training part.
-    targets : ndarray of shape (rows, outputs)
+    inputs : ndarray of shape (rows, features), or (tables, rows, features)
+        The inputs of the training part; of several ones of one size, if runs have different data.
+    targets : ndarray of shape (rows, outputs), or (tables, rows, outputs)
         The encoded targets, in the precision of the inputs.
     batch_size : int
         Number of rows in a step, at least 1. If it covers all rows, a permutation of them would
@@ -48,9 +48,13 @@ class Batches:
         The order of the rows; by default they are shuffled anew in each epoch.
     drop_last : bool, default False
         Whether an epoch ends before a last batch that would be short.
+    tables : sequence of int, optional
+        The table of each run, if there are several.
 
     Attributes
     ----------
+    rows : int
+        The number of rows of a run's training part.
     steps : int
         The number of steps in an epoch.
     """
@@ -64,21 +68,27 @@ class Batches:
         *,
         order: Order | None = None,
         drop_last: bool = False,
+        tables: Sequence[int] | None = None,
     ) -> None:
-        self.inputs, self.targets = inputs, targets
+        self.rows = int(inputs.shape[-2])
+        # The tables one after the other, and the place of each run's first row: (runs, 1).
+        self.inputs = inputs.reshape(-1, inputs.shape[-1])
+        self.targets = targets.reshape(-1, targets.shape[-1])
+        self._first = None if tables is None else np.array(tables)[:, np.newaxis] * self.rows
         self.order = order or Shuffled()
-        self.steps = steps_per_epoch(len(inputs), batch_size, drop_last=drop_last)
-        self.batch_size = min(batch_size, len(inputs))
+        self.steps = steps_per_epoch(self.rows, batch_size, drop_last=drop_last)
+        self.batch_size = min(batch_size, self.rows)
         self.seeds = list(seeds)
         self._streams = {seed: stream(seed, "batches") for seed in self.seeds}
+        self._shared = self.inputs[np.newaxis], self.targets[np.newaxis]
+        self._all: tuple[Array, Array] | None = None  # the same, of each run's own table
         self._replayed = None if self.order.renews else self._draw()
         self._buffers = Workspace(inputs.dtype)
-        self._whole = inputs[np.newaxis], targets[np.newaxis]
 
     @property
     def last_full(self) -> int:
         """The index of the epoch's last step of full size."""
-        return len(self.inputs) // self.batch_size - 1
+        return self.rows // self.batch_size - 1
 
     def epoch(self) -> Iterator[tuple[Array, Array]]:
         """Iterate over one epoch.
@@ -89,11 +99,12 @@ class Batches:
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
             Both are buffers that the next step overwrites, the same for all steps of one size.
         """
-        rows = len(self.inputs)
-        if self.batch_size == rows and self.order.is_permutation:
-            yield self._whole
+        if self.batch_size == self.rows and self.order.is_permutation:
+            yield self._whole()
             return
         order = self._draw() if self._replayed is None else self._replayed
+        if self._first is not None:
+            order = order + self._first
         for step in range(self.steps):
             taken = order[:, step * self.batch_size : (step + 1) * self.batch_size]
             yield (
@@ -101,11 +112,19 @@ class Batches:
                 self._take("targets", self.targets, taken),
             )
 
+    def _whole(self) -> tuple[Array, Array]:
+        """Return all rows of each run, in their order."""
+        if self._first is None:
+            return self._shared
+        if self._all is None:
+            rows = np.arange(self.rows) + self._first
+            self._all = self.inputs[rows], self.targets[rows]
+        return self._all
+
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""
-        rows = len(self.inputs)
         # Runs with the same seed see the same order.
-        orders = {seed: self.order.draw(rng, rows) for seed, rng in self._streams.items()}
+        orders = {seed: self.order.draw(rng, self.rows) for seed, rng in self._streams.items()}
         seeds = self.seeds if self.order.depends_on_seed else self.seeds[:1]
         return np.stack([orders[seed] for seed in seeds])
 
@@ -123,6 +142,9 @@ class Batches:
         self._streams = {seed: self._streams[seed] for seed in self.seeds}
         if self._replayed is not None and self.order.depends_on_seed:
             self._replayed = self._replayed[list(runs)]
+        if self._first is not None:
+            self._first = self._first[list(runs)]
+            self._all = None
         self._buffers = Workspace(self.inputs.dtype)
 
     def _take(self, name: str, array: Array, rows: NDArray[np.integer]) -> Array:

@@ -27,6 +27,8 @@ class LiveRun:
         The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
         The configuration of the run.
+    table : int
+        The index of the run's dataset among those of the stack.
     length : Length
         The length of the training.
     report : Report
@@ -58,6 +60,7 @@ class LiveRun:
 
     position: int
     run: Run
+    table: int
     length: Length
     report: Report
     moments: frozenset[int]

@@ -21,7 +21,7 @@ from experiments.training.report import TEST_CURVE, report_for
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
-from experiments.training.targets import encoding_for
+from experiments.training.targets import Encoding, encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
 from nn.gradients import norms_by_layer
@@ -44,21 +44,22 @@ class Stack:
     ----------
     runs : sequence of Run
         Runs with equal :func:`experiments.training.stacking.stack_key`.
-    dataset : Dataset
-        The dataset of all runs.
+    datasets : sequence of Dataset
+        The dataset of each run. They may be different splits, with parts of equal sizes.
     """
 
-    def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
-        first = runs[0]
+    def __init__(self, runs: Sequence[Run], datasets: Sequence[Dataset]) -> None:
+        first, dataset = runs[0], datasets[0]
         settings = first.training
         encoding = encoding_for(dataset, first.objective)
-        self.parts: dict[str, Evaluated] = {}
-        for name, part in dataset.parts.items():
-            encoded = encoding.encode(part, settings.dtype)
-            inputs = np.ascontiguousarray(part.inputs, settings.dtype)
-            score = score_for(dataset.task, part.targets, encoded)
-            self.parts[name] = Evaluated(inputs, encoded, score)
-        self.score = self.parts["train"].score.name
+        # Runs with the same split share its arrays.
+        tables = {one.digest: one for one in datasets}
+        places = {digest: place for place, digest in enumerate(tables)}
+        self.parts = {
+            name: [_evaluated(one, name, encoding, settings.dtype) for one in tables.values()]
+            for name in dataset.parts
+        }
+        self.score = self.parts["train"][0].score.name
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -68,11 +69,12 @@ class Stack:
             LiveRun(
                 position,
                 run,
+                places[one.digest],
                 length,
                 report_for(run.training, dataset),
                 frozenset(snapshot_epochs(run.training.snapshots, length.epochs, dataset.features)),
             )
-            for position, run in enumerate(runs)
+            for position, (run, one) in enumerate(zip(runs, datasets, strict=True))
             for length in [length_of(run, dataset)]
         ]
         self.network = Network(
@@ -83,9 +85,19 @@ class Stack:
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        smoothed = first.loss.smooth(self.parts["train"].targets).astype(settings.dtype)
+        train = self.parts["train"]
+        inputs = train[0].inputs if len(train) == 1 else np.stack([one.inputs for one in train])
+        smoothed = first.loss.smooth(
+            train[0].targets if len(train) == 1 else np.stack([one.targets for one in train])
+        ).astype(settings.dtype)
         self.tiles = [
-            Tile(runs[rows], self.network.part(rows), self.parts["train"].inputs, smoothed)
+            Tile(
+                runs[rows],
+                self.network.part(rows),
+                inputs,
+                smoothed,
+                None if len(train) == 1 else [live.table for live in self.live[rows]],
+            )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
         ]
         self.epoch = 0
@@ -160,7 +172,7 @@ class Stack:
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
         for curve, part in self.curves.items():
-            loss, score = self._measure(part, self.network)
+            loss, score = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
@@ -206,9 +218,19 @@ class Stack:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
-    def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
-        """Return loss and score of the runs of `network` on one part of the dataset."""
-        return self.parts[part].measure(network)
+    def _measure(
+        self, part: str, network: Network, runs: Sequence[LiveRun]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
+        tables = self.parts[part]
+        if len(tables) == 1:
+            return tables[0].measure(network)
+        loss, score = np.empty(len(runs)), np.empty(len(runs))
+        for table, evaluated in enumerate(tables):
+            rows = [row for row, live in enumerate(runs) if live.table == table]
+            if rows:
+                loss[rows], score[rows] = evaluated.measure(_only(network, rows))
+        return loss, score
 
     def _judge(self, row: int, epoch: int) -> Status | None:
         """Return the status of a run that has ended; keep its snapshot and reported parameters."""
@@ -311,11 +333,10 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        reported = copy.copy(self.network)
-        reported.keep(rows)
+        reported = _only(self.network, rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        test_loss, test_score = self._measure("test", reported)
+        test_loss, test_score = self._measure("test", reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -379,6 +400,21 @@ class Stack:
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
         self.between_epochs = True
+
+
+def _evaluated(dataset: Dataset, part: str, encoding: Encoding, dtype: str) -> Evaluated:
+    """Prepare one part of a dataset for evaluation."""
+    own = dataset.parts[part]
+    encoded = encoding.encode(own, dtype)
+    inputs = np.ascontiguousarray(own.inputs, dtype)
+    return Evaluated(inputs, encoded, score_for(dataset.task, own.targets, encoded))
+
+
+def _only(network: Network, rows: Sequence[int]) -> Network:
+    """Copy some runs of a network."""
+    copied = copy.copy(network)
+    copied.keep(rows)
+    return copied
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -39,7 +39,9 @@ class Tile:
     network : Network
         The networks of these runs, a view of the stack's.
     inputs, targets : ndarray of shape (rows, features), (rows, outputs)
-        The training data.
+        The training data; with a leading axis of tables if runs have different ones.
+    tables : sequence of int, optional
+        The table of each run, if there are several.
 
     Attributes
     ----------
@@ -50,16 +52,22 @@ class Tile:
     """
 
     def __init__(
-        self, runs: Sequence[Run], network: Network, inputs: Array, targets: Array
+        self,
+        runs: Sequence[Run],
+        network: Network,
+        inputs: Array,
+        targets: Array,
+        tables: Sequence[int] | None = None,
     ) -> None:
         settings = runs[0].training
         self.batches = Batches(
             inputs,
             targets,
-            batch_rows(settings, len(inputs)),
+            batch_rows(settings, inputs.shape[-2]),
             network.seeds,
             order=settings.order,
             drop_last=settings.last_batch == "drop",
+            tables=tables,
         )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype
@@ -81,7 +89,7 @@ class Tile:
                 return None
             return np.array(values, network.dtype).reshape(-1, 1)
 
-        rows = len(self.batches.inputs)
+        rows = self.batches.rows
         divisors = [rows if t.penalties_over_rows else 1 for t in training]
         self.l1 = column([t.l1 / n for t, n in zip(training, divisors, strict=True)])
         self.l2 = column([t.l2 / n for t, n in zip(training, divisors, strict=True)])

@@ -123,11 +123,11 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
 
 def _executions(assigned: Assigned, home: Home) -> dict[int, Execution]:
     """Prepare the runs of a stack, and check that they have the launcher's identities."""
-    (source,) = {job.run.dataset for job, _ in assigned.values()}
-    dataset = _dataset(source, home)
+    sources = dict.fromkeys(job.run.dataset for job, _ in assigned.values())
+    datasets = {source: _dataset(source, home) for source in sources}
     executions = {}
     for position, (job, expected) in assigned.items():
-        execution = executions[position] = Execution(job, dataset)
+        execution = executions[position] = Execution(job, datasets[job.run.dataset])
         if execution.identity.id != expected.id:
             changes = ", ".join(execution.identity.changes_since(expected.parts()))
             raise UserError(identity_mismatch(f"on {platform.node()}", changes))

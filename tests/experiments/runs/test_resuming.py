@@ -54,7 +54,9 @@ class Kept:
             self.states[outcome.position] = unpack(content, "run").state
 
 
-def whole(runs: Sequence[Run], dataset: Dataset = DATASET) -> list[dict[str, Any]]:
+def whole(
+    runs: Sequence[Run], dataset: Dataset | Sequence[Dataset] = DATASET
+) -> list[dict[str, Any]]:
     found = sorted(train(runs, dataset), key=lambda outcome: outcome.position)
     return [bits(outcome) for outcome in found]
 
@@ -63,7 +65,7 @@ def interrupted(
     runs: Sequence[Run],
     epoch: int,
     order: Sequence[int],
-    dataset: Dataset = DATASET,
+    dataset: Dataset | Sequence[Dataset] = DATASET,
     tile: int = 9,
 ) -> list[dict[str, Any]]:
     """Train to an epoch, then go on with what is left of the runs, in another order."""
@@ -77,8 +79,9 @@ def interrupted(
     for part in (left[::2], left[1::2]):  # in two stacks
         if part:
             states = [kept.states[p] for p in part]
+            own = dataset if isinstance(dataset, Dataset) else [dataset[p] for p in part]
             with in_tiles_of(max(1, tile - 1)):
-                for outcome in train([runs[p] for p in part], dataset, states=states):
+                for outcome in train([runs[p] for p in part], own, states=states):
                     ended[part[outcome.position]] = outcome
     return [bits(ended[position]) for position in range(len(runs))]
 
@@ -172,6 +175,12 @@ def test_every_task(task: Task) -> None:
     dataset = make_dataset(task)
     runs = [make_run(task, seed=seed, epochs=4) for seed in range(3)]
     assert interrupted(runs, 1, [1, 2, 0], dataset) == whole(runs, dataset)
+
+
+def test_runs_with_different_splits() -> None:
+    splits = [make_dataset(seed=seed) for seed in (0, 1, 0, 2)]
+    runs = [make_run(seed=seed, epochs=4 + seed, batch_size=8) for seed in (0, 1, 0, 2)]
+    assert interrupted(runs, 2, [3, 0, 2, 1], splits, tile=2) == whole(runs, splits)
 
 
 def test_times_go_on_from_where_they_were() -> None:

@@ -232,6 +232,24 @@ def test_stacking_is_invisible(stack: tuple[list[Run], Dataset], data: st.DataOb
     assert_stacking_is_invisible(runs, dataset, order, data.draw(st.integers(1, 3)))
 
 
+@given(stack=stacks(), data=st.data())
+def test_runs_with_different_splits_share_a_stack(
+    stack: tuple[list[Run], Dataset], data: st.DataObject
+) -> None:
+    runs, dataset = stack
+    rows = tuple(0 if part is None else len(part) for part in (dataset.train, dataset.validation,
+                                                               dataset.test))  # fmt: skip
+    splits = [
+        make_dataset(dataset.task, rows, dataset.features, dataset.outputs, seed)
+        for seed in range(3)
+    ]
+    own = [data.draw(st.sampled_from(splits)) for _ in runs]
+    alone = [bits(outcome_of(run, split)) for run, split in zip(runs, own, strict=True)]
+    with in_tiles_of(data.draw(st.integers(1, 3))):
+        found = sorted(train(runs, own), key=lambda outcome: outcome.position)
+    assert [bits(outcome) for outcome in found] == alone
+
+
 # Widths at which matrix products take other paths than for the smallest networks.
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
