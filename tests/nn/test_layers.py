@@ -187,8 +187,8 @@ class TestDense:
         weights, bias = np.empty((16, 4000)), np.empty(4000)
         layer.initialize(np.random.default_rng(0), {"weights": weights, "bias": bias})
         for drawn in (weights, bias):
-            assert 0.2499 < drawn.max() <= 0.25
-            assert -0.25 <= drawn.min() < -0.2499
+            assert 0.249 < drawn.max() <= 0.25
+            assert -0.25 <= drawn.min() < -0.249
         assert abs(bias.std() - 0.25 / np.sqrt(3)) < 0.01
 
     def test_by_hand(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from experiments.analysis.groups import SPLIT
 from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning
@@ -32,7 +33,10 @@ def _splits(study: Study) -> Iterator[str]:
         if rows:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
-            yield f"Rows of {part.name}: {counts}, split with the dataset's seed."
+            how = "split with the dataset's seed"
+            if len({run.settings.get(SPLIT) for run in part.records}) > 1:
+                how = "each seed with a split of its own, the same for all groups"
+            yield f"Rows of {part.name}: {counts}, {how}."
     rules = {run.report for part in study.parts for run in part.records if not is_tuning(run)}
     if rules <= {"best_loss"}:
         yield (
