@@ -21,7 +21,7 @@ def is_script(program: str) -> bool:
 
 
 def program(command: str | None = None) -> str:
-    """Return how a command of this program is typed here, in this folder and environment.
+    """Return the name of a command of this program, as help and messages show it.
 
     Parameters
     ----------
@@ -32,15 +32,28 @@ def program(command: str | None = None) -> str:
     -------
     str
         ``descent publish``, or ``python scripts/publish.py`` where `run.py` or another script of
-        the checkout was called. Where the shell does not find the program, or finds another
-        environment's, its path stands for its name: ``.venv/bin/python run.py``.
+        the checkout was called.
+    """
+    if is_script(sys.argv[0]):
+        return f"python {_script(command)}"
+    return "descent" if command is None else f"descent {command}"
+
+
+def to_type(command: str | None = None) -> str:
+    """Return what to type to call a command from this folder and environment, for hints to copy.
+
+    Unlike the name of `program`, this has the path of a script that is not below the working
+    directory, and of a program that the shell does not find: ``.venv/bin/python run.py``.
     """
     if not is_script(sys.argv[0]):
         return " ".join(filter(None, [_found_by_shell("descent"), command]))
     called = Path(sys.argv[0])
     checkout = called.parent if called.name == _RUN else called.parent.parent
-    script = _RUN if command is None else f"scripts/{command}.py"
-    return f"{_found_by_shell('python')} {_typed(checkout / script)}"
+    return f"{_found_by_shell('python')} {_typed(checkout / _script(command))}"
+
+
+def _script(command: str | None) -> str:
+    return _RUN if command is None else f"scripts/{command}.py"
 
 
 def _found_by_shell(name: str) -> str:

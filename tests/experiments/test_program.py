@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.program import program
+from experiments.program import program, to_type
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +25,13 @@ def activated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ("called", "trains", "publishes"),
     [
         ("run.py", "python run.py", "python scripts/publish.py"),
-        ("scripts/compare.py", "python run.py", "python scripts/publish.py"),
-        ("/here/run.py", "python /here/run.py", "python /here/scripts/publish.py"),
+        ("/here/scripts/compare.py", "python run.py", "python scripts/publish.py"),
         ("/env/bin/descent", "descent", "descent publish"),
         ("/env/site-packages/descent/__main__.py", "descent", "descent publish"),
         ("/env/site-packages/ipykernel_launcher.py", "descent", "descent publish"),
     ],
 )
-def test_hints_can_be_typed(
+def test_help_names_commands(
     called: str, trains: str, publishes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", [called])
@@ -40,16 +39,29 @@ def test_hints_can_be_typed(
     assert program("publish") == publishes
 
 
+def test_hints_can_be_typed_where_the_user_stands(
+    activated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for called in ("run.py", "scripts/ui.py", str(activated / "run.py")):
+        monkeypatch.setattr(sys, "argv", [called])
+        assert to_type() == "python run.py"
+        assert to_type("publish") == "python scripts/publish.py"
+    monkeypatch.setattr(sys, "argv", ["/here/run.py"])
+    assert to_type("publish") == "python /here/scripts/publish.py"
+    monkeypatch.setattr(sys, "argv", ["descent"])
+    assert to_type("publish") == "descent publish"
+
+
 def test_paths_stand_for_programs_that_the_shell_does_not_find(
     activated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.setattr(sys, "argv", [str(activated / "run.py")])
-    assert program() == ".venv/bin/python run.py"
-    assert program("ui") == ".venv/bin/python scripts/ui.py"
+    assert to_type() == ".venv/bin/python run.py"
+    assert to_type("ui") == ".venv/bin/python scripts/ui.py"
     monkeypatch.setattr(sys, "argv", ["descent"])
-    assert program("ui") == ".venv/bin/descent ui"
+    assert to_type("ui") == ".venv/bin/descent ui"
     elsewhere = activated / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert program("ui") == f"{activated}/.venv/bin/descent ui"
+    assert to_type("ui") == f"{activated}/.venv/bin/descent ui"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.escape import for_markdown, for_terminal, visible
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
 from experiments.runs.layout import PREPROCESSING
 from experiments.runs.record import Record
@@ -92,6 +92,8 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
+    if record.report == "test_peak":
+        lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
     dataset = record.dataset
     if dataset:
         rows = ", ".join(f"{count} {part}" for part, count in dataset["rows"].items())
@@ -113,8 +115,8 @@ def params(record: Record) -> list[Any]:
     values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
     values["seed"] = record.seed
     return [
-        Param(key_of(key), cut(mask_secrets(for_terminal(_as_yaml(value))), _PARAM_VALUE))
-        for key, value in values.items()
+        Param(key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
+        for key, value in masked(values).items()
     ]
 
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
-from experiments.files.masking import mask_secrets
-from experiments.program import program
+from experiments.files.masking import masked
+from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
@@ -361,8 +361,8 @@ class Tracker:
         if store.is_server(self.uri):
             return None
         if self.uri == store.resolve_uri():
-            return program("ui")
-        return f"{program('ui')} --uri {shlex.quote(mask_secrets(self.uri))}"
+            return to_type("ui")
+        return f"{to_type('ui')} --uri {shlex.quote(masked(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""
@@ -410,7 +410,7 @@ class Tracker:
         if folder is not None:
             cure = (
                 "Nothing is lost: once this is fixed, publish with "
-                f"`{program('publish')} {shlex.quote(str(folder))}`."
+                f"`{to_type('publish')} {shlex.quote(str(folder))}`."
             )
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 

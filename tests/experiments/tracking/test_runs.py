@@ -16,8 +16,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from scripts.publish import main as publish
 
+from experiments.commands.publish import main as publish
 from experiments.errors import TrackingError
 from experiments.palette import color_of
 from experiments.runs.layout import FILES
@@ -101,7 +101,7 @@ def test_a_run_is_published_whole(tmp_path: Path, tracker: Tracker, client: Mlfl
     assert tags["command"] == "python run.py optimizer=sgd seed=3"
     assert tags["commit"] == "c0ffee"
     assert tags["mlflow.runColor"] == color_of("sgd")
-    assert "best/val_accuracy | 0.9" in tags["mlflow.note.content"]
+    assert r"best/val\_accuracy | 0.9" in tags["mlflow.note.content"]
     assert "non_finite" not in tags
 
     found = points(client, run)

@@ -24,15 +24,13 @@ from experiments.reporting.tables.layout import (
     result_columns,
     telling_pairs,
 )
+from experiments.reporting.words.ascii import PLAIN
 from experiments.reporting.words.conclusions import conclusions, how
 from experiments.reporting.words.limits import limits_of, warnings_of
 
 # Longer lines of text are hard to read, even in a wide window.
 _WORDS_WIDTH = 100
-_PLAIN = str.maketrans(
-    {"±": "+/-", "†": "!", "µ": "u", "²": "2", "–": "-", "─": "-", "’": "'", "≥": ">=", "≤": "<="}
-    | {"∞": "inf", "×": "x", "α": "alpha"}
-)
+_PLAIN = str.maketrans(PLAIN)
 
 
 class _View(ABC):
@@ -120,7 +118,7 @@ def print_study(study: Study, console: Console | None = None) -> None:
 
 
 class _Page:
-    """What a view is rendered for: a console of some width; it notes which columns are shown."""
+    """A console of some width, and the columns that tables have shown on it."""
 
     def __init__(self, console: Console, width: int) -> None:
         self._console = console
