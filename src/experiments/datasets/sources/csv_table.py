@@ -38,7 +38,7 @@ class Csv(SplitSource):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
     path : str
         The file, relative to `dir`: CSV, also compressed (gzip, bzip2, xz or zip), or Parquet.
