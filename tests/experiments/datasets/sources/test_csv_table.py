@@ -340,7 +340,7 @@ def codes(*levels, header="c,x,y", form="{},{},{}\n"):
         (codes("a", "b", header="c,e\u0301,y"), {"ignore": ["é"]}, {"c": ("a", "b")}),
         (codes("a", "b", header="e\u0301,x,y"), {"categorical": ["é"]}, {"é": ("a", "b")}),
         (codes("a", "b", header="sep=,\nc,x,y"), {}, {"c": ("a", "b")}),
-        (gzip.compress(codes("a", "b").encode()), {}, {"c": ("a", "b")}),
+        (gzip.compress(codes("a", "b").encode(), mtime=0), {}, {"c": ("a", "b")}),
     ],
 )  # fmt: skip
 def test_prediction_reads_what_training_read(write, content, options, levels):
