@@ -289,8 +289,8 @@ class Csv(SplitSource):
                 if other:
                     raise DataError(
                         f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, or list the column in "
-                        "dataset.categorical or dataset.ignore."
+                        f"would be numbers with {other}. Give that, if it suits the other "
+                        "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 if formats_of(cells[name], self.notation):
                     raise DataError(
