@@ -105,6 +105,8 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
+    if record.report == "test_peak":
+        lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
     dataset = record.dataset
     if dataset:
         rows = ", ".join(f"{count} {part}" for part, count in dataset["rows"].items())

@@ -580,7 +580,7 @@ def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 
 def _val_loss(record: Record) -> float:
-    value = record.summary.get("best/val_loss")
+    value = record.reported("val_loss")
     return math.inf if value is None else value
 
 
