@@ -13,11 +13,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import ProgressBar, log_of, shown
+from experiments.commands.console import ProgressBar, SlowLoop, log_of, shown
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.publishing import Publishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
+from experiments.reporting.words.formatting import duration
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps.listener import Listener, Plan
@@ -257,6 +258,16 @@ class _ManyRuns(_Publisher):
     def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
         super().__init__(console, publishing)
         self._folder: Path | None = folder  # until it is shown
+        self._composing = SlowLoop("composing runs")
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        with self._composing, super().interruptible():
+            yield
+
+    def composed(self, done: int, steps: int) -> None:
+        self._composing.show(done, steps)
+        super().composed(done, steps)
 
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         where = f" → {shown(self._folder)}" if self._folder is not None else ""
@@ -330,8 +341,7 @@ def _print_result(console: Console, record: Record) -> None:
         console.print(
             f"  test at epoch {best:.0f}: " + measured("test/loss", "test/accuracy", "test/r2")
         )
-    step_time = summary.get("time/us_per_step")
-    if step_time is not None:
-        seconds = summary.get("time/seconds") or 0
-        console.print(f"  {step_time:.0f} µs per step, {seconds:.2f} s in total")
+    step, whole = summary.get("time/us_per_step"), summary.get("time/seconds")
+    if step is not None and whole is not None:
+        console.print(f"  {duration(step * 1e-6)} per step, {duration(whole)} in total")
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)

@@ -59,6 +59,16 @@ class Listener:
     def note(self, message: str) -> None:
         """Show a note to the user about something unusual that may be intended."""
 
+    def composed(self, done: int, steps: int) -> None:
+        """Handle a step of composing runs, before the batch begins; may raise an interrupt.
+
+        Parameters
+        ----------
+        done, steps : int
+            The number of steps that are done, from 0, and of all steps.
+        """
+        self.check_for_interrupts()
+
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         """Handle the start of a batch; its jobs are valid and its data are loaded.
 

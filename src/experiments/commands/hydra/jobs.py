@@ -31,20 +31,21 @@ class JobComposer:
         The composer of configurations.
     folder : Path
         The sweep's folder; ``hydra.sweep.subdir`` gives each job's subfolder.
-    check_for_interrupts : callable, optional
-        A function that may raise an interrupt, called before each job is composed and before each
-        folder is written.
+    on_step : callable, optional
+        A function that is called before each step with the number of steps that are done and of all
+        steps, and after the last; it may raise an interrupt. A job takes two: one composes it, one
+        writes its folder.
     """
 
     def __init__(
         self,
         composer: Composer,
         folder: Path,
-        check_for_interrupts: Callable[[], None] = lambda: None,
+        on_step: Callable[[int, int], None] = lambda done, steps: None,
     ) -> None:
         self._composer = composer
         self._folder = folder
-        self._check_for_interrupts = check_for_interrupts
+        self._on_step = on_step
 
     def config(self, draft: Draft) -> dict[str, Any]:
         return self._composer.compose(_overrides(draft)).resolved
@@ -72,7 +73,7 @@ class JobComposer:
         files: list[dict[str, str]] = []
         writer = _HydraFiles()
         for index, (draft, overrides) in enumerate(zip(drafts, job_overrides, strict=True)):
-            self._check_for_interrupts()
+            self._on_step(index, 2 * len(drafts))
             try:
                 composed = self._composer.compose(overrides, first + index)
                 job = make_job(
@@ -103,9 +104,10 @@ class JobComposer:
                 f"hydra.sweep.subdir={hydra.sweep._get_node('subdir')} gives several runs the same "
                 "folder, so they would overwrite each other; put ${hydra.job.num} into it"
             )
-        for job, texts in zip(jobs, files, strict=True):
-            self._check_for_interrupts()
+        for index, (job, texts) in enumerate(zip(jobs, files, strict=True), start=len(jobs)):
+            self._on_step(index, 2 * len(jobs))
             _write_hydra_folder(job.folder / str(hydra.output_subdir or ".hydra"), texts)
+        self._on_step(2 * len(jobs), 2 * len(jobs))
         return jobs
 
 

@@ -44,12 +44,15 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
 
 
 def number(value: float, places: int) -> str:
-    """Format a number with fixed decimals, or in scientific notation if these would hide it."""
+    """Format a number with fixed decimals, or in scientific notation if these would hide it.
+
+    Whole numbers have up to seven digits, so that microseconds read as such: 150000.
+    """
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 0.5 * 10.0**-places):
+    if value != 0 and (abs(value) >= (1e5 if places else 1e7) or abs(value) < 0.5 * 10.0**-places):
         return f"{value:.1e}"
     return f"{value:.{places}f}"
 
@@ -63,6 +66,21 @@ def compact(value: float, digits: int = 4) -> str:
         return f"{value:.{digits}g}"
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return f"{mantissa}e{int(exponent)}"
+
+
+def duration(seconds: float) -> str:
+    """Format a time in the unit that people would choose, below a minute with three digits.
+
+    Examples are 137 µs, 4.02 ms, 3 s, 2 min 5 s and 3 h 20 min.
+    """
+    if not math.isfinite(seconds):
+        return number(seconds, 0)
+    for unit, length, limit in (("µs", 1e-6, 1e-3), ("ms", 1e-3, 1.0), ("s", 1.0, 60.0)):
+        if seconds < 0.9995 * limit:
+            return f"{compact(seconds / length, 3)} {unit}"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def percent(share: float) -> str:
