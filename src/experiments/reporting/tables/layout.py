@@ -19,6 +19,7 @@ from experiments.reporting.words.formatting import (
     p_value,
     percent,
     tenths,
+    time_unit,
 )
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import MAIN, metric_named
@@ -190,9 +191,11 @@ def _epochs(medians: Sequence[float]) -> Column:
 
 
 def _times(medians: Sequence[float]) -> Column:
-    places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
-    cells = [number(value, places) for value in medians]
-    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
+    unit, length = time_unit(medians)
+    times = [median / length for median in medians]
+    places = 1 if min(time for time in times if not math.isnan(time)) < 10 else 0
+    cells = [number(time, places) for time in times]
+    return Column(f"{unit}/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
 
 
 def _keys(entries: Sequence[Entry]) -> list[Column]:

@@ -46,13 +46,13 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
 def number(value: float, places: int) -> str:
     """Format a number with fixed decimals, or in scientific notation if these would hide it.
 
-    Whole numbers have up to seven digits, so that microseconds read as such: 150000.
+    Without decimals it has up to six digits, so that microseconds read as such: 150000.
     """
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if value != 0 and (abs(value) >= (1e5 if places else 1e7) or abs(value) < 0.5 * 10.0**-places):
+    if value != 0 and (abs(value) >= (1e5 if places else 1e6) or abs(value) < 0.5 * 10.0**-places):
         return f"{value:.1e}"
     return f"{value:.{places}f}"
 
@@ -81,6 +81,20 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def time_unit(microseconds: Sequence[float]) -> tuple[str, float]:
+    """Choose the unit of a column of times, in which they have at most four digits.
+
+    Returns
+    -------
+    str
+        The unit: µs, ms or s.
+    float
+        The unit in microseconds.
+    """
+    longest = max((time for time in microseconds if math.isfinite(time)), default=0.0)
+    return ("µs", 1.0) if longest < 1e4 else ("ms", 1e3) if longest < 1e7 else ("s", 1e6)
 
 
 def percent(share: float) -> str:
