@@ -1,4 +1,4 @@
-"""Helpers for the output of commands: paths and a progress bar."""
+"""Helpers for the output of commands: a log's path, plain text and a progress bar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,14 +13,21 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from experiments.escape import for_terminal
+from experiments.files.paths import shown
 from experiments.reporting.words.formatting import duration
 from experiments.runs.record import Record
 
 
-def shown(path: Path) -> str:
-    """Return a path, relative to the working directory if it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if here in path.parents else str(path)
+class EscapingConsole(Console):
+    """A console that shows text as it is: names in it are no markup and no control sequences."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Render a string that was passed to :meth:`print`."""
+        return super().render_str(for_terminal(text), **options)
 
 
 def log_of(record: Record) -> str:
@@ -184,7 +190,7 @@ class ProgressBar:
     """
 
     def __init__(self, epochs: int, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
+        console = console or EscapingConsole(stderr=True)
         self._progress = bar(console)
         self._task = self._progress.add_task("training", total=epochs)
         self._epochs = epochs

@@ -25,6 +25,7 @@ from experiments import switches
 from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.patches import (
+    empty_sweeps_refused,
     hold_interrupts_while_composing,
     name_broken_files,
 )
@@ -33,6 +34,7 @@ from experiments.commands.interrupts import interrupts_deferred
 from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
+from experiments.warning import say
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -108,7 +110,10 @@ def friendly_errors() -> Iterator[None]:
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred
             sys.argv[1:] = deferred(sys.argv[1:])
-        with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
+        with (
+            empty_sweeps_refused(),
+            identity_added() if asks_for_config(sys.argv[1:]) else nullcontext(),
+        ):
             yield
     except UserError as error:
         fail(str(error))
@@ -158,5 +163,5 @@ def _raised_in(trace: TracebackType | None) -> str:
 
 def fail(message: str) -> NoReturn:
     """Print an error to standard error and exit with status 1."""
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     sys.exit(1)

@@ -6,18 +6,19 @@ A single run and a sweep share one implementation; they differ in the trainer an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import ProgressBar, SlowLoop, log_of, shown
+from experiments.commands.console import EscapingConsole, ProgressBar, SlowLoop, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
-from experiments.commands.publishing import Publishing
+from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
+from experiments.files.paths import shown
 from experiments.reporting.words.formatting import duration
 from experiments.runs.job import Job
 from experiments.runs.record import Record
@@ -42,9 +43,9 @@ def train_run(job: Job) -> Record:
     UserError
         If the run failed or could not be trained.
     """
-    console = Console(highlight=False)
+    console = EscapingConsole()
     interrupt: KeyboardInterrupt | None = None
-    with Publishing(warn) as publishing:
+    with LivePublishing(warn) as publishing:
         if job.run.tracking.enabled:
             publishing.start()
         listener = _OneRun(console, publishing)
@@ -78,6 +79,7 @@ def train_sweep(
     width: int | None = None,
     overrides: Sequence[str] = (),
     continues: bool = False,
+    files: Mapping[str, str] | None = None,
     publishes: bool = True,
 ) -> Sweep:
     """Train the runs of a sweep; compare and publish them, even if the sweep is interrupted.
@@ -86,7 +88,7 @@ def train_sweep(
     ----------
     train : callable
         A function that has the sweep run its jobs, in one or more batches; it may print.
-    folder, trainer, width, overrides, continues
+    folder, trainer, width, overrides, continues, files
         See :class:`experiments.sweeps.sweep.Sweep`.
     compare : callable, optional
         A function that compares the runs when all have ended; by default, and after an interrupt,
@@ -100,8 +102,8 @@ def train_sweep(
         If training ends early; runs that have ended have been compared and published.
     """
     phases.debug("started")
-    console = Console(highlight=False)
-    with Publishing(warn) as publishing:
+    console = EscapingConsole()
+    with LivePublishing(warn) as publishing:
         if publishes:
             publishing.start()
         listener = _ManyRuns(console, publishing, folder)
@@ -112,6 +114,7 @@ def train_sweep(
             width=width,
             overrides=overrides,
             continues=continues,
+            files=files,
         ) as sweep:
             try:
                 with listener.interruptible():
@@ -124,7 +127,9 @@ def train_sweep(
     return sweep
 
 
-def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: Comparison) -> None:
+def _conclude(
+    sweep: Sweep, publishing: LivePublishing, console: Console, compare: Comparison
+) -> None:
     """Compare all runs, publish the comparison, and print where the results are."""
     publishing.poll()
     sweep.close()
@@ -151,6 +156,8 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     files = write_comparison(study, sweep.folder, pictures=["png"])
     console.print()
     print_comparison(study, console=console)
+    (picture,) = (file for file in files if file.suffix == ".png")
+    console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 
@@ -174,7 +181,7 @@ def _prepare_comparison() -> None:
 class _Publisher(Listener):
     """Publishes runs, and defers interrupts to the points at which a sweep can stop."""
 
-    def __init__(self, console: Console, publishing: Publishing) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing) -> None:
         self._console = console
         self._publishing = publishing
         self._running: dict[int, Job] = {}
@@ -255,19 +262,19 @@ class _OneRun(_Publisher):
 class _ManyRuns(_Publisher):
     """Shows the plan and progress of a sweep, and the runs that fail."""
 
-    def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing, folder: Path) -> None:
         super().__init__(console, publishing)
         self._folder: Path | None = folder  # until it is shown
-        self._composing = SlowLoop("composing runs")
+        self._preparing = SlowLoop("preparing runs")
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        with self._composing, super().interruptible():
+        with self._preparing, super().interruptible():
             yield
 
-    def composed(self, done: int, steps: int) -> None:
-        self._composing.show(done, steps)
-        super().composed(done, steps)
+    def prepared(self, done: int, runs: int) -> None:
+        self._preparing.show(done, runs)
+        super().prepared(done, runs)
 
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         where = f" → {shown(self._folder)}" if self._folder is not None else ""

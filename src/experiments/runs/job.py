@@ -39,6 +39,8 @@ class Job:
         The command line as it was typed.
     labels : mapping of str to str
         The run's role in its sweep, such as ``{"stage": "tuning"}``.
+    files : mapping of str to str
+        Texts to write beside the record, by path in the folder, such as ``.hydra/config.yaml``.
     """
 
     run: Run
@@ -50,6 +52,7 @@ class Job:
     sweep: str | None
     command: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_job(

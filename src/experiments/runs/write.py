@@ -28,7 +28,8 @@ from experiments.runs.layout import (
     SNAPSHOTS,
     WEIGHTS,
 )
-from experiments.runs.record import FORMAT, Record, corrupt, problem_with, sha256
+from experiments.runs.record import Record, corrupt, sha256
+from experiments.runs.schema import FORMAT, problem_with
 
 _FROM_USERS: Final = (
     "choices",
@@ -108,6 +109,30 @@ def write_record(
         _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
     _complete(folder, contents, {name: sha256(content) for name, content in files.items()})
     return folder
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts to files of a folder, with passwords in addresses masked.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; created if it is missing.
+    texts : mapping of str to str
+        The texts by path in the folder.
+
+    Raises
+    ------
+    RecordError
+        If the disk is full or not writable.
+    """
+    for name, text in texts.items():
+        path = folder / name
+        _make(path.parent)
+        try:
+            path.write_text(mask_secrets(text), encoding="utf-8")
+        except OSError as error:
+            raise _cannot_write(path, error) from error
 
 
 def write_progress(

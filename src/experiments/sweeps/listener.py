@@ -59,13 +59,15 @@ class Listener:
     def note(self, message: str) -> None:
         """Show a note to the user about something unusual that may be intended."""
 
-    def composed(self, done: int, steps: int) -> None:
-        """Handle a step of composing runs, before the batch begins; may raise an interrupt.
+    def prepared(self, done: int, runs: int) -> None:
+        """Handle that runs of a batch were composed or got their files; may raise an interrupt.
+
+        Called before each run and after the last.
 
         Parameters
         ----------
-        done, steps : int
-            The number of steps that are done, from 0, and of all steps.
+        done, runs : int
+            The number of runs that are done, from 0, and of all runs.
         """
         self.check_for_interrupts()
 

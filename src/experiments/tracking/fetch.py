@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.errors import TrackingError
 from experiments.files.masking import masked
+from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
@@ -99,7 +100,7 @@ def fetch_records(
         ]
         raise TrackingError(
             f"MLflow at {masked(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
-            + ". Look for them with `mlflow ui`, or give another address with --uri."
+            + f". Look for them with `{to_type('ui')}`, or give another address with --uri."
         )
     with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,7 +73,9 @@ def _goes_on(setting: str, word: str) -> bool:
 def _with_blanks(words: Sequence[str]) -> str:
     whole, without = masked(" ".join(words)), masked("".join(words))
     quoted = f", or put it in quotes: '{whole}'" if without in whole.replace(", ", ",") else ""
-    return f"{whole}: a setting ends at a blank. Leave the blanks out: {without}{quoted}"
+    return (
+        f"{whole}: a setting ends at a blank. Leave the blanks out: {shlex.quote(without)}{quoted}"
+    )
 
 
 def _malformed(override: str, error: HydraException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.jobs import HydraFiles
 from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.hydra.overrides import first_lines
 from experiments.commands.train import train_run
@@ -38,7 +40,8 @@ def train_composed(config: DictConfig) -> float:
     """
     hydra = HydraConfig.get()
     in_sweep = hydra.mode is RunMode.MULTIRUN
-    mask_files(Path(hydra.runtime.output_dir, str(hydra.output_subdir or ".hydra")))
+    if hydra.output_subdir:
+        mask_files(Path(hydra.runtime.output_dir, hydra.output_subdir))
     if in_sweep:
         mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
     try:
@@ -54,4 +57,7 @@ def train_composed(config: DictConfig) -> float:
         folder=Path(hydra.runtime.output_dir),
         sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
-    return train_run(job).objective
+    node = OmegaConf.to_container(hydra, resolve=False)
+    assert isinstance(node, dict)
+    files = HydraFiles().texts(config, {str(key): value for key, value in node.items()})
+    return train_run(replace(job, files=files)).objective

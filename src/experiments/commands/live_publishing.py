@@ -1,4 +1,4 @@
-"""Publishing the runs of a command while it trains, and reporting the outcome."""
+"""Publishing runs while they train, and reporting at the end what is published."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final, Self
 
 from rich.console import Console
 
-from experiments.commands.console import shown
 from experiments.commands.startup import publishing_process
 from experiments.files.masking import mask_secrets
-from experiments.program import program
+from experiments.files.paths import shown
+from experiments.program import to_type
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.tracking.process import Destination, PublishingProcess
@@ -24,7 +24,7 @@ from experiments.training.status import Status
 _SILENCE: Final = 2.0  # seconds of waiting for the tracker before the user is informed
 
 
-class Publishing:
+class LivePublishing:
     """Publishes the tracked runs of a command, in a separate process.
 
     The process starts with :meth:`start` or with the first run to publish.
@@ -171,7 +171,7 @@ class Publishing:
             if process.unpublished:
                 console.print(
                     f"{_runs(process.unpublished)} not published yet; publish with\n"
-                    f"  {program('publish')} {shown(folder)}",
+                    f"  {to_type('publish')} {shown(folder)}",
                     soft_wrap=True,
                 )
         if published.where:
