@@ -102,7 +102,7 @@ def pieces(secrets: Collection[str]) -> set[str]:
 
     A password ``p@ss/word`` in an address may make a library say that the host ``ss`` is unknown.
     """
-    parts = {part for secret in secrets for part in re.split(r"[@/:?#]", secret)}
+    parts = {part for secret in secrets for part in re.split(r"[]@/:?#[]", secret)}
     return {*secrets, *(part for part in parts if len(part) > 1)}
 
 
