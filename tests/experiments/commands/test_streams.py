@@ -146,3 +146,14 @@ def test_streams_without_a_descriptor_stay(
     with standard_streams(only_prints=True):
         print("x")
         assert sys.stdout is mine
+
+
+def test_a_terminal_of_unknown_size_is_one_of_the_usual_size(
+    use: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setenv("LINES", "0")
+    streams = use()
+    with standard_streams(only_prints=True):
+        Console().print("some words")
+    assert (streams / "stdout").read_text() == "some words\n"
