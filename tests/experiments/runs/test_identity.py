@@ -145,6 +145,7 @@ WITHOUT_INFLUENCE = {
     "experiments.escape": "escapes what messages say",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
+    "experiments.warning": "prints warnings",
     "experiments.switches": "switches off what changes no bit",
 }
 """Modules that are imported with training, and why their source decides no result."""

@@ -63,7 +63,7 @@ class Column:
     is_text : bool
         Whether the column is aligned left, like names.
     notes : tuple of str
-        What the column shows, in sentences for below the table.
+        Sentences that explain the column, to be printed below the table.
     """
 
     header: str
