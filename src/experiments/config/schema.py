@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from nn.component import Component, Count, Interval, NonNegative, Positive
@@ -47,7 +48,7 @@ class Training(Component):
     Parameters
     ----------
     epochs : int, default 20
-        Number of passes over the training part.
+        Number of passes over the training part, at most a million.
     batch_size : int or "full", default 32
         Number of rows in a step; the last step of an epoch takes the remaining rows.
     dtype : {"float32", "float64"}, default "float32"
@@ -68,7 +69,7 @@ class Training(Component):
         otherwise.
     """
 
-    epochs: Count = 20
+    epochs: Epochs = 20
     batch_size: Count | Literal["full"] = 32
     dtype: Literal["float32", "float64"] = "float32"
     clip_norm: Positive | None = None

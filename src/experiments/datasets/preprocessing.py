@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import DataError
+from experiments.files.json import parse_json
 from nn.component import suggestion
 
 FORMAT: Final = 1
@@ -168,7 +169,7 @@ class Preprocessing:
             If the text is not such a result.
         """
         try:
-            contents = json.loads(text)
+            contents = parse_json(text)
             if contents["format"] != FORMAT:
                 raise ValueError(f"format {contents['format']!r}, not {FORMAT}")
             preprocessing = cls(
@@ -184,6 +185,7 @@ class Preprocessing:
                 target_center=tuple(map(float, contents["target_center"])),
                 target_scale=tuple(map(float, contents["target_scale"])),
             )
+            preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
             if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
@@ -196,6 +198,17 @@ class Preprocessing:
                 "Use the preprocessing.json of a run that has ended."
             ) from error
         return preprocessing
+
+    def _check_columns(self) -> None:
+        """Raise a ValueError if levels or fills are not those of the columns."""
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        if not self.columns or not {*self.levels, *self.fills} <= {*self.columns}:
+            raise ValueError("the levels and fills are of other columns")
+        for column, fill in self.fills.items():
+            levels = self.levels.get(column)
+            if fill not in levels if levels is not None else not isinstance(fill, float):
+                raise ValueError(f"the fill {fill!r} does not fit the column {column!r}")
 
     @cached_property
     def _slots(self) -> dict[str, int]:

@@ -281,12 +281,12 @@ class Record:
     @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
-        return self._bytes(CONFIG).decode()
+        return self._text(CONFIG)
 
     @property
     def preprocessing_json(self) -> str:
         """The dataset's preprocessing as it was written."""
-        return self._bytes(PREPROCESSING).decode()
+        return self._text(PREPROCESSING)
 
     @property
     def measured_bytes(self) -> int:
@@ -368,6 +368,12 @@ class Record:
             return npz.unpack(content, prefix)
         except ValueError as error:
             raise corrupt(self.folder / file, str(error)) from error
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._bytes(name).decode()
+        except UnicodeDecodeError as error:
+            raise corrupt(self.folder / name, str(error)) from error
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from experiments.config.limits import too_large
+from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
 from experiments.errors import ConfigError, UserError
@@ -273,12 +275,13 @@ class Sweep:
 
 
 def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
-    """Load each dataset of the jobs once, and check that the jobs' losses fit it.
+    """Load each dataset of the jobs once, and check that the jobs' losses and networks fit it.
 
     Raises
     ------
     ConfigError
-        If a dataset cannot be loaded or a loss does not fit; the message lists all faulty jobs.
+        If a dataset cannot be loaded, a loss does not fit it or a network is too large; the
+        message lists all faulty jobs.
     """
     datasets: dict[Source, Dataset] = {}
     failures: dict[Source, str] = {}
@@ -293,13 +296,27 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
         fault = failures.get(source)
         if fault is None:
             try:
-                encoding_for(datasets[source], job.run.objective)
+                _check(job.run, datasets[source])
             except ConfigError as error:
                 fault = str(error)
         if fault is not None:
             faults.add(fault, job.overrides)
     faults.raise_any()
     return datasets
+
+
+def _check(run: Run, dataset: Dataset) -> None:
+    """Check that a run's loss fits its data, and the size of its network.
+
+    Raises
+    ------
+    ConfigError
+        If it does not, or the network is too large.
+    """
+    outputs = encoding_for(dataset, run.objective).outputs
+    problem = too_large(run.model.layers(outputs), dataset.features)
+    if problem is not None:
+        raise ConfigError(f"model: {problem}. Choose fewer or narrower layers.")
 
 
 def _plan(runs: int, missing: Sequence[Execution]) -> Plan:

@@ -100,7 +100,7 @@ def test_a_run_is_published_whole(tmp_path: Path, tracker: Tracker, client: Mlfl
     assert tags["command"] == "python run.py optimizer=sgd seed=3"
     assert tags["commit"] == "c0ffee"
     assert tags["mlflow.runColor"] == color_of("sgd")
-    assert "best/val_accuracy | 0.9" in tags["mlflow.note.content"]
+    assert "best/val\\_accuracy | 0.9" in tags["mlflow.note.content"]
     assert "non_finite" not in tags
 
     found = points(client, run)
