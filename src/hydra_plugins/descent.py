@@ -6,11 +6,11 @@ has the implementation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -129,16 +129,34 @@ class StackedLauncher(Launcher):
 
 
 class GridSweeper(BasicSweeper):
-    """Hydra's basic sweeper, without its validation of jobs.
+    """Hydra's basic sweeper, except that it writes nothing before the sweep may begin.
 
-    The basic sweeper composes every job a second time to find the first invalid one; the stacked
-    launcher reports all invalid jobs when it composes them.
+    The basic sweeper writes its file first, even into a folder of another sweep, and then composes
+    every job to find the first invalid one. Here the stacked launcher, or `begin_sweep` for other
+    launchers, reports all invalid jobs, refuses such a folder and writes the file.
     """
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         assert self.config is not None
-        if self.config.hydra.runtime.choices.get("hydra/launcher") != "stacked":
-            super().validate_batch_is_legal(batch)
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        batches = self.split_arguments(overrides, self.max_batch_size)
+        if not isinstance(self.launcher, StackedLauncher):
+            from experiments.commands.hydra.launch import begin_sweep
+
+            jobs = [job for batch in batches for job in batch]
+            begin_sweep(self.hydra_context, self.config, jobs)
+        returned = []
+        first = 0
+        for batch in batches:
+            results = self.launcher.launch(batch, initial_job_idx=first)
+            for result in results:
+                _ = result.return_value  # raises what a job has raised
+            returned.append(results)
+            first += len(batch)
+        return returned
 
 
 class TuneThenCompareSweeper(Sweeper):
@@ -169,9 +187,6 @@ class TuneThenCompareSweeper(Sweeper):
                 f"hydra/launcher={chosen}: hydra/sweeper=tune_then_compare works only with "
                 "hydra/launcher=stacked, so leave the launcher out"
             )
-        folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
         tune_then_compare(
             self.hydra_context,
             self.launcher.sweep(),

@@ -71,8 +71,8 @@ def test_what_is_printed(finished: Finished, record: Record, published: Run) -> 
     assert str(record.folder.relative_to(finished.folder)) in finished.out
     assert f"/runs/{published.info.run_id}" in finished.out
     # The line that opens the browser is one line, to be copied.
-    (command,) = [line for line in lines if "mlflow ui" in line or "/mlflow ui" in line]
-    assert f"--backend-store-uri '{uri(finished.folder)}'" in command
+    (command,) = [line.strip() for line in lines if "scripts/ui.py" in line]
+    assert command.endswith(f"--uri '{uri(finished.folder)}'")
 
 
 def test_record_folder(record: Record) -> None:

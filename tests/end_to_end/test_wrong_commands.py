@@ -67,6 +67,13 @@ WRONG = [
     wrong("seed=${foo.bar}", "foo"),
     # grammar
     wrong("seed", "'seed'", "NAME=VALUE"),
+    wrong("seed=1 seed", "'seed'", "NAME=VALUE"),
+    # commands
+    wrong("run optimizer=sgd", "'run'", "run.py optimizer=sgd`?", "compare, predict"),
+    wrong("sweep seed=1,2", "run.py -m seed=1,2`?"),
+    wrong("compair multirun", "`python scripts/compare.py multirun"),
+    wrong("serve", "`python scripts/ui.py"),
+    wrong("sgd", "'sgd' is neither a command nor a setting", "GROUP=CHOICE"),
     wrong("optimizer.lr=[1", "optimizer.lr=[1"),
     wrong("model.hidden={a:", "model.hidden={a:"),
     wrong("experiment_name=a,b", "experiment_name=a,b", "-m", '"a,b"'),
@@ -141,10 +148,16 @@ WRONG = [
     wrong("+experiment=xor", "without +: experiment=xor"),
     wrong("++optimizer=sgd", "without +: optimizer=sgd"),
     wrong("+optimizer.lr=0.1", "without +: optimizer.lr=0.1"),
+    # sweeps over nothing
+    wrong("-m optimizer=glob(zzz*)", "optimizer=glob(zzz*): no choice of optimizer", "adagrad"),
+    wrong("-m seed=range(0)", "seed=range(0): this range has no values", "range(0,5)"),
+    wrong("-m seed=range(0) hydra/launcher=basic", "seed=range(0): this range"),
+    wrong("-m optimizer=glob(z*) hydra/sweeper=basic hydra/launcher=basic", "glob(z*): no choice"),
+    wrong("-m hydra/sweeper=tune_then_compare optimizer=glob(zzz*)", "glob(zzz*): no choice"),
 ]
 
 # A sample of each kind is quick enough for every day.
-QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60, 72, 74, 76, 79, 82}
+QUICK = {1, 3, 7, 9, 14, 15, 16, 17, 18, 23, 36, 40, 43, 44, 47, 53, 59, 60, 72, 74, 76, 79, 82, 88}
 
 
 def parameters() -> list[object]:

@@ -1,11 +1,10 @@
-"""Helpers for the output of commands: paths and a progress bar."""
+"""Helpers for the output of commands: a log's path, plain text and a progress bar."""
 
 from __future__ import annotations
 
 import io
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -21,13 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 from experiments.escape import for_terminal
+from experiments.files.paths import shown
 from experiments.runs.record import Record
-
-
-def shown(path: Path) -> str:
-    """Return a path, relative to the working directory if it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if here in path.parents else str(path)
 
 
 class EscapingConsole(Console):

@@ -25,11 +25,13 @@ from experiments import switches
 from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.patches import (
+    empty_sweeps_refused,
     hold_interrupts_while_composing,
     name_broken_files,
 )
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
+from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
 from experiments.warning import say
@@ -42,6 +44,7 @@ def main() -> None:
     """Train one run or a sweep, according to the command line of this process."""
     with friendly_errors():
         switches.check()
+        check_can_be_recorded()
         sys.argv[1:] = _with_absolute_config_path(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
@@ -107,7 +110,10 @@ def friendly_errors() -> Iterator[None]:
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred
             sys.argv[1:] = deferred(sys.argv[1:])
-        with identity_added() if asks_for_config(sys.argv[1:]) else nullcontext():
+        with (
+            empty_sweeps_refused(),
+            identity_added() if asks_for_config(sys.argv[1:]) else nullcontext(),
+        ):
             yield
     except UserError as error:
         fail(str(error))
@@ -136,6 +142,13 @@ def _message(error: Exception) -> str | None:
         )
     if isinstance(error, OmegaConfBaseException):
         return first_lines(error)
+    if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):  # of logging
+        log = error.__cause__
+        return (
+            f"{log.filename}: the log cannot be written ({log.strerror}). Its name is that of the "
+            "job, hydra.job.name, which may have no slashes and not be longer than the file system "
+            "allows; its folder is hydra.run.dir"
+        )
     return None
 
 

@@ -16,35 +16,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands.console import shown
-from experiments.commands.parsing import command_parser, keys_of
-from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.commands.parsing import carry_out, command_parser, keys_of
+from experiments.config.trust import allowed_packages
 from experiments.errors import UserError
 from experiments.escape import visible
+from experiments.files.paths import shown
 from experiments.warning import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw pictures as the arguments of a command line ask.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Without the program; by default those of this process.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    search_working_directory()
-    try:
-        _draw(options)
-    except UserError as error:
-        say(f"pictures: {error}")
-        return 1
-    return 0
+    """Draw pictures; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("pictures", _parser(), _draw, arguments)
 
 
 def _draw(options: argparse.Namespace) -> None:

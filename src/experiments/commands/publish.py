@@ -19,8 +19,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from experiments.commands.parsing import add_tracker, command_parser
-from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.commands.parsing import add_tracker, carry_out, command_parser
+from experiments.config.schema import check_experiment_name
+from experiments.config.trust import allowed_packages
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.escape import for_terminal
 from experiments.runs.find import find_progress, find_records
@@ -35,31 +36,21 @@ _ALIVE = 120.0  # seconds after its last progress for which a run counts as runn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `publish`.
+    """Publish runs; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("publish", _parser(), _publish_until_interrupted, arguments)
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
 
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    search_working_directory()
+def _publish_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _publish(options)
-    except UserError as error:
-        say(f"publish: {error}")
-        return 1
     except KeyboardInterrupt:
         say("publish: interrupted; run the same command to continue.")
-        return 130
+        raise
 
 
 def _publish(options: argparse.Namespace) -> int:
+    if options.experiment is not None:
+        check_experiment_name(options.experiment)
     # A run that several sweeps reused has a record in each.
     found = {(r.uid, r.sweep): r for folder in options.folders for r in find_records(folder)}
     ended = sorted(filter(is_worth_publishing, found.values()), key=lambda r: r.started)

@@ -6,18 +6,19 @@ A single run and a sweep share one implementation; they differ in the trainer an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import EscapingConsole, ProgressBar, log_of, shown
+from experiments.commands.console import EscapingConsole, ProgressBar, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
-from experiments.commands.publishing import Publishing
+from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
+from experiments.files.paths import shown
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps.listener import Listener, Plan
@@ -43,7 +44,7 @@ def train_run(job: Job) -> Record:
     """
     console = EscapingConsole()
     interrupt: KeyboardInterrupt | None = None
-    with Publishing(warn) as publishing:
+    with LivePublishing(warn) as publishing:
         if job.run.tracking.enabled:
             publishing.start()
         listener = _OneRun(console, publishing)
@@ -77,6 +78,7 @@ def train_sweep(
     width: int | None = None,
     overrides: Sequence[str] = (),
     continues: bool = False,
+    files: Mapping[str, str] | None = None,
     publishes: bool = True,
 ) -> Sweep:
     """Train the runs of a sweep; compare and publish them, even if the sweep is interrupted.
@@ -85,7 +87,7 @@ def train_sweep(
     ----------
     train : callable
         A function that has the sweep run its jobs, in one or more batches; it may print.
-    folder, trainer, width, overrides, continues
+    folder, trainer, width, overrides, continues, files
         See :class:`experiments.sweeps.sweep.Sweep`.
     compare : callable, optional
         A function that compares the runs when all have ended; by default, and after an interrupt,
@@ -100,7 +102,7 @@ def train_sweep(
     """
     phases.debug("started")
     console = EscapingConsole()
-    with Publishing(warn) as publishing:
+    with LivePublishing(warn) as publishing:
         if publishes:
             publishing.start()
         listener = _ManyRuns(console, publishing, folder)
@@ -111,6 +113,7 @@ def train_sweep(
             width=width,
             overrides=overrides,
             continues=continues,
+            files=files,
         ) as sweep:
             try:
                 with listener.interruptible():
@@ -123,7 +126,9 @@ def train_sweep(
     return sweep
 
 
-def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: Comparison) -> None:
+def _conclude(
+    sweep: Sweep, publishing: LivePublishing, console: Console, compare: Comparison
+) -> None:
     """Compare all runs, publish the comparison, and print where the results are."""
     publishing.poll()
     sweep.close()
@@ -150,6 +155,8 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     files = write_comparison(study, sweep.folder, pictures=["png"])
     console.print()
     print_comparison(study, console=console)
+    (picture,) = (file for file in files if file.suffix == ".png")
+    console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 
@@ -173,7 +180,7 @@ def _prepare_comparison() -> None:
 class _Publisher(Listener):
     """Publishes runs, and defers interrupts to the points at which a sweep can stop."""
 
-    def __init__(self, console: Console, publishing: Publishing) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing) -> None:
         self._console = console
         self._publishing = publishing
         self._running: dict[int, Job] = {}
@@ -254,7 +261,7 @@ class _OneRun(_Publisher):
 class _ManyRuns(_Publisher):
     """Shows the plan and progress of a sweep, and the runs that fail."""
 
-    def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing, folder: Path) -> None:
         super().__init__(console, publishing)
         self._folder: Path | None = folder  # until it is shown
 

@@ -22,12 +22,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Final
 
-from experiments.commands.interrupts import ask_to_end, signals_that_terminate
-from experiments.commands.parsing import add_tracker, command_parser
+from experiments.commands.parsing import add_tracker, carry_out, command_parser
 from experiments.errors import UserError
 from experiments.escape import visible
 from experiments.program import program
-from experiments.warning import say
 
 _HOST: Final = "127.0.0.1"
 _POLL: Final = 0.2  # seconds between checks whether MLflow answers
@@ -35,26 +33,13 @@ _PATIENCE: Final = 300.0  # seconds that MLflow may take to start on a busy mach
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve MLflow's pages until they are interrupted.
+    """Serve MLflow's pages; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("ui", _parser(), _serve_until_interrupted, arguments)
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
 
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    for number in signals_that_terminate():
-        signal.signal(number, ask_to_end)  # as Ctrl-C, so that MLflow ends, too
+def _serve_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _serve(options)
-    except UserError as error:
-        say(f"ui: {error}")
-        return 1
     except KeyboardInterrupt:
         return 0
 

@@ -16,7 +16,6 @@ import numpy as np
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source
-from experiments.escape import visible
 from experiments.files.atomic import write_atomically
 
 CACHE: Final = Path(".cache")
@@ -58,8 +57,6 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     path = _path(source, key, cache_dir)
     dataset = _read(path)
     if dataset is not None:
-        for note in dataset.notes:
-            _log.info(visible(note))
         return dataset
     dataset = source.load()
     # A file may have changed while it was read; then the key no longer describes the dataset.

@@ -10,7 +10,7 @@ from typing import Final
 
 from experiments.errors import RecordError
 from experiments.runs.layout import PROGRESS, RECORD
-from experiments.runs.record import Record
+from experiments.runs.record import Record, no_folder
 
 # Trackers keep copies of records among their artifacts; a copy is not a separate run.
 _NOT_SEARCHED: Final = frozenset({"mlartifacts", "mlruns", "node_modules", "__pycache__"})
@@ -29,7 +29,7 @@ def find_records(folder: str | os.PathLike[str]) -> list[Record]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder. Give a folder with runs in it.")
+        raise no_folder(folder, "Give a folder with runs in it.")
     return [Record.read(found) for found in sorted(_folders_with(RECORD, folder), key=_natural)]
 
 
@@ -37,6 +37,25 @@ def find_progress(folder: str | os.PathLike[str]) -> list[Record]:
     """Read the progress of runs that have started and not ended; see :func:`find_records`."""
     found = sorted(_folders_with(PROGRESS, Path(folder)), key=_natural)
     return [Record.read_progress(path) for path in found if not (path / RECORD).exists()]
+
+
+def find_runs(folder: str | os.PathLike[str]) -> list[Record]:
+    """Read every run in a folder and its subfolders, ended or not; see :func:`find_records`.
+
+    Damaged records are skipped, and a folder that does not exist has no runs.
+    """
+    found = {*_folders_with(RECORD, Path(folder)), *_folders_with(PROGRESS, Path(folder))}
+    return [run for path in sorted(found, key=_natural) if (run := run_in(path)) is not None]
+
+
+def run_in(folder: Path) -> Record | None:
+    """Read the record in a run's folder, or its progress; None without a valid one."""
+    for read in (Record.read, Record.read_progress):
+        try:
+            return read(folder)
+        except RecordError:
+            continue
+    return None
 
 
 def _folders_with(file: str, top: Path) -> Iterator[Path]:

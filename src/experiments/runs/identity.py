@@ -65,8 +65,7 @@ class Identity:
         """
         counted = settings_that_count(config)
         own = {name: _hash(source) for name, source in own_sources(named_classes(counted)).items()}
-        text = json.dumps(_canonical(counted), sort_keys=True, default=str)
-        return cls(_hash(text.encode()), digest, code_fingerprint(), own, libraries())
+        return cls(config_hash(config), digest, code_fingerprint(), own, libraries())
 
     @property
     def id(self) -> str:
@@ -113,6 +112,12 @@ class Identity:
             if versions.get(name) != version
         ]
         return changes
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Return the part of an identity that a resolved configuration determines."""
+    text = json.dumps(_canonical(settings_that_count(config)), sort_keys=True, default=str)
+    return _hash(text.encode())
 
 
 def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:

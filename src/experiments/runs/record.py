@@ -90,19 +90,16 @@ class Record:
         path = folder / name
         try:
             content = read_file(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not folder.is_dir():
-                message = f"{folder}: no such folder. Give the output folder of a run."
-            else:
-                message = (
-                    f"{folder}: the folder has no complete record of a run ({name} is missing). "
-                    "Give the output folder of a run that has ended."
-                )
-            raise RecordError(message) from None
+                raise no_folder(folder, "Give the output folder of a run.") from None
+            raise RecordError(
+                f"{folder}: the folder has no complete record of a run ({name} is missing). "
+                "Give the output folder of a run that has ended."
+            ) from None
         except ValueError as error:
             if folder.is_file():
-                message = f"{folder}: this is a file. Give the output folder of a run."
-                raise RecordError(message) from None
+                raise no_folder(folder, "Give the output folder of a run.") from None
             raise corrupt(path, str(error)) from error
         try:
             data = parse_json(content)
@@ -279,6 +276,18 @@ class Record:
         return flat(with_defaults(self.config))
 
     @cached_property
+    def defaults(self) -> dict[str, Scalar]:
+        """The defaults of the classes that the configuration names, by dotted names."""
+        from experiments.config.defaults import with_defaults
+
+        parts = {
+            name: {"_target_": part["_target_"]}
+            for name, part in self.config.items()
+            if isinstance(part, dict) and "_target_" in part
+        }
+        return flat(with_defaults(parts))
+
+    @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
         return self._text(CONFIG)
@@ -440,6 +449,12 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Scalar]]
             yield name, item
         else:
             yield name, json.dumps(item, default=str)
+
+
+def no_folder(path: Path, cure: str) -> RecordError:
+    """Return the error for a path at which a folder is expected and is not."""
+    what = "this is a file, not a folder" if path.exists() else "no such folder"
+    return RecordError(f"{path}: {what}. {cure}")
 
 
 def corrupt(path: Path, why: str) -> RecordError:

@@ -22,7 +22,9 @@ from experiments.runs.execution import Execution
 from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
+from experiments.runs.occupied import at_their_places, refuse_other_run, refuse_other_sweep
 from experiments.runs.record import Record
+from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
 from experiments.sweeps.naming import sweep_id
@@ -59,6 +61,8 @@ class Sweep:
         single run, which is not a sweep: jobs then keep their sweep id.
     continues : bool, default False
         Whether the sweep adds to earlier batches, whose records are in the folder.
+    files : mapping of str to str, optional
+        Texts to write to the folder when the first batch begins, by path in the folder.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Sweep:
         width: int | None = None,
         overrides: Sequence[str] | None = (),
         continues: bool = False,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(folder).absolute()
         self.listener = listener or Listener()
@@ -80,6 +85,7 @@ class Sweep:
         self._width = width
         self._overrides = overrides
         self._continues = continues
+        self._files = dict(files or {})
         self._claims = Claims(CACHE)
 
     def __enter__(self) -> Self:
@@ -131,20 +137,29 @@ class Sweep:
         Raises
         ------
         ConfigError
-            If datasets cannot be loaded or losses do not fit them; the message lists all faulty
-            jobs. Nothing has been trained.
+            If there are no jobs, datasets cannot be loaded, or losses do not fit them; the message
+            lists all faulty jobs. Nothing has been trained.
+        UserError
+            If the sweep's folder, or that of a job, holds other runs. Nothing has been written.
         KeyboardInterrupt, UserError
             If training ends early; runs that have not ended are marked as interrupted.
         """
+        if not jobs:
+            raise ConfigError("there are no runs to train: give the sweep at least one job")
         datasets = load_datasets(jobs)
         self.listener.check_for_interrupts()
-        jobs = self._with_id(jobs, datasets)
+        begins = self.id is None and not self._continues
+        files = {job.folder: job.files for job in jobs}
+        jobs = [replace(job, files={}) for job in self._with_id(jobs, datasets)]
         executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
+        self._refuse_other_runs(executions, begins=begins)
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
-        for message in dict.fromkeys(_note(job, datasets[job.run.dataset]) for job in jobs):
-            if message:
-                self.listener.note(message)
+        self._write_files(files)
+        notes = [note for dataset in datasets.values() for note in dataset.notes]
+        notes += [_note(job, datasets[job.run.dataset]) for job in jobs]
+        for message in dict.fromkeys(filter(None, notes)):
+            self.listener.note(message)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
@@ -173,6 +188,23 @@ class Sweep:
         if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
             identities.append(secrets.token_hex(8))
         return sweep_id(self._overrides or (), identities)
+
+    def _refuse_other_runs(self, executions: Sequence[Execution], *, begins: bool) -> None:
+        """Refuse to write to folders that hold other runs; `begins` means that none is ours yet."""
+        own = {execution.job.folder: execution.identity for execution in executions}
+        if begins and self._overrides is not None:
+            is_own = at_their_places(own)
+            refuse_other_sweep(self.folder, lambda run: run.sweep == self.id or is_own(run))
+        for folder, identity in own.items():
+            refuse_other_run(folder, identity)
+
+    def _write_files(self, files: Mapping[Path, Mapping[str, str]]) -> None:
+        """Write the sweep's files, once, and those of the jobs."""
+        write_texts(self.folder, self._files)
+        self._files = {}
+        for folder, texts in files.items():
+            self.listener.check_for_interrupts()
+            write_texts(folder, texts)
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
         """Copy the records of finished runs; return the copies by position."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.escape import for_markdown, for_terminal, visible
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
 from experiments.runs.layout import PREPROCESSING
 from experiments.runs.record import Record
@@ -113,8 +113,8 @@ def params(record: Record) -> list[Any]:
     values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
     values["seed"] = record.seed
     return [
-        Param(key_of(key), cut(mask_secrets(for_terminal(_as_yaml(value))), _PARAM_VALUE))
-        for key, value in values.items()
+        Param(key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
+        for key, value in masked(values).items()
     ]
 
 

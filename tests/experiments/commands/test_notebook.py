@@ -50,6 +50,8 @@ def test_one_run_takes_one_value_of_each() -> None:
 def test_an_empty_sweep_is_refused() -> None:
     with pytest.raises(ConfigError, match="optimizer is an empty list"):
         notebook._swept("optimizer", [])
+    with pytest.raises(ConfigError, match="no choice of optimizer matches"):
+        notebook.sweep("optimizer=glob(zzz*)")
 
 
 @pytest.fixture(scope="module")

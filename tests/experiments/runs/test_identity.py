@@ -143,7 +143,7 @@ WITHOUT_INFLUENCE = {
     "experiments.config.limits": "refuses what is too large",
     "experiments.config.schema": "checks settings, which are hashed as they are",
     "experiments.errors": "exceptions",
-    "experiments.escape": "escapes what is shown",
+    "experiments.escape": "escapes what messages say",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
     "experiments.files.json": "reads what was written",

@@ -212,7 +212,7 @@ def test_a_run_without_weights_says_so(tmp_path: Path) -> None:
 
 
 def test_data_that_is_not_a_record_is_refused_when_writing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="status must be one of .* is 'finished'"):
+    with pytest.raises(ValueError, match=r"status must be one of .* is 'finished'"):
         write(tmp_path, data=record_data(status="finished"))
     assert not list(tmp_path.iterdir())
 

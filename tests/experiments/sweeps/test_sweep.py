@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,12 @@ def test_records_come_in_the_order_of_jobs_and_nothing_is_printed(
     assert {str(record.status) for record in records} == {"done"}
     assert {record.sweep for record in records} == {sweep.id}
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_sweep_of_no_runs_is_refused(tmp_path: Path) -> None:
+    with Sweep(Path("runs"), InProcess()) as sweep, pytest.raises(ConfigError, match="no runs"):
+        sweep.run([])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_give_the_bits_of_this_process() -> None:
@@ -220,3 +227,50 @@ def test_it_needs_neither_hydra_nor_a_console_nor_a_tracker() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_another_sweep_is_refused_before_anything_is_written() -> None:
+    def train(seeds: Sequence[int]) -> None:
+        jobs = [replace(job(seed), files={"of/job.txt": str(seeds)}) for seed in seeds]
+        with Sweep(Path("runs"), InProcess(), files={"sweep.txt": str(seeds)}) as sweep:
+            sweep.run(jobs)
+
+    train([0, 1, 2])
+    before = contents(Path("runs"))
+    assert before[Path("runs/sweep.txt")] == before[Path("runs/2/of/job.txt")] == b"[0, 1, 2]"
+    with pytest.raises(UserError, match=r"1 run of another sweep \(sgd-seed2 in 2\)"):
+        train([0, 1])
+    assert contents(Path("runs")) == before
+
+
+def test_a_runs_folder_is_refused_to_another_run() -> None:
+    def train(seed: int) -> None:
+        with Sweep(Path("runs"), InProcess(), overrides=None) as sweep:
+            sweep.run([replace(job(seed), folder=Path("runs"))])
+
+    train(0)
+    before = contents(Path("runs"))
+    with pytest.raises(UserError, match=r"runs holds another run: sgd-seed0 \(done\)"):
+        train(1)
+    assert contents(Path("runs")) == before
+    train(0)  # the same run is reused
+
+
+def test_a_sweep_of_several_batches_joins_what_it_has_trained() -> None:
+    """Its first batch does not have the runs of the others, but the id is the same."""
+
+    def train() -> Sweep:
+        with Sweep(Path("runs"), InProcess(), overrides=["optimizer=sgd"]) as sweep:
+            sweep.run([job(0), job(1)])
+            sweep.run([job(2)])
+        return sweep
+
+    first, again = train(), train()
+    assert first.id == again.id
+    assert [record.uid for record in first.records] == [record.uid for record in again.records]
+    with Sweep(Path("runs"), InProcess()) as sweep, pytest.raises(UserError, match="another sweep"):
+        sweep.run([job(0), job(1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.overrides import override_of
 from experiments.config.trust import named_packages
-from experiments.errors import ConfigError, UserError
+from experiments.errors import ConfigError
 from experiments.files import yaml as libyaml
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
 from experiments.runs.job import Job, make_job
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.faults import Faults, varied_keys
@@ -32,8 +33,7 @@ class JobComposer:
     folder : Path
         The sweep's folder; ``hydra.sweep.subdir`` gives each job's subfolder.
     check_for_interrupts : callable, optional
-        A function that may raise an interrupt, called before each job is composed and before each
-        folder is written.
+        A function that may raise an interrupt, called before each job is composed.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class JobComposer:
         return self._composer.compose(_overrides(draft)).resolved
 
     def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
-        """Compose and validate all jobs; write Hydra's files to the folder of each.
+        """Compose and validate all jobs; each has the files that Hydra writes to its folder.
 
         Parameters
         ----------
@@ -62,15 +62,12 @@ class JobComposer:
         ------
         ConfigError
             If jobs are invalid; the message lists all of them.
-        UserError
-            If a folder cannot be written.
         """
         job_overrides = [_overrides(draft) for draft in drafts]
         varied = varied_keys(job_overrides)
         faults = Faults(job_overrides)
         jobs: list[Job] = []
-        files: list[dict[str, str]] = []
-        writer = _HydraFiles()
+        hydra_files = HydraFiles()
         for index, (draft, overrides) in enumerate(zip(drafts, job_overrides, strict=True)):
             self._check_for_interrupts()
             try:
@@ -88,13 +85,12 @@ class JobComposer:
                 for fault in str(error).splitlines():
                     faults.add(fault, overrides)
                 continue
-            jobs.append(job)
             composed.hydra["runtime"] = {
                 **composed.hydra["runtime"],
                 "output_dir": str(job.folder),
             }
             # Kept as text, which needs less memory than thousands of composed configurations.
-            files.append(writer.texts(composed.config, composed.hydra))
+            jobs.append(replace(job, files=hydra_files.texts(composed.config, composed.hydra)))
         faults.raise_any()
         phases.debug("composed")
         hydra = self._composer.master.hydra
@@ -103,9 +99,6 @@ class JobComposer:
                 f"hydra.sweep.subdir={hydra.sweep._get_node('subdir')} gives several runs the same "
                 "folder, so they would overwrite each other; put ${hydra.job.num} into it"
             )
-        for job, texts in zip(jobs, files, strict=True):
-            self._check_for_interrupts()
-            _write_hydra_folder(job.folder / str(hydra.output_subdir or ".hydra"), texts)
         return jobs
 
 
@@ -120,8 +113,8 @@ def _subfolder(hydra: Mapping[str, Any]) -> str:
     return str(OmegaConf.create({"hydra": dict(hydra)}).hydra.sweep.subdir)
 
 
-class _HydraFiles:
-    """The files that Hydra's own launchers write for a job, with passwords in addresses masked.
+class HydraFiles:
+    """The files that Hydra writes for a job, with secrets masked.
 
     Jobs with the same choices share most objects of the ``hydra`` node, whose YAML is cached.
     """
@@ -130,12 +123,26 @@ class _HydraFiles:
         self._written: dict[tuple[str, int], tuple[object, str]] = {}
 
     def texts(self, config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
-        """Return the texts of a job's files by name: configuration, ``hydra`` node, overrides."""
+        """Return the texts of a job's files: configuration, ``hydra`` node and overrides.
+
+        Parameters
+        ----------
+        config : DictConfig
+            The job's configuration, unresolved.
+        hydra : mapping of str to object
+            The ``hydra`` node as plain values, unresolved.
+
+        Returns
+        -------
+        dict of str to str
+            The texts by path in the job's folder.
+        """
         sections = (self._section(name, value) for name, value in hydra.items())
+        folder = hydra["output_subdir"] or ".hydra"
         return {
-            "config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
-            "hydra.yaml": "hydra:\n" + "".join(sections),
-            "overrides.yaml": _yaml(hydra["overrides"]["task"]),
+            f"{folder}/config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
+            f"{folder}/hydra.yaml": "hydra:\n" + "".join(sections),
+            f"{folder}/overrides.yaml": _yaml(hydra["overrides"]["task"]),
         }
 
     def _section(self, name: str, value: object) -> str:
@@ -153,22 +160,11 @@ _OF_EACH_JOB: Final = ("overrides", "job", "runtime")
 
 
 def _yaml(content: object) -> str:
-    return mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+    return yaml.dump(masked(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _indented(text: str) -> str:
     return textwrap.indent(text, "  ")
-
-
-def _write_hydra_folder(folder: Path, files: Mapping[str, str]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror}); choose another hydra.sweep.dir"
-        ) from error
 
 
 class _Dumper(libyaml.Dumper):

@@ -16,12 +16,16 @@ from experiments.commands.console import log_of
 from experiments.commands.hydra.backends import choose_backend
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
+from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.train import Comparison, train_sweep
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
-from experiments.files.masking import mask_files
+from experiments.files.masking import masked
+from experiments.runs.identity import config_hash
 from experiments.runs.job import Job
+from experiments.runs.occupied import refuse_other_sweep
 from experiments.runs.record import Record
+from experiments.runs.write import write_texts
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.training.status import Status
@@ -64,6 +68,8 @@ class HydraSweep:
         **workers: Any,
     ) -> None:
         setup_globals()
+        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
+        mask_files(self._folder / "multirun.yaml")  # other projects' sweepers write it
         if width is not None and (not isinstance(width, int) or width < 1):
             raise ConfigError(
                 f"hydra.launcher.width={width} is not a number of runs: give 1 or more, or null "
@@ -74,7 +80,6 @@ class HydraSweep:
         self._width = width
         self._seeds = seeds
         self._composer = Composer(hydra_context.config_loader, config)
-        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
 
     def composer(self, sweep: Sweep) -> JobComposer:
         """Return the composer of the sweep's jobs."""
@@ -96,7 +101,6 @@ class HydraSweep:
         KeyboardInterrupt, UserError
             If training ends early; finished runs are published, the others marked as interrupted.
         """
-        mask_files(self._folder / "multirun.yaml")  # Hydra writes it with passwords
         sweep = train_sweep(
             train,
             self._folder,
@@ -105,6 +109,7 @@ class HydraSweep:
             width=self._width,
             overrides=list(self._config.hydra.overrides.task),
             continues=continues,
+            files={} if continues else _files_of_sweep(self._config),
             publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ
         )
         _raise_failed(sweep.records)
@@ -145,6 +150,45 @@ class HydraSweep:
             _job_return(overrides, sweep.jobs[i * each], sweep.records[i * each : (i + 1) * each])
             for i, overrides in enumerate(job_overrides)
         ]
+
+
+def begin_sweep(
+    hydra_context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]]
+) -> None:
+    """Validate the jobs of a sweep that another launcher will train, and write the sweep's file.
+
+    Parameters
+    ----------
+    hydra_context : HydraContext
+    config : DictConfig
+        The configuration that Hydra composed for the sweep itself.
+    job_overrides : sequence of sequence of str
+        The overrides of each job of the sweep.
+
+    Raises
+    ------
+    ConfigError
+        If jobs are invalid; the message lists all of them.
+    UserError
+        If the sweep's folder holds other runs. Nothing has been written.
+    """
+    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    composer = JobComposer(Composer(hydra_context.config_loader, config), folder)
+    jobs = composer.jobs([Draft(overrides) for overrides in job_overrides])
+    # The data, which are the rest of a run's identity, may be on other machines: each job checks
+    # its own folder where it trains.
+    configs = {job.folder.resolve(): config_hash(job.config) for job in jobs}
+    refuse_other_sweep(
+        folder,
+        lambda run: configs.get(run.folder.resolve()) == run.identity_parts.get("config"),
+    )
+    write_texts(folder, _files_of_sweep(config))
+
+
+def _files_of_sweep(config: DictConfig) -> dict[str, str]:
+    """Return the file that Hydra's basic sweeper writes to the folder of a sweep, masked."""
+    safe = masked(OmegaConf.to_container(config, resolve=False))
+    return {"multirun.yaml": OmegaConf.to_yaml(OmegaConf.create(safe))}
 
 
 def _on_seeds(overrides: Sequence[str], node: Any) -> list[Draft]:

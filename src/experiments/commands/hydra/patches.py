@@ -5,13 +5,16 @@ Each has a test that fails if a new version of Hydra breaks the patch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig
@@ -42,6 +45,56 @@ def hold_interrupts_while_composing() -> None:
         return config
 
     loader.load_configuration = load_configuration
+
+
+@contextmanager
+def empty_sweeps_refused() -> Iterator[None]:
+    """Have Hydra raise a ConfigError for an override that sweeps over no values.
+
+    Hydra's basic sweeper makes no jobs of ``seed=range(0)`` and ends with status 0; Optuna's takes
+    the end of a range as one of its values. A pattern is checked only when a sweeper expands it,
+    because a search path in the configuration may add choices after the first parsing.
+    """
+    override_type: Any = Override
+    parser_type: Any = OverridesParser
+    expand, parse = override_type.sweep_iterator, parser_type.parse_overrides
+
+    @wraps(expand)
+    def sweep_iterator(override: Override, *arguments: Any, **named: Any) -> Iterator[Any]:
+        values = list(expand(override, *arguments, **named))
+        if not values:
+            raise ConfigError(_no_values(override))
+        return iter(values)
+
+    @wraps(parse)
+    def parse_overrides(parser: OverridesParser, *arguments: Any, **named: Any) -> list[Override]:
+        overrides: list[Override] = parse(parser, *arguments, **named)
+        for override in overrides:
+            value = override.value()
+            if isinstance(value, RangeSweep) and not list(value.range()):
+                raise ConfigError(_no_values(override))
+        return overrides
+
+    override_type.sweep_iterator, parser_type.parse_overrides = sweep_iterator, parse_overrides
+    try:
+        yield
+    finally:
+        override_type.sweep_iterator, parser_type.parse_overrides = expand, parse
+
+
+def _no_values(override: Override) -> str:
+    key = override.get_key_element()
+    if isinstance(override.value(), Glob):
+        loader = override.config_loader
+        options = loader.get_group_options(override.key_or_group) if loader is not None else []
+        return (
+            f"{override.input_line}: no choice of {key} matches this pattern, so there is nothing "
+            f"to train (choices: {', '.join(options)})"
+        )
+    return (
+        f"{override.input_line}: this range has no values, so there is nothing to train; "
+        f"range(START,STOP) ends before STOP: {key}=range(0,5) gives 0 to 4"
+    )
 
 
 def name_broken_files() -> None:

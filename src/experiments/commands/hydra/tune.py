@@ -13,8 +13,8 @@ from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from rich.console import Console
 
-from experiments.commands.console import shown
 from experiments.commands.hydra.launch import HydraSweep
+from experiments.files.paths import shown
 from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.comparison import COMPARED, TunedComparison

@@ -150,7 +150,7 @@ def compose(
                 "title": f"On {part.name}" if len(study.parts) > 1 else "Results",
                 "results": tables.results(part, own),
                 "more_results": tables.more_results(part, own),
-                "pairs": tables.pairs(part, own) if part.pairs else None,
+                "pairs": tables.pairs(part, own) if part.separable_pairs else None,
                 "settings": tables.settings(part),
                 "pictures": own_pictures,
             }

@@ -9,20 +9,23 @@ from experiments.escape import for_latex, for_markdown, visible
 from experiments.reporting.tables.layout import (
     Column,
     narrow_columns,
+    notes_of,
     overall_columns,
     pair_columns,
     result_columns,
 )
-from experiments.reporting.words.conclusions import conclude, conclusions, how, how_briefly
+from experiments.reporting.words.conclusions import conclude, conclusions, how
 from experiments.reporting.words.limits import limits_of, warnings_of
 
 
 def study_markdown(study: Study) -> str:
     """Write a study as Markdown: the conclusions, the tables and the limits."""
     blocks = ["# Comparison", *(f"**{for_markdown(text)}**" for text in conclusions(study))]
-    for title, laid in _tables(study):
+    tables = list(_tables(study))
+    for title, laid in tables:
         blocks += [f"## {for_markdown(title)}", markdown_table(laid)]
-    blocks += ["## Methods and limits", for_markdown(how(study))]
+    explained = [*notes_of(one for _, laid in tables for one in laid), *how(study)]
+    blocks += ["## Methods and limits", for_markdown(" ".join(explained))]
     warnings = warnings_of(study)
     if warnings:
         blocks.append(_bullets(warnings))
@@ -49,11 +52,15 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
     str
     """
     blocks = ["# Comparison", *(f"**{for_markdown(text)}**" for text in conclusions(study))]
+    shown: list[Column] = []
     for part in study.parts:
         if len(study.parts) > 1:
             blocks.append(f"## {for_markdown(part.name)}")
-        blocks.append(markdown_table(narrow_columns(part)))
-    blocks.append(_bullets([how_briefly(study), *limits_of(study)]))
+        laid = narrow_columns(part)
+        blocks.append(markdown_table(laid))
+        shown += laid
+    explained = [*notes_of(shown), *how(study, in_full=False)]
+    blocks.append(_bullets([" ".join(explained), *limits_of(study)]))
     if picture:
         blocks.append(f"![Learning curves and final metrics by group]({picture})")
     return "\n\n".join(blocks) + "\n"
@@ -110,7 +117,7 @@ def latex_table(laid: Sequence[Column]) -> str:
 def _tables(study: Study) -> Iterator[tuple[str, list[Column]]]:
     for part in study.parts:
         yield part.name, result_columns(part)
-        if part.pairs:
-            yield f"{part.name}: differences", pair_columns(part, part.pairs)
+        if part.separable_pairs:
+            yield f"{part.name}: differences", pair_columns(part, part.separable_pairs)
     if study.overall:
         yield "All datasets (0 is the untrained network, 1 the best group)", overall_columns(study)

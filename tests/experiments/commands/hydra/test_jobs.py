@@ -1,4 +1,4 @@
-"""What a sweep writes into its jobs' folders before anything trains."""
+"""What a sweep writes into its jobs' folders when it begins."""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ def test_hydra_folders_say_of_each_job_what_hydra_says(tmp_path: Path) -> None:
         assert hydra is not None
         master = hydra.compose_config("config", [f"hydra.sweep.dir={tmp_path}"], RunMode.MULTIRUN)
         composer = JobComposer(Composer(hydra.config_loader, master), tmp_path)
-        composer.jobs([Draft(job) for job in JOBS])
+        jobs = composer.jobs([Draft(job) for job in JOBS])
         expected = [hydra.config_loader.load_sweep_config(master, job) for job in JOBS]
+    assert list(tmp_path.iterdir()) == []
     for number, (job, config) in enumerate(zip(JOBS, expected, strict=True)):
         written = {
-            name: yaml.safe_load((tmp_path / str(number) / ".hydra" / f"{name}.yaml").read_text())
+            name: yaml.safe_load(jobs[number].files[f".hydra/{name}.yaml"])
             for name in ("config", "hydra", "overrides")
         }
         config.hydra.job.id, config.hydra.job.num = str(number), number

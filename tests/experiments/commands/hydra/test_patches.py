@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from experiments.commands.hydra.compose import Composer
+from experiments.commands.hydra.locate import CONF
+from experiments.commands.hydra.patches import empty_sweeps_refused
+from experiments.errors import ConfigError
 from tests.end_to_end.command_line import NOT_TRACKED, run
 
 
@@ -123,3 +129,41 @@ def test_as_a_user_sees_it(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert done.err.count("error: ") == 1
     assert "Traceback" not in done.err
     assert not done.records()
+
+
+EMPTY = [
+    ("optimizer=glob(zzz*)", "no choice of optimizer matches this pattern"),
+    ("optimizer=glob(*,exclude=*)", "no choice of optimizer matches this pattern"),
+    ("seed=range(0)", "this range has no values"),
+    ("seed=range(5,3)", "this range has no values"),
+    ("seed=shuffle(range(0))", "this range has no values"),
+    ("optimizer.lr=range(0.1,0.1,0.1)", "this range has no values"),
+]
+
+
+@pytest.mark.parametrize(("override", "says"), EMPTY)
+def test_an_override_that_sweeps_over_nothing_is_refused(override: str, says: str) -> None:
+    parser = OverridesParser.create(config_loader=Composer.load(CONF)._loader)
+
+    def expanded() -> list[list[list[str]]]:
+        overrides = parser.parse_overrides(["optimizer=sgd,adam", override])
+        return BasicSweeper.split_arguments(overrides, max_batch_size=None)
+
+    with empty_sweeps_refused(), pytest.raises(ConfigError) as refused:
+        expanded()
+    assert str(refused.value).startswith(f"{override}: {says}")
+    assert expanded() == [[]]  # what Hydra makes of it, inside a user's own program too
+
+
+def test_optuna_is_given_no_empty_range() -> None:
+    """It would try the end of the range, which Hydra's ranges leave out."""
+    with empty_sweeps_refused(), pytest.raises(ConfigError, match="this range has no values"):
+        OverridesParser.create().parse_overrides(["seed=range(0)"])
+
+
+def test_sweeps_over_something_are_expanded_as_ever() -> None:
+    parser = OverridesParser.create(config_loader=Composer.load(CONF)._loader)
+    with empty_sweeps_refused():
+        overrides = parser.parse_overrides(["optimizer=glob(sg*)", "seed=range(2)"])
+        (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    assert batch == [["optimizer=sgd", "seed=0"], ["optimizer=sgd", "seed=1"]]
