@@ -313,9 +313,12 @@ class Record:
         """
         content = self._bytes(METRICS)
         try:
-            return _columns(content)
+            columns = _columns(content)
         except ValueError as error:
             raise corrupt(self.folder / METRICS, str(error)) from error
+        if self.status.is_final and not columns.get(EPOCH):
+            raise corrupt(self.folder / METRICS, "it has no epochs")
+        return columns
 
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Read the metrics as numbers.

@@ -17,7 +17,6 @@ from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table, is_missing, parse_numbers
 from experiments.errors import ConfigError, DataError
-from experiments.escape import visible
 from nn.component import Interval, suggestion
 
 # A target of whole numbers with at most this many distinct values is read as classes.
