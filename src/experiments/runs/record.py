@@ -21,7 +21,7 @@ from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import npz
 from experiments.files.json import parse_json
-from experiments.files.reading import ARCHIVE, TABLE, TEXT, read_file
+from experiments.files.reading import ARCHIVE, TABLE, TEXT, is_plain_file, read_file
 from experiments.files.yaml import parse_yaml
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -137,6 +137,21 @@ class Record:
         except RecordError:
             return False
         return True
+
+    def files(self) -> list[Path]:
+        """Return the paths of the record's files that exist.
+
+        Raises
+        ------
+        RecordError
+            If one is a symbolic link, which may point to any file, or no file at all.
+        """
+        paths = [self.folder / name for name in (*FILES, SNAPSHOTS)]
+        present = [path for path in paths if path.is_symlink() or path.exists()]
+        for path in present:
+            if not is_plain_file(path):
+                raise corrupt(path, "it is a link or no file")
+        return present
 
     @cached_property
     def checksums(self) -> dict[str, str]:

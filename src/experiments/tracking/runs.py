@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import masked
+from experiments.files.reading import is_plain_file
 from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -509,9 +510,8 @@ class Tracker:
 
     def _log_files(self, run: Run, record: Record) -> None:
         files = self._files(run.info.artifact_uri)
-        for name in (*layout.FILES, layout.SNAPSHOTS):
-            if (record.folder / name).exists():
-                files.log_artifact(str(record.folder / name))  # type: ignore[no-untyped-call]
+        for path in record.files():
+            files.log_artifact(str(path))  # type: ignore[no-untyped-call]
 
     def _files(self, artifact_uri: str) -> ArtifactRepository:
         """Open the artifacts of a run or model.
@@ -531,7 +531,7 @@ class Tracker:
 
         run_id = run.info.run_id
         picture = record.folder / layout.LEARNING_CURVES
-        if picture.exists():
+        if is_plain_file(picture):
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)
