@@ -18,13 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.commands.compare import main as compare
+from experiments.commands.pictures import main as pictures
 from experiments.commands.predict import main as predict
+from experiments.commands.publish import main as publish
+from experiments.errors import UserError
+from experiments.serving.loader import _load_pyfunc
 
 RECORDS = Path(__file__).resolve().parents[1] / "fixtures" / "records"
 RUNS = {"dense": "flowers.csv", "csv": "houses.csv"}
@@ -303,3 +308,67 @@ def test_changed_arrays(run: str, data: st.DataObject, trace: Path) -> None:
         data.draw(st.sampled_from([np.savez, np.savez_compressed]))(packed, **arrays)
     new = packed.getvalue()
     assert_harmless(run, "weights.npz", lambda _: new, vouched=True, trace=trace)
+
+
+# Commands that take longer
+
+SLOW = settings(max_examples=max(3, settings().max_examples // 10))
+
+
+@st.composite
+def any_changes(draw: st.DrawFn, run: str) -> tuple[str, Mutation]:
+    """Change any file."""
+    file = draw(st.sampled_from([file for file in FILES if file != "SHA256SUMS"]))
+    return file, draw(st.one_of(byte_changes(), field_changes(file, run)))
+
+
+def changed_run(run: str, data: st.DataObject) -> Path:
+    """A copy of a run, of which a file was changed and the checksums were made anew."""
+    file, change = data.draw(any_changes(run))
+    folder = copied(run)
+    (folder / file).write_bytes(change((folder / file).read_bytes()))
+    vouch(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
+@SLOW
+@given(data=st.data())
+def test_reports_and_pictures(run: str, data: st.DataObject, trace: Path) -> None:
+    folder = changed_run(run, data)
+    assert_told(*printed_by(compare, folder, RECORDS / run, "--report", "report"))
+    assert_told(*printed_by(pictures, folder, "--output", "pictures"))
+    assert not trace.exists()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
+@SLOW
+@given(data=st.data())
+def test_publishing(run: str, data: st.DataObject, database: str, trace: Path) -> None:
+    folder = changed_run(run, data)
+    options = ("--patience", "0", "--experiment", "hostile")
+    assert_told(*printed_by(publish, folder, "--uri", database, *options))
+    assert not trace.exists()
+
+
+@pytest.mark.slow
+@SLOW
+@given(data=st.data())
+def test_models_that_are_served(data: st.DataObject, trace: Path) -> None:
+    folder = changed_run("dense", data)
+    model = Path("model")
+    shutil.rmtree(model, ignore_errors=True)
+    shutil.copytree(RECORDS / "model", model)
+    shutil.rmtree(model / "record")
+    shutil.move(folder, model / "record")
+    with contextlib.suppress(UserError):
+        served = _load_pyfunc(str(model / "record"))
+        served.predict(pd.read_csv(RECORDS / RUNS["dense"]))
+    assert not trace.exists()

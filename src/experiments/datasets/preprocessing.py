@@ -171,7 +171,7 @@ class Preprocessing:
         try:
             contents = parse_json(text)
             if contents["format"] != FORMAT:
-                raise ValueError(f"format {contents['format']!r}, not {FORMAT}")
+                raise ValueError(f"format {str(contents['format'])[:50]!r}, not {FORMAT}")
             preprocessing = cls(
                 columns=tuple(map(str, contents["columns"])),
                 center=tuple(map(float, contents["center"])),
@@ -191,7 +191,7 @@ class Preprocessing:
             if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
             if preprocessing.dtype not in ("float64", "float32"):
-                raise ValueError(f"dtype {preprocessing.dtype!r}")
+                raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
@@ -208,7 +208,7 @@ class Preprocessing:
         for column, fill in self.fills.items():
             levels = self.levels.get(column)
             if fill not in levels if levels is not None else not isinstance(fill, float):
-                raise ValueError(f"the fill {fill!r} does not fit the column {column!r}")
+                raise ValueError(f"the fill of the column {column[:50]!r} does not fit it")
 
     @cached_property
     def _slots(self) -> dict[str, int]:

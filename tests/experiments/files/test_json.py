@@ -43,6 +43,10 @@ def test_what_is_refused(text: str | bytes, says: str) -> None:
         parse_json(text)
 
 
+def test_a_byte_that_is_no_text_is_shown() -> None:
+    assert parse_json(json.dumps({"\udc80": ["é\ud800"]})) == {r"\udc80": [r"é\ud800"]}
+
+
 def test_the_deepest_text_is_read() -> None:
     assert parse_json("[" * DEPTH + "]" * DEPTH)
 
