@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,15 @@ class Table:
         The columns that are not in `texts`, in order; any numeric type, NaN where missing.
     texts : mapping of str to ndarray of str, shape (rows,)
         The categorical columns by name, as object arrays; an empty string where missing.
+    rows : ndarray of int, shape (rows,), optional
+        The number of each row in its source, from 1, by which messages name it; by default
+        1, 2, ...
     """
 
     names: tuple[str, ...]
     numbers: NDArray[Any]
     texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    rows: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self), len(self.number_names))
@@ -36,6 +40,8 @@ class Table:
             raise ValueError(f"the numbers have shape {self.numbers.shape}, not {shape}")
         if any(column.shape != shape[:1] for column in self.texts.values()):
             raise ValueError(f"a text column does not have {shape[0]} rows")
+        if self.rows is not None and self.rows.shape != shape[:1]:
+            raise ValueError(f"there are not {shape[0]} numbers of rows")
         if len(set(self.names)) != len(self.names) or not set(self.texts) <= set(self.names):
             raise ValueError("the names of the columns do not fit the columns")
 
@@ -47,11 +53,16 @@ class Table:
         """The columns of `numbers`."""
         return tuple(name for name in self.names if name not in self.texts)
 
+    def row(self, index: int) -> int:
+        """Return the number of a row in its source, from 1."""
+        return index + 1 if self.rows is None else int(self.rows[index])
+
     def take(self, rows: NDArray[np.intp]) -> Table:
-        """Return the given rows, in the given order."""
+        """Return the given rows, in the given order, with their numbers."""
         texts = {name: column[rows] for name, column in self.texts.items()}
+        numbers = rows + 1 if self.rows is None else self.rows[rows]
         # Rows are contiguous whatever the order in memory was: sums of columns depend on it.
-        return Table(self.names, self.numbers.take(rows, axis=0), texts)
+        return Table(self.names, self.numbers.take(rows, axis=0), texts, numbers)
 
     def tidied(self, notation: Notation) -> Table:
         """Return the same table with blanks around texts removed and missing texts empty."""
@@ -59,7 +70,7 @@ class Table:
             name: np.array([str(cell) for cell in notation.texts(cells)], object)
             for name, cells in self.texts.items()
         }
-        return Table(self.names, self.numbers, texts)
+        return replace(self, texts=texts)
 
     @staticmethod
     def of_numbers(numbers: NDArray[Any], names: Sequence[str] | None = None) -> Table:

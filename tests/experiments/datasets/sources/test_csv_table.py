@@ -1,6 +1,7 @@
 import dataclasses
 import gzip
 import sys
+import warnings
 from pathlib import Path
 
 import hydra.utils
@@ -103,6 +104,22 @@ def test_given_task_overrules(write):
     raw = dataset.preprocessing.decode_targets(every_row(dataset)[1])
     np.testing.assert_allclose(sorted(raw[:, 0]), sorted(i % 5 for i in range(30)), atol=1e-12)
     assert Csv(path=write(text), target=["y"], task="multiclass").load().outputs == 5
+
+
+def test_targets_and_inputs_beyond_single_precision_are_refused_by_row(write):
+    lines = [f"{i},{i % 7}.5" for i in range(30)]
+    for row, line, named in [
+        (9, "9,1e300", "target 'y': 1e[+]300"),
+        (20, "1e300,2.5", "column 'a'"),
+    ]:
+        text = "\n".join(["a,y", *lines[:row], "", line, *lines[row:]])
+        source = Csv(path=write(text), target="y", scaling="none", scale_targets=False)
+        match = f"table.csv: row {row + 1}, {named}"
+        with warnings.catch_warnings(action="error"), pytest.raises(DataError, match=match):
+            source.load()
+    gaps = "\n".join(["a,y", ",1.5", *lines[:9], "1e300,2.5", *lines[9:]])
+    with pytest.raises(DataError, match=r"table\.csv: row 11, column 'a'"):
+        Csv(path=write(gaps), target="y", scaling="none", missing="drop").load()
 
 
 GAPS = "a,b,y\n" + "".join(
@@ -323,7 +340,7 @@ def codes(*levels, header="c,x,y", form="{},{},{}\n"):
         (codes("a", "b", header="c,e\u0301,y"), {"ignore": ["é"]}, {"c": ("a", "b")}),
         (codes("a", "b", header="e\u0301,x,y"), {"categorical": ["é"]}, {"é": ("a", "b")}),
         (codes("a", "b", header="sep=,\nc,x,y"), {}, {"c": ("a", "b")}),
-        (gzip.compress(codes("a", "b").encode()), {}, {"c": ("a", "b")}),
+        (gzip.compress(codes("a", "b").encode(), mtime=0), {}, {"c": ("a", "b")}),
     ],
 )  # fmt: skip
 def test_prediction_reads_what_training_read(write, content, options, levels):
