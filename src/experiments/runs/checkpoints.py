@@ -109,6 +109,23 @@ class Checkpoints:
                 warn(f"{path}: this checkpoint is not used: {reason}")
         return None
 
+    def about(self) -> dict[str, Any]:
+        """Read the facts about the run's start from the newest checkpoint, without its arrays.
+
+        Returns
+        -------
+        dict
+            See :class:`Checkpoint`; empty if there is no checkpoint or it cannot be read.
+        """
+        for path in self._files()[:1]:
+            try:
+                with path.open("rb") as file:
+                    file.readline()
+                    return dict(json.loads(file.readline())["about"])
+            except (OSError, ValueError, KeyError, TypeError):
+                pass  # `latest` warns about it when it is used
+        return {}
+
     @property
     def exist(self) -> bool:
         """Whether the run has a checkpoint."""

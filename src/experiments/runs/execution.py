@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 from experiments.datasets import CACHE, Dataset
 from experiments.files import yaml as libyaml
 from experiments.runs.checkpoints import Checkpoint, Checkpoints
-from experiments.runs.environment import environment
+from experiments.runs.environment import blas_core, environment
 from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
@@ -58,6 +59,7 @@ class Execution:
             "started": datetime.now(UTC).isoformat(),
             "started_in": self.job.sweep,
             "resumed": [],
+            "blas_cores": [blas_core()],
         }
 
     def forget(self) -> None:
@@ -95,7 +97,12 @@ class Execution:
             return None
         self.state = checkpoint.state
         epoch = checkpoint.state.epoch
-        self._about = {**checkpoint.about, "resumed": [*checkpoint.about["resumed"], epoch]}
+        about = checkpoint.about
+        self._about = {
+            **about,
+            "resumed": [*about["resumed"], epoch],
+            "blas_cores": blas_cores_after(about, blas_core()),
+        }
         return epoch
 
     def keep(self, outcome: Outcome, state: State) -> None:
@@ -219,6 +226,20 @@ class Execution:
                 lines.append("interrupted; resumed from here")
         lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
         return "\n".join(lines) + "\n"
+
+
+def blas_cores_after(about: Mapping[str, Any], core: str | None) -> list[str | None]:
+    """Return the BLAS kernels of a run that continues with those for `core`, in order.
+
+    Parameters
+    ----------
+    about : mapping
+        The entries of a checkpoint that date from the run's start.
+    core : str or None
+        The processor family of the kernels; see :func:`environment.blas_core`.
+    """
+    before: list[str | None] = about.get("blas_cores", [])  # version 0.1 did not keep them
+    return before if before[-1:] == [core] else [*before, core]
 
 
 def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:

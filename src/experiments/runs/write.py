@@ -189,8 +189,8 @@ def copy_record(
                 _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
-    else:
-        discard_record(folder)
+    else:  # all other files stay
+        _remove(folder / RECORD)
     write_file(folder / CONFIG, config)
     _complete(folder, contents, {**record.checksums, CONFIG: sha256(config)})
     return folder
@@ -205,11 +205,15 @@ def _make(folder: Path) -> None:
 
 def discard_record(folder: Path) -> None:
     """Remove an older record, so that the folder looks incomplete until a new one is written."""
+    _remove(folder / RECORD)
+    _remove(folder / SNAPSHOTS)  # the new record may have none
+
+
+def _remove(file: Path) -> None:
     try:
-        (folder / RECORD).unlink(missing_ok=True)
-        (folder / SNAPSHOTS).unlink(missing_ok=True)  # the new record may have none
+        file.unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise _cannot_write(file, error) from error
 
 
 def _config_bytes(config_yaml: str) -> bytes:

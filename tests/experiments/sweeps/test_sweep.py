@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from experiments.errors import ConfigError, UserError
+from experiments.runs import execution
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps import sweep as module
@@ -227,6 +228,40 @@ def test_it_needs_neither_hydra_nor_a_console_nor_a_tracker() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+class Warned(Listener):
+    """Collects warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def warnings_of_sweep(
+    monkeypatch: pytest.MonkeyPatch, core: str, seeds: Sequence[int]
+) -> list[str]:
+    """Train a sweep on a processor of some kind; return its warnings."""
+    monkeypatch.setattr(module, "blas_core", lambda: core)
+    monkeypatch.setattr(execution, "blas_core", lambda: core)
+    listener = Warned()
+    with Sweep(Path(core), InProcess(), listener=listener) as sweep:
+        sweep.run([job(seed, core) for seed in seeds])
+    return listener.warnings
+
+
+def test_a_sweep_that_goes_on_with_other_kernels_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert warnings_of_sweep(monkeypatch, "Haswell", [0, 1]) == []
+    assert warnings_of_sweep(monkeypatch, "Haswell", [0, 1, 2]) == []
+    assert warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2]) == []  # nothing is trained
+    (warning,) = warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2, 3])
+    assert warning.startswith(
+        "3 of 4 runs were trained or begun with BLAS kernels for other processors: Haswell (3); "
+        "this one has those for Zen."
+    )
+    assert "rerun=true" in warning
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
