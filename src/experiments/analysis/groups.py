@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import ConfigError
-from experiments.runs.identity import PLACES, WITHOUT_EFFECT
+from experiments.runs.identity import READING, WITHOUT_EFFECT
 from experiments.runs.record import Record, Scalar
 from experiments.training.status import Status
 
 # Settings that decide where results are written, and presets, whose effect shows in the
 # settings they set.
 _NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
-_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
+_NO_RESULT_KEYS: Final = frozenset(f"dataset.{name}" for name in READING)
 
 # The label of runs in a tuned comparison, `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -141,6 +141,9 @@ class Csv(SplitSource):
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
         Whether regression targets are standardised.
+    verify : bool, default False
+        Whether to read the file even if it looks unchanged since it was cached. Two sources that
+        differ in nothing else are equal.
 
     Raises
     ------
@@ -159,6 +162,7 @@ class Csv(SplitSource):
     delimiter: str | None = None
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
+    verify: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("target", "categorical", "ignore"):
