@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from experiments.commands.parsing import add_tracker, command_parser, keys_of
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import UserError
+from experiments.files.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bool(options.folders) == bool(published):
         parser.error("give either folders or at least one of --sweep, --experiment and --filter")
     try:
-        with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
-            _compare(options, Path(scratch))
+        with scratch_folder() as scratch:
+            _compare(options, scratch)
     except UserError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from experiments.commands.parsing import add_tracker, command_parser
 from experiments.config.trust import allowed_packages, search_working_directory
 from experiments.errors import DataError, UserError
 from experiments.files.atomic import write_output as atomic_write
+from experiments.files.scratch import scratch_folder
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.tracking.fetch import fetch_record
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     search_working_directory()
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            record = _record(options.run, options.uri, Path(scratch))
+        with scratch_folder() as scratch:
+            record = _record(options.run, options.uri, scratch)
             predictor = Predictor(record, options.weights, trusted=allowed_packages())
             table = predictor.predict(_read(options.input))
         text = table.to_csv(index=False)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ KEPT: Final = 2
 
 _MAGIC: Final = b"descent checkpoint "
 _DIGITS: Final = 64
+_PROGRESS: Final = "progress-folder"
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,24 @@ class Checkpoints:
     def exist(self) -> bool:
         """Whether the run has a checkpoint."""
         return bool(self._files())
+
+    @property
+    def progress_folder(self) -> Path | None:
+        """The folder in which the run's progress was last written; None if it never was."""
+        try:
+            return Path(os.fsdecode((self.folder / _PROGRESS).read_bytes()))
+        except OSError:
+            return None
+
+    def note_progress(self, folder: Path) -> None:
+        """Note the folder in which the run's progress is written.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or not writable.
+        """
+        write_atomically(self.folder / _PROGRESS, os.fsencode(folder.absolute()))
 
     def remove(self) -> None:
         """Remove all checkpoints of the run."""

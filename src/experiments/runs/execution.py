@@ -20,7 +20,12 @@ from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.record import Record
-from experiments.runs.write import copy_record, write_progress, write_record
+from experiments.runs.write import (
+    copy_record,
+    discard_progress,
+    write_progress,
+    write_record,
+)
 from experiments.training.outcome import Outcome
 from experiments.training.state import State
 from experiments.training.status import Status
@@ -114,6 +119,8 @@ class Execution:
             If the disk is full or not writable.
         """
         self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
+        self._clear_earlier_progress()
+        self.checkpoints.note_progress(self.job.folder)
         write_progress(
             self.job.folder,
             data=self._data(outcome),
@@ -140,8 +147,18 @@ class Execution:
             log=self._log(outcome) + details,
         )
         if ended:
+            self._clear_earlier_progress()
             self.checkpoints.remove()
         return folder
+
+    def _clear_earlier_progress(self) -> None:
+        """Remove the progress that a killed command has left in another folder.
+
+        This process is training the run, so no other command still writes it.
+        """
+        folder = self.checkpoints.progress_folder
+        if folder is not None and folder != self.job.folder.absolute():
+            discard_progress(folder, self._about["uid"])
 
     def write_failure(self, error: BaseException | str, status: Status = Status.FAILED) -> Path:
         """Write the record of a run that could not be trained."""

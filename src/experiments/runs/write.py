@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,13 @@ def write_progress(
     write_atomically(folder / CONFIG, _config_bytes(config_yaml))
     write_atomically(folder / METRICS, metrics_to_csv(metrics).encode())
     write_atomically(folder / PROGRESS, _contents(data, running=True))
+
+
+def discard_progress(folder: Path, uid: str) -> None:
+    """Remove a run's progress from a folder, if it is there and of the execution with this uid."""
+    with suppress(RecordError, OSError):
+        if Record.read_progress(folder).uid == uid:
+            (folder / PROGRESS).unlink()
 
 
 def copy_record(

@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import mask_secrets
+from experiments.files.scratch import scratch_folder
 from experiments.program import program
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -535,8 +535,8 @@ class Tracker:
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
+        with scratch_folder() as scratch:
+            folder = scratch / "model"
             save_model(
                 record,
                 folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from experiments.errors import UserError
+from experiments.files.locks import hold, is_free
 from experiments.runs.execution import Execution
 from experiments.runs.layout import RECORD
 from experiments.runs.write import discard_record
@@ -19,6 +21,7 @@ from experiments.workers.backend import Backend, WorkerDied
 from experiments.workers.stack_queue import TRIES, Attempt, StackQueue
 from experiments.workers.task import Files, Home, train_stack, unpack
 
+_TOKEN: Final = ".shared-"  # how the names of tokens begin; see `Home`
 _POLL = 0.1  # seconds between reads of the board
 _PATIENCE = 10.0  # seconds in which workers can write their records after Ctrl-C
 
@@ -98,12 +101,14 @@ class Workers:
         self._deaths = 0
         self._any_ended = False
         self._spares_one = spares_one
-        token = f".shared-{secrets.token_hex(8)}"
-        self._home = Home(folder, token, Path.cwd())
+        self._home = Home(folder, f"{_TOKEN}{secrets.token_hex(8)}", Path.cwd())
         self._board = backend.board(len(executions))
 
     def __enter__(self) -> Self:
-        (self._home.folder / self._home.token).touch()
+        for token in self._home.folder.glob(f"{_TOKEN}*"):
+            if is_free(token):  # its launcher was killed
+                token.unlink(missing_ok=True)
+        self._token = hold(self._home.folder / self._home.token)
         for execution in self._executions:
             # A record in the folder then means that the run has ended in this batch.
             discard_record(execution.job.folder)
@@ -234,6 +239,7 @@ class Workers:
     ) -> None:
         self._board.close()
         (self._home.folder / self._home.token).unlink(missing_ok=True)
+        os.close(self._token)
 
 
 def _reason(how: str) -> str:

@@ -266,6 +266,30 @@ def test_a_run_that_goes_on_with_other_kernels_names_both(monkeypatch: pytest.Mo
     assert checkpoints.about() == {}
 
 
+def test_the_progress_of_a_killed_command_is_cleared_when_the_run_goes_on_elsewhere() -> None:
+    def kill(folder: str, epoch: int) -> None:
+        with pytest.raises(Killed):
+            list(execute_jobs([job(folder)], DATASET, killed_at(epoch)))
+
+    kill("one", 3)
+    kill("two", 5)  # which has written its own
+    assert not Path("one/progress.json").exists()
+    assert Path("two/progress.json").exists()
+    (folder,) = execute_jobs([job("three")], DATASET)
+    assert not Path("two/progress.json").exists()
+    assert Record.read(folder).status == "done"
+
+
+def test_progress_of_another_execution_stays(trained: list[int]) -> None:
+    with pytest.raises(Killed):
+        list(execute_jobs([job("one")], DATASET, killed_at(3)))
+    progress = Path("one/progress.json")
+    uid = Record.read_progress("one").uid
+    progress.write_text(progress.read_text().replace(uid, "0" * 32))
+    list(execute_jobs([job("two")], DATASET))
+    assert progress.exists()
+
+
 def test_an_interrupted_run_goes_on_as_the_same(trained: list[int]) -> None:
     def interrupt(epoch: int, losses: Any) -> None:
         if epoch == 4:

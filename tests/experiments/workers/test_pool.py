@@ -1,7 +1,8 @@
-"""How many stacks workers are given at a time."""
+"""How many stacks workers are given at a time, and the token that they look for."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from experiments.files.locks import hold, is_free
 from experiments.workers.pool import Workers
 from experiments.workers.shared_board import SharedBoard
 
@@ -99,3 +101,22 @@ def test_all_workers_are_used_when_none_is_spared_any_more(tmp_path: Path) -> No
     out = run_all(backend, [[0], [1], [2], [3]], tmp_path, end_all_when_all_are_out, at_first)
     assert out[0] == 2
     assert 4 in out
+
+
+def test_the_token_of_a_killed_launcher_is_cleared_and_that_of_a_living_one_stays(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / ".shared-left"
+    left.touch()
+    living = tmp_path / ".shared-living"
+    descriptor = hold(living)
+    try:
+        with Workers(Idle(1), tmp_path, [], [], pytest.fail):  # type: ignore[arg-type]
+            (own,) = set(tmp_path.iterdir()) - {living}
+            assert own.name.startswith(".shared-")
+            assert own != left
+            assert not is_free(own)
+        assert list(tmp_path.iterdir()) == [living]
+    finally:
+        os.close(descriptor)
+    assert is_free(living)
