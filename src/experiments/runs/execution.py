@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -31,6 +31,11 @@ from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
+
+_LESS_MEMORY: Final = (
+    "These need less: fewer workers at a time (hydra.launcher.n_jobs=1), a smaller network "
+    "(model.hidden) or batch (training.batch_size), training.dtype=float32"
+)
 
 this_environment = cache(environment)
 """The environment of this process, computed once."""
@@ -166,6 +171,8 @@ class Execution:
             message, details = error, error
         else:
             message = f"{type(error).__name__}: {error}"
+            if isinstance(error, MemoryError):
+                message = f"the run does not fit in memory ({message}). {_LESS_MEMORY}"
             details = "".join(traceback.format_exception(error))
         return self.write(Outcome(0, status, message, {}, {}, {}), details)
 

@@ -325,6 +325,11 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
                 datasets[source] = cached_dataset(source)
             except UserError as error:
                 failures[source] = str(error)
+            except MemoryError:
+                failures[source] = (
+                    f"{type(source).__name__}: the data do not fit in memory; dataset.limit=NUMBER "
+                    "uses fewer rows"
+                )
         fault = failures.get(source)
         if fault is None:
             try:

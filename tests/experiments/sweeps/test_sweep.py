@@ -96,6 +96,20 @@ def test_a_sweep_of_no_runs_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_data_that_do_not_fit_in_memory_say_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "cached_dataset", refuse)
+    with (
+        Sweep(Path("runs"), InProcess()) as sweep,
+        pytest.raises(
+            ConfigError, match=r"Xor: the data do not fit in memory; dataset\.limit=NUMBER"
+        ),
+    ):
+        sweep.run([job(0)])
+
+
 def test_workers_give_the_bits_of_this_process() -> None:
     with Sweep(Path("here"), InProcess()) as sweep:
         here = sweep.run([job(seed, "here") for seed in range(3)])
