@@ -4,7 +4,7 @@ A run's checkpoints are in a folder named after its identity, so any later comma
 whatever other runs it trains. Each checkpoint is one file:
 
     descent checkpoint <SHA-256 of everything after this line>
-    {"format": ..., "identity": ..., "epoch": ..., "about": ..., "values": ...}
+    {"format": ..., "identity": ..., "epoch": ..., "about": ..., "values": ..., "folder": ...}
     an .npz archive of the arrays
 
 Nothing in it is ever unpickled. A file gets its final name once it is complete. It is not synced
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,6 @@ KEPT: Final = 2
 
 _MAGIC: Final = b"descent checkpoint "
 _DIGITS: Final = 64
-_PROGRESS: Final = "progress-folder"
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,14 @@ class Checkpoint:
         The record's entries that date from the run's start, as JSON values.
     state : State
         The training state at the end of an epoch.
+    folder : str, default ""
+        The folder to which the run's progress is written with the checkpoint.
     """
 
     identity: str
     about: dict[str, Any]
     state: State
+    folder: str = ""
 
 
 class CheckpointError(UserError):
@@ -133,24 +134,6 @@ class Checkpoints:
         """Whether the run has a checkpoint."""
         return bool(self._files())
 
-    @property
-    def progress_folder(self) -> Path | None:
-        """The folder in which the run's progress was last written; None if it never was."""
-        try:
-            return Path(os.fsdecode((self.folder / _PROGRESS).read_bytes()))
-        except OSError:
-            return None
-
-    def note_progress(self, folder: Path) -> None:
-        """Note the folder in which the run's progress is written.
-
-        Raises
-        ------
-        OSError
-            If the disk is full or not writable.
-        """
-        write_atomically(self.folder / _PROGRESS, os.fsencode(folder.absolute()))
-
     def remove(self) -> None:
         """Remove all checkpoints of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -168,6 +151,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
         "epoch": checkpoint.state.epoch,
         "about": checkpoint.about,
         "values": checkpoint.state.values,
+        "folder": checkpoint.folder,
     }
     body = json.dumps(header).encode() + b"\n" + npz.pack(checkpoint.state.arrays)
     return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
@@ -208,6 +192,6 @@ def unpack(content: bytes, identity: str) -> Checkpoint:
             )
         arrays = npz.unpack(content[end + 1 :])
         state = State(int(header["epoch"]), dict(header["values"]), arrays)
-        return Checkpoint(identity, dict(header["about"]), state)
+        return Checkpoint(identity, dict(header["about"]), state, str(header.get("folder", "")))
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"it cannot be read ({error})") from error

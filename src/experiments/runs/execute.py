@@ -111,29 +111,54 @@ def _train(executions: Mapping[int, Execution], on_epoch: EpochListener | None) 
 
 
 def _written(outcomes: Iterator[Outcome], left: dict[int, Execution]) -> Iterator[Path]:
-    """Write records as their runs end, and remove these runs from `left`.
+    """Write records as their runs end, and remove runs from `left` whose records are written.
 
     Threads write several records at once: a record spends ten times as long waiting for the disk
-    as computing, and most runs of a stack end together.
+    as computing, and most runs of a stack end together. If training or a write fails, all writes
+    end before the error is raised.
     """
+    failures: list[BaseException] = []
+    writing: deque[tuple[int, Future[Path]]] = deque()
+    this_environment()  # runs Git, so it is called once, before the threads need it
     with ThreadPoolExecutor(_WRITERS) as writers:
-        writing: deque[Future[Path]] = deque()
-        this_environment()  # runs Git, so it is called once, before the threads need it
-        end: BaseException | None = None
-        while end is None:
-            try:
-                outcome = next(outcomes)
-            except BaseException as error:  # noqa: BLE001 - raised after all records are written
-                end = error
-            else:
-                writing.append(writers.submit(left.pop(outcome.position).write, outcome))
-            while writing and (end is not None or writing[0].done()):
-                yield writing.popleft().result()
-    if not isinstance(end, StopIteration):
-        try:
-            raise end
-        finally:
-            end = None  # otherwise this frame and the exception would keep each other alive
+        for outcome in _until_failure(outcomes, failures):
+            position = outcome.position
+            writing.append((position, writers.submit(left[position].write, outcome)))
+            while writing and writing[0][1].done():
+                yield from _settled(*writing.popleft(), left, failures)
+            if failures:
+                break
+        while writing:
+            yield from _settled(*writing.popleft(), left, failures)
+    if failures:
+        del failures[1:]
+        # Taken out of the list: this frame and the exception must not keep each other alive.
+        raise failures.pop()
+
+
+def _until_failure(outcomes: Iterator[Outcome], failures: list[BaseException]) -> Iterator[Outcome]:
+    """Iterate over the outcomes of training; the exception that ends it goes to `failures`."""
+    try:
+        yield from outcomes
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised when all records are written
+        failures.append(error)
+
+
+def _settled(
+    position: int,
+    write: Future[Path],
+    left: dict[int, Execution],
+    failures: list[BaseException],
+) -> Iterator[Path]:
+    """Wait for a write; yield the folder of the record, or add the exception to `failures`."""
+    failure = write.exception()
+    if failure is None:
+        del left[position]
+        yield write.result()
+    else:
+        failures.append(failure)
 
 
 def _renumbered(on_epoch: EpochListener | None, positions: Sequence[int]) -> EpochListener | None:

@@ -60,6 +60,7 @@ class Execution:
         self.finished_runs = FinishedRuns(cache_dir / "runs")
         self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
         self.state: State | None = None
+        self._earlier_folder = ""  # with the progress of the command whose checkpoint is resumed
         self._about: dict[str, Any] = {}
         self._begin()
 
@@ -106,6 +107,7 @@ class Execution:
             self.state = None
             return None
         self.state = checkpoint.state
+        self._earlier_folder = checkpoint.folder
         epoch = checkpoint.state.epoch
         about = checkpoint.about
         self._about = {
@@ -123,9 +125,9 @@ class Execution:
         OSError
             If the disk is full or not writable.
         """
-        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
+        folder = str(self.job.folder.absolute())
+        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state, folder))
         self._clear_earlier_progress()
-        self.checkpoints.note_progress(self.job.folder)
         write_progress(
             self.job.folder,
             data=self._data(outcome),
@@ -161,9 +163,9 @@ class Execution:
 
         This process is training the run, so no other command still writes it.
         """
-        folder = self.checkpoints.progress_folder
-        if folder is not None and folder != self.job.folder.absolute():
-            discard_progress(folder, self._about["uid"])
+        if self._earlier_folder not in ("", str(self.job.folder.absolute())):
+            discard_progress(Path(self._earlier_folder), self._about["uid"])
+        self._earlier_folder = ""
 
     def write_failure(self, error: BaseException | str, status: Status = Status.FAILED) -> Path:
         """Write the record of a run that could not be trained."""

@@ -435,3 +435,25 @@ def test_a_run_that_does_not_fit_in_memory_says_what_to_change(room: Room, tmp_p
         for cure in ("hydra.launcher.n_jobs=1", "model.hidden", "training.batch_size"):
             assert cure in record.message
         assert "\n" not in record.message
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize("failing", range(4))
+def test_a_record_that_does_not_fit_in_memory_is_written_later(
+    failing: int, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run trains again in a narrower stack."""
+    write, refused = Execution.write, []
+
+    def limited(execution: Execution, *arguments: Any) -> Path:
+        if execution.job.run.seed == failing and not refused:
+            refused.append(execution)
+            raise MemoryError
+        return write(execution, *arguments)
+
+    monkeypatch.setattr(Execution, "write", limited)
+    jobs = [make_small_job(tmp_path / str(seed), seed=seed) for seed in range(4)]
+    records = executed(jobs)
+    assert sorted(records) == ["0", "1", "2", "3"]
+    assert {record.status for record in records.values()} == {"done"}
+    assert room.widths[0] == 4 > max(room.widths[1:])
