@@ -3,6 +3,7 @@
 import sys
 from importlib.util import find_spec
 
+# Hydra's completion for fish looks for the word @hydra.main in a script before it asks it.
 if __name__ == "__main__":
     if find_spec("experiments") is None:
         sys.exit(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from experiments.commands.ui import main
+from experiments.commands.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("ui")

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _MASKED = (
     (re.compile(r"\d{4}-\d\d-\d\d[/ ]\d\d[-:]\d\d[-:]\d\d(?:[-,]\d+)?"), "TIME"),
     (re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{12})\b"), "ID"),
-    (re.compile(r"\S*mlflow ui .*"), "mlflow ui ..."),
+    (re.compile(r"python scripts/ui.py --uri .*"), "python scripts/ui.py ..."),
     (re.compile(r"http://127\.0\.0\.1:5000/\S*"), "LINK"),
     (re.compile(r"\d+ µs per step, [\d.]+ s in total"), "SECONDS"),
 )

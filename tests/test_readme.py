@@ -95,6 +95,31 @@ def test_the_table_names_every_choice(group):
         assert re.search(rf"\b{choice.stem}\b", row), choice.stem
 
 
+def without_quotes(text):
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_to_be_typed_is_quoted_for_every_shell(page):
+    """Zsh refuses brackets and stars that are not quoted, and every shell parentheses."""
+    text = page.read_text(encoding="utf-8")
+    fences = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"`((?:python|descent|make) [^`]*|scripts/[^`]*)`", fences.sub("", text))
+    for language, block in fences.findall(text):
+        if language == "console":
+            commands += re.findall(r"^\$ (.*)", block, re.MULTILINE)
+        elif language == "sh":
+            commands.append(re.sub(r"(^|\s)#.*", "", block, flags=re.MULTILINE))
+    for command in commands:
+        assert not re.search(r"[][()*?{}]", without_quotes(command)), command
+
+
+def test_settings_in_help_are_quoted_for_every_shell():
+    text = (ROOT / "conf" / "hydra" / "help" / "descent.yaml").read_text(encoding="utf-8")
+    assert "'model.hidden=" in text
+    assert not re.findall(r"\b[a-z_.]+=\S*[][()*?].*", without_quotes(text))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):

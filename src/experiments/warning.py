@@ -1,14 +1,21 @@
-"""Warnings for the user, printed to standard error."""
+"""Messages for the user, printed to standard error."""
 
 from __future__ import annotations
 
 import sys
 from functools import cache
 
+from experiments.escape import for_terminal
+
+
+def say(message: str) -> None:
+    """Print a message to standard error, escaped for a terminal."""
+    print(for_terminal(message), file=sys.stderr, flush=True)
+
 
 def warn(message: str) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    say(f"warning: {message}")
 
 
 @cache

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import reprlib
 import types
 import typing
 from abc import ABC
@@ -54,6 +55,19 @@ class Interval:
         left = "[" if self.closed in ("both", "left") else "("
         right = "]" if self.closed in ("both", "right") else ")"
         return f"in {left}{self.low:g}, {self.high:g}{right}"
+
+
+@dataclasses.dataclass(frozen=True)
+class AtMost:
+    """A bound on the length of a list.
+
+    Parameters
+    ----------
+    items : int
+        The largest number of items.
+    """
+
+    items: int
 
 
 Positive = Annotated[float, Interval(0, closed="neither")]
@@ -160,7 +174,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
     hints = type_hints(typing.cast(Any, kind))
     found = [
-        f"unknown key {key!r}{suggestion(key, fields)} (known: {', '.join(fields)})"
+        f"unknown key {_short.repr(key)}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
         if key not in fields
     ]
@@ -168,10 +182,17 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         if key in values:
             fault = _fault(values[key], hints[key])
             if fault:
-                found.append(f"{key} must be {fault}, but is {values[key]!r}")
+                found.append(f"{key} must be {fault}, but is {_short.repr(values[key])}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             found.append(f"{key} is required")
     return found
+
+
+_short = reprlib.Repr()
+"""What messages show of a value, which may be a list of a million numbers."""
+
+_short.maxlist = _short.maxtuple = _short.maxdict = 12
+_short.maxstring = _short.maxother = _short.maxlong = 300
 
 
 @functools.cache
@@ -190,6 +211,8 @@ def _fault(value: Any, hint: Any) -> str | None:
             if isinstance(constraint, Interval) and (fault or value not in constraint):
                 wanted = "a whole number" if inner is int else "a number"
                 return f"{wanted} {constraint}"
+            if isinstance(constraint, AtMost) and not fault and len(value) > constraint.items:
+                return f"a list of at most {constraint.items} items"
         return fault
     if origin in (typing.Union, types.UnionType):
         faults = [_fault(value, option) for option in typing.get_args(hint)]
@@ -203,6 +226,12 @@ def _fault(value: Any, hint: Any) -> str | None:
             return "a list"
         faults = [fault for entry in value if (fault := _fault(entry, item))]
         return f"a list of items each {faults[0]}" if faults else None
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            return "a mapping"
+        item = typing.get_args(hint)[1]
+        faults = [fault for entry in value.values() if (fault := _fault(entry, item))]
+        return f"a mapping to values each {faults[0]}" if faults else None
     return _plain_fault(value, hint)
 
 

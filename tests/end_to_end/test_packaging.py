@@ -1,5 +1,6 @@
 """The project as others get it: its lock file, its environment and its wheel."""
 
+import email
 import json
 import re
 import shlex
@@ -181,6 +182,39 @@ def test_wheel_holds_every_module_and_configuration(built: Path) -> None:
     choices = {f"experiments/conf/{p.relative_to(conf).as_posix()}" for p in conf.rglob("*.yaml")}
     assert {name for name in packed if name.endswith(".yaml")} == choices
     assert {"descent/py.typed", "nn/py.typed", "experiments/py.typed"} <= packed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["", "https://forge.example/descent/lab/blob/v0.2.0"])
+def test_links_of_the_description_work_without_the_files(tmp_path: Path, address: str) -> None:
+    for name in ("LICENSE", "README.md", "pyproject.toml", "setup.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "src").mkdir()
+    program = (
+        "from setuptools.build_meta import prepare_metadata_for_build_wheel as prepare\n"
+        "prepare('.')"
+    )
+    env = environment() | {"DESCENT_SOURCE_URL": address}
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, capture_output=True
+    )
+    (metadata,) = tmp_path.glob("*.dist-info/METADATA")
+    message = email.message_from_string(metadata.read_text(encoding="utf-8"))
+    assert message["Description-Content-Type"] == "text/markdown"
+    text = message.get_payload()
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert targets
+    assert all(target.startswith(("https://", "http://")) for target in targets)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    paths = {path.partition("#")[0] for path in re.findall(r"\]\((?!https?:)([^)]+)\)", readme)}
+    assert len(paths) > 10
+    if address:
+        raw = address.replace("/blob/", "/raw/")
+        shown = {target.partition("#")[0] for target in targets}
+        assert all({f"{address}/{path}", f"{raw}/{path}"} & shown for path in paths)
+    else:
+        assert all(path in text for path in paths if not path.endswith(".png"))
+        assert "![" not in text
 
 
 @pytest.mark.slow

@@ -71,8 +71,8 @@ def test_what_is_printed(finished: Finished, record: Record, published: Run) -> 
     assert str(record.folder.relative_to(finished.folder)) in finished.out
     assert f"/runs/{published.info.run_id}" in finished.out
     # The line that opens the browser is one line, to be copied.
-    (command,) = [line for line in lines if "mlflow ui" in line or "/mlflow ui" in line]
-    assert f"--backend-store-uri '{uri(finished.folder)}'" in command
+    (command,) = [line.strip() for line in lines if "scripts/ui.py" in line]
+    assert command.endswith(f"--uri '{uri(finished.folder)}'")
 
 
 def test_record_folder(record: Record) -> None:
@@ -180,7 +180,7 @@ def test_mlflow_tags_and_dataset(published: Run, record: Record) -> None:
     assert tags["command"] == record.data["command"]
     assert tags["mlflow.runColor"].startswith("#")
     assert "sweep" not in tags
-    assert "best/val_loss" in tags["mlflow.note.content"]
+    assert r"best/val\_loss" in tags["mlflow.note.content"]
     (data,) = published.inputs.dataset_inputs
     assert data.dataset.name == "iris"
     assert record.dataset["digest"].startswith(data.dataset.digest)

@@ -67,6 +67,13 @@ WRONG = [
     wrong("seed=${foo.bar}", "foo"),
     # grammar
     wrong("seed", "'seed'", "NAME=VALUE"),
+    wrong("seed=1 seed", "'seed'", "NAME=VALUE"),
+    # commands
+    wrong("run optimizer=sgd", "'run'", "run.py optimizer=sgd`?", "compare, predict"),
+    wrong("sweep seed=1,2", "run.py -m seed=1,2`?"),
+    wrong("compair multirun", "`python scripts/compare.py multirun"),
+    wrong("serve", "`python scripts/ui.py"),
+    wrong("sgd", "'sgd' is neither a command nor a setting", "GROUP=CHOICE"),
     wrong("optimizer.lr=[1", "optimizer.lr=[1"),
     wrong("model.hidden={a:", "model.hidden={a:"),
     wrong("experiment_name=a,b", "experiment_name=a,b", "-m", '"a,b"'),
@@ -132,7 +139,7 @@ WRONG = [
     wrong("-m lr=0.1,0.2", "did you mean 'optimizer.lr'?", "every job"),
     wrong("optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
     wrong("-m optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
-    wrong("model.hidden=[64, 32]", "blanks out: model.hidden=[64,32]", "'model.hidden=[64, 32]'"),
+    wrong("model.hidden=[64, 32]", "blanks out: 'model.hidden=[64,32]'", "'model.hidden=[64, 32]'"),
     wrong("-m optimizer=sgd, adam seed=1", "optimizer=sgd,adam", "blank"),
     wrong("seed = 3", "Leave the blanks out: seed=3"),
     wrong("--optimizer adam", "--optimizer adam", "without dashes: optimizer=adam"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scripts.compare import main as compare
-from scripts.predict import main as predict
 
+from experiments.commands.compare import main as compare
+from experiments.commands.predict import main as predict
 from experiments.runs.record import Record
 
 RECORDS = Path(__file__).resolve().parents[1] / "fixtures" / "records"

@@ -1,4 +1,4 @@
-"""The tests of nn and of training pass whatever code does the arithmetic.
+"""The fast tests pass whatever code does the arithmetic.
 
 OpenBLAS and NumPy choose theirs by the processor. Each choice is made here in turn, as the setting
 of a child process, as far as this processor can make it.
@@ -13,7 +13,6 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("tests/nn", "tests/experiments/training")
 # OpenBLAS's kernels and the instructions that each needs.
 KERNELS = {"Nehalem": "SSE42", "Sandybridge": "AVX", "Haswell": "AVX2", "SkylakeX": "AVX512_SKX"}
 
@@ -37,7 +36,7 @@ def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 
 
 def assert_tests_pass(**settings: str) -> None:
-    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS, **settings)
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", **settings)
     assert done.returncode == 0, done.stdout
 
 

@@ -87,8 +87,7 @@ def analyse(
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
         tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
-        task = name or part[0].runs[0].choices.get("dataset", "")
-        parts.append(_part(task, part, tried, metric, target, tolerance))
+        parts.append(_part(name, part, tried, metric, target, tolerance))
     overall = _overall(parts)
     labelled = reporting != runs
     versions: dict[str, set[str]] = {}
@@ -129,13 +128,14 @@ def _part(
     names, samples = labels(groups, shown), _samples(groups, metric)
     aim = choose_target(groups, names, target)
     entries = []
-    for group, label, name, tuned, found in zip(
-        groups, names, labels(groups), shown, samples, strict=True
+    for group, label, name, base, tuned, found in zip(
+        groups, names, labels(groups), labels(groups, setting=False), shown, samples, strict=True
     ):
         entries.append(
             Entry(
                 label,
                 name,
+                base,
                 group.optimizer,
                 group.runs[0].labels.get(SETTING, ""),
                 tuned,

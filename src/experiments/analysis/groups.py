@@ -8,7 +8,7 @@ name of a setting (`optimizer.lr`).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Final
@@ -233,52 +233,89 @@ def scopes(groups: Sequence[Group]) -> list[list[Group]]:
 
 
 def scope_names(parts: Sequence[Sequence[Group]]) -> list[str]:
-    """Name the tasks of `scopes`: `digits`, or `digits, mse` if losses differ too."""
-    keys = [key for key in parts[0][0].by if sets_the_task(key)]
-    if len({_named(part[0], ["dataset"]) for part in parts}) == len(parts):
-        keys = ["dataset"]
-    return [_named(part[0], keys) for part in parts]
-
-
-def _named(group: Group, keys: Sequence[str]) -> str:
-    return ", ".join(
-        show(value) if "." not in key else f"{key}={show(value)}"
-        for key, value in zip(group.by, group.values, strict=True)
-        if key in keys
-    )
+    """Name the tasks of `scopes`: `digits`, or `digits (mse)` if it is learnt with two losses."""
+    groups = [part[0] for part in parts]
+    keys = ["dataset", *(key for key in groups[0].by if sets_the_task(key) and key != "dataset")]
+    for key in keys[1:]:
+        fewer = [other for other in keys if other != key]
+        if len({_values(group, fewer) for group in groups}) == len(groups):
+            keys = fewer
+    return _names(groups, keys)
 
 
 def labels(
-    groups: Sequence[Group], details: Sequence[Mapping[str, Scalar]] | None = None
+    groups: Sequence[Group],
+    details: Sequence[Mapping[str, Scalar]] | None = None,
+    *,
+    setting: bool = True,
 ) -> list[str]:
-    """Name each group by what distinguishes it from the others: `adam`, or `adam, lr=0.01`.
+    """Name each group by what distinguishes it from the others: `adam`, or `adam (lr=0.01)`.
 
     Parameters
     ----------
     groups : sequence of Group
         The groups of one comparison.
     details : sequence of mapping of str to scalar, optional
-        Additional values for each group, shown in parentheses: `adam (tuned, lr 0.003)`.
+        Additional values for each group: `adam (tuned, lr 0.003)`.
+    setting : bool, default True
+        Whether the names say which groups have `tuned` and which have `default` settings.
 
     Returns
     -------
     list of str
         The names, in the order of the groups.
     """
-    by = telling_keys(groups)
-    short = short_names([key for key in by if key != SETTING])
-    names = []
-    for group, more in zip(groups, details or [{}] * len(groups), strict=True):
-        told = {key: value for key, value in zip(group.by, group.values, strict=True) if key in by}
-        setting = told.pop(SETTING, None) if len(told) > 1 else None
-        name = ", ".join(
+    keys = sorted(telling_keys(groups), key=lambda key: key == SETTING)
+    if not setting and len(keys) > 1:
+        keys = [key for key in keys if key != SETTING]
+    return _names(groups, keys, details)
+
+
+def _names(
+    groups: Sequence[Group],
+    keys: Sequence[str],
+    details: Sequence[Mapping[str, Scalar]] | None = None,
+) -> list[str]:
+    """Name groups by the values of keys, the first value before the parentheses.
+
+    A setting that a group does not have is left out, and so is one that only some groups have and
+    that is at its default, unless groups would then have equal names.
+    """
+    short = short_names([key for key in keys if key != SETTING])
+    optional = {key for key in keys if any(lacks(group, key) for group in groups)}
+
+    def words(group: Group, named: Iterable[str]) -> tuple[str, ...]:
+        values = zip(named, _values(group, named), strict=True)
+        return tuple(
             show(value) if _is_choice(group, key) else f"{short[key]}={show(value)}"
-            for key, value in told.items()
+            for key, value in values
         )
-        aside = [] if setting is None else [show(setting)]
-        aside += [f"{key} {show(value)}" for key, value in more.items()]
-        names.append(f"{name} ({', '.join(aside)})" if aside else name)
+
+    found = [
+        words(group, [k for k in keys if not _at_rest(group, k, optional)]) for group in groups
+    ]
+    full = [words(group, keys) for group in groups]
+    if not all(found) or len(set(found)) < len(set(full)):
+        found = full
+    names = []
+    for (head, *rest), more in zip(found, details or [{}] * len(groups), strict=True):
+        rest += [f"{key} {show(value)}" for key, value in more.items()]
+        names.append(f"{head} ({', '.join(rest)})" if rest else head)
     return names
+
+
+def lacks(group: Group, key: str) -> bool:
+    """Return whether a group has no such choice or setting, as SGD has no `optimizer.beta1`."""
+    run = group.runs[0]
+    return key not in ("seed", SETTING, TASK) and key not in run.choices | run.settings
+
+
+def _at_rest(group: Group, key: str, optional: Set[str]) -> bool:
+    """Return whether a value need not be named: it is missing, null, or an optional default."""
+    (value,) = _values(group, [key])
+    if value is None:
+        return True
+    return key in optional and value == group.runs[0].defaults.get(key)
 
 
 def telling_keys(groups: Sequence[Group]) -> list[str]:
@@ -302,6 +339,8 @@ def show(value: Scalar) -> str:
     """Format the value of a grouping key for people."""
     if value is None:
         return "none"
+    if isinstance(value, str) and value.startswith("["):
+        return value.replace('"', "")  # a list, `["id", "name"]`
     if isinstance(value, float):
         return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -350,8 +389,12 @@ def _value(run: Record, key: str) -> Scalar:
     return choices[key] if key in choices else run.settings.get(key)
 
 
+def _values(group: Group, keys: Iterable[str]) -> tuple[Scalar, ...]:
+    return tuple(_value(group.runs[0], key) for key in keys)
+
+
 def _is_choice(group: Group, key: str) -> bool:
-    return any(key in run.choices for run in group.runs)
+    return key == SETTING or any(key in run.choices for run in group.runs)
 
 
 def _worth(record: Record) -> tuple[bool, float, str]:

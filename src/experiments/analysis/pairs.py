@@ -57,6 +57,8 @@ class Pair:
         The difference over its standard deviation; NaN if the standard deviation is unknown.
     level : float
         The level at which Holm's procedure tested the pair.
+    can_separate : bool
+        Whether the seeds have a spread at all. A single seed says nothing about a difference.
     """
 
     first: str
@@ -72,6 +74,7 @@ class Pair:
     improvement: Estimate
     effect: float
     level: float
+    can_separate: bool
 
     @cached_property
     def seeds_needed(self) -> int | None:
@@ -136,6 +139,7 @@ def compare_pairs(
                 ),
                 _effect(contrast),
                 level,
+                contrast.count > 1,
             )
         )
     return pairs

@@ -90,6 +90,8 @@ class Entry:
     name : str
         The label without the settings that tuning chose, so that it is the same for every
         dataset: `adam (tuned)`.
+    base : str
+        The name without `tuned` or `default`: `adam`.
     optimizer : str
         The name of the chosen optimizer, which decides the colour.
     setting : str
@@ -111,6 +113,7 @@ class Entry:
 
     label: str
     name: str
+    base: str
     optimizer: str
     setting: str
     tuned: Mapping[str, Scalar]
@@ -161,6 +164,11 @@ class Part:
     tuning: tuple[Tuning, ...]
     sensitivities: tuple[Sensitivity, ...]
     records: tuple[Record, ...]
+
+    @property
+    def separable_pairs(self) -> tuple[Pair, ...]:
+        """The pairs with seeds enough that they could be separated."""
+        return tuple(pair for pair in self.pairs if pair.can_separate)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ docs/protocol.md explains how the numbers are computed, and why.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.commands.parsing import add_tracker, command_parser, keys_of
-from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.commands.parsing import add_tracker, carry_out, command_parser, keys_of
+from experiments.config.trust import allowed_packages
 from experiments.errors import UserError
 from experiments.files.scratch import scratch_folder
 
@@ -30,30 +29,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `compare`.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    published = options.sweep or options.experiment or options.filter
-    if bool(options.folders) == bool(published):
-        parser.error("give either folders or at least one of --sweep, --experiment and --filter")
-    try:
-        with scratch_folder() as scratch:
-            _compare(options, scratch)
-    except UserError as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
-    return 0
+    """Compare runs; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("compare", _parser(), _compare, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _compare(options: argparse.Namespace, scratch: Path) -> None:
+def _compare(options: argparse.Namespace) -> None:
+    published = options.sweep or options.experiment or options.filter
+    if bool(options.folders) == bool(published):
+        _parser().error("give either folders or at least one of --sweep, --experiment and --filter")
+    with scratch_folder() as scratch:
+        _compare_and_write(options, scratch)
+
+
+def _compare_and_write(options: argparse.Namespace, scratch: Path) -> None:
     # Slow to import, and not needed for --help.
     from experiments.analysis.analyse import analyse
     from experiments.reporting.tables.terminal import print_study
@@ -166,7 +151,6 @@ def _write(options: argparse.Namespace, study: Study, records: Sequence[Record])
     if options.output is not None:
         written += write_comparison(study, options.output)
     if options.report is not None:
-        search_working_directory()
         page, *_ = write_report(study, records, options.report, trusted=allowed_packages())
         written.append(page)
     return written

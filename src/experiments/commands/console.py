@@ -17,9 +17,22 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
+from experiments.escape import for_terminal
 from experiments.files.paths import shown
 from experiments.runs.record import Record
+
+
+class EscapingConsole(Console):
+    """A console that shows text as it is: names in it are no markup and no control sequences."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Render a string that was passed to :meth:`print`."""
+        return super().render_str(for_terminal(text), **options)
 
 
 def log_of(record: Record) -> str:
@@ -96,7 +109,7 @@ class ProgressBar:
     """
 
     def __init__(self, epochs: int, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
+        console = console or EscapingConsole(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),

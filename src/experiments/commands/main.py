@@ -31,8 +31,10 @@ from experiments.commands.hydra.patches import (
 )
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
+from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
+from experiments.warning import say
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -42,6 +44,7 @@ def main() -> None:
     """Train one run or a sweep, according to the command line of this process."""
     with friendly_errors():
         switches.check()
+        check_can_be_recorded()
         sys.argv[1:] = _with_absolute_config_path(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
@@ -139,6 +142,13 @@ def _message(error: Exception) -> str | None:
         )
     if isinstance(error, OmegaConfBaseException):
         return first_lines(error)
+    if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):  # of logging
+        log = error.__cause__
+        return (
+            f"{log.filename}: the log cannot be written ({log.strerror}). Its name is that of the "
+            "job, hydra.job.name, which may have no slashes and not be longer than the file system "
+            "allows; its folder is hydra.run.dir"
+        )
     return None
 
 
@@ -153,5 +163,5 @@ def _raised_in(trace: TracebackType | None) -> str:
 
 def fail(message: str) -> NoReturn:
     """Print an error to standard error and exit with status 1."""
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     sys.exit(1)

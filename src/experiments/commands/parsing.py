@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from experiments.config.trust import search_working_directory
+from experiments.errors import UserError
 from experiments.program import program
+from experiments.warning import say
+
+
+def carry_out(
+    command: str,
+    parser: argparse.ArgumentParser,
+    act: Callable[[argparse.Namespace], int | None],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Parse a command line and carry out what it asks; print a user's mistake as one message.
+
+    Parameters
+    ----------
+    command : str
+        The command's name, such as ``publish``, with which the message begins.
+    parser : argparse.ArgumentParser
+        The parser of the command line.
+    act : callable
+        A function that carries out the parsed command and may return an exit status.
+    arguments : sequence of str, optional
+        The command line without the program; by default that of this process.
+
+    Returns
+    -------
+    int
+        The exit status: 0, what `act` has returned, or 1 after a user's mistake.
+    """
+    options = parser.parse_args(arguments)
+    search_working_directory()
+    try:
+        return act(options) or 0
+    except UserError as error:
+        say(f"{command}: {error}")
+        return 1
 
 
 def command_parser(command: str, description: str) -> argparse.ArgumentParser:

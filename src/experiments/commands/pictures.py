@@ -13,37 +13,20 @@ for each of them.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands.parsing import command_parser, keys_of
-from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.commands.parsing import carry_out, command_parser, keys_of
+from experiments.config.trust import allowed_packages
 from experiments.errors import UserError
+from experiments.escape import visible
 from experiments.files.paths import shown
+from experiments.warning import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw pictures as the arguments of a command line ask.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Without the program; by default those of this process.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    search_working_directory()
-    try:
-        _draw(options)
-    except UserError as error:
-        print(f"pictures: {error}", file=sys.stderr)
-        return 1
-    return 0
+    """Draw pictures; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("pictures", _parser(), _draw, arguments)
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -77,17 +60,16 @@ def _draw(options: argparse.Namespace) -> None:
     for digest, source in sources.items():
         dataset = cached_dataset(source)
         if dataset.digest != digest:
-            print(
+            say(
                 f"pictures: the data of {dataset.name} have changed since its runs, which are "
-                "left out",
-                file=sys.stderr,
+                "left out"
             )
             continue
         for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
             name = picture.name if len(sources) == 1 else f"{dataset.name}-{picture.name}"
             path = folder / f"{name}.{options.format}"
             write_output(path, saved(picture.figure, options.format))
-            print(f"{shown(path.absolute())}: {picture.title}. {picture.caption}")
+            print(visible(f"{shown(path.absolute())}: {picture.title}. {picture.caption}"))
             drawn += 1
     if not drawn:
         raise UserError("no picture fits these runs; docs/pictures.md says what each needs.")

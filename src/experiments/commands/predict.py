@@ -10,8 +10,8 @@ array needs exactly these columns, in their order. Predictions are CSV, in raw u
 from __future__ import annotations
 
 import argparse
-import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.commands.parsing import add_tracker, command_parser
-from experiments.config.trust import allowed_packages, search_working_directory
-from experiments.errors import DataError, UserError
+from experiments.commands.parsing import add_tracker, carry_out, command_parser
+from experiments.config.trust import allowed_packages
+from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
 from experiments.files.scratch import scratch_folder
+from experiments.program import program
+from experiments.runs.layout import RECORD
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 from experiments.tracking.fetch import fetch_record
@@ -35,43 +37,48 @@ _RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `predict`.
+    """Predict with a trained run; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("predict", _parser(), _predict, arguments)
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
 
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    search_working_directory()
-    try:
-        with scratch_folder() as scratch:
-            record = _record(options.run, options.uri, scratch)
-            predictor = Predictor(record, options.weights, trusted=allowed_packages())
-            table = predictor.predict(_read(options.input))
-        text = table.to_csv(index=False)
-        if options.output is None:
-            sys.stdout.write(text)
-        else:
-            atomic_write(options.output, text.encode())
-    except UserError as error:
-        print(f"predict: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _predict(options: argparse.Namespace) -> None:
+    with scratch_folder() as scratch:
+        _check_order(options.run, options.input)
+        record = _record(options.run, options.uri, scratch)
+        predictor = Predictor(record, options.weights, trusted=allowed_packages())
+        table = predictor.predict(_read(options.input))
+    text = table.to_csv(index=False)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        atomic_write(options.output, text.encode())
+
+
+def _check_order(run: str, data: Path) -> None:
+    """Refuse a file in place of a run, and a folder in place of data."""
+    if Path(run).is_file():
+        swapped = data.is_dir() or _RUN_ID.fullmatch(str(data)) is not None
+        cure = "Give a run's folder first, then the data"
+        if swapped:
+            cure = f"The run comes first: {program('predict')} {shlex.join([str(data), run])}"
+        raise DataError(f"{run}: this is a file, not the folder of a run. {cure}")
+    if data.is_dir():
+        raise DataError(f"{data}: this is a folder. Give a CSV table or a .npy array after the run")
 
 
 def _record(run: str, uri: str | None, scratch: Path) -> Record:
     run_id = _RUN_ID.fullmatch(run)
     if run_id is not None and not Path(run).is_dir():
         return fetch_record(uri, run_id[1], scratch)
-    return Record.read(run)
+    folder = Path(run)
+    if folder.is_dir() and not (folder / RECORD).exists():
+        runs = sorted(path.parent for path in folder.rglob(RECORD))
+        if runs:
+            raise DataError(
+                f"{run}: this folder is not that of a run, but has runs in it. Give the folder of "
+                f"one of them, such as {runs[0]}"
+            )
+    return Record.read(folder)
 
 
 def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:

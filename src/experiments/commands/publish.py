@@ -19,45 +19,38 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from experiments.commands.parsing import add_tracker, command_parser
-from experiments.config.trust import allowed_packages, search_working_directory
+from experiments.commands.parsing import add_tracker, carry_out, command_parser
+from experiments.config.schema import check_experiment_name
+from experiments.config.trust import allowed_packages
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
+from experiments.escape import for_terminal
 from experiments.runs.find import find_progress, find_records
 from experiments.runs.layout import LEARNING_CURVES, PROGRESS
 from experiments.runs.record import Record
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 from experiments.tracking.summaries import Summary, find_summaries
+from experiments.warning import say
 
 _LONGEST_WAIT = 10.0  # seconds between attempts
 _ALIVE = 120.0  # seconds after its last progress for which a run counts as running
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `publish`.
+    """Publish runs; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("publish", _parser(), _publish_until_interrupted, arguments)
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
 
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    search_working_directory()
+def _publish_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _publish(options)
-    except UserError as error:
-        print(f"publish: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
-        print("publish: interrupted; run the same command to continue.", file=sys.stderr)
-        return 130
+        say("publish: interrupted; run the same command to continue.")
+        raise
 
 
 def _publish(options: argparse.Namespace) -> int:
+    if options.experiment is not None:
+        check_experiment_name(options.experiment)
     # A run that several sweeps reused has a record in each.
     found = {(r.uid, r.sweep): r for folder in options.folders for r in find_records(folder)}
     ended = sorted(filter(is_worth_publishing, found.values()), key=lambda r: r.started)
@@ -120,7 +113,7 @@ def _publish(options: argparse.Namespace) -> int:
         runs = [r for r in [*ended, *unfinished] if (options.experiment or r.experiment) == name]
         _print_links(own, runs)
     for message in refused:
-        print(f"publish: {message}", file=sys.stderr)
+        say(f"publish: {message}")
     return 1 if refused else 0
 
 
@@ -146,11 +139,12 @@ def _print_links(tracker: Tracker, runs: Sequence[Record]) -> None:
     """Print how many of the runs are in an experiment, and how to open it in the MLflow UI."""
     unique = len({record.uid for record in runs})
     count = "1 run is" if unique == 1 else f"{unique} runs are"
-    print(f"{count} in the experiment {tracker.experiment_name!r}. To open it:")
+    lines = [f"{count} in the experiment {tracker.experiment_name!r}. To open it:"]
     command = tracker.ui_command()
     if command is not None:
-        print(f"    {command}")
-    print(f"    {tracker.ui_link(_only_sweep(runs))}")
+        lines.append(f"    {command}")
+    lines.append(f"    {tracker.ui_link(_only_sweep(runs))}")
+    print(for_terminal("\n".join(lines)))
 
 
 def _only_sweep(runs: Sequence[Record]) -> str | None:

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from experiments.commands.console import NotebookDisplay
+from experiments.commands.console import EscapingConsole, NotebookDisplay
+from experiments.escape import visible
 from experiments.palette import color_of
 from experiments.reporting.words.formatting import compact
 
@@ -51,7 +52,7 @@ class Standings:
         self._groups = groups
         self._best: list[float | None] = [None] * len(groups)
         self._ended = [False] * len(groups)
-        self._console = console or Console(stderr=True)
+        self._console = console or EscapingConsole(stderr=True)
         self._clock = clock
         self._started = clock()
         self._bar = Progress(
@@ -122,7 +123,7 @@ class Standings:
             left = sum(not self._ended[run] for run in members)
             mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)
-            name, value = mark + Text(group), _shown(median) if measured else ""
+            name, value = mark + Text(visible(group)), _shown(median) if measured else ""
             table.add_row(name, value, middle, str(left or "–"))
         if len(rows) > room:
             table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))

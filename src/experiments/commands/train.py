@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import ProgressBar, log_of
+from experiments.commands.console import EscapingConsole, ProgressBar, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
-from experiments.commands.publishing import Publishing
+from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
 from experiments.files.paths import shown
@@ -42,9 +42,9 @@ def train_run(job: Job) -> Record:
     UserError
         If the run failed or could not be trained.
     """
-    console = Console(highlight=False)
+    console = EscapingConsole()
     interrupt: KeyboardInterrupt | None = None
-    with Publishing(warn) as publishing:
+    with LivePublishing(warn) as publishing:
         if job.run.tracking.enabled:
             publishing.start()
         listener = _OneRun(console, publishing)
@@ -101,8 +101,8 @@ def train_sweep(
         If training ends early; runs that have ended have been compared and published.
     """
     phases.debug("started")
-    console = Console(highlight=False)
-    with Publishing(warn) as publishing:
+    console = EscapingConsole()
+    with LivePublishing(warn) as publishing:
         if publishes:
             publishing.start()
         listener = _ManyRuns(console, publishing, folder)
@@ -126,7 +126,9 @@ def train_sweep(
     return sweep
 
 
-def _conclude(sweep: Sweep, publishing: Publishing, console: Console, compare: Comparison) -> None:
+def _conclude(
+    sweep: Sweep, publishing: LivePublishing, console: Console, compare: Comparison
+) -> None:
     """Compare all runs, publish the comparison, and print where the results are."""
     publishing.poll()
     sweep.close()
@@ -153,6 +155,8 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     files = write_comparison(study, sweep.folder, pictures=["png"])
     console.print()
     print_comparison(study, console=console)
+    (picture,) = (file for file in files if file.suffix == ".png")
+    console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     (page,) = (file for file in files if file.suffix == ".md")
     return files, page.read_text(encoding="utf-8")
 
@@ -176,7 +180,7 @@ def _prepare_comparison() -> None:
 class _Publisher(Listener):
     """Publishes runs, and defers interrupts to the points at which a sweep can stop."""
 
-    def __init__(self, console: Console, publishing: Publishing) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing) -> None:
         self._console = console
         self._publishing = publishing
         self._running: dict[int, Job] = {}
@@ -257,7 +261,7 @@ class _OneRun(_Publisher):
 class _ManyRuns(_Publisher):
     """Shows the plan and progress of a sweep, and the runs that fail."""
 
-    def __init__(self, console: Console, publishing: Publishing, folder: Path) -> None:
+    def __init__(self, console: Console, publishing: LivePublishing, folder: Path) -> None:
         super().__init__(console, publishing)
         self._folder: Path | None = folder  # until it is shown
 

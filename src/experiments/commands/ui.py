@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Final
 
-from experiments.commands.interrupts import ask_to_end, signals_that_terminate
-from experiments.commands.parsing import add_tracker, command_parser
+from experiments.commands.parsing import add_tracker, carry_out, command_parser
 from experiments.errors import UserError
+from experiments.escape import visible
 from experiments.program import program
 
 _HOST: Final = "127.0.0.1"
@@ -33,26 +33,13 @@ _PATIENCE: Final = 300.0  # seconds that MLflow may take to start on a busy mach
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve MLflow's pages until they are interrupted.
+    """Serve MLflow's pages; see :func:`experiments.commands.parsing.carry_out`."""
+    return carry_out("ui", _parser(), _serve_until_interrupted, arguments)
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line without the program; by default that of this process.
 
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    options = _parser().parse_args(arguments)
-    for number in signals_that_terminate():
-        signal.signal(number, ask_to_end)  # as Ctrl-C, so that MLflow ends, too
+def _serve_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _serve(options)
-    except UserError as error:
-        print(f"ui: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 0
 
@@ -80,7 +67,7 @@ def _serve(options: argparse.Namespace) -> int:
             _await(server, options.port, log)
             print("MLflow is ready; Ctrl-C ends it. The runs of each experiment:")
             for name, address in pages:
-                print(f"  {name}: {address}", flush=True)
+                print(visible(f"  {name}: {address}"), flush=True)
             return server.wait()
         finally:
             _end(server)

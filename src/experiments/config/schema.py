@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from experiments.config.models import Model
 from experiments.datasets import Source
+from experiments.errors import ConfigError
 from nn.component import Component, Count, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.objective import Objective
@@ -21,6 +22,11 @@ from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
+
+_LONGEST_NAME: Final = 500
+"""MLflow's limit on the name of an experiment, in characters."""
+_SHOWN: Final = 40
+"""The number of characters of a name that a message quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +136,8 @@ class Run(Component):
     seed : int, default 0
         Seed of initial weights, batch order and dropout; at least 0.
     experiment_name : str, default "descent"
-        Name of the experiment under which the tracker files the run.
+        Name of the experiment under which the tracker files the run; see
+        :func:`check_experiment_name`.
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
@@ -149,10 +156,32 @@ class Run(Component):
     experiment_name: str = "descent"
     rerun: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_experiment_name(self.experiment_name)
+
     @property
     def objective(self) -> Objective:
         """The loss together with the output activation."""
         return Objective(self.loss, self.model.output_activation)
+
+
+def check_experiment_name(name: str) -> None:
+    """Check that every tracker accepts a name of an experiment.
+
+    Raises
+    ------
+    ConfigError
+        If the name is blank, has more than 500 characters, or has characters such as line breaks
+        that cannot be printed.
+    """
+    if name.strip() and len(name) <= _LONGEST_NAME and name.isprintable():
+        return
+    start = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+    raise ConfigError(
+        f"experiment_name must have 1 to {_LONGEST_NAME} characters, all of which can be printed, "
+        f"but is {start!r} with {len(name)}"
+    )
 
 
 def without_search(config: Mapping[str, Any]) -> dict[str, Any]:

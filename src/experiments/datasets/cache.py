@@ -58,8 +58,6 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     path = _path(source, key, cache_dir)
     dataset = None if source.verify else _read(path)
     if dataset is not None:
-        for note in dataset.notes:
-            _log.info(note)
         return dataset
     dataset = source.load()
     # A file may have changed while it was read; then the key no longer describes the dataset.

@@ -14,6 +14,7 @@ import yaml
 
 from experiments.datasets import CACHE, Dataset
 from experiments.files import yaml as libyaml
+from experiments.files.masking import masked, remember_secrets
 from experiments.runs.checkpoints import Checkpoint, Checkpoints
 from experiments.runs.environment import blas_core, environment
 from experiments.runs.identity import Identity
@@ -54,6 +55,7 @@ class Execution:
     """
 
     def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
+        remember_secrets(job.config)  # which a part of the user's own may put into an error
         self.job = job
         self.dataset = dataset
         self.identity = Identity.of(job.config, dataset.digest if dataset else "")
@@ -204,7 +206,7 @@ class Execution:
 
     def _config_yaml(self) -> str:
         return yaml.dump(
-            dict(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
+            masked(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
         )
 
     def _job_data(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from experiments.errors import RecordError
 from experiments.runs.layout import PROGRESS, RECORD
-from experiments.runs.record import Record
+from experiments.runs.record import Record, no_folder
 
 # Trackers keep copies of records among their artifacts; a copy is not a separate run.
 _NOT_SEARCHED: Final = frozenset({"mlartifacts", "mlruns", "node_modules", "__pycache__"})
@@ -29,7 +29,7 @@ def find_records(folder: str | os.PathLike[str]) -> list[Record]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder. Give a folder with runs in it.")
+        raise no_folder(folder, "Give a folder with runs in it.")
     return [Record.read(found) for found in sorted(_folders_with(RECORD, folder), key=_natural)]
 
 

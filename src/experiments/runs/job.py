@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.config.build import run_from_config
 from experiments.config.schema import Run, without_search
+from experiments.files.masking import masked, remember_secrets
 
 _ALWAYS_IN_NAME = ("optimizer", "seed")
 
@@ -27,7 +28,7 @@ class Job:
     choices : mapping of str to str
         The choice from each configuration group: ``{"optimizer": "adam", ...}``.
     overrides : sequence of str
-        The overrides of the command line for this run.
+        The overrides of the command line for this run, with secrets masked.
     folder : Path
         The folder of the record.
     name : str
@@ -83,6 +84,8 @@ def make_job(
         If the configuration is invalid; the message lists all faults.
     """
     config = without_search(config)
+    remember_secrets(config)
+    overrides = masked(overrides)
     run = run_from_config(config, trusted=trusted)
     chosen = {
         group: choice
@@ -93,7 +96,7 @@ def make_job(
         run,
         config,
         chosen,
-        list(overrides),
+        overrides,
         folder,
         _name(run, chosen, overrides, varied),
         sweep,
@@ -103,7 +106,7 @@ def make_job(
 
 
 def command() -> str:
-    """Return the command line that was typed, quoted for a shell."""
+    """Return the command line that was typed, quoted for a shell, with secrets masked."""
     program, arguments = sys.argv[0], sys.argv[1:]
     if Path(program).name == "__main__.py":  # python -m descent
         program = "descent"
@@ -111,7 +114,7 @@ def command() -> str:
         arguments = sys.orig_argv[sys.orig_argv.index(program) + 1 :]
     name = Path(program).name
     of_python = name.endswith(".py") or name == "-c"
-    return shlex.join([*(["python"] if of_python else []), name, *arguments])
+    return shlex.join([*(["python"] if of_python else []), name, *masked(arguments)])
 
 
 def _name(

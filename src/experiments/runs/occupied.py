@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from experiments.errors import UserError
-from experiments.files import yaml as libyaml
 from experiments.files.paths import shown
+from experiments.files.reading import read_file
+from experiments.files.yaml import parse_yaml
 from experiments.runs.find import find_runs, run_in
 from experiments.runs.identity import Identity, config_hash
 from experiments.runs.layout import CHECKSUMS, CONFIG, FILES, PROGRESS, SNAPSHOTS
@@ -100,8 +99,8 @@ def at_their_places(identities: Mapping[Path, Identity]) -> IsOwn:
 def _is_config_of(file: Path, identity: Identity) -> bool:
     """Whether a file holds the configuration of a run with this identity."""
     try:
-        config = yaml.load(file.read_bytes(), Loader=libyaml.Loader)
-    except (OSError, yaml.YAMLError, ValueError):
+        config = parse_yaml(read_file(file))
+    except (FileNotFoundError, ValueError):
         return False
     return isinstance(config, dict) and config_hash(config) == identity.config
 

@@ -6,21 +6,23 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import npz
-from experiments.files import yaml as libyaml
+from experiments.files.json import parse_json
+from experiments.files.reading import ARCHIVE, TABLE, TEXT, read_file
+from experiments.files.yaml import parse_yaml
 from experiments.runs.layout import (
     CHECKSUMS,
     CONFIG,
@@ -32,21 +34,16 @@ from experiments.runs.layout import (
     SNAPSHOTS,
     WEIGHTS,
 )
+from experiments.runs.schema import problem_with, utc
 from experiments.training.status import Status
 
-FORMAT: Final = 1
+_MOST: Final[Mapping[str, int]] = {METRICS: TABLE, WEIGHTS: ARCHIVE, SNAPSHOTS: ARCHIVE}
+_MOST_CELLS: Final = 16_000_000
 
-_REQUIRED: Final[Mapping[str, type]] = {
-    "uid": str,
-    "identity": str,
-    "name": str,
-    "status": str,
-    "started": str,
-    "finished": str,
-    "seed": int,
-    "choices": dict,
-    "summary": dict,
-}
+_FILE: Final = re.compile(r"\w[\w.-]*")
+
+EPOCH: Final = "epoch"
+SECONDS: Final = "seconds"
 
 Scalar = str | int | float | bool | None
 
@@ -92,21 +89,20 @@ class Record:
     def _read(cls, folder: Path, name: str) -> Record:
         path = folder / name
         try:
-            content = path.read_bytes()
-            text = content.decode()
-        except FileNotFoundError:
+            content = read_file(path)
+        except (FileNotFoundError, NotADirectoryError):
             if not folder.is_dir():
-                message = f"{folder}: no such folder. Give the output folder of a run."
-            else:
-                message = (
-                    f"{folder}: the folder has no complete record of a run ({name} is missing). "
-                    "Give the output folder of a run that has ended."
-                )
-            raise RecordError(message) from None
-        except (OSError, UnicodeDecodeError) as error:
+                raise no_folder(folder, "Give the output folder of a run.") from None
+            raise RecordError(
+                f"{folder}: the folder has no complete record of a run ({name} is missing). "
+                "Give the output folder of a run that has ended."
+            ) from None
+        except ValueError as error:
+            if folder.is_file():
+                raise no_folder(folder, "Give the output folder of a run.") from None
             raise corrupt(path, str(error)) from error
         try:
-            data = json.loads(text)
+            data = parse_json(content)
         except ValueError as error:
             raise corrupt(path, f"not JSON: {error}") from error
         problem = problem_with(data, running=name == PROGRESS)
@@ -150,12 +146,16 @@ class Record:
         path = self.folder / CHECKSUMS
         try:
             # Not splitlines(), which also splits at vertical tabs and other characters.
-            lines = path.read_bytes().decode("ascii").removesuffix("\n").split("\n")
-            return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
+            lines = read_file(path).decode("ascii").removesuffix("\n").split("\n")
+            sums = {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
         except FileNotFoundError:
             raise corrupt(path, "the file is missing") from None
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise corrupt(path, str(error)) from error
+        foreign = [name for name in sums if not _FILE.fullmatch(name)]
+        if foreign:
+            raise corrupt(path, f"{foreign[0][:50]!r} is not the name of a file in this folder")
+        return sums
 
     @property
     def name(self) -> str:
@@ -182,12 +182,12 @@ class Record:
     @property
     def started(self) -> datetime:
         """The time at which the run started, in UTC."""
-        return _time(self.data["started"])
+        return utc(self.data["started"])
 
     @property
     def finished(self) -> datetime:
         """The time at which the run ended or the progress was written, in UTC."""
-        return _time(self.data["finished"])
+        return utc(self.data["finished"])
 
     @property
     def seed(self) -> int:
@@ -262,8 +262,8 @@ class Record:
         """The resolved configuration, nested, with current class names."""
         path = self.folder / CONFIG
         try:
-            config = yaml.load(self._bytes(CONFIG), Loader=libyaml.Loader)
-        except yaml.YAMLError as error:
+            config = parse_yaml(self._bytes(CONFIG))
+        except ValueError as error:
             raise corrupt(path, f"not YAML: {error}") from error
         if not isinstance(config, dict):
             raise corrupt(path, "not a mapping")
@@ -283,6 +283,18 @@ class Record:
         from experiments.config.defaults import with_defaults
 
         return flat(with_defaults(self.config))
+
+    @cached_property
+    def defaults(self) -> dict[str, Scalar]:
+        """The defaults of the classes that the configuration names, by dotted names."""
+        from experiments.config.defaults import with_defaults
+
+        parts = {
+            name: {"_target_": part["_target_"]}
+            for name, part in self.config.items()
+            if isinstance(part, dict) and "_target_" in part
+        }
+        return flat(with_defaults(parts))
 
     @cached_property
     def config_yaml(self) -> str:
@@ -308,22 +320,11 @@ class Record:
         dict of str to list of float or None
             Columns of length epochs + 1, by name; None is a missing measurement.
         """
-        path = self.folder / METRICS
-        lines = self._bytes(METRICS).decode("utf-8", "replace").splitlines()
-        if not lines or not lines[0]:
-            return {}
-        header = lines[0].split(",")
-        columns: list[list[float | None]] = [[] for _ in header]
-        for number, line in enumerate(lines[1:], start=2):
-            cells = line.split(",")
-            if len(cells) != len(header):
-                raise corrupt(path, f"line {number} has {len(cells)} cells, not {len(header)}")
-            try:
-                for column, cell in zip(columns, cells, strict=True):
-                    column.append(float(cell) if cell else None)
-            except ValueError as error:
-                raise corrupt(path, f"line {number}: {error}") from error
-        return dict(zip(header, columns, strict=True))
+        content = self._bytes(METRICS)
+        try:
+            return _columns(content)
+        except ValueError as error:
+            raise corrupt(self.folder / METRICS, str(error)) from error
 
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Read the metrics as numbers.
@@ -389,10 +390,10 @@ class Record:
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name
         try:
-            content = path.read_bytes()
+            content = read_file(path, _MOST.get(name, TEXT))
         except FileNotFoundError:
             raise corrupt(path, "the file is missing") from None
-        except OSError as error:
+        except ValueError as error:
             raise corrupt(path, str(error)) from error
         self._check(name, content)
         return content
@@ -403,32 +404,38 @@ class Record:
             raise corrupt(self.folder / name, "it was changed or damaged: its checksum is wrong")
 
 
-def problem_with(data: Any, *, running: bool) -> str | None:
-    """Describe what is wrong with the contents of a record; None if they are valid."""
-    if not isinstance(data, dict):
-        return "not a JSON object"
-    if data.get("format") != FORMAT:
-        return (
-            f"its format is {data.get('format')!r} and this program reads {FORMAT}; "
-            "read it with the version of the program that wrote it"
-        )
-    for key, kind in _REQUIRED.items():
-        if not isinstance(data.get(key), kind):
-            return f"{key!r} is {data.get(key)!r}, not {kind.__name__}"
-    statuses = [status for status in Status if status.has_ended is not running]
-    if data["status"] not in statuses:
-        return f"'status' is {data['status']!r}, not one of {', '.join(statuses)}"
-    for key in ("started", "finished"):
+def _columns(content: bytes) -> dict[str, list[float | None]]:
+    """Parse a table of metrics.
+
+    Raises
+    ------
+    ValueError
+        If it is no such table.
+    """
+    if content.count(b",") > _MOST_CELLS:
+        raise ValueError(f"it has more than {_MOST_CELLS:,} cells")
+    lines = content.decode("utf-8", "replace").splitlines()
+    if not lines or not lines[0]:
+        return {}
+    header = lines[0].split(",")
+    if len(set(header)) < len(header):
+        raise ValueError("two columns have the same name")
+    columns: list[list[float | None]] = [[] for _ in header]
+    for number, line in enumerate(lines[1:], start=2):
+        cells = line.split(",")
+        if len(cells) != len(header):
+            raise ValueError(f"line {number} has {len(cells)} cells, not {len(header)}")
         try:
-            _time(data[key])
-        except ValueError as error:
-            return f"{key!r} is not a time: {error}"
-    return None
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(float(cell) if cell else None)
+        except ValueError:
+            raise ValueError(f"line {number}: {cell[:50]!r} is not a number") from None
+    named = dict(zip(header, columns, strict=True))
+    if named.get(EPOCH) != list(range(len(lines) - 1)):
+        raise ValueError(f"the column {EPOCH!r} does not count the epochs from 0")
+    if any(not math.isfinite(moment or 0.0) for moment in named.get(SECONDS, [])):
+        raise ValueError(f"a time in the column {SECONDS!r} is not finite")
+    return named
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -445,6 +452,12 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Scalar]]
             yield name, item
         else:
             yield name, json.dumps(item, default=str)
+
+
+def no_folder(path: Path, cure: str) -> RecordError:
+    """Return the error for a path at which a folder is expected and is not."""
+    what = "this is a file, not a folder" if path.exists() else "no such folder"
+    return RecordError(f"{path}: {what}. {cure}")
 
 
 def corrupt(path: Path, why: str) -> RecordError:

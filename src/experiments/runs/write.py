@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from experiments.errors import RecordError
 from experiments.files import npz
 from experiments.files.atomic import write_atomically
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked
 from experiments.runs.layout import (
     CHECKSUMS,
     CONFIG,
@@ -29,7 +29,20 @@ from experiments.runs.layout import (
     SNAPSHOTS,
     WEIGHTS,
 )
-from experiments.runs.record import FORMAT, Record, corrupt, problem_with, sha256
+from experiments.runs.record import Record, corrupt, sha256
+from experiments.runs.schema import FORMAT, problem_with
+
+_FROM_USERS: Final = (
+    "choices",
+    "command",
+    "dataset",
+    "experiment",
+    "labels",
+    "message",
+    "name",
+    "overrides",
+)
+"""The contents of `record.json` in which a secret may stand; the others are made here."""
 
 
 def write_record(
@@ -45,7 +58,7 @@ def write_record(
 ) -> Path:
     """Write a run's record; the same arguments give the same bytes.
 
-    Passwords in addresses are masked, since records are shared.
+    Secrets are masked, since records are shared.
 
     Parameters
     ----------
@@ -231,12 +244,13 @@ def _config_bytes(config_yaml: str) -> bytes:
 def _contents(data: Mapping[str, Any], *, running: bool = False) -> bytes:
     """Serialize the contents of `record.json` as strict JSON."""
     contents = _strict({"format": FORMAT, **data})
+    contents |= {key: masked(contents[key]) for key in _FROM_USERS if key in contents}
     problem = problem_with(contents, running=running)
     if problem is not None:
         raise ValueError(f"not the contents of a record: {problem}")
     text = json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A lone surrogate (an undecodable byte of a file name) is written as its JSON escape.
-    return mask_secrets(text).encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _write_log(folder: Path, content: bytes) -> None:

@@ -155,9 +155,10 @@ class Sweep:
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
         self._write_files(files)
-        for message in dict.fromkeys(_note(job, datasets[job.run.dataset]) for job in jobs):
-            if message:
-                self.listener.note(message)
+        notes = [note for dataset in datasets.values() for note in dataset.notes]
+        notes += [_note(job, datasets[job.run.dataset]) for job in jobs]
+        for message in dict.fromkeys(filter(None, notes)):
+            self.listener.note(message)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))

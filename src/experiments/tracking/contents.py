@@ -13,7 +13,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.files.masking import mask_secrets
+from experiments.escape import for_markdown, for_terminal, visible
+from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
 from experiments.runs.layout import PREPROCESSING
 from experiments.runs.record import Record
@@ -61,7 +62,11 @@ def tags(record: Record) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": environment.get("commit"),
     }
-    return {key: cut(mask_secrets(str(value))) for key, value in given.items() if value is not None}
+    return {
+        key_of(key): cut(mask_secrets(for_terminal(str(value))))
+        for key, value in given.items()
+        if value is not None
+    }
 
 
 def sweep_tags(record: Record) -> dict[str, str]:
@@ -81,17 +86,19 @@ def _sweep_key(sweep: str) -> str:
 
 def _note(record: Record) -> str:
     """Describe the run in Markdown."""
-    said = f": {record.message}" if record.message else ""
+    said = f": {for_markdown(record.message)}" if record.message else ""
     lines = [f"**{record.status.words}**{said}", ""]
     lines += ["| measured | |", "|---|---|"]
     for key, value in record.summary.items():
-        lines.append(f"| {key} | {'not finite' if value is None else format(value, '.6g')} |")
+        number = "not finite" if value is None else format(value, ".6g")
+        lines.append(f"| {for_markdown(key)} | {number} |")
     dataset = record.dataset
     if dataset:
-        rows = ", ".join(f"{count} {part}" for part, count in dataset.get("rows", {}).items())
-        lines += ["", f"Dataset **{dataset.get('name')}** ({dataset.get('task')}; rows: {rows})."]
+        rows = ", ".join(f"{count} {part}" for part, count in dataset["rows"].items())
+        name = for_markdown(dataset["name"])
+        lines += ["", f"Dataset **{name}** ({dataset['task']}; rows: {for_markdown(rows)})."]
     if record.command:
-        lines += ["", "Command to repeat this run:", "", f"    {record.command}"]
+        lines += ["", "Command to repeat this run:", "", f"    {visible(record.command)}"]
     return "\n".join(lines)
 
 
@@ -106,8 +113,8 @@ def params(record: Record) -> list[Any]:
     values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
     values["seed"] = record.seed
     return [
-        Param(key_of(key), cut(mask_secrets(_as_yaml(value)), _PARAM_VALUE))
-        for key, value in values.items()
+        Param(key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
+        for key, value in masked(values).items()
     ]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from experiments.errors import TrackingError
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
+from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
@@ -98,8 +99,8 @@ def fetch_records(
             f"that match {where!r}" if where else "",
         ]
         raise TrackingError(
-            f"MLflow at {mask_secrets(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
-            + ". Look for them with `mlflow ui`, or give another address with --uri."
+            f"MLflow at {masked(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
+            + f". Look for them with `{to_type('ui')}`, or give another address with --uri."
         )
     with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [
@@ -126,7 +127,7 @@ def _experiments(client: MlflowClient, uri: str, name: str | None) -> list[str]:
     if experiment is None:
         known = ", ".join(sorted(one.name for one in client.search_experiments())) or "none"
         raise TrackingError(
-            f"MLflow at {mask_secrets(uri)} has no experiment {name!r}. Its experiments: {known}."
+            f"MLflow at {masked(uri)} has no experiment {name!r}. Its experiments: {known}."
         )
     return [str(experiment.experiment_id)]
 
@@ -159,9 +160,7 @@ def _fetch(client: MlflowClient, uri: str, run_id: str, folder: Path, cure: str)
     # Files only: for a folder, the tracker would decide which paths are written.
     found = {file.path for file in client.list_artifacts(run_id) if not file.is_dir}
     if layout.RECORD not in found:
-        raise TrackingError(
-            f"MLflow at {mask_secrets(uri)}: the run {run_id} contains no record. {cure}"
-        )
+        raise TrackingError(f"MLflow at {masked(uri)}: the run {run_id} contains no record. {cure}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*layout.FILES, layout.SNAPSHOTS):
         if name in found:

@@ -17,7 +17,7 @@ from experiments.tracking.runs import Tracker, are_short, choose_models, is_wort
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
-_READY: Final = "(ready when it prints 'Application startup complete'; Ctrl-C ends it)"
+_READY: Final = "(wait until it says that MLflow is ready; Ctrl-C ends it)"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ import hashlib
 import math
 import re
 import shlex
-import shutil
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
 from experiments.files.scratch import scratch_folder
-from experiments.program import program
+from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
@@ -362,7 +360,9 @@ class Tracker:
         """Return the command that starts the MLflow UI; None for a server, which has its own."""
         if store.is_server(self.uri):
             return None
-        return f"{_mlflow_program()} ui --backend-store-uri {shlex.quote(mask_secrets(self.uri))}"
+        if self.uri == store.resolve_uri():
+            return to_type("ui")
+        return f"{to_type('ui')} --uri {shlex.quote(masked(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""
@@ -410,7 +410,7 @@ class Tracker:
         if folder is not None:
             cure = (
                 "Nothing is lost: once this is fixed, publish with "
-                f"`{program('publish')} {shlex.quote(str(folder))}`."
+                f"`{to_type('publish')} {shlex.quote(str(folder))}`."
             )
         return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
 
@@ -620,14 +620,3 @@ def _val_loss(record: Record) -> float:
 def _quoted(text: str) -> str:
     """Remove quotes for a filter, because MLflow's grammar has no escape for them."""
     return text.replace("'", "")
-
-
-def _mlflow_program() -> str:
-    """Return how to call MLflow's program: by name if the shell finds this one, or by path."""
-    own = Path(sys.executable).parent / "mlflow"
-    found = shutil.which("mlflow")
-    if not own.exists() or (found is not None and Path(found).samefile(own)):
-        return "mlflow"
-    if own.is_relative_to(Path.cwd()):
-        own = own.relative_to(Path.cwd())
-    return shlex.quote(str(own))

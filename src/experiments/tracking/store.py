@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.files.locks import locked
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked, pieces, secrets_in
 from experiments.tracking.importing import prepare_mlflow
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
 
     def refused(why: str) -> TrackingError:
         return TrackingError(
-            f"{named} is {mask_secrets(uri)!r}, {why}. Give {_SQLITE}FILE.db for a file, "
+            f"{named} is {masked(uri)!r}, {why}. Give {_SQLITE}FILE.db for a file, "
             "http://HOST:PORT for a server, or tracking=none for neither."
         )
 
@@ -103,7 +103,7 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
             raise refused("which names no file, so its runs could not be viewed later")
         absolute = ((folder or _project()) / Path(path).expanduser()).resolve()
     except (ValueError, RuntimeError) as error:  # brackets, null characters, an unknown home
-        raise refused(f"which is not a valid address: {error}") from error
+        raise refused(f"which is not a valid address: {_mask(str(error), uri)}") from error
     if re.search("%[0-9A-Fa-f]{2}", str(absolute)):
         raise refused(
             f"whose path {absolute} contains a percent sign before two digits, which MLflow would "
@@ -195,7 +195,7 @@ def find_or_create_experiment(client: MlflowClient, uri: str, name: str) -> str:
     if experiment is None or experiment.lifecycle_stage != "active":
         number = "ID" if experiment is None else experiment.experiment_id
         raise TrackingError(
-            f"{mask_secrets(uri)}: the experiment {name!r} was deleted. Restore it (with "
+            f"{masked(uri)}: the experiment {name!r} was deleted. Restore it (with "
             f"MLFLOW_TRACKING_URI set to this address: mlflow experiments restore --experiment-id "
             f"{number}), or choose another name with experiment_name=NAME."
         )
@@ -240,7 +240,7 @@ def tracking_errors(
         if not theirs and _raised_by_us(error):
             raise
         raise _kind(error, of_record)(
-            f"MLflow at {mask_secrets(uri)}: could not {doing} it: {_cause(error)} "
+            f"MLflow at {masked(uri)}: could not {doing} it: {_cause(error, uri)} "
             f"{cure or _default_cure(uri)}"
         ) from error
 
@@ -271,9 +271,9 @@ def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
     return TrackerAwayError
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, uri: str) -> str:
     """Return the part of an error's text that is useful to people."""
-    text = mask_secrets(str(getattr(error, "message", None) or error))
+    text = _mask(str(getattr(error, "message", None) or error), uri)
     if "database is locked" in text:
         return "the database is locked by another program."
     # SQLAlchemy appends the statement, its parameters and a link; requests its pool's state.
@@ -286,6 +286,11 @@ def _cause(error: BaseException) -> str:
     if known is not None:
         return f"{known[0].replace('too many', 'the server gave only')}."
     return (first[:600] or type(error).__name__).rstrip(".") + "."
+
+
+def _mask(text: str, uri: str) -> str:
+    """Mask the secrets of an address in a library's message, which may quote pieces of them."""
+    return mask_secrets(text, pieces(secrets_in(uri)))
 
 
 def _default_cure(uri: str) -> str:

@@ -2,7 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from experiments.analysis.groups import distinct, group_runs, labels, scopes, superseded, varied
+from experiments.analysis.groups import (
+    distinct,
+    group_runs,
+    labels,
+    scope_names,
+    scopes,
+    superseded,
+    varied,
+)
 from experiments.errors import ConfigError
 from tests.experiments.analysis.made_up_sweeps import make_run, sweep
 
@@ -191,7 +199,7 @@ def test_runs_are_grouped_by_what_was_varied_and_by_the_optimizer_at_least(tmp_p
     groups = group_runs(swept)
     assert len(groups) == 8
     assert {group.by for group in groups} == {("optimizer", "optimizer.lr")}
-    assert "adam, lr=0.01" in labels(groups)
+    assert "adam (lr=0.01)" in labels(groups)
 
 
 def test_other_tasks_are_never_averaged_together(tmp_path):
@@ -216,3 +224,40 @@ def test_unknown_keys_are_refused_with_the_nearest_right_one(tmp_path):
         group_runs(runs, [])
     with pytest.raises(ConfigError, match="no runs to compare"):
         group_runs([])
+
+
+def test_settings_that_some_tasks_do_not_have_are_named_only_where_they_are_set(tmp_path):
+    table = {"_target_": "experiments.datasets.Csv", "path": "t.csv", "target": "price"}
+    runs = [make_run(tmp_path / "digits")]
+    for name, ignored in (("all", []), ("some", ["id", "name"])):
+        runs.append(
+            make_run(
+                tmp_path / name,
+                choices={"dataset": "csv", "loss": "mse"},
+                settings={"dataset": {**table, "ignore": ignored}},
+            )
+        )
+    assert set(scope_names(scopes(group_runs(runs)))) == {
+        "digits",
+        "csv",
+        "csv (ignore=[id, name])",
+    }
+
+
+def test_a_dataset_names_its_tasks_where_only_a_setting_differs(tmp_path):
+    runs = [
+        make_run(tmp_path / f"{limit}", settings={"dataset": {"limit": limit}})
+        for limit in (None, 500)
+    ]
+    assert set(scope_names(scopes(group_runs(runs)))) == {"digits", "digits (limit=500)"}
+
+
+def test_groups_are_named_by_what_they_have(tmp_path):
+    runs = [
+        make_run(tmp_path / "sgd", "sgd"),
+        *(
+            make_run(tmp_path / f"{beta}", settings={"optimizer": {"beta1": beta}})
+            for beta in (0.8, 0.7)
+        ),
+    ]
+    assert set(labels(group_runs(runs))) == {"sgd", "adam (beta1=0.8)", "adam (beta1=0.7)"}

@@ -56,7 +56,7 @@ def test_keys_are_separated_by_commas(run, tmp_path):
         sweep(tmp_path / activation, ("sgd", "adam"), range(2), settings=settings)
     done = run(tmp_path, "--by", "optimizer, model.activation")
     assert done.returncode == 0, done.stderr
-    assert "adam, activation=tanh" in done.stdout
+    assert "adam (activation=tanh)" in done.stdout
     assert "adam, activation" not in run(tmp_path, "--by", "optimizer").stdout
 
 
@@ -114,6 +114,7 @@ def test_mistakes_are_one_message_and_status_1(run, tmp_path):
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         ([tmp_path / "missing"], "no such folder"),
+        ([tmp_path / "runs" / "0" / "record.json"], "this is a file, not a folder"),
         ([tmp_path / "empty"], "No finished runs in"),
         ([tmp_path / "runs", "--by", "optimizr"], "Did you mean optimizer?"),
         ([tmp_path / "runs", "--metric", "test/acc"], "Did you mean test/accuracy?"),

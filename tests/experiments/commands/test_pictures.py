@@ -1,10 +1,9 @@
-"""`descent pictures`, and which commands a shell offers."""
+"""`descent pictures`."""
 
 from pathlib import Path
 
 import pytest
 
-from experiments.commands.entry import COMMANDS, _offered
 from experiments.commands.pictures import main
 from experiments.datasets.sources.xor import Xor
 from tests.experiments.reporting.figures.networks.trained_sweeps import train_sweep
@@ -24,17 +23,3 @@ def test_a_folder_without_runs_is_refused(
     assert main([str(tmp_path)]) == 1
     assert "no finished runs here" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("descent ", list(COMMANDS)),
-        ("descent p", ["predict", "publish", "pictures"]),
-        ("descent compare mul", []),
-        ("python run.py co", []),
-        ("", []),
-    ],
-)
-def test_commands_complete_the_first_word(line: str, offered: list[str]) -> None:
-    assert _offered(line) == offered

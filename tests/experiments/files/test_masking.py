@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import pytest
 
-from experiments.files.masking import mask_files, mask_secrets
+from experiments.files.masking import mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -41,19 +39,3 @@ def test_passwords_are_masked(text: str, masked: str) -> None:
 )
 def test_what_holds_no_password_is_left_alone(text: str) -> None:
     assert mask_secrets(text) == text
-
-
-def test_files_are_masked_where_they_lie(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    told = tmp_path / ".hydra" / "config.yaml"
-    told.write_text("tracking:\n  uri: http://ada:secret@host\n")
-    numbers = tmp_path / ".hydra" / "numbers.npz"
-    numbers.write_bytes(b"\xff\xfe://a:b@c")
-    quiet = tmp_path / "multirun.yaml"
-    quiet.write_text("seed: 1\n")
-    before = quiet.stat().st_mtime_ns
-    mask_files(tmp_path / ".hydra", quiet, tmp_path / "nowhere")
-    assert told.read_text() == "tracking:\n  uri: http://ada:***@host\n"
-    assert numbers.read_bytes() == b"\xff\xfe://a:b@c"
-    assert quiet.stat().st_mtime_ns == before
-    assert len(list((tmp_path / ".hydra").iterdir())) == 2

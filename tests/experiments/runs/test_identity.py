@@ -142,8 +142,10 @@ WITHOUT_INFLUENCE = {
     "experiments.config": "an empty package",
     "experiments.config.schema": "checks settings, which are hashed as they are",
     "experiments.errors": "exceptions",
+    "experiments.escape": "escapes what messages say",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
+    "experiments.warning": "prints warnings",
     "experiments.switches": "switches off what changes no bit",
 }
 """Modules that are imported with training, and why their source decides no result."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scripts.predict import main as predict
 
+from experiments.commands.predict import main as predict
 from experiments.errors import DataError, RecordError
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
@@ -325,6 +325,11 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
         ("run", "inputs.csv", b"height,depth\n1,2\n", "'width'"),
         ("run", "inputs.npy", b"text", "inputs.npy: not an array"),
         ("nowhere", "inputs.csv", b"height,width,depth\n1,2,3\n", "no such folder"),
+        ("inputs.csv", "run", b"a\n1\n", "The run comes first: descent predict run inputs.csv"),
+        ("inputs.csv", "0" * 32, b"a\n1\n", "The run comes first"),
+        ("inputs.csv", "inputs.csv", b"a\n1\n", "this is a file, not the folder of a run"),
+        ("run", "run", None, "run: this is a folder. Give a CSV table"),
+        (".", "inputs.csv", b"a\n1\n", "has runs in it. Give the folder of one"),
         ("0" * 32, "inputs.csv", b"height,width,depth\n1,2,3\n", "the database does not exist"),
     ],
 )
@@ -338,9 +343,10 @@ def test_mistakes_are_one_message_each(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["descent"])
     make_record(tmp_path / "run")
     if content is not None:
-        (tmp_path / name).write_bytes(content)
+        (tmp_path / "inputs.csv" if run == "inputs.csv" else tmp_path / name).write_bytes(content)
     assert predict([run, name, "--uri", f"sqlite:///{tmp_path}/none.db"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -18,7 +18,7 @@ from experiments.runs.record import Record
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 
-COMMAND = ["mlflow ui", "(ready when it prints 'Application startup complete'; Ctrl-C ends it)"]
+COMMAND = ["descent ui", "(wait until it says that MLflow is ready; Ctrl-C ends it)"]
 
 
 class FakeTracker:
@@ -60,7 +60,7 @@ class FakeTracker:
         return "id"
 
     def ui_command(self) -> str | None:
-        return "mlflow ui"
+        return "descent ui"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         return f"link to {sweep or run_id}"

@@ -25,8 +25,10 @@ from experiments.commands.hydra.explain import explain
 from experiments.commands.hydra.locate import CONF
 from experiments.commands.hydra.patches import empty_sweeps_refused
 from experiments.commands.hydra.task import train_composed
+from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
-from experiments.errors import ConfigError
+from experiments.errors import ConfigError, UserError
+from experiments.files.masking import mask_secrets, remember_secrets
 from experiments.workers.fork_server import main_program_hidden
 
 _CONFIG = "config"
@@ -105,6 +107,7 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
 @contextmanager
 def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) -> Iterator[Hydra]:
     """Yield Hydra, initialized for one command; restore the caller's global state of Hydra."""
+    check_can_be_recorded()
     search_working_directory()
     path = create_config_search_path(str(CONF))
     if config_dir is not None:
@@ -112,6 +115,7 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
             raise ConfigError(f"config_dir={str(config_dir)!r}: no such folder")
         path.prepend("command-line", f"file://{Path(config_dir).absolute()}")
     before, config_before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    remember_secrets(list(arguments))
     typed = sys.argv
     GlobalHydra.instance().clear()
     try:
@@ -120,7 +124,11 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
         with main_program_hidden(), empty_sweeps_refused():
             yield Hydra.create_main_hydra2("run", path)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, [*_option(config_dir), *arguments])) from None
+        reason = explain(error, [*_option(config_dir), *arguments])
+        raise ConfigError(mask_secrets(reason)) from None
+    except UserError as error:
+        error.args = (mask_secrets(str(error)),)
+        raise
     finally:
         sys.argv = typed
         GlobalHydra.instance().hydra = before

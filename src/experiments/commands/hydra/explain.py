@@ -68,6 +68,6 @@ def _not_a_sweep(override: Override) -> str:
     values = str(override.input_line).partition("=")[2]
     return (
         f"{override.input_line}: several values make a sweep, which needs -m: "
-        f"{program()} -m {override.input_line}. Write a list as {key}=[{values}], "
+        f"{program()} -m {override.input_line}. Write a list as '{key}=[{values}]', "
         f"a text with commas as {key}='\"{values}\"'"
     )

@@ -16,7 +16,7 @@ from experiments.commands.hydra.overrides import override_of
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from experiments.files import yaml as libyaml
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import masked
 from experiments.runs.job import Job, make_job
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.faults import Faults, varied_keys
@@ -52,16 +52,7 @@ class JobComposer:
     def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
         """Compose and validate all jobs; each has the files that Hydra writes to its folder.
 
-        Parameters
-        ----------
-        drafts : sequence of Draft
-        first : int, default 0
-            The number of the first job in the sweep.
-
-        Raises
-        ------
-        ConfigError
-            If jobs are invalid; the message lists all of them.
+        See :meth:`experiments.sweeps.drafts.Composer.jobs`.
         """
         job_overrides = [_overrides(draft) for draft in drafts]
         varied = varied_keys(job_overrides)
@@ -114,7 +105,7 @@ def _subfolder(hydra: Mapping[str, Any]) -> str:
 
 
 class HydraFiles:
-    """The files that Hydra writes for a job, with passwords in addresses masked.
+    """The files that Hydra writes for a job, with secrets masked.
 
     Jobs with the same choices share most objects of the ``hydra`` node, whose YAML is cached.
     """
@@ -160,7 +151,7 @@ _OF_EACH_JOB: Final = ("overrides", "job", "runtime")
 
 
 def _yaml(content: object) -> str:
-    return mask_secrets(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+    return yaml.dump(masked(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _indented(text: str) -> str:

@@ -16,9 +16,11 @@ from experiments.commands.console import log_of
 from experiments.commands.hydra.backends import choose_backend
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
+from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.train import Comparison, train_sweep
 from experiments.config.seeds import read_seeds
 from experiments.errors import ConfigError, UserError
+from experiments.files.masking import masked
 from experiments.runs.identity import config_hash
 from experiments.runs.job import Job
 from experiments.runs.occupied import refuse_other_sweep
@@ -66,6 +68,8 @@ class HydraSweep:
         **workers: Any,
     ) -> None:
         setup_globals()
+        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
+        mask_files(self._folder / "multirun.yaml")  # other projects' sweepers write it
         if width is not None and (not isinstance(width, int) or width < 1):
             raise ConfigError(
                 f"hydra.launcher.width={width} is not a number of runs: give 1 or more, or null "
@@ -76,7 +80,6 @@ class HydraSweep:
         self._width = width
         self._seeds = seeds
         self._composer = Composer(hydra_context.config_loader, config)
-        self._folder = Path(str(config.hydra.sweep.dir)).absolute()
 
     def composer(self, sweep: Sweep) -> JobComposer:
         """Return the composer of the sweep's jobs."""
@@ -183,8 +186,9 @@ def begin_sweep(
 
 
 def _files_of_sweep(config: DictConfig) -> dict[str, str]:
-    """Return the file that Hydra's basic sweeper writes to the folder of a sweep."""
-    return {"multirun.yaml": OmegaConf.to_yaml(config)}
+    """Return the file that Hydra's basic sweeper writes to the folder of a sweep, masked."""
+    safe = masked(OmegaConf.to_container(config, resolve=False))
+    return {"multirun.yaml": OmegaConf.to_yaml(OmegaConf.create(safe))}
 
 
 def _on_seeds(overrides: Sequence[str], node: Any) -> list[Draft]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import ConfigError
+from experiments.files.masking import masked
 
 
 def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
@@ -69,21 +71,26 @@ def _goes_on(setting: str, word: str) -> bool:
 
 
 def _with_blanks(words: Sequence[str]) -> str:
-    whole, without = " ".join(words), "".join(words)
+    whole, without = masked(" ".join(words)), masked("".join(words))
     quoted = f", or put it in quotes: '{whole}'" if without in whole.replace(", ", ",") else ""
-    return f"{whole}: a setting ends at a blank. Leave the blanks out: {without}{quoted}"
+    return (
+        f"{whole}: a setting ends at a blank. Leave the blanks out: {shlex.quote(without)}{quoted}"
+    )
 
 
 def _malformed(override: str, error: HydraException) -> str:
+    shown = masked(override)
     if "=" not in override and not override.startswith("~"):
-        return f"{override!r} is not a setting: give NAME=VALUE, or GROUP=CHOICE"
+        return f"{shown!r} is not a setting: give NAME=VALUE, or GROUP=CHOICE"
     reason = re.sub(r"Error parsing override '.*'\n|See https?://\S+ for details", "", str(error))
     pointed = re.match(r"(LexerNoViableAltException: ).*\n( *)\^", str(error))
     if pointed is not None:
         place = len(pointed[2]) - len(pointed[1])
         reason = f"unexpected {override[place : place + 1]!r}"
+    if shown != override:
+        reason = "it holds a secret, which is not shown"  # nor what Hydra quotes of it
     return (
-        f"{override}: cannot be read ({' '.join(reason.split())}). Close all brackets and quotes, "
+        f"{shown}: cannot be read ({' '.join(reason.split())}). Close all brackets and quotes, "
         "and put a value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
     )
 

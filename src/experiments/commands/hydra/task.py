@@ -11,11 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.hydra.jobs import HydraFiles
+from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.hydra.overrides import first_lines
 from experiments.commands.train import train_run
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
-from experiments.files.masking import mask_files
 from experiments.runs.job import make_job
 from experiments.sweeps.naming import id_by_folder
 
@@ -39,14 +39,16 @@ def train_composed(config: DictConfig) -> float:
         If the run cannot be trained or has failed.
     """
     hydra = HydraConfig.get()
+    in_sweep = hydra.mode is RunMode.MULTIRUN
+    if hydra.output_subdir:
+        mask_files(Path(hydra.runtime.output_dir, hydra.output_subdir))
+    if in_sweep:
+        mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
     try:
         resolved = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(first_lines(error)) from error
     assert isinstance(resolved, dict)
-    in_sweep = hydra.mode is RunMode.MULTIRUN
-    if in_sweep:  # sweepers of Hydra write this file with passwords
-        mask_files(Path(hydra.sweep.dir, "multirun.yaml"))
     job = make_job(
         {str(key): value for key, value in resolved.items()},
         trusted=named_packages(resolved),

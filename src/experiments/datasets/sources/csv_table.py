@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +22,6 @@ from nn.component import Interval, suggestion
 # A target of whole numbers with at most this many distinct values is read as classes.
 _MOST_CLASSES: Final = 20
 _DELIMITERS: Final = ",;\t|"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +200,6 @@ class Csv(SplitSource):
         table = self._table(cells, names)
         task, targets, target_names = self._read_targets(cells)
         notes = self._notes(path, table, task, target_names, dropped)
-        for note in notes:
-            _log.info(note)
         try:
             return self.prepare(
                 name=path.stem,
@@ -380,19 +375,20 @@ class Csv(SplitSource):
         for name in table.names:
             if name in table.texts:
                 levels = len({cell for cell in table.texts[name] if not is_missing(cell)})
-                kinds.append(f"{name} (category, {levels} levels)")
+                kinds.append(f"{name} (category with {levels} levels)")
             else:
                 kinds.append(f"{name} (number)")
-        target = ", ".join(self._targets)
+        found = str(task)
         if task.has_classes:
-            target += f" (classes {', '.join(target_names)})"
+            found += f" of the classes {', '.join(target_names)}"
+        if not self.task:
+            found += "; if that is wrong, give dataset.task"
         rows = f"{len(table)} rows"
         if dropped:
-            rows += f" ({dropped} with missing values dropped)"
+            rows += f" after {dropped} with missing values were dropped"
         return (
-            f"{path.name}: {rows}; inputs {', '.join(kinds)}",
-            f"{path.name}: {task} of {target}"
-            + ("" if self.task else "; if that is wrong, give dataset.task"),
+            f"{path.name} has {rows}; the inputs are {', '.join(kinds)}",
+            f"the network learns to predict {', '.join(self._targets)} ({found})",
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -20,6 +19,7 @@ from experiments.datasets.sources.paths import user_path
 from experiments.datasets.splits import split_published
 from experiments.datasets.table import Table
 from experiments.errors import DataError
+from experiments.warning import warn
 
 # The published names, stem and ending; one mirror joins them by a dot instead of a dash.
 _FILES: Final = (
@@ -30,8 +30,6 @@ _FILES: Final = (
 )
 _TRAIN_ROWS: Final = 60_000
 _SHAPE: Final = (28, 28)
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,11 +180,7 @@ class IdxImages(Source):
             for (stem, ending), array in zip(_FILES, images, strict=True):
                 write_idx(folder / f"{stem}-{ending}", array)
         except OSError as error:
-            _log.warning(
-                "%s: the fetched files cannot be kept (%s); they will be fetched again.",
-                folder,
-                error,
-            )
+            warn(f"{folder}: the fetched files cannot be kept ({error}) and will be fetched again.")
         return images
 
     def _not_found(self) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.escape import for_terminal
 from experiments.reporting.figures.spreading import spread
 from experiments.reporting.words.formatting import compact
 
@@ -85,8 +86,17 @@ def saved(figure: Figure, kind: str) -> bytes:
     """Render a figure as `png`, `svg` or `pdf`, without a date in the metadata."""
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format=kind, **_SAVING[kind])
+        drawable(figure).savefig(buffer, format=kind, **_SAVING[kind])
     return buffer.getvalue()
+
+
+def drawable(figure: Figure) -> Figure:
+    """Escape the texts of a figure, which otherwise may contain what no SVG may; return it."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(for_terminal(text.get_text()))
+    return figure
 
 
 def new_figure(width: float, height: float) -> Figure:

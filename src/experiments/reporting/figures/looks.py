@@ -63,14 +63,14 @@ def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
     """Return the looks of the ranked entries of one part of a study.
 
     Unlike in `looks_of`, tuned and default runs have exactly their optimizer's colour, default
-    runs are dashed, and names are as short as possible: `adam`, `adam, default`.
+    runs are dashed, and names are as short as possible: `adam`, `adam (default)`.
     """
     short = [
         entry.label
         if not entry.setting
         else entry.optimizer
         if entry.setting == "tuned"
-        else f"{entry.optimizer}, {entry.setting}"
+        else f"{entry.optimizer} ({entry.setting})"
         for entry in entries
     ]
     if len(set(short)) < len(short):

@@ -19,7 +19,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import Look
-from experiments.reporting.words.formatting import compact, number, tenths
+from experiments.reporting.words.formatting import compact, counts, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,8 +48,8 @@ def plot_times(entries: Sequence[tuple[Look, TimeToTarget]], target: str, last: 
     curves = []
     for look, times in ranked:
         steps = [(place, share.value) for place, share in times.curve()]
-        middle = times.median.value
-        curves.append((look, tenths(middle) if math.isfinite(middle) else "never", steps))
+        (middle,) = counts([times.median.value])
+        curves.append((look, middle, steps))
     reached = [time for _, times in ranked for time in times.times if math.isfinite(time)]
     end = 1.02 * min(last, 1.1 * max(reached, default=last)) or 1.0
     unit = ranked[0][1].unit

@@ -181,7 +181,7 @@ def _main(
             f"Forest plot of {len(pairs)} differences: "
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
-        if len(pairs) < len(part.pairs):
+        if len(pairs) < len(part.separable_pairs):
             # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
     times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
@@ -190,7 +190,7 @@ def _main(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last_epoch(families)),
             "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median; a run that misses the target counts as ∞. Target: "
+            "median, which is `never` if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -198,10 +198,10 @@ def _main(
 
 
 def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
-    compared = {label for pair in part.pairs for label in (pair.first, pair.second)}
+    compared = {label for pair in part.separable_pairs for label in (pair.first, pair.second)}
     rows = [(entry.label, look) for entry, look in entries if entry.label in compared]
     named = {label for label, _ in rows}
-    pairs = [pair for pair in part.pairs if {pair.first, pair.second} <= named]
+    pairs = [pair for pair in part.separable_pairs if {pair.first, pair.second} <= named]
     return Picture(
         f"{prefix}verdicts",
         plot_verdicts(rows, pairs, metric_named(part.metric).title),
@@ -310,7 +310,7 @@ def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
 
 def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
     """Choose the pairs that fit into a picture; return them with a note of which they are."""
-    pairs = list(part.pairs)
+    pairs = list(part.separable_pairs)
     if len(pairs) <= _MOST_PAIRS:
         return pairs, "All pairs."
     tuned = {entry.label for entry in part.entries if entry.setting == "tuned"}

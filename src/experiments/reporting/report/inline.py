@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import colorsys
-import html
 import io
 import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from experiments.reporting.figures.drawing import contrast, style
+from experiments.escape import for_html, visible
+from experiments.reporting.figures.drawing import contrast, drawable, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,14 +47,14 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
 
     buffer = io.BytesIO()
     with style(), matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        drawable(figure).savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     _clean(root, name)
     size = root.get("viewBox", "").split()[2:]
     root.attrib = {
         "viewBox": root.get("viewBox", ""),
         "role": "img",
-        "aria-label": description,
+        "aria-label": visible(description),
         "style": f"max-width:{float(size[0]) * 1.5:.0f}px",
     }
     return ElementTree.tostring(root, encoding="unicode")
@@ -79,7 +79,7 @@ def inline_png(png: bytes, width: float, description: str) -> str:
     """
     data = base64.b64encode(png).decode()
     return (
-        f'<img src="data:image/png;base64,{data}" alt="{html.escape(description)}" '
+        f'<img src="data:image/png;base64,{data}" alt="{for_html(description)}" '
         f'style="width:{108 * width:.0f}px">'
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.study import Study
 from experiments.errors import RecordError
+from experiments.escape import for_html
 from experiments.files.atomic import write_output
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.looks import looks_of_entries
@@ -149,7 +150,7 @@ def compose(
                 "title": f"On {part.name}" if len(study.parts) > 1 else "Results",
                 "results": tables.results(part, own),
                 "more_results": tables.more_results(part, own),
-                "pairs": tables.pairs(part, own) if part.pairs else None,
+                "pairs": tables.pairs(part, own) if part.separable_pairs else None,
                 "settings": tables.settings(part),
                 "pictures": own_pictures,
             }
@@ -198,12 +199,19 @@ def _style_sheet(colors: Sequence[str]) -> str:
     )
 
 
+def _for_html(value: object) -> object:
+    """Escape what the template inserts, unless it is HTML already."""
+    from markupsafe import Markup
+
+    return value if hasattr(value, "__html__") else Markup(for_html(str(value)))
+
+
 @cache
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True,
+        trim_blocks=True, finalize=_for_html,
     )  # fmt: skip
     return environment.get_template("report.html.jinja")

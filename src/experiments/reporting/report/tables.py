@@ -13,14 +13,16 @@ from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.palette import color_of
 from experiments.reporting.figures.looks import Look
+from experiments.reporting.words import notes
 from experiments.reporting.words.formatting import (
+    Notation,
     compact,
-    decimals,
+    counts,
     listing,
     number,
     p_value,
     percent,
-    tenths,
+    reach,
 )
 from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
@@ -77,16 +79,16 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
     if part.target:
         header.append(Cell(f"epochs to {short_target(part.target)}"))
-        columns.append([_time(entry) for entry in part.entries])
+        columns.append(_times_to(part.entries))
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
-    seeds = max((len(entry.seeds) for entry in part.entries), default=0)
-    note = f"Mean ± standard deviation over {seeds} seeds, with the 95% interval in brackets."
-    if seeds < 2:
-        note = "With one seed, the spread and the interval are unknown."
-    note += " Test is measured at the best validation epoch. Epochs are medians."
-    return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
+    note = [_mean_note(part, "± standard deviation, with the 95% interval in brackets,")]
+    if any(metric.startswith("test/") for metric in _shown(part)):
+        note.append(notes.TEST)
+    if part.target:
+        note.append(notes.TIME_TO_TARGET)
+    return Table(" ".join(note), tuple(header), tuple(zip(*columns, strict=True)))
 
 
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
@@ -104,39 +106,36 @@ def more_results(part: Part, looks: Sequence[Look]) -> Table:
         *(_metric(part, metric) for metric in shown),
         [Cell(str(len(entry.seeds))) for entry in part.entries],
     ]
-    note = "Mean ± standard deviation; the best epoch and times are medians."
-    return Table(note, tuple(header), tuple(zip(*columns, strict=True)))
+    own = {"best/epoch": notes.MEDIAN_EPOCH, "time/us_per_step": notes.STEP_TIME}
+    note = [_mean_note(part, "± standard deviation")]
+    note += [text for metric, text in own.items() if metric in shown]
+    return Table(" ".join(note), tuple(header), tuple(zip(*columns, strict=True)))
 
 
 def pairs(part: Part, own: Sequence[Look]) -> Table:
     """Tabulate every pair of entries."""
     looks = {entry.label: look for entry, look in zip(part.entries, own, strict=True)}
     header = ("", "difference", "p (Holm)", "wins", "verdict", "seeds needed")
-    places = decimals([pair.difference.value for pair in part.pairs], [])
-    rows = []
-    for pair in part.pairs:
-        separated = pair.separated
-        rows.append(
-            (
-                Cell(
-                    f"{looks[pair.first].label} – {looks[pair.second].label}",
-                    color=looks[pair.first].color,
-                ),
-                Cell(_signed(pair.difference.value, places), _interval(pair.adjusted, places)),
-                Cell(p_value(pair.adjusted_p)),
-                Cell(percent(pair.improvement.value), _percent(pair.improvement)),
-                Cell(
-                    f"{looks[pair.first].label} is better" if separated else "not separated",
-                    style="text" if separated else "text weak",
-                ),
-                Cell(_needed(pair)),
-            )
+    ends = [pair.adjusted for pair in part.separable_pairs]
+    notation = Notation.of([end.value for end in ends], map(reach, ends))
+    rows = [
+        (
+            Cell(
+                f"{looks[pair.first].label} – {looks[pair.second].label}",
+                color=looks[pair.first].color,
+            ),
+            _estimate(pair.adjusted, notation),
+            Cell(p_value(pair.adjusted_p)),
+            Cell(percent(pair.improvement.value), _percent(pair.improvement)),
+            Cell(
+                f"{looks[pair.first].label} is better" if pair.separated else "not separated",
+                style="text" if pair.separated else "text weak",
+            ),
+            Cell(_needed(pair)),
         )
-    note = (
-        "Differences are paired by seed; their intervals and p-values are corrected for all pairs "
-        "by Holm's method. Wins: the share of seeds on which the first group does better. Seeds "
-        "needed: the number that would detect this difference with a power of 80%."
-    )
+        for pair in part.separable_pairs
+    ]
+    note = f"{notes.DIFFERENCES} {notes.WINS} {notes.SEEDS_NEEDED}"
     return Table(note, _header(header, text=(0, 4)), tuple(rows))
 
 
@@ -180,10 +179,12 @@ def settings(part: Part) -> Table | None:
 def overall(study: Study, looks: Mapping[str, Look]) -> Table:
     """Tabulate the groups across datasets."""
     areas = {profile.label: profile.area for profile in study.profiles}
+    scores = [one.score for one in study.overall]
+    notation = Notation.of([score.value for score in scores], map(reach, scores))
     rows = tuple(
         (
             Cell(one.label, color=looks[one.label].color if one.label in looks else ""),
-            Cell(number(one.score.value, 3), _interval(one.score, 3)),
+            _estimate(one.score, notation),
             *(Cell(str(rank)) for rank in one.ranks),
             Cell(number(areas.get(one.label, math.nan), 2)),
         )
@@ -264,43 +265,47 @@ def _measured(part: Part) -> set[str]:
 def _metric(part: Part, metric: str) -> list[Cell]:
     found = [entry.metrics.get(metric) for entry in part.entries]
     if metric_named(metric).by_median:
-        medians = [math.nan if one is None else one.median.value for one in found]
-        return [Cell(tenths(value)) for value in medians]
+        return [
+            Cell(text)
+            for text in counts([math.nan if one is None else one.median.value for one in found])
+        ]
     means = [math.nan if one is None else one.mean.value for one in found]
     spreads = [math.nan if one is None else one.sd for one in found]
-    known = [abs(value) for value in means if math.isfinite(value) and value]
-    wide = [spread for spread in spreads if spread > 0]
-    if (known and max(known) > 100 * min(known)) or (wide and max(wide) > 30 * min(wide)):
-        # Values of very different sizes, as after a divergence, need separate numbers of decimals.
-        places = [decimals([mean], [sd]) for mean, sd in zip(means, spreads, strict=True)]
-    else:
-        places = [decimals(means, spreads)] * len(means)
+    notation = Notation.of(means, spreads)
     pick = max if metric_named(metric).higher_is_better else min
     top = pick(filter(math.isfinite, means), default=math.nan)
     cells = []
-    for one, mean, spread, digits in zip(found, means, spreads, places, strict=True):
-        best = len(known) > 1 and number(mean, digits) == number(top, digits)
+    for one, mean, spread in zip(found, means, spreads, strict=True):
+        best = len(found) > 1 and notation.number(mean) == notation.number(top)
         cells.append(
             Cell(
-                _signed(mean, digits) + (f" ± {number(spread, digits)}" if spread >= 0 else ""),
-                _interval(one.mean, digits) if one and metric == part.metric else "",
-                "best" if best else "",
+                _minus(notation.with_spread(mean, spread)),
+                _minus(notation.ends(one.mean)) if one and metric == part.metric else "",
+                "best" if best and one else "",
             )
         )
     return cells
 
 
-def _time(entry: Entry) -> Cell:
-    times = entry.times.get("epoch")
-    if times is None:
-        return Cell(_NONE)
-    middle = times.median
-    if not times.reached:
-        return Cell("never")
-    if math.isinf(middle.value):
-        return Cell("∞", f"reached by {times.reached} of {len(times.times)}")
-    ends = f"[{tenths(middle.low)}, {tenths(middle.high)}]" if len(times.times) > 1 else ""
-    return Cell(tenths(middle.value), ends)
+def _mean_note(part: Part, spread: str) -> str:
+    return notes.means([len(entry.seeds) for entry in part.entries if entry.seeds], spread)
+
+
+def _times_to(entries: Sequence[Entry]) -> list[Cell]:
+    found = [entry.times.get("epoch") for entry in entries]
+    medians = [one.median for one in found if one]
+    flat = iter(counts([end for one in medians for end in (one.value, one.low, one.high)]))
+    cells = []
+    for one in found:
+        if one is None:
+            cells.append(Cell(_NONE))
+            continue
+        middle, low, high = (next(flat) for _ in range(3))
+        interval = f"[{low}, {high}]" if len(one.times) > 1 and one.reached else ""
+        if math.isinf(one.median.value) and one.reached:
+            interval = f"reached by {one.reached} of {len(one.times)}"
+        cells.append(Cell(middle, interval))
+    return cells
 
 
 def _diverged(entry: Entry) -> Cell:
@@ -308,18 +313,16 @@ def _diverged(entry: Entry) -> Cell:
     return Cell(f"{count} of {entry.divergences.runs}" if count else "", style="bad")
 
 
-def _interval(estimate: Estimate, places: int) -> str:
-    if not math.isfinite(estimate.low + estimate.high):
-        return ""
-    return f"[{_signed(estimate.low, places)}, {_signed(estimate.high, places)}]"
+def _estimate(estimate: Estimate, notation: Notation) -> Cell:
+    return Cell(_minus(notation.number(estimate.value)), _minus(notation.ends(estimate)))
 
 
 def _percent(estimate: Estimate) -> str:
     return f"[{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
-def _signed(value: float, places: int) -> str:
-    return number(value, places).replace("-", "−")
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _needed(pair: Pair) -> str:

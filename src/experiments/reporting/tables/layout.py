@@ -7,18 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.analysis.groups import Group, short_names, show, telling_keys
+from experiments.analysis.groups import Group, lacks, short_names, show, telling_keys
 from experiments.analysis.pairs import Pair
+from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.time_to_target import TimeToTarget
 from experiments.analysis.study import Entry, Part, Sample, Study
+from experiments.analysis.targets import Target
+from experiments.reporting.words import notes
 from experiments.reporting.words.formatting import (
+    Notation,
     column,
-    decimals,
-    interval,
+    counts,
     number,
     p_value,
     percent,
-    tenths,
+    reach,
 )
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import MAIN, metric_named
@@ -39,6 +42,8 @@ _LEFT_OUT: Final = (
 )
 _RANKS: Final = {name: rank for rank, name in enumerate(_LEFT_OUT, start=1)}
 
+_UNKNOWN: Final = Estimate(math.nan, math.nan, math.nan)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -56,6 +61,8 @@ class Column:
         The priority for dropping the column in a narrow window, highest first; 0 always stays.
     is_text : bool
         Whether the column is aligned left, like names.
+    notes : tuple of str
+        Sentences that explain the column, to be printed below the table.
     """
 
     header: str
@@ -63,6 +70,12 @@ class Column:
     best: frozenset[int] = frozenset()
     rank: int = 0
     is_text: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def notes_of(laid: Iterable[Column]) -> list[str]:
+    """Return the notes of columns, each once."""
+    return list(dict.fromkeys(note for one in laid for note in one.notes))
 
 
 def result_columns(part: Part) -> list[Column]:
@@ -73,8 +86,7 @@ def result_columns(part: Part) -> list[Column]:
         found = [one.metrics.get(metric) for one in entries]
         laid += _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
     if part.target is not None:
-        cells = [_time_cell(one.times.get("epoch")) for one in entries]
-        laid.append(Column(f"epochs to {short_target(part.target)}", tuple(cells), rank=1))
+        laid.append(_times_to([one.times.get("epoch") for one in entries], part.target))
     return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
 
 
@@ -104,21 +116,35 @@ def narrow_columns(part: Part) -> list[Column]:
 def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
     """Lay out pairwise comparisons of one part."""
     names = {entry.label: entry.name for entry in part.entries}
-    needed = [_needed(pair) for pair in pairs]
+    ends = [pair.adjusted for pair in pairs]
+    notation = Notation.of([end.value for end in ends], map(reach, ends))
+    wins = [percent(pair.improvement.value) for pair in pairs]
     laid = [
         Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
         Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
-        Column("difference", tuple(interval(pair.adjusted) for pair in pairs)),
-        Column("p (Holm)", tuple(p_value(pair.adjusted_p) for pair in pairs), rank=1),
-        Column("wins", tuple(percent(pair.improvement.value) for pair in pairs), rank=2),
+        Column("difference", tuple(map(notation.with_interval, ends)), notes=(notes.DIFFERENCES,)),
+        Column(
+            "p (Holm)",
+            tuple(p_value(pair.adjusted_p) for pair in pairs),
+            rank=1,
+        ),
+        Column("wins", tuple(wins), rank=2, notes=(notes.WINS,)),
         Column(
             "verdict",
             tuple("separated" if pair.separated else "not separated" for pair in pairs),
             is_text=True,
         ),
     ]
+    needed = [None if pair.separated else pair.seeds_needed for pair in pairs]
     if any(needed):
-        laid.append(Column("seeds needed", tuple(needed), rank=3))
+        laid.append(
+            Column(
+                "seeds needed",
+                tuple(str(count or "") for count in needed),
+                rank=3,
+                notes=(notes.SEEDS_NEEDED,),
+            )
+        )
     return laid
 
 
@@ -129,7 +155,7 @@ def telling_pairs(part: Part, most: int = 20) -> list[Pair]:
     against its default settings. If there are more than `most`, only the best group's remain.
     """
     kind = {entry.label: (entry.setting, entry.optimizer) for entry in part.entries}
-    found = list(part.pairs)
+    found = list(part.separable_pairs)
     if any(setting == "tuned" for setting, _ in kind.values()):
         found = [
             pair
@@ -146,9 +172,14 @@ def overall_columns(study: Study) -> list[Column]:
     """Lay out the groups across datasets."""
     rows = study.overall
     ranks = [", ".join(map(str, one.ranks)) for one in rows]
+    scores = [one.score for one in rows]
+    notation = Notation.of([score.value for score in scores], map(reach, scores))
     return [
         Column("group", tuple(one.label for one in rows), is_text=True),
-        Column("mean score [95%]", tuple(interval(one.score) for one in rows)),
+        Column(
+            "mean score" + " [95%]" * any(map(_is_bounded, scores)),
+            tuple(map(notation.with_interval, scores)),
+        ),
         Column(f"rank on {', '.join(part.name for part in study.parts)}", tuple(ranks), rank=1),
     ]
 
@@ -161,17 +192,26 @@ def _measured(part: Part) -> list[str]:
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
     """Lay out the means of a metric with their intervals, and its interquartile means."""
-    means = [_mean(one) for one in found]
-    places = decimals(means, [_sd(one) for one in found])
-    middles = [one.iqm.value if one else math.nan for one in found]
-    return [
+    means = [_UNKNOWN if one is None else one.mean for one in found]
+    notation = Notation.of([mean.value for mean in means], map(reach, means))
+    middles = [math.nan if one is None else one.iqm.value for one in found]
+    several = any(len(one.values) > 1 for one in found if one)
+    laid = [
         Column(
-            f"{metric_named(metric).short} [95%]",
-            tuple(interval(one.mean) if one else "–" for one in found),
-            _best_of(metric, means, places),
-        ),
-        Column("IQM", tuple(number(middle, places) for middle in middles), rank=5),
+            metric_named(metric).short + " [95%]" * several,
+            tuple(map(notation.with_interval, means)),
+            _best_of(metric, [mean.value for mean in means], notation),
+            notes=_explained(metric, found, "with its 95% interval"),
+        )
     ]
+    if several:
+        cells = tuple(map(notation.number, middles))
+        laid.append(Column("IQM", cells, rank=5, notes=(notes.IQM,)))
+    return laid
+
+
+def _is_bounded(estimate: Estimate) -> bool:
+    return math.isfinite(estimate.low + estimate.high)
 
 
 def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None) -> Column:
@@ -180,19 +220,38 @@ def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None)
     return Column(
         metric_named(metric).short,
         tuple(column(means, deviations)),
-        _best_of(metric, means, decimals(means, deviations)),
+        _best_of(metric, means, Notation.of(means, deviations)),
         _RANKS.get(metric, len(_LEFT_OUT)) if rank is None else rank,
+        notes=_explained(metric, found, "± standard deviation"),
     )
 
 
+def _explained(metric: str, found: Sequence[Sample | None], spread: str) -> tuple[str, ...]:
+    mean = notes.means([len(one.values) for one in found if one], spread)
+    return (mean, notes.TEST) if metric.startswith("test/") else (mean,)
+
+
 def _epochs(medians: Sequence[float]) -> Column:
-    return Column("epoch", tuple(tenths(value) for value in medians), rank=_RANKS["epoch"])
+    cells = tuple(counts(medians))
+    return Column("epoch", cells, rank=_RANKS["epoch"], notes=(notes.MEDIAN_EPOCH,))
 
 
 def _times(medians: Sequence[float]) -> Column:
     places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
-    cells = [number(value, places) for value in medians]
-    return Column("µs/step", tuple(cells), _best(medians, cells, higher=False), _RANKS["time"])
+    cells = tuple(number(value, places) for value in medians)
+    return Column("µs/step", cells, rank=_RANKS["time"], notes=(notes.STEP_TIME,))
+
+
+def _times_to(found: Sequence[TimeToTarget | None], target: Target) -> Column:
+    """Lay out the medians of the epochs to a target with their intervals."""
+    medians = [_UNKNOWN if one is None else one.median for one in found]
+    flat = iter(counts([end for one in medians for end in (one.value, one.low, one.high)]))
+    cells = [
+        middle if low == middle == high else f"{middle} [{low}, {high}]"
+        for middle, low, high in zip(flat, flat, flat, strict=True)
+    ]
+    header = f"epochs to {short_target(target)}"
+    return Column(header, tuple(cells), rank=1, notes=(notes.TIME_TO_TARGET,))
 
 
 def _keys(entries: Sequence[Entry]) -> list[Column]:
@@ -206,7 +265,7 @@ def _keys(entries: Sequence[Entry]) -> list[Column]:
 
 
 def _key(group: Group, key: str) -> str:
-    return show(group.values[group.by.index(key)])
+    return "–" if lacks(group, key) else show(group.values[group.by.index(key)])
 
 
 def _marked(entries: Sequence[Entry], names: Sequence[str]) -> tuple[str, ...]:
@@ -248,23 +307,8 @@ def _median(found: Sample | None) -> float:
     return math.nan if found is None else found.median.value
 
 
-def _time_cell(found: TimeToTarget | None) -> str:
-    if found is None:
-        return "–"
-    if found.reached == 0:
-        return "never"
-    middle = found.median
-    return f"{tenths(middle.value)} [{tenths(middle.low)}, {tenths(middle.high)}]"
-
-
-def _needed(pair: Pair) -> str:
-    if pair.separated:
-        return ""
-    return str(pair.seeds_needed) if pair.seeds_needed else "unknown"
-
-
-def _best_of(metric: str, means: Sequence[float], places: int) -> frozenset[int]:
-    written = [number(mean, places) for mean in means]
+def _best_of(metric: str, means: Sequence[float], notation: Notation) -> frozenset[int]:
+    written = [notation.number(mean) for mean in means]
     return _best(means, written, metric_named(metric).higher_is_better)
 
 

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from experiments.analysis.study import Study
+from experiments.escape import for_latex, for_markdown, visible
 from experiments.reporting.tables.layout import (
     Column,
     narrow_columns,
+    notes_of,
     overall_columns,
     pair_columns,
     result_columns,
 )
-from experiments.reporting.words.conclusions import conclude, conclusions, how, how_briefly
+from experiments.reporting.words.conclusions import conclude, conclusions, how
 from experiments.reporting.words.limits import limits_of, warnings_of
-
-_LATEX: Final = {
-    "\\": r"\textbackslash{}",
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "∞": r"$\infty$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "×": r"$\times$",
-    "²": r"\textsuperscript{2}",
-    "µ": r"\textmu{}",
-    "†": r"\textdagger{}",
-    "–": "--",
-}
 
 
 def study_markdown(study: Study) -> str:
     """Write a study as Markdown: the conclusions, the tables and the limits."""
-    blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
-    for title, laid in _tables(study):
-        blocks += [f"## {markdown_text(title)}", markdown_table(laid)]
-    blocks += ["## Methods and limits", markdown_text(how(study))]
+    blocks = ["# Comparison", *(f"**{for_markdown(text)}**" for text in conclusions(study))]
+    tables = list(_tables(study))
+    for title, laid in tables:
+        blocks += [f"## {for_markdown(title)}", markdown_table(laid)]
+    explained = [*notes_of(one for _, laid in tables for one in laid), *how(study)]
+    blocks += ["## Methods and limits", for_markdown(" ".join(explained))]
     warnings = warnings_of(study)
     if warnings:
         blocks.append(_bullets(warnings))
     if study.commands:
         blocks += [
             "The runs were made by:",
-            "\n".join(f"    {command}" for command in study.commands),
+            "\n".join(f"    {visible(command)}" for command in study.commands),
         ]
     return "\n\n".join(blocks) + "\n"
 
@@ -66,12 +51,16 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
     -------
     str
     """
-    blocks = ["# Comparison", *(f"**{markdown_text(text)}**" for text in conclusions(study))]
+    blocks = ["# Comparison", *(f"**{for_markdown(text)}**" for text in conclusions(study))]
+    shown: list[Column] = []
     for part in study.parts:
         if len(study.parts) > 1:
-            blocks.append(f"## {markdown_text(part.name)}")
-        blocks.append(markdown_table(narrow_columns(part)))
-    blocks.append(_bullets([how_briefly(study), *limits_of(study)]))
+            blocks.append(f"## {for_markdown(part.name)}")
+        laid = narrow_columns(part)
+        blocks.append(markdown_table(laid))
+        shown += laid
+    explained = [*notes_of(shown), *how(study, in_full=False)]
+    blocks.append(_bullets([" ".join(explained), *limits_of(study)]))
     if picture:
         blocks.append(f"![Learning curves and final metrics by group]({picture})")
     return "\n\n".join(blocks) + "\n"
@@ -80,11 +69,11 @@ def narrow_markdown(study: Study, picture: str = "") -> str:
 def markdown_table(laid: Sequence[Column]) -> str:
     """Write columns as a Markdown table, with the best values in bold."""
     lines = [
-        [markdown_text(one.header) for one in laid],
+        [for_markdown(one.header) for one in laid],
         [":--" if one.is_text else "--:" for one in laid],
     ]
     for row in range(len(laid[0].cells)):
-        cells = [markdown_text(one.cells[row].strip()) for one in laid]
+        cells = [for_markdown(one.cells[row].strip()) for one in laid]
         lines.append(
             [
                 f"**{cell}**" if row in one.best else cell
@@ -94,23 +83,16 @@ def markdown_table(laid: Sequence[Column]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def markdown_text(text: str) -> str:
-    """Escape names such as `my_adam` and `a|b`, which Markdown would read as markup."""
-    for sign in "\\|*_`<":
-        text = text.replace(sign, "\\" + sign)
-    return text
-
-
 def _bullets(texts: Sequence[str]) -> str:
-    return "\n".join(f"- {markdown_text(text)}" for text in texts)
+    return "\n".join(f"- {for_markdown(text)}" for text in texts)
 
 
 def study_latex(study: Study) -> str:
     """Write the tables of a study as LaTeX for `booktabs`, with the conclusions as comments."""
     lines = ["% Needs \\usepackage{booktabs}."]
-    lines += [f"% {part.name}: {conclude(part)}" for part in study.parts]
+    lines += [visible(f"% {part.name}: {conclude(part)}") for part in study.parts]
     for title, laid in _tables(study):
-        lines += ["", f"% {title}", latex_table(laid)]
+        lines += ["", visible(f"% {title}"), latex_table(laid)]
     return "\n".join(lines) + "\n"
 
 
@@ -119,11 +101,11 @@ def latex_table(laid: Sequence[Column]) -> str:
     lines = [
         f"\\begin{{tabular}}{{{''.join('l' if one.is_text else 'r' for one in laid)}}}",
         "\\toprule",
-        " & ".join(latex_text(one.header) for one in laid) + r" \\",
+        " & ".join(for_latex(one.header) for one in laid) + r" \\",
         "\\midrule",
     ]
     for row in range(len(laid[0].cells)):
-        cells = [latex_text(one.cells[row].strip()) for one in laid]
+        cells = [for_latex(one.cells[row].strip()) for one in laid]
         bold = [
             rf"\textbf{{{cell}}}" if row in one.best else cell
             for one, cell in zip(laid, cells, strict=True)
@@ -132,16 +114,10 @@ def latex_table(laid: Sequence[Column]) -> str:
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"])
 
 
-def latex_text(text: str) -> str:
-    """Escape text for LaTeX; a leading bracket would be read as an optional argument."""
-    written = "".join(_LATEX.get(sign, sign) for sign in text)
-    return f"{{}}{written}" if written.startswith("[") else written
-
-
 def _tables(study: Study) -> Iterator[tuple[str, list[Column]]]:
     for part in study.parts:
         yield part.name, result_columns(part)
-        if part.pairs:
-            yield f"{part.name}: differences", pair_columns(part, part.pairs)
+        if part.separable_pairs:
+            yield f"{part.name}: differences", pair_columns(part, part.separable_pairs)
     if study.overall:
         yield "All datasets (0 is the untrained network, 1 the best group)", overall_columns(study)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.analysis.study import Entry, Part, Study
-from experiments.reporting.words.formatting import interval, listing, number, span, tenths
+from experiments.reporting.words.formatting import counts, interval, listing
+from experiments.reporting.words.limits import ENOUGH_SEEDS
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
 
@@ -32,39 +33,35 @@ def conclude(part: Part) -> str:
     return " ".join(words)
 
 
-def how(study: Study) -> str:
-    """Explain how the numbers of a study were computed."""
-    seeds = len(study.reporting_seeds)
-    words = (
-        f"Mean with 95% interval over {seeds} {'seed' if seeds == 1 else 'seeds'}; other metrics "
-        "are mean ± standard deviation. IQM is the interquartile mean. Differences are paired by "
-        "seed; their intervals, corrected for all pairs by Holm's method, exclude zero if two "
-        "groups are separated. Wins: the share of seeds on which the first group does better. "
-        "Seeds needed: the number that would detect this difference with a power of 80%."
-    )
+def how(study: Study, *, in_full: bool = True) -> list[str]:
+    """Explain how the conclusions of a study were reached.
+
+    Parameters
+    ----------
+    study : Study
+        The result of `analyse`.
+    in_full : bool, default True
+        Whether the tables of the pairs, whose columns explain them, are shown, too.
+    """
+    entries = [entry for part in study.parts for entry in part.entries]
+    if not any(entry.seeds for entry in entries):
+        return ["No run was completed, so there is nothing to average."]
+    words = []
+    if not in_full and any("[" in text for text in conclusions(study)):
+        words.append(
+            "Brackets hold 95% intervals; those of differences are corrected for all pairs."
+        )
+    if not in_full and any(pair.can_separate for part in study.parts for pair in part.pairs):
+        words.append(
+            "Groups are separated at the 5% level by differences paired by seed, with Holm's "
+            "correction for all pairs."
+        )
     if study.tuning_seeds:
-        words += (
-            f" Settings were tuned on {len(study.tuning_seeds)} other seeds. The results hold "
-            "only for the settings that were searched."
+        words.append(
+            f"Settings were tuned on {len(study.tuning_seeds)} other seeds. The results hold only "
+            "for the settings that were searched."
         )
     return words
-
-
-def how_briefly(study: Study) -> str:
-    """Explain how the numbers in a study's narrow view were computed."""
-    counts = [len(entry.seeds) for part in study.parts for entry in part.entries if entry.seeds]
-    if not counts:
-        return "No run was completed, so there is nothing to average."
-    over = (
-        "With one seed each, the spread is unknown."
-        if max(counts) == 1
-        else (
-            f"Mean ± standard deviation over {span(counts)} seeds; the 95% interval of the mean is "
-            "in brackets. Groups are separated at the 5% level by differences paired by seed, "
-            "with Holm's correction for all pairs."
-        )
-    )
-    return f"{over} Test is measured at the best validation epoch. Epochs and times are medians."
 
 
 def metric_name(metric: str) -> str:
@@ -72,35 +69,41 @@ def metric_name(metric: str) -> str:
     return metric_named(metric).long.removeprefix("best ")
 
 
-def _base(entry: Entry) -> str:
-    return entry.name.removesuffix(f" ({entry.setting})")
-
-
 def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     best = entries[0]
     value = interval(best.metrics[part.metric].mean)
     if len(entries) == 1:
-        return f"{_base(best)} has {metric} {value} and is the only group."
+        return f"{best.base} has {metric} {value} and is the only group."
+    pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
+    rivals = [(one, pairs[one.label]) for one in entries[1:] if one.label in pairs]
+    close = [one for one, pair in rivals if pair.can_separate and not pair.separated]
+    behind = [one for one, pair in rivals if pair.separated]
+    unknown = [one for one, pair in rivals if not pair.can_separate]
     if len(best.metrics[part.metric].seeds) < 2:
         return (
-            f"{_base(best)} has the best {metric}, "
-            f"{number(best.metrics[part.metric].mean.value, 4)}, on one seed; another seed may "
-            "give a different order."
+            f"{best.base} has the best {metric}, {value}, on one seed. Nothing can be said about "
+            f"others: give every group the same seeds, {ENOUGH_SEEDS}."
         )
-    pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
-    close = [one for one in entries[1:] if one.label in pairs and not pairs[one.label].separated]
-    behind = [one for one in entries[1:] if one.label in pairs and pairs[one.label].separated]
-    worse = listing([_base(one) for one in behind])
-    if not close:
-        return f"{_base(best)} has the best {metric}, {value}, separated from {worse}."
-    names = listing([_base(one) for one in (best, *close)])
-    text = f"{names} are not separated by {metric}"
-    if len(close) == 1:
-        pair = pairs[close[0].label]
-        more = "" if pair.seeds_needed is None else f"; it takes about {pair.seeds_needed} seeds"
-        text += f" (difference {interval(pair.adjusted)}{more})"
-    if behind:
-        text += f"; {_base(best)} does better than {worse}"
+    worse = listing([one.base for one in behind])
+    if close:
+        names = listing([one.base for one in (best, *close)])
+        text = f"{names} are not separated by {metric}"
+        if len(close) == 1:
+            pair = pairs[close[0].label]
+            needed = pair.seeds_needed
+            more = "" if needed is None else f"; it takes about {needed} seeds"
+            text += f" (difference {interval(pair.adjusted)}{more})"
+        if behind:
+            text += f"; {best.base} does better than {worse}"
+    else:
+        text = f"{best.base} has the best {metric}, {value}"
+        if behind:
+            text += f", separated from {worse}"
+    if unknown:
+        text += (
+            f". Nothing can be said about {listing([one.base for one in unknown])} with so few "
+            f"seeds: give every group the same, {ENOUGH_SEEDS}"
+        )
     return text + "."
 
 
@@ -109,7 +112,9 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
     if part.target is None:
         return []
     close = {
-        pair.second for pair in part.pairs if pair.first == entries[0].label and not pair.separated
+        pair.second
+        for pair in part.pairs
+        if pair.first == entries[0].label and pair.can_separate and not pair.separated
     }
     leaders = [one for one in entries if one is entries[0] or one.label in close]
     faster = {(pair.first, pair.second) for pair in part.time_pairs if pair.separated}
@@ -120,19 +125,16 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
     ]
     if not slower:
         return []
-    subject = {1: _base(leaders[0]) + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
-    names = listing([_base(one) for one in slower])
+    subject = {1: leaders[0].base + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
+    names = listing([one.base for one in slower])
     medians = f"median {_medians(leaders)} against {_medians(slower)}"
     return [f"{subject} {short_target(part.target)} in fewer epochs than {names} ({medians})."]
 
 
 def _medians(entries: Sequence[Entry]) -> str:
-    """Format the median epochs of several groups: `never` if none reaches the target."""
-    found = [entry.times["epoch"] for entry in entries]
-    if not any(one.reached for one in found):
-        return "never"
-    middles = [one.median.value for one in found]
-    low, high = tenths(min(middles)), tenths(max(middles))
+    """Format the median epochs of several groups: `9`, `8 to 12`, or `12 to never`."""
+    middles = [entry.times["epoch"].median.value for entry in entries]
+    low, high = counts([min(middles), max(middles)])
     return low if low == high else f"{low} to {high}"
 
 
@@ -146,21 +148,21 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
             continue
         pair = verdicts.get(frozenset((entry.label, default.label)))
         if _identities(entry) == _identities(default):
-            verdict = "same"
+            effect = "same"
+        elif pair is not None and not pair.can_separate:
+            continue
         elif pair is None or not pair.separated:
-            verdict = "close"
+            effect = "close"
         else:
-            verdict = "better" if pair.first == entry.label else "worse"
-        found[verdict].append(_base(entry))
+            effect = "better" if pair.first == entry.label else "worse"
+        found[effect].append(entry.base)
     words = {
         "better": "Tuning improved on the defaults of {}.",
         "close": "Tuned and default settings are not separated for {}.",
         "worse": "The defaults of {} do better than the tuned settings.",
         "same": "Tuning chose the defaults of {}.",
     }
-    return [
-        text.format(listing(found[verdict])) for verdict, text in words.items() if found[verdict]
-    ]
+    return [text.format(listing(found[effect])) for effect, text in words.items() if found[effect]]
 
 
 def _identities(entry: Entry) -> set[str]:

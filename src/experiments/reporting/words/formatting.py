@@ -4,23 +4,91 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from experiments.analysis.statistics.estimate import Estimate
 
+_MOST_DECIMALS: Final = 6
+_LARGE: Final = 1e5  # from here on, numbers are written with powers of ten
 
-def decimals(means: Sequence[float], deviations: Sequence[float]) -> int:
-    """Choose the number of decimals of a column.
 
-    A column shows two digits of its typical standard deviation or, without deviations (one
-    seed), four digits of its typical mean. NaNs are ignored. The result is between 0 and 6, and
-    at most 4 without deviations.
+@dataclass(frozen=True)
+class Notation:
+    """How all numbers of a column are written: a value has the decimals of its uncertainty.
+
+    Attributes
+    ----------
+    places : int
+        The number of decimals; in scientific notation, those of the mantissa.
+    scientific : bool
+        Whether powers of ten are split off: `(1.40 ± 0.21)e8`.
     """
-    spread = [value for value in deviations if math.isfinite(value) and value > 0]
-    if spread:
-        return _between(0, 1 - _magnitude(statistics.median(spread)), 6)
-    size = [abs(value) for value in means if math.isfinite(value) and value != 0]
-    return _between(0, 3 - _magnitude(statistics.median(size)), 4) if size else 2
+
+    places: int
+    scientific: bool = False
+
+    @classmethod
+    def of(cls, values: Iterable[float], spreads: Iterable[float] = ()) -> Notation:
+        """Choose the notation of a column.
+
+        A column shows two digits of its typical spread and at least one of its smallest or,
+        without spreads (one seed), four digits of its typical value. It has at most 6 decimals,
+        and at most 4 without spreads; a column that would need more, or that has a number of
+        100,000 or more, is scientific.
+
+        Parameters
+        ----------
+        values : iterable of float
+            The values. What is not finite is ignored, here and in the spreads.
+        spreads : iterable of float, optional
+            The standard deviation of each value, or the distance to the end of its interval.
+        """
+        sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
+        known = [spread for spread in spreads if math.isfinite(spread) and spread > 0]
+        if max([*sizes, *known], default=0.0) >= _LARGE:
+            return cls(2, scientific=True)
+        if not known:
+            return cls(_between(0, 3 - _magnitude(statistics.median(sizes)), 4) if sizes else 2)
+        typical = 1 - _magnitude(statistics.median(known))
+        if typical > _MOST_DECIMALS:
+            return cls(2, scientific=True)
+        return cls(_between(0, max(typical, -_magnitude(min(known))), _MOST_DECIMALS))
+
+    def number(self, value: float) -> str:
+        """Format one number."""
+        return self._together("{}", value)
+
+    def with_spread(self, value: float, spread: float) -> str:
+        """Format a number with its standard deviation, unless that is NaN: `0.97 ± 0.03`."""
+        if math.isnan(value) or math.isnan(spread):
+            return self.number(value)
+        return self._together("{} ± {}", value, spread)
+
+    def with_interval(self, estimate: Estimate) -> str:
+        """Format an estimate, `0.97 [0.94, 0.99]`; without the interval if that is unbounded."""
+        if math.isinf(estimate.low) and math.isinf(estimate.high):
+            return self.number(estimate.value)
+        return self._together("{} [{}, {}]", estimate.value, estimate.low, estimate.high)
+
+    def ends(self, estimate: Estimate) -> str:
+        """Format the interval of an estimate alone, `[0.94, 0.99]`; nothing if it is unbounded."""
+        if not math.isfinite(estimate.low + estimate.high):
+            return ""
+        return f"[{self.number(estimate.low)}, {self.number(estimate.high)}]"
+
+    def _together(self, pattern: str, *values: float) -> str:
+        """Fill numbers into a pattern, with one power of ten for all of them."""
+        exponent = 0
+        if self.scientific:
+            sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
+            exponent = _magnitude(max(sizes)) if sizes else 0
+        scaled = [value / 10.0**exponent for value in values]
+        written = pattern.format(*(_fixed(value, self.places) for value in scaled))
+        if not exponent:
+            return written
+        return f"({written})e{exponent}" if len(values) > 1 else f"{written}e{exponent}"
 
 
 def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
@@ -29,35 +97,37 @@ def column(means: Sequence[float], deviations: Sequence[float]) -> list[str]:
     If the deviation is missing (NaN), the cell shows the mean only; if the mean is missing, a
     dash.
     """
-    places = decimals(means, deviations)
-    left = [number(mean, places) for mean in means]
-    right = [
-        "" if math.isnan(mean) or math.isnan(deviation) else number(deviation, places)
-        for mean, deviation in zip(means, deviations, strict=True)
-    ]
-    wide, narrow = max(map(len, left)), max(map(len, right))
+    notation = Notation.of(means, deviations)
+    pairs = zip(means, deviations, strict=True)
+    split = [notation.with_spread(*pair).partition(" ± ") for pair in pairs]
+    wide, narrow = (max(len(parts[side]) for parts in split) for side in (0, 2))
     return [
         first.rjust(wide)
-        + (f" ± {second:>{narrow}}" if second else " " * (narrow + 3 if narrow else 0))
-        for first, second in zip(left, right, strict=True)
+        + (f"{sign}{second:>{narrow}}" if sign else " " * (narrow + 3 if narrow else 0))
+        for first, sign, second in split
     ]
 
 
 def number(value: float, places: int) -> str:
-    """Format a number with fixed decimals, or in scientific notation if these would hide it."""
+    """Format a single number with fixed decimals, or with a power of ten if these hide it."""
+    hidden = 0 < abs(value) < 0.5 * 10.0**-places
+    if hidden or (abs(value) >= _LARGE and math.isfinite(value)):
+        return compact(value, 2)
+    return _fixed(value, places)
+
+
+def _fixed(value: float, places: int) -> str:
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 0.5 * 10.0**-places):
-        return f"{value:.1e}"
-    return f"{value:.{places}f}"
+    return f"{value:z.{places}f}"
 
 
 def compact(value: float, digits: int = 4) -> str:
     """Format a number as people type it, with at most `digits` digits: 0.03, 1e-4."""
     if not math.isfinite(value):
-        return number(value, 0)
+        return _fixed(value, 0)
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     if value == 0 or -3 <= int(exponent) < digits:
         return f"{value:.{digits}g}"
@@ -77,20 +147,21 @@ def p_value(p: float) -> str:
     return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def tenths(value: float) -> str:
-    """Format a number with one decimal, or with none if it is whole: 11.5, 12."""
-    return number(value, int(value % 1 != 0))
+def counts(values: Sequence[float]) -> list[str]:
+    """Format counts alike: with tenths if one of them has any, and `never` for ∞."""
+    places = int(any(value % 1 != 0 for value in values if math.isfinite(value)))
+    return ["never" if math.isinf(value) else _fixed(value, places) for value in values]
 
 
 def interval(estimate: Estimate) -> str:
-    """Format an estimate: `0.0123 [0.0098, 0.0151]`, or `0.0123` if the interval is infinite."""
-    if math.isinf(estimate.low) and math.isinf(estimate.high):
-        return number(estimate.value, decimals([estimate.value], []))
+    """Format an estimate on its own; see :meth:`Notation.with_interval`."""
+    return Notation.of([estimate.value], [reach(estimate)]).with_interval(estimate)
+
+
+def reach(estimate: Estimate) -> float:
+    """Return the distance from an estimate to the farther end of its interval, NaN if unbounded."""
     ends = [end for end in (estimate.low, estimate.high) if math.isfinite(end)]
-    spread = max((abs(end - estimate.value) for end in ends), default=math.nan)
-    places = decimals([estimate.value], [spread])
-    low, high = (number(end, places) for end in (estimate.low, estimate.high))
-    return f"{number(estimate.value, places)} [{low}, {high}]"
+    return max((abs(end - estimate.value) for end in ends), default=math.nan)
 
 
 def span(counts: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from experiments.reporting.words.formatting import listing
 from experiments.training.status import Status
 
 FEW_SEEDS: Final = 5
+ENOUGH_SEEDS: Final = f"at least {FEW_SEEDS}, better 10 ('seed=range(10)')"
 
 
 def warnings_of(study: Study) -> list[str]:
@@ -78,17 +79,17 @@ def _kernels(study: Study) -> Iterable[str]:
 
 def _seeds(part: Part) -> Iterable[str]:
     counts = [len(entry.seeds) for entry in part.entries if entry.seeds]
-    if counts and min(counts) < FEW_SEEDS:
+    if counts and max(counts) > 1 and min(counts) < FEW_SEEDS:
         few = min(counts)
         yield (
             f"only {few} {'seed' if few == 1 else 'seeds'}: intervals are wide or missing, and "
-            "small differences cannot be detected. The default is ten seeds."
+            f"small differences cannot be detected. Take {ENOUGH_SEEDS}."
         )
     if len({entry.seeds for entry in part.entries if entry.seeds}) > 1:
         yield (
             "not all groups have the same seeds; a difference uses the seeds that both groups have."
         )
-    unpaired = sum(not pair.paired for pair in part.pairs)
+    unpaired = sum(pair.can_separate and not pair.paired for pair in part.pairs)
     if unpaired:
         yield (
             f"{unpaired} of {len(part.pairs)} pairs share too few seeds to be paired by seed and "

@@ -72,7 +72,7 @@ def _seeds(study: Study) -> Iterator[str]:
     for part in study.parts:
         if part.target:
             aim = f"Target on {part.name}: {_target(part.target)}, {target_source(part.target)}."
-            yield f"{aim} A run that misses it counts as ∞."
+            yield f"{aim} A run that misses it counts as slower than any that reaches it."
 
 
 def _statistics(study: Study) -> Iterator[str]:

@@ -138,11 +138,11 @@ def test_fetched_set_is_kept_as_files(tmp_path, monkeypatch):
     assert calls == [("Fashion-MNIST", 1, 60_000, (28, 28))]
 
 
-def test_fetched_set_that_cannot_be_kept_is_used_all_the_same(tmp_path, monkeypatch, caplog):
+def test_fetched_set_that_cannot_be_kept_is_used_all_the_same(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(openml, "fetch_images", lambda *_: images())
     (tmp_path / "file").write_text("in the way")
     assert Mnist(dir=str(tmp_path / "file")).load().outputs == 10
-    assert "cannot be kept" in caplog.text
+    assert "cannot be kept" in capsys.readouterr().err
 
 
 def test_wrong_options():

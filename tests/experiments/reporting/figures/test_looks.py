@@ -6,11 +6,11 @@ from tests.experiments.analysis.made_up_studies import plain_study, tuned_study
 def test_tuned_and_default_share_the_colour_and_differ_in_dashes(tmp_path):
     entries = tuned_study(tmp_path).parts[0].entries
     looks = {look.label: look for look in looks_of_entries(entries)}
-    assert set(looks) == {"adam", "adam, default", "sgd", "sgd, default"}
+    assert set(looks) == {"adam", "adam (default)", "sgd", "sgd (default)"}
     for name in ("adam", "sgd"):
-        assert looks[name].color == looks[f"{name}, default"].color == color_of(name)
+        assert looks[name].color == looks[f"{name} (default)"].color == color_of(name)
         assert looks[name].filled
-        assert not looks[f"{name}, default"].filled
+        assert not looks[f"{name} (default)"].filled
 
 
 def test_without_labels_groups_look_as_everywhere(tmp_path):

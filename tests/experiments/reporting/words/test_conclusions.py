@@ -1,5 +1,5 @@
 from experiments.analysis.analyse import analyse
-from experiments.reporting.words.conclusions import conclude, conclusions, how_briefly
+from experiments.reporting.words.conclusions import conclude, conclusions, how
 from experiments.reporting.words.limits import limits_of
 from experiments.reporting.words.targets import short_target
 from tests.experiments.analysis.made_up_sweeps import ALL, learn, make_run, sweep
@@ -59,8 +59,27 @@ def test_runs_that_diverged_count_against_their_group(tmp_path):
 
 def test_one_seed_names_no_winner(tmp_path):
     study = analyse(runs_with(tmp_path, adam=[0.1], sgd=[9.0]))
-    assert "on one seed; another seed may give a different order" in conclusions(study)[0]
-    assert "the spread is unknown" in how_briefly(study)
+    (words,) = conclusions(study)
+    assert "on one seed. Nothing can be said about others" in words
+    assert "at least 5, better 10 ('seed=range(10)')" in words
+    assert "separated" not in words
+
+
+def test_nothing_is_said_about_groups_of_one_seed_beside_others(tmp_path):
+    words = concluded(runs_with(tmp_path, adam=[0.1, 0.11, 0.12], sgd=[0.5, 0.6, 0.71], lion=[0.2]))
+    assert "separated from sgd. Nothing can be said about lion" in words
+    assert "not separated" not in words
+
+
+def test_names_with_settings_can_be_told_apart_in_a_sentence(tmp_path):
+    runs = [
+        run
+        for rate in (0.1, 0.01)
+        for run in sweep(
+            tmp_path / f"{rate}", ["adam", "sgd"], range(2), settings={"optimizer": {"lr": rate}}
+        )
+    ]
+    assert "adam (lr=0.01), adam (lr=0.1), sgd (lr=0.01) and sgd (lr=0.1)" in concluded(runs)
 
 
 def test_a_leader_of_one_seed_is_not_separated_from_groups_of_several(tmp_path):
@@ -74,7 +93,7 @@ def test_one_group_and_no_run_that_ended(tmp_path):
     assert "[" not in concluded(alone[:1])  # one seed has no interval
     lost = sweep(tmp_path / "b", ["sgd"], [0], failed=[("sgd", 0)])
     assert "nothing to compare" in concluded(lost)
-    assert how_briefly(analyse(lost)).startswith("No run was completed")
+    assert how(analyse(lost)) == ["No run was completed, so there is nothing to average."]
 
 
 def test_runs_that_diverged_before_anything_was_measured_are_no_mistake_of_the_user(tmp_path):
@@ -103,8 +122,6 @@ def test_what_limits_the_numbers_is_said(tmp_path):
         failed=[("adam", 3)],
     )
     study = analyse(runs + sweep(tmp_path / "b", ("adam",), [0]))
-    assert "over 3 to 4 seeds" in how_briefly(study)
-    assert "Test is measured at the best validation epoch" in how_briefly(study)
     said = " ".join(limits_of(study))
     assert "diverged (not finite): 2 of 4 runs of sgd." in said
     assert "failed and left out: 1 of 4 runs of adam" in said

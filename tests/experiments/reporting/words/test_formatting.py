@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.reporting.words.formatting import (
+    Notation,
     column,
     compact,
-    decimals,
+    counts,
     interval,
     number,
     percent,
-    tenths,
 )
 
 NAN = math.nan
@@ -28,8 +28,8 @@ NAN = math.nan
         (0.97123, NAN, "0.9712"),
         (0.5, 0.0, "0.5000 ± 0.0000"),
         (NAN, NAN, "–"),
-        (2.5e7, 1e6, "2.5e+07 ± 1.0e+06"),
-        (3.1e-9, 1.2e-9, "3.1e-09 ± 1.2e-09"),
+        (2.5e7, 1e6, "(2.50 ± 0.10)e7"),
+        (3.1e-9, 1.2e-9, "(3.10 ± 1.20)e-9"),
         (-0.25, 0.11, "-0.25 ± 0.11"),
     ],
 )
@@ -38,8 +38,8 @@ def test_digits_follow_the_spread(mean, deviation, written):
 
 
 def test_counts_and_their_intervals_have_no_more_than_one_decimal():
-    ends = (7.65766, 13.027, 11.5, 9.0, math.inf)
-    assert [tenths(end) for end in ends] == ["7.7", "13.0", "11.5", "9", "∞"]
+    assert counts([7.65766, 13.027, 9.0, math.inf]) == ["7.7", "13.0", "9.0", "never"]
+    assert counts([9.0, 12.0, NAN, math.inf]) == ["9", "12", "–", "never"]
 
 
 def test_columns_align_and_share_their_decimals():
@@ -52,9 +52,27 @@ def test_columns_align_and_share_their_decimals():
 
 
 def test_decimals_ignore_what_is_not_there():
-    assert decimals([NAN], [NAN]) == 2
-    assert decimals([0.0], [0.0]) == 2
+    assert Notation.of([NAN], [NAN]) == Notation.of([0.0], [0.0]) == Notation(2)
     assert number(0.0, 4) == "0.0000"
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1e12, 1e12), st.floats(0, 1e12) | st.just(NAN)), min_size=1, max_size=5
+    )
+)
+def test_a_column_has_one_notation_and_each_value_the_decimals_of_its_spread(pairs):
+    cells = column(*map(list, zip(*pairs, strict=True)))
+    places = {
+        len(text.strip("() ").partition(".")[2])
+        for cell in cells
+        for text in cell.partition(")")[0].partition("e")[0].split("±")
+    }
+    assert len(places) == 1
+
+
+def test_a_small_spread_beside_a_large_one_keeps_a_digit():
+    assert column([0.03, 0.14], [0.0041, 0.21]) == ["0.030 ± 0.004", "0.140 ± 0.210"]
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_of_a_large_grid_the_best_of_each_optimizer_is_shown(tmp_path: Path) -> 
         for i in range(9)
     ]  # fmt: skip
     groups = ranked(group_runs(runs), "best/val_loss")
-    assert [one.label for one in rows_of(groups)] == ["adam, lr=0.001", "sgd, lr=0.1"]
+    assert [one.label for one in rows_of(groups)] == ["adam (lr=0.001)", "sgd (lr=0.1)"]
     assert len(rows_of(groups[:16])) == 16
 
 

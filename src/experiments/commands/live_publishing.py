@@ -1,4 +1,4 @@
-"""Publishing the runs of a command while it trains, and reporting the outcome."""
+"""Publishing runs while they train, and reporting at the end what is published."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Final, Self
 from rich.console import Console
 
 from experiments.commands.startup import publishing_process
+from experiments.files.masking import mask_secrets
 from experiments.files.paths import shown
-from experiments.program import program
+from experiments.program import to_type
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.tracking.process import Destination, PublishingProcess
@@ -23,7 +24,7 @@ from experiments.training.status import Status
 _SILENCE: Final = 2.0  # seconds of waiting for the tracker before the user is informed
 
 
-class Publishing:
+class LivePublishing:
     """Publishes the tracked runs of a command, in a separate process.
 
     The process starts with :meth:`start` or with the first run to publish.
@@ -126,7 +127,7 @@ class Publishing:
         note : str
             The comparison as Markdown.
         """
-        experiments = list(dict.fromkeys(job.run.experiment_name for job in jobs))
+        experiments = list(dict.fromkeys(_destination(job).experiment_name for job in jobs))
         names = [str(file.relative_to(folder)) for file in files]
         Summary(folder, sweep, experiments, names, note).write()
         for destination in _destinations(jobs):
@@ -170,7 +171,7 @@ class Publishing:
             if process.unpublished:
                 console.print(
                     f"{_runs(process.unpublished)} not published yet; publish with\n"
-                    f"  {program('publish')} {shown(folder)}",
+                    f"  {to_type('publish')} {shown(folder)}",
                     soft_wrap=True,
                 )
         if published.where:
@@ -190,7 +191,7 @@ class Publishing:
 
 
 def _destination(job: Job) -> Destination:
-    return Destination(job.run.tracking, job.run.experiment_name)
+    return Destination(job.run.tracking, mask_secrets(job.run.experiment_name))
 
 
 def _destinations(jobs: Iterable[Job]) -> list[Destination]:

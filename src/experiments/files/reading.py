@@ -1,0 +1,73 @@
+"""Reading files that may come from anywhere: regular files only, of a bounded size."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+TEXT: Final = 64 << 20
+"""Most bytes of a file of JSON, YAML or checksums."""
+
+TABLE: Final = 512 << 20
+"""Most bytes of a table of metrics: a million epochs have about 250 MB."""
+
+ARCHIVE: Final = 16 << 30
+"""Most bytes of an archive of arrays."""
+
+# A pipe would otherwise block until somebody writes to it, and a link may point to any file.
+_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def read_file(path: Path, most: int = TEXT) -> bytes:
+    """Read a whole file, unless it is no regular file or too large.
+
+    Parameters
+    ----------
+    path : Path
+        The file. A symbolic link is refused, because it may point to a file that does not belong
+        to whoever made the link.
+    most : int, default TEXT
+        The largest size in bytes.
+
+    Returns
+    -------
+    bytes
+        The content.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file cannot be read; the message says why and does not name the file.
+    """
+    try:
+        with open(os.open(path, _FLAGS), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"it is {_kind(status.st_mode)}, not a file")
+            if status.st_size > most:
+                raise ValueError(f"it has {status.st_size:,} bytes, and at most {most:,} are read")
+            return file.read(status.st_size)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link; put a copy of the file there") from error
+        raise ValueError(error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise ValueError("it does not fit in memory") from error
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device"

@@ -1,0 +1,39 @@
+"""The notes below tables: what a kind of column shows. A table has the notes of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from experiments.reporting.words.formatting import span
+
+DIFFERENCES: Final = (
+    "Differences are paired by seed; their intervals, corrected for all pairs by Holm's method, "
+    "exclude zero if two groups are separated."
+)
+IQM: Final = "IQM is the interquartile mean."
+MEDIAN_EPOCH: Final = "Epochs are medians."
+SEEDS_NEEDED: Final = (
+    "Seeds needed: the number that would detect this difference with a power of 80%."
+)
+STEP_TIME: Final = (
+    "µs/step is a median; the runs of a stack share it, so it does not measure one optimizer."
+)
+TEST: Final = "Test is measured at the best validation epoch."
+TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
+WINS: Final = "Wins: the share of seeds on which the first group does better."
+
+
+def means(seeds: Sequence[int], spread: str) -> str:
+    """Explain the column of a mean.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        The number of seeds of each group.
+    spread : str
+        The words for the number beside the mean, such as `± standard deviation`.
+    """
+    if max(seeds, default=0) < 2:
+        return "With one seed, the spread is unknown."
+    return f"Mean {spread} over {span(seeds)} seeds."
