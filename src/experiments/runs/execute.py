@@ -37,7 +37,7 @@ def execute(
     Parameters
     ----------
     executions : sequence of Execution
-        Runs that can share a stack, with the dataset that they share.
+        Runs that can share a stack, each with its dataset.
     on_epoch : callable, optional
         Called after each epoch; see :func:`experiments.training.loop.train`.
 
@@ -78,13 +78,13 @@ def _train(executions: Mapping[int, Execution], on_epoch: EpochListener | None) 
     stacked, positions = list(executions.values()), list(executions)
     left = dict(enumerate(stacked))
     first = stacked[0]
-    assert first.dataset is not None
+    datasets = [e.dataset for e in stacked if e.dataset is not None]
     states = [e.state for e in stacked if e.state is not None]
     try:
         with threadpool_limits(limits=first.job.run.training.blas_threads, user_api="blas"):
             outcomes = train(
                 [e.job.run for e in stacked],
-                first.dataset,
+                datasets,
                 _renumbered(on_epoch, positions),
                 states=states or None,
                 keeper=_Keeper(stacked),

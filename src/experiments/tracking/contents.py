@@ -11,12 +11,13 @@ import json
 import math
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.escape import for_markdown, for_terminal, visible
 from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
-from experiments.runs.layout import PREPROCESSING
+from experiments.runs.layout import FILES, PREPROCESSING, SNAPSHOTS
 from experiments.runs.record import Record
 from experiments.tracking import store
 from experiments.training.status import Status
@@ -38,6 +39,17 @@ _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
 # model have them; the record always does.
 _BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
+
+RUNNING: Final = "RUNNING"
+KILLED: Final = "KILLED"
+END_STATUS: Final = {
+    Status.DONE: "FINISHED",
+    Status.STOPPED_EARLY: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: KILLED,
+}
+"""MLflow's status of a run that has ended."""
 
 
 def tags(record: Record) -> dict[str, str]:
@@ -72,15 +84,16 @@ def tags(record: Record) -> dict[str, str]:
 def sweep_tags(record: Record) -> dict[str, str]:
     """Return the tags of a run's sweeps: the one it belongs to, and the one that started it."""
     sweeps = (record.sweep, record.started_in)
-    return {_sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
+    return {sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
 def sweep_filter(sweep: str) -> str:
     """Return the filter that selects the runs of a sweep, in MLflow's pages and API."""
-    return f"tags.`{_sweep_key(sweep)}` = '{_IN_SWEEP}'"
+    return f"tags.`{sweep_key(sweep)}` = '{_IN_SWEEP}'"
 
 
-def _sweep_key(sweep: str) -> str:
+def sweep_key(sweep: str) -> str:
+    """Return the tag of the runs of a sweep."""
     return key_of(f"sweep.{sweep}")
 
 
@@ -92,6 +105,8 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
+    if record.report == "test_peak":
+        lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
     dataset = record.dataset
     if dataset:
         rows = ", ".join(f"{count} {part}" for part, count in dataset["rows"].items())
@@ -159,6 +174,12 @@ def _non_finite(record: Record) -> list[str]:
         if any(value is not None and not math.isfinite(value) for value in column)
     ]
     return columns + [name for name, value in record.summary.items() if value is None]
+
+
+def files(record: Record) -> list[Path]:
+    """Return the files of a run that are published."""
+    paths = (record.folder / name for name in (*FILES, SNAPSHOTS))
+    return [path for path in paths if path.exists()]
 
 
 def dataset_input(record: Record) -> DatasetInput | None:
