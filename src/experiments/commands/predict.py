@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         choices=("best", "final"),
         default="best",
-        help="weights of the best validation epoch, or of the last (default: best)",
+        help="weights of the epoch that the run reports, or of the last (default: best)",
     )
     add_tracker(parser)
     return parser

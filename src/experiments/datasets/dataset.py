@@ -1,4 +1,4 @@
-"""A prepared dataset: three parts ready for a network, and their description."""
+"""A prepared dataset: its parts ready for a network, and their description."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ class Dataset:
         The kind of prediction.
     train, validation, test : Part
         The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
+        `validation` is None if there is no validation part.
     feature_names : tuple of str
         The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
@@ -93,7 +94,7 @@ class Dataset:
     name: str
     task: Task
     train: Part
-    validation: Part
+    validation: Part | None
     test: Part
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
@@ -114,8 +115,9 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The three parts by name: train, validation, test."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        """The parts by name: train, validation if there is one, test."""
+        held_out = {} if self.validation is None else {"validation": self.validation}
+        return {"train": self.train, **held_out, "test": self.test}
 
     @property
     def features(self) -> int:

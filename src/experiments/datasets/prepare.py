@@ -136,7 +136,7 @@ def prepare(
         name=name,
         task=task,
         train=part(split.train),
-        validation=part(split.validation),
+        validation=part(split.validation) if len(split.validation) else None,
         test=part(split.test),
         feature_names=table.names,
         target_names=target_names,

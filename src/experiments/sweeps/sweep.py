@@ -6,12 +6,13 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
 from experiments.errors import ConfigError, UserError
@@ -26,13 +27,16 @@ from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
 from experiments.sweeps.naming import sweep_id
+from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
-from experiments.training.targets import encoding_for
 from experiments.workers.trainer import Trainer
 
 phases: Final = logging.getLogger("experiments.sweeps")
 """Logs the end of each phase of a sweep; shown by ``hydra.verbose=experiments.sweeps``."""
+
+Check = Callable[[Run, Dataset], None]
+"""A check of a run on its dataset, which raises a `ConfigError`."""
 
 _POLL: Final = 0.2  # seconds between checks whether another command has ended
 
@@ -116,7 +120,9 @@ class Sweep:
         earlier = [record for record in find_records(self.folder) if record.folder not in now]
         return [*earlier, *self.records]
 
-    def run(self, jobs: Sequence[Job], title: str | None = None) -> list[Record]:
+    def run(
+        self, jobs: Sequence[Job], title: str | None = None, *, checks: Sequence[Check] = (check,)
+    ) -> list[Record]:
         """Train a batch of jobs.
 
         A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
@@ -127,6 +133,8 @@ class Sweep:
         jobs : sequence of Job
         title : str, optional
             A description of the batch; by default its number of runs.
+        checks : sequence of callable, optional
+            The checks of each run on its dataset, before anything trains.
 
         Returns
         -------
@@ -136,8 +144,8 @@ class Sweep:
         Raises
         ------
         ConfigError
-            If there are no jobs, datasets cannot be loaded, or losses do not fit them; the message
-            lists all faulty jobs. Nothing has been trained.
+            If there are no jobs, datasets cannot be loaded, or settings do not fit them; the
+            message lists all faulty jobs. Nothing has been trained.
         UserError
             If the sweep's folder, or that of a job, holds other runs. Nothing has been written.
         KeyboardInterrupt, UserError
@@ -145,7 +153,7 @@ class Sweep:
         """
         if not jobs:
             raise ConfigError("there are no runs to train: give the sweep at least one job")
-        datasets = load_datasets(jobs)
+        datasets = load_datasets(jobs, checks)
         self.listener.check_for_interrupts()
         begins = self.id is None and not self._continues
         files = {job.folder: job.files for job in jobs}
@@ -209,9 +217,10 @@ class Sweep:
         """Write the sweep's files, once, and those of the jobs."""
         write_texts(self.folder, self._files)
         self._files = {}
-        for folder, texts in files.items():
-            self.listener.check_for_interrupts()
+        for written, (folder, texts) in enumerate(files.items()):
+            self.listener.prepared(written, len(files))
             write_texts(folder, texts)
+        self.listener.prepared(len(files), len(files))
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
         """Copy the records of finished runs; return the copies by position."""
@@ -296,7 +305,7 @@ class Sweep:
             spares_one=lambda: listener.needs_core,
         ) as training:
             try:
-                listener.training_begun(jobs)
+                listener.training_begun(jobs, [execution.epochs for execution in executions])
                 for position in training.finished(report_progress):
                     collect(position)
             except (KeyboardInterrupt, UserError) as error:
@@ -313,13 +322,13 @@ class Sweep:
         return [records[position] for position in range(len(jobs))], interrupt
 
 
-def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
-    """Load each dataset of the jobs once, and check that the jobs' losses fit it.
+def load_datasets(jobs: Sequence[Job], checks: Sequence[Check] = (check,)) -> dict[Source, Dataset]:
+    """Load each dataset of the jobs once, and check that the jobs' settings fit it.
 
     Raises
     ------
     ConfigError
-        If a dataset cannot be loaded or a loss does not fit; the message lists all faulty jobs.
+        If a dataset cannot be loaded or a run fails a check; the message lists all faulty jobs.
     """
     datasets: dict[Source, Dataset] = {}
     failures: dict[Source, str] = {}
@@ -334,7 +343,8 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
         fault = failures.get(source)
         if fault is None:
             try:
-                encoding_for(datasets[source], job.run.objective)
+                for one in checks:
+                    one(job.run, datasets[source])
             except ConfigError as error:
                 fault = str(error)
         if fault is not None:

@@ -62,7 +62,7 @@ class Noting(Listener):
     def planned(self, plan: Plan) -> None:
         self.events.append(plan)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self.events.append(("training", len(jobs)))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:

@@ -38,7 +38,7 @@ class Csv(SplitSource):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
     path : str
         The file, relative to `dir`: CSV, also compressed (gzip, bzip2, xz or zip), or Parquet.
@@ -289,8 +289,8 @@ class Csv(SplitSource):
                 if other:
                     raise DataError(
                         f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, or list the column in "
-                        "dataset.categorical or dataset.ignore."
+                        f"would be numbers with {other}. Give that, if it suits the other "
+                        "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 if formats_of(cells[name], self.notation):
                     raise DataError(
