@@ -21,7 +21,7 @@ from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import npz
 from experiments.files.json import parse_json
-from experiments.files.reading import ARCHIVE, TABLE, TEXT, read_file
+from experiments.files.reading import ARCHIVE, TABLE, TEXT, is_plain_file, read_file
 from experiments.files.yaml import parse_yaml
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -138,6 +138,21 @@ class Record:
             return False
         return True
 
+    def files(self) -> list[Path]:
+        """Return the paths of the record's files that exist.
+
+        Raises
+        ------
+        RecordError
+            If one is a symbolic link, which may point to any file, or no file at all.
+        """
+        paths = [self.folder / name for name in (*FILES, SNAPSHOTS)]
+        present = [path for path in paths if path.is_symlink() or path.exists()]
+        for path in present:
+            if not is_plain_file(path):
+                raise corrupt(path, "it is a link or no file")
+        return present
+
     @cached_property
     def checksums(self) -> dict[str, str]:
         """The SHA-256 of each file of the record, in hexadecimal; empty while the run trains."""
@@ -175,8 +190,8 @@ class Record:
 
     @property
     def objective(self) -> float:
-        """The value that a search minimizes: the best validation loss, infinite if it diverged."""
-        loss = self.summary.get("best/val_loss")
+        """The value that a search minimizes: the reported validation loss, infinite if diverged."""
+        loss = self.reported("val_loss")
         return math.inf if loss is None or self.status is Status.DIVERGED else loss
 
     @property
@@ -239,6 +254,19 @@ class Record:
         return dict(self.data["summary"])
 
     @property
+    def report(self) -> str:
+        """The rule that chose the reported epoch; see `training.report`."""
+        return str(self.data.get("report") or "best_loss")
+
+    def reported(self, quantity: str) -> float | None:
+        """Return a value such as `val_loss` at the reported epoch; None if it was not measured.
+
+        The summary has it as `best/val_loss`, or as `final/val_loss` if the last epoch is
+        reported. An epoch that was chosen on the test part counts for the test values only.
+        """
+        return self.summary.get(f"best/{quantity}", self.summary.get(f"final/{quantity}"))
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """The dataset's name, task, digest and sizes; empty if the data could not be loaded."""
         return dict(self.data.get("dataset") or {})
@@ -247,6 +275,15 @@ class Record:
     def environment(self) -> dict[str, Any]:
         """The versions, machine and commit that the run was trained with."""
         return dict(self.data.get("environment") or {})
+
+    @property
+    def blas_cores(self) -> tuple[str, ...]:
+        """The processor families whose BLAS kernels trained the run, in order.
+
+        Usually one; more if the run was resumed on another kind of processor. Empty if unknown.
+        """
+        cores = self.data.get("blas_cores") or [self.environment.get("blas_core")]
+        return tuple(str(core) for core in cores if core is not None)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -269,11 +306,12 @@ class Record:
         """The configuration by dotted names, with defaults for missing settings.
 
         This makes runs of an older version, which lack newer settings, comparable with new ones.
+        `training.report` names the rule that null stood for.
         """
         # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults
 
-        return flat(with_defaults(self.config))
+        return {**flat(with_defaults(self.config)), "training.report": self.report}
 
     @cached_property
     def defaults(self) -> dict[str, Scalar]:
@@ -290,12 +328,12 @@ class Record:
     @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
-        return self._bytes(CONFIG).decode()
+        return self._text(CONFIG)
 
     @property
     def preprocessing_json(self) -> str:
         """The dataset's preprocessing as it was written."""
-        return self._bytes(PREPROCESSING).decode()
+        return self._text(PREPROCESSING)
 
     @property
     def measured_bytes(self) -> int:
@@ -313,9 +351,12 @@ class Record:
         """
         content = self._bytes(METRICS)
         try:
-            return _columns(content)
+            columns = _columns(content)
         except ValueError as error:
             raise corrupt(self.folder / METRICS, str(error)) from error
+        if self.status.is_final and not columns.get(EPOCH):
+            raise corrupt(self.folder / METRICS, "it has no epochs")
+        return columns
 
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Read the metrics as numbers.
@@ -337,7 +378,8 @@ class Record:
         Parameters
         ----------
         which : {"best", "final"}
-            The weights of the best validation epoch, or those after the last epoch.
+            The weights of the reported epoch (by default that of the best validation loss), or
+            those after the last epoch.
 
         Returns
         -------
@@ -377,6 +419,12 @@ class Record:
             return npz.unpack(content, prefix)
         except ValueError as error:
             raise corrupt(self.folder / file, str(error)) from error
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._bytes(name).decode()
+        except UnicodeDecodeError as error:
+            raise corrupt(self.folder / name, str(error)) from error
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name

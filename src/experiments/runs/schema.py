@@ -32,12 +32,16 @@ class Contents:
         The part of the run in its command; see :class:`experiments.runs.record.Record`.
     resumed : list of int
         The epochs at which training continued after an interruption.
+    blas_cores : list of str or None
+        The processor families whose BLAS kernels trained the run, in order; None if unknown.
     identity_parts : dict
         The parts of the identity, texts or mappings to texts.
     summary : dict of str to float or None
         The metrics of the whole run.
     dataset : dict
         The description of the data, a :class:`Described`; empty if they could not be loaded.
+    report : str
+        The rule that chose the reported epoch; see `training.report`.
     environment : dict of str to scalar
         The versions, machine and commit that the run was trained with.
     """
@@ -59,9 +63,11 @@ class Contents:
     overrides: tuple[str, ...] | None = None
     labels: dict[str, _Scalar] | None = None
     resumed: tuple[_Size, ...] | None = None
+    blas_cores: tuple[str | None, ...] | None = None
     identity_parts: dict[str, str | dict[str, str] | None] | None = None
     dataset: dict[str, object] | None = None
     environment: dict[str, _Scalar] | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

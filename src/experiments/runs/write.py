@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from experiments.errors import RecordError
 from experiments.files import npz
-from experiments.files.atomic import write_atomically
+from experiments.files.atomic import write_atomically, write_in_order
 from experiments.files.masking import mask_secrets, masked
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -103,11 +104,9 @@ def write_record(
         files[SNAPSHOTS] = npz.pack(snapshots)
     _make(folder)
     discard_record(folder)
-    for name, content in files.items():
-        write_file(folder / name, content)
     if log is not None:
         _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
-    _complete(folder, contents, {name: sha256(content) for name, content in files.items()})
+    _complete(folder, files, contents)
     return folder
 
 
@@ -159,6 +158,13 @@ def write_progress(
     write_atomically(folder / PROGRESS, _contents(data, running=True))
 
 
+def discard_progress(folder: Path, uid: str) -> None:
+    """Remove a run's progress from a folder, if it is there and of the execution with this uid."""
+    with suppress(RecordError, OSError):
+        if Record.read_progress(folder).uid == uid:
+            (folder / PROGRESS).unlink()
+
+
 def copy_record(
     record: Record,
     folder: str | os.PathLike[str],
@@ -193,7 +199,6 @@ def copy_record(
     """
     folder = Path(folder)
     contents = _contents(data)
-    config = _config_bytes(config_yaml)
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
         discard_record(folder)
@@ -202,10 +207,9 @@ def copy_record(
                 _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
-    else:
-        discard_record(folder)
-    write_file(folder / CONFIG, config)
-    _complete(folder, contents, {**record.checksums, CONFIG: sha256(config)})
+    else:  # all other files stay
+        _remove(folder / RECORD)
+    _complete(folder, {CONFIG: _config_bytes(config_yaml)}, contents, record.checksums)
     return folder
 
 
@@ -218,11 +222,15 @@ def _make(folder: Path) -> None:
 
 def discard_record(folder: Path) -> None:
     """Remove an older record, so that the folder looks incomplete until a new one is written."""
+    _remove(folder / RECORD)
+    _remove(folder / SNAPSHOTS)  # the new record may have none
+
+
+def _remove(file: Path) -> None:
     try:
-        (folder / RECORD).unlink(missing_ok=True)
-        (folder / SNAPSHOTS).unlink(missing_ok=True)  # the new record may have none
+        file.unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise _cannot_write(file, error) from error
 
 
 def _config_bytes(config_yaml: str) -> bytes:
@@ -249,11 +257,17 @@ def _write_log(folder: Path, content: bytes) -> None:
         raise _cannot_write(folder / LOG, error) from error
 
 
-def _complete(folder: Path, contents: bytes, checksums: Mapping[str, str]) -> None:
-    sums = {**checksums, RECORD: sha256(contents)}
+def _complete(
+    folder: Path,
+    files: Mapping[str, bytes],
+    contents: bytes,
+    checksums: Mapping[str, str] | None = None,
+) -> None:
+    """Write files, the checksums of all files of the record, and its contents last."""
+    sums = {**(checksums or {}), **{name: sha256(content) for name, content in files.items()}}
+    sums[RECORD] = sha256(contents)
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
-    write_file(folder / CHECKSUMS, lines.encode())
-    write_file(folder / RECORD, contents)
+    write_files(folder, {**files, CHECKSUMS: lines.encode(), RECORD: contents})
     (folder / PROGRESS).unlink(missing_ok=True)
 
 
@@ -273,8 +287,8 @@ def _link(source: Path, target: Path) -> None:
         raise _cannot_write(target, error) from error
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file of a record atomically and durably.
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of a record durably; the last one exists only if all others are complete.
 
     Raises
     ------
@@ -282,9 +296,9 @@ def write_file(path: Path, content: bytes) -> None:
         If the disk is full or the folder not writable; no partial file remains.
     """
     try:
-        write_atomically(path, content, durable=True)
+        write_in_order({folder / name: files[name] for name in files}, durable=True)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(Path(error.filename), error) from error
 
 
 def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]]) -> str:

@@ -6,16 +6,18 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
+from experiments.runs.environment import blas_core
 from experiments.runs.execution import Execution
 from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
@@ -26,13 +28,16 @@ from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
 from experiments.sweeps.naming import sweep_id
+from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
-from experiments.training.targets import encoding_for
 from experiments.workers.trainer import Trainer
 
 phases: Final = logging.getLogger("experiments.sweeps")
 """Logs the end of each phase of a sweep; shown by ``hydra.verbose=experiments.sweeps``."""
+
+Check = Callable[[Run, Dataset], None]
+"""A check of a run on its dataset, which raises a `ConfigError`."""
 
 _POLL: Final = 0.2  # seconds between checks whether another command has ended
 
@@ -85,6 +90,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
+        self._commented: set[str] = set()  # what the listener was told about datasets
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +121,9 @@ class Sweep:
         earlier = [record for record in find_records(self.folder) if record.folder not in now]
         return [*earlier, *self.records]
 
-    def run(self, jobs: Sequence[Job], title: str | None = None) -> list[Record]:
+    def run(
+        self, jobs: Sequence[Job], title: str | None = None, *, checks: Sequence[Check] = (check,)
+    ) -> list[Record]:
         """Train a batch of jobs.
 
         A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
@@ -126,6 +134,8 @@ class Sweep:
         jobs : sequence of Job
         title : str, optional
             A description of the batch; by default its number of runs.
+        checks : sequence of callable, optional
+            The checks of each run on its dataset, before anything trains.
 
         Returns
         -------
@@ -135,8 +145,8 @@ class Sweep:
         Raises
         ------
         ConfigError
-            If there are no jobs, datasets cannot be loaded, or losses do not fit them; the message
-            lists all faulty jobs. Nothing has been trained.
+            If there are no jobs, datasets cannot be loaded, or settings do not fit them; the
+            message lists all faulty jobs. Nothing has been trained.
         UserError
             If the sweep's folder, or that of a job, holds other runs. Nothing has been written.
         KeyboardInterrupt, UserError
@@ -144,7 +154,7 @@ class Sweep:
         """
         if not jobs:
             raise ConfigError("there are no runs to train: give the sweep at least one job")
-        datasets = load_datasets(jobs)
+        datasets = load_datasets(jobs, checks)
         self.listener.check_for_interrupts()
         begins = self.id is None and not self._continues
         files = {job.folder: job.files for job in jobs}
@@ -154,13 +164,13 @@ class Sweep:
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
         self._write_files(files)
-        notes = [note for dataset in datasets.values() for note in dataset.notes]
-        notes += [_note(job, datasets[job.run.dataset]) for job in jobs]
-        for message in dict.fromkeys(filter(None, notes)):
-            self.listener.note(message)
+        self._comment(jobs, datasets)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
+        mixed = _mixed_kernels(list(records.values()), list(missing.values()))
+        if mixed:
+            self.listener.warn(mixed)
         trained, interrupt = self._complete(missing, datasets)
         records |= trained
         phases.debug("trained")
@@ -170,6 +180,17 @@ class Sweep:
         if interrupt is not None:
             raise interrupt
         return ordered
+
+    def _comment(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> None:
+        """Tell the listener how datasets were understood, each message once a sweep."""
+        note, warn = self.listener.note, self.listener.warn
+        said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
+        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
+        for say, message in said:
+            if message and message not in self._commented:
+                self._commented.add(message)
+                say(message)
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
@@ -288,7 +309,7 @@ class Sweep:
             spares_one=lambda: listener.needs_core,
         ) as training:
             try:
-                listener.training_begun(jobs)
+                listener.training_begun(jobs, [execution.epochs for execution in executions])
                 for position in training.finished(report_progress):
                     collect(position)
             except (KeyboardInterrupt, UserError) as error:
@@ -305,13 +326,13 @@ class Sweep:
         return [records[position] for position in range(len(jobs))], interrupt
 
 
-def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
-    """Load each dataset of the jobs once, and check that the jobs' losses fit it.
+def load_datasets(jobs: Sequence[Job], checks: Sequence[Check] = (check,)) -> dict[Source, Dataset]:
+    """Load each dataset of the jobs once, and check that the jobs' settings fit it.
 
     Raises
     ------
     ConfigError
-        If a dataset cannot be loaded or a loss does not fit; the message lists all faulty jobs.
+        If a dataset cannot be loaded or a run fails a check; the message lists all faulty jobs.
     """
     datasets: dict[Source, Dataset] = {}
     failures: dict[Source, str] = {}
@@ -323,10 +344,16 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
                 datasets[source] = cached_dataset(source)
             except UserError as error:
                 failures[source] = str(error)
+            except MemoryError:
+                failures[source] = (
+                    f"{type(source).__name__}: the data do not fit in memory; dataset.limit=NUMBER "
+                    "uses fewer rows"
+                )
         fault = failures.get(source)
         if fault is None:
             try:
-                encoding_for(datasets[source], job.run.objective)
+                for one in checks:
+                    one(job.run, datasets[source])
             except ConfigError as error:
                 fault = str(error)
         if fault is not None:
@@ -341,6 +368,37 @@ def _plan(runs: int, missing: Sequence[Execution]) -> Plan:
         reasons.update(filter(None, (execution.reason_to_retrain() for execution in missing)))
     resumed = sum(execution.checkpoints.exist for execution in missing)
     return Plan(runs, runs - len(missing), resumed, reasons)
+
+
+def _mixed_kernels(reused: Sequence[Record], missing: Sequence[Execution]) -> str:
+    """Warn if runs are about to be trained with other BLAS kernels than earlier ones.
+
+    Parameters
+    ----------
+    reused : sequence of Record
+        The finished runs of the batch.
+    missing : sequence of Execution
+        The runs that will be trained, or resumed from a checkpoint.
+
+    Returns
+    -------
+    str
+        The warning; empty if all kernels are the same, or nothing is trained.
+    """
+    here = blas_core()
+    begun = [execution.checkpoints.about() for execution in missing]
+    earlier = [record.blas_cores for record in reused]
+    earlier += [tuple(filter(None, about.get("blas_cores", ()))) for about in begun]
+    others = Counter(" then ".join(cores) for cores in earlier if cores and {*cores} != {here})
+    if not missing or not others:
+        return ""
+    counted = ", ".join(f"{core} ({count})" for core, count in others.items())
+    return (
+        f"{others.total()} of {len(reused) + len(missing)} runs were trained or begun with BLAS "
+        f"kernels for other processors: {counted}; this one has those for {here}. They round "
+        "differently, so results can differ; rerun=true trains all runs here (see "
+        "docs/reliability.md)"
+    )
 
 
 def _give_up(execution: Execution) -> Record:

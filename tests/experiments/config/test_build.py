@@ -309,7 +309,7 @@ def test_a_wrong_value_is_named_with_what_it_must_be(key: str, value: Any) -> No
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("validation", 0), ("test", 1), ("rows", 9), ("limit", 2), ("seed", True), ("noise", "much")],
+    [("validation", 1), ("test", 1), ("rows", 9), ("limit", 2), ("seed", True), ("noise", "much")],
 )
 def test_wrong_options_of_a_dataset(key: str, value: Any) -> None:
     fault = the_fault(**{f"dataset__{key}": value})

@@ -19,7 +19,6 @@ SEEDS_NEEDED: Final = (
 STEP_TIME: Final = (
     "µs/step is a median; the runs of a stack share it, so it does not measure one optimizer."
 )
-TEST: Final = "Test is measured at the best validation epoch."
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."
 
