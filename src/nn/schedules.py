@@ -170,7 +170,10 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class InverseSquareRoot(Schedule):
-    """1/√t with t = u + 1."""
+    """1/√t with t = u + 1, where u counts from the end of the warm-up.
+
+    The schedule of Transformers (Vaswani et al. 2017) counts from the start of training.
+    """
 
     name: ClassVar[str] = "inverse_square_root"
 

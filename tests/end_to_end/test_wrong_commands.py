@@ -111,6 +111,8 @@ WRONG = [
         "dataset.download",
     ),
     wrong("hydra.run.dir=/proc/nowhere", "/proc/nowhere", "hydra.run.dir"),
+    wrong("hydra.job.name=a/b", "a/b.log: the log cannot be written", "hydra.job.name"),
+    wrong(f"hydra.job.name={'a' * 300}", "File name too long", "hydra.job.name"),
     wrong("-m seed=1,2 hydra.sweep.dir=/proc/nowhere", "/proc/nowhere", "hydra.sweep.dir"),
     wrong("-m seed=1,2 hydra.sweep.subdir=same", "hydra.sweep.subdir", "hydra.job.num"),
     # parts of one's own

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
@@ -54,7 +55,7 @@ class Training(Component):
     Parameters
     ----------
     epochs : int, default 20
-        Number of passes over the training part.
+        Number of passes over the training part, at most a million.
     steps : int, optional
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
@@ -93,7 +94,7 @@ class Training(Component):
         otherwise.
     """
 
-    epochs: Count = 20
+    epochs: Epochs = 20
     steps: Count | None = None
     batch_size: Count | Literal["full"] = 32
     order: Order = Shuffled()
@@ -188,7 +189,8 @@ class Run(Component):
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
-        The parts of the run, each described by its own class.
+        The parts of the run, each described by its own class. The dataset is read as the loss needs
+        it (`Source.for_loss`).
     """
 
     dataset: Source
@@ -206,6 +208,7 @@ class Run(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_experiment_name(self.experiment_name)
+        object.__setattr__(self, "dataset", self.dataset.for_loss(self.loss))
         if self.schedule.sets_momentum and not getattr(self.optimizer, "momentum", 0):
             raise ValueError(
                 f"schedule={self.schedule.label} sets the momentum, but optimizer="
@@ -232,7 +235,7 @@ def check_experiment_name(name: str) -> None:
         return
     start = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
     raise ConfigError(
-        f"experiment_name must have 1 to {_LONGEST_NAME} characters, all of which can be printed, "
+        f"experiment_name must be a name of 1 to {_LONGEST_NAME} characters that can be printed, "
         f"but is {start!r} with {len(name)}"
     )
 

@@ -148,6 +148,7 @@ def _pack(dataset: Dataset) -> bytes:
         "parts": list(dataset.parts),
         "image_shape": dataset.image_shape,
         "notes": dataset.notes,
+        "warnings": dataset.warnings,
     }
     arrays = {"description": np.frombuffer(json.dumps(described).encode(), np.uint8)}
     for name, part in dataset.parts.items():
@@ -177,6 +178,7 @@ def _read(path: Path) -> Dataset | None:
             digest=described["digest"],
             image_shape=None if shape is None else (shape[0], shape[1]),
             notes=tuple(described["notes"]),
+            warnings=tuple(described["warnings"]),
             train=parts["train"],
             validation=parts.get("validation"),
             test=parts["test"],

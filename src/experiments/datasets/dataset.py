@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.preprocessing import Preprocessing
+from experiments.datasets.preprocessing import Preprocessing, beyond_single
 from experiments.errors import DataError
 
 
@@ -82,6 +82,8 @@ class Dataset:
         Height and width, if each row of inputs is an image in row-major order.
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
+    warnings : tuple of str
+        Messages for people about what makes results on these data doubtful.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class Dataset:
     digest: str
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part_name, part in self.parts.items():
@@ -137,8 +140,8 @@ class Dataset:
                 f"the inputs have {inputs.shape[1]} features, but the preprocessing produces "
                 f"{len(self.preprocessing.scale)}"
             )
-        if not all_finite(inputs):
-            return "an input is infinite or not a number"
+        if beyond_single(inputs) is not None:
+            return "an input is not a number, infinite or beyond single precision"
         if self.task is Task.BINARY and self.outputs != 2:
             return f"a binary task has two classes, not {self.outputs}"
         kind = np.int64 if self.task.has_classes else np.float64
@@ -148,18 +151,10 @@ class Dataset:
                 f"the targets are {targets.dtype} of shape {targets.shape}, not "
                 f"{np.dtype(kind)} of shape {shape} as the task ({self.task}) requires"
             )
-        if not all_finite(targets):
-            return "a target is infinite or not a number"
+        if beyond_single(targets) is not None:
+            return "a target is not a number, infinite or beyond single precision"
         if self.task.has_classes and not 0 <= targets.min() <= targets.max() < self.outputs:
             return f"a class index lies outside 0 to {self.outputs - 1}"
         if self.task is Task.MULTILABEL and not np.isin(targets, (0.0, 1.0)).all():
             return "a label is neither 0 nor 1"
         return None
-
-
-def all_finite(array: NDArray[Any]) -> bool:
-    """Whether every element is a finite number.
-
-    Minimum and maximum propagate NaN and infinity, and avoid a temporary array of booleans.
-    """
-    return array.size == 0 or bool(np.isfinite(array.min()) and np.isfinite(array.max()))

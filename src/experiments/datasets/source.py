@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ from experiments.datasets.splits import Method, split_rows
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError
 from nn.component import Interval, problems
+from nn.losses import Loss
 
 Share = Annotated[float, Interval(0, 1, "neither")]
 ShareOrNone = Annotated[float, Interval(0, 1, "left")]
@@ -78,7 +79,8 @@ class Source(ABC):
     limit: Annotated[int, Interval(3)] | None = None
 
     def __post_init__(self) -> None:
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields = [field.name for field in dataclasses.fields(self) if field.init]
+        values = {name: getattr(self, name) for name in fields}
         wrong = problems(type(self), values)
         if wrong:
             raise ConfigError(
@@ -101,6 +103,13 @@ class Source(ABC):
             If the data are missing, malformed or do not match the options. The message names the
             file, the place in it and the remedy.
         """
+
+    def for_loss(self, loss: Loss) -> Self:
+        """Return the source for runs with a loss, which may decide how targets are read.
+
+        By default that is this source: its targets do not depend on the loss.
+        """
+        return self
 
     def files(self) -> tuple[Path, ...]:
         """Return the files that `load` reads; a change to any of them invalidates the cache."""

@@ -89,6 +89,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
+        self._commented: set[str] = set()  # what the listener was told about datasets
 
     def __enter__(self) -> Self:
         return self
@@ -162,10 +163,7 @@ class Sweep:
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
         self._write_files(files)
-        notes = [note for dataset in datasets.values() for note in dataset.notes]
-        notes += [_note(job, datasets[job.run.dataset]) for job in jobs]
-        for message in dict.fromkeys(filter(None, notes)):
-            self.listener.note(message)
+        self._comment(jobs, datasets)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
@@ -178,6 +176,17 @@ class Sweep:
         if interrupt is not None:
             raise interrupt
         return ordered
+
+    def _comment(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> None:
+        """Tell the listener how datasets were understood, each message once a sweep."""
+        note, warn = self.listener.note, self.listener.warn
+        said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
+        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
+        for say, message in said:
+            if message and message not in self._commented:
+                self._commented.add(message)
+                say(message)
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
@@ -208,9 +217,10 @@ class Sweep:
         """Write the sweep's files, once, and those of the jobs."""
         write_texts(self.folder, self._files)
         self._files = {}
-        for folder, texts in files.items():
-            self.listener.check_for_interrupts()
+        for written, (folder, texts) in enumerate(files.items()):
+            self.listener.prepared(written, len(files))
             write_texts(folder, texts)
+        self.listener.prepared(len(files), len(files))
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
         """Copy the records of finished runs; return the copies by position."""

@@ -24,7 +24,7 @@ from experiments.runs.execution import Execution
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
 from experiments.runs.layout import RECORD
-from experiments.runs.write import write_file
+from experiments.runs.write import write_files
 from experiments.workers.backend import Notes
 
 MOST_BYTES: Final = 2**28
@@ -208,8 +208,8 @@ def unpack(files: Files, folder: Path) -> None:
     if RECORD not in files or strange:
         raise RecordError(f"a worker sent files that are not a run's record: {', '.join(files)}")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(files, key=lambda name: name == RECORD):
-        write_file(folder / name, files[name])
+    names = sorted(files, key=lambda name: name == RECORD)
+    write_files(folder, {name: files[name] for name in names})
 
 
 def identity_mismatch(worker: str, changes: str) -> str:

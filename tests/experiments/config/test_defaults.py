@@ -13,7 +13,8 @@ from experiments.runs.record import Record, flat
 from nn.optimizers import SGD
 
 RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "records"
-CONFIGS = [Record.read(RECORDS / name).config for name in ("dense", "csv")]
+# Settings that are newer than these records are filled in first.
+CONFIGS = [with_defaults(Record.read(RECORDS / name).config) for name in ("dense", "csv")]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["dense", "csv"])

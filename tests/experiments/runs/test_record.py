@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from experiments.errors import RecordError
 from experiments.runs import layout
-from experiments.runs import write as write_module
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
 from experiments.runs.write import metrics_to_csv, write_record
@@ -167,7 +166,7 @@ def test_json_is_strict(tmp_path: Path) -> None:
 def test_text_of_any_kind_survives(tmp_path: Path) -> None:
     command = "run.py name=é中 file=\udc80"  # an undecodable byte, as sys.argv has it
     record = make_record(tmp_path, command=command)
-    assert record.command == command
+    assert record.command == r"run.py name=é中 file=\udc80"
 
 
 def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
@@ -179,6 +178,24 @@ def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
     )
     assert not [name for name, content in contents(tmp_path).items() if b"hunter2" in content]
     assert Record.read(tmp_path).config["tracking"]["uri"] == "https://ada:***@example.org"
+
+
+def test_secrets_with_any_characters_are_masked_and_what_is_ours_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_TOKEN", 'v4riable "value"')
+    monkeypatch.setenv("SILLY_PASSWORD", "finished")
+    write(
+        tmp_path,
+        data=record_data(
+            message='no login with v4riable "value"', overrides=["+token=it's\nmine", "seed=1"]
+        ),
+        log='v4riable "value"\n',
+    )
+    record = Record.read(tmp_path)
+    assert record.message == "no login with ***"
+    assert record.overrides == ["+token=***", "seed=1"]
+    assert (tmp_path / "run.log").read_text() == "***\n"
 
 
 def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_path: Path) -> None:
@@ -221,18 +238,20 @@ def test_a_folder_looks_complete_only_when_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path)  # an older record in the same folder
-    written: list[str] = []
+    replaced: list[str] = []
+    real = Path.replace
 
-    def fail_on_weights(path: Path, content: bytes) -> None:
+    def fail_on_weights(temporary: Path, path: Path) -> Path:
         assert not (tmp_path / "record.json").exists()
         if path.name == "weights.npz":
-            raise RecordError("disk full")
-        written.append(path.name)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replaced.append(path.name)
+        return real(temporary, path)
 
-    monkeypatch.setattr(write_module, "write_file", fail_on_weights)
-    with pytest.raises(RecordError, match="disk full"):
+    monkeypatch.setattr(Path, "replace", fail_on_weights)
+    with pytest.raises(RecordError, match=r"weights\.npz: cannot be written: No space left"):
         write(tmp_path)
-    assert written == ["config.yaml", "metrics.csv"]
+    assert replaced == ["config.yaml", "metrics.csv"]
     with pytest.raises(RecordError, match=r"no complete record.*record\.json is missing"):
         Record.read(tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -202,7 +203,8 @@ def _find(folder: Path, stem: str, ending: str) -> Path | None:
     for joint in "-.":
         for suffix in ("", ".gz"):
             path = folder / f"{stem}{joint}{ending}{suffix}"
-            if path.is_file():
+            # Reading it says what is wrong with a folder or a broken link.
+            if os.path.lexists(path):
                 return path
     return None
 

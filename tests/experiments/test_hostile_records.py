@@ -1,0 +1,374 @@
+"""Records that are damaged or made to do harm: a message or an answer, and nothing else.
+
+Every file of a record is changed byte by byte and field by field, with the checksums that it had
+and with those of whoever has changed it. Whatever is not a `UserError` leaves a command as an
+exception, which fails these tests.
+"""
+
+import contextlib
+import copy
+import hashlib
+import io
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.commands.compare import main as compare
+from experiments.commands.pictures import main as pictures
+from experiments.commands.predict import main as predict
+from experiments.commands.publish import main as publish
+from experiments.errors import UserError
+from experiments.serving.loader import _load_pyfunc
+
+RECORDS = Path(__file__).resolve().parents[1] / "fixtures" / "records"
+RUNS = {"dense": "flowers.csv", "csv": "houses.csv"}
+FILES = (
+    "record.json",
+    "config.yaml",
+    "metrics.csv",
+    "weights.npz",
+    "preprocessing.json",
+    "SHA256SUMS",
+)
+
+SPY = """
+from pathlib import Path
+Path({trace!r}).write_text("imported")
+"""
+
+Mutation = Callable[[bytes], bytes]
+
+
+@pytest.fixture(autouse=True)
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file that is there once a module that records name has been imported."""
+    trace = tmp_path / "trace"
+    (tmp_path / "from_elsewhere.py").write_text(SPY.format(trace=str(trace)))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DESCENT_TRUSTED_PACKAGES", raising=False)
+    yield trace
+    sys.modules.pop("from_elsewhere", None)
+
+
+# Commands
+
+
+def printed_by(command: Callable[[list[str]], int], *arguments: object) -> tuple[int, str, str]:
+    """Call a command, and return its status and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = command([str(argument) for argument in arguments])
+    return status, out.getvalue(), err.getvalue()
+
+
+def answers(folder: Path, run: str) -> list[tuple[int, str, str]]:
+    """What the commands that take milliseconds say about a run, and what they write."""
+    predicted = printed_by(predict, folder, RECORDS / RUNS[run])
+    final = printed_by(predict, folder, RECORDS / RUNS[run], "--weights", "final")
+    written = [folder.with_suffix(ending) for ending in (".md", ".tex", ".csv")]
+    options = ("--markdown", "--latex", "--csv")
+    paths = [str(one) for pair in zip(options, written, strict=True) for one in pair]
+    compared = printed_by(compare, folder, *paths)
+    return [predicted, final, compared]
+
+
+def assert_told(status: int, out: str, err: str) -> None:
+    """Check that a command has answered, or has failed with a message and nothing else."""
+    assert status in (0, 1)
+    assert "Traceback" not in err
+    assert len(err) < 5000
+    if status:
+        assert err.startswith(("predict: ", "compare: ", "pictures: ", "publish: "))
+        assert not out or err.startswith("publish: ")  # which publishes the others
+
+
+def assert_harmless(run: str, file: str, change: Mutation, *, vouched: bool, trace: Path) -> None:
+    """Change a file of a record, and check what the commands say."""
+    if run not in _known:
+        _known[run] = answers(copied(run), run)
+        assert [status for status, _, _ in _known[run]] == [0, 0, 0]
+    folder = copied(run)
+    content = (folder / file).read_bytes()
+    changed = change(content)
+    (folder / file).write_bytes(changed)
+    if vouched:
+        vouch(folder)
+    for found, expected in zip(answers(folder, run), _known[run], strict=True):
+        assert_told(*found)
+        if not vouched and found != expected and changed != content:
+            assert found[0] == 1
+            assert file in found[2] or file == "SHA256SUMS"
+    assert not trace.exists()
+
+
+_known: dict[str, list[tuple[int, str, str]]] = {}
+
+
+def copied(run: str) -> Path:
+    """Copy a record to the working directory."""
+    folder = Path("run")  # relative, so that messages are the same in every test
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(RECORDS / run, folder)
+    return folder
+
+
+def vouch(folder: Path) -> None:
+    """Make the checksums of a record anew, as whoever changes it can."""
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in FILES
+        if name != "SHA256SUMS" and (folder / name).exists()
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+# Changes of bytes
+
+
+@st.composite
+def byte_changes(draw: st.DrawFn) -> Mutation:
+    """Change, insert, remove or repeat bytes anywhere."""
+    places = draw(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4))
+    pieces = st.one_of(
+        st.binary(max_size=8),
+        st.sampled_from([b"\0", b"[" * 500, b"{", b'"', b"\n", b"*", b"&a ", b"9" * 400, b"\xff"]),
+    )
+    piece = draw(pieces)
+    kind = draw(st.sampled_from(["flip", "insert", "remove", "truncate", "repeat"]))
+    size = draw(st.integers(1, 64))
+
+    def change(content: bytes) -> bytes:
+        changed = bytearray(content)
+        for place in places:
+            at = int(place * len(changed))
+            if kind == "flip" and changed:
+                changed[at] ^= size
+            elif kind == "insert":
+                changed[at:at] = piece
+            elif kind == "remove":
+                del changed[at : at + size]
+            elif kind == "truncate":
+                del changed[at:]
+            elif kind == "repeat":
+                changed[at:at] = changed[at : at + size] * size
+        return bytes(changed)
+
+    return change
+
+
+# Changes of fields
+
+HOSTILE = [
+    None, True, False, 0, 1, -1, 2, 10**6, 10**12, 10**300, 0.5, -1.5, 1e308, 1e-320,
+    "", "x", "-1", "nan", "../../etc/passwd", "\x1b[31mred", "‮evil", "a\nb", "<b>", "\ud800",
+    "x" * 5000, "2020-01-01T00:00:00", "done", "failed", "running", "regression", "multilabel",
+    "from_elsewhere.Mine", "os.system", "nn.Dense", "nn", "...", "experiments.datasets.Iris",
+    "experiments.workers.preloaded.X", "relu", "float64", "full", "auto", "???", "${oc.env:HOME}",
+    [], [None], [1, 2], ["a"], [[[[1]]]], [-5], [10**9], [1] * 3000, {}, {"a": 1}, {"": ""},
+    {"_target_": "from_elsewhere.Mine"}, {"_target_": 5}, {"_target_": "nn.Dense", "units": 10**9},
+    {"name": "relu"}, {"name": []},
+]  # fmt: skip
+
+MISSING = object()
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of everything in nested containers."""
+    yield path
+    items = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, item in items.items() if isinstance(items, dict) else ():
+        yield from places(item, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Replace, or remove, what is at a path."""
+    if not path:
+        return {} if new is MISSING else new
+    value = copy.deepcopy(value)
+    node = value
+    for key in path[:-1]:
+        node = node[key]
+    if new is MISSING:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = new
+    return value
+
+
+@st.composite
+def field_changes(draw: st.DrawFn, file: str, run: str) -> Mutation:
+    """Replace a value in a file, or take it away."""
+    contents = loaded(file, (RECORDS / run / file).read_bytes())
+    path = draw(st.sampled_from(list(places(contents))))
+    new = draw(st.sampled_from([*HOSTILE, MISSING]))
+    raw = draw(st.sampled_from([None, None, None, "NaN", "-Infinity", "9" * 10_000, "[" * 10_000]))
+
+    def change(content: bytes) -> bytes:
+        if raw is None:
+            return dumped(file, replaced(loaded(file, content), path, new))
+        marked = dumped(file, replaced(loaded(file, content), path, "MARK"))
+        return marked.replace(b'"MARK"', raw.encode()).replace(b"MARK", raw.encode())
+
+    return change
+
+
+def loaded(file: str, content: bytes) -> Any:
+    """Read a file of a record as nested containers."""
+    if file.endswith(".json"):
+        return json.loads(content)
+    if file.endswith(".yaml"):
+        return yaml.safe_load(content)
+    if file.endswith(".csv"):
+        return [line.split(",") for line in content.decode().splitlines()]
+    if file == "SHA256SUMS":
+        return [line.split("  ") for line in content.decode().splitlines()]
+    with np.load(io.BytesIO(content)) as archive:
+        return dict(archive.items())
+
+
+def dumped(file: str, contents: Any) -> bytes:
+    """Write nested containers as a file of a record."""
+    if file.endswith(".json"):
+        return json.dumps(contents).encode()
+    if file.endswith(".yaml"):
+        return yaml.safe_dump(contents).encode("utf-8", "backslashreplace")
+    if file.endswith(".npz"):
+        arrays = contents if isinstance(contents, dict) else {"x": contents}
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about names that a zip file cannot have
+            try:
+                np.savez(buffer, **{str(k): _array(v) for k, v in arrays.items()})
+            except (ValueError, UnicodeEncodeError):
+                return b""
+        return buffer.getvalue()
+    joint = "," if file.endswith(".csv") else "  "
+    rows = contents if isinstance(contents, list) else [contents]
+    lines = [joint.join(map(str, row)) if isinstance(row, list) else str(row) for row in rows]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(value)
+    except (ValueError, OverflowError):
+        return np.asarray(str(value))
+
+
+@pytest.mark.parametrize("vouched", [False, True], ids=["old sums", "new sums"])
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("run", RUNS)
+@given(data=st.data())
+def test_changed_bytes(
+    run: str, file: str, vouched: bool, data: st.DataObject, trace: Path
+) -> None:
+    if vouched and file == "SHA256SUMS":
+        return  # which would be made anew
+    change = data.draw(byte_changes())
+    assert_harmless(run, file, change, vouched=vouched, trace=trace)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("run", RUNS)
+@given(data=st.data())
+def test_changed_fields(run: str, file: str, data: st.DataObject, trace: Path) -> None:
+    change = data.draw(field_changes(file, run))
+    vouched = file != "SHA256SUMS"
+    assert_harmless(run, file, change, vouched=vouched, trace=trace)
+
+
+SHAPES = st.sampled_from([(), (0,), (1,), (3,), (6,), (4, 6), (6, 4), (2, 4, 6), (6, 3), (5, 1)])
+TYPES = st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<f2", "<c8", "<U3", "O", ">f4", "<M8[s]"])
+
+
+@pytest.mark.parametrize("run", RUNS)
+@given(data=st.data())
+def test_changed_arrays(run: str, data: st.DataObject, trace: Path) -> None:
+    arrays = loaded("weights.npz", (RECORDS / run / "weights.npz").read_bytes())
+    name = data.draw(st.sampled_from(list(arrays)))
+    array = np.zeros(data.draw(SHAPES), data.draw(TYPES))
+    if array.dtype.kind == "f":
+        array += data.draw(st.sampled_from([0, 1, -1e30, np.nan, np.inf]))
+    arrays[data.draw(st.sampled_from([name, "best/dense9/bias", "x", ""]))] = array
+    packed = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data.draw(st.sampled_from([np.savez, np.savez_compressed]))(packed, **arrays)
+    new = packed.getvalue()
+    assert_harmless(run, "weights.npz", lambda _: new, vouched=True, trace=trace)
+
+
+# Commands that take longer
+
+SLOW = settings(max_examples=max(3, settings().max_examples // 10))
+
+
+@st.composite
+def any_changes(draw: st.DrawFn, run: str) -> tuple[str, Mutation]:
+    """Change any file."""
+    file = draw(st.sampled_from([file for file in FILES if file != "SHA256SUMS"]))
+    return file, draw(st.one_of(byte_changes(), field_changes(file, run)))
+
+
+def changed_run(run: str, data: st.DataObject) -> Path:
+    """A copy of a run, of which a file was changed and the checksums were made anew."""
+    file, change = data.draw(any_changes(run))
+    folder = copied(run)
+    (folder / file).write_bytes(change((folder / file).read_bytes()))
+    vouch(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
+@SLOW
+@given(data=st.data())
+def test_reports_and_pictures(run: str, data: st.DataObject, trace: Path) -> None:
+    folder = changed_run(run, data)
+    assert_told(*printed_by(compare, folder, RECORDS / run, "--report", "report"))
+    assert_told(*printed_by(pictures, folder, "--output", "pictures"))
+    assert not trace.exists()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
+@SLOW
+@given(data=st.data())
+def test_publishing(run: str, data: st.DataObject, database: str, trace: Path) -> None:
+    folder = changed_run(run, data)
+    options = ("--patience", "0", "--experiment", "hostile")
+    assert_told(*printed_by(publish, folder, "--uri", database, *options))
+    assert not trace.exists()
+
+
+@pytest.mark.slow
+@SLOW
+@given(data=st.data())
+def test_models_that_are_served(data: st.DataObject, trace: Path) -> None:
+    folder = changed_run("dense", data)
+    model = Path("model")
+    shutil.rmtree(model, ignore_errors=True)
+    shutil.copytree(RECORDS / "model", model)
+    shutil.rmtree(model / "record")
+    shutil.move(folder, model / "record")
+    with contextlib.suppress(UserError):
+        served = _load_pyfunc(str(model / "record"))
+        served.predict(pd.read_csv(RECORDS / RUNS["dense"]))
+    assert not trace.exists()
