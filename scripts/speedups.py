@@ -3,7 +3,8 @@
 
 A sweep runs in turn with everything on and with one part off, so that other load on the machine
 slows both. For the parts of a training step, the ratio compares the time of a step; for all others,
-the processor time of the whole command including its child processes.
+the processor time of the whole command with all processes that it starts. Its runs are published to
+a database that exists.
 
     python scripts/speedups.py                 # all parts, about ten minutes
     python scripts/speedups.py compile tiles --repeats 9
@@ -12,10 +13,7 @@ the processor time of the whole command including its child processes.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from benchmarking.sweeps import Finished, adopt_orphans, run_command
 from experiments import switches
 from experiments.runs.find import find_records
 
@@ -35,10 +34,8 @@ NETWORKS = {
     "64-64-10": ("dataset=digits", "model.hidden=[64]", "training.epochs=40"),
     "64-256-256-10": ("dataset=digits", "model.hidden=[256,256]", "training.epochs=20"),
 }
-COMMAND = (
-    *("-m", "optimizer=sgd,adagrad,rmsprop,adam", "seed=range(5)", "training.epochs=2"),
-    *("dataset=xor", "loss=binary_cross_entropy"),
-)
+SMALL = ("training.epochs=2", "dataset=xor", "loss=binary_cross_entropy")
+SWEEP = ("-m", "optimizer=sgd,adagrad,rmsprop,adam", "seed=range(5)", *SMALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [part for part in options.parts if part not in switches.PARTS]
     if unknown:
         parser.error(f"there is no part {unknown[0]!r}; choose from {', '.join(switches.PARTS)}")
+    adopt_orphans()
     print("time without a part / time with it, median (lowest to highest) of", options.repeats)
     for part in options.parts or switches.PARTS:
         if part in STEP:
@@ -85,21 +83,15 @@ def command_ratio(part: str) -> float:
     times = []
     for setting in ("", part):
         with tempfile.TemporaryDirectory() as folder:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            run(setting, folder, *COMMAND, f"tracking.uri=sqlite:///{folder}/mlflow.db")
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            database = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+            run("", folder, "seed=99", *SMALL, database)  # creates the database
+            times.append(run(setting, folder, *SWEEP, database).cpu_seconds)
     return times[1] / times[0]
 
 
-def run(setting: str, folder: str, *arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, str(ROOT / "run.py"), *arguments],
-        cwd=folder,
-        env={**os.environ, switches.VARIABLE: setting},
-        check=True,
-        capture_output=True,
-    )
+def run(setting: str, folder: str, *arguments: str) -> Finished:
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return run_command(command, Path(folder), {switches.VARIABLE: setting})
 
 
 if __name__ == "__main__":

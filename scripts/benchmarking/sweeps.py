@@ -104,8 +104,19 @@ class Finished:
     output: str
 
 
-def run_command(command: Sequence[str], folder: Path) -> Finished:
+def run_command(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
     """Run a command in a folder and measure its time.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The command.
+    folder : Path
+        Its working directory.
+    environment : mapping of str to str, optional
+        Variables to set besides those of this process.
 
     Raises
     ------
@@ -113,12 +124,12 @@ def run_command(command: Sequence[str], folder: Path) -> Finished:
         If the command fails.
     """
     # No telemetry, so that neither side uses the network.
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
     cpu, began, clock = _cpu_seconds(), time.time(), time.perf_counter()
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env={**os.environ, **own, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -133,7 +144,7 @@ def run_command(command: Sequence[str], folder: Path) -> Finished:
     return Finished(began, ended, seconds, _cpu_seconds() - cpu, done.stdout)
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Adopt processes that outlive their command, so that their CPU time is counted too.
 
     The fork server, from which workers are forked, ends just after the command.
@@ -295,7 +306,7 @@ def measure(
     list of Measurement
         Measurements of the parts "sweep", "cpu", "phase", "run" and "command".
     """
-    _adopt_orphans()
+    adopt_orphans()
     contestants = []
     widths = sorted({1, len(settings.cores)}, reverse=True)
     for sweep in sweeps:

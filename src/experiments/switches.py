@@ -17,6 +17,7 @@ VARIABLE: Final = "DESCENT_PLAIN"
 
 PARTS: Final[Mapping[str, str]] = {
     "ahead": "helper processes are started before Hydra is imported",
+    "bulk": "new runs are written to MLflow's database together",
     "fork": "worker processes are forked from one that has imported what they need",
     "garbage": "Python's garbage collector runs less often",
     "mlflow": "the publishing process imports MLflow without pandas",

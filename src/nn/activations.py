@@ -3,7 +3,7 @@
 All are pure functions of arrays of any shape, elementwise but for :class:`Softmax`, which acts
 along the last axis. ``forward`` and ``backward`` write into arrays they are given, so that
 training allocates nothing; calling an activation, ``Tanh()(z)``, returns a new array. No
-finite input gives an overflow warning.
+finite input gives an overflow warning, but for :class:`Square`.
 """
 
 from __future__ import annotations
@@ -105,6 +105,20 @@ class Identity(Activation):
     def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
         if out is not grad:
             np.copyto(out, grad)
+
+
+@dataclass(frozen=True)
+class Square(Activation):
+    """f(z) = z², derivative 2z, which overflows where no other activation does."""
+
+    name: ClassVar[str] = "square"
+
+    def forward(self, z: Array, out: Array, work: Array) -> None:
+        np.multiply(z, z, out=out)
+
+    def backward(self, grad: Array, z: Array, a: Array, out: Array, work: Array) -> None:
+        np.add(z, z, out=work[0])
+        np.multiply(grad, work[0], out=out)
 
 
 @dataclass(frozen=True)

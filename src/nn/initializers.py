@@ -37,6 +37,17 @@ class Initializer(Component):
         ndarray of that shape, float64
         """
 
+    def biases(self, rng: np.random.Generator, fan_in: int, units: int) -> Float64Array:
+        """Draw the biases of a layer of `units` with `fan_in` inputs.
+
+        By default they are drawn like an array of their shape, whatever the number of inputs.
+
+        Returns
+        -------
+        ndarray of shape (units,), float64
+        """
+        return self(rng, (units,))
+
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
@@ -97,6 +108,21 @@ class Uniform(Initializer):
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
         return rng.uniform(-self.limit, self.limit, shape)
+
+
+@dataclass(frozen=True)
+class PyTorchUniform(Initializer):
+    """U(-1/√fan_in, 1/√fan_in) for weights and biases, the default of PyTorch's `nn.Linear`."""
+
+    name: ClassVar[str] = "pytorch_uniform"
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
+        limit = 1 / math.sqrt(shape[0])
+        return rng.uniform(-limit, limit, shape)
+
+    def biases(self, rng: np.random.Generator, fan_in: int, units: int) -> Float64Array:
+        limit = 1 / math.sqrt(fan_in)
+        return rng.uniform(-limit, limit, units)
 
 
 @dataclass(frozen=True)

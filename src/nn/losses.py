@@ -20,6 +20,9 @@ from .typing import Array
 Reduction = Literal["mean", "sum"]
 TargetForm = Literal["values", "labels", "classes"]
 
+_SUM_TOLERANCE = 1e-3
+"""Largest deviation from 1 of a distribution's sum: probabilities in float16 round to less."""
+
 
 @dataclass(frozen=True)
 class Loss(Component):
@@ -43,9 +46,56 @@ class Loss(Component):
         """Whether outputs must be probabilities."""
         return self.target_form != "values"
 
+    def __call__(self, outputs: Array, targets: Array) -> Array:
+        """Check the targets and compute the loss of each sample; see :meth:`value`.
+
+        Raises
+        ------
+        ValueError
+            If the loss cannot have such targets; see :meth:`check`.
+        """
+        self.check(targets)
+        return self.value(outputs, targets)
+
+    def check(self, targets: Array) -> None:
+        """Check that targets are possible for this loss, where data enter and not in each step.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (..., outputs)
+            Encoded targets.
+
+        Raises
+        ------
+        ValueError
+            If a target is not finite, if a label or the probability of a class lies outside [0, 1],
+            or if the probabilities of a row of classes do not sum to 1.
+        """
+        targets = np.asarray(targets)
+        if targets.size == 0:
+            return
+        low, high = targets.min(), targets.max()  # NaN if any target is
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(
+                f"{self.label} needs targets that are finite, but one is infinite or NaN"
+            )
+        if self.over_probabilities and not 0 <= low <= high <= 1:
+            raise ValueError(
+                f"{self.label} needs targets in [0, 1], but they range from {low:g} to {high:g}; "
+                "encode them as zeros and ones, or as probabilities"
+            )
+        if self.target_form == "classes":
+            sums = targets.sum(axis=-1, dtype=np.float64)
+            wrong = np.abs(sums - 1) > _SUM_TOLERANCE
+            if wrong.any():
+                raise ValueError(
+                    f"{self.label} needs targets that sum to 1 in each row, one-hot or "
+                    f"probabilities, but a row sums to {sums[wrong][0]:g}"
+                )
+
     @abstractmethod
     def value(self, outputs: Array, targets: Array) -> Array:
-        """Compute the loss of each sample.
+        """Compute the loss of each sample, without checking the targets.
 
         Parameters
         ----------

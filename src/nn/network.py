@@ -104,6 +104,7 @@ class Network:
         self.workspace = Workspace(self.dtype)
         self.parameters = self.workspace.zeros((self.runs, self.layout.size))
         self.statistics = np.zeros((self.runs, self.statistics_layout.size), self.dtype)
+        self._checked = False  # whether targets have been checked
         self._bind()
         self._initialize()
 
@@ -147,18 +148,26 @@ class Network:
         x : ndarray of shape (runs, batch, inputs), or (batch, inputs) if all runs share it
             The inputs of the batch.
         targets : ndarray of shape (runs, batch, outputs), or (batch, outputs)
-            The encoded targets of the batch.
+            The encoded targets of the batch. Only those of the first call are checked.
 
         Returns
         -------
         ndarray of shape (runs, batch, outputs)
             The logits, in a buffer that the next call overwrites.
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape, or the loss cannot have the targets of the first call.
         """
         step = self._steps.get((id(x), id(targets)))
         if step is not None and step.is_ready:
             return step.replay()
         inputs = self._inputs(x)
         labels = self._targets(targets, inputs.shape[1])
+        if not self._checked:
+            self.objective.loss.check(labels)
+            self._checked = True
         if step is not None:  # batches come in the same arrays, as in training
             with self._do.capture() as calls:
                 logits = self._pass(inputs, labels)
@@ -191,9 +200,15 @@ class Network:
         Returns
         -------
         ndarray of shape (runs,), float64
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape, or the loss cannot have such targets.
         """
         x = self._inputs(x)
         targets = self._targets(targets, x.shape[1])
+        self.objective.loss.check(targets)
         total = np.zeros(self.runs)
         for rows, logits in self.logits(x):
             losses = self.objective.per_sample(logits, targets[:, rows])
@@ -369,7 +384,8 @@ class Network:
 
     def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:
         """Add the run axis to a batch; reject other shapes, which NumPy might broadcast."""
-        array = np.asarray(array, self.dtype)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            array = np.asarray(array, self.dtype)
         stacked = array[np.newaxis] if array.ndim == 2 else array
         if (
             stacked.ndim != 3

@@ -40,8 +40,16 @@ class Objective:
         """Return the activated outputs, a new array of the shape of `logits`."""
         return self.activation(logits)
 
+    def __call__(self, logits: Array, targets: Array) -> Array:
+        """Check the targets (:meth:`nn.losses.Loss.check`) and return :meth:`per_sample`."""
+        self.loss.check(targets)
+        return self.per_sample(logits, targets)
+
     def per_sample(self, logits: Array, targets: Array) -> Array:
-        """Return each sample's loss, (..., batch), for arrays of shape (..., batch, outputs)."""
+        """Return each sample's loss, (..., batch), for arrays of shape (..., batch, outputs).
+
+        The targets are not checked.
+        """
         if self._canonical:
             losses = self.loss.value_from_logits(logits, targets)
             if losses is not None:

@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from .component import Component, Count, Fraction, Interval, NonNegative, Positive
+from .component import Component, Count, Decay, Fraction, Interval, NonNegative, Positive
 from .typing import Float64Array
 
 State = dict[str, float]
@@ -85,6 +85,30 @@ class Schedule(Component):
         """Whether all factors are 1."""
         return False
 
+    @property
+    def sets_momentum(self) -> bool:
+        """Whether the schedule also sets the optimizer's momentum, by :meth:`momenta`."""
+        return False
+
+    def momenta(self, u: Float64Array, total: float) -> Float64Array:
+        """Compute the momentum at given times, if the schedule :attr:`sets_momentum`.
+
+        Parameters
+        ----------
+        u, total
+            See :meth:`factors`.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
+        raise NotImplementedError
+
+    @property
+    def observes(self) -> bool:
+        """Whether the schedule follows the validation loss, by an :meth:`observe` of its own."""
+        return type(self).observe is not Schedule.observe
+
     def initial_state(self) -> State:
         """Return the state before the first epoch; empty for most schedules."""
         return {}
@@ -146,12 +170,75 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class InverseSquareRoot(Schedule):
-    """1/√t with t = u + 1."""
+    """1/√t with t = u + 1, where u counts from the end of the warm-up.
+
+    The schedule of Transformers (Vaswani et al. 2017) counts from the start of training.
+    """
 
     name: ClassVar[str] = "inverse_square_root"
 
     def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return 1 / np.sqrt(u + 1)
+
+
+@dataclass(frozen=True)
+class Transformer(Schedule):
+    """min(t/w, √(w/t)) with t = u + 1: a linear warm-up of w, then a fall as 1/√t.
+
+    The optimizer's `lr` is the highest rate. The rate of the paper, for a model of width d, is that
+    of lr = 1/√(d·w).
+
+    Parameters
+    ----------
+    by : {"epoch", "step"}, default "step"
+        Unit of time.
+    warmup : float, default 4000
+        Length w of the warm-up in that unit.
+
+    References
+    ----------
+    Vaswani et al. 2017, "Attention is all you need", eq. 3.
+    """
+
+    name: ClassVar[str] = "transformer"
+    by: Literal["epoch", "step"] = "step"
+    warmup: Positive = 4000
+
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
+        return np.sqrt(self.warmup / (u + self.warmup + 1))
+
+
+@dataclass(frozen=True)
+class WarmupStableDecay(Schedule):
+    """1 until the last part of the training, and then a fall to `end`.
+
+    With the linear warm-up that every schedule has, this is the trapezoid of Zhai et al. 2022 and
+    the warm-up–stable–decay of Hu et al. 2024.
+
+    Parameters
+    ----------
+    decay : float, default 0.2
+        Share of the training after the warm-up in which the rate falls, in (0, 1].
+    end : float, default 0.0
+        Factor at the end of training, in [0, 1].
+    form : {"linear", "cosine", "sqrt"}, default "linear"
+        The curve of the fall, with s the share of it that is over: 1 - s, ½(1 + cos πs) or
+        1 - √s (Hägele et al. 2024).
+    """
+
+    name: ClassVar[str] = "warmup_stable_decay"
+    decay: Factor = 0.2
+    end: Fraction = 0.0
+    form: Literal["linear", "cosine", "sqrt"] = "linear"
+
+    def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
+        length = self.decay * total
+        over = np.clip((u - (total - length)) / length, 0, 1)
+        if self.form == "cosine":
+            left = 0.5 * (1 + np.cos(math.pi * over))
+        else:
+            left = 1 - (np.sqrt(over) if self.form == "sqrt" else over)
+        return self.end + (1 - self.end) * left
 
 
 @dataclass(frozen=True)
@@ -186,7 +273,9 @@ class Cosine(Schedule):
     growth : float, default 1.0
         Ratio of the lengths of successive periods, at least 1.
     end : float, default 0.0
-        Factor at the end of a period, in [0, 1].
+        Factor at the end of a period, in [0, 1]: the floor of the rate.
+    restarts : bool, default True
+        Whether the rate restarts after a period; otherwise it stays at the floor.
 
     References
     ----------
@@ -197,10 +286,11 @@ class Cosine(Schedule):
     period: Count | None = None
     growth: Annotated[float, Interval(1)] = 1.0
     end: Fraction = 0.0
+    restarts: bool = True
 
     def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
-        if self.period is None:
-            phase = np.minimum(u / total, 1)
+        if self.period is None or not self.restarts:
+            phase = np.minimum(u / (self.period or total), 1)
         elif self.growth == 1:
             phase = (u % self.period) / self.period
         else:
@@ -225,6 +315,12 @@ class OneCycle(Schedule):
         Factor at the start, in (0, 1].
     end : float, default 4e-6
         Factor at the end, in [0, 1].
+    peak : {"share", "pytorch"}, default "share"
+        The time of the peak, for a training of T units: rise·(T-1), or as in PyTorch's
+        `OneCycleLR` rise·T - 1.
+    low_momentum, high_momentum : float, optional
+        Momentum at the peak and at both ends, between which it moves as the rate does, in the
+        other direction; PyTorch has 0.85 and 0.95. By default the optimizer's is left alone.
 
     References
     ----------
@@ -235,14 +331,38 @@ class OneCycle(Schedule):
     rise: Fraction = 0.3
     start: Factor = 0.04
     end: Fraction = 4e-6
+    peak: Literal["share", "pytorch"] = "share"
+    low_momentum: Decay | None = None
+    high_momentum: Decay | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.low_momentum is None) != (self.high_momentum is None):
+            raise ValueError("give both low_momentum and high_momentum, or neither")
 
     def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
-        last = max(total - 1, 1)  # the last unit of time gets the factor `end`
-        peak = self.rise * last
+        return self._cycle(u, total, self.start, 1.0, self.end)
+
+    @property
+    def sets_momentum(self) -> bool:
+        return self.low_momentum is not None
+
+    def momenta(self, u: Float64Array, total: float) -> Float64Array:
+        assert self.low_momentum is not None
+        assert self.high_momentum is not None
+        after, left = np.maximum(u - self.warmup, 0), max(total - self.warmup, 1)
+        return self._cycle(after, left, self.high_momentum, self.low_momentum, self.high_momentum)
+
+    def _cycle(
+        self, u: Float64Array, total: float, start: float, middle: float, end: float
+    ) -> Float64Array:
+        """Return a value that moves from `start` to `middle` at the peak, and on to `end`."""
+        last = max(total - 1, 1)  # the last unit of time gets the value `end`
+        peak = max(self.rise * total - 1, 0) if self.peak == "pytorch" else self.rise * last
         up = np.clip(u / peak, 0, 1) if peak > 0 else np.ones_like(u)
         down = np.clip((u - peak) / (last - peak), 0, 1) if last > peak else np.zeros_like(u)
-        rising = self.start + (1 - self.start) * 0.5 * (1 - np.cos(math.pi * up))
-        falling = self.end + (1 - self.end) * 0.5 * (1 + np.cos(math.pi * down))
+        rising = start + (middle - start) * 0.5 * (1 - np.cos(math.pi * up))
+        falling = end + (middle - end) * 0.5 * (1 + np.cos(math.pi * down))
         return np.where(u < peak, rising, falling)
 
 
@@ -255,11 +375,15 @@ class ReduceOnPlateau(Schedule):
     gamma : float, default 0.1
         Factor of each reduction, in (0, 1].
     patience : int, default 5
-        Number of epochs without improvement before a reduction.
+        Number of epochs without improvement before a reduction, as in Keras; PyTorch waits for one
+        epoch more, so its patience of 10 is 11 here.
     threshold : float, default 1e-4
         Smallest improvement that counts, relative to the best loss.
     minimum : float, default 1e-4
         Smallest factor, in [0, 1].
+    cooldown : int, default 0
+        Number of epochs after a reduction that are not counted, as in PyTorch; Keras counts the
+        last one of them, so its cooldown of 3 is 2 here.
     """
 
     name: ClassVar[str] = "reduce_on_plateau"
@@ -267,18 +391,22 @@ class ReduceOnPlateau(Schedule):
     patience: Count = 5
     threshold: NonNegative = 1e-4
     minimum: Fraction = 1e-4
+    cooldown: Annotated[int, Interval(0)] = 0
 
     def shape(self, u: Float64Array, total: float, state: Mapping[str, float]) -> Float64Array:
         return np.full_like(u, state["factor"])
 
     def initial_state(self) -> State:
-        return {"factor": 1.0, "best": math.inf, "waited": 0.0}
+        return {"factor": 1.0, "best": math.inf, "waited": 0.0, "cooling": 0.0}
 
     def observe(self, state: State, value: float) -> None:
         if math.isinf(state["best"]) or value < state["best"] - self.threshold * abs(state["best"]):
             state["best"], state["waited"] = value, 0.0
-            return
-        state["waited"] += 1
+        else:
+            state["waited"] += 1
+        if state["cooling"] > 0:
+            state["cooling"] -= 1
+            state["waited"] = 0.0
         if state["waited"] >= self.patience:
             state["factor"] = max(state["factor"] * self.gamma, self.minimum)
-            state["waited"] = 0.0
+            state["waited"], state["cooling"] = 0.0, float(self.cooldown)

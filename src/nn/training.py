@@ -43,7 +43,9 @@ def fit(
     Raises
     ------
     ValueError
-        If `x` or `y` has another shape, or there are too few or too many optimizers.
+        If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
+        cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
+        optimizers.
 
     Examples
     --------
@@ -54,7 +56,8 @@ def fit(
     >>> bool((network.loss(x, x**2) < 0.01).all())
     True
     """
-    inputs, targets = np.asarray(x, network.dtype), np.asarray(y, network.dtype)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+        inputs, targets = np.asarray(x, network.dtype), np.asarray(y, network.dtype)
     rows = len(inputs) if inputs.ndim else 0
     wanted = (rows, network.inputs), (rows, network.outputs)
     if rows == 0 or (inputs.shape, targets.shape) != wanted:
@@ -62,6 +65,9 @@ def fit(
             f"x and y must have shapes (n, {network.inputs}) and (n, {network.outputs}), but have "
             f"{inputs.shape} and {targets.shape}"
         )
+    if not np.isfinite(inputs).all():
+        raise ValueError(f"x holds a number that is NaN, or infinite in {network.dtype}")
+    network.objective.loss.check(targets)
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
     stack = OptimizerStack.of(network, optimizers)

@@ -1,5 +1,6 @@
 """What the command line tells about itself, and how quickly."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def settings(tmp_path: Path) -> list[str]:
     """The settings that the help page names, as they are typed."""
     page = succeeded(run("--help", folder=tmp_path)).out
     block = page.split("Common settings")[1].split("After -m")[0]
-    return [word for line in block.splitlines()[1:] for word in line.split() if "=" in word]
+    return [word for line in block.splitlines()[1:] for word in shlex.split(line) if "=" in word]
 
 
 def test_every_setting_in_the_help_page_is_understood(settings: list[str], tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_mlflow_tags_and_dataset(published: Run, record: Record) -> None:
     assert tags["command"] == record.data["command"]
     assert tags["mlflow.runColor"].startswith("#")
     assert "sweep" not in tags
-    assert "best/val_loss" in tags["mlflow.note.content"]
+    assert r"best/val\_loss" in tags["mlflow.note.content"]
     (data,) = published.inputs.dataset_inputs
     assert data.dataset.name == "iris"
     assert record.dataset["digest"].startswith(data.dataset.digest)

@@ -139,7 +139,7 @@ WRONG = [
     wrong("-m lr=0.1,0.2", "did you mean 'optimizer.lr'?", "every job"),
     wrong("optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
     wrong("-m optimizer=all", "python run.py -m 'optimizer=glob(*)'"),
-    wrong("model.hidden=[64, 32]", "blanks out: model.hidden=[64,32]", "'model.hidden=[64, 32]'"),
+    wrong("model.hidden=[64, 32]", "blanks out: 'model.hidden=[64,32]'", "'model.hidden=[64, 32]'"),
     wrong("-m optimizer=sgd, adam seed=1", "optimizer=sgd,adam", "blank"),
     wrong("seed = 3", "Leave the blanks out: seed=3"),
     wrong("--optimizer adam", "--optimizer adam", "without dashes: optimizer=adam"),

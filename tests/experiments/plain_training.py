@@ -28,6 +28,8 @@ class Rules:
     l2: float = 0.0
     penalize_biases: bool = False
     clip_norm: float = np.inf
+    momentum: Callable[[int], float] | None = None
+    box: tuple[float, float] = (-np.inf, np.inf)
     clip_value: float = np.inf
 
 
@@ -109,9 +111,10 @@ def train_plainly(
     weights = {name: value.astype(np.float64) for name, value in weights.items()}
     x, y = train[0], smoothed(train[1], rules)
     measure()
+    taken, velocity = 0, {name: np.zeros_like(value) for name, value in weights.items()}
     for epoch, steps in enumerate(batches):
         norms, rate, last_full = [], 0.0, {}
-        for step, rows in enumerate(steps):
+        for rows in steps:
             g = gradients(weights, x[rows], y[rows], rules.loss)
             for name, value in weights.items():
                 if rules.penalize_biases or name.endswith("/weights"):
@@ -120,10 +123,14 @@ def train_plainly(
                 last_full = g
             norm = np.sqrt(sum((value**2).sum() for value in g.values()))
             norms.append(norm)
-            rate = rules.lr * rules.factor(epoch, epoch * len(steps) + step)
+            rate = rules.lr * rules.factor(epoch, taken)
+            taken += 1
             for name, value in g.items():
                 clipped = value * min(1.0, rules.clip_norm / norm)
-                weights[name] -= rate * np.clip(clipped, -rules.clip_value, rules.clip_value)
+                step = np.clip(clipped, -rules.clip_value, rules.clip_value)
+                if rules.momentum is not None:
+                    step = velocity[name] = rules.momentum(taken - 1) * velocity[name] + step
+                weights[name][...] = np.clip(weights[name] - rate * step, *rules.box)
         history.lr.append(rate)
         history.gradient_norm.append(float(np.mean(norms)))
         history.gradients.append(last_full)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.runs.layout import PROGRESS, RECORD
 from experiments.runs.record import Record
 from experiments.runs.write import write_record
 
@@ -177,3 +178,14 @@ def make_record(
         preprocessing_json=preprocessing or preprocessing_json(),
     )
     return Record.read(folder)
+
+
+def make_progress(folder: Path, epochs: int, **changes: Any) -> Record:
+    """Write what a run in training has left after `epochs` epochs, and read it back."""
+    changes = {"metrics": record_metrics(epochs), **changes}
+    record = make_record(folder, summary={}, **changes)
+    text = (folder / RECORD).read_text().replace('"status": "done"', '"status": "running"')
+    (folder / RECORD).unlink()
+    (folder / PROGRESS).write_text(text)
+    assert record.status == "done"
+    return Record.read_progress(folder)

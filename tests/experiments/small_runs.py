@@ -40,7 +40,7 @@ def make_dataset(
     outputs: int = 3,
     seed: int = 0,
 ) -> Dataset:
-    """Noise with a rule in it: (training, validation, test) rows."""
+    """Noise with a rule in it: (training, validation, test) rows; 0 for no validation part."""
     rng = np.random.default_rng(seed)
     outputs = 2 if task is Task.BINARY else outputs
     truth = rng.normal(size=(features, outputs))
@@ -55,7 +55,7 @@ def make_dataset(
         name="small",
         task=task,
         train=part(rows[0]),
-        validation=part(rows[1]),
+        validation=part(rows[1]) if rows[1] else None,
         test=part(rows[2]),
         feature_names=tuple(f"x{i}" for i in range(features)),
         target_names=tuple(f"y{i}" for i in range(outputs)),

@@ -34,7 +34,7 @@ def test_the_parts_of_nn_are_known() -> None:
 
 def test_an_unknown_part_is_refused(monkeypatch) -> None:
     monkeypatch.setenv(switches.VARIABLE, "fork,frok")
-    with pytest.raises(ConfigError, match=r"no part 'frok'.* some of ahead, compile, fork"):
+    with pytest.raises(ConfigError, match=r"no part 'frok'.* some of ahead, bulk, compile, fork"):
         switches.check()
 
 

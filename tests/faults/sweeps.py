@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
+from experiments.tracking.store import ARTIFACTS
 from tests.end_to_end.command_line import assert_same_bits, run, succeeded
 
 # Everything that has a state of its own: optimizers, a schedule, dropout, statistics, stopping.
@@ -68,7 +69,7 @@ def assert_published_once(
 ) -> None:
     """Check that MLflow's database holds each run once, ended, with each point once.
 
-    Unless others share the database, it holds no other runs.
+    Unless others share the database, it holds no other runs, and there are no files of others.
     """
     with sqlite3.connect(database) as connection:
         rows = connection.execute(
@@ -81,6 +82,9 @@ def assert_published_once(
         wanted = {record.uid for record in runs.values()}
         assert {uid: found[uid] for uid in wanted} == dict.fromkeys(wanted, 1)
         assert not alone or found.keys() == wanted
+        folders = {path.name for path in (database.parent / ARTIFACTS).glob(f"*/{32 * '[0-9a-f]'}")}
+        everything = connection.execute("SELECT run_uuid FROM runs")
+        assert not alone or folders <= {run_id for (run_id,) in everything}
         by_uid = {uid: (run_id, status) for uid, run_id, status in rows}
         for record in runs.values():
             run_id, status = by_uid[record.uid]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.batches import Batches
+from nn.orders import AsGiven, Order, Shuffled, ShuffledOnce, WithReplacement
 
 SEEDS = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 
@@ -40,6 +41,54 @@ def test_each_epoch_shows_each_row_once(rows: int, batch_size: int, seeds: list[
             assert len(run) == batches.steps == int(np.ceil(rows / batch_size))
             assert all(len(step) == min(batch_size, rows) for step in run[:-1])
             assert len(run[-1]) == rows - min(batch_size, rows) * (len(run) - 1)
+
+
+KINDS = [Shuffled(), ShuffledOnce(), WithReplacement(), AsGiven()]
+
+
+@pytest.mark.parametrize("order", KINDS, ids=lambda order: order.name)
+@given(rows=st.integers(2, 30), batch_size=st.integers(1, 40), drops=st.booleans())
+def test_an_order_and_what_happens_to_the_last_batch(
+    order: Order, rows: int, batch_size: int, drops: bool
+) -> None:
+    inputs = np.arange(rows, dtype=np.float32)[:, np.newaxis]
+    targets = np.hstack([-inputs, -2 * inputs])
+    batches = Batches(inputs, targets, batch_size, [0, 7, 0], order=order, drop_last=drops)
+    epochs = [orders(batches) for _ in range(2)]
+    size = min(batch_size, rows)
+    taken = rows // size * size if drops else rows
+    assert batches.steps == -(-taken // size)
+    for first, second in zip(*epochs, strict=True):
+        for epoch in (first, second):
+            flat = list(chain.from_iterable(epoch))
+            assert len(flat) == taken
+            if order.is_permutation:
+                assert len(set(flat)) == taken
+            if order.name == "as_given":
+                assert flat == list(range(taken))
+        if order.name in ("once", "as_given"):
+            assert first == second
+    assert epochs[0][0] == epochs[0][2]  # runs of one seed
+
+
+def test_orders_differ_between_seeds_and_epochs() -> None:
+    inputs, targets = np.arange(40.0)[:, np.newaxis], np.zeros((40, 2))
+    for order in KINDS:
+        batches = Batches(inputs, targets, 8, [0, 1], order=order)
+        steps = [[batch[:, :, 0].copy() for batch, _ in batches.epoch()] for _ in range(2)]
+        first, second = (np.concatenate(epoch, axis=1) for epoch in steps)
+        assert (first == second).all() == (not order.renews)
+        assert (len(first) == 2 and not (first[0] == first[1]).all()) == order.depends_on_seed
+        batches.keep([1])
+        (kept,) = [np.concatenate([batch[:, :, 0].copy() for batch, _ in batches.epoch()], axis=1)]
+        if not order.renews:
+            assert (kept[0] == first[-1]).all()
+
+
+def test_rows_drawn_with_replacement_are_uniform() -> None:
+    drawn = WithReplacement().draw(np.random.default_rng(0), 10_000)
+    # Each row is left out with probability 1/e.
+    assert abs(len(set(drawn.tolist())) / 10_000 - (1 - np.exp(-1))) < 0.02
 
 
 @given(rows=st.integers(3, 30), batch_size=st.integers(1, 29), seeds=SEEDS)

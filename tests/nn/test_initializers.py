@@ -27,6 +27,7 @@ VARIANCES = [
     (initializers.Normal(std=2.5), 6.25, "norm"),
     (initializers.Uniform(), 0.05**2 / 3, "uniform"),
     (initializers.Uniform(limit=3), 3, "uniform"),
+    (initializers.PyTorchUniform(), 1 / 180, "uniform"),
     (initializers.TruncatedNormal(), (0.01 * CUT) ** 2, "truncnorm"),
     (initializers.TruncatedNormal(std=4), (4 * CUT) ** 2, "truncnorm"),
     (initializers.ScaledGaussian(), 1 / 60, "norm"),

@@ -181,6 +181,16 @@ class TestGradients:
 
 
 class TestDense:
+    def test_pytorchs_biases_are_within_the_inputs_limit(self) -> None:
+        uniform = nn.initializers.PyTorchUniform()
+        layer = nn.Dense(4000, uniform, uniform)
+        weights, bias = np.empty((16, 4000)), np.empty(4000)
+        layer.initialize(np.random.default_rng(0), {"weights": weights, "bias": bias})
+        for drawn in (weights, bias):
+            assert 0.249 < drawn.max() <= 0.25
+            assert -0.25 <= drawn.min() < -0.249
+        assert abs(bias.std() - 0.25 / np.sqrt(3)) < 0.01
+
     def test_by_hand(self) -> None:
         # z = (1, 2)·[[1, 0, -1], [2, 1, 3]] + (10, 20, 30) = (15, 22, 35)
         network = nn.Network([nn.Dense(3)], 2, loss=MSE(reduction="sum"), dtype=np.float64)

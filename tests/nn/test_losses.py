@@ -308,3 +308,49 @@ class TestObjective:
         z = np.random.default_rng(0).normal(0, 3, (2, 4, 3))
         np.testing.assert_allclose(Objective(CE()).outputs(z), special.softmax(z, axis=-1))
         np.testing.assert_allclose(Objective(BCE()).outputs(z), special.expit(z))
+
+
+class TestChecksOfTargets:
+    """Where data enter, no loss takes targets that it cannot have."""
+
+    @pytest.mark.parametrize("loss", [loss for loss, _ in LOSSES], ids=repr)
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_every_loss_needs_finite_targets(self, loss: Loss, bad: float) -> None:
+        with pytest.raises(ValueError, match=f"{loss.label} needs targets that are finite"):
+            loss.check(np.array([[0.0, 1.0], [bad, 0.0]]))
+
+    @pytest.mark.parametrize("loss", [BCE(), CE(), KL()], ids=repr)
+    @pytest.mark.parametrize(
+        ("targets", "low", "high"), [([[-1, 1], [1, -1]], -1, 1), ([[0, 255], [255, 0]], 0, 255)]
+    )
+    def test_probabilities_lie_between_0_and_1(self, loss, targets, low, high) -> None:
+        with pytest.raises(ValueError, match=rf"in \[0, 1\], but they range from {low} to {high}"):
+            loss.check(np.array(targets))
+
+    @pytest.mark.parametrize("loss", [CE(), KL()], ids=repr)
+    @pytest.mark.parametrize(("row", "total"), [([0, 0], 0), ([1, 1], 2), ([0.5, 0.4], 0.9)])
+    def test_classes_are_a_distribution(self, loss, row, total) -> None:
+        with pytest.raises(ValueError, match=f"sum to 1 in each row, .* a row sums to {total}"):
+            loss.check(np.array([[1, 0], row]))
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_soft_labels_are_legal(self, dtype: type) -> None:
+        rng = np.random.default_rng(0)
+        for classes in (1, 2, 10, 1000):
+            CE().check(rng.dirichlet(np.ones(classes), (3, 5)).astype(dtype))
+        BCE().check(rng.random((3, 5)).astype(dtype))
+        BCE(label_smoothing=0.1).check(BCE(label_smoothing=0.1).smooth(np.eye(3)))
+
+    def test_numbers_may_be_any_and_empty_arrays_too(self) -> None:
+        MSE().check(np.array([[-1e30, 1e30]]))
+        CE().check(np.empty((0, 3)))
+
+    def test_calls_check_and_compute(self) -> None:
+        p, y = np.array([[0.25, 0.75]]), np.array([[0.0, 1.0]])
+        for loss in (BCE(), CE(), MSE()):
+            np.testing.assert_array_equal(loss(p, y), loss.value(p, y))
+            objective = Objective(loss)
+            np.testing.assert_array_equal(objective(p, y), objective.per_sample(p, y))
+        for computes in (BCE(), Objective(BCE())):
+            with pytest.raises(ValueError, match="range from 0 to 255"):
+                computes(p, 255 * y)

@@ -500,3 +500,27 @@ def test_learns() -> None:
         network.backpropagate(x, y)
         optimizer.step(network.parameters, network.gradients)
     assert ((network.predict(x) > 0.5) == y).mean(axis=(1, 2)).min() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ([[-1], [1], [1], [-1]], "range from -1 to 1"),
+        ([[0], [255], [255], [0]], "range from 0 to 255"),
+        ([[0], [1e39], [1], [0]], "finite"),
+    ],
+)
+@pytest.mark.parametrize("method", ["loss", "backpropagate"])
+def test_impossible_targets_are_refused(method: str, targets: list, message: str) -> None:
+    network = nn.Network(nn.mlp([3], 1), 2, loss=nn.BinaryCrossEntropy(), seeds=[0, 1])
+    with pytest.raises(ValueError, match=message):
+        getattr(network, method)(np.ones((4, 2)), np.array(targets))
+
+
+def test_targets_are_checked_in_the_first_step_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    monkeypatch.setattr(nn.MeanSquaredError, "check", lambda self, targets: checked.append(targets))
+    network = nn.Network(nn.mlp([3], 1), 2, loss=nn.MeanSquaredError())
+    for _ in range(5):
+        network.backpropagate(np.ones((4, 2)), np.ones((4, 1)))
+    assert len(checked) == 1

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nn.schedules import (
     Constant,
@@ -15,9 +17,12 @@ from nn.schedules import (
     ReduceOnPlateau,
     Schedule,
     Step,
+    Transformer,
+    WarmupStableDecay,
 )
 
-EVERY = [Schedule.named(name) for name in Schedule.names()]
+# The Transformer's is by step, and its warm-up is part of it.
+EVERY = [Schedule.named(name) for name in Schedule.names() if name != "transformer"]
 everyone = pytest.mark.parametrize("schedule", EVERY, ids=lambda s: s.name)
 
 
@@ -51,6 +56,20 @@ CLOSED_FORMS = [
     (Cosine(period=3, growth=2, end=0.05), lambda u, total: plain_cosine(u, 3, 2, 0.05)),
     (Cosine(period=2, growth=1.5), lambda u, total: plain_cosine(u, 2, 1.5, 0)),
     (Cosine(period=1), lambda u, total: plain_cosine(u, 1, 1, 0)),
+    (
+        Cosine(period=6, end=0.1, restarts=False),
+        lambda u, total: plain_cosine(u, 6, 1, 0.1) if u < 6 else 0.1,
+    ),
+    (WarmupStableDecay(), lambda u, total: min(1, (total - u) / (0.2 * total))),
+    (WarmupStableDecay(decay=1.0, end=0.25), lambda u, total: 1 - 0.75 * u / total),
+    (
+        WarmupStableDecay(decay=0.5, end=0.1, form="cosine"),
+        lambda u, total: 0.55 + 0.45 * math.cos(math.pi * max(0, 2 * u / total - 1)),
+    ),
+    (
+        WarmupStableDecay(decay=0.5, form="sqrt"),
+        lambda u, total: 1 - math.sqrt(max(0, 2 * u / total - 1)),
+    ),
 ]
 ids = [repr(schedule) for schedule, _ in CLOSED_FORMS]
 closed_forms = pytest.mark.parametrize(("schedule", "form"), CLOSED_FORMS, ids=ids)
@@ -167,8 +186,100 @@ class TestOneCycle:
         assert factors[300] == pytest.approx(1)
         assert factors[-1] == pytest.approx(4e-6)
 
+    @pytest.mark.parametrize("total", [10, 40, 333])
+    @pytest.mark.parametrize("rise", [0.3, 0.25, 0.5])
+    def test_as_pytorch(self, total: int, rise: float) -> None:
+        schedule = OneCycle(rise=rise, peak="pytorch", low_momentum=0.85, high_momentum=0.95)
+        rates, momenta = zip(
+            *(pytorch_one_cycle(u, total, rise) for u in range(total)), strict=True
+        )
+        np.testing.assert_allclose(over(schedule, total), rates, rtol=1e-9)
+        np.testing.assert_allclose(schedule.momenta(np.arange(total), total), momenta, rtol=1e-12)
+
+    def test_the_momentum_turns_with_the_rate(self) -> None:
+        schedule = OneCycle(rise=0.25, low_momentum=0.8, high_momentum=0.9, warmup=3)
+        momenta, rates = schedule.momenta(np.arange(103), 103), over(schedule, 103)
+        assert momenta[0] == momenta[3] == pytest.approx(0.9)
+        assert momenta.argmin() == rates[3:].argmax() + 3
+        assert momenta.min() == pytest.approx(0.8, abs=1e-3)
+        assert momenta[-1] == pytest.approx(0.9)
+
+    def test_both_momenta_or_none(self) -> None:
+        with pytest.raises(ValueError, match="both low_momentum and high_momentum"):
+            OneCycle(low_momentum=0.8)
+        assert not OneCycle().sets_momentum
+
+
+def pytorch_one_cycle(step: int, total: int, rise: float) -> tuple[float, float]:
+    """Rate, as a factor, and momentum of PyTorch's `OneCycleLR` with its defaults."""
+
+    def anneal(start: float, end: float, share: float) -> float:
+        return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
+
+    first, last = float(rise * total) - 1, total - 1
+    low = 1 / 25
+    if step <= first:
+        share = step / first
+        return anneal(low, 1, share), anneal(0.95, 0.85, share)
+    share = (step - first) / (last - first)
+    return anneal(1, low / 1e4, share), anneal(0.85, 0.95, share)
+
+
+def pytorch_plateau(losses: list[float], patience: int, cooldown: int) -> list[float]:
+    """Factors of PyTorch's `ReduceLROnPlateau` with factor 0.5."""
+    best, bad, cooling, factor, found = math.inf, 0, 0, 1.0, []
+    for loss in losses:
+        if loss < best * (1 - 1e-4):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if cooling > 0:
+            cooling -= 1
+            bad = 0
+        if bad > patience:
+            factor, cooling, bad = factor * 0.5, cooldown, 0
+        found.append(factor)
+    return found
+
+
+def keras_plateau(losses: list[float], patience: int, cooldown: int) -> list[float]:
+    """Factors of Keras's `ReduceLROnPlateau` with factor 0.5 and min_delta 0."""
+    best, wait, cooling, factor, found = math.inf, 0, 0, 1.0, []
+    for loss in losses:
+        if cooling > 0:
+            cooling -= 1
+            wait = 0
+        if loss < best:
+            best, wait = loss, 0
+        elif cooling <= 0:
+            wait += 1
+            if wait >= patience:
+                factor, cooling, wait = factor * 0.5, cooldown, 0
+        found.append(factor)
+    return found
+
 
 class TestReduceOnPlateau:
+    @given(
+        losses=st.lists(st.integers(1, 8).map(float), min_size=1, max_size=30),
+        patience=st.integers(0, 3),
+        cooldown=st.integers(0, 3),
+    )
+    def test_as_pytorch(self, losses: list[float], patience: int, cooldown: int) -> None:
+        ours = ReduceOnPlateau(gamma=0.5, patience=patience + 1, cooldown=cooldown, minimum=0)
+        assert self.watch(ours, losses) == pytorch_plateau(losses, patience, cooldown)
+
+    @given(
+        losses=st.lists(st.integers(1, 8).map(float), min_size=1, max_size=30),
+        patience=st.integers(1, 3),
+        cooldown=st.integers(0, 3),
+    )
+    def test_as_keras(self, losses: list[float], patience: int, cooldown: int) -> None:
+        ours = ReduceOnPlateau(
+            gamma=0.5, patience=patience, cooldown=max(cooldown - 1, 0), threshold=0, minimum=0
+        )
+        assert self.watch(ours, losses) == keras_plateau(losses, patience, cooldown)
+
     @staticmethod
     def watch(schedule: ReduceOnPlateau, losses: list[float]) -> list[float]:
         """Factor after each epoch's validation loss."""
@@ -214,6 +325,18 @@ def test_only_a_constant_without_warm_up_is_constant() -> None:
     assert Constant().is_constant
     assert not Constant(warmup=2).is_constant
     assert not any(schedule.is_constant for schedule in EVERY if schedule.name != "constant")
+
+
+def test_the_transformers_is_by_step_and_rises_first() -> None:
+    schedule = Transformer()
+    assert (schedule.by, schedule.warmup) == ("step", 4000)
+    # The paper's rate for d = 512 is d^-½ min(t^-½, t·w^-1.5), which peaks at (d·w)^-½.
+    t = np.array([1.0, 100, 3999, 4000, 4001, 100_000])
+    paper = 512**-0.5 * np.minimum(t**-0.5, t * 4000**-1.5)
+    ours = schedule.factors(t - 1, 100_000) / math.sqrt(512 * 4000)
+    np.testing.assert_allclose(ours, paper, rtol=1e-12)
+    with pytest.raises(ValueError, match="warmup"):
+        Transformer(warmup=0)
 
 
 @everyone

@@ -32,7 +32,7 @@ from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tuning
 from experiments.analysis.values import by_seed, ranked, untrained
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
-from experiments.training.metrics import AREA, COMPARED, SELECTION, metric_named
+from experiments.training.metrics import AREA, COMPARED, SELECTION, default_metric, metric_named
 from experiments.training.status import Status
 
 _MACHINE: Final = ("platform", "cpu", "cpu_count", "threads")
@@ -42,7 +42,7 @@ def analyse(
     records: Iterable[Record],
     *,
     by: Sequence[str] | None = None,
-    metric: str = SELECTION,
+    metric: str | None = None,
     target: float | None = None,
     tolerance: float = 0.05,
 ) -> Study:
@@ -58,8 +58,10 @@ def analyse(
         Runs of any status. Repeats of a run count once, even if different code produced them.
     by : sequence of str, optional
         Grouping keys; by default the optimizer and everything that was varied (see `groups`).
-    metric : str, default "best/val_loss"
-        The metric that ranks and separates groups: one in the summary, or `area/val_loss`.
+    metric : str, optional
+        The metric that ranks and separates groups: one in the summary, or `area/val_loss`. By
+        default `best/val_loss`, or what the runs report instead of it (see
+        :func:`~experiments.training.metrics.default_metric`).
     target : float, optional
         The target whose time is measured: a validation accuracy or R², or a validation loss if
         neither was measured. By default, on each task, the median best validation score of the
@@ -81,6 +83,8 @@ def analyse(
     reporting = [run for run in runs if not is_tuning(run)] or runs
     tuning = [run for run in runs if is_tuning(run)] or runs
     groups = group_runs(reporting, by)
+    if metric is None:
+        metric = metric_of(groups)
     _check(metric, groups)
     parts = []
     divided = scopes(groups)
@@ -196,16 +200,15 @@ def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:
 
 def _way(run: Record, curves: Curves) -> str | None:
     """Return how a run went wrong, or None if it did not."""
-    losses = curves.get("val/loss", np.empty(0))
-    score, chance = None, None
-    if run.summary.get("best/val_accuracy") is not None:
-        score = run.summary["best/val_accuracy"]
+    losses = curves.get("val/loss", curves.get("train/loss", np.empty(0)))
+    chance = None
+    if (score := run.reported("val_accuracy")) is not None:
         classes = int(run.dataset.get("outputs") or 0)
         rows = int((run.dataset.get("rows") or {}).get("validation") or 0)
         if classes > 1 and run.dataset.get("task") in ("binary", "multiclass"):
             chance = divergence.chance_accuracy(classes, rows)
-    elif run.summary.get("best/val_r2") is not None:
-        score, chance = run.summary["best/val_r2"], 0.0
+    elif (score := run.reported("val_r2")) is not None:
+        chance = 0.0
     return divergence.classify(
         finite=run.status is not Status.DIVERGED,
         start=float(losses[0]) if losses.size else None,
@@ -273,6 +276,15 @@ def _profiles(parts: Sequence[Part]) -> list[Profile]:
 
 
 # ---- shared
+
+
+def metric_of(groups: Sequence[Group]) -> str:
+    """Choose the metric that all runs with results have measured."""
+    counted = [run for group in groups for run in group.finished]
+    measured = [
+        {name for name, value in run.summary.items() if value is not None} for run in counted
+    ]
+    return default_metric(set.intersection(*measured) if measured else set())
 
 
 def _check(metric: str, groups: Sequence[Group]) -> None:

@@ -24,13 +24,18 @@ from experiments.training.status import Status
 # Settings that decide where results are written, and presets, whose effect shows in the
 # settings they set.
 _NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
-_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES)
+# The curve of the test part is read by nothing but `training.report=test_peak`.
+_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES) | {
+    "training.test_every_epoch"
+}
 
 # The label of runs in a tuned comparison, `tuned` or `default`. It groups like a choice.
 SETTING: Final = "setting"
 
 # The label that distinguishes the tasks when runs of several tasks are compared.
 TASK: Final = "task"
+
+SPLIT: Final = "dataset.seed"
 
 Curves = Mapping[str, NDArray[np.float64]]
 """The values after each epoch, shape (epochs + 1,), by column name such as `val/loss`."""
@@ -157,7 +162,8 @@ def varied(records: Iterable[Record]) -> list[str]:
     A configuration group is listed if its choice differs. A setting inside a configuration group
     is listed if it differs between runs *of the same choice*: `optimizer.beta1`, which only Adam
     has, follows from the choice; a swept `optimizer.lr` does not. Any other setting is listed if
-    it differs at all, and being absent from some runs counts as a difference.
+    it differs at all, and being absent from some runs counts as a difference. The seed of the split
+    is not listed if it is the run's in all runs.
 
     Returns
     -------
@@ -171,7 +177,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     differing = [key for key in choices if len({own.get(key, _ABSENT) for own in chosen}) > 1]
     settings = []
     for key in {key for flat in flats for key in flat} - choices:
-        if _is_ignored(key):
+        if _is_ignored(key) or (key == SPLIT and _follow_their_seeds(runs)):
             continue
         group = _configuration_group(key, choices)
         seen: dict[str | None, set[object]] = {}
@@ -181,6 +187,11 @@ def varied(records: Iterable[Record]) -> list[str]:
         if any(len(values) > 1 for values in seen.values()):
             settings.append(key)
     return sorted(differing, key=lambda key: (key != "optimizer", key)) + sorted(settings)
+
+
+def _follow_their_seeds(runs: Sequence[Record]) -> bool:
+    """Whether each run's split has the seed of the run, as with ``dataset.seed=${seed}``."""
+    return all(run.settings.get(SPLIT) == run.seed for run in runs)
 
 
 def sets_the_task(key: str) -> bool:

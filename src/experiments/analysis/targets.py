@@ -18,7 +18,11 @@ from experiments.analysis.values import by_seed
 from experiments.training.metrics import metric_named
 
 UNITS: Final = ("epoch", "step", "seconds")
-_AIMS: Final = ("best/val_accuracy", "best/val_r2", "best/val_loss")  # in order of preference
+_AIMS: Final = tuple(  # in order of preference
+    f"{moment}/val_{quantity}"
+    for moment in ("best", "final")
+    for quantity in ("accuracy", "r2", "loss")
+)
 
 
 @dataclass(frozen=True)

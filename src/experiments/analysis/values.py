@@ -48,8 +48,12 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
 
 
 def untrained(curves: Curves, metric: str) -> float:
-    """Return a metric's value before training; for a test metric, that of validation."""
-    values = curves.get(metric_named(metric).curve or "")
+    """Return a metric's value before training.
+
+    That of a test metric is the validation value, or the training value without a validation part.
+    """
+    name = metric_named(metric).curve or ""
+    values = curves.get(name, curves.get(name.replace("val/", "train/")))
     return float(values[0]) if values is not None and values.size else math.nan
 
 

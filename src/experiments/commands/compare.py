@@ -53,9 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--metric",
-        default="best/val_loss",
+        default=None,
         metavar="NAME",
-        help="metric by which groups are compared (default: best/val_loss)",
+        help="metric by which groups are compared (default: the reported validation loss)",
     )
     how.add_argument(
         "--target",

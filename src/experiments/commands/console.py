@@ -126,7 +126,7 @@ class ProgressBar:
 
     def show_epoch(self, epoch: int, loss: float) -> None:
         """Show the last epoch and its validation loss."""
-        text = f"epoch {epoch}/{self._epochs}  val/loss {loss:.4g}"
+        text = f"epoch {epoch}/{self._epochs}  loss {loss:.4g}"
         self._progress.update(self._task, completed=epoch, description=text)
         if self._notebook is not None:
             self._notebook.refresh()

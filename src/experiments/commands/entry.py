@@ -91,7 +91,7 @@ def _only_prints(arguments: Sequence[str]) -> bool:
 
 
 def no_such_command(arguments: Sequence[str]) -> str:
-    """Explain a command line that begins with a word which is no command, and suggest another."""
+    """Explain a command line that begins with an unknown command, and suggest a known one."""
     import difflib  # takes some time, like every import here
 
     word, *rest = arguments

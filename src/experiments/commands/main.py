@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments import switches
 from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
+from experiments.commands.hydra.overrides import with_marks_quoted
 from experiments.commands.hydra.patches import (
     empty_sweeps_refused,
     hold_interrupts_while_composing,
@@ -105,7 +106,7 @@ def friendly_errors() -> Iterator[None]:
         return
     os.environ[_FULL_ERROR] = "1"  # makes Hydra raise exceptions instead of printing them
     try:
-        sys.argv[1:] = with_settings_together(sys.argv[1:])
+        sys.argv[1:] = with_marks_quoted(with_settings_together(sys.argv[1:]))
         if {"-m", "--multirun"} & set(sys.argv):
             with interrupts_deferred():
                 from experiments.commands.hydra.defer import deferred

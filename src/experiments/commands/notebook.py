@@ -103,7 +103,7 @@ def compare(
     runs: Results | str | os.PathLike[str] | Iterable[Record],
     *,
     by: str | Sequence[str] | None = None,
-    metric: str = _RANKING,
+    metric: str | None = None,
     target: float | None = None,
 ) -> Comparison:
     """Compare runs over their seeds, as ``descent compare`` does.
@@ -115,8 +115,9 @@ def compare(
     by : str or sequence of str, optional
         Choices or settings that make the groups, such as ``"optimizer"``; by default the optimizer
         and whatever else was varied.
-    metric : str, default "best/val_loss"
-        The metric by which groups are compared.
+    metric : str, optional
+        The metric by which groups are compared; by default `best/val_loss`, or what the runs
+        report instead of it.
     target : float, optional
         A validation accuracy, R² or loss to reach; by default the best group's median.
 
@@ -198,7 +199,7 @@ class Results:
         self,
         *,
         by: str | Sequence[str] | None = None,
-        metric: str = _RANKING,
+        metric: str | None = None,
         target: float | None = None,
     ) -> Comparison:
         """Compare the runs over their seeds; see :func:`compare`."""

@@ -13,6 +13,7 @@ for each of them.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,10 +41,8 @@ def _draw(options: argparse.Namespace) -> None:
 
     trusted = allowed_packages()
     records = [record for folder in options.folders for record in find_records(folder)]
-    sources = {
-        str(record.dataset.get("digest")): source_from_config(record.config, trusted=trusted)
-        for record in records
-    }
+    examples = {str(record.dataset.get("digest")): record for record in records}
+    splits = Counter(record.dataset.get("name") for record in examples.values())
     if not records:
         raise UserError(
             f"{', '.join(map(str, options.folders))}: no finished runs here. "
@@ -57,7 +56,8 @@ def _draw(options: argparse.Namespace) -> None:
             f"{folder}: cannot be made: {error.strerror}. Choose another with --output."
         ) from error
     drawn = 0
-    for digest, source in sources.items():
+    for digest, record in examples.items():
+        source = source_from_config(record.config, trusted=trusted)
         dataset = cached_dataset(source)
         if dataset.digest != digest:
             say(
@@ -66,7 +66,9 @@ def _draw(options: argparse.Namespace) -> None:
             )
             continue
         for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
-            name = picture.name if len(sources) == 1 else f"{dataset.name}-{picture.name}"
+            name = picture.name if len(examples) == 1 else f"{dataset.name}-{picture.name}"
+            if splits[dataset.name] > 1:
+                name += f"-split{source.seed}"
             path = folder / f"{name}.{options.format}"
             write_output(path, saved(picture.figure, options.format))
             print(visible(f"{shown(path.absolute())}: {picture.title}. {picture.caption}"))

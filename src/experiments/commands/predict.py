@@ -3,18 +3,22 @@
     descent predict outputs/2025-03-04/05-06-07 flowers.csv
     descent predict runs:/0123456789abcdef0123456789abcdef images.npy --output out.csv
 
-A CSV table needs the raw columns that the run was trained on, in any order; others are ignored. An
-array needs exactly these columns, in their order. Predictions are CSV, in raw units.
+A table needs the raw columns that the run was trained on, in any order; others are ignored. It is
+read as the training table was: CSV, also compressed, or Parquet, with the delimiter, encoding,
+decimal mark and missing values of the run. An array needs exactly these columns, in their order.
+Predictions are CSV, in raw units.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,8 @@ import numpy as np
 
 from experiments.commands.parsing import add_tracker, carry_out, command_parser
 from experiments.config.trust import allowed_packages
+from experiments.datasets import RawTable, read_table
+from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
 from experiments.program import program
@@ -42,11 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _progress_shown():
         _check_order(options.run, options.input)
         record = _record(options.run, options.uri, Path(scratch))
         predictor = Predictor(record, options.weights, trusted=allowed_packages())
-        table = predictor.predict(_read(options.input))
+        table = _predicted(predictor, options.input)
     text = table.to_csv(index=False)
     if options.output is None:
         sys.stdout.write(text)
@@ -63,7 +69,15 @@ def _check_order(run: str, data: Path) -> None:
             cure = f"The run comes first: {program('predict')} {shlex.join([str(data), run])}"
         raise DataError(f"{run}: this is a file, not the folder of a run. {cure}")
     if data.is_dir():
-        raise DataError(f"{data}: this is a folder. Give a CSV table or a .npy array after the run")
+        raise DataError(f"{data}: this is a folder. Give a table or a .npy array after the run")
+
+
+def _predicted(predictor: Predictor, path: Path) -> pd.DataFrame:
+    raw = _read(path, predictor)
+    try:
+        return predictor.predict(raw)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _record(run: str, uri: str | None, scratch: Path) -> Record:
@@ -81,20 +95,28 @@ def _record(run: str, uri: str | None, scratch: Path) -> Record:
     return Record.read(folder)
 
 
-def _read(path: Path) -> pd.DataFrame | np.ndarray[Any, Any]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. Give a CSV table or a .npy array.")
-    if path.suffix == ".npy":
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
-    import pandas as pd
-
+def _read(path: Path, predictor: Predictor) -> RawTable | np.ndarray[Any, Any]:
+    if path.suffix != ".npy":
+        return read_table(path, predictor.table_format)
+    regular_file(path)
     try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:  # ValueError: a malformed table, or not UTF-8
-        raise DataError(f"{path}: not a CSV table with a header: {error}") from None
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
+
+
+@contextmanager
+def _progress_shown() -> Iterator[None]:
+    """Print what reading a long file logs to standard error."""
+    logger = logging.getLogger("experiments.datasets.reading")
+    handler, level = logging.StreamHandler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,13 +124,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "run", metavar="RUN", help="a run's folder, runs:/ID, or a run id in MLflow"
     )
-    parser.add_argument("input", metavar="INPUT", type=Path, help="a .csv table or a .npy array")
+    parser.add_argument("input", metavar="INPUT", type=Path, help="a table or a .npy array")
     parser.add_argument("--output", type=Path, help="CSV file to write (default: print)")
     parser.add_argument(
         "--weights",
         choices=("best", "final"),
         default="best",
-        help="weights of the best validation epoch, or of the last (default: best)",
+        help="weights of the epoch that the run reports, or of the last (default: best)",
     )
     add_tracker(parser)
     return parser

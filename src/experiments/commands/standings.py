@@ -106,7 +106,7 @@ class Standings:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-        table.add_column("best val/loss so far", no_wrap=True, overflow="ellipsis", max_width=36)
+        table.add_column("best loss so far", no_wrap=True, overflow="ellipsis", max_width=36)
         table.add_column("median", justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
         table.add_column("runs left", justify="right", no_wrap=True)

@@ -218,7 +218,7 @@ class _Publisher(Listener):
             self._console.print(f"waiting for another command, which trains {what}")
         self._publishing.poll()
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self._running = dict(enumerate(jobs))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
@@ -249,9 +249,9 @@ class _OneRun(_Publisher):
             (reason,) = plan.reasons
             self._console.print(f"retraining: {reason}", soft_wrap=True)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
-        super().training_begun(jobs)
-        self._bar = self._display.enter_context(ProgressBar(jobs[0].run.training.epochs))
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
+        super().training_begun(jobs, epochs)
+        self._bar = self._display.enter_context(ProgressBar(epochs[0]))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         self._bar.show_epoch(int(epochs), losses[0])
@@ -285,11 +285,10 @@ class _ManyRuns(_Publisher):
         for reason, count in plan.reasons.items():
             self._console.print(f"{count} {of} are retrained: {reason}", soft_wrap=True)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
-        super().training_begun(jobs)
-        epochs = sum(job.run.training.epochs for job in jobs)
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
+        super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
-        self._standings = self._display.enter_context(Standings(groups, epochs))
+        self._standings = self._display.enter_context(Standings(groups, sum(epochs)))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()
@@ -299,7 +298,7 @@ class _ManyRuns(_Publisher):
     def run_ended(self, position: int, record: Record) -> None:
         if record.status is Status.FAILED:
             self.warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
-        self._standings.end(position, record.summary.get("best/val_loss"))
+        self._standings.end(position, record.reported("val_loss"))
         super().run_ended(position, record)
 
     def interrupted(self, error: KeyboardInterrupt | UserError) -> None:
@@ -328,17 +327,29 @@ def _print_result(console: Console, record: Record) -> None:
 
     status = record.status.words
     console.print(f"{record.name}: {status}" + (f" ({record.message})" if record.message else ""))
-    best = summary.get("best/epoch")
-    if best is not None:
-        console.print(
-            f"  best at epoch {best:.0f}: "
-            + measured("best/val_loss", "best/val_accuracy", "best/val_r2")
-        )
-        console.print(
-            f"  test at epoch {best:.0f}: " + measured("test/loss", "test/accuracy", "test/r2")
-        )
+    for moment, names in _headline(record):
+        values = measured(*names)
+        if values:
+            console.print(f"  {moment}: {values}")
     step_time = summary.get("time/us_per_step")
     if step_time is not None:
         seconds = summary.get("time/seconds") or 0
         console.print(f"  {step_time:.0f} µs per step, {seconds:.2f} s in total")
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)
+
+
+def _headline(record: Record) -> Iterator[tuple[str, Sequence[str]]]:
+    """Choose what to print of a run: the moment in words, and the metrics."""
+
+    def named(prefix: str) -> list[str]:
+        return [f"{prefix}{quantity}" for quantity in ("loss", "accuracy", "r2")]
+
+    best, peak = (record.summary.get(f"{moment}/epoch") for moment in ("best", "test_peak"))
+    if best is not None:
+        yield f"best at epoch {best:.0f}", named("best/val_")
+        yield f"test at epoch {best:.0f}", named("test/")
+        return
+    yield "validation at the last epoch", named("final/val_")
+    yield "test at the last epoch", named("test/")
+    if peak is not None:
+        yield f"peak on the test part, chosen on it, at epoch {peak:.0f}", named("test_peak/")

@@ -121,7 +121,9 @@ def build(
 
 
 def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Source:
-    """Build the data source of a finished run, and none of its other parts.
+    """Build the data source of a finished run as the loss needs it, and none of the other parts.
+
+    A loss that is not trusted, or cannot be built, has no say.
 
     Parameters
     ----------
@@ -143,7 +145,8 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
     source = build(config.get("dataset"), Source, "dataset", faults, trusted=trusted)  # type: ignore[type-abstract]
     if source is None:
         raise ConfigError("\n".join(faults))
-    return source
+    loss = build(config["loss"], Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
+    return source if loss is None else source.for_loss(loss)
 
 
 def network_from_config(

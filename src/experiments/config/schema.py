@@ -15,10 +15,11 @@ from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
-from nn.component import Component, Count, Interval, NonNegative, Positive
+from nn.component import Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.objective import Objective
 from nn.optimizers import Optimizer
+from nn.orders import Order, Shuffled
 from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
@@ -55,8 +56,15 @@ class Training(Component):
     ----------
     epochs : int, default 20
         Number of passes over the training part, at most a million.
+    steps : int, optional
+        Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
-        Number of rows in a step; the last step of an epoch takes the remaining rows.
+        Number of rows in a step.
+    order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
+        The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
+        drawn with replacement (as many as there are rows), or as in the training part.
+    last_batch : {"keep", "drop"}, default "keep"
+        Whether the rows that are left at the end of an epoch make a short batch, or none.
     dtype : {"float32", "float64"}, default "float32"
         Floating-point type of parameters and data.
     clip_norm, clip_value : float, optional
@@ -65,8 +73,19 @@ class Training(Component):
         Strength λ of the penalties λ‖θ‖₁ and ½λ‖θ‖².
     penalize_biases : bool, default False
         Whether the penalties include biases and the gains of normalization layers.
+    penalties_over_rows : bool, default False
+        Whether λ is divided by the number n of training rows, for sources that write λ/n.
+    box : list of two floats, optional
+        The ends of an interval to which every parameter is clipped after each update.
     early_stopping : EarlyStopping
         The condition under which training stops before the last epoch.
+    report : {"best_loss", "best_accuracy", "last", "test_peak"}, optional
+        The epoch whose values are reported and whose weights are served: that of the best
+        validation loss or accuracy, the last one, or the one with the best test score, as some
+        published results have it. The first of equal epochs is chosen. None is "best_loss", or
+        "last" if there is no validation part.
+    test_every_epoch : bool, default False
+        Whether the test part is measured after every epoch. Only "test_peak" reads these values.
     blas_threads : int, default 1
         Number of threads in a matrix product. It may affect the last bits of a result.
     snapshots : "auto", int or None, default "auto"
@@ -76,16 +95,44 @@ class Training(Component):
     """
 
     epochs: Epochs = 20
+    steps: Count | None = None
     batch_size: Count | Literal["full"] = 32
+    order: Order = Shuffled()
+    last_batch: Literal["keep", "drop"] = "keep"
     dtype: Literal["float32", "float64"] = "float32"
     clip_norm: Positive | None = None
     clip_value: Positive | None = None
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
     penalize_biases: bool = False
+    penalties_over_rows: bool = False
+    box: tuple[Finite, ...] | None = None
     early_stopping: EarlyStopping = EarlyStopping()
+    report: Literal["best_loss", "best_accuracy", "last", "test_peak"] | None = None
+    test_every_epoch: bool = False
     blas_threads: Count = 1
     snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.box is not None and not (len(self.box) == 2 and self.box[0] < self.box[1]):
+            raise ValueError(
+                f"box must be two numbers, the lower first, but is {list(self.box)}; "
+                "training.box=[-0.01,0.01], say"
+            )
+        if self.report != "test_peak":
+            return
+        if not self.test_every_epoch:
+            raise ValueError(
+                "report=test_peak chooses the epoch by the test part, which is then measured after "
+                "every epoch; say so by training.test_every_epoch=true"
+            )
+        if self.early_stopping.patience is not None:
+            raise ValueError(
+                "report=test_peak and early stopping choose epochs by different data, and the peak "
+                "may lie after the stop; set training.early_stopping.patience=null, or report="
+                "best_loss"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +189,8 @@ class Run(Component):
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
     dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
-        The parts of the run, each described by its own class.
+        The parts of the run, each described by its own class. The dataset is read as the loss needs
+        it (`Source.for_loss`).
     """
 
     dataset: Source
@@ -160,6 +208,13 @@ class Run(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_experiment_name(self.experiment_name)
+        object.__setattr__(self, "dataset", self.dataset.for_loss(self.loss))
+        if self.schedule.sets_momentum and not getattr(self.optimizer, "momentum", 0):
+            raise ValueError(
+                f"schedule={self.schedule.label} sets the momentum, but optimizer="
+                f"{self.optimizer.label} has none; choose momentum, nesterov or muon, or set "
+                "schedule.low_momentum and schedule.high_momentum to null"
+            )
 
     @property
     def objective(self) -> Objective:

@@ -12,10 +12,13 @@ from experiments.datasets.cache import CACHE, cached_dataset, load_dataset, quic
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.prepare import prepare
 from experiments.datasets.preprocessing import Preprocessing
+from experiments.datasets.reading.notation import Notation
+from experiments.datasets.reading.raw_table import RawTable
+from experiments.datasets.reading.table_file import TableFormat, read_table
 from experiments.datasets.source import Source, SplitSource
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
-from experiments.datasets.sources.csv_table import Csv, read_csv
+from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.fashion_mnist import FashionMnist
@@ -40,13 +43,16 @@ __all__ = [
     "Iris",
     "Mnist",
     "Moons",
+    "Notation",
     "Part",
     "Preprocessing",
+    "RawTable",
     "Source",
     "Spirals",
     "Split",
     "SplitSource",
     "Table",
+    "TableFormat",
     "Task",
     "Wine",
     "Xor",
@@ -54,6 +60,6 @@ __all__ = [
     "load_dataset",
     "prepare",
     "quick_digest",
-    "read_csv",
+    "read_table",
     "split_rows",
 ]

@@ -22,7 +22,6 @@ CACHE: Final = Path(".cache")
 """The cache folder, relative to the working directory: datasets, checkpoints, index of runs."""
 
 _LIBRARIES: Final = ("numpy", "pandas", "scikit-learn")
-_PARTS: Final = ("train", "validation", "test")
 
 _log = logging.getLogger(__name__)
 
@@ -146,8 +145,10 @@ def _pack(dataset: Dataset) -> bytes:
         "target_names": dataset.target_names,
         "preprocessing": dataset.preprocessing.to_json(),
         "digest": dataset.digest,
+        "parts": list(dataset.parts),
         "image_shape": dataset.image_shape,
         "notes": dataset.notes,
+        "warnings": dataset.warnings,
     }
     arrays = {"description": np.frombuffer(json.dumps(described).encode(), np.uint8)}
     for name, part in dataset.parts.items():
@@ -164,7 +165,8 @@ def _read(path: Path) -> Dataset | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             described = json.loads(archive["description"].tobytes())
             parts = {
-                name: Part(archive[f"{name}/inputs"], archive[f"{name}/targets"]) for name in _PARTS
+                name: Part(archive[f"{name}/inputs"], archive[f"{name}/targets"])
+                for name in described["parts"]
             }
         shape = described["image_shape"]
         return Dataset(
@@ -176,7 +178,10 @@ def _read(path: Path) -> Dataset | None:
             digest=described["digest"],
             image_shape=None if shape is None else (shape[0], shape[1]),
             notes=tuple(described["notes"]),
-            **parts,
+            warnings=tuple(described["warnings"]),
+            train=parts["train"],
+            validation=parts.get("validation"),
+            test=parts["test"],
         )
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""A prepared dataset: three parts ready for a network, and their description."""
+"""A prepared dataset: its parts ready for a network, and their description."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.preprocessing import Preprocessing
+from experiments.datasets.preprocessing import Preprocessing, beyond_single
 from experiments.errors import DataError
 
 
@@ -68,6 +68,7 @@ class Dataset:
         The kind of prediction.
     train, validation, test : Part
         The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
+        `validation` is None if there is no validation part.
     feature_names : tuple of str
         The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
@@ -81,6 +82,8 @@ class Dataset:
         Height and width, if each row of inputs is an image in row-major order.
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
+    warnings : tuple of str
+        Messages for people about what makes results on these data doubtful.
 
     Raises
     ------
@@ -91,7 +94,7 @@ class Dataset:
     name: str
     task: Task
     train: Part
-    validation: Part
+    validation: Part | None
     test: Part
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
@@ -99,6 +102,7 @@ class Dataset:
     digest: str
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part_name, part in self.parts.items():
@@ -111,8 +115,9 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The three parts by name: train, validation, test."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        """The parts by name: train, validation if there is one, test."""
+        held_out = {} if self.validation is None else {"validation": self.validation}
+        return {"train": self.train, **held_out, "test": self.test}
 
     @property
     def features(self) -> int:
@@ -135,8 +140,8 @@ class Dataset:
                 f"the inputs have {inputs.shape[1]} features, but the preprocessing produces "
                 f"{len(self.preprocessing.scale)}"
             )
-        if not all_finite(inputs):
-            return "an input is infinite or not a number"
+        if beyond_single(inputs) is not None:
+            return "an input is not a number, infinite or beyond single precision"
         if self.task is Task.BINARY and self.outputs != 2:
             return f"a binary task has two classes, not {self.outputs}"
         kind = np.int64 if self.task.has_classes else np.float64
@@ -146,18 +151,10 @@ class Dataset:
                 f"the targets are {targets.dtype} of shape {targets.shape}, not "
                 f"{np.dtype(kind)} of shape {shape} as the task ({self.task}) requires"
             )
-        if not all_finite(targets):
-            return "a target is infinite or not a number"
+        if beyond_single(targets) is not None:
+            return "a target is not a number, infinite or beyond single precision"
         if self.task.has_classes and not 0 <= targets.min() <= targets.max() < self.outputs:
             return f"a class index lies outside 0 to {self.outputs - 1}"
         if self.task is Task.MULTILABEL and not np.isin(targets, (0.0, 1.0)).all():
             return "a label is neither 0 nor 1"
         return None
-
-
-def all_finite(array: NDArray[Any]) -> bool:
-    """Whether every element is a finite number.
-
-    Minimum and maximum propagate NaN and infinity, and avoid a temporary array of booleans.
-    """
-    return array.size == 0 or bool(np.isfinite(array.min()) and np.isfinite(array.max()))

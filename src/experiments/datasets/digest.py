@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
+
+_NUMBERS_AT_ONCE: Final = 1_000_000
 
 
 def dataset_digest(
@@ -45,7 +47,7 @@ def dataset_digest(
     """
     state = hashlib.sha256()
     _text(state, json.dumps(description, sort_keys=True))
-    _array(state, table.numbers)
+    _array(state, table.numbers, as_float=description.get("image_shape") is None)
     for name in table.names:
         if name in table.texts:
             _text(state, name)
@@ -56,13 +58,20 @@ def dataset_digest(
     return state.hexdigest()
 
 
-def _array(state: Any, array: NDArray[Any]) -> None:
-    array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-    if array.dtype.kind == "f" and np.isnan(array.max(initial=-np.inf)):
-        # NaN has many bit patterns; all become the same one.
-        array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
-    _text(state, f"{array.dtype.str}{array.shape}")
-    state.update(array)
+def _array(state: Any, array: NDArray[Any], *, as_float: bool = False) -> None:
+    """Hash an array; with `as_float` one of a narrow type as if it was float64."""
+    kind = array.dtype.newbyteorder("<")
+    if as_float and kind.itemsize < 8:
+        kind = np.dtype("<f8")
+    _text(state, f"{kind.str}{array.shape}")
+    # A copy of the whole array would take as much memory again.
+    step = max(_NUMBERS_AT_ONCE * len(array) // max(array.size, 1), 1)
+    for start in range(0, len(array), step):
+        rows = np.asarray(array[start : start + step], kind, order="C")
+        if kind.kind == "f" and np.isnan(rows.max(initial=-np.inf)):
+            # NaN has many bit patterns; all become the same one.
+            rows = np.where(np.isnan(rows), np.array(np.nan, kind), rows)
+        state.update(rows)
 
 
 def _texts(state: Any, texts: Iterable[str]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
-from experiments.datasets.preprocessing import Impute, fit_preprocessing
+from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
+from experiments.datasets.reading.memory import available_memory, require_memory
+from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
+from experiments.errors import DataError
 
 
 def prepare(
@@ -28,6 +33,9 @@ def prepare(
     scale_targets: bool = True,
     image_shape: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
+    notation: Notation | None = None,
+    dates: Mapping[str, str] | None = None,
+    unknown: Unknown = "error",
 ) -> Dataset:
     """Encode the parts of a split, with all statistics fitted on the training part.
 
@@ -57,6 +65,12 @@ def prepare(
         Height and width if rows are images; inputs are then float32.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
+    notation : Notation, optional
+        How texts write numbers and missing values, here and in the tables to predict from.
+    dates : mapping of str to str, optional
+        The format of each number column that was read from dates; see `Preprocessing`.
+    unknown : {"error", "ignore"}, default "error"
+        The treatment of levels that only the tables to predict from have.
 
     Returns
     -------
@@ -65,28 +79,49 @@ def prepare(
     Raises
     ------
     DataError
-        If the data cannot be encoded or do not match the description.
+        If the data cannot be encoded, do not match the description or need more memory than there
+        is.
     """
-    task, table = Task(task), table.tidied()
+    notation = notation or Notation()
+    task, table = Task(task), table.tidied(notation)
     scaled = task is Task.REGRESSION and scale_targets
     targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
     levels = {
         column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
+    dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
+    rows = len(split.train) + len(split.validation) + len(split.test)
+    features = sum(len(levels[column]) if column in levels else 1 for column in table.names)
+    require_memory(
+        f"encoding {rows} rows as {features} features",
+        rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
+        available_memory(),
+    )
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
         scaling=scaling,
         impute=impute,
-        dtype="float64" if image_shape is None else "float32",
+        dtype=dtype,
         targets=targets[split.train] if scaled else None,
         target_names=target_names,
+        notation=notation,
+        dates=dates,
+        unknown=unknown,
     )
 
     def part(rows: NDArray[np.intp]) -> Part:
+        chosen = table.take(rows)
         encoded = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
-        return Part(preprocessing.encode_table(table.take(rows)), encoded)
+        if (place := beyond_single(encoded)) is not None:
+            row, column = place
+            raise DataError(
+                f"row {chosen.row(row)}, target {target_names[column]!r}: "
+                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
+                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
+            )
+        return Part(preprocessing.encode_table(chosen), encoded)
 
     description = {
         "task": str(task),
@@ -101,7 +136,7 @@ def prepare(
         name=name,
         task=task,
         train=part(split.train),
-        validation=part(split.validation),
+        validation=part(split.validation) if len(split.validation) else None,
         test=part(split.test),
         feature_names=table.names,
         target_names=target_names,
@@ -109,4 +144,5 @@ def prepare(
         digest=dataset_digest(table, targets, split, description),
         image_shape=image_shape,
         notes=notes,
+        warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
     )

@@ -9,20 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.datasets.reading.dates import FORMATS, example, read_dates
+from experiments.datasets.reading.notation import Cells, Notation
+from experiments.datasets.reading.raw_table import column_name
+from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
-from experiments.datasets.table import Table, is_missing, parse_numbers
-from experiments.errors import DataError
+from experiments.datasets.table import Table
+from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
 
 FORMAT: Final = 1
+_LARGEST: Final = float(np.finfo(np.float32).max)
 Impute = Literal["mean", "median"]
+Unknown = Literal["error", "ignore"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,14 @@ class Preprocessing:
         Type of the encoded inputs, and of the arithmetic that scales them.
     target_center, target_scale : tuple of float
         Centre and scale of each target column; empty unless targets are scaled.
+    notation : Notation
+        How texts write numbers and missing values.
+    dates : mapping of str to str
+        The format of each column of dates, of :data:`experiments.datasets.reading.dates.FORMATS`.
+        A date counts as the number of days since 1970-01-01.
+    unknown : {"error", "ignore"}
+        The treatment of a level that training had not seen: refuse it, or encode it as none of the
+        levels.
     """
 
     columns: tuple[str, ...]
@@ -54,6 +69,9 @@ class Preprocessing:
     dtype: Literal["float64", "float32"] = "float64"
     target_center: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+    notation: Notation = field(default_factory=Notation)
+    dates: Mapping[str, str] = field(default_factory=dict)
+    unknown: Unknown = "error"
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -66,14 +84,27 @@ class Preprocessing:
                 names.append(column)
         return tuple(names)
 
+    def example(self) -> dict[str, float | str]:
+        """Make up a raw row: the fitted centre of each number, the first level of each category."""
+        row: dict[str, float | str] = {}
+        for column, slot in self._slots.items():
+            if column in self.levels:
+                row[column] = self.levels[column][0]
+            elif column in self.dates:
+                row[column] = example(self.dates[column], self.center[slot])
+            else:
+                row[column] = float(f"{self.center[slot]:.4g}")
+        return row
+
     def encode(self, raw: Any) -> NDArray[Any]:
         """Encode raw rows as the training rows were encoded.
 
         Parameters
         ----------
         raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
-            The raw rows. The columns of a frame or mapping are looked up by name, and others are
-            ignored; those of an array are in the order of `columns`. Numbers may be text.
+            The raw rows. The columns of a frame or mapping, such as a `RawTable`, are looked up by
+            name, and others are ignored; those of an array are in the order of `columns`. Numbers
+            may be text in the notation of the training table.
 
         Returns
         -------
@@ -84,32 +115,33 @@ class Preprocessing:
         ------
         DataError
             For a missing column, a cell that is not a number, a level not seen in training, a
-            missing value that nothing was fitted for, a number that is not finite: naming row
-            (from 1) and column.
+            missing value that nothing was fitted for, a number that is not finite or, once it is
+            scaled, beyond single precision: naming row (from 1) and column.
         """
         return self.encode_table(self._table(raw))
 
     def encode_table(self, table: Table) -> NDArray[Any]:
         """Encode a table whose columns already have the right types; see `encode`."""
         inputs = np.empty((len(table), len(self.scale)), self.dtype)
-        # Values beyond float32 become infinite here, and are refused below.
-        with np.errstate(over="ignore"):
+        # What overflows here is refused below.
+        with np.errstate(over="ignore", invalid="ignore"):
             inputs[:, self._number_slots] = _filled(table, self.fills)
             for column, first in self._text_slots.items():
-                codes = self._codes(column, table.texts[column])
+                codes = self._codes(column, table)
                 inputs[:, first : first + len(self.levels[column])] = 0
-                inputs[np.arange(len(table)), first + codes] = 1
+                known = codes >= 0
+                inputs[np.flatnonzero(known), first + codes[known]] = 1
             # An array of a smaller type would be promoted by float64 statistics.
             center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
             if center.any():
                 inputs -= center
             if (scale != 1).any():
                 inputs /= scale
-        if inputs.size and not (np.isfinite(inputs.min()) and np.isfinite(inputs.max())):
-            row, slot = np.argwhere(~np.isfinite(inputs))[0]
+        if (place := beyond_single(inputs)) is not None:
+            row, slot = place
             raise DataError(
-                f"row {row + 1}, column {self.encoded_names[slot]!r}: the value is infinite or "
-                "too large to be scaled. Correct it."
+                f"row {table.row(row)}, column {self.encoded_names[slot]!r}: the value is infinite "
+                f"or, once it is scaled, beyond single precision ({_LARGEST:.1e}). Correct it."
             )
         return inputs
 
@@ -117,8 +149,9 @@ class Preprocessing:
         """Scale raw regression targets; the inverse of `decode_targets`."""
         targets = np.array(raw, np.float64)
         if self.target_scale:
-            targets -= np.array(self.target_center)
-            targets /= np.array(self.target_scale)
+            with np.errstate(over="ignore"):  # datasets hold no infinite targets
+                targets -= np.array(self.target_center)
+                targets /= np.array(self.target_scale)
         return targets
 
     def decode_targets(self, scaled: ArrayLike) -> NDArray[np.float64]:
@@ -140,8 +173,9 @@ class Preprocessing:
                 raise ValueError(
                     f"predictions have shape {targets.shape}, not (..., {len(self.target_scale)})"
                 )
-            targets *= np.array(self.target_scale)
-            targets += np.array(self.target_center)
+            with np.errstate(over="ignore"):
+                targets *= np.array(self.target_scale)
+                targets += np.array(self.target_center)
         return targets
 
     def to_json(self) -> str:
@@ -156,6 +190,9 @@ class Preprocessing:
             "scale": self.scale,
             "target_center": self.target_center,
             "target_scale": self.target_scale,
+            "notation": self.notation.to_plain(),
+            "dates": dict(self.dates),
+            "unknown": self.unknown,
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -184,6 +221,10 @@ class Preprocessing:
                 dtype=contents["dtype"],
                 target_center=tuple(map(float, contents["target_center"])),
                 target_scale=tuple(map(float, contents["target_scale"])),
+                # Tables had one notation when there was no such entry.
+                notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
+                dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
+                unknown=contents.get("unknown", "error"),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
@@ -192,7 +233,11 @@ class Preprocessing:
                 raise ValueError("the columns do not fit their scaling")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if preprocessing.unknown not in get_args(Unknown):
+                raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
+            if not set(preprocessing.dates.values()) <= set(FORMATS):
+                raise ValueError("dates in a format that is not known")
+        except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
                 "Use the preprocessing.json of a run that has ended."
@@ -229,24 +274,38 @@ class Preprocessing:
     def _text_slots(self) -> dict[str, int]:
         return {column: slot for column, slot in self._slots.items() if column in self.levels}
 
-    def _codes(self, column: str, cells: NDArray[np.object_]) -> NDArray[np.intp]:
-        """Look up the index of each cell's level."""
-        levels = self.levels[column]
-        known: dict[Any, int] = {level: code for code, level in enumerate(levels)}
+    def _codes(self, column: str, table: Table) -> NDArray[np.intp]:
+        """Look up the index of each cell's level; -1 for a level that is ignored."""
+        levels, cells = self.levels[column], table.texts[column]
+        known: dict[str, tuple[int, ...]] = {level: (code,) for code, level in enumerate(levels)}
+        others: dict[str, tuple[int, ...]] = {}
         codes = np.empty(len(cells), np.intp)
         for row, cell in enumerate(cells):
-            if is_missing(cell):
+            if isinstance(cell, str) and cell in known:
+                found = known[cell]
+            elif self.notation.is_missing(cell):
                 if column not in self.fills:
-                    raise _missing(row, column)
-                codes[row] = known[self.fills[column]]
-                continue
-            code = known.get(cell.strip()) if isinstance(cell, str) else _code_of(cell, levels)
-            if code is None:
+                    raise _missing(table.row(row), column)
+                found = known[str(self.fills[column])]
+            elif isinstance(cell, str):
+                found = known.get(cell.strip(), ())
+            elif (key := repr(cell)) in others:
+                found = others[key]
+            else:
+                found = others[key] = _codes_of(cell, levels)
+            if len(found) > 1:
                 raise DataError(
-                    f"row {row + 1}, column {column!r}: {str(cell)!r} is not among the levels seen "
-                    f"in training ({', '.join(levels)}). Correct it, or train again with such rows."
+                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not text, and may "
+                    f"stand for the levels {' and '.join(levels[code] for code in found)}. Give "
+                    "text."
                 )
-            codes[row] = code
+            if not found and self.unknown == "error":
+                raise DataError(
+                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not among the "
+                    f"levels seen in training ({', '.join(levels)}). Correct it, or train again "
+                    "with such rows or with dataset.unknown=ignore."
+                )
+            codes[row] = found[0] if found else -1
         return codes
 
     def _table(self, raw: Any) -> Table:
@@ -254,31 +313,52 @@ class Preprocessing:
             return raw
         cells = self._cells(raw)
         if isinstance(cells, np.ndarray):
-            if not self.levels and cells.dtype.kind in "fiub":
+            if not self.levels and not self.dates and cells.dtype.kind in "fiub":
                 return Table(self.columns, cells)
             cells = dict(zip(self.columns, cells.T, strict=True))
         rows = {len(column) for column in cells.values()}
         if len(rows) > 1:
             raise DataError(f"the columns differ in length ({sorted(rows)}). Make them equal.")
-        numbers = [_numbers(name, cells[name]) for name in self.columns if name not in self.levels]
-        matrix = np.stack(numbers, axis=1) if numbers else np.empty((max(rows, default=0), 0))
-        texts = {name: cells[name].astype(object) for name in self.levels}
+        names = [name for name in self.columns if name not in self.levels]
+        matrix = np.empty((max(rows, default=0), len(names)))
+        for position, name in enumerate(names):
+            matrix[:, position] = self._numbers(name, cells[name])
+        texts = {name: self.notation.texts(cells[name]) for name in self.levels}
         return Table(self.columns, matrix, texts)
 
-    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    def _numbers(self, name: str, cells: Cells) -> NDArray[np.float64]:
+        if name in self.dates:
+            values, wrong = read_dates(cells, self.dates[name], self.notation)
+            if wrong is not None:
+                raise DataError(
+                    f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a date as in "
+                    f"the training table, such as {example(self.dates[name])}. Correct it."
+                )
+            return values
+        values, wrong = self.notation.numbers(cells)
+        if wrong is not None:
+            cell = str(cells[wrong])
+            cure = "Correct it."
+            if self.notation.alternatives([cell]):
+                cure = f"Write numbers as the training table does: {self.notation.example}."
+            raise DataError(f"row {wrong + 1}, column {name!r}: {cell!r} is not a number. {cure}")
+        return values
+
+    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, Cells]:
         """Extract the columns from a frame, a mapping or an array."""
         if hasattr(raw, "columns") or isinstance(raw, Mapping):
             labels = raw.columns if hasattr(raw, "columns") else raw.keys()
-            found = {str(label): label for label in labels}
-            absent = [name for name in self.columns if name not in found]
+            found = {column_name(label): label for label in labels}
+            needed = {name: column_name(name) for name in self.columns}
+            absent = [name for name in needed.values() if name not in found]
             if absent:
                 raise DataError(
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
-                    f"are {_listed(found)}; those needed are {_listed(self.columns)}."
+                    f"are {listed(found)}; those needed are {listed(self.columns)}."
                 )
-            columns = {name: np.asarray(raw[found[name]]) for name in self.columns}
+            columns = {name: _column(raw[found[label]]) for name, label in needed.items()}
             for name, column in columns.items():
-                if column.ndim != 1:
+                if isinstance(column, np.ndarray) and column.ndim != 1:
                     raise DataError(
                         f"column {name!r} has shape {column.shape}, not (rows,). "
                         "Is there more than one of this name?"
@@ -291,9 +371,20 @@ class Preprocessing:
         if array.ndim != 2 or array.shape[1] != len(self.columns):
             raise DataError(
                 f"the raw inputs have shape {array.shape}, not (rows, {len(self.columns)}): one "
-                f"column for each of {_listed(self.columns)}."
+                f"column for each of {listed(self.columns)}."
             )
         return array
+
+
+def beyond_single(values: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the index of the first value that single precision cannot hold; None if there is none.
+
+    Networks train in single precision by default. NaN counts as such a value, too.
+    """
+    # Minimum and maximum propagate NaN, and avoid a temporary array of booleans.
+    if values.size == 0 or (values.min() >= -_LARGEST and values.max() <= _LARGEST):
+        return None
+    return tuple(np.argwhere(~(np.abs(values) <= _LARGEST))[0].tolist())
 
 
 def fit_preprocessing(
@@ -305,6 +396,9 @@ def fit_preprocessing(
     dtype: Literal["float64", "float32"],
     targets: NDArray[np.float64] | None,
     target_names: tuple[str, ...] = (),
+    notation: Notation | None = None,
+    dates: Mapping[str, str] | None = None,
+    unknown: Unknown = "error",
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -325,6 +419,10 @@ def fit_preprocessing(
         The raw targets, if they are to be standardised.
     target_names : tuple of str
         Names of the target columns, for the error message.
+    notation : Notation, optional
+        How texts write numbers and missing values.
+    dates, unknown
+        See `Preprocessing`.
 
     Returns
     -------
@@ -359,6 +457,9 @@ def fit_preprocessing(
         dtype=dtype,
         target_center=target_center,
         target_scale=target_scale,
+        notation=notation or Notation(),
+        dates=dict(dates or {}),
+        unknown=unknown,
     )
 
 
@@ -391,48 +492,46 @@ def _filled(table: Table, fills: Mapping[str, float | str]) -> NDArray[Any]:
     # The maximum is NaN if any element is; this avoids a temporary array of booleans.
     if numbers.dtype.kind != "f" or not np.isnan(numbers.max(initial=-np.inf)):
         return numbers
-    numbers = numbers.copy()
+    numbers = numbers.astype(np.float64)  # a fill is exact in no narrower type
     for position, name in enumerate(table.number_names):
         gaps = np.isnan(numbers[:, position])
         if gaps.any():
             if name not in fills:
-                raise _missing(int(np.argmax(gaps)), name)
+                raise _missing(table.row(int(np.argmax(gaps))), name)
             numbers[gaps, position] = fills[name]
     return numbers
 
 
-def _numbers(name: str, cells: NDArray[Any]) -> NDArray[np.float64]:
-    values, wrong = parse_numbers(cells)
-    if wrong is not None:
-        raise DataError(
-            f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a number. Correct it."
-        )
-    return values
+def _column(cells: Any) -> Cells:
+    return cells if isinstance(cells, TextColumn) else np.asarray(cells)
 
 
-def _code_of(cell: Any, levels: tuple[str, ...]) -> int | None:
-    """Return the index of the level with the same value as a cell that is not text.
+def _codes_of(cell: Any, levels: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the indices of the levels with the same value as a cell that is not text.
 
     Readers of tables disagree on types: the text "1" or "true" of the training data may arrive
-    as the number 1.0 or the boolean True.
+    as the number 1.0 or the boolean True. Numbers of any length are compared exactly.
     """
-    for code, level in enumerate(levels):
-        if isinstance(cell, bool | np.bool_):
-            if level.lower() == str(bool(cell)).lower():
-                return code
-        else:
-            try:
-                if float(level) == float(cell):
-                    return code
-            except (TypeError, ValueError):
-                if level == str(cell):
-                    return code
-    return None
+    if isinstance(cell, bool | np.bool_):
+        texts = [level.lower() for level in levels]
+        return tuple(code for code, text in enumerate(texts) if text == str(bool(cell)).lower())
+    value = _decimal(str(cell))
+    if value is None:
+        return tuple(code for code, level in enumerate(levels) if level == str(cell))
+    return tuple(code for code, level in enumerate(levels) if _decimal(level) == value)
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
 
 
 def _missing(row: int, column: str) -> DataError:
     return DataError(
-        f"row {row + 1}, column {column!r}: the value is missing, and nothing was fitted to "
+        f"row {row}, column {column!r}: the value is missing, and nothing was fitted to "
         "replace it. Fill it in, or train with dataset.missing=mean or median."
     )
 
@@ -444,7 +543,8 @@ def _nothing_to_impute_from(column: str) -> DataError:
     )
 
 
-def _listed(names: Any, most: int = 12) -> str:
+def listed(names: Any, most: int = 12) -> str:
+    """Join names for a message, the first `most` of them."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -6,19 +6,21 @@ import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare
 from experiments.datasets.scaling import Scaling
-from experiments.datasets.splits import split_rows
+from experiments.datasets.splits import Method, split_rows
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError
 from nn.component import Interval, problems
+from nn.losses import Loss
 
 Share = Annotated[float, Interval(0, 1, "neither")]
+ShareOrNone = Annotated[float, Interval(0, 1, "left")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,8 @@ class Source(ABC):
     limit: Annotated[int, Interval(3)] | None = None
 
     def __post_init__(self) -> None:
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields = [field.name for field in dataclasses.fields(self) if field.init]
+        values = {name: getattr(self, name) for name in fields}
         wrong = problems(type(self), values)
         if wrong:
             raise ConfigError(
@@ -101,26 +104,81 @@ class Source(ABC):
             file, the place in it and the remedy.
         """
 
+    def for_loss(self, loss: Loss) -> Self:
+        """Return the source for runs with a loss, which may decide how targets are read.
+
+        By default that is this source: its targets do not depend on the loss.
+        """
+        return self
+
     def files(self) -> tuple[Path, ...]:
         """Return the files that `load` reads; a change to any of them invalidates the cache."""
         return ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitSource(Source):
-    """A source whose rows are split at random into training, validation and test parts.
+class DividedSource(Source):
+    """A source that divides its rows into parts by fractions, by counts or by position.
 
     Parameters
     ----------
     seed, limit
         See `Source`.
+    split : {"stratified", "position"}, default "stratified"
+        Whether the parts are drawn at random with the share of each class, or the first rows
+        train, the next ones validate and the last ones test, each in their order.
+    counts : sequence of int, optional
+        Numbers of rows of the parts that `counted` names, in that order; the number of validation
+        rows may be 0. By default the fractions decide.
+    validation : float
+        Fraction of the rows for validation; 0 for no validation part.
+    """
+
+    counted: ClassVar[tuple[str, ...]] = ("training", "validation", "test")
+    """The parts whose sizes `counts` may give."""
+
+    split: Method = "stratified"
+    counts: tuple[Annotated[int, Interval(0)], ...] | None = None
+    validation: ShareOrNone = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.counts is None:
+            return
+        where = f"dataset {type(self).__name__}: dataset.counts"
+        object.__setattr__(self, "counts", tuple(self.counts))  # sources are hashed
+        needed = [
+            count
+            for count, part in zip(self.counts, self.counted, strict=False)
+            if part != "validation"
+        ]
+        if len(self.counts) != len(self.counted) or 0 in needed:
+            raise ConfigError(
+                f"{where} must be {len(self.counted)} numbers of rows "
+                f"({', '.join(self.counted)}), of which only that of validation may be 0, "
+                f"but is {list(self.counts)}."
+            )
+        if self.limit is not None:
+            raise ConfigError(
+                f"{where} says how many rows to use, and so does dataset.limit={self.limit}. "
+                "Leave one of them at null."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSource(DividedSource):
+    """A source whose rows are split into training, validation and test parts.
+
+    Parameters
+    ----------
+    seed, limit, split, counts
+        See `DividedSource`.
     validation, test : float, default 0.15
-        Fractions of the rows, together less than 1.
+        Fractions of the rows, together less than 1; a `validation` of 0 means no validation part.
     scaling : {"standard", "minmax", "max", "none"}, default "standard"
         Scaling of the inputs, fitted on the training part.
     """
 
-    validation: Share = 0.15
     test: Share = 0.15
     scaling: Scaling = "standard"
 
@@ -153,6 +211,8 @@ class SplitSource(Source):
             limit=self.limit,
             validation=self.validation,
             test=self.test,
+            counts=self.counts,
+            method=self.split,
         )
         return prepare(
             name=name,

@@ -1,13 +1,16 @@
-"""The split of rows into training, validation and test parts, decided by the dataset's seed.
+"""The split of rows into training, validation and test parts.
 
-Splits are stratified: the share of each class is the same in all parts, to within a row.
-scikit-learn's splitter rejects classes with few rows. This one first gives the training part a row
-of each class, which small tables and `dataset.limit` need.
+By default the dataset's seed decides it, and it is stratified: the share of each class is the same
+in all parts, to within a row. scikit-learn's splitter rejects classes with few rows. This one first
+gives the training part a row of each class, which small tables and `dataset.limit` need. A split
+by position takes the rows in their order instead, as published splits often do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +18,15 @@ from numpy.typing import NDArray
 from experiments.errors import DataError
 from nn.randomness import stream
 
+Method = Literal["stratified", "position"]
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The row numbers of the three parts, each in the order of the part's rows."""
+    """The row numbers of the three parts, each in the order of the part's rows.
+
+    The validation part may be empty.
+    """
 
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
@@ -33,6 +41,8 @@ def split_rows(
     limit: int | None,
     validation: float,
     test: float,
+    counts: Sequence[int] | None = None,
+    method: Method = "stratified",
 ) -> Split:
     """Split all rows into three parts.
 
@@ -45,34 +55,56 @@ def split_rows(
     seed : int
         Seed of the dataset.
     limit : int or None
-        Largest number of rows to use, drawn in a stratified way too; None uses all.
+        Largest number of rows to use, drawn in a stratified way too, or the first ones if the
+        method is "position"; None uses all.
     validation, test : float
         Fractions of the rows, between 0 and 1 and together less than 1. Each part gets at least
-        one row; beyond that, the training part keeps a row of each class.
+        one row; beyond that, the training part of a stratified split keeps a row of each class.
+        A fraction of 0 for `validation` means no validation part.
+    counts : sequence of int, optional
+        Numbers of training, validation and test rows, instead of fractions and limit.
+    method : {"stratified", "position"}, default "stratified"
+        Whether rows are drawn at random, or the first ones train, the next ones validate and the
+        next ones test.
 
     Returns
     -------
     Split
-        The rows of each part, shuffled because tables are often sorted by class.
+        The rows of each part, shuffled because tables are often sorted by class; in their order
+        in the table if the method is "position".
 
     Raises
     ------
     DataError
-        If there are fewer than three rows.
+        If there are too few rows.
     """
+    if counts is not None:
+        _check_counts(counts, rows)
+        limit = sum(counts)
+    least = 2 if _is_empty(validation, counts) else 3
+    chosen = _chosen(rows, classes, limit, method, stream(seed, "limit"))
+    if len(chosen) < least:
+        raise _too_few(len(chosen), "three parts" if least == 3 else "two parts")
+    if counts is not None:
+        _, validating, testing = counts
+    else:
+        validating = _share(len(chosen), validation)
+        testing = max(1, round(len(chosen) * test))
+    if method == "position":
+        training = len(chosen) - validating - testing
+        if training < 1:
+            raise _too_few(len(chosen), "parts of these sizes")
+        return Split(*np.split(chosen, [training, training + validating]))
     classes = np.zeros(rows, np.int64) if classes is None else classes
-    chosen = _subset(classes, limit, stream(seed, "limit"))
-    if len(chosen) < 3:
-        raise _too_few(len(chosen), "three parts")
     generator = stream(seed, "split")
-    held_out = _draw(classes[chosen], max(1, round(len(chosen) * test)), 2, generator)
+    held_out = _draw(classes[chosen], testing, least - 1, generator)
     remaining = np.setdiff1d(np.arange(len(chosen)), held_out)
-    wanted = max(1, round(len(chosen) * validation))
-    validating = remaining[_draw(classes[chosen[remaining]], wanted, 1, generator)]
-    training = np.setdiff1d(remaining, validating)
-    return Split(
-        *(chosen[generator.permutation(part)] for part in (training, validating, held_out))
-    )
+    validated = remaining[_draw(classes[chosen[remaining]], validating, 1, generator)]
+    trained = np.setdiff1d(remaining, validated)
+    split = Split(*(chosen[generator.permutation(part)] for part in (trained, validated, held_out)))
+    if counts is not None:
+        _check_sizes(split, counts)
+    return split
 
 
 def split_published(
@@ -82,6 +114,8 @@ def split_published(
     seed: int,
     limit: int | None,
     validation: float,
+    counts: Sequence[int] | None = None,
+    method: Method = "stratified",
 ) -> Split:
     """Keep a published test set and split validation off the training set.
 
@@ -89,7 +123,9 @@ def split_published(
     ----------
     train_classes, test_classes : int64 ndarrays of shapes (training rows,), (test rows,)
         The class of each row.
-    seed, limit, validation
+    counts : sequence of int, optional
+        Numbers of training and validation rows. The whole test set is used.
+    seed, limit, validation, method
         See :func:`split_rows`; the limit applies to the training set and to the test set
         separately.
 
@@ -101,35 +137,77 @@ def split_published(
     Raises
     ------
     DataError
-        If there are fewer than two training rows, or no test row.
+        If there are too few training rows, or no test row.
     """
-    chosen = _subset(train_classes, limit, stream(seed, "limit"))
-    if len(chosen) < 2 or not len(test_classes):
-        raise _too_few(len(chosen), "a training, a validation and a test part")
+    given, tested = len(train_classes), len(test_classes)
+    test_limit = limit
+    if counts is not None:
+        _check_counts(counts, given)
+        limit, test_limit = sum(counts), None
+    chosen = _chosen(given, train_classes, limit, method, stream(seed, "limit"))
+    least = 1 if _is_empty(validation, counts) else 2
+    if len(chosen) < least or not tested:
+        named = "a training, a validation and a test part" if least == 2 else "two parts"
+        raise _too_few(len(chosen), named)
+    validating = _share(len(chosen), validation) if counts is None else counts[1]
+    testing = _chosen(tested, test_classes, test_limit, method, stream(seed, "limit", 1))
+    if method == "position":
+        training = len(chosen) - validating
+        return Split(chosen[:training], chosen[training:], given + testing)
     generator = stream(seed, "split")
-    wanted = max(1, round(len(chosen) * validation))
-    validating = _draw(train_classes[chosen], wanted, 1, generator)
-    training = np.setdiff1d(np.arange(len(chosen)), validating)
-    tested = _subset(test_classes, limit, stream(seed, "limit", 1))
-    return Split(
-        chosen[generator.permutation(training)],
-        chosen[generator.permutation(validating)],
-        len(train_classes) + tested,
+    validated = _draw(train_classes[chosen], validating, 1, generator)
+    trained = np.setdiff1d(np.arange(len(chosen)), validated)
+    split = Split(
+        chosen[generator.permutation(trained)],
+        chosen[generator.permutation(validated)],
+        given + testing,
     )
+    if counts is not None:
+        _check_sizes(split, counts)
+    return split
 
 
-def whole_population(rows: int) -> Split:
-    """Use every row in all three parts: the data are the whole population, as for XOR."""
+def whole_population(rows: int, *, validates: bool = True) -> Split:
+    """Use every row in all parts: the data are the whole population, as for XOR.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows.
+    validates : bool, default True
+        Whether there is a validation part.
+    """
     everything = np.arange(rows)
-    return Split(everything, everything, everything)
+    return Split(everything, everything[: rows if validates else 0], everything)
+
+
+def _is_empty(validation: float, counts: Sequence[int] | None) -> bool:
+    """Whether the validation part is empty."""
+    return validation == 0 if counts is None else counts[1] == 0
+
+
+def _share(rows: int, fraction: float) -> int:
+    """Return a part's number of rows: at least one, unless the fraction is 0."""
+    return max(1, round(rows * fraction)) if fraction else 0
+
+
+def _chosen(
+    rows: int,
+    classes: NDArray[np.int64] | None,
+    limit: int | None,
+    method: Method,
+    generator: np.random.Generator,
+) -> NDArray[np.intp]:
+    """Return the rows to use, in ascending order."""
+    if method == "position" or limit is None or limit >= rows:
+        return np.arange(rows if limit is None else min(rows, limit))
+    return _subset(np.zeros(rows, np.int64) if classes is None else classes, limit, generator)
 
 
 def _subset(
-    classes: NDArray[np.int64], limit: int | None, generator: np.random.Generator
+    classes: NDArray[np.int64], limit: int, generator: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Return at most `limit` rows in ascending order, stratified, with a row of each class."""
-    if limit is None or limit >= len(classes):
-        return np.arange(len(classes))
+    """Return `limit` rows in ascending order, stratified, with a row of each class."""
     counts = np.bincount(classes)
     first = _shares(counts, limit, np.minimum(counts, 1))
     more = _shares(counts - first, limit - int(first.sum()), counts - first)
@@ -142,8 +220,10 @@ def _draw(
     """Return the positions of about `wanted` rows, stratified by class.
 
     At least `left` rows remain, including one of each class. At least one row is drawn, even if
-    it is the only one of its class.
+    it is the only one of its class, unless none is wanted.
     """
+    if wanted == 0:
+        return np.arange(0)
     counts = np.bincount(classes)
     wanted = min(wanted, len(classes) - left)
     shares = _shares(counts, wanted, np.maximum(counts - 1, 0))
@@ -187,3 +267,21 @@ def _too_few(rows: int, parts: str) -> DataError:
         f"{rows} {'row' if rows == 1 else 'rows'} cannot be split into {parts}. "
         "Give more rows, or raise dataset.limit."
     )
+
+
+def _check_counts(counts: Sequence[int], rows: int) -> None:
+    if sum(counts) > rows:
+        raise DataError(
+            f"dataset.counts=[{','.join(map(str, counts))}] asks for {sum(counts)} rows, but there "
+            f"are {rows}. Lower one of the counts."
+        )
+
+
+def _check_sizes(split: Split, counts: Sequence[int]) -> None:
+    """Refuse counts that a stratified split cannot have."""
+    sizes = [len(part) for part in (split.train, split.validation, split.test)][: len(counts)]
+    if sizes != list(counts):
+        raise DataError(
+            f"dataset.counts=[{','.join(map(str, counts))}] leaves too few training rows for a row "
+            "of each class. Raise the first count, or choose dataset.split=position."
+        )

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "?"})
-"""Cells that mean a missing value, in lower case and without surrounding blanks.
-
-"none" is not one of them: in many tables it is a level (none, mild, severe).
-"""
+from experiments.datasets.reading.notation import Notation
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +24,15 @@ class Table:
         The columns that are not in `texts`, in order; any numeric type, NaN where missing.
     texts : mapping of str to ndarray of str, shape (rows,)
         The categorical columns by name, as object arrays; an empty string where missing.
+    rows : ndarray of int, shape (rows,), optional
+        The number of each row in its source, from 1, by which messages name it; by default
+        1, 2, ...
     """
 
     names: tuple[str, ...]
     numbers: NDArray[Any]
     texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    rows: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self), len(self.number_names))
@@ -41,6 +40,8 @@ class Table:
             raise ValueError(f"the numbers have shape {self.numbers.shape}, not {shape}")
         if any(column.shape != shape[:1] for column in self.texts.values()):
             raise ValueError(f"a text column does not have {shape[0]} rows")
+        if self.rows is not None and self.rows.shape != shape[:1]:
+            raise ValueError(f"there are not {shape[0]} numbers of rows")
         if len(set(self.names)) != len(self.names) or not set(self.texts) <= set(self.names):
             raise ValueError("the names of the columns do not fit the columns")
 
@@ -52,20 +53,24 @@ class Table:
         """The columns of `numbers`."""
         return tuple(name for name in self.names if name not in self.texts)
 
-    def take(self, rows: NDArray[np.intp]) -> Table:
-        """Return the given rows, in the given order."""
-        texts = {name: column[rows] for name, column in self.texts.items()}
-        return Table(self.names, self.numbers[rows], texts)
+    def row(self, index: int) -> int:
+        """Return the number of a row in its source, from 1."""
+        return index + 1 if self.rows is None else int(self.rows[index])
 
-    def tidied(self) -> Table:
+    def take(self, rows: NDArray[np.intp]) -> Table:
+        """Return the given rows, in the given order, with their numbers."""
+        texts = {name: column[rows] for name, column in self.texts.items()}
+        numbers = rows + 1 if self.rows is None else self.rows[rows]
+        # Rows are contiguous whatever the order in memory was: sums of columns depend on it.
+        return Table(self.names, self.numbers.take(rows, axis=0), texts, numbers)
+
+    def tidied(self, notation: Notation) -> Table:
         """Return the same table with blanks around texts removed and missing texts empty."""
         texts = {
-            name: np.array(
-                ["" if is_missing(cell) else str(cell).strip() for cell in cells], object
-            )
+            name: np.array([str(cell) for cell in notation.texts(cells)], object)
             for name, cells in self.texts.items()
         }
-        return Table(self.names, self.numbers, texts)
+        return replace(self, texts=texts)
 
     @staticmethod
     def of_numbers(numbers: NDArray[Any], names: Sequence[str] | None = None) -> Table:
@@ -81,44 +86,3 @@ class Table:
         if names is None:
             names = [f"x{position}" for position in range(1, numbers.shape[1] + 1)]
         return Table(tuple(names), numbers)
-
-
-def is_missing(cell: Any) -> bool:
-    """Whether a cell means a missing value: None, NaN, pandas' NA, or text in `MISSING`."""
-    if isinstance(cell, str):
-        return cell.strip().lower() in MISSING
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(cell, float | np.floating) and math.isnan(cell)
-
-
-def parse_numbers(cells: NDArray[Any]) -> tuple[NDArray[np.float64], int | None]:
-    """Read one column as numbers.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (rows,)
-        Numbers, or objects; text such as " 1.5e3" is parsed.
-
-    Returns
-    -------
-    values : float64 ndarray of shape (rows,)
-        The numbers; NaN for a missing value, and for a cell that is not a number.
-    wrong : int or None
-        The first row whose cell is neither a number nor missing.
-    """
-    if cells.dtype.kind in "fiub":
-        return cells.astype(np.float64), None
-    values = np.full(len(cells), np.nan)
-    wrong = None
-    for row, cell in enumerate(cells):
-        if is_missing(cell):
-            continue
-        try:
-            # Python parses 1_000 as a number; in a table it is more likely a code.
-            if isinstance(cell, str) and "_" in cell:
-                raise ValueError
-            values[row] = float(cell)
-        except (TypeError, ValueError, OverflowError):
-            wrong = row if wrong is None else wrong
-    return values, wrong

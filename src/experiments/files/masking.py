@@ -153,7 +153,7 @@ def _mask_value(value: str, by_value: re.Pattern[str] | None) -> str:
 
 
 def _is_secret(key: object, value: object) -> bool:
-    """Tell whether a key says that its value is a secret; a switch or nothing is none."""
+    """Tell whether a key says that its value is a secret; a switch or an empty value is not."""
     return (
         isinstance(value, str | int | float | Mapping | Sequence)
         and not isinstance(value, bool)

@@ -35,7 +35,7 @@ def execute(
     Parameters
     ----------
     executions : sequence of Execution
-        Runs that can share a stack, with the dataset that they share.
+        Runs that can share a stack, each with its dataset.
     on_epoch : callable, optional
         Called after each epoch; see :func:`experiments.training.loop.train`.
 
@@ -72,13 +72,13 @@ def _train(
     """
     left = dict(enumerate(executions))
     first = executions[0]
-    assert first.dataset is not None
+    datasets = [e.dataset for e in executions if e.dataset is not None]
     states = [e.state for e in executions if e.state is not None]
     try:
         with threadpool_limits(limits=first.job.run.training.blas_threads, user_api="blas"):
             outcomes = train(
                 [e.job.run for e in executions],
-                first.dataset,
+                datasets,
                 _renumbered(on_epoch, positions),
                 states=states or None,
                 keeper=_Keeper(executions),

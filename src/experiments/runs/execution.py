@@ -21,7 +21,9 @@ from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.runs.write import copy_record, write_progress, write_record
+from experiments.training.length import length_of
 from experiments.training.outcome import Outcome
+from experiments.training.report import default_report
 from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
@@ -61,6 +63,13 @@ class Execution:
             "started_in": self.job.sweep,
             "resumed": [],
         }
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that the run trains."""
+        if self.dataset is None:
+            return self.job.run.training.epochs
+        return length_of(self.job.run, self.dataset).epochs
 
     def forget(self) -> None:
         """Remove the run's checkpoints and its entry in the index, so that it is trained again."""
@@ -204,6 +213,7 @@ class Execution:
             "finished": finished.isoformat(),
             **self._job_data(),
             "seed": self.job.run.seed,
+            "report": training.report or (default_report(self.dataset) if self.dataset else None),
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},

@@ -190,8 +190,8 @@ class Record:
 
     @property
     def objective(self) -> float:
-        """The value that a search minimizes: the best validation loss, infinite if it diverged."""
-        loss = self.summary.get("best/val_loss")
+        """The value that a search minimizes: the reported validation loss, infinite if diverged."""
+        loss = self.reported("val_loss")
         return math.inf if loss is None or self.status is Status.DIVERGED else loss
 
     @property
@@ -254,6 +254,19 @@ class Record:
         return dict(self.data["summary"])
 
     @property
+    def report(self) -> str:
+        """The rule that chose the reported epoch; see `training.report`."""
+        return str(self.data.get("report") or "best_loss")
+
+    def reported(self, quantity: str) -> float | None:
+        """Return a value such as `val_loss` at the reported epoch; None if it was not measured.
+
+        The summary has it as `best/val_loss`, or as `final/val_loss` if the last epoch is
+        reported. An epoch that was chosen on the test part counts for the test values only.
+        """
+        return self.summary.get(f"best/{quantity}", self.summary.get(f"final/{quantity}"))
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """The dataset's name, task, digest and sizes; empty if the data could not be loaded."""
         return dict(self.data.get("dataset") or {})
@@ -284,11 +297,12 @@ class Record:
         """The configuration by dotted names, with defaults for missing settings.
 
         This makes runs of an older version, which lack newer settings, comparable with new ones.
+        `training.report` names the rule that null stood for.
         """
         # Imports the classes of all components, which reading a record does not need.
         from experiments.config.defaults import with_defaults
 
-        return flat(with_defaults(self.config))
+        return {**flat(with_defaults(self.config)), "training.report": self.report}
 
     @cached_property
     def defaults(self) -> dict[str, Scalar]:
@@ -355,7 +369,8 @@ class Record:
         Parameters
         ----------
         which : {"best", "final"}
-            The weights of the best validation epoch, or those after the last epoch.
+            The weights of the reported epoch (by default that of the best validation loss), or
+            those after the last epoch.
 
         Returns
         -------

@@ -38,6 +38,8 @@ class Contents:
         The metrics of the whole run.
     dataset : dict
         The description of the data, a :class:`Described`; empty if they could not be loaded.
+    report : str
+        The rule that chose the reported epoch; see `training.report`.
     environment : dict of str to scalar
         The versions, machine and commit that the run was trained with.
     """
@@ -62,6 +64,7 @@ class Contents:
     identity_parts: dict[str, str | dict[str, str] | None] | None = None
     dataset: dict[str, object] | None = None
     environment: dict[str, _Scalar] | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

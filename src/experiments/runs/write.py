@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from experiments.errors import RecordError
 from experiments.files import npz
-from experiments.files.atomic import write_atomically
+from experiments.files.atomic import write_atomically, write_in_order
 from experiments.files.masking import mask_secrets, masked
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -103,11 +103,9 @@ def write_record(
         files[SNAPSHOTS] = npz.pack(snapshots)
     _make(folder)
     discard_record(folder)
-    for name, content in files.items():
-        write_file(folder / name, content)
     if log is not None:
         _write_log(folder, mask_secrets(log).encode("utf-8", "backslashreplace"))
-    _complete(folder, contents, {name: sha256(content) for name, content in files.items()})
+    _complete(folder, files, contents)
     return folder
 
 
@@ -193,7 +191,6 @@ def copy_record(
     """
     folder = Path(folder)
     contents = _contents(data)
-    config = _config_bytes(config_yaml)
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
         discard_record(folder)
@@ -204,8 +201,7 @@ def copy_record(
             _write_log(folder, (record.folder / LOG).read_bytes())
     else:
         discard_record(folder)
-    write_file(folder / CONFIG, config)
-    _complete(folder, contents, {**record.checksums, CONFIG: sha256(config)})
+    _complete(folder, {CONFIG: _config_bytes(config_yaml)}, contents, record.checksums)
     return folder
 
 
@@ -249,11 +245,17 @@ def _write_log(folder: Path, content: bytes) -> None:
         raise _cannot_write(folder / LOG, error) from error
 
 
-def _complete(folder: Path, contents: bytes, checksums: Mapping[str, str]) -> None:
-    sums = {**checksums, RECORD: sha256(contents)}
+def _complete(
+    folder: Path,
+    files: Mapping[str, bytes],
+    contents: bytes,
+    checksums: Mapping[str, str] | None = None,
+) -> None:
+    """Write files, the checksums of all files of the record, and its contents last."""
+    sums = {**(checksums or {}), **{name: sha256(content) for name, content in files.items()}}
+    sums[RECORD] = sha256(contents)
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
-    write_file(folder / CHECKSUMS, lines.encode())
-    write_file(folder / RECORD, contents)
+    write_files(folder, {**files, CHECKSUMS: lines.encode(), RECORD: contents})
     (folder / PROGRESS).unlink(missing_ok=True)
 
 
@@ -273,8 +275,8 @@ def _link(source: Path, target: Path) -> None:
         raise _cannot_write(target, error) from error
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file of a record atomically and durably.
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of a record durably; the last one exists only if all others are complete.
 
     Raises
     ------
@@ -282,9 +284,9 @@ def write_file(path: Path, content: bytes) -> None:
         If the disk is full or the folder not writable; no partial file remains.
     """
     try:
-        write_atomically(path, content, durable=True)
+        write_in_order({folder / name: files[name] for name in files}, durable=True)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(Path(error.filename), error) from error
 
 
 def metrics_to_csv(metrics: Mapping[str, Sequence[float | None] | NDArray[Any]]) -> str:

@@ -37,8 +37,12 @@ class ServedRun:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Predict for every row of a table; see :meth:`Predictor.predict`."""
-        return self._predictor.predict(model_input)
+        """Predict for every row of a table; see :meth:`Predictor.predict`.
+
+        The signature of the model makes columns optional whose missing values are filled in.
+        """
+        absent = set(self._predictor.preprocessing.fills).difference(map(str, model_input.columns))
+        return self._predictor.predict(model_input.assign(**dict.fromkeys(absent)))
 
 
 def load_served_run(path: str, carried: frozenset[str]) -> ServedRun:

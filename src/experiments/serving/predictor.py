@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.errors import DataError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from experiments.datasets import RawTable
 
 
 class Predictor:
@@ -33,8 +37,13 @@ class Predictor:
 
     Attributes
     ----------
+    preprocessing : Preprocessing
+        The encoding of raw tables.
     features : tuple of str
         The columns that a raw table must have.
+    table_format : TableFormat
+        The delimiter and the encoding of the CSV file that the run was trained on, if they were
+        given.
 
     Raises
     ------
@@ -45,15 +54,16 @@ class Predictor:
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
-        from experiments.datasets import Preprocessing
+        from experiments.datasets import Preprocessing, TableFormat
         from experiments.runs.network import network_of
 
         self._network = network_of(record, record.weights(which), trusted=trusted)
         dataset = record.dataset
         self._task = dataset["task"]
         self._targets = tuple(dataset["target_names"])
-        self._preprocessing = Preprocessing.from_json(record.preprocessing_json)
-        self.features = self._preprocessing.columns
+        self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
+        self.features = self.preprocessing.columns
+        self.table_format = TableFormat.of_config(record.config.get("dataset", {}))
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
             raise corrupt(record.folder / layout.PREPROCESSING, problem)
@@ -70,13 +80,13 @@ class Predictor:
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
 
-    def predict(self, raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
         """Predict for every row of a raw table.
 
         Parameters
         ----------
-        raw : DataFrame or ndarray of shape (rows, columns)
-            The raw inputs. A DataFrame has the columns `features` in any order; other columns are
+        raw : DataFrame, RawTable or ndarray of shape (rows, columns)
+            The raw inputs. A table has the columns `features` in any order; other columns are
             ignored. An array has them in the order of `features`; an array of images may have the
             shape (rows, height, width).
 
@@ -91,21 +101,30 @@ class Predictor:
         Raises
         ------
         DataError
-            If a column is missing, or a cell cannot be encoded; the message names row and column.
+            If a column is missing, a cell cannot be encoded, or the outputs for a row are not
+            finite; the message names row and column.
         """
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
-        if not isinstance(raw, pd.DataFrame):
+        if not isinstance(raw, pd.DataFrame | Mapping):
             raw = np.asarray(raw)
             raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
-        inputs = self._preprocessing.encode(raw)
-        with self._lock:
+        inputs = self.preprocessing.encode(raw)
+        # What overflows is refused below.
+        with self._lock, np.errstate(all="ignore"):
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
+        if self._task == "regression":
+            outputs = self.preprocessing.decode_targets(outputs)
+        finite = np.isfinite(outputs).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"row {int(np.argmin(finite)) + 1}: the outputs of the network are not finite, "
+                "because a value is far larger than any in training. Correct the row."
+            )
         named: dict[str, Any] = {}
         if self._task == "regression":
-            decoded = np.asarray(self._preprocessing.decode_targets(outputs))
-            named = dict(zip(self._targets, decoded.reshape(len(outputs), -1).T, strict=True))
+            named = dict(zip(self._targets, outputs.T, strict=True))
         elif self._task == "multilabel":
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:
@@ -122,12 +141,12 @@ class Predictor:
 
     def _misfit(self, features: int, outputs: int) -> str | None:
         """Describe how preprocessing and network do not fit each other; None if they do."""
-        encoded, targets = self._preprocessing.encoded_names, self._targets
+        encoded, targets = self.preprocessing.encoded_names, self._targets
         if len(encoded) != features:
             return f"it gives {len(encoded)} features, and the network takes {features}"
         if len(targets) != outputs and (self._by_target or (outputs, len(targets)) != (1, 2)):
             return f"the network has {outputs} outputs for {len(targets)} names of targets"
-        scaled = len(self._preprocessing.target_scale)
+        scaled = len(self.preprocessing.target_scale)
         if scaled not in (0, outputs):
             return f"it scales {scaled} targets, and the network has {outputs}"
         return None

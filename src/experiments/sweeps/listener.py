@@ -92,8 +92,16 @@ class Listener:
     def waiting(self, runs: int) -> None:
         """Handle waiting for runs that another command trains; called several times a second."""
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
-        """Handle the start of training; later calls refer to positions in `jobs`."""
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
+        """Handle the start of training; later calls refer to positions in `jobs`.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+            The jobs to train.
+        epochs : sequence of int
+            The number of epochs of each job.
+        """
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         """Handle the progress of training; called several times a second.

@@ -6,13 +6,12 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
@@ -28,13 +27,16 @@ from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
 from experiments.sweeps.naming import sweep_id
+from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
-from experiments.training.targets import encoding_for
 from experiments.workers.trainer import Trainer
 
 phases: Final = logging.getLogger("experiments.sweeps")
 """Logs the end of each phase of a sweep; shown by ``hydra.verbose=experiments.sweeps``."""
+
+Check = Callable[[Run, Dataset], None]
+"""A check of a run on its dataset, which raises a `ConfigError`."""
 
 _POLL: Final = 0.2  # seconds between checks whether another command has ended
 
@@ -87,6 +89,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
+        self._commented: set[str] = set()  # what the listener was told about datasets
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +120,9 @@ class Sweep:
         earlier = [record for record in find_records(self.folder) if record.folder not in now]
         return [*earlier, *self.records]
 
-    def run(self, jobs: Sequence[Job], title: str | None = None) -> list[Record]:
+    def run(
+        self, jobs: Sequence[Job], title: str | None = None, *, checks: Sequence[Check] = (check,)
+    ) -> list[Record]:
         """Train a batch of jobs.
 
         A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
@@ -128,6 +133,8 @@ class Sweep:
         jobs : sequence of Job
         title : str, optional
             A description of the batch; by default its number of runs.
+        checks : sequence of callable, optional
+            The checks of each run on its dataset, before anything trains.
 
         Returns
         -------
@@ -137,8 +144,8 @@ class Sweep:
         Raises
         ------
         ConfigError
-            If there are no jobs, datasets cannot be loaded, or losses do not fit them; the message
-            lists all faulty jobs. Nothing has been trained.
+            If there are no jobs, datasets cannot be loaded, or settings do not fit them; the
+            message lists all faulty jobs. Nothing has been trained.
         UserError
             If the sweep's folder, or that of a job, holds other runs. Nothing has been written.
         KeyboardInterrupt, UserError
@@ -146,7 +153,7 @@ class Sweep:
         """
         if not jobs:
             raise ConfigError("there are no runs to train: give the sweep at least one job")
-        datasets = load_datasets(jobs)
+        datasets = load_datasets(jobs, checks)
         self.listener.check_for_interrupts()
         begins = self.id is None and not self._continues
         files = {job.folder: job.files for job in jobs}
@@ -156,10 +163,7 @@ class Sweep:
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
         self._write_files(files)
-        notes = [note for dataset in datasets.values() for note in dataset.notes]
-        notes += [_note(job, datasets[job.run.dataset]) for job in jobs]
-        for message in dict.fromkeys(filter(None, notes)):
-            self.listener.note(message)
+        self._comment(jobs, datasets)
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
@@ -172,6 +176,17 @@ class Sweep:
         if interrupt is not None:
             raise interrupt
         return ordered
+
+    def _comment(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> None:
+        """Tell the listener how datasets were understood, each message once a sweep."""
+        note, warn = self.listener.note, self.listener.warn
+        said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
+        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
+        for say, message in said:
+            if message and message not in self._commented:
+                self._commented.add(message)
+                say(message)
 
     def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
@@ -289,7 +304,7 @@ class Sweep:
             spares_one=lambda: listener.needs_core,
         ) as training:
             try:
-                listener.training_begun(jobs)
+                listener.training_begun(jobs, [execution.epochs for execution in executions])
                 for position in training.finished(report_progress):
                     collect(position)
             except (KeyboardInterrupt, UserError) as error:
@@ -306,14 +321,13 @@ class Sweep:
         return [records[position] for position in range(len(jobs))], interrupt
 
 
-def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
-    """Load each dataset of the jobs once, and check that the jobs' losses and networks fit it.
+def load_datasets(jobs: Sequence[Job], checks: Sequence[Check] = (check,)) -> dict[Source, Dataset]:
+    """Load each dataset of the jobs once, and check that the jobs' settings fit it.
 
     Raises
     ------
     ConfigError
-        If a dataset cannot be loaded, a loss does not fit it or a network is too large; the
-        message lists all faulty jobs.
+        If a dataset cannot be loaded or a run fails a check; the message lists all faulty jobs.
     """
     datasets: dict[Source, Dataset] = {}
     failures: dict[Source, str] = {}
@@ -328,27 +342,14 @@ def load_datasets(jobs: Sequence[Job]) -> dict[Source, Dataset]:
         fault = failures.get(source)
         if fault is None:
             try:
-                _check(job.run, datasets[source])
+                for one in checks:
+                    one(job.run, datasets[source])
             except ConfigError as error:
                 fault = str(error)
         if fault is not None:
             faults.add(fault, job.overrides)
     faults.raise_any()
     return datasets
-
-
-def _check(run: Run, dataset: Dataset) -> None:
-    """Check that a run's loss fits its data, and the size of its network.
-
-    Raises
-    ------
-    ConfigError
-        If it does not, or the network is too large.
-    """
-    outputs = encoding_for(dataset, run.objective).outputs
-    problem = too_large(run.model.layers(outputs), dataset.features)
-    if problem is not None:
-        raise ConfigError(f"model: {problem}. Choose fewer or narrower layers.")
 
 
 def _plan(runs: int, missing: Sequence[Execution]) -> Plan:

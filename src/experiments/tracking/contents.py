@@ -39,6 +39,17 @@ _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
 _BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 
+RUNNING: Final = "RUNNING"
+KILLED: Final = "KILLED"
+END_STATUS: Final = {
+    Status.DONE: "FINISHED",
+    Status.STOPPED_EARLY: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: KILLED,
+}
+"""MLflow's status of a run that has ended."""
+
 
 def tags(record: Record) -> dict[str, str]:
     """Describe a run for filters, and for people in a note."""
@@ -72,15 +83,16 @@ def tags(record: Record) -> dict[str, str]:
 def sweep_tags(record: Record) -> dict[str, str]:
     """Return the tags of a run's sweeps: the one it belongs to, and the one that started it."""
     sweeps = (record.sweep, record.started_in)
-    return {_sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
+    return {sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
 def sweep_filter(sweep: str) -> str:
     """Return the filter that selects the runs of a sweep, in MLflow's pages and API."""
-    return f"tags.`{_sweep_key(sweep)}` = '{_IN_SWEEP}'"
+    return f"tags.`{sweep_key(sweep)}` = '{_IN_SWEEP}'"
 
 
-def _sweep_key(sweep: str) -> str:
+def sweep_key(sweep: str) -> str:
+    """Return the tag of the runs of a sweep."""
     return key_of(f"sweep.{sweep}")
 
 
@@ -92,6 +104,8 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
+    if record.report == "test_peak":
+        lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
     dataset = record.dataset
     if dataset:
         rows = ", ".join(f"{count} {part}" for part, count in dataset["rows"].items())

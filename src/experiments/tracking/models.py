@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,11 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
         env={"virtualenv": ENVIRONMENT},
     )
     # Equivalent to `Model.save`, but with the faster YAML writer.
-    description = {**model.to_dict(), "signature": _signature(predictor, record)}
+    description = {
+        **model.to_dict(),
+        "signature": _signature(predictor, record),
+        "saved_input_example_info": _save_example(predictor, folder),
+    }
     (folder / "MLmodel").write_text(
         yaml.dump(description, Dumper=libyaml.Dumper, default_flow_style=False)
     )
@@ -57,13 +62,17 @@ def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
     MLflow's class needs pandas, whose import takes as long as writing four models.
     """
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import AnyType
 
-    # If columns were declared as doubles, MLflow would refuse integers, which pandas reads from
-    # many tables. The preprocessing checks every cell anyway and names the one that is wrong.
+    # Whole numbers are doubles, too: where a column is declared as integers, MLflow's server cuts
+    # off the fractions of what it is sent.
+    preprocessing = predictor.preprocessing
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(AnyType(), name)  # type: ignore[no-untyped-call]
-        for name in predictor.features
+        ColSpec(
+            DataType.double if isinstance(value, float) else DataType.string,
+            name,
+            required=name not in preprocessing.fills,
+        )
+        for name, value in preprocessing.example().items()
     ]
     labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
     types = {"prediction": DataType.string, **dict.fromkeys(labels, DataType.long)}
@@ -74,4 +83,18 @@ def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
         "inputs": Schema(inputs).to_json(),
         "outputs": Schema(outputs).to_json(),
         "params": None,
+    }
+
+
+def _save_example(predictor: Predictor, folder: Path) -> dict[str, str]:
+    """Write an example of the model's input as MLflow does, and return how MLflow describes it."""
+    row = predictor.preprocessing.example()
+    table = {"columns": list(row), "data": [list(row.values())]}
+    (folder / "input_example.json").write_text(json.dumps(table))
+    (folder / "serving_input_example.json").write_text(json.dumps({"dataframe_split": table}))
+    return {
+        "type": "dataframe",
+        "pandas_orient": "split",
+        "artifact_path": "input_example.json",
+        "serving_input_path": "serving_input_example.json",
     }

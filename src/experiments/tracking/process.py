@@ -1,6 +1,6 @@
 """Publish in a separate process, while this one trains and compares.
 
-Importing MLflow and opening its database takes seconds, and each run some 30 ms of one core; only
+Importing MLflow and opening its database takes seconds, and a server some 60 ms for each call; only
 the publishing process waits for it. Requests are handled in order. A record counts as unpublished
 until the process confirms it, even if the process dies.
 """
@@ -26,7 +26,7 @@ from experiments.tracking.store import resolve_uri, sqlite_file
 
 T = TypeVar("T")
 
-_TOGETHER: Final = 5  # runs published in one request; more would be hardly faster
+_TOGETHER: Final = 20  # runs published in one request; more would be hardly faster
 _BEHIND: Final = 4  # open requests, about half a second of work
 _POLL: Final = 0.1  # seconds between checks for answers
 _BETWEEN_PROGRESS: Final = 10.0  # seconds

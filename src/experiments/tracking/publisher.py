@@ -13,7 +13,8 @@ from typing import Final
 from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.runs.record import Record
-from experiments.tracking.runs import Tracker, are_short, choose_models, is_worth_publishing
+from experiments.tracking.bulk import are_small
+from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
@@ -111,7 +112,7 @@ class Publisher:
                 self._run_id = tracker.publish(record)
 
         pieces = [_Task(partial(one, record), record.folder) for record in records]
-        if len(pieces) > 1 and are_short(records):
+        if len(pieces) > 1 and are_small(records):
             pieces = [_Task(together, pieces=pieces)]
         for task in pieces:
             self._add(task)

@@ -28,9 +28,9 @@ from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
-from experiments.tracking.contents import key_of, milliseconds
+from experiments.tracking.bulk import BulkWriter
+from experiments.tracking.contents import END_STATUS, KILLED, RUNNING, key_of, milliseconds
 from experiments.tracking.pages import run_page, runs_page, server_pages
-from experiments.tracking.transaction import one_transaction
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -42,19 +42,7 @@ if TYPE_CHECKING:
 _METRICS_A_BATCH: Final = 800
 _PARAMS_A_BATCH: Final = 100
 
-_SHORT: Final = 1 << 17  # bytes of measurements, about 7000 points
-
 _COMPARISON_COLOR: Final = "#7f7f7f"
-
-_RUNNING: Final = "RUNNING"
-_KILLED: Final = "KILLED"
-_ENDED: Final = {
-    Status.DONE: "FINISHED",
-    Status.STOPPED_EARLY: "FINISHED",
-    Status.DIVERGED: "FAILED",
-    Status.FAILED: "FAILED",
-    Status.INTERRUPTED: _KILLED,
-}
 
 _T = TypeVar("_T")
 
@@ -89,11 +77,6 @@ def choose_models(found: Iterable[Record], which: str) -> list[Record]:
             best[key] = record
     chosen = {record.uid for record in best.values()}
     return [record for record in trained if record.uid in chosen]
-
-
-def are_short(runs: Iterable[Record]) -> bool:
-    """Return whether MLflow can write all points of the runs in less than half a second."""
-    return sum(record.measured_bytes for record in runs) <= _SHORT
 
 
 def is_worth_publishing(record: Record) -> bool:
@@ -196,66 +179,52 @@ class Tracker:
         model: bool = False,
         trusted: frozenset[str] = frozenset(),
     ) -> list[str]:
-        """Publish what is missing: entries of the database, files, the end of runs, and models."""
         own = {record.uid: record for record in records}  # without duplicates
         with ExitStack() as held:
             for record in sorted(own.values(), key=lambda record: record.folder):
                 held.enter_context(self._publishing(record))
-            runs = self._find_or_log(list(own.values()))
-            unfinished = [uid for uid, run in runs.items() if not _is_whole(run, own[uid])]
-            for uid in unfinished:
-                self._log_files(runs[uid], own[uid])
-            with self._at_once([own[uid] for uid in unfinished]):
-                # After the files, because a run that has ended counts as complete.
-                for uid in unfinished:
-                    status, finished = _ENDED[own[uid].status], own[uid].finished.timestamp()
-                    run_id = runs[uid].info.run_id
-                    self._client.set_terminated(run_id, status, milliseconds(finished))
+            new = self._publish_in_bulk([own[uid] for uid in own if uid not in self._run_ids])
+            self._run_ids |= new
             for uid, record in own.items():
+                if uid not in new:
+                    self._complete(record)
                 if uid in self._in_doubt:
                     self._find(uid, record.started_in)
                     self._in_doubt.discard(uid)
                 self._published_until.pop(uid, None)
-            for uid in own if model else ():  # last, because a run is complete without its model
-                if not _has_model(runs[uid]):
-                    self._log_picture_and_model(runs[uid], own[uid], trusted)
-        return [str(runs[record.uid].info.run_id) for record in records]
+                if model:  # last, because a run is complete without its model
+                    self._add_model(record, trusted)
+        return [self._run_ids[record.uid] for record in records]
 
-    def _find_or_log(self, records: Sequence[Record]) -> dict[str, Run]:
-        """Find the runs of records, by uid; create missing runs and log what they lack.
+    def _publish_in_bulk(self, records: Sequence[Record]) -> dict[str, str]:
+        """Publish new runs together, if that is possible; return their ids by uid."""
+        if self._bulk is None:
+            return {}
+        with self._alone():
+            return self._bulk.publish(int(self.experiment_id), records)
 
-        Nothing is written for runs that are complete, except their sweep.
+    def _complete(self, record: Record) -> None:
+        """Publish what a run that has ended lacks in MLflow: its entries, files and end.
+
+        Nothing is written for a run that is complete, except its sweep.
         """
-        with ExitStack() as alone:
-            alone.enter_context(self._alone())
-            found = {record.uid: self._look_up(record) for record in records}
-            whole = {r.uid for r in records if (run := found[r.uid]) and _is_whole(run, r)}
-            left = [record for record in records if record.uid not in whole]
-            at_once = self._fit_one_transaction(left)
-            if at_once:
-                alone.enter_context(one_transaction(self._client))
-            runs = {record.uid: found[record.uid] or self._make(record) for record in records}
-            if not at_once:
-                alone.close()
-            for record in left:
-                self._log(runs[record.uid], record)
-        for record in records:
-            if record.uid in whole:
-                self._join_sweep(runs[record.uid], record)
-        return runs
-
-    @contextmanager
-    def _at_once(self, records: Sequence[Record]) -> Iterator[None]:
-        """Run the body in one transaction, if the data of the runs are small enough."""
-        if not self._fit_one_transaction(records):
-            yield
+        with self._alone():
+            run = self._look_up(record) or self._make(record)
+        if _is_whole(run, record):
+            self._join_sweep(run, record)
             return
-        with self._alone(), one_transaction(self._client):
-            yield
+        self._log(run, record)
+        files = self._files(run.info.artifact_uri)
+        for file in record.files():
+            files.log_artifact(str(file))  # type: ignore[no-untyped-call]
+        # Last, because a run that has ended counts as complete.
+        status, finished = END_STATUS[record.status], record.finished.timestamp()
+        self._client.set_terminated(run.info.run_id, status, milliseconds(finished))
 
-    def _fit_one_transaction(self, records: Sequence[Record]) -> bool:
-        """Return whether to use one transaction: only for SQLite, and not if it takes seconds."""
-        return bool(records) and store.sqlite_file(self.uri) is not None and are_short(records)
+    def _add_model(self, record: Record, trusted: frozenset[str]) -> None:
+        run = self._client.get_run(self._run_ids[record.uid])
+        if not _has_model(run):
+            self._log_picture_and_model(run, record, trusted)
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
         """Publish the progress of a run in training, or of one that was killed.
@@ -274,14 +243,14 @@ class Tracker:
         with self._publishing(record):
             with self._alone():
                 run = self._look_up(record) or self._make(record)
-            if killed and run.info.status != _RUNNING:
+            if killed and run.info.status != RUNNING:
                 return  # it was resumed elsewhere and has ended
             self._log(run, record)
             if killed:
                 times = (point.timestamp for point in points)
-                self._client.set_terminated(run.info.run_id, _KILLED, max(times, default=None))
-            elif run.info.status != _RUNNING:
-                self._client.update_run(run.info.run_id, _RUNNING)
+                self._client.set_terminated(run.info.run_id, KILLED, max(times, default=None))
+            elif run.info.status != RUNNING:
+                self._client.update_run(run.info.run_id, RUNNING)
 
     def is_published(self, record: Record) -> bool:
         """Return whether a run that has ended is complete in MLflow, regardless of its model."""
@@ -376,6 +345,11 @@ class Tracker:
     def _client(self) -> MlflowClient:
         return store.open_client(self.uri)
 
+    @cached_property
+    def _bulk(self) -> BulkWriter | None:
+        database = store.sqlite_file(self.uri)
+        return None if database is None else BulkWriter(self._client, database)
+
     @contextmanager
     def _publishing(self, record: Record) -> Iterator[None]:
         """Hold the lock of a record's folder while it is published, and convert errors."""
@@ -463,7 +437,7 @@ class Tracker:
         found = self._client.search_runs([self.experiment_id], " and ".join(wanted))
         if not found:
             return None
-        kept, *doubles = sorted(found, key=lambda run: bool(run.info.status == _RUNNING))
+        kept, *doubles = sorted(found, key=lambda run: bool(run.info.status == RUNNING))
         for double in doubles:
             self._client.delete_run(double.info.run_id)
         return kept
@@ -508,11 +482,6 @@ class Tracker:
             if key not in run.data.tags:
                 self._client.set_tag(run.info.run_id, key, value)
 
-    def _log_files(self, run: Run, record: Record) -> None:
-        files = self._files(run.info.artifact_uri)
-        for path in record.files():
-            files.log_artifact(str(path))  # type: ignore[no-untyped-call]
-
     def _files(self, artifact_uri: str) -> ArtifactRepository:
         """Open the artifacts of a run or model.
 
@@ -555,12 +524,11 @@ class Tracker:
             for m in contents.summary_metrics(record)
         ]
         by_layer = contents.epoch_metrics(record, by_layer=True)
-        with self._at_once([record]):
-            for points in (*_chunks(by_layer, _METRICS_A_BATCH), of_model):
-                self._client.log_batch(run_id, metrics=points, synchronous=True)
-            self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-            # Last, because it marks the model as complete.
-            self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        for points in (*_chunks(by_layer, _METRICS_A_BATCH), of_model):
+            self._client.log_batch(run_id, metrics=points, synchronous=True)
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        # Last, because it marks the model as complete.
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
     def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
         """Find an incomplete model, or create one."""
@@ -589,8 +557,8 @@ def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:
 
 def _is_whole(run: Run, record: Record) -> bool:
     """Return whether a run is completely published, and has not been resumed since."""
-    status = _ENDED[record.status]
-    if status == _KILLED and run.info.status not in (_RUNNING, _KILLED):
+    status = END_STATUS[record.status]
+    if status == KILLED and run.info.status not in (RUNNING, KILLED):
         return True  # it was resumed elsewhere and has ended
     return bool(
         run.info.status == status and run.info.end_time == milliseconds(record.finished.timestamp())
@@ -613,7 +581,7 @@ def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 
 def _val_loss(record: Record) -> float:
-    value = record.summary.get("best/val_loss")
+    value = record.reported("val_loss")
     return math.inf if value is None else value
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
+from experiments.training.length import Length
+from experiments.training.report import Report
 from experiments.training.status import Status
+
+_JUDGED: Final = ("train/loss", "val/loss")
+"""The columns whose values must be finite, of those that a run has."""
 
 
 @dataclass
@@ -22,6 +27,12 @@ class LiveRun:
         The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
         The configuration of the run.
+    table : int
+        The index of the run's dataset among those of the stack.
+    length : Length
+        The length of the training.
+    report : Report
+        The rule that chooses the epoch to report.
     moments : frozenset of int
         The epochs after which a snapshot of the parameters is taken.
 
@@ -33,8 +44,8 @@ class LiveRun:
         Parameters and statistics, each of shape (parameters + statistics,).
     schedule_state : dict of str to float
         The state of the learning-rate schedule.
-    best_epoch : int or None
-        The epoch with the lowest validation loss so far.
+    reported_epoch : int or None
+        The epoch that the rule has chosen so far.
     waited : int
         Epochs since the validation loss last fell below `to_beat` by more than `min_delta`.
     to_beat : float
@@ -49,11 +60,14 @@ class LiveRun:
 
     position: int
     run: Run
+    table: int
+    length: Length
+    report: Report
     moments: frozenset[int]
     metrics: dict[str, list[float | None]] = field(default_factory=dict)
     snapshots: list[NDArray[np.floating]] = field(default_factory=list)
     schedule_state: dict[str, float] = field(init=False)
-    best_epoch: int | None = None
+    reported_epoch: int | None = None
     waited: int = 0
     to_beat: float = np.inf
     message: str | None = None
@@ -75,15 +89,17 @@ class LiveRun:
         return max(len(self.metrics.get("epoch", ())) - 1, 0)
 
     @property
-    def best_loss(self) -> float:
-        """The lowest validation loss so far."""
-        if self.best_epoch is None:
-            return np.inf
-        loss = self.metrics["val/loss"][self.best_epoch]
-        return np.inf if loss is None else loss
+    def steps(self) -> int:
+        """The number of steps that the run has taken."""
+        return self.length.after(self.last_epoch)
+
+    @property
+    def loss(self) -> float | None:
+        """The last validation loss, or training loss if there is no validation part."""
+        return self.metrics.get("val/loss", self.metrics["train/loss"])[-1]
 
     def judge(self, epoch: int) -> Status | None:
-        """Update the best epoch, the schedule and early stopping after an epoch.
+        """Update the reported epoch, the schedule and early stopping after an epoch.
 
         Parameters
         ----------
@@ -95,27 +111,31 @@ class LiveRun:
         Status or None
             The status of a run that has ended, or None while it trains.
         """
-        training = self.run.training
-        losses = [self.metrics[name][epoch] for name in ("train/loss", "val/loss")]
+        losses = [self.metrics[name][epoch] for name in _JUDGED if name in self.metrics]
         if not all(np.isfinite(loss) for loss in losses if loss is not None):
             self.message = f"the loss was not finite after epoch {epoch}"
             return Status.DIVERGED
-        loss = losses[1]
-        assert loss is not None
-        if epoch > 0:
-            self.run.schedule.observe(self.schedule_state, loss)
-        self.waited += 1
-        if loss < self.to_beat - training.early_stopping.min_delta:
-            self.waited, self.to_beat = 0, loss
-        if loss < self.best_loss:
-            self.best_epoch = epoch
-        if epoch >= training.epochs:
+        if self.report.prefers(self.metrics, epoch, self.reported_epoch):
+            self.reported_epoch = epoch
+        if "val/loss" in self.metrics:
+            self._observe(epoch)
+        if epoch >= self.length.epochs:
             return Status.DONE
-        patience = training.early_stopping.patience
+        patience = self.run.training.early_stopping.patience
         if patience is not None and self.waited >= patience:
             self.message = f"no better validation loss for {patience} epochs"
             return Status.STOPPED_EARLY
         return None
+
+    def _observe(self, epoch: int) -> None:
+        """Show the validation loss to the schedule and to early stopping."""
+        loss = self.metrics["val/loss"][epoch]
+        assert loss is not None
+        if epoch > 0:
+            self.run.schedule.observe(self.schedule_state, loss)
+        self.waited += 1
+        if loss < self.to_beat - self.run.training.early_stopping.min_delta:
+            self.waited, self.to_beat = 0, loss
 
     def summary(self, score: str, us_per_step: float) -> dict[str, float]:
         """Summarize the metrics.
@@ -139,15 +159,16 @@ class LiveRun:
             if value is not None:
                 summary[name] = value
 
-        if self.best_epoch is not None:
-            best = self.best_epoch
-            summary["best/epoch"] = best
-            add("best/val_loss", "val/loss", best)
-            add(f"best/val_{score}", f"val/{score}", best)
-            add("best/train_loss", "train/loss", best)
+        reported = self.reported_epoch
+        if reported is not None and self.report.epoch is not None:
+            summary[f"{self.report.epoch}/epoch"] = reported
+            if self.report.epoch == "best":
+                add("best/val_loss", "val/loss", reported)
+                add(f"best/val_{score}", f"val/{score}", reported)
+                add("best/train_loss", "train/loss", reported)
         summary["time/us_per_step"] = us_per_step
         if self.metrics:  # empty if interrupted before the first evaluation
-            for part in ("train", "val"):
+            for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
                 add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
@@ -158,7 +179,7 @@ class LiveRun:
         return {
             "metrics": self.metrics,
             "schedule": self.schedule_state,
-            "best_epoch": self.best_epoch,
+            "reported_epoch": self.reported_epoch,
             "waited": self.waited,
             "to_beat": self.to_beat,
         }
@@ -175,7 +196,7 @@ class LiveRun:
         """
         self.metrics = values["metrics"]
         self.schedule_state = values["schedule"]
-        self.best_epoch, self.waited = values["best_epoch"], values["waited"]
+        self.reported_epoch, self.waited = values["reported_epoch"], values["waited"]
         self.to_beat = values["to_beat"]
         self.resumed_at = epoch
         self.seconds = self.metrics["seconds"][-1] or 0.0

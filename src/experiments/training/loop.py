@@ -28,7 +28,7 @@ class Keeper(Protocol):
 
 def train(
     runs: Sequence[Run],
-    dataset: Dataset,
+    dataset: Dataset | Sequence[Dataset],
     on_epoch: EpochListener | None = None,
     *,
     states: Sequence[State] | None = None,
@@ -44,8 +44,8 @@ def train(
     runs : sequence of Run
         Runs that can share a stack: the same architecture, loss, batch size and precision (see
         :func:`experiments.training.stacking.stack_key`).
-    dataset : Dataset
-        The dataset of all runs.
+    dataset : Dataset or sequence of Dataset
+        The dataset of all runs, or that of each run: splits with parts of equal sizes.
     on_epoch : callable, optional
         A callback after each epoch.
     states : sequence of State, optional
@@ -61,7 +61,8 @@ def train(
         The outcome of each run as soon as it ends. A KeyboardInterrupt is raised again after
         the outcomes of the remaining runs, whose status is then "interrupted".
     """
-    stack = Stack(runs, dataset)
+    datasets = [dataset] * len(runs) if isinstance(dataset, Dataset) else dataset
+    stack = Stack(runs, datasets)
     try:
         if states is None:
             yield from stack.evaluate(0)

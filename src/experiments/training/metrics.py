@@ -7,7 +7,8 @@ on a curve (`best/val_loss`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 SELECTION: Final = "best/val_loss"
@@ -70,6 +71,11 @@ def _of(name: str, long: str, short: str, curve: str) -> tuple[Metric, ...]:
 # metric before training, so the validation curve stands in for the untrained network.
 _BEST: Final = _of("best/val_", "best validation", "val", "val")
 _TEST: Final = _of("test/", "test", "test", "val")
+# The epoch is chosen by this very score, and the curve of the test part is recorded for it alone.
+_TEST_PEAK: Final = tuple(
+    replace(metric, long=f"peak {metric.long}, chosen on test", short=metric.short)
+    for metric in _of("test_peak/", "test", "peak test", "test_curve")
+)
 _FINAL: Final = _of("final/val_", "final validation", "final val", "val")
 _FINAL_TRAIN: Final = _of("final/train_", "final training", "final train", "train")
 _OTHERS: Final = (
@@ -77,6 +83,8 @@ _OTHERS: Final = (
            "train/loss"),
     Metric(AREA, "area under the validation loss", "area", curve="val/loss"),
     Metric("best/epoch", "best epoch", "epoch", by_median=True),
+    Metric("test_peak/epoch", "epoch of the peak, chosen on test", "test peak epoch",
+           by_median=True),
     Metric("time/us_per_step", "time per step in µs", "µs/step", by_median=True),
     Metric("time/seconds", "seconds of the run", "seconds", by_median=True),
 )  # fmt: skip
@@ -87,22 +95,42 @@ CURVES: Final = (
 )
 """The curves of loss and scores, the loss first."""
 
-MAIN: Final = tuple(metric.name for metric in _BEST + _TEST)
-"""The metrics that a table shows first."""
+
+def main_metrics(measured: Collection[str]) -> list[str]:
+    """Return the metrics that a table shows first, of those that were measured.
+
+    If no run reports its best epoch, the final validation values stand in for the best ones.
+    """
+    reported = _BEST if any(metric.name in measured for metric in _BEST) else _FINAL
+    shown = (*reported, *_TEST, *_TEST_PEAK)
+    return [metric.name for metric in shown if metric.name in measured]
+
+
+def default_metric(measured: Collection[str]) -> str:
+    """Return the metric by which runs are compared that have all measured these.
+
+    It is the validation loss at the best epoch or, for runs that report their last epoch, at that.
+    Runs without a validation part are compared by the test loss, or by the peak on the test part
+    if that is all they report.
+    """
+    order = (SELECTION, "final/val_loss", "test/loss", "test_peak/accuracy", "test_peak/r2")
+    return next((name for name in order if name in measured), SELECTION)
+
 
 COMPARED: Final = (
     *(metric.name for metric in _BEST + _FINAL),
     "final/train_loss",
     AREA,
-    *(metric.name for metric in _TEST),
+    *(metric.name for metric in _TEST + _TEST_PEAK),
     "best/epoch",
+    "test_peak/epoch",
     "time/us_per_step",
 )
 """The metrics that a comparison summarizes over seeds, in the order of its tables."""
 
 _TABLE: Final = {
     metric.name: metric
-    for metric in (*_BEST, *_FINAL, *_FINAL_TRAIN, *_TEST, *_OTHERS, *CURVES)
+    for metric in (*_BEST, *_FINAL, *_FINAL_TRAIN, *_TEST, *_TEST_PEAK, *_OTHERS, *CURVES)
 }  # fmt: skip
 
 

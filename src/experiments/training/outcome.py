@@ -28,8 +28,8 @@ class Outcome:
     summary : dict of str to float
         Single numbers by name, such as ``best/val_loss``.
     weights : dict of str to ndarray
-        Parameters and statistics after the last epoch, ``final/<name>``, and after the best
-        validation epoch, ``best/<name>``; empty while the run trains.
+        Parameters and statistics after the last epoch, ``final/<name>``, and after the reported
+        epoch, ``best/<name>``; empty while the run trains.
     snapshots : dict of str to ndarray
         The epochs of the snapshots, ``epoch`` of shape (snapshots,), and parameters and
         statistics after them, each of shape (snapshots, *shape); empty if none were requested.

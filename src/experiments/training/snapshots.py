@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-from experiments.config.schema import Training
+from typing import Final, Literal
 
 _AUTOMATIC: Final = 50
 
 
-def snapshot_epochs(training: Training, features: int) -> Sequence[int]:
+def snapshot_epochs(
+    wanted: int | Literal["auto"] | None, last: int, features: int
+) -> Sequence[int]:
     """Choose the epochs after which a run's parameters are kept.
 
     The epochs are spaced geometrically, as far as whole numbers allow: a network changes fastest
@@ -18,10 +18,11 @@ def snapshot_epochs(training: Training, features: int) -> Sequence[int]:
 
     Parameters
     ----------
-    training : Training
-        The settings of the run. Its `snapshots` is the largest number of epochs; None keeps
-        none; "auto" keeps 50 for a network with two inputs, whose decision boundary can be
-        drawn, and none otherwise.
+    wanted : "auto", int or None
+        The largest number of epochs; None keeps none; "auto" keeps 50 for a network with two
+        inputs, whose decision boundary can be drawn, and none otherwise.
+    last : int
+        The last epoch.
     features : int
         Number of the network's inputs.
 
@@ -32,10 +33,10 @@ def snapshot_epochs(training: Training, features: int) -> Sequence[int]:
 
     Examples
     --------
-    >>> snapshot_epochs(Training(epochs=100, snapshots=8), features=64)
+    >>> snapshot_epochs(8, last=100, features=64)
     [0, 1, 2, 4, 9, 20, 45, 100]
     """
-    count, last = training.snapshots, training.epochs
+    count = wanted
     if count == "auto":
         count = _AUTOMATIC if features == 2 else None
     if count is None:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from experiments.config.schema import Run
 from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
+from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
+from experiments.training.report import TEST_CURVE, report_for
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
-from experiments.training.targets import encoding_for
+from experiments.training.targets import Encoding, encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
 from nn.gradients import norms_by_layer
@@ -42,24 +44,38 @@ class Stack:
     ----------
     runs : sequence of Run
         Runs with equal :func:`experiments.training.stacking.stack_key`.
-    dataset : Dataset
-        The dataset of all runs.
+    datasets : sequence of Dataset
+        The dataset of each run. They may be different splits, with parts of equal sizes.
     """
 
-    def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
-        first = runs[0]
+    def __init__(self, runs: Sequence[Run], datasets: Sequence[Dataset]) -> None:
+        first, dataset = runs[0], datasets[0]
         settings = first.training
         encoding = encoding_for(dataset, first.objective)
-        self.parts: dict[str, Evaluated] = {}
-        for name, part in dataset.parts.items():
-            encoded = encoding.encode(part, settings.dtype)
-            inputs = np.ascontiguousarray(part.inputs, settings.dtype)
-            score = score_for(dataset.task, part.targets, encoded)
-            self.parts[name] = Evaluated(inputs, encoded, score)
-        self.score = self.parts["train"].score.name
+        # Runs with the same split share its arrays.
+        tables = {one.digest: one for one in datasets}
+        places = {digest: place for place, digest in enumerate(tables)}
+        self.parts = {
+            name: [_evaluated(one, name, encoding, settings.dtype) for one in tables.values()]
+            for name in dataset.parts
+        }
+        self.score = self.parts["train"][0].score.name
+        self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
+        if "validation" in self.parts:
+            self.curves["val"] = "validation"
+        if settings.test_every_epoch:
+            self.curves[TEST_CURVE] = "test"
         self.live = [
-            LiveRun(position, run, frozenset(snapshot_epochs(run.training, dataset.features)))
-            for position, run in enumerate(runs)
+            LiveRun(
+                position,
+                run,
+                places[one.digest],
+                length,
+                report_for(run.training, dataset),
+                frozenset(snapshot_epochs(run.training.snapshots, length.epochs, dataset.features)),
+            )
+            for position, (run, one) in enumerate(zip(runs, datasets, strict=True))
+            for length in [length_of(run, dataset)]
         ]
         self.network = Network(
             [run.model.layers(encoding.outputs) for run in runs],
@@ -69,20 +85,29 @@ class Stack:
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        smoothed = first.loss.smooth(self.parts["train"].targets).astype(settings.dtype)
+        train = self.parts["train"]
+        inputs = train[0].inputs if len(train) == 1 else np.stack([one.inputs for one in train])
+        smoothed = first.loss.smooth(
+            train[0].targets if len(train) == 1 else np.stack([one.targets for one in train])
+        ).astype(settings.dtype)
         self.tiles = [
-            Tile(runs[rows], self.network.part(rows), self.parts["train"].inputs, smoothed)
+            Tile(
+                runs[rows],
+                self.network.part(rows),
+                inputs,
+                smoothed,
+                None if len(train) == 1 else [live.table for live in self.live[rows]],
+            )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
         ]
-        self.steps = self.tiles[0].batches.steps
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
         self.seconds = 0.0  # training alone, without evaluation
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
-        self.best = np.empty_like(self.network.parameters)
-        self.best_statistics = np.empty_like(self.network.statistics)
+        self.reported = np.empty_like(self.network.parameters)
+        self.reported_statistics = np.empty_like(self.network.statistics)
 
     @_overflow_allowed
     def train_epoch(self) -> None:
@@ -90,18 +115,23 @@ class Stack:
         began = time.perf_counter()
         self.between_epochs = False
         self.epoch += 1
-        factors = self._factors()
+        steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
+        factors, momenta = self._factors(steps), self._momenta(steps)
         for rows, tile in self._placed_tiles():
-            own = None if factors is None else factors[:, rows]
-            tile.train_epoch(own, measures_layers=_measures_layers(self.epoch))
+            tile.train_epoch(
+                steps,
+                None if factors is None else factors[:, rows],
+                None if momenta is None else momenta[:, rows],
+                measures_layers=_measures_layers(self.epoch),
+            )
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
         self.seconds += time.perf_counter() - began
-        self.run_steps += self.steps * self.network.runs
+        self.run_steps += steps * self.network.runs
 
-    def _factors(self) -> NDArray[np.float64] | None:
-        """Return this epoch's factors of the learning rates.
+    def _factors(self, steps: int) -> NDArray[np.float64] | None:
+        """Return this epoch's factors of the learning rates, for so many steps.
 
         Returns
         -------
@@ -110,38 +140,48 @@ class Stack:
         """
         if all(p.run.schedule.is_constant for p in self.live):
             return None
-        steps, columns = self.steps, []
-        times: NDArray[np.float64]
+        columns = []
         for live in self.live:
-            schedule, epochs = live.run.schedule, live.run.training.epochs
-            if schedule.by == "step":
-                times = np.arange(steps, dtype=np.float64) + (self.epoch - 1) * steps
-                total = float(epochs * steps)
+            times, total = self._times(live, steps)
+            columns.append(live.run.schedule.factors(times, total, live.schedule_state))
+        return _table(columns)
+
+    def _momenta(self, steps: int) -> NDArray[np.float64] | None:
+        """Return this epoch's momenta like `_factors`, or None if no schedule prescribes any."""
+        if not any(live.run.schedule.sets_momentum for live in self.live):
+            return None
+        columns = []
+        for live in self.live:
+            if live.run.schedule.sets_momentum:
+                columns.append(live.run.schedule.momenta(*self._times(live, steps)))
             else:
-                times, total = np.array([self.epoch - 1.0]), float(epochs)
-            columns.append(schedule.factors(times, total, live.schedule_state))
-        longest = max(len(column) for column in columns)
-        table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
-        return table[:, :, np.newaxis]
+                columns.append(np.array([getattr(live.run.optimizer, "momentum", 0.0)]))
+        return _table(columns)
+
+    def _times(self, live: LiveRun, steps: int) -> tuple[NDArray[np.float64], float]:
+        """Return the times of this epoch's steps and the total time, in the schedule's unit."""
+        if live.run.schedule.by == "step":
+            times = np.arange(steps, dtype=np.float64) + live.length.after(self.epoch - 1)
+            return times, float(live.length.steps)
+        return np.array([self.epoch - 1.0]), float(live.length.epochs)
 
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Evaluate all live runs after `epoch`, and yield and remove those that have ended."""
         began = self.epoch > 0
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
-        train_loss, train_score = self._measure("train", self.network)
-        val_loss, val_score = self._measure("validation", self.network)
+        measured: dict[str, NDArray[np.float64]] = {}
+        for curve, part in self.curves.items():
+            loss, score = self._measure(part, self.network, self.live)
+            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
                 {
                     "epoch": epoch,
-                    "step": epoch * self.steps,
+                    "step": live.length.after(epoch),
                     "seconds": live.seconds + seconds,
-                    "train/loss": float(train_loss[row]),
-                    f"train/{self.score}": float(train_score[row]),
-                    "val/loss": float(val_loss[row]),
-                    f"val/{self.score}": float(val_score[row]),
+                    **{name: float(column[row]) for name, column in measured.items()},
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
                     **{name: column[row] for name, column in norms.items()},
@@ -178,21 +218,31 @@ class Stack:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
-    def _measure(self, part: str, network: Network) -> tuple[NDArray[np.float64], ...]:
-        """Return loss and score of the runs of `network` on one part of the dataset."""
-        return self.parts[part].measure(network)
+    def _measure(
+        self, part: str, network: Network, runs: Sequence[LiveRun]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
+        tables = self.parts[part]
+        if len(tables) == 1:
+            return tables[0].measure(network)
+        loss, score = np.empty(len(runs)), np.empty(len(runs))
+        for table, evaluated in enumerate(tables):
+            rows = [row for row, live in enumerate(runs) if live.table == table]
+            if rows:
+                loss[rows], score[rows] = evaluated.measure(_only(network, rows))
+        return loss, score
 
     def _judge(self, row: int, epoch: int) -> Status | None:
-        """Return the status of a run that has ended, and keep its snapshot and best parameters."""
+        """Return the status of a run that has ended; keep its snapshot and reported parameters."""
         live, network = self.live[row], self.network
         status = live.judge(epoch)
         if epoch in live.moments and status is not Status.DIVERGED:
             live.snapshots.append(
                 np.concatenate([network.parameters[row], network.statistics[row]])
             )
-        if live.best_epoch == epoch:
-            self.best[row] = network.parameters[row]
-            self.best_statistics[row] = network.statistics[row]
+        if live.reported_epoch == epoch:
+            self.reported[row] = network.parameters[row]
+            self.reported_statistics[row] = network.statistics[row]
         return status
 
     def _place(self, row: int) -> tuple[Tile, int]:
@@ -211,8 +261,8 @@ class Stack:
         ]
 
     def losses(self) -> list[tuple[int, float]]:
-        """Return position and last validation loss of each live run."""
-        return [(p.position, p.metrics["val/loss"][-1] or 0.0) for p in self.live]
+        """Return position and last validation (else training) loss of each live run."""
+        return [(live.position, live.loss or 0.0) for live in self.live]
 
     def outcome(self, row: int) -> Outcome:
         """Return the outcome of a run so far, without weights."""
@@ -225,8 +275,8 @@ class Stack:
         arrays: dict[str, NDArray[Any]] = {
             "parameters": network.parameters[row],
             "statistics": network.statistics[row],
-            "best/parameters": self.best[row],
-            "best/statistics": self.best_statistics[row],
+            "reported/parameters": self.reported[row],
+            "reported/statistics": self.reported_statistics[row],
         }
         tile, own = self._place(row)
         state = tile.optimizers.state(own)
@@ -251,13 +301,13 @@ class Stack:
         """
         (self.epoch,) = {state.epoch for state in states}
         for tile in self.tiles:
-            tile.optimizers.t = self.epoch * self.steps
+            tile.optimizers.t = self.live[0].length.after(self.epoch)
         for row, (live, state) in enumerate(zip(self.live, states, strict=True)):
             values, arrays = state.values, state.arrays
             self.network.parameters[row] = arrays["parameters"]
             self.network.statistics[row] = arrays["statistics"]
-            self.best[row] = arrays["best/parameters"]
-            self.best_statistics[row] = arrays["best/statistics"]
+            self.reported[row] = arrays["reported/parameters"]
+            self.reported_statistics[row] = arrays["reported/statistics"]
             prefix = "optimizer/"
             slots = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             tile, own = self._place(row)
@@ -283,11 +333,10 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        at_best = copy.copy(self.network)
-        at_best.keep(rows)
-        at_best.parameters[...] = self.best[rows]
-        at_best.statistics[...] = self.best_statistics[rows]
-        test_loss, test_score = self._measure("test", at_best)
+        reported = _only(self.network, rows)
+        reported.parameters[...] = self.reported[rows]
+        reported.statistics[...] = self.reported_statistics[rows]
+        test_loss, test_score = self._measure("test", reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -295,10 +344,10 @@ class Stack:
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(live)
-            if live.best_epoch is not None:
-                summary["test/loss"] = float(test_loss[i])
-                summary[f"test/{self.score}"] = float(test_score[i])
-                weights |= {f"best/{name}": array for name, array in at_best.weights(i).items()}
+            if live.reported_epoch is not None:
+                summary[f"{live.report.test}/loss"] = float(test_loss[i])
+                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
             yield Outcome(
                 live.position,
                 ended[row],
@@ -325,10 +374,11 @@ class Stack:
     def _training_seconds(self, live: LiveRun) -> float:
         """Return a run's share of the training time of its stacks, in seconds."""
         each = self.seconds / max(self.run_steps, 1)
-        return live.training_seconds + each * (live.last_epoch - live.resumed_at) * self.steps
+        taken = live.steps - live.length.after(live.resumed_at)
+        return live.training_seconds + each * taken
 
     def _summary(self, live: LiveRun) -> dict[str, float]:
-        steps = max(live.last_epoch * self.steps, 1)
+        steps = max(live.steps, 1)
         return live.summary(self.score, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:
@@ -346,10 +396,32 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
-        self.best = self.best[rows]
-        self.best_statistics = self.best_statistics[rows]
+        self.reported = self.reported[rows]
+        self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
         self.between_epochs = True
+
+
+def _evaluated(dataset: Dataset, part: str, encoding: Encoding, dtype: str) -> Evaluated:
+    """Prepare one part of a dataset for evaluation."""
+    own = dataset.parts[part]
+    encoded = encoding.encode(own, dtype)
+    inputs = np.ascontiguousarray(own.inputs, dtype)
+    return Evaluated(inputs, encoded, score_for(dataset.task, own.targets, encoded))
+
+
+def _only(network: Network, rows: Sequence[int]) -> Network:
+    """Copy some runs of a network."""
+    copied = copy.copy(network)
+    copied.keep(rows)
+    return copied
+
+
+def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join a column for each run to a table of shape (1 or steps, runs, 1)."""
+    longest = max(len(column) for column in columns)
+    table = np.stack([np.broadcast_to(column, longest) for column in columns], axis=1)
+    return table[:, :, np.newaxis]
 
 
 def _measures_layers(epoch: int) -> bool:

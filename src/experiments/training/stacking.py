@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Source
 from experiments.training.targets import encoding_for
 from experiments.training.widths import equal_parts, stack_width
 
+_LARGE: Final = 32 * 2**20
+"""The size in bytes above which only runs with the same dataset share a stack."""
+
 
 def stack_key(run: Run, outputs: int) -> Hashable:
     """Return the settings that runs must have in common to train in one stack.
 
-    These settings determine array shapes and code paths: dataset, architecture, loss, batch
-    size, precision, and which penalties and kinds of clipping are active. All others may differ.
+    These settings determine array shapes and code paths: dataset, architecture, loss, batches,
+    precision, and which penalties and kinds of clipping are active. All others may differ, among
+    them the seed of the dataset, if its parts have the same sizes (see :func:`make_stacks`).
 
     Parameters
     ----------
@@ -31,19 +37,34 @@ def stack_key(run: Run, outputs: int) -> Hashable:
     training = run.training
     # The objects and not their repr: a user's class may have the name of one of ours.
     return (
-        run.dataset,
+        replace(run.dataset, seed=0),
         run.loss,
         run.model.output_activation,
         tuple(layer.structure() for layer in run.model.layers(outputs)),
         training.batch_size,
+        training.order,
+        training.last_batch,
+        training.steps,
         training.dtype,
+        training.test_every_epoch,
         training.blas_threads,
         training.penalize_biases,
         training.l1 > 0,
         training.l2 > 0,
         training.clip_norm is None,
         training.clip_value is None,
+        training.box is None,
     )
+
+
+def _form(dataset: Dataset) -> Hashable:
+    """Return what the datasets of a stack have in common: all of it, if they are large.
+
+    A stack holds each of its datasets, so that several large ones would take too much memory.
+    """
+    size = sum(part.inputs.nbytes for part in dataset.parts.values())
+    sizes = tuple((name, part.inputs.shape) for name, part in dataset.parts.items())
+    return dataset.digest if size > _LARGE else (dataset.name, dataset.target_names, sizes)
 
 
 def make_stacks(
@@ -74,8 +95,10 @@ def make_stacks(
     """
     alike: dict[Hashable, list[int]] = {}
     for position, run in enumerate(runs):
-        outputs = encoding_for(datasets[run.dataset], run.objective).outputs
-        alike.setdefault(stack_key(run, outputs), []).append(position)
+        dataset = datasets[run.dataset]
+        outputs = encoding_for(dataset, run.objective).outputs
+        key = stack_key(run, outputs), _form(dataset)
+        alike.setdefault(key, []).append(position)
     share = -(-len(runs) // workers)
     stacks = []
     for positions in alike.values():

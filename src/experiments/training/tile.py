@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.schema import Run
+from experiments.training.length import batch_rows
 from nn.batches import Batches
 from nn.gradients import (
     add_l1_gradient,
@@ -37,7 +39,9 @@ class Tile:
     network : Network
         The networks of these runs, a view of the stack's.
     inputs, targets : ndarray of shape (rows, features), (rows, outputs)
-        The training data.
+        The training data; with a leading axis of tables if runs have different ones.
+    tables : sequence of int, optional
+        The table of each run, if there are several.
 
     Attributes
     ----------
@@ -48,11 +52,23 @@ class Tile:
     """
 
     def __init__(
-        self, runs: Sequence[Run], network: Network, inputs: Array, targets: Array
+        self,
+        runs: Sequence[Run],
+        network: Network,
+        inputs: Array,
+        targets: Array,
+        tables: Sequence[int] | None = None,
     ) -> None:
         settings = runs[0].training
-        size = len(inputs) if settings.batch_size == "full" else settings.batch_size
-        self.batches = Batches(inputs, targets, size, network.seeds)
+        self.batches = Batches(
+            inputs,
+            targets,
+            batch_rows(settings, inputs.shape[-2]),
+            network.seeds,
+            order=settings.order,
+            drop_last=settings.last_batch == "drop",
+            tables=tables,
+        )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype
         )
@@ -73,41 +89,60 @@ class Tile:
                 return None
             return np.array(values, network.dtype).reshape(-1, 1)
 
-        self.l1 = column([t.l1 for t in training])
-        self.l2 = column([t.l2 for t in training])
+        rows = self.batches.rows
+        divisors = [rows if t.penalties_over_rows else 1 for t in training]
+        self.l1 = column([t.l1 / n for t, n in zip(training, divisors, strict=True)])
+        self.l2 = column([t.l2 / n for t, n in zip(training, divisors, strict=True)])
         self.clip_norm = column([t.clip_norm for t in training])
         self.clip_value = column([t.clip_value for t in training])
+        self.box = None
+        if training[0].box is not None:
+            ends = np.array([t.box for t in training], network.dtype)  # (runs, 2)
+            self.box = ends[:, :1], ends[:, 1:]
         self.work = np.empty((network.runs, self.penalized), network.dtype)
 
     def train_epoch(
-        self, factors: NDArray[np.float64] | None, *, measures_layers: bool = False
+        self,
+        steps: int,
+        factors: NDArray[np.float64] | None,
+        momenta: NDArray[np.float64] | None = None,
+        *,
+        measures_layers: bool = False,
     ) -> None:
         """Train for one epoch.
 
         Parameters
         ----------
+        steps : int
+            The number of steps, fewer than those of a whole epoch if it is cut short.
         factors : ndarray of shape (1 or steps, runs, 1), or None
             Factors of the learning rates; None for 1 throughout.
+        momenta : ndarray of shape (1 or steps, runs, 1), or None
+            Momenta that schedules prescribe; None leaves them to the optimizers.
         measures_layers : bool, default False
             Whether to update :attr:`gradient_norms`.
         """
         network = self.network
         norms = np.zeros((network.runs, 1))
-        for step, (inputs, targets) in enumerate(self.batches.epoch()):
+        last_full = min(self.batches.last_full, steps - 1)
+        for step, (inputs, targets) in enumerate(islice(self.batches.epoch(), steps)):
             network.backpropagate(inputs, targets)
             gradients = network.gradients
             self._penalize(gradients)
             norm = global_norm(gradients)
             norms += norm
-            if measures_layers and step == self.batches.last_full:
+            if measures_layers and step == last_full:
                 self.gradient_norms = norms_by_layer(gradients, network.layout)
             if self.clip_norm is not None:
                 clip_by_norm(gradients, norm, self.clip_norm)
             if self.clip_value is not None:
                 clip_by_value(gradients, self.clip_value)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
-            self.optimizers.step(network.parameters, gradients, factor)
-        self.norms = norms[:, 0] / self.batches.steps
+            momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
+            self.optimizers.step(network.parameters, gradients, factor, momentum)
+            if self.box is not None:
+                np.clip(network.parameters, *self.box, out=network.parameters)
+        self.norms = norms[:, 0] / steps
 
     def _penalize(self, gradients: Array) -> None:
         part, parameters = gradients[:, : self.penalized], self.network.parameters

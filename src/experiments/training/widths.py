@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from experiments import switches
 from experiments.config.schema import Run
 from experiments.datasets import Dataset
+from experiments.training.length import batch_rows
 from experiments.training.targets import encoding_for
 
 _NEAR_BYTES = 3 * 2**20
@@ -65,8 +66,7 @@ def _touched(run: Run, dataset: Dataset) -> int:
         parameters += sum(p.size for p in layer.parameters(fan_in))
         fan_in = layer.width(fan_in)
         units += fan_in
-    batch = run.training.batch_size
-    rows = len(dataset.train) if batch == "full" else min(batch, len(dataset.train))
+    rows = batch_rows(run.training, len(dataset.train))
     state = 2 + len(run.optimizer.slots())
     numbers = parameters * (state + 1) + 2 * rows * units
     return numbers * (8 if run.training.dtype == "float64" else 4)

@@ -66,7 +66,7 @@ class _Training:
 
         for folder in execute(executions, on_epoch):
             position = positions[folder]
-            self._epochs[position] = self._executions[position].job.run.training.epochs
+            self._epochs[position] = self._executions[position].epochs
             self._losses[position] = 0.0
             yield position
 

@@ -24,7 +24,7 @@ from experiments.runs.execution import Execution
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
 from experiments.runs.layout import RECORD
-from experiments.runs.write import write_file
+from experiments.runs.write import write_files
 from experiments.workers.backend import Notes
 
 MOST_BYTES: Final = 2**28
@@ -123,11 +123,11 @@ def train_stack(pickled: bytes, notes: Notes, home: Home) -> dict[int, Files]:
 
 def _executions(assigned: Assigned, home: Home) -> dict[int, Execution]:
     """Prepare the runs of a stack, and check that they have the launcher's identities."""
-    (source,) = {job.run.dataset for job, _ in assigned.values()}
-    dataset = _dataset(source, home)
+    sources = dict.fromkeys(job.run.dataset for job, _ in assigned.values())
+    datasets = {source: _dataset(source, home) for source in sources}
     executions = {}
     for position, (job, expected) in assigned.items():
-        execution = executions[position] = Execution(job, dataset)
+        execution = executions[position] = Execution(job, datasets[job.run.dataset])
         if execution.identity.id != expected.id:
             changes = ", ".join(execution.identity.changes_since(expected.parts()))
             raise UserError(identity_mismatch(f"on {platform.node()}", changes))
@@ -152,7 +152,7 @@ def _train(executions: Mapping[int, Execution], notes: Notes) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # the runs' records say that they were interrupted
         deque(execute(list(left.values()), on_epoch), maxlen=0)
     for position, execution in executions.items():
-        notes.write(position, execution.job.run.training.epochs, 0)
+        notes.write(position, execution.epochs, 0)
 
 
 @lru_cache(maxsize=2)
@@ -208,8 +208,8 @@ def unpack(files: Files, folder: Path) -> None:
     if RECORD not in files or strange:
         raise RecordError(f"a worker sent files that are not a run's record: {', '.join(files)}")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(files, key=lambda name: name == RECORD):
-        write_file(folder / name, files[name])
+    names = sorted(files, key=lambda name: name == RECORD)
+    write_files(folder, {name: files[name] for name in names})
 
 
 def identity_mismatch(worker: str, changes: str) -> str:

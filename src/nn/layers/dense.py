@@ -49,7 +49,8 @@ class Dense(Layer):
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         values["weights"][...] = self.initializer(rng, values["weights"].shape)
-        values["bias"][...] = self.bias_initializer(rng, values["bias"].shape)
+        fan_in, units = values["weights"].shape
+        values["bias"][...] = self.bias_initializer.biases(rng, fan_in, units)
 
     @cached_property
     def bias(self) -> Array:

@@ -79,7 +79,14 @@ class Rule:
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
 
-    def step(self, theta: Array, g: Array, t: int, factor: Float64Array | None = None) -> None:
+    def step(
+        self,
+        theta: Array,
+        g: Array,
+        t: int,
+        factor: Float64Array | None = None,
+        momentum: Float64Array | None = None,
+    ) -> None:
         """Update parameters (runs, P) in place.
 
         Parameters
@@ -90,10 +97,14 @@ class Rule:
             The number of the step, from 1.
         factor : ndarray of shape (runs, 1), optional
             Factor of the schedule on each learning rate.
+        momentum : ndarray of shape (runs, 1), optional
+            Momentum instead of the optimizers' own, if they have one.
         """
         h = Namespace(**self._hyperparameters, **self.running)
         h.schedule = _ONE if factor is None else factor
         h.lr = h.lr * h.schedule
+        if momentum is not None and hasattr(h, "momentum"):
+            h.momentum = momentum
         coefficients = self.kind.coefficients(h, t)
         for name in self.running:
             self.running[name] = np.broadcast_to(getattr(h, name), (len(theta), 1)).copy()

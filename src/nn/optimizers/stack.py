@@ -73,7 +73,13 @@ class OptimizerStack:
             raise ValueError(f"{len(each)} optimizers for {network.runs} runs")
         return cls(each, network.layout, network.dtype)
 
-    def step(self, parameters: Array, gradients: Array, factor: Float64Array | None = None) -> None:
+    def step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        factor: Float64Array | None = None,
+        momentum: Float64Array | None = None,
+    ) -> None:
         """Take one step of every run, in place.
 
         Parameters
@@ -82,13 +88,21 @@ class OptimizerStack:
             Both are changed; the gradients are no longer meaningful afterwards.
         factor : ndarray of shape (runs, 1), float64, optional
             Factors of the schedules on the learning rates; 1 by default.
+        momentum : ndarray of shape (runs, 1), float64, optional
+            Momenta instead of those of the optimizers that have one.
         """
         self.t += 1
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
             self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
         for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
-            rule.step(theta, g, self.t, None if factor is None else factor[rows])
+            rule.step(
+                theta,
+                g,
+                self.t,
+                None if factor is None else factor[rows],
+                None if momentum is None else momentum[rows],
+            )
 
     def state(self, run: int) -> dict[str, NDArray[Any]]:
         """Return views of one run's state: (P,) for each state array, (1,) for each product.

@@ -56,6 +56,42 @@ def test_a_setting_that_some_runs_lack_differs(tmp_path):
     assert varied(runs) == ["model.dropout"]
 
 
+def split_by(seed):
+    return {"dataset": {"seed": seed}}
+
+
+def test_a_split_that_follows_the_seed_is_no_task_of_its_own(tmp_path):
+    runs = [
+        make_run(tmp_path / f"{name}{seed}", name, seed, settings=split_by(seed))
+        for name in ("sgd", "adam")
+        for seed in (0, 1, 2)
+    ]
+    assert varied(runs) == ["optimizer"]
+    groups = group_runs(runs)
+    assert [len(group.runs) for group in groups] == [3, 3]
+    assert len(scopes(groups)) == 1
+    assert all(group.differing == () for group in groups)
+
+
+def test_a_split_that_does_not_follow_the_seed_is(tmp_path):
+    runs = [
+        make_run(tmp_path / f"{split}{seed}", "sgd", seed, settings=split_by(split))
+        for split in (0, 1)
+        for seed in (0, 1)
+    ]
+    assert varied(runs) == ["dataset.seed"]
+    assert len(scopes(group_runs(runs))) == 2
+
+
+def test_the_default_report_is_the_rule_that_it_stands_for(tmp_path):
+    old = make_run(tmp_path / "old")
+    named = {"training": {"report": "best_loss", "test_every_epoch": True}}
+    new = make_run(tmp_path / "new", settings=named, report="best_loss")
+    last = make_run(tmp_path / "last", report="last")
+    assert varied([old, new]) == []
+    assert varied([old, last]) == ["training.report"]
+
+
 def test_seeds_and_where_results_go_do_not_count(tmp_path):
     runs = [
         make_run(tmp_path / "a", seed=0),

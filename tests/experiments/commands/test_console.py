@@ -22,7 +22,7 @@ def test_a_run_shows_epoch_and_loss() -> None:
     with ProgressBar(20, console=console) as bar:
         bar.show_epoch(5, 0.123456)
     assert "epoch 5/20" in shown(console)
-    assert "val/loss 0.1235" in shown(console)
+    assert "loss 0.1235" in shown(console)
     assert "25%" in shown(console)
 
 
@@ -44,7 +44,7 @@ def test_any_loss_can_be_shown(loss: float) -> None:
     console = terminal()
     with ProgressBar(2, console=console) as bar:
         bar.show_epoch(1, loss)
-    assert f"val/loss {loss:.4g}" in shown(console)
+    assert f"loss {loss:.4g}" in shown(console)
 
 
 def test_the_bar_goes_when_the_work_fails() -> None:

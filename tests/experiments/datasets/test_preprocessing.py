@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -7,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from experiments.datasets import Diabetes, Digits, Preprocessing, Table
+from experiments.datasets import Diabetes, Digits, Notation, Preprocessing, Table
 from experiments.datasets.preprocessing import fit_preprocessing
 from experiments.errors import DataError
 
 
 def fit(table, *, scaling="none", impute=None, targets=None, dtype="float64"):
-    table = table.tidied()
+    table = table.tidied(Notation())
     levels = {name: tuple(sorted({c for c in cells if c})) for name, cells in table.texts.items()}
     return fit_preprocessing(
         table, levels=levels, scaling=scaling, impute=impute, dtype=dtype, targets=targets
@@ -157,8 +158,27 @@ def test_column_without_a_value_cannot_be_imputed():
 def test_float32_refuses_what_it_cannot_hold():
     preprocessing = fit(Table.of_numbers(np.eye(2)), dtype="float32")
     assert preprocessing.encode(np.eye(2, dtype=np.uint8)).dtype == np.float32
-    with pytest.raises(DataError, match=r"row 1, column 'x2'.*too large"):
+    with pytest.raises(DataError, match=r"row 1, column 'x2'.*beyond single precision"):
         preprocessing.encode([[1, 1e300]])
+
+
+@pytest.mark.parametrize("value", [1e39, -1e39, 1.7e308, -1.7e308, np.inf])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "max", "none"])
+def test_values_beyond_single_precision_are_refused_by_row(value, scaling):
+    preprocessing = fit(Table.of_numbers(np.eye(2)), scaling=scaling)
+    preprocessing.encode([[1, 3e37], [-3e37, 0]])
+    match = r"row 3, column 'x1'.*beyond single precision"
+    with warnings.catch_warnings(action="error"), pytest.raises(DataError, match=match):
+        preprocessing.encode([[1, 2], [2, 1], [value, 0]])
+
+
+def test_rows_are_named_by_their_number_in_the_source():
+    table = Table.of_numbers(np.array([[0.0], [np.nan], [1.0]])).take(np.array([2, 0, 1]))
+    with pytest.raises(DataError, match="row 2, column 'x1': the value is missing"):
+        fit(table)
+    numbered = Table(("a",), np.zeros((2, 1)), rows=np.array([4, 9]))
+    assert [numbered.row(index) for index in range(2)] == [4, 9]
+    assert numbered.take(np.array([1])).row(0) == 9
 
 
 def test_no_rows_give_no_rows(mixed):

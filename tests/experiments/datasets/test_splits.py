@@ -102,3 +102,54 @@ def test_published_test_set_is_kept(train, test, seed, limit, validation):
 def test_whole_population_is_in_every_part():
     for part in parts(whole_population(4)):
         np.testing.assert_array_equal(part, [0, 1, 2, 3])
+
+
+@given(st.integers(3, 90), limits, st.just(0) | shares, shares)
+def test_a_split_by_position_is_the_rows_in_their_order(rows, limit, validation, test):
+    used = min(rows, limit or rows)
+    split = split_rows(
+        rows, None, seed=0, limit=limit, validation=validation, test=test, method="position"
+    )
+    np.testing.assert_array_equal(np.concatenate(parts(split)), np.arange(used))
+    assert len(split.test) == max(1, round(used * test))
+    assert len(split.validation) == (max(1, round(used * validation)) if validation else 0)
+
+
+@given(st.integers(0, 50), st.integers(3, 60), st.integers(0, 30), st.integers(1, 30))
+def test_counts_are_kept_exactly(seed, training, validation, test):
+    labels = np.arange(150) % 3
+    counts = (training, validation, test)
+    shared = {"seed": seed, "limit": None, "validation": 0.1, "test": 0.1, "counts": counts}
+    drawn = split_rows(150, labels, **shared)
+    assert tuple(map(len, parts(drawn))) == counts
+    assert set(labels[drawn.train]) == {0, 1, 2}
+    first = split_rows(150, labels, method="position", **shared)
+    np.testing.assert_array_equal(np.concatenate(parts(first)), np.arange(sum(counts)))
+
+
+def test_a_published_division_by_position():
+    train, test = np.arange(60) % 10, np.arange(12) % 10
+    split = split_published(
+        train, test, seed=0, limit=None, validation=0.5, counts=(50, 10), method="position"
+    )
+    np.testing.assert_array_equal(split.train, np.arange(50))
+    np.testing.assert_array_equal(split.validation, np.arange(50, 60))
+    np.testing.assert_array_equal(split.test, np.arange(60, 72))
+
+
+def test_a_validation_part_may_be_left_out():
+    labels = np.repeat([0, 1], 10)
+    split = split_rows(20, labels, seed=1, limit=None, validation=0, test=0.25)
+    assert tuple(map(len, parts(split))) == (15, 0, 5)
+    split = split_published(labels, labels, seed=1, limit=None, validation=0)
+    assert tuple(map(len, parts(split))) == (20, 0, 20)
+    assert sorted(split.train) == list(range(20))
+    assert tuple(map(len, parts(whole_population(4, validates=False)))) == (4, 0, 4)
+
+
+def test_counts_that_the_rows_do_not_have_are_refused():
+    options = {"seed": 0, "limit": None, "validation": 0.1, "test": 0.1}
+    with pytest.raises(DataError, match=r"counts=\[10,5,6\] asks for 21 rows, but there are 20"):
+        split_rows(20, None, counts=(10, 5, 6), **options)
+    with pytest.raises(DataError, match="a row of each class"):
+        split_rows(20, np.arange(20) % 5, counts=(2, 3, 15), **options)

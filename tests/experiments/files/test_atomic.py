@@ -2,12 +2,13 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from experiments.errors import UserError
-from experiments.files.atomic import write_atomically, write_output
+from experiments.files.atomic import write_atomically, write_in_order, write_output
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -31,6 +32,32 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
     with pytest.raises(OSError, match="No space left on device"):
         write_atomically(path, b"new", durable=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+
+
+@pytest.mark.parametrize("failing", range(1, 9))
+def test_of_several_files_the_last_is_there_only_if_all_are(
+    failing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the steps fails: of four files, each is flushed before the first is renamed."""
+    steps: list[str] = []
+
+    def step(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            steps.append(name)
+            if len(steps) == failing:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", step("fsync", os.fsync))
+    monkeypatch.setattr(Path, "replace", step("replace", Path.replace))
+    files = {tmp_path / name: name.encode() for name in "abcd"}
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_in_order(files, durable=True)
+    assert steps == (["fsync"] * 4 + ["replace"] * 4)[:failing]
+    assert raised.value.filename == str([*files][(failing - 1) % 4])
+    assert sorted(tmp_path.iterdir()) == [*files][: max(0, failing - 5)]
 
 
 def test_only_what_must_be_durable_waits_for_the_disk(

@@ -147,6 +147,7 @@ WITHOUT_INFLUENCE = {
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
     "experiments.files.json": "reads what was written",
+    "experiments.warning": "prints warnings",
     "experiments.switches": "switches off what changes no bit",
 }
 """Modules that are imported with training, and why their source decides no result."""

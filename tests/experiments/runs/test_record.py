@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from experiments.errors import RecordError
 from experiments.runs import layout
-from experiments.runs import write as write_module
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
 from experiments.runs.write import metrics_to_csv, write_record
@@ -221,18 +220,20 @@ def test_a_folder_looks_complete_only_when_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path)  # an older record in the same folder
-    written: list[str] = []
+    replaced: list[str] = []
+    real = Path.replace
 
-    def fail_on_weights(path: Path, content: bytes) -> None:
+    def fail_on_weights(temporary: Path, path: Path) -> Path:
         assert not (tmp_path / "record.json").exists()
         if path.name == "weights.npz":
-            raise RecordError("disk full")
-        written.append(path.name)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replaced.append(path.name)
+        return real(temporary, path)
 
-    monkeypatch.setattr(write_module, "write_file", fail_on_weights)
-    with pytest.raises(RecordError, match="disk full"):
+    monkeypatch.setattr(Path, "replace", fail_on_weights)
+    with pytest.raises(RecordError, match=r"weights\.npz: cannot be written: No space left"):
         write(tmp_path)
-    assert written == ["config.yaml", "metrics.csv"]
+    assert replaced == ["config.yaml", "metrics.csv"]
     with pytest.raises(RecordError, match=r"no complete record.*record\.json is missing"):
         Record.read(tmp_path)
 

@@ -23,7 +23,7 @@ from nn import schedules
 from nn.activations import Tanh
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import in_tiles_of, make_dataset, make_run
-from tests.experiments.training.test_loop import bits
+from tests.experiments.training.test_loop import ORDERS, bits
 
 DATASET = make_dataset()
 OPTIMIZERS = sorted(
@@ -54,7 +54,9 @@ class Kept:
             self.states[outcome.position] = unpack(content, "run").state
 
 
-def whole(runs: Sequence[Run], dataset: Dataset = DATASET) -> list[dict[str, Any]]:
+def whole(
+    runs: Sequence[Run], dataset: Dataset | Sequence[Dataset] = DATASET
+) -> list[dict[str, Any]]:
     found = sorted(train(runs, dataset), key=lambda outcome: outcome.position)
     return [bits(outcome) for outcome in found]
 
@@ -63,7 +65,7 @@ def interrupted(
     runs: Sequence[Run],
     epoch: int,
     order: Sequence[int],
-    dataset: Dataset = DATASET,
+    dataset: Dataset | Sequence[Dataset] = DATASET,
     tile: int = 9,
 ) -> list[dict[str, Any]]:
     """Train to an epoch, then go on with what is left of the runs, in another order."""
@@ -77,8 +79,9 @@ def interrupted(
     for part in (left[::2], left[1::2]):  # in two stacks
         if part:
             states = [kept.states[p] for p in part]
+            own = dataset if isinstance(dataset, Dataset) else [dataset[p] for p in part]
             with in_tiles_of(max(1, tile - 1)):
-                for outcome in train([runs[p] for p in part], dataset, states=states):
+                for outcome in train([runs[p] for p in part], own, states=states):
                     ended[part[outcome.position]] = outcome
     return [bits(ended[position]) for position in range(len(runs))]
 
@@ -111,6 +114,10 @@ def stacks(draw: st.DrawFn) -> list[Run]:
         "dtype": draw(st.sampled_from(["float32", "float64"])),
         "clip_norm": draw(st.sampled_from([None, 0.5])),
         "snapshots": draw(st.sampled_from([None, 3])),
+        "test_every_epoch": draw(st.booleans()),
+        "order": draw(st.sampled_from(ORDERS)),
+        "last_batch": draw(st.sampled_from(["keep", "drop"])),
+        "steps": draw(st.sampled_from([None, 7, 16])),
     }
     norm = draw(st.sampled_from([None, "batch", "layer"]))
     dropout = draw(st.sampled_from([0.0, 0.3]))
@@ -127,6 +134,7 @@ def stacks(draw: st.DrawFn) -> list[Run]:
                     st.sampled_from([schedules.Constant(), plateau, schedules.OneCycle(by="step")])
                 ),
                 early_stopping=EarlyStopping(patience=draw(st.sampled_from([None, 1, 2]))),
+                report=draw(st.sampled_from([None, "best_accuracy", "last"])),
                 model=MLP(
                     hidden=(4, 3),
                     activation=Tanh(),
@@ -167,6 +175,12 @@ def test_every_task(task: Task) -> None:
     dataset = make_dataset(task)
     runs = [make_run(task, seed=seed, epochs=4) for seed in range(3)]
     assert interrupted(runs, 1, [1, 2, 0], dataset) == whole(runs, dataset)
+
+
+def test_runs_with_different_splits() -> None:
+    splits = [make_dataset(seed=seed) for seed in (0, 1, 0, 2)]
+    runs = [make_run(seed=seed, epochs=4 + seed, batch_size=8) for seed in (0, 1, 0, 2)]
+    assert interrupted(runs, 2, [3, 0, 2, 1], splits, tile=2) == whole(runs, splits)
 
 
 def test_times_go_on_from_where_they_were() -> None:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,21 @@ def test_wrong_inputs_are_named(tmp_path: Path) -> None:
         predictor.predict(ROWS[:, :2])
     with pytest.raises(DataError, match="row 2, column 'depth'"):
         predictor.predict(table().astype(object).replace(3.5, "deep"))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(1e39, "row 3, column 'width'"), (-1e308, "row 3, column 'width'"), (3e38, "row 3: the outp")],
+)
+def test_rows_that_cannot_be_predicted_are_named(
+    tmp_path: Path, value: float, message: str
+) -> None:
+    weights = {name: 1e3 * array for name, array in record_weights().items()}
+    predictor = predictor_of(make_record(tmp_path, weights=weights))
+    rows = table()
+    rows.loc[2, "width"] = value
+    with warnings.catch_warnings(action="error"), pytest.raises(DataError, match=message):
+        predictor.predict(rows)
 
 
 def test_several_labels(tmp_path: Path) -> None:
@@ -234,8 +250,7 @@ def test_the_model_predicts_in_another_directory_without_this_checkout(
     record = make_record(tmp_path / "run")
     _, model = published(uri, record)
     inputs = tmp_path / "inputs.csv"
-    # The first column is of integers for pandas, which MLflow's doubles would refuse.
-    table().astype({"height": int}).to_csv(inputs, index=False)
+    table().to_csv(inputs, index=False)
     found = load_elsewhere(tmp_path / "elsewhere", uri, model, inputs)
     assert found["table"] == predictor_of(record).predict(table()).to_csv(index=False)
     assert found["plain"] == []
@@ -318,10 +333,10 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
 @pytest.mark.parametrize(
     ("run", "name", "content", "says"),
     [
-        ("run", "missing.csv", None, "missing.csv: no such file"),
-        ("run", "inputs.csv", b"", "inputs.csv: not a CSV table"),
-        ("run", "inputs.csv", b'a,b\n"1,2\n', "inputs.csv: not a CSV table"),
-        ("run", "inputs.csv", b"a,\xff\n", "inputs.csv: not a CSV table"),
+        ("run", "missing.csv", None, "missing.csv: there is no such file"),
+        ("run", "inputs.csv", b"", "inputs.csv: the file is empty"),
+        ("run", "inputs.csv", b'a,b\n"1,2\n', "inputs.csv, line 2: not proper CSV"),
+        ("run", "inputs.csv", b"a,\xff\n", "inputs.csv, line 1: not UTF-8"),
         ("run", "inputs.csv", b"height,depth\n1,2\n", "'width'"),
         ("run", "inputs.npy", b"text", "inputs.npy: not an array"),
         ("nowhere", "inputs.csv", b"height,width,depth\n1,2,3\n", "no such folder"),

@@ -1,6 +1,7 @@
 """What is finished is taken over, and what was killed goes on: jobs, checkpoints and records."""
 
 import dataclasses
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -325,20 +326,18 @@ def test_a_disk_that_is_full_leaves_no_half_record(
     monkeypatch: pytest.MonkeyPatch, trained: list[int]
 ) -> None:
     """Whichever write of a record fails: none is there, and the next command completes it."""
-    import experiments.runs.write as module
-
-    write, count = module.write_file, 5
+    flush, count = os.fsync, 6
     for failing in range(count):
-        written: list[str] = []
+        flushed: list[int] = []
 
-        def full(path: Path, content: bytes, failing: int = failing) -> None:
-            if len(written) == failing:  # noqa: B023
-                raise RecordError(f"{path}: cannot be written: No space left on device")
-            written.append(path.name)  # noqa: B023
-            write(path, content)
+        def full(file: int, failing: int = failing) -> None:
+            if len(flushed) == failing:  # noqa: B023
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            flushed.append(file)  # noqa: B023
+            flush(file)
 
         with monkeypatch.context() as patched:
-            patched.setattr(module, "write_file", full)
+            patched.setattr(os, "fsync", full)
             with pytest.raises(RecordError, match="No space left"):
                 list(execute_jobs([job(f"full{failing}", failing)], DATASET))
         assert find_records(".") == []

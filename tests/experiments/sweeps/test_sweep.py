@@ -62,7 +62,7 @@ class Noting(Listener):
     def planned(self, plan: Plan) -> None:
         self.events.append(plan)
 
-    def training_begun(self, jobs: Sequence[Job]) -> None:
+    def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self.events.append(("training", len(jobs)))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
@@ -227,6 +227,20 @@ def test_it_needs_neither_hydra_nor_a_console_nor_a_tracker() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_warnings_about_data_are_given_once_a_sweep(tmp_path: Path) -> None:
+    rows = [f"{i},{'ab'[i % 2]}" for i in range(30)]
+    (tmp_path / "small.csv").write_text("\n".join(["x,y", *rows]))
+    data = {"_target_": "experiments.datasets.Csv", "path": "small.csv", "target": "y"}
+    listener = Noting()
+    with Sweep(Path("runs"), InProcess(), listener=listener) as sweep:
+        sweep.run([job(0, dataset=data), job(1, dataset=data)])
+        sweep.run([job(2, dataset=data)])
+    said = [event for event in listener.events if isinstance(event, tuple)]
+    warned = [message for kind, message in said if kind == "warn"]
+    assert len(warned) == 1
+    assert "small: the validation part has only 4 rows" in warned[0]
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -82,7 +82,7 @@ def test_it_needs_a_core_while_it_opens_a_database_and_when_it_is_behind(
         needed[publishing.unpublished] = publishing.needs_core
         next(call for call in asked if not call.future.done()).answer()
         publishing.poll()
-    assert needed == {left: left > 20 for left in needed}
+    assert needed == {left: left > 80 for left in needed}
     assert set(needed.values()) == {True, False}
 
 
@@ -105,12 +105,12 @@ def test_what_ends_while_it_is_busy_is_published_together(asked: list[Call]) -> 
     publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     publishing.open(FILE)
     asked[0].answer()
-    for folder in FOLDERS[:8]:
+    for folder in FOLDERS[:23]:
         publishing.publish(FILE, folder)
-    assert [call.folders for call in asked[1:]] == [FOLDERS[:1], FOLDERS[1:6]]
-    assert publishing.unpublished == 8
+    assert [call.folders for call in asked[1:]] == [FOLDERS[:1], FOLDERS[1:21]]
+    assert publishing.unpublished == 23
     publishing.poll()  # which somebody does several times a second
-    assert asked[-1].folders == FOLDERS[6:8]
+    assert asked[-1].folders == FOLDERS[21:23]
 
 
 @pytest.mark.parametrize(

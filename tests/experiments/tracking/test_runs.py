@@ -1,14 +1,12 @@
 import json
 import math
-import os
 import shlex
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
+from experiments import switches
 from experiments.commands.publish import main as publish
 from experiments.errors import TrackingError
 from experiments.palette import color_of
 from experiments.runs.layout import FILES
 from experiments.runs.record import Record
-from experiments.tracking import runs as tracker_module
 from experiments.tracking import store
 from experiments.tracking.fetch import fetch_record
 from experiments.tracking.runs import Tracker, choose_models
@@ -33,6 +31,7 @@ from tests.experiments.record_factory import (
     make_record,
     record_metrics,
 )
+from tests.experiments.tracking.server import served
 
 START = int(STARTED.timestamp() * 1000)
 
@@ -101,7 +100,7 @@ def test_a_run_is_published_whole(tmp_path: Path, tracker: Tracker, client: Mlfl
     assert tags["command"] == "python run.py optimizer=sgd seed=3"
     assert tags["commit"] == "c0ffee"
     assert tags["mlflow.runColor"] == color_of("sgd")
-    assert "best/val\\_accuracy | 0.9" in tags["mlflow.note.content"]
+    assert r"best/val\_accuracy | 0.9" in tags["mlflow.note.content"]
     assert "non_finite" not in tags
 
     found = points(client, run)
@@ -169,7 +168,7 @@ def test_several_runs_are_published_together_or_one_by_one_the_same(
     together = tracker.publish_together([*records, copy])
     assert together[3] == together[1]
     assert len(client.search_runs([tracker.experiment_id])) == 3
-    monkeypatch.setattr(tracker_module, "_SHORT", 0)  # as if they were long
+    monkeypatch.setenv(switches.VARIABLE, "bulk")
     other = Tracker(tracker.uri, tracker.experiment_name + "-other")
     one_by_one = [other.publish(record) for record in records]
     for pair in zip(together[:3], one_by_one, strict=True):
@@ -209,19 +208,16 @@ def test_a_run_deleted_in_mlflow_is_published_anew(
     assert run.outputs.model_outputs
 
 
-@pytest.mark.parametrize("at_once", [True, False], ids=["a file", "call by call, like a server"])
 @pytest.mark.parametrize("failing", ["log_batch", "log_inputs", "log_artifact", "set_terminated"])
-def test_a_run_published_half_is_completed(
+def test_a_run_published_half_call_by_call_is_completed(
     tmp_path: Path,
     tracker: Tracker,
     client: MlflowClient,
     uri: str,
     monkeypatch: pytest.MonkeyPatch,
     failing: str,
-    at_once: bool,
 ) -> None:
-    if not at_once:
-        monkeypatch.setattr(tracker_module, "one_transaction", nullcontext)
+    monkeypatch.setenv(switches.VARIABLE, "bulk")
     record = make_record(tmp_path)
     calls = 0
     owner = LocalArtifactRepository if failing == "log_artifact" else MlflowClient
@@ -241,13 +237,11 @@ def test_a_run_published_half_is_completed(
     assert calls == 1
     assert "No space left on device" in str(raised.value)
     assert f"descent publish {tmp_path}" in str(raised.value)
-    half = client.search_runs([tracker.experiment_id])
-    assert [run.info.status for run in half] == (
-        [] if at_once and failing in ("log_batch", "log_inputs") else ["RUNNING"]
-    )
+    (half,) = client.search_runs([tracker.experiment_id])
+    assert half.info.status == "RUNNING"
 
     run = client.get_run(tracker.publish(record))
-    assert run.info.run_id in [run.info.run_id for run in half] or not half
+    assert run.info.run_id == half.info.run_id
     assert len(client.search_runs([tracker.experiment_id])) == 1
     assert run.info.status == "FINISHED"
     whole = client.get_run(Tracker(uri, tracker.experiment_name + "-whole").publish(record))
@@ -658,32 +652,8 @@ def test_many_processes_publish_at_once_to_a_new_database(tmp_path: Path) -> Non
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "files")]
-    environment = {
-        **os.environ,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
+    with served(f"sqlite:///{folder}/server.db", folder) as address:
+        yield address
 
 
 @pytest.mark.slow

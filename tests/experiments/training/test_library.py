@@ -22,5 +22,5 @@ def test_fit_gives_the_bits_of_a_run(batch_size: int | str) -> None:
     nn.fit(fitted, run.optimizer, inputs, targets, epochs=3, batch_size=size)
     tile = Tile([run, run], trained, inputs, targets)
     for _ in range(3):
-        tile.train_epoch(None)
+        tile.train_epoch(tile.batches.steps, None)
     np.testing.assert_array_equal(fitted.parameters, trained.parameters)

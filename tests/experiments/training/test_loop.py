@@ -21,7 +21,7 @@ from experiments.training.loop import train
 from experiments.training.outcome import Outcome
 from experiments.training.stacking import stack_key
 from experiments.training.targets import encoding_for
-from nn import initializers, schedules
+from nn import initializers, orders, schedules
 from nn.activations import Activation, Tanh
 from nn.network import Network
 from nn.optimizers import Optimizer
@@ -133,21 +133,50 @@ schedule_choices: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(schedules.ReduceOnPlateau, gamma=small, patience=st.integers(1, 2), **time_units),
 )
 weight_distributions = st.sampled_from(
-    [None, initializers.Xavier(), initializers.Normal(std=2.0), initializers.Filled(0.1)]
+    [
+        None,
+        initializers.Xavier(),
+        initializers.Normal(std=2.0),
+        initializers.Filled(0.1),
+        initializers.PyTorchUniform(),
+    ]
 )
+
+
+ORDERS = [orders.Shuffled(), orders.ShuffledOnce(), orders.WithReplacement(), orders.AsGiven()]
+
+
+@st.composite
+def reports(draw: st.DrawFn, dataset: Dataset, measures_test: bool) -> dict[str, Any]:
+    """A rule for the reported epoch that fits the dataset, and early stopping if that does."""
+    rules = [None, "last"]
+    if dataset.validation is not None:
+        rules += ["best_loss"]
+        rules += ["best_accuracy"] * (dataset.task is not Task.REGRESSION)
+    rule = draw(st.sampled_from([*rules, *["test_peak"] * measures_test]))
+    stops = dataset.validation is not None and rule != "test_peak"
+    stopping = EarlyStopping(
+        patience=draw(st.none() | st.integers(1, 2)) if stops else None,
+        min_delta=draw(small | st.just(0.0)),
+    )
+    return {"report": rule, "early_stopping": stopping}
 
 
 @st.composite
 def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
     """Runs that may share a stack, different in everything that may differ, and their data."""
     task = draw(st.sampled_from(list(Task)))
-    rows = (draw(st.integers(2, 40)), draw(st.integers(1, 20)), draw(st.integers(1, 20)))
+    rows = (draw(st.integers(2, 40)), draw(st.integers(0, 20)), draw(st.integers(1, 20)))
     dataset = make_dataset(task, rows, draw(st.integers(1, 5)), draw(st.integers(2, 4)))
-    used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value")}
+    used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value", "box")}
     shared: dict[str, Any] = {
         "batch_size": draw(st.sampled_from([1, 3, 8, "full"])),
         "dtype": draw(st.sampled_from(["float32", "float64"])),
         "penalize_biases": draw(st.booleans()),
+        "test_every_epoch": draw(st.booleans()),
+        "order": draw(st.sampled_from(ORDERS)),
+        "last_batch": draw(st.sampled_from(["keep", "drop"])),
+        "steps": draw(st.none() | st.integers(1, 30)),
     }
     activation = Activation.named(
         draw(st.sampled_from(["tanh", "relu", "sigmoid", "gelu", "softplus"]))
@@ -173,10 +202,10 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
             l2=draw(small) if used["l2"] else 0.0,
             clip_norm=draw(small) if used["norm"] else None,
             clip_value=draw(small) if used["value"] else None,
+            penalties_over_rows=draw(st.booleans()),
+            box=draw(st.sampled_from([(-0.5, 0.5), (-1.0, 0.2)])) if used["box"] else None,
             snapshots=draw(st.sampled_from(["auto", None, 2, 3, 9])),
-            early_stopping=EarlyStopping(
-                patience=draw(st.none() | st.integers(1, 2)), min_delta=draw(small | st.just(0.0))
-            ),
+            **draw(reports(dataset, shared["test_every_epoch"])),
             **shared,
         )
         for _ in range(draw(st.integers(2, 6)))
@@ -201,6 +230,24 @@ def test_stacking_is_invisible(stack: tuple[list[Run], Dataset], data: st.DataOb
     assert len({stack_key(run, width) for run in runs}) == 1, "the scheduler would part them"
     order = data.draw(st.permutations(range(len(runs))))
     assert_stacking_is_invisible(runs, dataset, order, data.draw(st.integers(1, 3)))
+
+
+@given(stack=stacks(), data=st.data())
+def test_runs_with_different_splits_share_a_stack(
+    stack: tuple[list[Run], Dataset], data: st.DataObject
+) -> None:
+    runs, dataset = stack
+    rows = tuple(0 if part is None else len(part) for part in (dataset.train, dataset.validation,
+                                                               dataset.test))  # fmt: skip
+    splits = [
+        make_dataset(dataset.task, rows, dataset.features, dataset.outputs, seed)
+        for seed in range(3)
+    ]
+    own = [data.draw(st.sampled_from(splits)) for _ in runs]
+    alone = [bits(outcome_of(run, split)) for run, split in zip(runs, own, strict=True)]
+    with in_tiles_of(data.draw(st.integers(1, 3))):
+        found = sorted(train(runs, own), key=lambda outcome: outcome.position)
+    assert [bits(outcome) for outcome in found] == alone
 
 
 # Widths at which matrix products take other paths than for the smallest networks.
@@ -261,12 +308,23 @@ def initial_weights(run: Run, dataset: Dataset) -> dict[str, NDArray[Any]]:
 
 def row_order(run: Run, dataset: Dataset) -> list[list[NDArray[np.intp]]]:
     """The rows of each step of each epoch, from the run's stream."""
-    rows, size = len(dataset.train), run.training.batch_size
-    if size == "full" or size >= rows:
-        return [[np.arange(rows)]] * run.training.epochs
-    rng = nn.network.stream(run.seed, "batches")
-    orders = [rng.permutation(rows) for _ in range(run.training.epochs)]
-    return [[order[i : i + size] for i in range(0, rows, size)] for order in orders]
+    rows, training = len(dataset.train), run.training
+    size = rows if training.batch_size == "full" else min(training.batch_size, rows)
+    rng, kind = nn.network.stream(run.seed, "batches"), training.order.name
+    epochs: list[list[NDArray[np.intp]]] = []
+    first = rng.permutation(rows) if kind == "once" else np.arange(rows)
+    left = training.steps or 10**9
+    while left > 0 and (training.steps or len(epochs) < training.epochs):
+        order = first
+        if kind == "shuffled" and size < rows:
+            order = rng.permutation(rows)
+        elif kind == "with_replacement":
+            order = rng.integers(rows, size=rows)
+        steps = [order[i : i + size] for i in range(0, rows, size)]
+        steps = [rows for rows in steps if training.last_batch == "keep" or len(rows) == size]
+        epochs.append(steps[:left])
+        left -= len(epochs[-1])
+    return epochs
 
 
 def arrays(task: Task, part: Part, classes: int) -> tuple[Any, Any]:
@@ -320,6 +378,53 @@ def assert_as_plainly(outcome: Outcome, history: History) -> None:
         assert outcome.weights[f"best/{name}"] == pytest.approx(expected, **tolerance)
 
 
+@pytest.mark.parametrize("batch_size", [5, 23, "full"])
+@pytest.mark.parametrize("last_batch", ["keep", "drop"])
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+@pytest.mark.parametrize("steps", [None, 1, 7, 10])
+def test_every_order_and_length(order: Any, last_batch: Any, batch_size: Any, steps: Any) -> None:
+    dataset = make_dataset()
+    run = make_run(batch_size=batch_size, last_batch=last_batch, order=order, steps=steps, seed=3)
+    outcome = outcome_of(run, dataset)
+    assert_as_plainly(outcome, plainly(Task.MULTICLASS, run, dataset))
+    taken = [len(steps) for steps in row_order(run, dataset)]
+    assert outcome.metrics["step"] == [0, *np.cumsum(taken)]
+
+
+def test_a_schedule_by_step_ends_with_the_last_step() -> None:
+    dataset = make_dataset()
+    run = make_run(steps=10, schedule=schedules.Polynomial(by="step", end=0.2), seed=3)
+    outcome = outcome_of(run, dataset)
+    history = plainly(
+        Task.MULTICLASS, run, dataset, factor=lambda epoch, step: 0.2 + 0.8 * (1 - step / 10)
+    )
+    assert_as_plainly(outcome, history)
+    assert outcome.metrics["lr"][-1] == pytest.approx(0.5 * 0.28)
+
+
+def test_one_cycle_turns_the_momentum_of_its_own_runs_only() -> None:
+    dataset = make_dataset()
+    cycle = schedules.OneCycle(by="step", low_momentum=0.5, high_momentum=0.9, start=1.0, end=1.0)
+    momenta = cycle.momenta(np.arange(9.0), 9.0)
+    cycled = make_run(optimizer=nn.optimizers.Momentum(lr=0.2), schedule=cycle, seed=3)
+    plain = make_run(optimizer=nn.optimizers.Momentum(lr=0.2, momentum=0.7), seed=3)
+    adam = make_run(optimizer=nn.Adam(), seed=3)
+    found = outcomes([cycled, plain, adam], dataset)
+    history = plainly(Task.MULTICLASS, cycled, dataset, momentum=lambda step: momenta[step])
+    assert_as_plainly(found[0], history)
+    history = plainly(Task.MULTICLASS, plain, dataset, momentum=lambda step: 0.7)
+    assert_as_plainly(found[1], history)
+    assert [bits(outcome) for outcome in found] == [
+        bits(outcome_of(run, dataset)) for run in (cycled, plain, adam)
+    ]
+
+
+def test_a_schedule_sets_the_momentum_only_where_there_is_one() -> None:
+    cycle = schedules.OneCycle(low_momentum=0.5, high_momentum=0.9)
+    with pytest.raises(ValueError, match="optimizer=adam has none"):
+        make_run(optimizer=nn.Adam(), schedule=cycle)
+
+
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("batch_size", [1, 8, 23, 100, "full"])
 def test_every_task_and_batch_size(task: Task, batch_size: Any) -> None:
@@ -346,6 +451,7 @@ def test_every_depth(task: Task, hidden: tuple[int, ...]) -> None:
         {"clip_norm": 50.0},
         {"clip_value": 0.01},
         {"l2": 1.0, "l1": 0.1, "clip_norm": 0.5, "clip_value": 0.1},
+        {"box": (-0.3, 0.4)},
     ],
     ids=str,
 )
@@ -354,6 +460,24 @@ def test_penalties_and_clipping(task: Task, rules: dict[str, Any]) -> None:
     dataset = make_dataset(task)
     run = make_run(task, **rules)
     assert_as_plainly(outcome_of(run, dataset), plainly(task, run, dataset, **rules))
+
+
+def test_penalties_may_be_divided_by_the_number_of_training_rows() -> None:
+    dataset = make_dataset()
+    run = make_run(l1=0.02 * 23, l2=0.1 * 23, penalties_over_rows=True)
+    assert_as_plainly(
+        outcome_of(run, dataset), plainly(Task.MULTICLASS, run, dataset, l1=0.02, l2=0.1)
+    )
+
+
+def test_every_parameter_stays_in_the_box() -> None:
+    model = MLP(hidden=(4,), activation=Tanh(), normalization="batch")
+    outcome = outcome_of(make_run(box=(-0.25, 0.5), model=model), make_dataset())
+    for name, value in outcome.weights.items():
+        if name.startswith("final/") and "running" not in name:
+            assert -0.25 <= value.min() <= value.max() <= 0.5, name
+    with pytest.raises(ValueError, match="two numbers, the lower first"):
+        make_run(box=(0.5, -0.25))
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.MULTILABEL])

@@ -17,7 +17,7 @@ from experiments.config.schema import EarlyStopping, Run, Tracking
 from experiments.datasets import Moons, Xor
 from experiments.training.loop import train
 from experiments.training.stacking import make_stacks, stack_key
-from nn import initializers, schedules
+from nn import initializers, orders, schedules
 from nn.activations import ReLU, Tanh
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import make_dataset, make_run
@@ -40,6 +40,9 @@ def differing(**changes: Any) -> Run:
     "other",
     [
         differing(seed=7),
+        differing(dataset=Xor(seed=1)),
+        differing(report="last"),
+        differing(penalties_over_rows=True),
         differing(optimizer=nn.Muon(lr=0.3, weight_decay=0.1)),
         differing(optimizer=nn.SGD(lr=0.1)),
         differing(schedule=schedules.Cosine(by="step", warmup=3)),
@@ -61,8 +64,13 @@ def test_runs_that_may_share_a_stack(other: Run) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        differing(dataset=Xor(seed=1)),
+        differing(dataset=Xor(validation=0)),
         differing(dataset=Moons()),
+        differing(order=orders.AsGiven()),
+        differing(last_batch="drop"),
+        differing(steps=7),
+        differing(test_every_epoch=True),
+        differing(box=(-1.0, 1.0)),
         differing(loss=nn.CrossEntropy(label_smoothing=0.1)),
         differing(loss=nn.KLDivergence()),
         differing(batch_size=9),
@@ -192,3 +200,17 @@ def test_shares_are_even() -> None:
 
 def test_no_jobs_make_no_stacks() -> None:
     assert stacks_of([]) == []
+
+
+def test_splits_of_equal_sizes_share_a_stack_unless_they_are_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sources = [Xor(seed=seed) for seed in (0, 1, 2)]
+    runs = [make_run(dataset=source, seed=source.seed) for source in sources]
+    splits = [make_dataset(seed=seed) for seed in (0, 1, 2)]
+    data = dict(zip(sources, splits, strict=True))
+    assert make_stacks(runs, data) == [[0, 1, 2]]
+    data[sources[1]] = make_dataset(rows=(22, 12, 9))
+    assert make_stacks(runs, data) == [[0, 2], [1]]
+    monkeypatch.setattr("experiments.training.stacking._LARGE", 100)
+    assert make_stacks([*runs, runs[0]], data) == [[0, 3], [1], [2]]

@@ -23,7 +23,7 @@ def some_runs(*epochs: int) -> list[Run]:
 @pytest.mark.parametrize(("width", "tiles"), [(1, [1] * 5), (2, [2, 2, 1]), (3, [3, 2]), (5, [5])])
 def test_a_stack_is_divided(width: int, tiles: list[int]) -> None:
     with in_tiles_of(width):
-        stack = Stack(some_runs(2, 2, 2, 2, 2), DATASET)
+        stack = Stack(some_runs(2, 2, 2, 2, 2), [DATASET] * 5)
     assert [tile.network.runs for tile in stack.tiles] == tiles
     assert [seed for tile in stack.tiles for seed in tile.network.seeds] == [0, 1, 2, 3, 4]
     for tile in stack.tiles:
@@ -50,7 +50,7 @@ def test_each_tile_takes_all_steps_of_an_epoch_before_the_next(
 
 def test_a_tile_without_runs_is_gone() -> None:
     with in_tiles_of(2):
-        stack = Stack(some_runs(3, 3, 3, 3, 3), DATASET)
+        stack = Stack(some_runs(3, 3, 3, 3, 3), [DATASET] * 5)
     stack._keep([0, 4])
     assert [tile.network.seeds for tile in stack.tiles] == [[0], [4]]
     for row, tile in enumerate(stack.tiles):

@@ -164,7 +164,7 @@ def test_which_activations_are_compiled(name: str) -> None:
     hidden = nn.mlp([3], 2, activation=Activation.named(name))
     network = nn.Network(hidden, 2, loss=nn.CrossEntropy())
     with compile_after(0):
-        network.backpropagate(np.ones((4, 2)), np.ones((4, 2)))
+        network.backpropagate(np.ones((4, 2)), np.full((4, 2), 0.5))
     dense, activation, _ = network.layers
     assert dense.add_bias._bound
     assert network._gradient._bound

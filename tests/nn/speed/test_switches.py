@@ -65,7 +65,7 @@ def test_what_is_switched_off_is_not_used(at_once, monkeypatch) -> None:
     def used() -> dict[str, bool]:
         before = compiling.Fused.compilations
         network = nn.Network(nn.mlp([200], 3), 5, loss=nn.CrossEntropy(), seeds=range(20))
-        x, y = np.zeros((1, 16, 5), np.float32), np.zeros((1, 16, 3), np.float32)
+        x, y = np.zeros((1, 16, 5), np.float32), np.full((1, 16, 3), 1 / 3, np.float32)
         for _ in range(3):
             network.backpropagate(x, y)
         return {

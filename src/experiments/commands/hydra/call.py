@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.commands.hydra.defer import deferred
 from experiments.commands.hydra.explain import explain
 from experiments.commands.hydra.locate import CONF
+from experiments.commands.hydra.overrides import with_marks_quoted
 from experiments.commands.hydra.patches import empty_sweeps_refused
 from experiments.commands.hydra.task import train_composed
 from experiments.commands.working_directory import check_can_be_recorded
@@ -56,6 +57,7 @@ def sweep(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
     KeyboardInterrupt, UserError
         If training ends early; finished runs are published, the others marked as interrupted.
     """
+    overrides = with_marks_quoted(overrides)
     option = _option(config_dir)
     arguments = deferred([*option, *overrides])[len(option) :]
     with _hydra(["-m", *overrides], config_dir) as hydra:
@@ -87,10 +89,9 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
     ConfigError, KeyboardInterrupt, UserError
         See :func:`sweep`.
     """
+    overrides = with_marks_quoted(overrides)
     with _hydra(overrides, config_dir) as hydra:
-        config = hydra.compose_config(
-            _CONFIG, list(overrides), RunMode.RUN, with_log_configuration=False
-        )
+        config = hydra.compose_config(_CONFIG, overrides, RunMode.RUN, with_log_configuration=False)
         done = run_job(
             hydra_context=_context(hydra, config),
             task_function=train_composed,

@@ -52,16 +52,7 @@ class JobComposer:
     def jobs(self, drafts: Sequence[Draft], first: int = 0) -> list[Job]:
         """Compose and validate all jobs; each has the files that Hydra writes to its folder.
 
-        Parameters
-        ----------
-        drafts : sequence of Draft
-        first : int, default 0
-            The number of the first job in the sweep.
-
-        Raises
-        ------
-        ConfigError
-            If jobs are invalid; the message lists all of them.
+        See :meth:`experiments.sweeps.drafts.Composer.jobs`.
         """
         job_overrides = [_overrides(draft) for draft in drafts]
         varied = varied_keys(job_overrides)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -14,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import ConfigError
 from experiments.files.masking import masked
+
+_MARK: Final = re.compile(r"([\w.@/+]+)=([^\w?*])")
 
 
 def parse(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[Override]:
@@ -93,6 +95,17 @@ def _malformed(override: str, error: HydraException) -> str:
         f"{shown}: cannot be read ({' '.join(reason.split())}). Close all brackets and quotes, "
         "and put a value with special characters in two pairs of quotes: NAME='\"VALUE\"'"
     )
+
+
+def with_marks_quoted(arguments: Iterable[str]) -> list[str]:
+    """Quote each value that is a single mark, such as that of ``dataset.decimal=,``.
+
+    Hydra's grammar gives commas, semicolons and blanks a meaning, which a mark alone cannot have.
+    """
+    return [
+        override_of(found[1], found[2]) if (found := _MARK.fullmatch(argument)) else argument
+        for argument in arguments
+    ]
 
 
 def override_of(key: str, value: Any) -> str:

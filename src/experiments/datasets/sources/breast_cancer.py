@@ -16,7 +16,7 @@ class BreastCancer(Bundled):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     """
 

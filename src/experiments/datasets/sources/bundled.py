@@ -19,7 +19,7 @@ class Bundled(SplitSource):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     """
 

@@ -18,7 +18,7 @@ class Circles(Generated):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling, rows, noise
+    seed, limit, split, counts, validation, test, scaling, rows, noise
         See `Generated`; `noise` is 0.08 by default.
     factor : float, default 0.5
         Radius of the inner circle, between 0 and 1.

@@ -1,121 +1,47 @@
-"""Tables from CSV files."""
+"""Tables of the user's own, in CSV or Parquet files."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.number_columns import NumberColumns
+from experiments.datasets.preprocessing import Unknown
+from experiments.datasets.reading.dates import ISO, formats_of, read_dates
+from experiments.datasets.reading.notation import MISSING, Notation
+from experiments.datasets.reading.raw_table import RawTable, column_name
+from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
+from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.source import SplitSource
+from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
 from experiments.datasets.sources.paths import user_path
-from experiments.datasets.table import Table, is_missing, parse_numbers
+from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from nn.component import Interval, suggestion
-
-# A target of whole numbers with at most this many distinct values is read as classes.
-_MOST_CLASSES: Final = 20
-_DELIMITERS: Final = ",;\t|"
-
-
-@dataclass(frozen=True, eq=False)
-class CsvTable(Mapping[str, NDArray[np.object_]]):
-    """The cells of a CSV file by column, as text without surrounding blanks.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    columns : mapping of str to ndarray of str, shape (rows,)
-        The columns by name, in the order of the file.
-    lines : ndarray of int, shape (rows,)
-        The line of the file on which each row ends.
-    """
-
-    path: Path
-    columns: Mapping[str, NDArray[np.object_]]
-    lines: NDArray[np.intp]
-
-    def __getitem__(self, name: str) -> NDArray[np.object_]:
-        return self.columns[name]
-
-    def __iter__(self) -> Any:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    @property
-    def rows(self) -> int:
-        """The number of rows below the header."""
-        return len(self.lines)
-
-    def where(self, row: int, column: str) -> str:
-        """Describe the place of a cell for people; row 1 is the first below the header."""
-        return f"{self.path}, line {self.lines[row]} (row {row + 1}), column {column!r}"
-
-    def take(self, rows: NDArray[np.intp]) -> CsvTable:
-        """Return the given rows."""
-        columns = {name: cells[rows] for name, cells in self.columns.items()}
-        return CsvTable(self.path, columns, self.lines[rows])
-
-
-def read_csv(path: Path, delimiter: str | None = None) -> CsvTable:
-    """Read a CSV file with a header line; a mapping of column name to cells.
-
-    Cells remain text: the types of columns are inferred in one place (`Csv`, or
-    :meth:`Preprocessing.encode`, which accepts the result). Quoting follows RFC 4180, empty lines
-    are skipped, and the encoding is UTF-8.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    delimiter : str, optional
-        A single character; by default the most frequent of comma, semicolon, tab and | in the
-        header line.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, not text, empty or ragged, or its header has gaps or duplicates.
-    """
-    header, rows, lines = _rows(path, delimiter)
-    _check_header(path, header)
-    if not rows:
-        raise DataError(f"{path}: there are no rows below the header. Give a table with rows.")
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}, line {line}: {len(row)} cells, where the header names {len(header)} "
-                "columns. Correct the line; a cell that holds the delimiter needs double quotes."
-            )
-    columns = {
-        name: np.array([cell.strip() for cell in cells], object)
-        for name, cells in zip(header, zip(*rows, strict=True), strict=True)
-    }
-    return CsvTable(path, columns, np.array(lines, np.intp))
+from nn.losses import Loss, TargetForm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Csv(SplitSource):
-    """A table with a header line.
+    r"""A table with a header line.
 
     A column is numeric if at least half of its cells are numbers (any other cell is then an
     error), else categorical and one-hot encoded. What was inferred is logged.
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
     path : str
-        The file, relative to `dir`.
+        The file, relative to `dir`: CSV, also compressed (gzip, bzip2, xz or zip), or Parquet.
     dir : str, default "."
         A folder, relative to where the command is given.
     target : str or sequence of str
@@ -124,6 +50,8 @@ class Csv(SplitSource):
         The kind of prediction; by default inferred. A single target is a class if it is text, or
         whole numbers with at most 20 distinct values that occur twice on average; otherwise it is
         a number (regression). Several targets are labels if all are 0 or 1, and numbers otherwise.
+        Where numbers could be either, a loss for numbers makes them numbers. Text that holds
+        numbers in another notation, quantities or dates, or that hardly repeats, is refused.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
         The treatment of missing inputs: refuse the file; replace them by the column's mean or
         median in the training part (a category by the most frequent one); drop their rows.
@@ -132,8 +60,23 @@ class Csv(SplitSource):
         Categorical columns that look like numbers, such as postal codes.
     ignore : sequence of str
         Columns to leave out, such as names and row numbers.
+    dates : sequence of str
+        Columns of dates, with or without a time of day. Each becomes a number: days since
+        1970-01-01. The format is detected and stored with the run.
+    unknown : {"error", "ignore"}, default "error"
+        The treatment, in prediction, of a level that the table does not have: refuse the row, or
+        encode it as none of the levels.
+    missing_values : sequence of str
+        The texts that mean a missing value, whatever their case; an empty cell always does. An
+        empty list keeps texts such as NA.
     delimiter : str, optional
-        A single character; by default detected (comma, semicolon, tab or |).
+        A single character, or \t for a tab; by default detected (comma, semicolon, tab or |).
+    decimal : str, default "."
+        The decimal mark of numbers.
+    thousands : str, optional
+        The character between groups of digits, as in 1,234; by default there is none.
+    encoding : str, default "utf-8"
+        The encoding of the text, as Python calls it: "latin-1", "cp1252", "utf-16".
     max_levels : int, default 50
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
@@ -153,24 +96,37 @@ class Csv(SplitSource):
     missing: Literal["refuse", "mean", "median", "drop"] = "refuse"
     categorical: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    unknown: Unknown = "error"
+    missing_values: tuple[str | float | None, ...] = MISSING
     delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str = "utf-8"
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
+    target_form: TargetForm | None = field(default=None, init=False)  # set by `for_loss`
 
     def __post_init__(self) -> None:
-        for name in ("target", "categorical", "ignore"):
+        for name in ("target", "categorical", "ignore", "dates"):
             value = getattr(self, name)
             # OmegaConf's lists become tuples.
             if isinstance(value, Sequence) and not isinstance(value, str):
-                object.__setattr__(self, name, tuple(value))
+                value = tuple(column_name(v) if isinstance(v, str) else v for v in value)
+            object.__setattr__(self, name, column_name(value) if isinstance(value, str) else value)
+        if isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str):
+            object.__setattr__(self, "missing_values", tuple(map(_text, self.missing_values)))
+        if self.delimiter == "\\t":
+            object.__setattr__(self, "delimiter", "\t")
         super().__post_init__()
         if not self._targets:
             raise ConfigError("dataset Csv: dataset.target names no column. Name at least one.")
-        for option in ("categorical", "ignore"):
-            both = [name for name in self._targets if name in getattr(self, option)]
+        named = {"target": self._targets, **self._named_inputs}
+        for (one, columns), (other, others) in combinations(named.items(), 2):
+            both = [name for name in columns if name in others]
             if both:
                 raise ConfigError(
-                    f"dataset Csv: {both[0]!r} is in dataset.target and in dataset.{option}. "
+                    f"dataset Csv: {both[0]!r} is in dataset.{one} and in dataset.{other}. "
                     "Take it out of one."
                 )
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
@@ -178,10 +134,35 @@ class Csv(SplitSource):
                 f"dataset Csv: dataset.delimiter is {self.delimiter!r}. Give one character, such "
                 "as ',' or ';', neither quote nor line end."
             )
+        if not is_encoding(self.encoding):
+            raise ConfigError(
+                f"dataset Csv: dataset.encoding is {self.encoding!r}, which Python does not know. "
+                "Give one such as utf-8, latin-1, cp1252 or utf-16."
+            )
+        try:
+            _ = self.notation
+        except ConfigError as error:
+            raise ConfigError(f"dataset Csv: {error}") from None
+
+    @property
+    def notation(self) -> Notation:
+        """How the cells write numbers and missing values."""
+        return Notation(self.decimal, self.thousands, tuple(map(_text, self.missing_values)))
+
+    @property
+    def _named_inputs(self) -> dict[str, tuple[str, ...]]:
+        """The columns that each option for inputs names."""
+        return {"categorical": self.categorical, "ignore": self.ignore, "dates": self.dates}
 
     @property
     def _targets(self) -> tuple[str, ...]:
         return (self.target,) if isinstance(self.target, str) else self.target
+
+    def for_loss(self, loss: Loss) -> Self:
+        """Return the source whose target is read as the loss needs it, where it could be either."""
+        source = copy.copy(self)
+        object.__setattr__(source, "target_form", loss.target_form)
+        return source
 
     def files(self) -> tuple[Path, ...]:
         """Return the table's file."""
@@ -190,29 +171,39 @@ class Csv(SplitSource):
     def load(self) -> Dataset:
         """Read the file, infer the types of its columns, then split and encode the table."""
         (path,) = self.files()
-        cells = read_csv(path, self.delimiter)
+        cells = read_table(path, TableFormat(self.delimiter, self.encoding))
         names = self._inputs(cells)
-        cells, dropped = self._complete(cells, names)
-        table = self._table(cells, names)
-        task, targets, target_names = self._read_targets(cells)
-        notes = self._notes(path, table, task, target_names, dropped)
+        cells, kept, dropped = self._complete(cells, names)
+        formats = {name: self._date_format(cells, name) for name in self.dates}
+        table = self._table(cells, names, formats, kept + 1)
+        cells = cells.only(self._targets)  # which frees the text of the inputs
+        task = None if self.task is None else Task(self.task)
+        targets = read_targets(cells, self.notation, task, self.target_form)
+        notes = self._notes(path, table, targets, dropped)
         try:
             return self.prepare(
                 name=path.stem,
-                task=task,
+                task=targets.task,
                 table=table,
-                targets=targets,
-                target_names=target_names,
+                targets=targets.values,
+                target_names=targets.names,
                 impute=None if self.missing in ("refuse", "drop") else self.missing,
                 scale_targets=self.scale_targets,
                 notes=notes,
+                notation=self.notation,
+                dates=formats,
+                unknown=self.unknown,
             )
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
-    def _inputs(self, cells: CsvTable) -> tuple[str, ...]:
+    def _inputs(self, cells: RawTable) -> tuple[str, ...]:
         """Check the columns that the options name; return those that are inputs."""
-        named = {"target": self._targets, "categorical": self.categorical, "ignore": self.ignore}
+        if cells.unnamed is not None:
+            raise DataError(
+                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it one."
+            )
+        named = {"target": self._targets, **self._named_inputs}
         for option, columns in named.items():
             for name in columns:
                 if name not in cells:
@@ -228,13 +219,25 @@ class Csv(SplitSource):
             )
         return inputs
 
-    def _complete(self, cells: CsvTable, inputs: tuple[str, ...]) -> tuple[CsvTable, int]:
-        """Refuse rows with missing values or drop them; return the number of dropped rows too."""
+    def _complete(
+        self, cells: RawTable, inputs: tuple[str, ...]
+    ) -> tuple[RawTable, NDArray[np.intp], int]:
+        """Refuse rows with missing values, or drop them.
+
+        Returns
+        -------
+        RawTable
+            The cells of the other rows.
+        ndarray of int, shape (rows,)
+            Their positions in the file.
+        int
+            The number of dropped rows.
+        """
         needed = (*inputs, *self._targets) if self.missing in ("refuse", "drop") else self._targets
-        gaps = {name: np.array([is_missing(cell) for cell in cells[name]]) for name in needed}
+        gaps = {name: self.notation.gaps(cells[name]) for name in needed}
         incomplete = np.any(list(gaps.values()), axis=0)
         if not incomplete.any():
-            return cells, 0
+            return cells, np.arange(cells.rows), 0
         if self.missing != "drop":
             row = int(np.argmax(incomplete))
             name = next(name for name, gap in gaps.items() if gap[row])
@@ -252,132 +255,127 @@ class Csv(SplitSource):
                 "Choose dataset.missing=mean or median, or leave out empty columns "
                 "(dataset.ignore)."
             )
-        return cells.take(complete), int(incomplete.sum())
+        return cells.take(complete), complete, int(incomplete.sum())
 
-    def _table(self, cells: CsvTable, names: tuple[str, ...]) -> Table:
-        numbers: list[NDArray[np.float64]] = []
+    def _table(
+        self,
+        cells: RawTable,
+        names: tuple[str, ...],
+        formats: Mapping[str, str],
+        rows: NDArray[np.intp],
+    ) -> Table:
+        numbers = NumberColumns(cells.rows, len(names))
         texts: dict[str, NDArray[np.object_]] = {}
         for name in names:
-            values = None if name in self.categorical else self._numbers(cells, name)
+            values: NDArray[np.float64] | None = None
+            if name in formats:
+                values = self._days(cells, name, formats[name])
+            elif name not in self.categorical:
+                values = self._numbers(cells, name)
             if values is None:
                 texts[name] = self._levels(cells, name)
             else:
-                numbers.append(values)
-        matrix = np.stack(numbers, axis=1) if numbers else np.empty((cells.rows, 0))
-        return Table(names, matrix, texts)
+                numbers.add(values)
+        return Table(names, numbers.matrix, texts, rows)
 
-    def _numbers(self, cells: CsvTable, name: str) -> NDArray[np.float64] | None:
+    def _numbers(self, cells: RawTable, name: str) -> NDArray[np.float64] | None:
         """Read a column as numbers, or return None if it is categorical."""
-        values, wrong = parse_numbers(cells[name])
+        values, wrong = self.notation.numbers(cells[name])
         if wrong is not None:
-            given = sum(not is_missing(cell) for cell in cells[name])
+            given = np.count_nonzero(~self.notation.gaps(cells[name]))
+            cell = cells[name][wrong]
             if 2 * np.count_nonzero(~np.isnan(values)) < given:
+                other = self._other_notation(cells[name])
+                if other:
+                    raise DataError(
+                        f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
+                        f"would be numbers with {other}. Give that, or list the column in "
+                        "dataset.categorical or dataset.ignore."
+                    )
+                if formats_of(cells[name], self.notation):
+                    raise DataError(
+                        f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
+                        f"are dates. List the column in dataset.dates ([{name}]), which makes days "
+                        "since 1970 of them, or in dataset.categorical or dataset.ignore."
+                    )
                 return None
+            other = self._other_notation([cell])
             raise DataError(
-                f"{cells.where(wrong, name)}: {cells[name][wrong]!r} is not a number, as most of "
-                "this column are. Correct it, or list the column in dataset.categorical or "
-                "dataset.ignore."
+                f"{cells.where(wrong, name)}: {cell!r} is not a number, as most of this column "
+                f"are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
+                "the column in dataset.categorical or dataset.ignore."
             )
-        _check_finite(cells, name, values)
+        check_finite(cells, name, values)
         return values
 
-    def _levels(self, cells: CsvTable, name: str) -> NDArray[np.object_]:
-        levels = {cell for cell in cells[name] if not is_missing(cell)}
+    def _date_format(self, cells: RawTable, name: str) -> str:
+        """Return the format in which a column writes dates."""
+        column = cells[name]
+        if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+            return ISO
+        formats = formats_of(column, self.notation)
+        if len(formats) == 1:
+            return formats[0]
+        example = repr(next((str(c) for c in column if not self.notation.is_missing(c)), ""))
+        if not formats:
+            raise DataError(
+                f"{cells.path}: dataset.dates names the column {name!r}, most of whose cells are "
+                f"not dates (such as {example}). Write them as 2024-03-21, or take the column out "
+                "of dataset.dates."
+            )
+        raise DataError(
+            f"{cells.path}: nothing in the column {name!r} tells days from months (such as "
+            f"{example}). Write dates as 2024-03-21."
+        )
+
+    def _days(self, cells: RawTable, name: str, form: str) -> NDArray[np.float64]:
+        """Read a column of dates as days since 1970-01-01."""
+        values, wrong = read_dates(cells[name], form, self.notation)
+        if wrong is not None:
+            raise DataError(
+                f"{cells.where(wrong, name)}: {str(cells[name][wrong])!r} is not a date as in the "
+                "rest of this column. Correct it."
+            )
+        return values
+
+    def _other_notation(self, cells: Iterable[Any]) -> str:
+        """Return the settings with which cells would be numbers; "" if there are none."""
+        notation = self.notation
+        return " or ".join(map(notation.settings, notation.alternatives(cells)))
+
+    def _levels(self, cells: RawTable, name: str) -> NDArray[np.object_]:
+        texts = self.notation.texts(cells[name])
+        if not isinstance(cells[name], TextColumn):  # of numbers
+            texts = np.array(list(map(str, texts)), object)
+        levels = set(texts) - {""}
         if len(levels) > self.max_levels:
             raise DataError(
                 f"{cells.path}: the categorical column {name!r} has {len(levels)} levels (such as "
                 f"{min(levels)!r}). Leave it out (dataset.ignore=[{name}]), or allow more: "
                 f"dataset.max_levels={len(levels)}."
             )
-        return cells[name]
-
-    def _read_targets(self, cells: CsvTable) -> tuple[Task, NDArray[Any], tuple[str, ...]]:
-        read = {name: parse_numbers(cells[name]) for name in self._targets}
-        task = Task(self.task) if self.task else self._inferred_task(read)
-        if task.has_classes:
-            return self._classes(cells, task, *read[self._targets[0]])
-        for name, (values, wrong) in read.items():
-            if wrong is not None:
-                raise DataError(
-                    f"{cells.where(wrong, name)}: {cells[name][wrong]!r} is not a number, which "
-                    f"the task ({task}) needs. Correct it, or choose another dataset.target or "
-                    "dataset.task."
-                )
-            _check_finite(cells, name, values)
-            if task is Task.MULTILABEL and not np.isin(values, (0, 1)).all():
-                row = int(np.argmin(np.isin(values, (0, 1))))
-                raise DataError(
-                    f"{cells.where(row, name)}: {cells[name][row]!r} is not a label, 0 or 1. "
-                    "Correct it, or choose another dataset.task."
-                )
-        return task, np.stack([values for values, _ in read.values()], axis=1), self._targets
-
-    def _inferred_task(self, read: dict[str, tuple[NDArray[np.float64], int | None]]) -> Task:
-        if len(read) > 1:
-            labels = all(np.isin(values, (0, 1)).all() for values, _ in read.values())
-            return Task.MULTILABEL if labels else Task.REGRESSION
-        values, wrong = next(iter(read.values()))
-        # A few words among many numbers are mistakes in a numeric column, not class names.
-        if wrong is not None and 2 * np.count_nonzero(~np.isnan(values)) >= len(values):
-            return Task.REGRESSION
-        whole = wrong is None and np.isfinite(values).all() and (values == np.rint(values)).all()
-        different = len(np.unique(values))
-        # Whole numbers that rarely occur twice are measurements, not classes.
-        measured = different > _MOST_CLASSES or 2 * different > len(values)
-        if wrong is None and (not whole or (measured and different > 2)):
-            return Task.REGRESSION
-        return Task.MULTICLASS if wrong is not None or different != 2 else Task.BINARY
-
-    def _classes(
-        self, cells: CsvTable, task: Task, values: NDArray[np.float64], wrong: int | None
-    ) -> tuple[Task, NDArray[np.int64], tuple[str, ...]]:
-        if len(self._targets) > 1:
-            raise DataError(
-                f"{cells.path}: the task {task} has one target, but dataset.target names "
-                f"{', '.join(self._targets)}. Name one, or choose dataset.task=multilabel."
-            )
-        name = self._targets[0]
-        if wrong is None:
-            _check_finite(cells, name, values)
-            levels, codes = np.unique(values, return_inverse=True)
-            names = tuple(_plain(value) for value in levels.tolist())
-        else:
-            names = tuple(sorted(set(cells[name])))
-            index = {level: code for code, level in enumerate(names)}
-            codes = np.array([index[cell] for cell in cells[name]])
-        if len(names) < 2:
-            raise DataError(
-                f"{cells.path}: every row has {names[0]!r} in the target column {name!r}, so there "
-                "is nothing to learn. Add rows of another class."
-            )
-        if self.task is None:
-            task = Task.BINARY if len(names) == 2 else Task.MULTICLASS
-        if task is Task.BINARY and len(names) != 2:
-            raise DataError(
-                f"{cells.path}: the target column {name!r} has {len(names)} classes "
-                f"({', '.join(names[:8])}), not two. Choose dataset.task=multiclass."
-            )
-        return task, codes.astype(np.int64), names
+        return texts
 
     def _notes(
         self,
         path: Path,
         table: Table,
-        task: Task,
-        target_names: tuple[str, ...],
+        targets: Targets,
         dropped: int,
     ) -> tuple[str, ...]:
         kinds = []
         for name in table.names:
             if name in table.texts:
-                levels = len({cell for cell in table.texts[name] if not is_missing(cell)})
+                levels = len(set(table.texts[name]) - {""})
                 kinds.append(f"{name} (category with {levels} levels)")
             else:
-                kinds.append(f"{name} (number)")
-        found = str(task)
-        if task.has_classes:
-            found += f" of the classes {', '.join(target_names)}"
-        if not self.task:
+                kinds.append(f"{name} ({'date' if name in self.dates else 'number'})")
+        found = str(targets.task)
+        if targets.task.has_classes:
+            found += f" of the classes {', '.join(targets.names)}"
+        if targets.reason:
+            found += f", {targets.reason}"
+        elif not self.task:
             found += "; if that is wrong, give dataset.task"
         rows = f"{len(table)} rows"
         if dropped:
@@ -388,77 +386,6 @@ class Csv(SplitSource):
         )
 
 
-def _rows(path: Path, delimiter: str | None) -> tuple[list[str], list[list[str]], list[int]]:
-    """Read header, rows and the line on which each row ends."""
-    text = _text(path)
-    if delimiter is None:
-        first = text.partition("\n")[0]
-        delimiter = max(_DELIMITERS, key=first.count)
-    # newline="" leaves line ends within quotes alone.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: not proper CSV ({error}). Check the quotes there."
-        ) from error
-    if not rows:
-        raise DataError(f"{path}: the file is empty. Give a table with a header line.")
-    return [cell.strip() for cell in rows[0]], rows[1:], lines[1:]
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: there is no such file. Give its path from where you give the command: "
-            "dataset.path=FILE."
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}). Check the file and its "
-            "permissions."
-        ) from error
-    try:
-        return content.decode("utf-8-sig")  # without a byte order mark
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8 text. Save the table as CSV in UTF-8."
-        ) from error
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    seen: set[str] = set()
-    for position, name in enumerate(header, start=1):
-        if not name:
-            raise DataError(f"{path}: column {position} has no name in the header. Give it one.")
-        if name in seen:
-            raise DataError(f"{path}: the header names {name!r} twice. Rename one of the columns.")
-        seen.add(name)
-    values, wrong = parse_numbers(np.array(header, object))
-    if wrong is None and not np.isnan(values).all():
-        raise DataError(
-            f"{path}: the first line holds numbers ({', '.join(header[:4])}), not the names of the "
-            "columns. Add a header line."
-        )
-
-
-def _check_finite(cells: CsvTable, name: str, values: NDArray[np.float64]) -> None:
-    infinite = np.isinf(values)
-    if infinite.any():
-        row = int(np.argmax(infinite))
-        raise DataError(
-            f"{cells.where(row, name)}: {cells[name][row]!r} is not a finite number. Correct it, "
-            "or leave the cell empty and choose what to do about missing values (dataset.missing)."
-        )
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
+def _text(entry: Any) -> str:
+    """Return an entry of `missing_values`; YAML reads some texts as numbers or null."""
+    return "null" if entry is None else str(entry)

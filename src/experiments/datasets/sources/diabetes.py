@@ -20,7 +20,7 @@ class Diabetes(SplitSource):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     scale_targets : bool, default True
         Whether the target (25 to 346) is standardised; predictions are converted to raw units.

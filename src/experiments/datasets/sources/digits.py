@@ -17,7 +17,7 @@ class Digits(Bundled):
 
     Parameters
     ----------
-    seed, limit, validation, test
+    seed, limit, split, counts, validation, test
         See `SplitSource`.
     scaling : {"standard", "minmax", "max", "none"}, default "max"
         Scaling of the pixels. "max" divides by the brightest pixel and preserves the image;

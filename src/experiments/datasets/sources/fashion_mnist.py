@@ -16,7 +16,7 @@ class FashionMnist(IdxImages):
 
     Parameters
     ----------
-    seed, limit, validation, scaling, fallback_dir, download
+    seed, limit, split, counts, validation, scaling, fallback_dir, download
         See `IdxImages`.
     dir : str, default "data/fashion_mnist"
         Folder of the files, relative to where the command is given.

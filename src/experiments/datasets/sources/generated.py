@@ -24,7 +24,7 @@ class Generated(SplitSource):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     rows : int, default 600
         Number of points, from 10 to ten million, divided among the classes as evenly as possible.

@@ -19,6 +19,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.reading.memory import available_memory, require_memory
+from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError
 from experiments.files.atomic import write_atomically
 
@@ -30,7 +32,8 @@ _MOST_COMPRESSION: Final = 1032
 def read_idx(path: Path, dimensions: Literal[1, 3]) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or compressed with gzip whatever its name.
 
-    The sizes in the header are checked against the size of the file before memory is allocated.
+    The sizes in the header are checked against the size of the file and the memory that is left
+    before memory is allocated. Not more is unpacked than the header says.
 
     Parameters
     ----------
@@ -46,12 +49,14 @@ def read_idx(path: Path, dimensions: Literal[1, 3]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If the file cannot be read, is truncated, too long, empty or of another kind.
+        If the file cannot be read, is truncated, too long, empty or of another kind, or needs more
+        memory than there is.
     """
+    size = regular_file(path).st_size
     try:
         with path.open("rb") as file:
             packed = file.read(2) == _GZIP
-        most = path.stat().st_size * (_MOST_COMPRESSION if packed else 1)
+        most = size * (_MOST_COMPRESSION if packed else 1)
         with gzip.open(path) if packed else path.open("rb") as stream:
             return _read(stream, path, dimensions, most)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -105,6 +110,7 @@ def _read(stream: Any, path: Path, dimensions: int, most: int) -> NDArray[np.uin
         raise DataError(f"{path}: contains no data ({claim}). Download it again.")
     if count > most:
         raise _cut_short(path, f"its header claims {claim}, more than the file can hold")
+    require_memory(f"{path}: reading {claim}", count, available_memory())
     content = stream.read(count)
     if len(content) < count:
         raise _cut_short(path, f"its header claims {claim}; only {len(content)} bytes are there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare
 from experiments.datasets.scaling import Scaling
-from experiments.datasets.source import Share, Source
+from experiments.datasets.source import DividedSource, ShareOrNone
 from experiments.datasets.sources import openml
 from experiments.datasets.sources.idx import read_idx, write_idx
 from experiments.datasets.sources.paths import user_path
@@ -33,14 +34,14 @@ _SHAPE: Final = (28, 28)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdxImages(Source):
+class IdxImages(DividedSource):
     """A published image set of ten classes, with its published test set.
 
     The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     and `t10k-labels-idx1-ubyte`, plain or compressed (`.gz`). If no folder has any of them and
     `download` is true, the set is downloaded from OpenML and saved in `dir` under these names.
 
-    The validation part is a stratified sample of the training set. Inputs are float32: as float64
+    The validation part is taken from the training set. Inputs are float32: as float64
     the 60000 images alone would take 376 MB.
 
     Parameters
@@ -49,8 +50,13 @@ class IdxImages(Source):
         Seed of the split and of the subset that `limit` selects.
     limit : int, optional
         Largest number of rows to use, of the training set and of the test set separately.
+    split : {"stratified", "position"}, default "stratified"
+        Whether the validation part is a stratified sample of the training set, or its last rows.
+    counts : sequence of int, optional
+        Numbers of training and validation rows: ``[50000, 10000]`` with ``split="position"`` is
+        the division of Nielsen and of many others. By default `validation` and `limit` decide.
     validation : float, default 0.1
-        Fraction of the training set.
+        Fraction of the training set; 0 for no validation part.
     scaling : {"standard", "minmax", "max", "none"}, default "max"
         Scaling of the pixels. "max" divides by the brightest pixel of the training part (255).
     dir : str
@@ -69,7 +75,9 @@ class IdxImages(Source):
     openml_name: ClassVar[str]
     openml_version: ClassVar[int] = 1
 
-    validation: Share = 0.1
+    counted: ClassVar[tuple[str, ...]] = ("training", "validation")
+
+    validation: ShareOrNone = 0.1
     scaling: Scaling = "max"
     dir: str
     fallback_dir: str | None = None
@@ -129,6 +137,8 @@ class IdxImages(Source):
                 seed=self.seed,
                 limit=self.limit,
                 validation=self.validation,
+                counts=self.counts,
+                method=self.split,
             ),
             scaling=self.scaling,
             image_shape=(height, width),
@@ -193,7 +203,8 @@ def _find(folder: Path, stem: str, ending: str) -> Path | None:
     for joint in "-.":
         for suffix in ("", ".gz"):
             path = folder / f"{stem}{joint}{ending}{suffix}"
-            if path.is_file():
+            # Reading it says what is wrong with a folder or a broken link.
+            if os.path.lexists(path):
                 return path
     return None
 

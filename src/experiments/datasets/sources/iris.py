@@ -14,7 +14,7 @@ class Iris(Bundled):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling
+    seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     """
 

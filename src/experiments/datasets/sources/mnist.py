@@ -16,7 +16,7 @@ class Mnist(IdxImages):
 
     Parameters
     ----------
-    seed, limit, validation, scaling, fallback_dir, download
+    seed, limit, split, counts, validation, scaling, fallback_dir, download
         See `IdxImages`.
     dir : str, default "data/mnist"
         Folder of the files, relative to where the command is given.

@@ -18,7 +18,7 @@ class Moons(Generated):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling, rows, noise
+    seed, limit, split, counts, validation, test, scaling, rows, noise
         See `Generated`; `noise` is 0.1 by default.
     """
 

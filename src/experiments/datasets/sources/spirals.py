@@ -21,7 +21,7 @@ class Spirals(Generated):
 
     Parameters
     ----------
-    seed, limit, validation, test, scaling, rows, noise
+    seed, limit, split, counts, validation, test, scaling, rows, noise
         See `Generated`; `noise` is 0.02 by default.
     arms : int, default 2
         Number of spirals, from 2 to 10. Each is a class.

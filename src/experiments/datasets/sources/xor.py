@@ -22,14 +22,14 @@ from nn.component import Interval, NonNegative
 class Xor(SplitSource):
     """The truth table of exclusive or, or noisy points around its corners.
 
-    Without noise, all three parts are the same four points: the truth table is the whole
-    population, so there is nothing else to generalize to, and holding out a point would change
-    the problem. With noise, `rows` points around the corners are split like any other dataset;
-    `validation`, `test` and `limit` apply only then.
+    Without noise, all parts are the same four points: the truth table is the whole population, so
+    there is nothing else to generalize to, and holding out a point would change the problem. With
+    noise, `rows` points around the corners are split like any other dataset; `test`, `limit`,
+    `split` and `counts` apply only then.
 
     Parameters
     ----------
-    seed, limit, validation, test
+    seed, limit, split, counts, validation, test
         See `SplitSource`.
     scaling : {"standard", "minmax", "max", "none"}, default "none"
         Scaling of the inputs, which are 0 and 1.
@@ -56,6 +56,11 @@ class Xor(SplitSource):
                 f"dataset Xor: dataset.rows={self.rows} without noise would repeat the four "
                 "points. Give dataset.noise=0.1, say, or leave dataset.rows at 4."
             )
+        if self.noise == 0 and (self.counts is not None or self.split != "stratified"):
+            raise ConfigError(
+                "dataset Xor: without noise all parts are the same four points, so dataset.counts "
+                "and dataset.split have no effect. Give dataset.noise=0.1, say, or leave them out."
+            )
 
     def load(self) -> Dataset:
         """Generate and encode the points."""
@@ -70,7 +75,7 @@ class Xor(SplitSource):
                 table=Table.of_numbers(inputs),
                 targets=targets,
                 target_names=names,
-                split=whole_population(self.rows),
+                split=whole_population(self.rows, validates=self.validation > 0),
                 scaling=self.scaling,
             )
         table = Table.of_numbers(with_noise(inputs, self.noise, self.seed))

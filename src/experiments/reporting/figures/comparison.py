@@ -12,6 +12,7 @@ from experiments.reporting.figures.curves import (
     curves_panel,
     family_of,
     score_of,
+    shown_part,
 )
 from experiments.reporting.figures.drawing import (
     MUTED,
@@ -27,6 +28,7 @@ from experiments.reporting.figures.drawing import (
 from experiments.reporting.figures.looks import MOST_NAMED, Look, context, looks_of
 from experiments.reporting.figures.strips import Strip, final_metric, strip_of, strip_panel
 from experiments.reporting.words.formatting import span
+from experiments.reporting.words.reported import about_test
 from experiments.training.metrics import metric_named
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def plot_comparison(study: Study) -> Figure:
         notes = text_width([one.note for one in shown])
         heights = [max(2.9, min(len(row), _MOST_ROWS) * 0.22) for row in rows]
         width = 0.6 + 2 * (3.3 + end) + 0.6 + side + 3.3 + (notes + 0.2 if notes else 0) + 0.2
-        caption = wrapped(_caption(rows), width - 0.6, 7.5)
+        caption = wrapped(_caption(parts, rows), width - 0.6, 7.5)
         bottom = 0.2 + 0.14 * (caption.count("\n") + 1)
         heading = 0.3 if len(parts) > 1 else 0.0
         tall = sum(height + heading + 1.0 for height in heights)
@@ -82,12 +84,13 @@ def plot_comparison(study: Study) -> Figure:
         ):
             write(figure, 0.15, top + 0.1, name, size=10, weight="bold")
             top += heading
-            score = score_of([curves for one in row for curves in one.finished + one.diverged])
+            measured = [curves for one in row for curves in one.finished + one.diverged]
+            score, shown_as = score_of(measured), shown_part(measured)
             left = 0.6
             for kind in ("loss", score):
                 axes = panel(figure, left, top + 0.45, 3.3, height)
-                title_panel(axes, metric_named(f"val/{kind}").title)
-                curves_panel(axes, row, f"val/{kind}")
+                title_panel(axes, metric_named(f"{shown_as}/{kind}").title)
+                curves_panel(axes, row, f"{shown_as}/{kind}")
                 left += 3.3 + end + 0.6
             left += side - 0.6
             axes = panel(figure, left, top + 0.45, 3.3, height)
@@ -120,7 +123,7 @@ def _title(parts: Sequence[Part]) -> str:
     return f"{about}: {count} {noun}{'' if count == 1 else 's'}, {seeds}"
 
 
-def _caption(rows: Sequence[Sequence[Family]]) -> str:
+def _caption(parts: Sequence[Part], rows: Sequence[Sequence[Family]]) -> str:
     drawn = [one for row in rows for one in row]
     words = []
     if any(len(one.finished) > 1 for one in drawn):
@@ -131,7 +134,9 @@ def _caption(rows: Sequence[Sequence[Family]]) -> str:
         )
     elif any(one.finished for one in drawn):
         words.append("One seed each; another seed may give a different order.")
-    words.append("Test is measured at the best validation epoch.")
+    words += dict.fromkeys(
+        text for part in parts for text in about_test(final_metric(part), part.entries)
+    )
     if any(one.diverged for one in drawn):
         words.append(
             "Curves of diverged runs end in × and do not enter the median; on the right such a "

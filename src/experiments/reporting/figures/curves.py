@@ -168,6 +168,12 @@ def score_of(runs: Sequence[Curves]) -> str:
     return next(found, "val/accuracy").rpartition("/")[2]
 
 
+def shown_part(runs: Sequence[Curves]) -> str:
+    """Return the part whose curves are shown: `val`, or `train` if there is no validation part."""
+    measured = [part for part in ("val", "train") if any(f"{part}/loss" in run for run in runs)]
+    return measured[0] if measured else "val"
+
+
 def epoch_limits(epochs: NDArray[np.float64]) -> tuple[float, float]:
     """Return the limits of an axis of epochs."""
     last = max(float(np.nanmax(epochs)), 1.0)

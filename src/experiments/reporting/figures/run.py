@@ -78,14 +78,25 @@ def plot_run(record: Record) -> Figure:
         left = 0.6
         for kind in ("loss", score_of([curves])):
             axes = panel(figure, left, 0.95, 3.3, 2.5)
-            _run_panel(axes, curves, kind, color, record.summary.get("best/epoch"))
+            _run_panel(axes, curves, kind, color, _reported(record))
             left += 3.3 + gutter + 0.55
         if rate is None:
             _rate_panel(panel(figure, left, 0.95, 2.4, 2.5), curves, color)
     return figure
 
 
-def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | None) -> None:
+def _reported(record: Record) -> tuple[str, float] | None:
+    """Return name and number of the reported epoch; None if it is the last one."""
+    for name, words in (("best/epoch", "best epoch"), ("test_peak/epoch", "peak on test: epoch")):
+        epoch = record.summary.get(name)
+        if epoch is not None:
+            return words, epoch
+    return None
+
+
+def _run_panel(
+    axes: Axes, curves: Curves, kind: str, color: str, reported: tuple[str, float] | None
+) -> None:
     epochs = curves["epoch"]
     parts = [("train", "#6b6b6b"), ("val", color)]
     found = [
@@ -107,23 +118,27 @@ def _run_panel(axes: Axes, curves: Curves, kind: str, color: str, best: float | 
     for _, shade, values in found:
         axes.plot(epochs, values, color=shade, linewidth=1.6, marker=marker_of(values))
     axes.set_xlim(*epoch_limits(epochs))
-    if best is not None:
-        _mark_best(axes, epochs, curves.get(f"val/{kind}"), best, color)
+    if reported is not None:
+        _mark(axes, epochs, curves.get(f"val/{kind}"), reported, color)
     full = {"train": "train", "val": "validation"}
     label_ends(axes, ends, [full[name] for name, _, _ in found], [shade for _, shade, _ in found])
 
 
-def _mark_best(
-    axes: Axes, epochs: NDArray[np.float64], values: NDArray[np.float64] | None, best: float,
+def _mark(
+    axes: Axes,
+    epochs: NDArray[np.float64],
+    values: NDArray[np.float64] | None,
+    reported: tuple[str, float],
     color: str,
-) -> None:  # fmt: skip
+) -> None:
+    words, best = reported
     axes.axvline(best, color=PALE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
     low, high = axes.get_xlim()
     place = (best - low) / (high - low)
     axes.text(
         place,
         1.015,
-        f"best epoch {best:g}",
+        f"{words} {best:g}",
         transform=axes.transAxes,
         ha="left" if place < 0.2 else "right" if place > 0.8 else "center",
         va="bottom",

@@ -22,7 +22,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.words.formatting import number
-from experiments.training.metrics import MAIN
+from experiments.training.metrics import SELECTION, main_metrics
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def strip_of(entry: Entry, look: Look, metric: str) -> Strip:
 def final_metric(part: Part) -> str:
     """Choose the final metric: test rather than validation, a score rather than a loss."""
     measured = {metric for entry in part.entries for metric in entry.metrics}
-    return next((metric for metric in reversed(MAIN) if metric in measured), MAIN[0])
+    return next(reversed(main_metrics(measured)), SELECTION)
 
 
 def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:

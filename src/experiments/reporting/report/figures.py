@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -13,11 +13,18 @@ from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
-from experiments.reporting.figures.curves import Family, family_of, plot_curves, score_of
+from experiments.reporting.figures.curves import (
+    Family,
+    family_of,
+    plot_curves,
+    score_of,
+    shown_part,
+)
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
 from experiments.reporting.figures.looks import MOST_NAMED, Look
 from experiments.reporting.figures.networks import figures_of
+from experiments.reporting.figures.networks.shown import typical_seed
 from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
@@ -166,8 +173,9 @@ def _main(
     prefix: str,
 ) -> Iterator[Picture]:
     families = [family_of(entry.group, look) for entry, look in shown]
-    score = score_of([curves for one in families for curves in one.finished + one.diverged])
-    for metric in ("val/loss", f"val/{score}"):
+    measured = [curves for one in families for curves in one.finished + one.diverged]
+    for kind in ("loss", score_of(measured)):
+        metric = f"{shown_part(measured)}/{kind}"
         yield from _curves(families, metric, prefix)
     yield _strips(entries, part.metric, prefix)
     pairs, note = _chosen_pairs(part)
@@ -250,16 +258,24 @@ def _networks(
     shown: Sequence[Shown], prefix: str, trusted: frozenset[str]
 ) -> tuple[tuple[Picture, ...], str]:
     """Draw pictures of the networks, which needs their data; return them, or a reason why not."""
-    run = next((run for entry, _ in shown for run in entry.group.finished), None)
-    if run is None:
+    finished = [run for entry, _ in shown for run in entry.group.finished]
+    if not finished:
         return (), "no run finished."
+    seed = typical_seed([entry.group for entry, _ in shown])
+    run = next((run for run in finished if run.seed == seed), finished[0])
     try:
         dataset = cached_dataset(source_from_config(run.config, trusted=trusted))
     except UserError as error:
         return (), f"the data cannot be loaded. {error}"
     if dataset.digest != run.dataset.get("digest"):
         return (), "the data have changed since the runs were trained."
-    groups, looks = [entry.group for entry, _ in shown], [look for _, look in shown]
+    # Seeds may have splits of their own, and a network must not be shown its training rows.
+    groups, looks = [], []
+    for entry, look in shown:
+        same = [one for one in entry.group.runs if one.dataset.get("digest") == dataset.digest]
+        if same:
+            groups.append(replace(entry.group, runs=tuple(same)))
+            looks.append(look)
     try:
         figures = figures_of(groups, looks, dataset, trusted=trusted)
     except ConfigError as error:

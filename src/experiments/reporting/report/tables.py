@@ -24,9 +24,10 @@ from experiments.reporting.words.formatting import (
     percent,
     reach,
 )
+from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
-from experiments.training.metrics import COMPARED, MAIN, metric_named
+from experiments.training.metrics import COMPARED, main_metrics, metric_named
 from experiments.training.status import Status
 
 _NONE: Final = "–"
@@ -84,8 +85,8 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
     note = [_mean_note(part, "± standard deviation, with the 95% interval in brackets,")]
-    if any(metric.startswith("test/") for metric in _shown(part)):
-        note.append(notes.TEST)
+    for metric in _shown(part):
+        note += [text for text in about_test(metric, part.entries) if text not in note]
     if part.target:
         note.append(notes.TIME_TO_TARGET)
     return Table(" ".join(note), tuple(header), tuple(zip(*columns, strict=True)))
@@ -94,7 +95,7 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate the results that `results` has no room for, with rows in the same order."""
     measured = _measured(part)
-    rest = [metric for metric in COMPARED if metric not in (*MAIN, part.metric)]
+    rest = [metric for metric in COMPARED if metric not in (*main_metrics(measured), part.metric)]
     shown = [metric for metric in rest if metric in measured]
     header = [
         Cell("", style="text"),
@@ -254,7 +255,7 @@ def _shown(part: Part) -> list[str]:
     """Choose the metrics to show, the selecting one first."""
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
-    order = dict.fromkeys([part.metric, *MAIN])
+    order = dict.fromkeys([part.metric, *main_metrics(measured)])
     return [m for m in order if m in measured and not (m == "test/loss" and scored)]
 
 

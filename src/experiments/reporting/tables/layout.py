@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from experiments.analysis.groups import Group, lacks, short_names, show, telling_keys
@@ -23,8 +23,9 @@ from experiments.reporting.words.formatting import (
     percent,
     reach,
 )
+from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
-from experiments.training.metrics import MAIN, metric_named
+from experiments.training.metrics import main_metrics, metric_named
 from experiments.training.status import Status
 
 # Columns that may be dropped in a narrow window, last one first. All others always stay.
@@ -62,7 +63,7 @@ class Column:
     is_text : bool
         Whether the column is aligned left, like names.
     notes : tuple of str
-        What the column shows, in sentences for below the table.
+        Sentences that explain the column, to be printed below the table.
     """
 
     header: str
@@ -84,7 +85,8 @@ def result_columns(part: Part) -> list[Column]:
     laid = [Column("group", _marked(entries, [one.label for one in entries]), is_text=True)]
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
-        laid += _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
+        own = _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
+        laid += _about_test(own, metric, entries)
     if part.target is not None:
         laid.append(_times_to([one.times.get("epoch") for one in entries], part.target))
     return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
@@ -101,7 +103,7 @@ def narrow_columns(part: Part) -> list[Column]:
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
         rank = 0 if metric == part.metric else _RANKS.get(metric, 0)
-        laid.append(_means(metric, found, rank))
+        laid += _about_test([_means(metric, found, rank)], metric, entries)
     for metric in ("best/epoch", "time/us_per_step"):
         medians = [_median(one.metrics.get(metric)) for one in entries]
         if not all(map(math.isnan, medians)):
@@ -186,8 +188,9 @@ def overall_columns(study: Study) -> list[Column]:
 
 def _measured(part: Part) -> list[str]:
     """Name the metrics to show, beginning with the one that ranks."""
-    shown = dict.fromkeys([part.metric, *MAIN])
-    return [metric for metric in shown if any(metric in one.metrics for one in part.entries)]
+    measured = {metric for one in part.entries for metric in one.metrics}
+    shown = dict.fromkeys([part.metric, *main_metrics(measured)])
+    return [metric for metric in shown if metric in measured]
 
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
@@ -201,7 +204,7 @@ def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
             metric_named(metric).short + " [95%]" * several,
             tuple(map(notation.with_interval, means)),
             _best_of(metric, [mean.value for mean in means], notation),
-            notes=_explained(metric, found, "with its 95% interval"),
+            notes=_explained(found, "with its 95% interval"),
         )
     ]
     if several:
@@ -222,13 +225,18 @@ def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None)
         tuple(column(means, deviations)),
         _best_of(metric, means, Notation.of(means, deviations)),
         _RANKS.get(metric, len(_LEFT_OUT)) if rank is None else rank,
-        notes=_explained(metric, found, "± standard deviation"),
+        notes=_explained(found, "± standard deviation"),
     )
 
 
-def _explained(metric: str, found: Sequence[Sample | None], spread: str) -> tuple[str, ...]:
-    mean = notes.means([len(one.values) for one in found if one], spread)
-    return (mean, notes.TEST) if metric.startswith("test/") else (mean,)
+def _explained(found: Sequence[Sample | None], spread: str) -> tuple[str, ...]:
+    return (notes.means([len(one.values) for one in found if one], spread),)
+
+
+def _about_test(laid: list[Column], metric: str, entries: Sequence[Entry]) -> list[Column]:
+    """Add to the first column of a metric at which epoch the test part was measured."""
+    first, *rest = laid
+    return [replace(first, notes=(*first.notes, *about_test(metric, entries))), *rest]
 
 
 def _epochs(medians: Sequence[float]) -> Column:

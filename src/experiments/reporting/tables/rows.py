@@ -8,7 +8,7 @@ import math
 from typing import Final
 
 from experiments.analysis.study import Entry, Study
-from experiments.training.metrics import MAIN
+from experiments.training.metrics import main_metrics
 from experiments.training.status import Status
 
 Row = dict[str, float]
@@ -27,11 +27,8 @@ def narrow_rows(study: Study) -> list[Row]:
         NaN where nothing was measured.
     """
     entries = [entry for part in study.parts for entry in part.entries]
-    metrics = [
-        metric
-        for metric in dict.fromkeys([study.metric, *MAIN])
-        if metric in _ALWAYS or any(metric in entry.metrics for entry in entries)
-    ]
+    measured = {metric for entry in entries for metric in entry.metrics}
+    metrics = list(dict.fromkeys([study.metric, *main_metrics({*measured, *_ALWAYS})]))
     return [_row(entry, metrics) for entry in entries]
 
 

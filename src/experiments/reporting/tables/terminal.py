@@ -118,7 +118,7 @@ def print_study(study: Study, console: Console | None = None) -> None:
 
 
 class _Page:
-    """What a view is rendered for: a console of some width; it notes which columns are shown."""
+    """A console of some width, and the columns that tables have shown on it."""
 
     def __init__(self, console: Console, width: int) -> None:
         self._console = console

@@ -91,7 +91,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         if len(close) == 1:
             pair = pairs[close[0].label]
             needed = pair.seeds_needed
-            more = "" if needed is None else f"; it takes about {needed} seeds"
+            more = "" if needed is None else f"; about {needed} seeds would probably separate them"
             text += f" (difference {interval(pair.adjusted)}{more})"
         if behind:
             text += f"; {best.base} does better than {worse}"

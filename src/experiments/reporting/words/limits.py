@@ -23,7 +23,13 @@ def limits_of(study: Study) -> list[str]:
     """List what limits the numbers of a study, except the provenance of its runs."""
     said = [*_left_out(study)]
     for part in study.parts:
-        found = [*_seeds(part), *_unsound(part), *_tuning(part), *_groups(part)]
+        found = [
+            *_chosen_on_test(part),
+            *_seeds(part),
+            *_unsound(part),
+            *_tuning(part),
+            *_groups(part),
+        ]
         said += [f"{part.name}: {text}" for text in found]
     return list(dict.fromkeys(said))
 
@@ -61,6 +67,23 @@ def _left_out(study: Study) -> Iterable[str]:
             "1 run repeats another and is not counted."
             if study.repeats == 1
             else f"{study.repeats} runs repeat others and are not counted."
+        )
+
+
+def _chosen_on_test(part: Part) -> Iterable[str]:
+    runs = [run for entry in part.entries for run in entry.group.runs]
+    peaks = [entry.label for entry in part.entries if entry.group.runs[0].report == "test_peak"]
+    if peaks:
+        yield (
+            f"the reported epoch of {listing(peaks)} was chosen on the test part "
+            "(training.report=test_peak), so these test values look better than they are."
+        )
+    elif part.metric.startswith("test/") and not any(
+        "validation" in run.dataset.get("rows", ()) for run in runs
+    ):
+        yield (
+            "there is no validation part, so groups are compared on the test part; settings that "
+            "are chosen by this comparison look better than they are."
         )
 
 

@@ -17,10 +17,8 @@ SEEDS_NEEDED: Final = (
     "Seeds needed: the number that would detect this difference with a power of 80%."
 )
 STEP_TIME: Final = (
-    "µs/step is a median, and runs that train in one stack share it: it is no property of an "
-    "optimizer alone."
+    "µs/step is a median; the runs of a stack share it, so it does not measure one optimizer."
 )
-TEST: Final = "Test is measured at the best validation epoch."
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."
 
@@ -33,7 +31,7 @@ def means(seeds: Sequence[int], spread: str) -> str:
     seeds : sequence of int
         The number of seeds of each group.
     spread : str
-        What stands beside the mean, such as `± standard deviation`.
+        The words for the number beside the mean, such as `± standard deviation`.
     """
     if max(seeds, default=0) < 2:
         return "With one seed, the spread is unknown."

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from experiments.analysis.groups import SPLIT
 from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning
 from experiments.reporting.words.formatting import listing, number, span
+from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import target_source
 from experiments.training.metrics import metric_named
 
@@ -31,11 +33,24 @@ def _splits(study: Study) -> Iterator[str]:
         if rows:
             parts = {"train": "training"}
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
-            yield f"Rows of {part.name}: {counts}, split with the dataset's seed."
-    yield (
-        "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
-        "The test data are used once, at the best validation epoch."
-    )
+            how = "split with the dataset's seed"
+            if len({run.settings.get(SPLIT) for run in part.records}) > 1:
+                how = "each seed with a split of its own, the same for all groups"
+            yield f"Rows of {part.name}: {counts}, {how}."
+    rules = {run.report for part in study.parts for run in part.records if not is_tuning(run)}
+    if rules <= {"best_loss"}:
+        yield (
+            "Tuning, early stopping and the choice of the checkpoint use the validation data only. "
+            "The test data are used once, at the best validation epoch."
+        )
+    else:
+        entries = [entry for part in study.parts for entry in part.entries]
+        yield from dict.fromkeys(
+            text
+            for metric in ("test/loss", "test_peak/loss")
+            if any(metric in entry.metrics for entry in entries)
+            for text in about_test(metric, entries)
+        )
 
 
 def _tuning(study: Study) -> Iterator[str]:

@@ -23,6 +23,7 @@ from experiments.runs.record import Record
 from experiments.sweeps.drafts import Composer, Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
+from experiments.training.checks import check, check_tuning
 
 COMPARED: Final = "optimizer"
 
@@ -179,7 +180,7 @@ class TunedComparison:
     def _check_measured(self, records: Sequence[Record]) -> None:
         metric = self._protocol.select
         trained = [record for record in records if finished(record)]
-        if trained and all(record.summary.get(metric) is None for record in trained):
+        if trained and all(self._protocol.value(record) is None for record in trained):
             known = sorted(name for name in trained[0].summary if "/val_" in name)
             raise ConfigError(
                 f"hydra.sweeper.select={metric}: no run has this metric; they have "
@@ -287,7 +288,8 @@ class TunedComparison:
         )
 
     def _train(self, drafts: Sequence[Draft], title: str) -> list[Record]:
-        return self._sweep.run(self._composer.jobs(drafts, len(self._sweep.jobs)), title)
+        jobs = self._composer.jobs(drafts, len(self._sweep.jobs))
+        return self._sweep.run(jobs, title, checks=(check, check_tuning))
 
     @property
     def _several_tasks(self) -> bool:

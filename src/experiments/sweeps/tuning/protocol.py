@@ -40,7 +40,8 @@ class Protocol(Component):
         The seeds on which settings are chosen, and those on which results are reported, which must
         be disjoint.
     select : str, default "best/val_loss"
-        The metric by which settings are chosen, on the validation data.
+        The metric by which settings are chosen, on the validation data. `best` is the epoch that
+        `training.report` chooses.
     aggregate : {"mean", "median"}, default "mean"
         The average of the metric over the tuning seeds. A run that diverged or failed counts as
         infinite.
@@ -100,10 +101,23 @@ class Protocol(Component):
             raise ConfigError("\n".join(faults))
         return protocol
 
+    def metric(self, records: Sequence[Record]) -> str:
+        """Return the name of `select` in the summaries of runs.
+
+        The best epoch is the one that `training.report` chooses. If that is the last one, its
+        values are called final.
+        """
+        last = any(record.report == "last" for record in records)
+        return self.select.replace("best/", "final/") if last else self.select
+
+    def value(self, record: Record) -> float | None:
+        """Return the value of a run by which settings are chosen; None if it was not measured."""
+        return record.summary.get(self.metric([record]))
+
     def score(self, records: Sequence[Record]) -> Score:
         """Score settings by their runs, one per tuning seed; the lowest score is the best."""
         sign = 1 if self.select.endswith("loss") else -1
-        measured = [record.summary.get(self.select) for record in records if finished(record)]
+        measured = [self.value(record) for record in records if finished(record)]
         values = [sign * value for value in measured if value is not None]
         missed = len(records) - len(values)
         all_values = values + [math.inf] * missed

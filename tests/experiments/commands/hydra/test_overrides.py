@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.commands.hydra.overrides import override_of
+from experiments.commands.hydra.overrides import override_of, with_marks_quoted
 
 
 @given(
@@ -26,3 +27,17 @@ def test_hydra_reads_back_what_a_trial_sets(value: Any) -> None:
     assert (tuple(read) if isinstance(read, list) else read) == value
     # A float that is whole is written as people do, 1 for 1.0.
     assert isinstance(value, tuple | float) or type(read) is type(value)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "|", " ", "'", '"', ".", "\t", "\\"])
+def test_a_mark_alone_needs_no_quotes(mark: str) -> None:
+    (parsed,) = OverridesParser.create().parse_overrides(
+        with_marks_quoted([f"+dataset.delimiter={mark}"])
+    )
+    assert parsed.value() == mark
+    assert parsed.get_key_element() == "+dataset.delimiter"
+
+
+def test_other_arguments_stay_as_they_are() -> None:
+    arguments = ["-m", "seed=1", "optimizer=a,b", "x=", "x=*", "x=?", "dataset.decimal=','", "~x=,"]
+    assert with_marks_quoted(arguments) == arguments

@@ -1,3 +1,9 @@
+import dataclasses
+import gzip
+import sys
+import warnings
+from pathlib import Path
+
 import hydra.utils
 import numpy as np
 import pandas as pd
@@ -6,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from experiments.datasets import Csv, Task, read_csv
+from experiments.datasets import Csv, Preprocessing, TableFormat, Task, read_table
 from experiments.errors import ConfigError, DataError
 
 
@@ -61,7 +67,7 @@ def test_raw_table_encodes_as_in_training_through_every_reader(write):
     path = write(FLOWERS)
     dataset = Csv(path=path, target="kind").load()
     expected = {row.tobytes() for row in every_row(dataset)[0]}
-    ours = read_csv(Csv(path=path, target="kind").files()[0])
+    ours = read_table(Csv(path=path, target="kind").files()[0])
     for raw in (pd.read_csv(path), ours, ours.columns):
         assert {row.tobytes() for row in dataset.preprocessing.encode(raw)} == expected
 
@@ -98,6 +104,22 @@ def test_given_task_overrules(write):
     raw = dataset.preprocessing.decode_targets(every_row(dataset)[1])
     np.testing.assert_allclose(sorted(raw[:, 0]), sorted(i % 5 for i in range(30)), atol=1e-12)
     assert Csv(path=write(text), target=["y"], task="multiclass").load().outputs == 5
+
+
+def test_targets_and_inputs_beyond_single_precision_are_refused_by_row(write):
+    lines = [f"{i},{i % 7}.5" for i in range(30)]
+    for row, line, named in [
+        (9, "9,1e300", "target 'y': 1e[+]300"),
+        (20, "1e300,2.5", "column 'a'"),
+    ]:
+        text = "\n".join(["a,y", *lines[:row], "", line, *lines[row:]])
+        source = Csv(path=write(text), target="y", scaling="none", scale_targets=False)
+        match = f"table.csv: row {row + 1}, {named}"
+        with warnings.catch_warnings(action="error"), pytest.raises(DataError, match=match):
+            source.load()
+    gaps = "\n".join(["a,y", ",1.5", *lines[:9], "1e300,2.5", *lines[9:]])
+    with pytest.raises(DataError, match=r"table\.csv: row 11, column 'a'"):
+        Csv(path=write(gaps), target="y", scaling="none", missing="drop").load()
 
 
 GAPS = "a,b,y\n" + "".join(
@@ -237,7 +259,7 @@ def test_malformed_tables_are_named_with_place(write, text, options, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(DataError, match=r"absent\.csv: there is no such file.*dataset.path=FILE"):
+    with pytest.raises(DataError, match=r"absent\.csv: there is no such file"):
         Csv(path=str(tmp_path / "absent.csv"), target="y").load()
     with pytest.raises(DataError, match="cannot be read"):
         Csv(path=str(tmp_path), target="y").load()
@@ -256,6 +278,12 @@ def test_missing_file(tmp_path):
         ({"ignore": ["y"]}, "in dataset.target and in dataset.ignore"),
         ({"categorical": ["y"]}, "in dataset.target and in dataset.categorical"),
         ({"max_levels": 1}, "dataset.max_levels"),
+        ({"decimal": ";;"}, "dataset Csv: dataset.decimal is ';;'"),
+        ({"decimal": ",", "thousands": ","}, "dataset.decimal and dataset.thousands are both ','"),
+        ({"encoding": "klingon"}, "dataset.encoding is 'klingon', which Python does not know"),
+        ({"encoding": "hex"}, "dataset.encoding is 'hex'"),
+        ({"missing_values": "NA"}, "dataset.missing_values must be a list"),
+        ({"target": "é", "ignore": ["e\u0301"]}, "in dataset.target and in dataset.ignore"),
     ],
 )
 def test_wrong_options(options, message):
@@ -275,3 +303,123 @@ def test_any_bytes_lead_to_data_or_data_error(write, content, missing):
         assert "table.csv" in str(error)  # noqa: PT017 - either outcome is right
     else:
         assert dataset.features >= 1
+
+
+def codes(*levels, header="c,x,y", form="{},{},{}\n"):
+    return (
+        header + "\n" + "".join(form.format(levels[i % len(levels)], i, i % 2) for i in range(24))
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "levels"),
+    [
+        (codes("None", "mild"), {}, {"c": ("None", "mild")}),
+        (codes("None", "NULL", "a"), {"missing": "mean"}, {"c": ("None", "a")}),
+        (codes("1.#IND", "-nan", "u"), {}, {"c": ("-nan", "1.#IND", "u")}),
+        (codes("1.1", "1.10"), {"categorical": ["c"]}, {"c": ("1.1", "1.10")}),
+        (codes("01", "1", "007"), {"categorical": ["c"]}, {"c": ("007", "01", "1")}),
+        (
+            codes("9007199254740992", "9007199254740993"),
+            {"categorical": ["c"]},
+            {"c": ("9007199254740992", "9007199254740993")},
+        ),
+        (codes("true", "True", "TRUE"), {}, {"c": ("TRUE", "True", "true")}),
+        (codes("NA", "DE"), {"missing_values": []}, {"c": ("DE", "NA")}),
+        (codes("DE", "none"), {"missing_values": ["None"], "missing": "median"}, {"c": ("DE",)}),
+        (codes("a", "b", form="{};{};{}\n", header=" c ; x; y"), {}, {"c": ("a", "b")}),
+        (codes("a", "b").replace(",", "\t"), {"delimiter": "\\t"}, {"c": ("a", "b")}),
+        (codes("ü", "b").encode("latin-1"), {"encoding": "latin-1"}, {"c": ("b", "ü")}),
+        (codes("ü", "b").encode("utf-16"), {"encoding": "utf-16"}, {"c": ("b", "ü")}),
+        (
+            codes("1.234,5", "7", form="{};{};{}\n", header="c;x;y"),
+            {"decimal": ",", "thousands": "."},
+            {},
+        ),
+        (codes("-999", "7"), {"missing_values": [-999], "missing": "mean"}, {}),
+        (codes("a", "b", header="c,e\u0301,y"), {"ignore": ["é"]}, {"c": ("a", "b")}),
+        (codes("a", "b", header="e\u0301,x,y"), {"categorical": ["é"]}, {"é": ("a", "b")}),
+        (codes("a", "b", header="sep=,\nc,x,y"), {}, {"c": ("a", "b")}),
+        (gzip.compress(codes("a", "b").encode()), {}, {"c": ("a", "b")}),
+    ],
+)  # fmt: skip
+def test_prediction_reads_what_training_read(write, content, options, levels):
+    path = write(content)
+    source = Csv(**({"path": path, "target": "y"} | options))
+    dataset = source.load()
+    assert dataset.preprocessing.levels == levels
+    # What a record stores
+    stored = Preprocessing.from_json(dataset.preprocessing.to_json())
+    table = read_table(Path(path), TableFormat.of_config(dataclasses.asdict(source)))
+    expected = {row.tobytes() for row in every_row(dataset)[0]}
+    assert {row.tobytes() for row in stored.encode(table)} == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["4,0", "1,5"], r"line 2 \(row 1\), column 'c': '4,0' and most .*dataset\.decimal=','\."),
+        (["1,234", "2,500,000"], r"dataset\.thousands=','\. Give that, or list"),
+        (["1.5", "2.5", "1,5"], r"line 4 .*'1,5' is not a number, .*one with dataset\.decimal=','"),
+        (["950", "1 050"], r"'1 050' is not a number, .*one with dataset\.thousands=' '"),
+        (["1.5", "2.5", "-nan"], r"'-nan' is not a number, as most of this column are\. Correct"),
+    ],
+)
+def test_numbers_in_another_notation_are_no_categories(write, cells, message):
+    text = codes(*cells, form="{};{};{}\n", header="c;x;y")
+    with pytest.raises(DataError, match=message):
+        Csv(path=write(text), target="y").load()
+    dataset = Csv(path=write(text), target="y", categorical=["c"]).load()
+    assert set(dataset.preprocessing.levels["c"]) == set(cells)
+
+
+def test_a_prediction_table_may_have_more_columns_in_another_order(write):
+    dataset = Csv(path=write(codes("a", "b")), target="y", scaling="none").load()
+    table = read_table(Path(write(",x,note,c,y\n0,5,NA,b,\n1,6,,a,1\n", "new.csv")))
+    np.testing.assert_array_equal(dataset.preprocessing.encode(table), [[0, 1, 5], [1, 0, 6]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x\n1\n", r"no column is called 'c'"),
+        ("c,c,x\na,a,1\n", r"new\.csv: the header names 'c' twice"),
+        ("c,x\na,1\nz,2\n", r"row 2, column 'c': 'z' is not among the levels"),
+        ("c,x\nA,1\n", r"row 1, column 'c': 'A' is not among the levels"),
+        ("c,x\na,1\nb,'1,5'\n", r"new\.csv, line 3: 3 cells"),
+        ('c,x\na,1\nb,"1,5"\n', r"row 2, column 'x': '1,5' is not .* training table does: 1234\.5"),
+        ("c,x\na,\n", r"row 1, column 'x': the value is missing"),
+        ("c,x\nNA,1\n", r"row 1, column 'c': the value is missing"),
+    ],
+)
+def test_a_prediction_table_that_does_not_fit(write, text, message):
+    dataset = Csv(path=write(codes("a", "b")), target="y").load()
+    with pytest.raises(DataError, match=message):
+        dataset.preprocessing.encode(read_table(Path(write(text, "new.csv"))))
+
+
+def test_a_parquet_file_is_read_as_its_csv_file(write, tmp_path):
+    frame = pd.DataFrame(
+        {
+            "code": pd.array([1, 2**53 + 1, None] * 8, "Int64"),
+            "x": np.arange(24) / 4,
+            "y": ["no", "yes"] * 12,
+        }
+    )
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    frame.to_parquet(tmp_path / "table.parquet")
+    options = {"target": "y", "categorical": ["code"], "missing": "mean", "dir": str(tmp_path)}
+    one, other = (Csv(path=f"table.{end}", **options).load() for end in ("csv", "parquet"))
+    assert one.preprocessing == other.preprocessing
+    assert one.digest == other.digest
+    for table in map(read_table, (tmp_path / "table.csv", tmp_path / "table.parquet")):
+        rows = {row.tobytes() for row in one.preprocessing.encode(table)}
+        assert rows == {row.tobytes() for row in every_row(one)[0]}
+
+
+def test_encoding_that_does_not_fit_in_memory(write, monkeypatch):
+    # The function of this name hides its module.
+    module = sys.modules["experiments.datasets.prepare"]
+    monkeypatch.setattr(module, "available_memory", lambda: 24 * 3 * 8)
+    with pytest.raises(DataError, match=r"table\.csv: encoding 24 rows as 3 features needs about"):
+        Csv(path=write(codes("a", "b")), target="y").load()

@@ -1,5 +1,7 @@
 import gzip
+import os
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from experiments.datasets.sources import idx as idx_module
 from experiments.datasets.sources.idx import read_idx, write_idx
 from experiments.errors import DataError
 
@@ -80,9 +83,9 @@ def test_gzip_that_is_cut_short(tmp_path, keep):
 
 
 def test_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read, because it is a folder"):
         read_idx(tmp_path, 3)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no such file"):
         read_idx(tmp_path / "absent", 3)
 
 
@@ -102,3 +105,29 @@ def test_mutated_bytes_lead_to_data_or_data_error(tmp_path, data, packed, dimens
     else:
         assert array.ndim == dimensions
         assert array.dtype == np.uint8
+
+
+def test_a_gzip_that_unpacks_further_than_its_header_says(tmp_path):
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(idx(2, 3, 4) + bytes(10_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="more data than the 2×3×4 images that its header"):
+            read_idx(path, 3)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_images_that_do_not_fit_in_memory(tmp_path, monkeypatch):
+    path = tmp_path / "images"
+    path.write_bytes(idx(2, 3, 4))
+    monkeypatch.setattr(idx_module, "available_memory", lambda: 23)
+    with pytest.raises(DataError, match=r"images: reading 2×3×4 images needs about 24 bytes"):
+        read_idx(path, 3)
+
+
+def test_a_pipe_in_place_of_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe, socket or device"):
+        read_idx(tmp_path / "pipe", 3)

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 from pathlib import Path
 from urllib.error import URLError
 
@@ -266,3 +267,22 @@ class Response(io.BytesIO):
 def test_real_file_names_are_those_of_the_documentation():
     assert all(name in (FashionMnist.__mro__[1].__doc__ or "") for name in NAMES)
     assert Path(Mnist().dir) == Path("data/mnist")
+
+
+@pytest.mark.parametrize(
+    ("replace", "message"),
+    [
+        (lambda path: path.mkdir(), "it is a folder"),
+        (lambda path: path.symlink_to(path), "symbolic links"),
+        (lambda path: path.symlink_to("nowhere"), "no such file"),
+        (os.mkfifo, "it is a pipe"),
+    ],
+)
+def test_what_is_no_file_is_not_taken_for_absent(tmp_path, replace, message):
+    """Otherwise the set would be downloaded."""
+    write(tmp_path, images())
+    for name in NAMES:
+        (tmp_path / name).unlink()
+        replace(tmp_path / name)
+    with pytest.raises(DataError, match=rf"{NAMES[0]}: .*{message}"):
+        Mnist(dir=str(tmp_path)).load()

@@ -13,6 +13,7 @@ from experiments.datasets import (
     Diabetes,
     Digits,
     Iris,
+    Mnist,
     Moons,
     Source,
     Spirals,
@@ -77,6 +78,7 @@ def test_digest_is_the_same_everywhere(kind):
 @pytest.mark.parametrize("kind", [row[0] for row in SPLIT])
 def test_digest_depends_on_what_decides_the_data(kind):
     options = [{}, {"scaling": "minmax"}, {"limit": 60}, {"test": 0.2}, {"validation": 0.2}]
+    options += [{"validation": 0}, {"split": "position"}, {"counts": (50, 10, 10)}]
     assert len({kind(**option).load().digest for option in options}) == len(options)
 
 
@@ -84,6 +86,23 @@ def test_digest_depends_on_what_decides_the_data(kind):
 def test_limit_and_fractions(kind):
     dataset = kind(limit=60, validation=0.2, test=0.3).load()
     assert [len(part) for part in dataset.parts.values()] == [30, 12, 18]
+
+
+@pytest.mark.parametrize("kind", [row[0] for row in SPLIT])
+@pytest.mark.parametrize("split", ["stratified", "position"])
+def test_counts_are_the_sizes_of_the_parts(kind, split):
+    dataset = kind(counts=(70, 0, 20), split=split).load()
+    assert {name: len(part) for name, part in dataset.parts.items()} == {"train": 70, "test": 20}
+    assert dataset.validation is None
+    assert hash(kind(counts=[70, 0, 20])) == hash(kind(counts=(70, 0, 20)))
+
+
+def test_a_split_by_position_keeps_the_order_of_the_rows():
+    from sklearn.datasets import load_wine
+
+    dataset = Wine(split="position", counts=(100, 30, 48), scaling="none").load()
+    together = np.concatenate([part.inputs for part in dataset.parts.values()])
+    np.testing.assert_array_equal(together, load_wine().data)
 
 
 def test_scaling_is_fitted_on_the_training_part():
@@ -165,7 +184,14 @@ def test_noise_has_its_standard_deviation():
         (Iris, {"seed": True}, "dataset.seed"),
         (Iris, {"limit": 2}, "dataset.limit must be"),
         (Iris, {"limit": 10.5}, "dataset.limit"),
-        (Iris, {"validation": 0}, "dataset.validation must be"),
+        (Iris, {"validation": -0.1}, "dataset.validation must be"),
+        (Iris, {"split": "sorted"}, "dataset.split must be one of stratified, position"),
+        (Iris, {"counts": [100, 30]}, r"must be 3 numbers of rows \(training, validation, test\)"),
+        (Iris, {"counts": [100, 50, 0]}, "only that of validation may be 0"),
+        (Iris, {"counts": [9, 3, 3], "limit": 15}, "so does dataset.limit=15"),
+        (Iris, {"counts": [100, -1, 20]}, "dataset.counts must be"),
+        (Xor, {"split": "position"}, "without noise"),
+        (Mnist, {"dir": ".", "counts": [9, 3, 3]}, r"2 numbers of rows \(training, validation\)"),
         (Iris, {"test": 1.0}, "dataset.test must be"),
         (Iris, {"validation": 0.5, "test": 0.5}, "leave no rows for training"),
         (Iris, {"scaling": "robust"}, "dataset.scaling must be one of standard, minmax, max"),
@@ -193,7 +219,8 @@ def test_yaml_gives_the_defaults_of_the_class_and_names_all_its_fields(path):
         config.update({"path": "table.csv", "target": "y"})
     source = hydra.utils.instantiate(config)
     assert isinstance(source, Source)
-    assert set(config) == {"_target_"} | {field.name for field in dataclasses.fields(source)}
+    fields = {field.name for field in dataclasses.fields(source) if field.init}
+    assert set(config) == {"_target_"} | fields
     expected = type(source)(**({"path": "table.csv", "target": "y"} if path.stem == "csv" else {}))
     if path.stem == "fashion_mnist":
         expected = dataclasses.replace(expected, fallback_dir="/usr/share/datasets/fashion-mnist")

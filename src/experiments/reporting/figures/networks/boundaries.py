@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config.schema import Training
 from experiments.datasets import Dataset
 from experiments.reporting.figures.drawing import (
     INK,
@@ -45,7 +44,7 @@ def boundary_epochs(rows: Sequence[Shown]) -> list[int]:
     """
     kept = np.unique(np.concatenate([one.run.snapshots()["epoch"] for one in rows]))
     last = int(kept[-1])
-    wanted = snapshot_epochs(Training(epochs=max(last, 1), snapshots=_MOMENTS), features=2)
+    wanted = snapshot_epochs(_MOMENTS, max(last, 1), features=2)
     return sorted({int(kept[np.abs(kept - epoch).argmin()]) for epoch in wanted})
 
 

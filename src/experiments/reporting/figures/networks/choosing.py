@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from experiments.analysis.analyse import metric_of
 from experiments.analysis.groups import Group, group_runs, scope_names, scopes
 from experiments.analysis.values import ranked
 from experiments.datasets import Dataset, Task
@@ -21,8 +22,8 @@ from experiments.reporting.figures.networks import (
     surface,
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
+from experiments.reporting.words.reported import its_epoch
 from experiments.runs.record import Record
-from experiments.training.metrics import SELECTION
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def figures_for(
     fitting = [run for run in records if run.dataset.get("digest") == dataset.digest]
     if not fitting:
         return []
-    parts = [ranked(part, SELECTION) for part in scopes(group_runs(fitting, by))]
+    groups = group_runs(fitting, by)
+    metric = metric_of(groups)
+    parts = [ranked(part, metric) for part in scopes(groups)]
     if len(parts) == 1:
         return figures_of(parts[0], looks_of(parts[0]), dataset, trusted=trusted)
     return [
@@ -188,9 +191,9 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Netw
 
 def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
-        "Test data, classified by a run with typical validation loss at its best epoch. Numbers "
-        "count rows of the data (0 is not written); the colour is the share of the true class, on "
-        "a square-root scale."
+        f"Test data, classified by a run with typical validation loss at {its_epoch(_runs(rows))}. "
+        "Numbers count rows of the data (0 is not written); the colour is the share of the true "
+        "class, on a square-root scale."
     )
     figure = confusion.plot_confusion(rows, dataset)
     return NetworkPicture("confusion", confusion.TITLE, caption + notes, figure)
@@ -199,7 +202,8 @@ def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPi
 def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
         "The test rows for whose true class a run with typical validation loss gives the lowest "
-        "probability, with that probability; wrong predictions come first, in red."
+        f"probability at {its_epoch(_runs(rows))}, with that probability; wrong predictions come "
+        "first, in red."
     )
     if dataset.image_shape is None and len(dataset.feature_names) > 6:
         caption += " The columns are those in which these rows are the most unusual."
@@ -211,13 +215,17 @@ def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPict
 
 def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
     caption = (
-        "Test data in raw units, predicted by a run with typical validation loss at its best "
-        "epoch; predictions on the line are exact."
+        "Test data in raw units, predicted by a run with typical validation loss at "
+        f"{its_epoch(_runs(rows))}; predictions on the line are exact."
     )
     if dataset.outputs > regression.MOST_TARGETS:
         caption += f" The first {regression.MOST_TARGETS} of {dataset.outputs} targets are shown."
     figure = regression.plot_predictions(rows, dataset)
     return NetworkPicture("predictions", regression.TITLE, caption + notes, figure)
+
+
+def _runs(rows: Sequence[Shown]) -> list[Record]:
+    return [one.run for one in rows]
 
 
 def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:

@@ -115,5 +115,5 @@ def _run_of(group: Group, seed: int) -> Record:
 
 
 def _loss(run: Record) -> float:
-    loss = run.summary.get("best/val_loss")
+    loss = run.reported("val_loss")
     return math.inf if loss is None else loss

@@ -1,0 +1,100 @@
+"""What people should know about a dataset before they trust the results of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets.dataset import Task
+from experiments.datasets.preprocessing import Preprocessing, listed
+from experiments.datasets.splits import Split
+from experiments.datasets.table import Table
+
+_FEW: Final = 10
+"""The smallest validation part about which nothing is said."""
+
+
+def caveats(
+    task: Task,
+    table: Table,
+    targets: NDArray[Any],
+    target_names: tuple[str, ...],
+    split: Split,
+    preprocessing: Preprocessing,
+) -> Iterator[str]:
+    """Yield a warning for each thing that makes results doubtful, though training is possible.
+
+    Parameters
+    ----------
+    task, table, targets, target_names, split
+        The tidied arguments of :func:`~experiments.datasets.prepare.prepare`.
+    preprocessing : Preprocessing
+        The fitted preprocessing.
+
+    Yields
+    ------
+    str
+        A warning for people, without the name of the dataset.
+    """
+    rows = len(split.validation)
+    if rows < _FEW and not np.array_equal(split.validation, split.train):
+        yield (
+            f"the validation part has only {rows} row{'s' if rows > 1 else ''}, by which the best "
+            "epoch of a run is chosen, so chance decides much. Give more rows, or raise "
+            "dataset.validation."
+        )
+    if task is not Task.REGRESSION:
+        yield from _absent(task, targets, target_names, split)
+    spellings = {f"levels of the column {name!r}": ls for name, ls in preprocessing.levels.items()}
+    if task.has_classes:
+        spellings["classes"] = target_names
+    for what, names in spellings.items():
+        for alike in _differing_in_case(names):
+            yield (
+                f"the {what} {listed(alike)} differ only in case, and are kept apart. If they mean "
+                "the same, write them alike."
+            )
+    for name, fill in preprocessing.fills.items():
+        if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):
+            yield (
+                f"{empty} of {len(table)} cells of the category {name!r} are missing and become "
+                f"its most frequent level, {fill!r}. If a missing cell means something of its own, "
+                "write a word for it."
+            )
+
+
+def _absent(
+    task: Task, targets: NDArray[Any], target_names: tuple[str, ...], split: Split
+) -> Iterator[str]:
+    """Warn of classes, or labels, that no row of the validation or test part has."""
+    absent: dict[str, list[str]] = {}
+    for part, rows in (("validation", split.validation), ("test", split.test)):
+        if task.has_classes:
+            counts = np.bincount(targets[rows], minlength=len(target_names))
+        else:
+            counts = targets[rows].sum(axis=0)
+        for name, count in zip(target_names, counts, strict=True):
+            if not count:
+                absent.setdefault(name, []).append(part)
+    what = ("class", "classes") if task.has_classes else ("label", "labels")
+    by_parts: dict[str, list[str]] = {}
+    for name, parts in absent.items():
+        by_parts.setdefault(" or ".join(parts), []).append(name)
+    for where, names in by_parts.items():
+        them = "it is" if len(names) == 1 else "they are"
+        yield (
+            f"no row of the {where} part has the {what[len(names) > 1]} {listed(names)}, so no "
+            f"score there says how well {them} predicted. Give more such rows, or raise "
+            "dataset.validation and dataset.test."
+        )
+
+
+def _differing_in_case(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of names that are equal but for upper and lower case."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]

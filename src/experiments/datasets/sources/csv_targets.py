@@ -1,0 +1,259 @@
+"""Which task the target columns of a table pose, and their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets.dataset import Task
+from experiments.datasets.preprocessing import listed
+from experiments.datasets.reading.dates import formats_of
+from experiments.datasets.reading.notation import Cells, Notation
+from experiments.datasets.reading.raw_table import RawTable
+from experiments.errors import DataError
+from nn.losses import TargetForm
+
+_MOST_CLASSES: Final = 20
+"""Whole numbers with more distinct values than this are measurements and not classes."""
+
+_QUANTITY: Final = re.compile(
+    r"(?P<before>(?:[A-Z]{0,2}[$€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|Rs)?)"
+    r"\s*(?P<number>[+-]?\d[\d.,'’\s]*?)\s*"
+    r"(?P<after>[^\d\s.,+-]\D{0,11})?"
+)
+"""A number with a currency before it or a unit after it."""
+
+_SAMPLE: Final = 1000  # cells, from the whole column, in which quantities and dates are looked for
+_MOST_UNITS: Final = 3  # a column of quantities has few units; more are a part of codes such as 12b
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """The target columns as :func:`~experiments.datasets.prepare.prepare` takes them.
+
+    Parameters
+    ----------
+    task : Task
+        The kind of prediction.
+    values : ndarray
+        Class indices of shape (rows,), or numbers of shape (rows, columns).
+    names : tuple of str
+        The classes, or the target columns.
+    reason : str, default ""
+        The reason for the task if it follows from something other than the columns.
+    """
+
+    task: Task
+    values: NDArray[Any]
+    names: tuple[str, ...]
+    reason: str = ""
+
+
+def read_targets(
+    cells: RawTable,
+    notation: Notation,
+    task: Task | None,
+    form: TargetForm | None,
+) -> Targets:
+    """Read the target columns of a table.
+
+    Parameters
+    ----------
+    cells : RawTable
+        The target columns, in which no value is missing.
+    notation : Notation
+        How the cells write numbers.
+    task : Task, optional
+        The task that the user chose; by default inferred.
+    form : {"values", "labels", "classes"}, optional
+        The targets that the loss of the run needs. It decides where columns could be numbers as
+        well as classes.
+
+    Raises
+    ------
+    DataError
+        If a cell does not fit the task, or a column of text is no column of classes.
+    """
+    return _Reader(cells, notation, task, form).read()
+
+
+class _Reader:
+    """The arguments of `read_targets`, and each column as numbers."""
+
+    def __init__(
+        self,
+        cells: RawTable,
+        notation: Notation,
+        task: Task | None,
+        form: TargetForm | None,
+    ) -> None:
+        self._cells = cells
+        self._notation = notation
+        self._task = task
+        self._form = form
+        self._numbers = {name: notation.numbers(column) for name, column in cells.items()}
+
+    def read(self) -> Targets:
+        task, reason = (self._task, "") if self._task else self._inferred_task()
+        if task.has_classes:
+            return self._classes(task)
+        for name, (values, wrong) in self._numbers.items():
+            if wrong is not None:
+                cell = self._cells[name][wrong]
+                raise DataError(
+                    f"{self._cells.where(wrong, name)}: {cell!r} is not a number, which the task "
+                    f"({task}) needs. {self._cure([cell]) or 'Correct it.'} If the column holds "
+                    "names of classes, choose dataset.task=multiclass; otherwise another "
+                    "dataset.target."
+                )
+            check_finite(self._cells, name, values)
+            if task is Task.MULTILABEL and not np.isin(values, (0, 1)).all():
+                row = int(np.argmin(np.isin(values, (0, 1))))
+                raise DataError(
+                    f"{self._cells.where(row, name)}: {self._cells[name][row]!r} is not a label, 0 "
+                    "or 1. Correct it, or choose another dataset.task."
+                )
+        numbers = np.stack([values for values, _ in self._numbers.values()], axis=1)
+        return Targets(task, numbers, tuple(self._cells), reason)
+
+    def _inferred_task(self) -> tuple[Task, str]:
+        """Return the task that the columns pose, and the reason if it is the loss."""
+        chosen = "because the loss is one for numbers"
+        if len(self._numbers) > 1:
+            labels = all(np.isin(values, (0, 1)).all() for values, _ in self._numbers.values())
+            if not labels:
+                return Task.REGRESSION, ""
+            if self._form == "values":
+                return Task.REGRESSION, f"{chosen}; dataset.task=multilabel predicts labels"
+            return Task.MULTILABEL, ""
+        ((name, (values, wrong)),) = self._numbers.items()
+        if wrong is not None:
+            # A few words among many numbers are mistakes in a numeric column, not class names.
+            if 2 * np.count_nonzero(~np.isnan(values)) >= len(values):
+                return Task.REGRESSION, ""
+            self._check_text(name)
+            return Task.MULTICLASS, ""
+        if is_measured(values):
+            return Task.REGRESSION, ""
+        if self._form == "values":
+            different = len(np.unique(values))
+            return Task.REGRESSION, (
+                f"{chosen}; dataset.task={_task_of(different)} makes its {different} values classes"
+            )
+        return Task.MULTICLASS, ""
+
+    def _check_text(self, name: str) -> None:
+        """Refuse a column of text whose cells cannot be meant as names of classes."""
+        column = self._cells[name]
+        values, _ = self._numbers[name]
+        different = set(map(str, column))
+        words = (str(cell) for cell, value in zip(column, values, strict=True) if np.isnan(value))
+        examples = " and ".join(map(repr, list(dict.fromkeys(words))[:2]))
+        classes = "If its cells are names of classes, choose dataset.task=multiclass."
+        if cure := self._cure(column):
+            raise DataError(
+                f"{self._cells.path}: the target column {name!r} is text, such as {examples}. "
+                f"{cure} {classes}"
+            )
+        if 2 * len(different) > len(column):
+            raise DataError(
+                f"{self._cells.path}: the target column {name!r} is text with {len(different)} "
+                f"different values in {len(column)} rows, such as {examples}, and names of classes "
+                "occur more than once. Choose another dataset.target, or write numbers. "
+                f"{classes}"
+            )
+
+    def _cure(self, column: Cells | Sequence[str]) -> str:
+        """Say what makes numbers of texts that measure something; "" for other texts."""
+        apart = max(1, len(column) // _SAMPLE)
+        texts = [str(cell).strip() for cell in islice(column, 0, None, apart)]
+        others = self._notation.alternatives(texts)
+        if others and is_measured(_read(others[0], texts)):
+            settings = " or ".join(map(self._notation.settings, others))
+            return f"To read numbers, give {settings}."
+        found = [match for text in texts if (match := _QUANTITY.fullmatch(text))]
+        units = {(match["before"], match["after"] or "") for match in found} - {("", "")}
+        if units and 2 * len(found) >= len(texts) and len(units) <= _MOST_UNITS:
+            digits = [match["number"] for match in found]
+            others = [self._notation, *self._notation.alternatives(digits)]
+            if any(is_measured(_read(other, digits)) for other in others):
+                named = listed(sorted(repr(mark) for unit in units for mark in unit if mark))
+                return f"To read numbers, take {named} out of the cells."
+        if formats_of(texts, self._notation) and _rarely_repeats(len(set(texts)), len(texts)):
+            return (
+                "Dates cannot be predicted. Write numbers, such as the days since a certain date, "
+                "or list the column in dataset.dates and name another dataset.target."
+            )
+        return ""
+
+    def _classes(self, task: Task) -> Targets:
+        cells = self._cells
+        if len(cells) > 1:
+            raise DataError(
+                f"{cells.path}: the task {task} has one target, but dataset.target names "
+                f"{', '.join(cells)}. Name one, or choose dataset.task=multilabel."
+            )
+        ((name, (values, wrong)),) = self._numbers.items()
+        if wrong is None:
+            check_finite(cells, name, values)
+            levels, codes = np.unique(values, return_inverse=True)
+            names = tuple(_plain(value) for value in levels.tolist())
+        else:
+            names = tuple(sorted(set(cells[name])))
+            index = {level: code for code, level in enumerate(names)}
+            codes = np.array([index[cell] for cell in cells[name]])
+        if len(names) < 2:
+            raise DataError(
+                f"{cells.path}: every row has {names[0]!r} in the target column {name!r}, so there "
+                "is nothing to learn. Add rows of another class."
+            )
+        if self._task is None:
+            task = _task_of(len(names))
+        if task is Task.BINARY and len(names) != 2:
+            raise DataError(
+                f"{cells.path}: the target column {name!r} has {len(names)} classes "
+                f"({', '.join(names[:8])}), not two. Choose dataset.task=multiclass."
+            )
+        return Targets(task, codes.astype(np.int64), names)
+
+
+def is_measured(values: NDArray[np.float64]) -> bool:
+    """Whether numbers are measurements: not whole, or too many or too rare to be classes."""
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        return True
+    return _rarely_repeats(len(np.unique(values)), len(values))
+
+
+def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> None:
+    """Refuse a column of numbers in which one is infinite."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise DataError(
+            f"{cells.where(row, name)}: {cells[name][row]!r} is not a finite number. Correct it, "
+            "or leave the cell empty and choose what to do about missing values (dataset.missing)."
+        )
+
+
+def _rarely_repeats(different: int, rows: int) -> bool:
+    return different > 2 and (different > _MOST_CLASSES or 2 * different > rows)
+
+
+def _task_of(classes: int) -> Task:
+    return Task.BINARY if classes == 2 else Task.MULTICLASS
+
+
+def _read(notation: Notation, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return the numbers among texts."""
+    values, _ = notation.numbers(np.array(texts, object))
+    return values[~np.isnan(values)]
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,82 @@
+"""The check whether the settings of a run fit its dataset, before anything trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from experiments.config.limits import too_large
+from experiments.config.schema import Run
+from experiments.datasets import Dataset, Task
+from experiments.errors import ConfigError
+from experiments.training.targets import encoding_for
+
+_CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
+
+
+def check(run: Run, dataset: Dataset) -> None:
+    """Check that the settings of a run fit its dataset.
+
+    Raises
+    ------
+    ConfigError
+        If they do not; the message lists all faults, each on a line of its own.
+    """
+    faults = list(_faults(run, dataset))
+    try:
+        outputs = encoding_for(dataset, run.objective).outputs
+    except ConfigError as error:
+        faults.append(str(error))
+    else:
+        problem = too_large(run.model.layers(outputs), dataset.features)
+        if problem is not None:
+            faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def check_tuning(run: Run, dataset: Dataset) -> None:
+    """Check that settings can be chosen by the results of a run.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no validation part, or reports an epoch that was chosen on the test part.
+    """
+    if run.training.report == "test_peak":
+        raise ConfigError(
+            "training.report=test_peak reports an epoch that was chosen on the test part, so "
+            "settings cannot be tuned by it. Tune with training.report=best_loss, best_accuracy or "
+            "last"
+        )
+    if dataset.validation is None:
+        raise ConfigError(
+            f"dataset {dataset.name} has no validation part, by which tuning chooses settings. "
+            f"{_CURE}, or compare fixed settings: -m optimizer=sgd,adam"
+        )
+
+
+def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
+    training = run.training
+    if training.report == "best_accuracy" and dataset.task is Task.REGRESSION:
+        yield (
+            f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
+            "no accuracy; use best_loss"
+        )
+    if dataset.validation is not None:
+        return
+    without = f"dataset {dataset.name} has no validation part"
+    if training.report in ("best_loss", "best_accuracy"):
+        yield (
+            f"training.report={training.report} chooses the epoch by the validation part, but "
+            f"{without}. {_CURE}, or use training.report=last"
+        )
+    if training.early_stopping.patience is not None:
+        yield (
+            f"training.early_stopping.patience={training.early_stopping.patience} watches the "
+            f"validation loss, but {without}. {_CURE}, or set it to null"
+        )
+    if run.schedule.observes:
+        yield (
+            f"schedule={run.schedule.label} follows the validation loss, but {without}. {_CURE}, "
+            "or choose another schedule"
+        )
