@@ -60,7 +60,7 @@ WRONG = [
     wrong("dataset.validation=0 schedule=reduce_on_plateau", "no validation part"),
     wrong("dataset.validation=0 experiment=compare_classic", "tuning chooses settings"),
     wrong("dataset.counts=[100,50]", "must be 3 numbers of rows"),
-    wrong("dataset.counts=[999,9,9]", "asks for 1017 rows, but there are 150"),
+    wrong("dataset.counts=[1999,9,9]", "asks for 2017 rows, but there are 1797"),
     wrong("training.box=[1,0]", "box must be two numbers, the lower first"),
     wrong("schedule=one_cycle schedule.low_momentum=0.8", "both low_momentum and high_momentum"),
     wrong(

@@ -81,6 +81,9 @@ class Csv(SplitSource):
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
         Whether regression targets are standardised.
+    verify : bool, default False
+        Whether to read the file even if it looks unchanged since it was cached. Two sources that
+        differ in nothing else are equal.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Csv(SplitSource):
     encoding: str = "utf-8"
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
+    verify: bool = field(default=False, compare=False)
     target_form: TargetForm | None = field(default=None, init=False)  # set by `for_loss`
 
     def __post_init__(self) -> None:
