@@ -204,7 +204,8 @@ class Csv(SplitSource):
         """Check the columns that the options name; return those that are inputs."""
         if cells.unnamed is not None:
             raise DataError(
-                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it one."
+                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it "
+                "one, or write the table without it (with pandas: to_csv(index=False))."
             )
         named = {"target": self._targets, **self._named_inputs}
         for option, columns in named.items():
