@@ -129,6 +129,7 @@ def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
 
 def _write(options: argparse.Namespace, study: Study, records: Sequence[Record]) -> list[Path]:
     from experiments.files.atomic import write_output
+    from experiments.files.csv import csv_text
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.frames import pairs_table, study_table
@@ -138,8 +139,8 @@ def _write(options: argparse.Namespace, study: Study, records: Sequence[Record])
     texts: list[tuple[Path, str]] = []
     if options.csv is not None:
         beside = options.csv.with_name(f"{options.csv.stem}-pairs{options.csv.suffix}")
-        texts.append((options.csv, study_table(study).to_csv(index=False, lineterminator="\n")))
-        texts.append((beside, pairs_table(study).to_csv(index=False, lineterminator="\n")))
+        texts.append((options.csv, csv_text(study_table(study))))
+        texts.append((beside, csv_text(pairs_table(study))))
     if options.markdown is not None:
         texts.append((options.markdown, study_markdown(study)))
     if options.latex is not None:

@@ -29,6 +29,7 @@ from experiments.datasets import RawTable, read_table
 from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
+from experiments.files.csv import csv_text
 from experiments.files.scratch import scratch_folder
 from experiments.program import program
 from experiments.runs.layout import RECORD
@@ -53,7 +54,7 @@ def _predict(options: argparse.Namespace) -> None:
         record = _record(options.run, options.uri, scratch)
         predictor = Predictor(record, options.weights, trusted=allowed_packages())
         table = _predicted(predictor, options.input)
-    text = table.to_csv(index=False)
+    text = csv_text(table)
     if options.output is None:
         sys.stdout.write(text)
     else:

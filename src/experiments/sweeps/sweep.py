@@ -221,9 +221,10 @@ class Sweep:
         """Write the sweep's files, once, and those of the jobs."""
         write_texts(self.folder, self._files)
         self._files = {}
-        for folder, texts in files.items():
-            self.listener.check_for_interrupts()
+        for written, (folder, texts) in enumerate(files.items()):
+            self.listener.prepared(written, len(files))
             write_texts(folder, texts)
+        self.listener.prepared(len(files), len(files))
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
         """Copy the records of finished runs; return the copies by position."""

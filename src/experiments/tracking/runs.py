@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import masked
+from experiments.files.reading import is_plain_file
 from experiments.files.scratch import scratch_folder
 from experiments.program import to_type
 from experiments.runs import layout
@@ -214,7 +215,7 @@ class Tracker:
             return
         self._log(run, record)
         files = self._files(run.info.artifact_uri)
-        for file in contents.files(record):
+        for file in record.files():
             files.log_artifact(str(file))  # type: ignore[no-untyped-call]
         # Last, because a run that has ended counts as complete.
         status, finished = END_STATUS[record.status], record.finished.timestamp()
@@ -499,7 +500,7 @@ class Tracker:
 
         run_id = run.info.run_id
         picture = record.folder / layout.LEARNING_CURVES
-        if picture.exists():
+        if is_plain_file(picture):
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)

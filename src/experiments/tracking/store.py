@@ -297,6 +297,8 @@ def _default_cure(uri: str) -> str:
     database = sqlite_file(uri)
     if database is not None:
         return f"Check that {database} can be written, or choose another (--uri or tracking.uri)."
+    if masked(uri) != uri and re.search("[@/?#]", uri.partition("://")[2].rpartition("@")[0]):
+        return "In the user name and password of an address, write @ as %40 and / as %2F."
     if is_server(uri):
         return "Check that the server runs and can be reached (--uri or tracking.uri)."
     return "Check the address (--uri or tracking.uri)."

@@ -18,7 +18,7 @@ from experiments.datasets.preprocessing import Unknown
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
-from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
+from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
@@ -120,8 +120,7 @@ class Csv(SplitSource):
             object.__setattr__(self, name, column_name(value) if isinstance(value, str) else value)
         if isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str):
             object.__setattr__(self, "missing_values", tuple(map(_text, self.missing_values)))
-        if self.delimiter == "\\t":
-            object.__setattr__(self, "delimiter", "\t")
+        object.__setattr__(self, "delimiter", unescaped(self.delimiter))
         super().__post_init__()
         if not self._targets:
             raise ConfigError("dataset Csv: dataset.target names no column. Name at least one.")
@@ -293,8 +292,8 @@ class Csv(SplitSource):
                 if other:
                     raise DataError(
                         f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, or list the column in "
-                        "dataset.categorical or dataset.ignore."
+                        f"would be numbers with {other}. Give that, if it suits the other "
+                        "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 if formats_of(cells[name], self.notation):
                     raise DataError(
