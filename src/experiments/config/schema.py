@@ -235,7 +235,7 @@ def check_experiment_name(name: str) -> None:
         return
     start = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
     raise ConfigError(
-        f"experiment_name must have 1 to {_LONGEST_NAME} characters, all of which can be printed, "
+        f"experiment_name must be a name of 1 to {_LONGEST_NAME} characters that can be printed, "
         f"but is {start!r} with {len(name)}"
     )
 

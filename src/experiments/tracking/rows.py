@@ -99,7 +99,15 @@ def add_dataset(
         The id of its experiment.
     ids : dict of (str, str) to str
         The ids of the experiment's datasets by name and digest, to which a new dataset is added.
+
+    Raises
+    ------
+    MlflowException
+        If MLflow's client would refuse the dataset.
     """
+    from mlflow.utils import validation
+
+    validation._validate_dataset_inputs([given])
     dataset = given.dataset
     key = (dataset.name, dataset.digest)
     if key not in ids:

@@ -180,6 +180,24 @@ def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
     assert Record.read(tmp_path).config["tracking"]["uri"] == "https://ada:***@example.org"
 
 
+def test_secrets_with_any_characters_are_masked_and_what_is_ours_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_TOKEN", 'v4riable "value"')
+    monkeypatch.setenv("SILLY_PASSWORD", "finished")
+    write(
+        tmp_path,
+        data=record_data(
+            message='no login with v4riable "value"', overrides=["+token=it's\nmine", "seed=1"]
+        ),
+        log='v4riable "value"\n',
+    )
+    record = Record.read(tmp_path)
+    assert record.message == "no login with ***"
+    assert record.overrides == ["+token=***", "seed=1"]
+    assert (tmp_path / "run.log").read_text() == "***\n"
+
+
 def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_path: Path) -> None:
     assert make_record(tmp_path).snapshots() == {}
     kept = {"epoch": np.array([0, 2, 7]), "dense1/bias": np.arange(6, dtype=np.float32)}

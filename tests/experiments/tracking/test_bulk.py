@@ -34,6 +34,7 @@ from tests.experiments.record_factory import (
     config_yaml,
     make_progress,
     make_record,
+    preprocessing_json,
     record_data,
     record_metrics,
 )
@@ -289,6 +290,11 @@ def test_what_the_client_refuses_is_refused(tmp_path: Path, tracker: Tracker, ur
         make_record(tmp_path / "metric", seed=1, metrics={"epoch": [0], "a/../b": [1.0]}),
         make_record(tmp_path / "param", seed=2, config=config_yaml() + "a//b: 1\n"),
         make_record(tmp_path / "params", seed=3, config=config_yaml() + "'a[': 1\n'a]': 1\n"),
+        make_record(
+            tmp_path / "dataset",
+            seed=5,
+            preprocessing=preprocessing_json().replace("height", "h" * 1_100_000),
+        ),
         make_record(tmp_path / "time", seed=4, started="1900-01-01T00:00:00+00:00"),
     ]
     for record in odd:

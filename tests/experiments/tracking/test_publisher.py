@@ -182,7 +182,7 @@ def test_several_wait_like_one_while_the_tracker_is_away(
 def test_long_runs_are_published_one_by_one(
     failing: Failing, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Record, "measured_bytes", 1 << 19)
+    monkeypatch.setattr(Record, "measured_bytes", 1 << 18)
     publisher = Publisher(Tracking(), "trial", pytest.fail)
     publisher.publish(*records)
     publisher.publish(*records[:2])
