@@ -72,3 +72,13 @@ def test_a_setting_with_too_many_values_is_refused_before_it_is_parsed() -> None
 @pytest.mark.parametrize("span", ["0-999999999", "5-" + "9" * 10_000])
 def test_a_span_of_too_many_seeds_is_no_list(span: str) -> None:
     assert read_seeds(span) == span
+
+
+def test_a_table_of_metrics_that_could_not_be_read_is_refused(tmp_path: Path) -> None:
+    config = dict(make_small_job(tmp_path).config)
+    config["training"] = {**config["training"], "steps": 10**9, "batch_size": "full"}
+    run = run_from_config(config, trusted=frozenset())
+    with pytest.raises(
+        ConfigError, match=r"training: 1,000,000,000 epochs .* more than 20,000,000"
+    ):
+        check(run, Xor().load())
