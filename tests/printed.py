@@ -30,7 +30,7 @@ _MASKED = (
     (re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{12})\b"), "ID"),
     (re.compile(r"python scripts/ui.py --uri .*"), "python scripts/ui.py ..."),
     (re.compile(r"http://127\.0\.0\.1:5000/\S*"), "LINK"),
-    (re.compile(r"\d+ µs per step, [\d.]+ s in total"), "SECONDS"),
+    (re.compile(r"[\d.]+ [µm]?s per step, [\d.]+ [µm]?s in total"), "SECONDS"),
 )
 
 

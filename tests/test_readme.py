@@ -64,7 +64,7 @@ def test_other_words_numbers_and_layouts_are_differences(shown, today):
     [
         ("loss 0.1200 [0.0538, 0.0681]", "loss 0.1202 [0.0537, 0.0681]"),
         ("→ multirun/2026-11-30/12-10-20-422572", "→ multirun/2027-01-02/03-04-05-678901"),
-        ("  98 µs per step, 0.08 s in total", "  1042 µs per step, 1.1 s in total"),
+        ("  98 µs per step, 80 ms in total", "  1.04 ms per step, 1.1 s in total"),
         ("adam  0.1  µs/step\nsgd   0.1       75*", "adam  0.1  µs/step\nsgd   0.1      104"),
         ("first\n...", "first\nsecond\nthird"),
     ],

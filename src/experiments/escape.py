@@ -21,7 +21,7 @@ _MARKDOWN: Final = re.compile(
     r"[\\|*_`<~$]"  # these anywhere
     r"|\](?=[(\[:])"  # a link or its definition
     r"|&(?=#?\w+;)"  # an entity
-    r"|^(?:[#>+=-]|\d+(?=[.)](?:\s|$)))"  # a heading, a quotation, a list
+    r"|^(?:[#>+=-](?!\d)|\d+(?=[.)](?:\s|$)))"  # a heading, a quotation, a list
 )
 
 _LATEX: Final = {
@@ -58,13 +58,13 @@ def visible(text: str) -> str:
 
 
 def for_terminal(message: str) -> str:
-    """Escape a message, which may have several lines, for a terminal or a log."""
+    """Escape a message, which may have several lines, for a terminal, a log or a tracker."""
     return "\n".join(map(visible, message.split("\n")))
 
 
 def for_html(text: str) -> str:
     """Escape text for HTML, in elements and in attributes with quotes."""
-    return html.escape(visible(text))
+    return html.escape(for_terminal(text))
 
 
 def for_markdown(text: str) -> str:

@@ -226,7 +226,7 @@ class WarmupStableDecay(Schedule):
         1 - √s (Hägele et al. 2024).
     """
 
-    name: ClassVar[str] = "warmup_stable_decay"
+    name: ClassVar[str] = "wsd"
     decay: Factor = 0.2
     end: Fraction = 0.0
     form: Literal["linear", "cosine", "sqrt"] = "linear"

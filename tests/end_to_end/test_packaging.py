@@ -269,7 +269,7 @@ class TestInstalledWheel:
     def test_runs_are_compared_and_drawn(self, fresh: Path, folder: Path) -> None:
         out = call(fresh / "descent", "compare", "multirun", folder=folder)
         assert "sgd" in out
-        assert "Mean with 95% interval over 3 seeds" in out
+        assert "Mean with its 95% interval over 3 seeds" in out
         call(fresh / "descent", "pictures", "multirun", "--output", "drawn", folder=folder)
         assert {"confusion.png", "norms.png"} <= {p.name for p in (folder / "drawn").iterdir()}
 
@@ -296,7 +296,7 @@ class TestInstalledWheel:
         out = call(fresh / "python", "notebook.py", folder=folder)
         assert "6 of 8 runs are finished already" in out
         assert "\n8 32\n" in out
-        assert "Mean with 95% interval over 4 seeds" in out
+        assert "Mean with its 95% interval over 4 seeds" in out
         assert (folder / "curves.png").stat().st_size > 1000
 
     def test_mlflows_pages_open(self, fresh: Path, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -31,6 +32,7 @@ from experiments.analysis.targets import choose_target, times_to
 from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
 from experiments.analysis.values import by_seed, ranked, untrained
 from experiments.errors import ConfigError
+from experiments.files.masking import mask_secrets
 from experiments.runs.record import Record
 from experiments.training.metrics import AREA, COMPARED, SELECTION, default_metric, metric_named
 from experiments.training.status import Status
@@ -105,8 +107,9 @@ def analyse(
         tuple(_profiles(parts)) if overall else (),
         tuple(sorted({run.seed for run in tuning})) if labelled else (),
         tuple(sorted({run.seed for run in reporting})),
-        tuple(dict.fromkeys(run.command for run in runs if run.command)),
+        tuple(dict.fromkeys(mask_secrets(run.command) for run in runs if run.command)),
         {key: tuple(sorted(found)) for key, found in versions.items()},
+        Counter(run.blas_cores for run in runs if run.blas_cores),
         len(records) - len({run.uid for run in runs}) - len(older),
         len(older),
     )

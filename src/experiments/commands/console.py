@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from experiments.escape import for_terminal
 from experiments.files.paths import shown
+from experiments.reporting.words.formatting import duration
 from experiments.runs.record import Record
 
 
@@ -93,8 +88,94 @@ class NotebookDisplay:
             self._handle.update(data, raw=True)
 
 
+_PATIENCE: Final = 1.0  # seconds before a slow loop shows its progress
 _BETWEEN: Final = 0.5  # seconds between two drawings in a notebook
 _WIDTH: Final = 100  # characters of a line where there is no terminal
+
+
+class TimeLeft(ProgressColumn):
+    """The time that a task will still take, known as soon as any of it is done.
+
+    Rich's own column forgets what is longer ago than half a minute, so that it knows nothing about
+    a task whose parts take longer.
+    """
+
+    max_refresh = 0.5  # seconds
+
+    def render(self, task: Task) -> Text:
+        """Show the time left, at the average speed so far."""
+        speed = task.speed
+        if not speed and task.elapsed:  # one part is done
+            speed = task.completed / task.elapsed
+        if task.finished or not speed or task.remaining is None:
+            return Text("")
+        left = duration(math.ceil(task.remaining / speed))
+        return Text(f"{left} left", style="progress.remaining")
+
+
+def bar(console: Console) -> Progress:
+    """Return a progress bar with a description, a share and the time left; hidden in a file."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeLeft(),
+        console=console,
+        speed_estimate_period=math.inf,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+class SlowLoop:
+    """A progress bar that appears on a terminal when a loop takes longer than a second.
+
+    Parameters
+    ----------
+    description : str
+        What the loop does.
+    console : Console, optional
+        The console of the bar; by default standard error.
+    clock : callable, optional
+        A function that returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bar = bar(console or Console(stderr=True))
+        self._task = self._bar.add_task(description, start=False)
+        self._clock = clock
+        self._began = clock()
+
+    def show(self, done: int, total: int) -> None:
+        """Show how many of the loop's steps are done; begin with 0, and end with `total`."""
+        if done == 0:
+            self._began = self._clock()
+            self._bar.reset(self._task, total=total)
+        self._bar.update(self._task, completed=done)
+        if done == total:
+            self._hide()
+        elif self._clock() - self._began > _PATIENCE and not self._bar.live.is_started:
+            self._bar.start()
+
+    def _hide(self) -> None:
+        if self._bar.live.is_started:
+            self._bar.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._hide()
 
 
 class ProgressBar:
@@ -110,16 +191,7 @@ class ProgressBar:
 
     def __init__(self, epochs: int, console: Console | None = None) -> None:
         console = console or EscapingConsole(stderr=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = bar(console)
         self._task = self._progress.add_task("training", total=epochs)
         self._epochs = epochs
         self._notebook = NotebookDisplay(lambda: self._progress) if console.is_jupyter else None

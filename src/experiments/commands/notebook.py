@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _RANKING: Final = "best/val_loss"
-_SHOWN: Final = (_RANKING, "best/val_accuracy", "best/val_r2", "test/accuracy", "test/r2")
+_SHOWN: Final = (
+    *(_RANKING, "best/val_accuracy", "best/val_r2"),
+    *(f"{part}/{score}" for part in ("test", "test_peak") for score in ("accuracy", "r2")),
+)
 _ROWS: Final = 40  # most runs in a printed table; `frame` has all
 
 

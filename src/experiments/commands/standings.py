@@ -11,11 +11,10 @@ from typing import Final, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from experiments.commands.console import EscapingConsole, NotebookDisplay
+from experiments.commands.console import EscapingConsole, NotebookDisplay, bar
 from experiments.escape import visible
 from experiments.palette import color_of
 from experiments.reporting.words.formatting import compact
@@ -55,13 +54,7 @@ class Standings:
         self._console = console or EscapingConsole(stderr=True)
         self._clock = clock
         self._started = clock()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
+        self._bar = bar(self._console)
         self._task = self._bar.add_task("training", total=epochs)
         self._live = Live(
             get_renderable=self._drawn,

@@ -39,6 +39,9 @@ def standard_streams(*, only_prints: bool) -> Iterator[None]:
         could not be written. Any other command ends with the status of its work.
     """
     remember_secrets(sys.argv[1:])
+    for size in ("COLUMNS", "LINES"):
+        if os.environ.get(size) == "0":  # unknown, for which Rich would print nothing
+            del os.environ[size]
     codecs.register_error(_ERRORS, _replaced)
     _open_closed_streams()
     device = _install("stdout")

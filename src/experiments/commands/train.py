@@ -13,12 +13,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.commands.console import EscapingConsole, ProgressBar, log_of
+from experiments.commands.console import EscapingConsole, ProgressBar, SlowLoop, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
 from experiments.files.paths import shown
+from experiments.reporting.words.formatting import duration
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps.listener import Listener, Plan
@@ -264,6 +265,16 @@ class _ManyRuns(_Publisher):
     def __init__(self, console: Console, publishing: LivePublishing, folder: Path) -> None:
         super().__init__(console, publishing)
         self._folder: Path | None = folder  # until it is shown
+        self._preparing = SlowLoop("preparing runs")
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        with self._preparing, super().interruptible():
+            yield
+
+    def prepared(self, done: int, runs: int) -> None:
+        self._preparing.show(done, runs)
+        super().prepared(done, runs)
 
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         where = f" → {shown(self._folder)}" if self._folder is not None else ""
@@ -331,10 +342,9 @@ def _print_result(console: Console, record: Record) -> None:
         values = measured(*names)
         if values:
             console.print(f"  {moment}: {values}")
-    step_time = summary.get("time/us_per_step")
-    if step_time is not None:
-        seconds = summary.get("time/seconds") or 0
-        console.print(f"  {step_time:.0f} µs per step, {seconds:.2f} s in total")
+    step, whole = summary.get("time/us_per_step"), summary.get("time/seconds")
+    if step is not None and whole is not None:
+        console.print(f"  {duration(step * 1e-6)} per step, {duration(whole)} in total")
     console.print(f"  record in {shown(record.folder)}", soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 from experiments.config.aliases import with_current_names
+from experiments.config.limits import PARAMETERS, too_large
 from experiments.config.models import Model
 from experiments.config.schema import Run
 from experiments.config.trust import why_untrusted
@@ -141,7 +142,7 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
         If it names a class that is not trusted, or cannot be built.
     """
     faults: list[str] = []
-    source = build(config["dataset"], Source, "dataset", faults, trusted=trusted)  # type: ignore[type-abstract]
+    source = build(config.get("dataset"), Source, "dataset", faults, trusted=trusted)  # type: ignore[type-abstract]
     if source is None:
         raise ConfigError("\n".join(faults))
     loss = build(config["loss"], Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
@@ -154,6 +155,7 @@ def network_from_config(
     outputs: int,
     runs: int = 1,
     *,
+    parameters: int = PARAMETERS,
     trusted: frozenset[str],
 ) -> Network:
     """Build a network of the shape of a finished run, ready to load the run's weights.
@@ -166,6 +168,8 @@ def network_from_config(
         Width of the network's input and output.
     runs : int, default 1
         Number of sets of weights that the network holds.
+    parameters : int, default PARAMETERS
+        Largest number of parameters. With weights to load, there are no more than they have.
     trusted : frozenset of str
         Packages besides this project's whose classes may be named.
 
@@ -177,20 +181,33 @@ def network_from_config(
     ------
     ConfigError
         If it names a class that is not trusted, or cannot be built.
+    ValueError
+        If the network has more parameters.
     """
     faults: list[str] = []
-    model = build(config["model"], Model, "model", faults, trusted=trusted)  # type: ignore[type-abstract]
-    loss = build(config["loss"], Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
+    model = build(config.get("model"), Model, "model", faults, trusted=trusted)  # type: ignore[type-abstract]
+    loss = build(config.get("loss"), Loss, "loss", faults, trusted=trusted)  # type: ignore[type-abstract]
+    training = config.get("training")
+    dtype = str(training.get("dtype")) if isinstance(training, Mapping) else ""
     if model is None or loss is None:
         raise ConfigError("\n".join(faults))
-    return Network(
-        model.layers(outputs),
-        features,
-        loss=loss,
-        output_activation=model.output_activation,
-        seeds=range(runs),
-        dtype=config["training"]["dtype"],
-    )
+    if dtype not in ("float32", "float64"):
+        raise ConfigError("training.dtype must be one of float32, float64")
+    layers = model.layers(outputs)
+    problem = too_large(layers, features, parameters)
+    if problem is not None:
+        raise ValueError(problem)
+    try:
+        return Network(
+            layers,
+            features,
+            loss=loss,
+            output_activation=model.output_activation,
+            seeds=range(runs),
+            dtype=dtype,
+        )
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
 
 
 def _chosen_class(

@@ -11,7 +11,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import experiments
 import nn
@@ -75,6 +75,8 @@ def _described(node: Mapping[str, Any], kind: type[Any] | None) -> type[Any] | N
 
 def _part(hint: Any) -> type[Any] | None:
     """Return the class of the part, or of the list of parts, that a field holds."""
+    if typing.get_origin(hint) is Annotated:
+        hint = typing.get_args(hint)[0]
     for option in (hint, *typing.get_args(hint)):
         if inspect.isclass(option) and issubclass(option, Component | Source):
             return option

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import nn
+from experiments.config.limits import Depth, Units
 from nn.activations import Activation
-from nn.component import Component, Count, Probability
+from nn.component import Component, Probability
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
 
@@ -47,7 +48,7 @@ class MLP(Model):
     Parameters
     ----------
     hidden : list of int, default [64]
-        Width of each hidden layer.
+        Width of each hidden layer; at most 1000 layers of at most a million units.
     activation : Activation, default ReLU
         Activation of the hidden layers.
     initializer : Initializer, optional
@@ -61,7 +62,7 @@ class MLP(Model):
         Dropout rate after each hidden layer, in [0, 1).
     """
 
-    hidden: tuple[Count, ...] = (64,)
+    hidden: Annotated[tuple[Units, ...], Depth] = (64,)
     activation: Activation = nn.activations.ReLU()
     initializer: Initializer | None = None
     bias_initializer: Initializer = Zeros()
@@ -90,7 +91,7 @@ class Sequential(Model):
         The layers before the output layer.
     """
 
-    hidden_layers: tuple[Layer, ...]
+    hidden_layers: Annotated[tuple[Layer, ...], Depth]
 
     def layers(self, outputs: int) -> list[Layer]:
         return [*self.hidden_layers, nn.Dense(outputs)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
@@ -54,7 +55,7 @@ class Training(Component):
     Parameters
     ----------
     epochs : int, default 20
-        Number of passes over the training part.
+        Number of passes over the training part, at most a million.
     steps : int, optional
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
@@ -93,7 +94,7 @@ class Training(Component):
         otherwise.
     """
 
-    epochs: Count = 20
+    epochs: Epochs = 20
     steps: Count | None = None
     batch_size: Count | Literal["full"] = 32
     order: Order = Shuffled()
@@ -234,7 +235,7 @@ def check_experiment_name(name: str) -> None:
         return
     start = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
     raise ConfigError(
-        f"experiment_name must have 1 to {_LONGEST_NAME} characters, all of which can be printed, "
+        f"experiment_name must be a name of 1 to {_LONGEST_NAME} characters that can be printed, "
         f"but is {start!r} with {len(name)}"
     )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+_MOST: Final = 100_000  # seeds in a span
+_DIGITS: Final = 20
 
 
 def read_seeds(node: Any) -> Any:
@@ -21,8 +24,10 @@ def read_seeds(node: Any) -> Any:
         The seeds. Anything else is returned unchanged and fails the later type check.
     """
     span = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", node) if isinstance(node, str) else None
-    if span is not None:
-        return list(range(int(span[1]), int(span[2]) + 1))
+    if span is not None and max(map(len, span.groups())) <= _DIGITS:
+        first, last = int(span[1]), int(span[2])
+        if last - first < _MOST:
+            return list(range(first, last + 1))
     return [node] if isinstance(node, int) else node
 
 

@@ -23,6 +23,7 @@ from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
+from experiments.files.json import parse_json
 from nn.component import suggestion
 
 FORMAT: Final = 1
@@ -205,9 +206,9 @@ class Preprocessing:
             If the text is not such a result.
         """
         try:
-            contents = json.loads(text)
+            contents = parse_json(text)
             if contents["format"] != FORMAT:
-                raise ValueError(f"format {contents['format']!r}, not {FORMAT}")
+                raise ValueError(f"format {str(contents['format'])[:50]!r}, not {FORMAT}")
             preprocessing = cls(
                 columns=tuple(map(str, contents["columns"])),
                 center=tuple(map(float, contents["center"])),
@@ -225,22 +226,40 @@ class Preprocessing:
                 dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
                 unknown=contents.get("unknown", "error"),
             )
+            preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
             if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
             if preprocessing.dtype not in ("float64", "float32"):
-                raise ValueError(f"dtype {preprocessing.dtype!r}")
+                raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
+            with np.errstate(over="ignore"):
+                scale = np.array(preprocessing.scale, preprocessing.dtype)
+            if not (np.isfinite(scale) & (scale > 0)).all():
+                raise ValueError("a scale is not a positive number")
             if preprocessing.unknown not in get_args(Unknown):
-                raise ValueError(f"unknown {preprocessing.unknown!r}")
+                raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
             if not set(preprocessing.dates.values()) <= set(FORMATS):
-                raise ValueError(f"dates in the formats {sorted(preprocessing.dates.values())}")
+                raise ValueError("dates in a format that is not known")
         except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
                 "Use the preprocessing.json of a run that has ended."
             ) from error
         return preprocessing
+
+    def _check_columns(self) -> None:
+        """Raise a ValueError if levels, fills or dates are not those of the columns."""
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        if not self.columns or not {*self.levels, *self.fills, *self.dates} <= {*self.columns}:
+            raise ValueError("the levels, fills or dates are of other columns")
+        if not self.levels.keys().isdisjoint(self.dates):
+            raise ValueError("a column of dates has levels")
+        for column, fill in self.fills.items():
+            levels = self.levels.get(column)
+            if fill not in levels if levels is not None else not isinstance(fill, float):
+                raise ValueError(f"the fill of the column {column[:50]!r} does not fit it")
 
     @cached_property
     def _slots(self) -> dict[str, int]:

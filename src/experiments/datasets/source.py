@@ -62,7 +62,8 @@ class Source(ABC):
     ----------
     seed : int, default 0
         Seed of the split, of the subset that `limit` selects and of generated data. It is
-        independent of the run's seed, so that all runs of a comparison see the same data.
+        independent of the run's seed, so that all runs of a comparison see the same data; a
+        configuration may set it to ``${seed}``, so that each seed has a split of its own.
     limit : int, optional
         Largest number of rows to use, at least 3; by default all.
 
@@ -74,6 +75,9 @@ class Source(ABC):
 
     cacheable: ClassVar[bool] = True
     """Whether caching the prepared dataset on disk saves time."""
+
+    verify = False
+    """Whether to read the files even if they look unchanged; a field of sources with files."""
 
     seed: Annotated[int, Interval(0)] = 0
     limit: Annotated[int, Interval(3)] | None = None

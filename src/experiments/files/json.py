@@ -26,7 +26,8 @@ def parse_json(content: bytes | str) -> Any:
     Returns
     -------
     object
-        Dictionaries, lists, strings, numbers, booleans and None.
+        Dictionaries, lists, strings, numbers, booleans and None. A lone surrogate, which stands
+        for a byte that is no text and which no output can show, is replaced by its escape.
 
     Raises
     ------
@@ -48,8 +49,7 @@ def parse_json(content: bytes | str) -> Any:
         )
     except RecursionError:
         raise _too_deep() from None
-    _check_depth(value, 0)
-    return value
+    return _plain(value, 0)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -77,13 +77,17 @@ def _not_finite(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _check_depth(value: Any, depth: int) -> None:
+def _plain(value: Any, depth: int) -> Any:
+    """Replace lone surrogates, and refuse values that are nested too deeply."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
     if not isinstance(value, dict | list):
-        return
+        return value
     if depth == DEPTH:
         raise _too_deep()
-    for item in value.values() if isinstance(value, dict) else value:
-        _check_depth(item, depth + 1)
+    if isinstance(value, list):
+        return [_plain(item, depth + 1) for item in value]
+    return {_plain(key, depth): _plain(item, depth + 1) for key, item in value.items()}
 
 
 def _too_deep() -> ValueError:

@@ -102,7 +102,7 @@ def pieces(secrets: Collection[str]) -> set[str]:
 
     A password ``p@ss/word`` in an address may make a library say that the host ``ss`` is unknown.
     """
-    parts = {part for secret in secrets for part in re.split(r"[@/:?#]", secret)}
+    parts = {part for secret in secrets for part in re.split(r"[]@/:?#[]", secret)}
     return {*secrets, *(part for part in parts if len(part) > 1)}
 
 
@@ -143,6 +143,8 @@ def _mask_tree(value: Any, by_value: re.Pattern[str] | None) -> Any:
 
 
 def _mask_value(value: str, by_value: re.Pattern[str] | None) -> str:
+    if ":" not in value and "=" not in value:  # as nearly all values of a configuration
+        return value if by_value is None else by_value.sub(_HIDDEN, value)
     setting = _SETTING.fullmatch(value)
     if setting is not None:
         return f"{setting['key']}={_HIDDEN}"
@@ -157,12 +159,19 @@ def _is_secret(key: object, value: object) -> bool:
     return (
         isinstance(value, str | int | float | Mapping | Sequence)
         and not isinstance(value, bool)
-        and _KEY.fullmatch(str(key)) is not None
+        and _names_secret(str(key))
     )
+
+
+@lru_cache(maxsize=4096)
+def _names_secret(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None
 
 
 def _secrets_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
+        if ":" not in value and "=" not in value:
+            return
         setting = _SETTING.fullmatch(value)
         if setting is not None:
             yield setting["secret"].strip("'\"")
@@ -182,13 +191,13 @@ def _secrets_in(value: Any) -> Iterator[str]:
 
 def _by_value(known: Collection[str]) -> re.Pattern[str] | None:
     """Return a pattern of all secrets that are known by their values; None if there are none."""
-    of_environment = {os.environ[name] for name in os.environ if _names_secret(name)}
+    of_environment = {os.environ[name] for name in os.environ if _holds_secret(name)}
     secrets = {*known, *_remembered, *(s for s in of_environment if len(s) >= _SHORTEST)}
     return _pattern(frozenset(secrets)) if secrets else None
 
 
 @cache
-def _names_secret(variable: str) -> bool:
+def _holds_secret(variable: str) -> bool:
     return _VARIABLE.fullmatch(variable) is not None
 
 

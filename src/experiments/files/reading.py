@@ -50,13 +50,17 @@ def read_file(path: Path, most: int = TEXT) -> bytes:
         If the file cannot be read; the message says why and does not name the file.
     """
     try:
-        with open(os.open(path, _FLAGS), "rb") as file:
-            status = os.fstat(file.fileno())
+        descriptor = os.open(path, _FLAGS)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"it is {_kind(status.st_mode)}, not a file")
             if status.st_size > most:
                 raise ValueError(f"it has {status.st_size:,} bytes, and at most {most:,} are read")
-            return file.read(status.st_size)
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(status.st_size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -65,6 +69,11 @@ def read_file(path: Path, most: int = TEXT) -> bytes:
         raise ValueError(error.strerror or str(error)) from error
     except MemoryError as error:
         raise ValueError("it does not fit in memory") from error
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether there is a regular file at a path, and not a link to one."""
+    return not path.is_symlink() and path.is_file()
 
 
 def _kind(mode: int) -> str:

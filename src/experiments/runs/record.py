@@ -21,7 +21,7 @@ from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import npz
 from experiments.files.json import parse_json
-from experiments.files.reading import ARCHIVE, TABLE, TEXT, read_file
+from experiments.files.reading import ARCHIVE, TABLE, TEXT, is_plain_file, read_file
 from experiments.files.yaml import parse_yaml
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -137,6 +137,21 @@ class Record:
         except RecordError:
             return False
         return True
+
+    def files(self) -> list[Path]:
+        """Return the paths of the record's files that exist.
+
+        Raises
+        ------
+        RecordError
+            If one is a symbolic link, which may point to any file, or no file at all.
+        """
+        paths = [self.folder / name for name in (*FILES, SNAPSHOTS)]
+        present = [path for path in paths if path.is_symlink() or path.exists()]
+        for path in present:
+            if not is_plain_file(path):
+                raise corrupt(path, "it is a link or no file")
+        return present
 
     @cached_property
     def checksums(self) -> dict[str, str]:
@@ -261,6 +276,15 @@ class Record:
         """The versions, machine and commit that the run was trained with."""
         return dict(self.data.get("environment") or {})
 
+    @property
+    def blas_cores(self) -> tuple[str, ...]:
+        """The processor families whose BLAS kernels trained the run, in order.
+
+        Usually one; more if the run was resumed on another kind of processor. Empty if unknown.
+        """
+        cores = self.data.get("blas_cores") or [self.environment.get("blas_core")]
+        return tuple(str(core) for core in cores if core is not None)
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, nested, with current class names."""
@@ -304,12 +328,12 @@ class Record:
     @cached_property
     def config_yaml(self) -> str:
         """The resolved configuration as it was written."""
-        return self._bytes(CONFIG).decode()
+        return self._text(CONFIG)
 
     @property
     def preprocessing_json(self) -> str:
         """The dataset's preprocessing as it was written."""
-        return self._bytes(PREPROCESSING).decode()
+        return self._text(PREPROCESSING)
 
     @property
     def measured_bytes(self) -> int:
@@ -327,9 +351,12 @@ class Record:
         """
         content = self._bytes(METRICS)
         try:
-            return _columns(content)
+            columns = _columns(content)
         except ValueError as error:
             raise corrupt(self.folder / METRICS, str(error)) from error
+        if self.status.is_final and not columns.get(EPOCH):
+            raise corrupt(self.folder / METRICS, "it has no epochs")
+        return columns
 
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Read the metrics as numbers.
@@ -392,6 +419,12 @@ class Record:
             return npz.unpack(content, prefix)
         except ValueError as error:
             raise corrupt(self.folder / file, str(error)) from error
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._bytes(name).decode()
+        except UnicodeDecodeError as error:
+            raise corrupt(self.folder / name, str(error)) from error
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name

@@ -87,8 +87,9 @@ def pack_model(record: Record, folder: Path) -> str:
         Models with the same code have the same name.
     """
     (folder / RECORD).mkdir(parents=True)
-    for name in layout.FILES:
-        shutil.copy(record.folder / name, folder / RECORD / name)
+    for path in record.files():
+        if path.name in layout.FILES:
+            shutil.copy(path, folder / RECORD)
     copied, installed = _foreign_code([record.config["model"], record.config["loss"]])
     package = _write_code(folder / CODE, copied, installed)
     distributions = sorted({name for names in installed.values() for name in names})

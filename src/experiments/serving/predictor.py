@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import DataError, RecordError
+from experiments.errors import DataError
 from experiments.runs import layout
-from experiments.runs.record import Record
+from experiments.runs.record import Record, corrupt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,26 +54,20 @@ class Predictor:
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
-        from experiments.config.build import network_from_config
         from experiments.datasets import Preprocessing, TableFormat
+        from experiments.runs.network import network_of
 
-        weights = record.weights(which)
+        self._network = network_of(record, record.weights(which), trusted=trusted)
         dataset = record.dataset
-        self._task = str(dataset["task"])
-        self._targets = tuple(str(name) for name in dataset["target_names"])
+        self._task = dataset["task"]
+        self._targets = tuple(dataset["target_names"])
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
-        self.table_format = TableFormat.of_config(record.config.get("dataset", {}))
-        self._network = network_from_config(
-            record.config, int(dataset["features"]), _output_width(weights), trusted=trusted
-        )
-        try:
-            self._network.load(weights)
-        except ValueError as error:
-            raise RecordError(
-                f"{record.folder / layout.WEIGHTS}: the weights do not fit the network that "
-                f"{layout.CONFIG} describes: {error}. Run again with this version of the program."
-            ) from error
+        source = record.config.get("dataset")
+        self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
+        problem = self._misfit(self._network.inputs, self._network.outputs)
+        if problem is not None:
+            raise corrupt(record.folder / layout.PREPROCESSING, problem)
         self._gives_probabilities = (
             self._network.objective.activation.gives_probabilities and self._task != "regression"
         )
@@ -147,19 +140,18 @@ class Predictor:
             }
         return pd.DataFrame(named, index=index)
 
+    def _misfit(self, features: int, outputs: int) -> str | None:
+        """Describe how preprocessing and network do not fit each other; None if they do."""
+        encoded, targets = self.preprocessing.encoded_names, self._targets
+        if len(encoded) != features:
+            return f"it gives {len(encoded)} features, and the network takes {features}"
+        if len(targets) != outputs and (self._by_target or (outputs, len(targets)) != (1, 2)):
+            return f"the network has {outputs} outputs for {len(targets)} names of targets"
+        scaled = len(self.preprocessing.target_scale)
+        if scaled not in (0, outputs):
+            return f"it scales {scaled} targets, and the network has {outputs}"
+        return None
+
     @property
     def _by_target(self) -> bool:
         return self._task in ("regression", "multilabel")
-
-
-def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
-    """Return the number of outputs of the last dense layer.
-
-    It does not follow from the data: for two classes, some losses need one output, others two.
-    """
-    biases = {
-        int(layer[1]): len(bias)
-        for name, bias in weights.items()
-        if (layer := re.fullmatch(r"dense(\d+)/bias", name)) is not None
-    }
-    return biases[max(biases)]

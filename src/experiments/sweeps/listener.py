@@ -59,6 +59,18 @@ class Listener:
     def note(self, message: str) -> None:
         """Show a note to the user about something unusual that may be intended."""
 
+    def prepared(self, done: int, runs: int) -> None:
+        """Handle that runs of a batch were composed or got their files; may raise an interrupt.
+
+        Called before each run and after the last.
+
+        Parameters
+        ----------
+        done, runs : int
+            The number of runs that are done, from 0, and of all runs.
+        """
+        self.check_for_interrupts()
+
     def batch_begun(self, jobs: Sequence[Job], title: str) -> None:
         """Handle the start of a batch; its jobs are valid and its data are loaded.
 

@@ -42,7 +42,7 @@ _COPIED: Final = 1 << 25  # bytes of files
 def are_small(records: Iterable[Record]) -> bool:
     """Return whether runs can be published together in less than half a second."""
     records = list(records)
-    files = (file for record in records for file in contents.files(record))
+    files = (file for record in records for file in record.files())
     return (
         sum(record.measured_bytes for record in records) <= _MEASURED
         and sum(file.stat().st_size for file in files) <= _COPIED
@@ -114,7 +114,7 @@ class BulkWriter:
         for run_id, record in runs.items():
             folder = _folder(location, run_id) / "artifacts"
             folder.mkdir(parents=True)
-            for file in contents.files(record):
+            for file in record.files():
                 shutil.copy2(file, folder / file.name)
         with self._store.ManagedSessionMaker(read_only=False) as session:
             _insert(session, rows)

@@ -11,13 +11,12 @@ import json
 import math
 import re
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.escape import for_markdown, for_terminal, visible
 from experiments.files.masking import mask_secrets, masked
 from experiments.palette import color_of
-from experiments.runs.layout import FILES, PREPROCESSING, SNAPSHOTS
+from experiments.runs.layout import PREPROCESSING
 from experiments.runs.record import Record
 from experiments.tracking import store
 from experiments.training.status import Status
@@ -174,12 +173,6 @@ def _non_finite(record: Record) -> list[str]:
         if any(value is not None and not math.isfinite(value) for value in column)
     ]
     return columns + [name for name, value in record.summary.items() if value is None]
-
-
-def files(record: Record) -> list[Path]:
-    """Return the files of a run that are published."""
-    paths = (record.folder / name for name in (*FILES, SNAPSHOTS))
-    return [path for path in paths if path.exists()]
 
 
 def dataset_input(record: Record) -> DatasetInput | None:

@@ -11,7 +11,6 @@ import hashlib
 import math
 import re
 import shlex
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import masked
+from experiments.files.reading import is_plain_file
+from experiments.files.scratch import scratch_folder
 from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -214,7 +215,7 @@ class Tracker:
             return
         self._log(run, record)
         files = self._files(run.info.artifact_uri)
-        for file in contents.files(record):
+        for file in record.files():
             files.log_artifact(str(file))  # type: ignore[no-untyped-call]
         # Last, because a run that has ended counts as complete.
         status, finished = END_STATUS[record.status], record.finished.timestamp()
@@ -499,12 +500,12 @@ class Tracker:
 
         run_id = run.info.run_id
         picture = record.folder / layout.LEARNING_CURVES
-        if picture.exists():
+        if is_plain_file(picture):
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
+        with scratch_folder() as scratch:
+            folder = scratch / "model"
             save_model(
                 record,
                 folder,

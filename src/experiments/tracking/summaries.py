@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from experiments.files.atomic import write_atomically
+from experiments.files.json import parse_json
+from experiments.files.reading import read_file
 
 _FILE: Final = "summary.json"
 
@@ -39,9 +41,16 @@ class Summary:
 
     @property
     def paths(self) -> list[Path]:
-        """The paths of the files that exist."""
-        paths = [self.folder / name for name in self.files]
-        return [path for path in paths if path.is_file()]
+        """The paths of the files that exist. A foreign summary must not publish other files."""
+        return [self.folder / name for name in self.files if self._holds(name)]
+
+    def _holds(self, name: str) -> bool:
+        path = self.folder / name
+        try:
+            inside = path.resolve().is_relative_to(self.folder.resolve())
+            return inside and ".." not in Path(name).parts and path.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            return False
 
     def write(self) -> None:
         """Write the summary to its folder."""
@@ -59,10 +68,8 @@ def find_summaries(top: Path) -> Iterator[Summary]:
     """Read the summaries in a folder and its subfolders; skip files that are not valid."""
     for path in sorted(top.rglob(_FILE)):
         try:
-            contents = json.loads(path.read_bytes())
-            names = [str(name) for name in contents["files"]]
-            # Only files in its folder: a foreign summary must not publish other files.
-            files = [n for n in names if not Path(n).is_absolute() and ".." not in Path(n).parts]
+            contents = parse_json(read_file(path))
+            files = [str(name) for name in contents["files"]]
             experiments = [str(name) for name in contents["experiments"]]
             sweep, note = str(contents["sweep"]), str(contents["note"])
         except (OSError, ValueError, KeyError, TypeError):

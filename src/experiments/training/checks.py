@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
@@ -22,9 +23,13 @@ def check(run: Run, dataset: Dataset) -> None:
     """
     faults = list(_faults(run, dataset))
     try:
-        encoding_for(dataset, run.objective)
+        outputs = encoding_for(dataset, run.objective).outputs
     except ConfigError as error:
         faults.append(str(error))
+    else:
+        problem = too_large(run.model.layers(outputs), dataset.features)
+        if problem is not None:
+            faults.append(f"model: {problem}. Choose fewer or narrower layers.")
     if faults:
         raise ConfigError("\n".join(faults))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -85,18 +86,15 @@ class Stack:
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        train = self.parts["train"]
-        inputs = train[0].inputs if len(train) == 1 else np.stack([one.inputs for one in train])
-        smoothed = first.loss.smooth(
-            train[0].targets if len(train) == 1 else np.stack([one.targets for one in train])
-        ).astype(settings.dtype)
+        inputs, targets = self._training_rows()
+        smoothed = first.loss.smooth(targets).astype(settings.dtype)
         self.tiles = [
             Tile(
                 runs[rows],
                 self.network.part(rows),
                 inputs,
                 smoothed,
-                None if len(train) == 1 else [live.table for live in self.live[rows]],
+                [live.table for live in self.live[rows]] if len(tables) > 1 else None,
             )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
         ]
@@ -108,6 +106,24 @@ class Stack:
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
+
+    def _training_rows(self) -> tuple[Array, Array]:
+        """Return inputs and targets of the training part, or of those of all tables in one array.
+
+        Evaluation then reads the same array.
+        """
+        first, *others = self.parts["train"]
+        if not others:
+            return first.inputs, first.targets
+        inputs, targets = (
+            np.stack([getattr(one, name) for one in (first, *others)])
+            for name in ("inputs", "targets")
+        )
+        self.parts["train"] = [
+            replace(one, inputs=inputs[table], targets=targets[table])
+            for table, one in enumerate((first, *others))
+        ]
+        return inputs, targets
 
     @_overflow_allowed
     def train_epoch(self) -> None:

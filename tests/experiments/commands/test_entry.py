@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.commands.entry import COMMANDS, _offered, no_such_command, run_command
+from experiments.commands.entry import (
+    COMMANDS,
+    _offered,
+    _only_prints,
+    no_such_command,
+    run_command,
+)
 from experiments.commands.parsing import carry_out, command_parser
 from experiments.errors import UserError
 
@@ -83,3 +89,22 @@ def test_fish_is_offered_paths_behind_a_command(
     assert _offered("descent compare mu", paths=True) == ["mul.csv", "multirun/"]
     assert _offered("descent compare --csv mul.", paths=True) == ["mul.csv"]
     assert _offered("descent optimizer=sgd mu", paths=True) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "prints"),
+    [
+        ("--help", True),
+        ("optimizer=sgd --cfg job", True),
+        ("--cfg=job", True),
+        ("-m --info", True),
+        ("compare multirun", True),
+        ("predict run table.csv", True),
+        ("publish outputs", False),
+        ("pictures outputs", False),
+        ("optimizer=sgd", False),
+        ("-m optimizer=sgd,adam --config-dir mine", False),
+    ],
+)
+def test_commands_that_do_nothing_but_print(line: str, prints: bool) -> None:
+    assert _only_prints(line.split()) is prints

@@ -16,7 +16,13 @@ import nn
 from experiments import datasets
 from experiments.config.build import build, network_from_config, run_from_config
 from experiments.config.models import MLP, Model
-from experiments.config.schema import EarlyStopping, Run, Tracking, Training
+from experiments.config.schema import (
+    EarlyStopping,
+    Run,
+    Tracking,
+    Training,
+    check_experiment_name,
+)
 from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, Tanh
@@ -223,6 +229,11 @@ def test_unknown_keys_inside_nested_parts() -> None:
 # Wrong values
 
 
+def test_names_of_experiments_may_be_long_and_in_any_language() -> None:
+    for name in ("a" * 500, "größe/日本 #1", " x "):
+        check_experiment_name(name)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -233,6 +244,12 @@ def test_unknown_keys_inside_nested_parts() -> None:
         ("seed", True),
         ("experiment_name", 7),
         ("experiment_name", None),
+        ("experiment_name", ""),
+        ("experiment_name", " \t"),
+        ("experiment_name", "a" * 501),
+        ("experiment_name", "two\nlines"),
+        ("experiment_name", "\x1b[31m"),
+        ("experiment_name", "\udce9"),
         ("optimizer.lr", 0),
         ("optimizer.lr", -0.1),
         ("optimizer.lr", float("inf")),

@@ -81,6 +81,7 @@ def test_what_can_change_the_result_changes_it(key: str, value: Any) -> None:
         ("tracking.enabled", False),
         ("tracking", {}),
         ("dataset.dir", "there"),
+        ("dataset.verify", True),
     ],
 )
 def test_what_cannot_does_not(key: str, value: Any) -> None:
@@ -140,11 +141,13 @@ def fresh() -> Any:
 WITHOUT_INFLUENCE = {
     "experiments": "an empty package",
     "experiments.config": "an empty package",
+    "experiments.config.limits": "refuses what is too large",
     "experiments.config.schema": "checks settings, which are hashed as they are",
     "experiments.errors": "exceptions",
     "experiments.escape": "escapes what messages say",
     "experiments.files": "an empty package",
     "experiments.files.atomic": "writes files",
+    "experiments.files.json": "reads what was written",
     "experiments.warning": "prints warnings",
     "experiments.switches": "switches off what changes no bit",
 }

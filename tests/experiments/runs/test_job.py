@@ -113,3 +113,14 @@ def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "argv", ["/somewhere/run.py", *arguments])
     assert shlex.split(command()) == ["python", "run.py", *arguments]
     assert make_small_job(Path("unused")).command == command()
+
+
+def test_a_job_is_described_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = 'tracking.uri="http://ada:it\'s mine@host"'
+    monkeypatch.setenv("SERVICE_TOKEN", "v4riable-value")
+    words = [uri, "+token=two words", "experiment_name=v4riable-value"]
+    monkeypatch.setattr(sys, "argv", ["run.py", *words])
+    safe = ['tracking.uri="http://ada:***@host"', "+token=***", "experiment_name=***"]
+    assert shlex.split(command())[2:] == safe
+    assert make_small_job(Path("unused"), overrides=words).overrides == safe
+    assert name(["+token=abc"]) == "sgd-***-seed0"

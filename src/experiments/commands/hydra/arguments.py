@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from hydra._internal.utils import get_args_parser
 
 from experiments.errors import ConfigError
+
+_MOST_COMMAS: Final = 2000
 
 
 def with_settings_together(arguments: Sequence[str]) -> list[str]:
@@ -23,8 +26,15 @@ def with_settings_together(arguments: Sequence[str]) -> list[str]:
     Raises
     ------
     ConfigError
-        If an option is unknown.
+        If an option is unknown, or a setting has too many values.
     """
+    for word in arguments:
+        # Hydra's parser takes a time that grows with the square of this number.
+        if word.count(",") > _MOST_COMMAS:
+            raise ConfigError(
+                f"{word[:60]}...: this setting has more than {_MOST_COMMAS} values. Put a long "
+                "list into a YAML file (--config-dir), or write numbers as range(START,STOP)"
+            )
     parser = get_args_parser()
     parser.allow_abbrev = False  # --experiment is not an abbreviation of --experimental-rerun
     options, rest = parser.parse_known_args(list(arguments))

@@ -32,19 +32,20 @@ class JobComposer:
         The composer of configurations.
     folder : Path
         The sweep's folder; ``hydra.sweep.subdir`` gives each job's subfolder.
-    check_for_interrupts : callable, optional
-        A function that may raise an interrupt, called before each job is composed.
+    on_step : callable, optional
+        A function that is called with the number of jobs that are composed and of all jobs, before
+        each and after the last; it may raise an interrupt.
     """
 
     def __init__(
         self,
         composer: Composer,
         folder: Path,
-        check_for_interrupts: Callable[[], None] = lambda: None,
+        on_step: Callable[[int, int], None] = lambda done, steps: None,
     ) -> None:
         self._composer = composer
         self._folder = folder
-        self._check_for_interrupts = check_for_interrupts
+        self._on_step = on_step
 
     def config(self, draft: Draft) -> dict[str, Any]:
         return self._composer.compose(_overrides(draft)).resolved
@@ -60,7 +61,7 @@ class JobComposer:
         jobs: list[Job] = []
         hydra_files = HydraFiles()
         for index, (draft, overrides) in enumerate(zip(drafts, job_overrides, strict=True)):
-            self._check_for_interrupts()
+            self._on_step(index, len(drafts))
             try:
                 composed = self._composer.compose(overrides, first + index)
                 job = make_job(
@@ -82,6 +83,7 @@ class JobComposer:
             }
             # Kept as text, which needs less memory than thousands of composed configurations.
             jobs.append(replace(job, files=hydra_files.texts(composed.config, composed.hydra)))
+        self._on_step(len(drafts), len(drafts))
         faults.raise_any()
         phases.debug("composed")
         hydra = self._composer.master.hydra

@@ -83,7 +83,7 @@ class HydraSweep:
 
     def composer(self, sweep: Sweep) -> JobComposer:
         """Return the composer of the sweep's jobs."""
-        return JobComposer(self._composer, self._folder, sweep.listener.check_for_interrupts)
+        return JobComposer(self._composer, self._folder, sweep.listener.prepared)
 
     def train(
         self,

@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import re
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO, cast
 
@@ -19,6 +20,7 @@ from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
 
 _DELIMITERS: Final = ",;\t|"
+_LONGEST_LINE: Final = 100_000_000
 _SAMPLE_LINES: Final = 20
 _SAMPLE_CHARACTERS: Final = 100_000
 _CONTEXT: Final = 40  # bytes around a byte that cannot be decoded
@@ -67,7 +69,8 @@ class _Reader:
 
     def __init__(self, path: Path, text: TextIO, delimiter: str | None) -> None:
         self._path = path
-        head = list(islice(text, _SAMPLE_LINES))
+        lines = self._lines(text)
+        head = list(islice(lines, _SAMPLE_LINES))
         self._skipped = 0  # lines before those that the csv module counts
         if head:
             head[0] = head[0].removeprefix("\ufeff")
@@ -78,23 +81,23 @@ class _Reader:
                 delimiter = delimiter or marked[1]
         delimiter = delimiter or _likely_delimiter("".join(head)[:_SAMPLE_CHARACTERS])
         self._rows = csv.reader(
-            chain(head, text),
+            chain(head, lines),
             delimiter=delimiter,
             skipinitialspace=delimiter != " ",
             strict=True,
         )
 
     def read(self) -> RawTable:
-        header, _ = self._next_rows(1)
+        header, _ = self._next_rows(1, 0)
         if not header:
             raise DataError(f"{self._path}: the file is empty. Give a table with a header line.")
         names = [column_name(name) for name in header[0]]
         _check_header(self._path, names)
         store = TextStore()
         columns = [TextColumn(store) for _ in names]
-        lines: list[NDArray[np.intp]] = []
+        lines: list[NDArray[np.uint32]] = []
         while True:
-            rows, ends = self._next_rows(max(_CELLS_AT_ONCE // len(names), 1))
+            rows, ends = self._next_rows(max(_CELLS_AT_ONCE // len(names), 1), len(names))
             if not rows:
                 break
             self._check_lengths(rows, ends, len(names))
@@ -103,21 +106,37 @@ class _Reader:
                     column.extend(list(map(str.strip, cells)))
                 except ValueError:
                     raise self._nul(rows, ends) from None
-            lines.append(np.array(ends, np.intp))
+            lines.append(np.array(ends, np.uint32))
         if not lines:
             raise DataError(
                 f"{self._path}: there are no rows below the header. Give a table with rows."
             )
         return RawTable.of_columns(self._path, names, columns, np.concatenate(lines))
 
-    def _next_rows(self, most: int) -> tuple[list[list[str]], list[int]]:
-        """Read some rows, and the line on which each ends."""
+    def _lines(self, text: TextIO) -> Iterator[str]:
+        """Read lines; without a limit one that does not end would fill the memory."""
+        for number in count(1):
+            line = text.readline(_LONGEST_LINE)
+            if not line:
+                return
+            if len(line) >= _LONGEST_LINE:
+                raise DataError(
+                    f"{self._path}, line {number}: the line has more than {_LONGEST_LINE:,} "
+                    "characters. Give a table with a line for each row."
+                )
+            yield line
+
+    def _next_rows(self, most: int, columns: int) -> tuple[list[list[str]], list[int]]:
+        """Read some rows, and the line on which each ends.
+
+        A line of blanks is no row, unless the table has one column.
+        """
         rows: list[list[str]] = []
         ends: list[int] = []
         first = self._line + 1
         try:
             for row in self._rows:
-                if row:
+                if len(row) > 1 or (row and (columns == 1 or row[0].strip())):
                     rows.append(row)
                     ends.append(self._line)
                     if len(rows) == most:
@@ -140,9 +159,9 @@ class _Reader:
         for row, line in zip(rows, ends, strict=True):
             if len(row) != columns:
                 raise DataError(
-                    f"{self._path}, line {line}: {len(row)} cells, where the header names "
-                    f"{columns} columns. Correct the line; a cell that holds the delimiter "
-                    f"({self._rows.dialect.delimiter!r}) needs double quotes."
+                    f"{self._path}, line {line}: {_counted(len(row), 'cell')}, where the header "
+                    f"names {_counted(columns, 'column')}. Correct the line; a cell that holds the "
+                    f"delimiter ({self._rows.dialect.delimiter!r}) needs double quotes."
                 )
 
     def _nul(self, rows: list[list[str]], ends: list[int]) -> DataError:
@@ -151,6 +170,10 @@ class _Reader:
             f"{self._path}, line {line}: a cell contains a NUL character, which is no text. If the "
             "file is UTF-16, train with dataset.encoding=utf-16-le; otherwise remove the character."
         )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _likely_delimiter(sample: str) -> str:
@@ -199,7 +222,9 @@ def _undecodable(path: Path, stream: Watched, error: UnicodeError, codec: str) -
         content = bytes(error.object)
         line += content.count(b"\n", 0, error.start)
         likely = _likely_encoding(content, error.start, first=stream.count == len(content))
-        if likely != codec:
+        if b"\0" in content and not likely.startswith("utf"):
+            cure = "It holds binary data. Give a table, as CSV or Parquet"
+        elif likely != codec:
             seen = _around(content, error.start, likely)
             cure = (
                 f"It may be {likely} (with {seen!r} there): save it as UTF-8, or train with "

@@ -284,6 +284,7 @@ class Notation:
         # Python parses 1_000 as a number; in a table it is more likely a code.
         if "_" in text:
             raise ValueError(text)
+        text = text.replace("\u2212", "-")  # the minus sign of typesetting
         whole, mark, fraction = text.partition(self.decimal)
         if any(mark in whole for mark in self._thousands_marks):
             if not self._grouped.fullmatch(whole):

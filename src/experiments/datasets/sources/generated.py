@@ -27,12 +27,12 @@ class Generated(SplitSource):
     seed, limit, split, counts, validation, test, scaling
         See `SplitSource`.
     rows : int, default 600
-        Number of points, at least 10, divided among the classes as evenly as possible.
+        Number of points, from 10 to ten million, divided among the classes as evenly as possible.
     noise : float
         Standard deviation of the Gaussian noise added to both coordinates, at least 0.
     """
 
-    rows: Annotated[int, Interval(10)] = 600
+    rows: Annotated[int, Interval(10, 10_000_000)] = 600
     noise: NonNegative = 0.1
 
     @property

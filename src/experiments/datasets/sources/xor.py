@@ -46,7 +46,7 @@ class Xor(SplitSource):
     """
 
     scaling: Scaling = "none"
-    rows: Annotated[int, Interval(4)] = 4
+    rows: Annotated[int, Interval(4, 10_000_000)] = 4
     noise: NonNegative = 0.0
 
     def __post_init__(self) -> None:

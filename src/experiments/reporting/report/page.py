@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.study import Study
 from experiments.errors import RecordError
-from experiments.escape import for_html
+from experiments.escape import for_terminal
 from experiments.files.atomic import write_output
+from experiments.files.csv import csv_text
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.looks import looks_of_entries
 from experiments.reporting.report import tables
@@ -74,8 +75,8 @@ def write_report(
         ) from error
     texts = {
         REPORT: page,
-        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
-        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
+        "comparison.csv": csv_text(study_table(study)),
+        "pairs.csv": csv_text(pairs_table(study)),
         "comparison.md": study_markdown(study),
         "comparison.tex": study_latex(study),
     }
@@ -199,11 +200,9 @@ def _style_sheet(colors: Sequence[str]) -> str:
     )
 
 
-def _for_html(value: object) -> object:
-    """Escape what the template inserts, unless it is HTML already."""
-    from markupsafe import Markup
-
-    return value if hasattr(value, "__html__") else Markup(for_html(str(value)))
+def _plain(value: object) -> object:
+    """Escape what the template inserts, unless it is HTML; Jinja then escapes the markup."""
+    return value if hasattr(value, "__html__") else for_terminal(str(value))
 
 
 @cache
@@ -212,6 +211,6 @@ def _template() -> Template:
 
     environment = Environment(
         loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, finalize=_for_html,
+        trim_blocks=True, finalize=_plain,
     )  # fmt: skip
     return environment.get_template("report.html.jinja")

@@ -22,6 +22,7 @@ from experiments.reporting.words.formatting import (
     p_value,
     percent,
     reach,
+    time_unit,
 )
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
@@ -245,9 +246,11 @@ def _epochs(medians: Sequence[float]) -> Column:
 
 
 def _times(medians: Sequence[float]) -> Column:
-    places = 1 if min(value for value in medians if not math.isnan(value)) < 10 else 0
-    cells = tuple(number(value, places) for value in medians)
-    return Column("µs/step", cells, rank=_RANKS["time"], notes=(notes.STEP_TIME,))
+    unit, length = time_unit(medians)
+    times = [median / length for median in medians]
+    places = 1 if min(time for time in times if not math.isnan(time)) < 10 else 0
+    cells = tuple(number(time, places) for time in times)
+    return Column(f"{unit}/step", cells, rank=_RANKS["time"], notes=(notes.STEP_TIME,))
 
 
 def _times_to(found: Sequence[TimeToTarget | None], target: Target) -> Column:

@@ -30,13 +30,16 @@ from experiments.reporting.words.limits import limits_of, warnings_of
 
 # Longer lines of text are hard to read, even in a wide window.
 _WORDS_WIDTH = 100
+# A table is never cut: in a window that is too narrow for it, the terminal breaks its lines.
+_ANY_WIDTH = 10_000
 _PLAIN = str.maketrans(PLAIN)
 
 
 class _View(ABC):
     """A study rendered with Rich for the width and encoding of a console.
 
-    Columns are dropped, the least important first, until a table fits the width. The best value
+    Columns are dropped, the least important first, until a table fits the width; what remains is
+    never cut. The best value
     of a column is bold. If the output is not a terminal, it has a star instead, and there are
     neither colours nor line drawings.
 
@@ -52,7 +55,9 @@ class _View(ABC):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render for the width and encoding of the console."""
         for part in self._lines(_Page(console, options.max_width)):
-            if isinstance(part, Text) and not _speaks_unicode(console):
+            if isinstance(part, Table):
+                yield from console.render(part, options.update(width=_ANY_WIDTH))
+            elif isinstance(part, Text) and not _speaks_unicode(console):
                 yield Text(_plain(part.plain))
             else:
                 yield part
@@ -82,7 +87,7 @@ class ComparisonView(_View):
 
 def print_comparison(study: Study, console: Console | None = None) -> None:
     """Print the narrow view of a study, by default to standard output."""
-    (console or Console()).print(ComparisonView(study))
+    (console or Console()).print(ComparisonView(study), crop=False)
 
 
 class StudyView(_View):
@@ -114,7 +119,7 @@ class StudyView(_View):
 
 def print_study(study: Study, console: Console | None = None) -> None:
     """Print a study, by default to standard output."""
-    (console or Console(highlight=False)).print(StudyView(study))
+    (console or Console(highlight=False)).print(StudyView(study), crop=False)
 
 
 class _Page:

@@ -135,6 +135,35 @@ def compact(value: float, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def duration(seconds: float) -> str:
+    """Format a time in the unit that people would choose, below a minute with three digits.
+
+    Examples are 137 µs, 4.02 ms, 3 s, 2 min 5 s and 3 h 20 min.
+    """
+    if not math.isfinite(seconds):
+        return number(seconds, 0)
+    for unit, length, limit in (("µs", 1e-6, 1e-3), ("ms", 1e-3, 1.0), ("s", 1.0, 60.0)):
+        if seconds < 0.9995 * limit:
+            return f"{compact(seconds / length, 3)} {unit}"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def time_unit(microseconds: Sequence[float]) -> tuple[str, float]:
+    """Choose the unit of a column of times, in which they have at most four digits.
+
+    Returns
+    -------
+    str
+        The unit: µs, ms or s.
+    float
+        The unit in microseconds.
+    """
+    longest = max((time for time in microseconds if math.isfinite(time)), default=0.0)
+    return ("µs", 1.0) if longest < 1e4 else ("ms", 1e3) if longest < 1e7 else ("s", 1e6)
+
+
 def percent(share: float) -> str:
     """Format a share in percent, with one decimal if it is small: 97%, 4.2%, < 0.1%."""
     if share == 0 or share >= 0.095:

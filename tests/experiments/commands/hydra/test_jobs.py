@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
+from experiments.errors import ConfigError
 from experiments.sweeps.drafts import Draft
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
@@ -52,3 +54,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("secret", "***")
     return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def test_composing_says_how_many_jobs_are_composed(tmp_path: Path) -> None:
+    steps = []
+    composer = JobComposer(Composer.load(CONF), tmp_path, lambda *step: steps.append(step))
+    composer.jobs([Draft(job) for job in JOBS])
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    steps.clear()
+    with pytest.raises(ConfigError):
+        composer.jobs([Draft(["seed=-1"])])
+    assert steps == [(0, 1), (1, 1)]  # the last, so that a display ends

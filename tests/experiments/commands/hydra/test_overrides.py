@@ -7,7 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.commands.hydra.overrides import override_of, with_marks_quoted
+from experiments.commands.hydra.overrides import override_of, parse, with_marks_quoted
+from experiments.errors import ConfigError
 
 
 @given(
@@ -41,3 +42,26 @@ def test_a_mark_alone_needs_no_quotes(mark: str) -> None:
 def test_other_arguments_stay_as_they_are() -> None:
     arguments = ["-m", "seed=1", "optimizer=a,b", "x=", "x=*", "x=?", "dataset.decimal=','", "~x=,"]
     assert with_marks_quoted(arguments) == arguments
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking.uri=http://ada:s3cr{et@host",
+        "tracking.uri='http://ada:s3cret word@host",
+        "+token=s3cr{et",
+        '++my.api_key="s3cret word',
+        "http://ada:s3cret@host",
+    ],
+)
+def test_an_override_that_cannot_be_parsed_is_shown_without_its_secret(override: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse([override])
+    assert "***" in str(error.value)
+    assert not [piece for piece in ("s3cr", "et@", "word") if piece in str(error.value)]
+
+
+def test_words_that_a_blank_separated_are_shown_without_their_secret() -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(["token=[s3cret,", "more]"])
+    assert str(error.value).startswith("token=***: a setting ends at a blank")

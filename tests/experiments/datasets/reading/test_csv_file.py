@@ -43,6 +43,8 @@ def cells(table: RawTable) -> dict[str, list[str]]:
         # Byte order mark before a quote, line ends of three systems, none at the end
         ('\ufeff"a,b",c\n1,2', {"a,b": ["1"], "c": ["2"]}),
         ("a,b\r\n1,2\r\n\r\n3,4", {"a": ["1", "3"], "b": ["2", "4"]}),
+        (" \na,b\n1,2\n\t \n  \n3,4\n", {"a": ["1", "3"], "b": ["2", "4"]}),
+        ('a\n1\n""\n\n2\n', {"a": ["1", "", "2"]}),
         ("a,b\r1,2\r3,4\r", {"a": ["1", "3"], "b": ["2", "4"]}),
         # Cells are not interpreted.
         ("a,b\nNone,1.10\nNULL,01\n", {"a": ["None", "NULL"], "b": ["1.10", "01"]}),
@@ -97,8 +99,8 @@ def test_a_long_table_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
         (",\n1,2\n", "the header names no column"),
         ("1,2\n3,4\n", r"first line holds numbers \(1, 2\)"),
         ("a,b\n1,2\n1,2,3\n", r"line 3: 3 cells, where the header names 2 columns.*','"),
-        ('a,b\n1,"x\ny"\n1\n', "line 4: 1 cells, where the header names 2"),
-        ("sep=;\na;b\n1\n", "line 3: 1 cells"),
+        ('a,b\n1,"x\ny"\n1\n', "line 4: 1 cell, where the header names 2"),
+        ("sep=;\na;b\n1\n", "line 3: 1 cell"),
         ('a,b\n1,2\n1,"x\ny\nz\n', "line 3: not proper CSV .*a quote that opens a cell there"),
         ('a,b\n1,2\n1,"' + "x,y\n" * 50_000, "line 3: not proper CSV .*a quote that opens"),
         ('a,b\n1,"x"y\n', "line 2: not proper CSV"),
@@ -140,6 +142,7 @@ LONG = "a,b\n" + "1,2\n" * 20_000
         (b"a\n\xff\xff\xff", {"encoding": "utf-16-le"}, "not utf-16-le text"),
         (b"a,b\n1,2\n", {"encoding": "utf-16"}, "not utf-16 text"),
         (b"a\n\xc3", {}, "line 2: not UTF-8 text"),
+        (b"\x89PNG\r\n\x1a\n\0\0abcdefghijk", {}, "line 1: not UTF-8 text. It holds binary data"),
     ],
 )
 def test_the_likely_encoding_is_named(
@@ -147,6 +150,14 @@ def test_the_likely_encoding_is_named(
 ) -> None:
     with pytest.raises(DataError, match=message):
         table_of(tmp_path, content, **options)
+
+
+def test_a_line_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "_LONGEST_LINE", 1000)
+    with pytest.raises(DataError, match=r"line 2: the line has more than 1,000 characters"):
+        table_of(tmp_path, "a,b\n" + "1," * 5000)
+    rows = "1," + "2" * 997 + "\n"
+    assert table_of(tmp_path, "a,b\n" + rows[1:] + rows[1:]).rows == 2
 
 
 def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:

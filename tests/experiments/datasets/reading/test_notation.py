@@ -32,6 +32,7 @@ def packed(*cells: str) -> TextColumn:
         (Notation(), "1.5", 1.5),
         (Notation(), " -1.5e3 ", -1500),
         (Notation(), "inf", math.inf),
+        (Notation(), "\u22125", -5),
         (Notation(decimal=","), "1,5", 1.5),
         (Notation(decimal=","), "-,5", -0.5),
         (Notation(decimal=","), "15", 15),

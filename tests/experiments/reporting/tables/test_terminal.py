@@ -170,3 +170,29 @@ def test_a_target_that_is_missed_is_never_reached_in_the_whole_table(tmp_path):
     text = console.file.getvalue()
     assert "never" in text
     assert "∞" not in text
+
+
+@pytest.mark.parametrize("width", [1, 20, 39])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_table_is_never_cut(tmp_path, width, terminal):
+    study = analyse(sweep(tmp_path))
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=terminal, color_system=None)
+    print_comparison(study, console)
+    print_study(study, console)
+    rows = [line for line in file.getvalue().splitlines() if "adagrad" in line]
+    needed = [
+        str(entry.metrics["best/val_loss"].mean.value)[:4] for entry in study.parts[0].entries
+    ]
+    assert "…" not in file.getvalue()
+    assert any(any(value in row for value in needed) for row in rows)
+
+
+def test_slow_steps_are_in_a_unit_in_which_they_are_short(tmp_path):
+    runs = sweep(tmp_path)
+    for run in runs:
+        run.data["summary"]["time/us_per_step"] = 150_000.0
+    header, first, *_ = printed(runs, width=140).splitlines()
+    assert "ms/step" in header
+    assert " 150" in first
+    assert "e5" not in first

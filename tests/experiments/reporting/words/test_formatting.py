@@ -10,9 +10,11 @@ from experiments.reporting.words.formatting import (
     column,
     compact,
     counts,
+    duration,
     interval,
     number,
     percent,
+    time_unit,
 )
 
 NAN = math.nan
@@ -112,3 +114,31 @@ def test_shares_keep_what_is_small():
 def test_an_interval_that_nothing_bounds_is_left_out():
     assert interval(Estimate(0.25, -math.inf, math.inf)) == "0.2500"
     assert interval(Estimate(0.25, 0.24, 0.26)) == "0.250 [0.240, 0.260]"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0 µs"),
+        (1.37e-4, "137 µs"),
+        (9.9999e-4, "1 ms"),
+        (4.0213e-3, "4.02 ms"),
+        (0.15, "150 ms"),
+        (0.99999, "1 s"),
+        (3.0, "3 s"),
+        (59.99, "1 min 0 s"),
+        (125, "2 min 5 s"),
+        (12_000, "3 h 20 min"),
+        (1e6, "277 h 46 min"),
+        (NAN, "–"),
+        (math.inf, "∞"),
+    ],
+)
+def test_a_duration_has_the_unit_that_people_would_choose(seconds, written):
+    assert duration(seconds) == written
+
+
+def test_a_column_of_times_has_the_unit_in_which_they_are_short():
+    assert time_unit([12.0, 150_000.0]) == ("ms", 1e3)
+    assert time_unit([12.0, NAN]) == ("µs", 1.0)
+    assert time_unit([2e7]) == ("s", 1e6)

@@ -19,8 +19,9 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
-from experiments.reporting.figures.networks.outputs import class_shares, network_of
+from experiments.reporting.figures.networks.outputs import class_shares
 from experiments.reporting.figures.networks.shown import Shown
+from experiments.runs.network import network_of
 from experiments.runs.record import Record
 from experiments.training.snapshots import snapshot_epochs
 

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config.build import network_from_config
+from experiments.runs.network import network_of
 from experiments.runs.record import Record
-from nn.network import Network
 
 Numbers = NDArray[np.float64]
-
-
-def network_of(
-    record: Record,
-    weights: Mapping[str, NDArray[Any]],
-    runs: int = 1,
-    *,
-    trusted: frozenset[str],
-) -> Network:
-    """Build a record's network and load weights into it.
-
-    Parameters
-    ----------
-    record : Record
-        The record of a trained run.
-    weights : mapping of str to ndarray of shape (*shape), or (runs, *shape)
-        The weights by name of the parameter.
-    runs : int, default 1
-        The number of networks in the stack.
-    trusted : frozenset of str
-        The packages, besides this project's, whose classes may be used to build the network.
-
-    Returns
-    -------
-    Network
-        The network, with the weights loaded.
-    """
-    network = _network(record, runs, trusted)
-    network.load(weights)
-    return network
 
 
 def best_outputs(record: Record, inputs: NDArray[Any], *, trusted: frozenset[str]) -> Numbers:
@@ -75,7 +43,8 @@ def class_shares(record: Record, outputs: NDArray[Any], *, trusted: frozenset[st
     if outputs.shape[-1] == 1:
         positive = np.clip(outputs, 0, 1)
         return np.concatenate([1 - positive, positive], axis=-1)
-    if _network(record, 1, trusted).objective.activation.gives_probabilities:
+    network = network_of(record, record.weights(), trusted=trusted)
+    if network.objective.activation.gives_probabilities:
         total = outputs.sum(axis=-1, keepdims=True)
         return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / outputs.shape[-1])
     shares: Numbers = np.eye(outputs.shape[-1])[outputs.argmax(axis=-1)]
@@ -88,10 +57,3 @@ def predicted_classes(outputs: NDArray[Any]) -> NDArray[np.intp]:
         return (outputs[..., 0] > 0.5).astype(np.intp)
     classes: NDArray[np.intp] = outputs.argmax(axis=-1)
     return classes
-
-
-def _network(record: Record, runs: int, trusted: frozenset[str]) -> Network:
-    data = record.dataset
-    return network_from_config(
-        record.config, int(data["features"]), int(data["outputs"]), runs, trusted=trusted
-    )

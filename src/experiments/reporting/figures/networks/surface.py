@@ -18,9 +18,9 @@ from experiments.reporting.figures.drawing import (
     style,
 )
 from experiments.reporting.figures.networks.frame import TOP, titled_figure
-from experiments.reporting.figures.networks.outputs import network_of
 from experiments.reporting.figures.networks.shown import Shown
 from experiments.reporting.words.formatting import compact
+from experiments.runs.network import network_of
 from experiments.runs.record import Record
 from experiments.training.targets import encoding_for
 

@@ -1,0 +1,65 @@
+"""Settings that published work uses, on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command_line import (
+    FEW_POINTS,
+    NOT_TRACKED,
+    Finished,
+    assert_same_bits,
+    run,
+    succeeded,
+)
+
+SHORT = (*FEW_POINTS, NOT_TRACKED, "training.epochs=3")
+SPLIT_BY_SEED = (*SHORT, "dataset.seed=${seed}")
+
+
+@pytest.fixture(scope="module")
+def by_seed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("by_seed")
+    sweep = ("-m", "optimizer=sgd,adam", "seed=0,1,2", "hydra.sweep.dir=sweep")
+    return succeeded(run(*sweep, *SPLIT_BY_SEED, folder=folder))
+
+
+def test_each_seed_has_its_split_and_all_optimizers_have_it(by_seed: Finished) -> None:
+    digests = {record.name: record.dataset["digest"] for record in by_seed.records()}
+    assert len(digests) == 6
+    for seed in range(3):
+        assert digests[f"sgd-seed{seed}"] == digests[f"adam-seed{seed}"]
+    assert len(set(digests.values())) == 3
+    # One comparison, over splits.
+    assert "moons" not in by_seed.out.split("optimizer", 1)[1].split("\n\n")[0]
+    assert "over 3 seeds" in by_seed.out
+
+
+def test_a_run_of_the_sweep_has_the_bits_of_one_alone(by_seed: Finished, tmp_path: Path) -> None:
+    alone = succeeded(run("optimizer=adam", "seed=2", *SPLIT_BY_SEED, folder=tmp_path)).record()
+    (same,) = [record for record in by_seed.records() if record.name == "adam-seed2"]
+    assert_same_bits(alone, same)
+    other = {record.name: record for record in by_seed.records()}["adam-seed1"]
+    assert other.dataset["digest"] != alone.dataset["digest"]
+
+
+def test_without_a_validation_part_the_last_epoch_is_reported(tmp_path: Path) -> None:
+    finished = succeeded(run(*SHORT, "dataset.validation=0", folder=tmp_path))
+    assert "test at the last epoch: test/loss" in finished.out
+    assert "val" not in finished.out
+    assert finished.record().dataset["rows"] == {"train": 128, "test": 22}
+
+
+def test_a_peak_on_the_test_part_is_called_so(tmp_path: Path) -> None:
+    peak = ("training.report=test_peak", "training.test_every_epoch=true")
+    finished = succeeded(run(*SHORT, *peak, folder=tmp_path))
+    assert "peak on the test part, chosen on it, at epoch" in finished.out
+    assert "test/loss" not in finished.out
+
+
+def test_steps_orders_and_counts(tmp_path: Path) -> None:
+    settings = ("training.steps=7", "training.order=as_given", "training.last_batch=drop")
+    counts = ("dataset.split=position", "dataset.counts=[100,20,30]")
+    record = succeeded(run(*SHORT, *settings, *counts, folder=tmp_path)).record()
+    assert record.metrics()["step"].tolist() == [0, 3, 6, 7]
+    assert record.dataset["rows"] == {"train": 100, "validation": 20, "test": 30}
