@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="draw from the best validation losses of the runs in this folder",
     )
     options = parser.parse_args(arguments)
-    drawn_from = distributions() if options.runs is None else losses(options.runs)
+    drawn_from = (
+        {**distributions(), **rare_values()} if options.runs is None else losses(options.runs)
+    )
     for seeds in options.seeds:
         _print_coverage(drawn_from, seeds, options.draws)
     print(f"Four optimizers, 10 seeds, {options.draws} comparisons:")
@@ -76,6 +78,48 @@ def distributions() -> dict[str, Any]:
         "Laplace": stats.laplace(),
         "uniform": stats.uniform(),
     }
+
+
+def rare_values() -> dict[str, Any]:
+    """Return distributions by name whose mean depends on values that ten seeds may not show."""
+    from scipy import stats
+
+    return {
+        "lognormal (1)": stats.lognorm(1),
+        "lognormal (1.5)": stats.lognorm(1.5),
+        "one in ten far off": FarOff(),
+    }
+
+
+@dataclass(frozen=True)
+class FarOff:
+    """A mixture: a standard normal, which is shifted by `shift` with probability `share`."""
+
+    share: float = 0.1
+    shift: float = 20.0
+
+    def rvs(self, size: tuple[int, int], random_state: np.random.Generator) -> Any:
+        """Draw an array of values."""
+        shifted = random_state.random(size) < self.share
+        return random_state.normal(size=size) + self.shift * shifted
+
+    def mean(self) -> float:
+        """Return the true mean."""
+        return self.share * self.shift
+
+    def median(self) -> float:
+        """Return the true median."""
+        return self.ppf(0.5)
+
+    def ppf(self, share: float) -> float:
+        """Return a true quantile."""
+        from scipy import optimize, stats
+
+        def excess(value: float) -> float:
+            below, above = stats.norm.cdf([value, value - self.shift])
+            return float((1 - self.share) * below + self.share * above - share)
+
+        return float(optimize.brentq(excess, -10, self.shift + 10))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_a_table_of_excel_is_predicted_as_it_was_trained_on(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_what_cannot_be_read_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(
-        "a;b;y\n" + "".join(f"{i};{i % 7},5;{i % 2}\n" for i in range(40))
+        "a;b;y\n" + "".join(f"{i};{i % 7},5;{i % 2}\n" for i in range(240))
     )
     finished = trained(tmp_path, "table.csv")
     assert finished.status == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -108,6 +109,7 @@ def analyse(
         tuple(sorted({run.seed for run in reporting})),
         tuple(dict.fromkeys(mask_secrets(run.command) for run in runs if run.command)),
         {key: tuple(sorted(found)) for key, found in versions.items()},
+        Counter(run.blas_cores for run in runs if run.blas_cores),
         len(records) - len({run.uid for run in runs}) - len(older),
         len(older),
     )

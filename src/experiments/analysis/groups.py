@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import ConfigError
-from experiments.runs.identity import PLACES, WITHOUT_EFFECT
+from experiments.runs.identity import READING, WITHOUT_EFFECT
 from experiments.runs.record import Record, Scalar
 from experiments.training.status import Status
 
@@ -25,7 +25,7 @@ from experiments.training.status import Status
 # settings they set.
 _NO_RESULT: Final = WITHOUT_EFFECT | {"seed", "experiment", "debug", "hydra"}
 # The curve of the test part is read by nothing but `training.report=test_peak`.
-_NO_RESULT_KEYS: Final = frozenset(f"dataset.{place}" for place in PLACES) | {
+_NO_RESULT_KEYS: Final = frozenset(f"dataset.{name}" for name in READING) | {
     "training.test_every_epoch"
 }
 

@@ -215,6 +215,9 @@ class Study:
         The command lines that started the runs, without duplicates.
     versions : mapping of str to tuple of str
         The versions of the code and of libraries that occur, by name, such as `commit`.
+    kernels : mapping of tuple of str to int
+        The number of runs by the processor families whose BLAS kernels trained them: `(Haswell,)`,
+        or `(Haswell, SkylakeX)` if they were resumed on another processor.
     repeats, superseded : int
         The number of runs left out because the same run was repeated by the same code, and by
         other code or libraries (see `groups.distinct`).
@@ -228,5 +231,6 @@ class Study:
     reporting_seeds: tuple[int, ...]
     commands: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
+    kernels: Mapping[tuple[str, ...], int]
     repeats: int
     superseded: int

@@ -14,7 +14,6 @@ docs/protocol.md explains how the numbers are computed, and why.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 from experiments.commands.parsing import add_tracker, carry_out, command_parser, keys_of
 from experiments.config.trust import allowed_packages
 from experiments.errors import UserError
+from experiments.files.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from experiments.analysis.study import Study
@@ -83,8 +83,8 @@ def _compare(options: argparse.Namespace) -> None:
     published = options.sweep or options.experiment or options.filter
     if bool(options.folders) == bool(published):
         _parser().error("give either folders or at least one of --sweep, --experiment and --filter")
-    with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
-        _compare_and_write(options, Path(scratch))
+    with scratch_folder() as scratch:
+        _compare_and_write(options, scratch)
 
 
 def _compare_and_write(options: argparse.Namespace, scratch: Path) -> None:
@@ -129,6 +129,7 @@ def _records(options: argparse.Namespace, scratch: Path) -> list[Record]:
 
 def _write(options: argparse.Namespace, study: Study, records: Sequence[Record]) -> list[Path]:
     from experiments.files.atomic import write_output
+    from experiments.files.csv import csv_text
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.frames import pairs_table, study_table
@@ -138,8 +139,8 @@ def _write(options: argparse.Namespace, study: Study, records: Sequence[Record])
     texts: list[tuple[Path, str]] = []
     if options.csv is not None:
         beside = options.csv.with_name(f"{options.csv.stem}-pairs{options.csv.suffix}")
-        texts.append((options.csv, study_table(study).to_csv(index=False, lineterminator="\n")))
-        texts.append((beside, pairs_table(study).to_csv(index=False, lineterminator="\n")))
+        texts.append((options.csv, csv_text(study_table(study))))
+        texts.append((beside, csv_text(pairs_table(study))))
     if options.markdown is not None:
         texts.append((options.markdown, study_markdown(study)))
     if options.latex is not None:

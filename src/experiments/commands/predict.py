@@ -16,7 +16,6 @@ import logging
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +29,8 @@ from experiments.datasets import RawTable, read_table
 from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
+from experiments.files.csv import csv_text
+from experiments.files.scratch import scratch_folder
 from experiments.program import program
 from experiments.runs.layout import RECORD
 from experiments.runs.record import Record
@@ -48,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as scratch, _progress_shown():
+    with scratch_folder() as scratch, _progress_shown():
         _check_order(options.run, options.input)
-        record = _record(options.run, options.uri, Path(scratch))
+        record = _record(options.run, options.uri, scratch)
         predictor = Predictor(record, options.weights, trusted=allowed_packages())
         table = _predicted(predictor, options.input)
-    text = table.to_csv(index=False)
+    text = csv_text(table)
     if options.output is None:
         sys.stdout.write(text)
     else:

@@ -30,9 +30,10 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     """Load the dataset of a source, from the cache if possible.
 
     The key of an entry covers the source's class and fields, the code of the class's module and
-    of this package, the versions of the libraries, and the files that are read (path, size,
-    modification time). A damaged entry is replaced, and failure to write the cache is ignored.
-    A cached dataset is bit for bit the same as a fresh one.
+    of this package, the versions of the libraries, and the files that are read (path, inode, size,
+    times of modification and of change). A damaged entry is replaced, and so is that of a source
+    with `verify`, which is always loaded; failure to write the cache is ignored. A cached dataset
+    is bit for bit the same as a fresh one.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     if cache_dir is None or key is None:
         return source.load()
     path = _path(source, key, cache_dir)
-    dataset = _read(path)
+    dataset = None if source.verify else _read(path)
     if dataset is not None:
         return dataset
     dataset = source.load()
@@ -89,7 +90,7 @@ def quick_digest(source: Source, cache_dir: Path) -> str | None:
         The digest, or None if a cacheable dataset is not in the cache and would have to be
         prepared first.
     """
-    if not source.cacheable:
+    if not source.cacheable or source.verify:
         return source.load().digest
     key = _key(source)
     try:
@@ -112,20 +113,31 @@ def _key(source: Source) -> str | None:
     try:
         for path in [Path(inspect.getfile(kind)), *sorted(Path(__file__).parent.rglob("*.py"))]:
             code.update(hashlib.sha256(path.read_bytes()).digest())
-        files = [
-            (str(path.resolve()), (found := path.stat()).st_size, found.st_mtime_ns)
-            for path in source.files()
-        ]
+        files = [_state(path) for path in source.files()]
     except (OSError, TypeError):  # TypeError: the class was not defined in a file
         return None
     identity = {
         "class": f"{kind.__module__}.{kind.__qualname__}",
-        "fields": {f.name: repr(getattr(source, f.name)) for f in dataclasses.fields(source)},
+        "fields": {
+            field.name: repr(getattr(source, field.name))
+            for field in dataclasses.fields(source)
+            if field.compare
+        },
         "code": code.hexdigest(),
         "files": files,
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _state(path: Path) -> tuple[str | int, ...]:
+    """Return what changes whenever a file does.
+
+    A program can restore the size and the modification time, but not the time of change.
+    """
+    found = path.stat()
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return str(path.resolve()), found.st_dev, found.st_ino, found.st_size, *times
 
 
 def _version(library: str) -> str | None:

@@ -40,7 +40,7 @@ def caveats(
         A warning for people, without the name of the dataset.
     """
     rows = len(split.validation)
-    if rows < _FEW and not np.array_equal(split.validation, split.train):
+    if 0 < rows < _FEW and not np.array_equal(split.validation, split.train):
         yield (
             f"the validation part has only {rows} row{'s' if rows > 1 else ''}, by which the best "
             "epoch of a run is chosen, so chance decides much. Give more rows, or raise "
@@ -72,6 +72,8 @@ def _absent(
     """Warn of classes, or labels, that no row of the validation or test part has."""
     absent: dict[str, list[str]] = {}
     for part, rows in (("validation", split.validation), ("test", split.test)):
+        if not len(rows):
+            continue
         if task.has_classes:
             counts = np.bincount(targets[rows], minlength=len(target_names))
         else:

@@ -76,6 +76,9 @@ class Source(ABC):
     cacheable: ClassVar[bool] = True
     """Whether caching the prepared dataset on disk saves time."""
 
+    verify = False
+    """Whether to read the files even if they look unchanged; a field of sources with files."""
+
     seed: Annotated[int, Interval(0)] = 0
     limit: Annotated[int, Interval(3)] | None = None
 

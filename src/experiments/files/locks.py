@@ -1,8 +1,9 @@
-"""A file lock between processes."""
+"""File locks between processes."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,14 +45,52 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _flock(descriptor: int) -> bool:
+def hold(path: Path) -> int:
+    """Create a file that this process holds a lock on, as far as files can be locked here.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It appears under this name only when it is locked.
+
+    Returns
+    -------
+    int
+        The open descriptor, whose closing releases the lock, as does the end of the process.
+    """
+    unnamed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    _flock(descriptor)
+    unnamed.rename(path)
+    return descriptor
+
+
+def is_free(path: Path) -> bool:
+    """Return whether nobody holds the lock on a file of :func:`hold`, or the file is missing.
+
+    False where files cannot be locked.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        return _flock(descriptor, wait=False)
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int, *, wait: bool = True) -> bool:
+    """Lock an open file; return whether that worked."""
     try:
         import fcntl
     except ImportError:  # Windows
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:  # a filesystem without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # a filesystem without locks, or somebody else has it
         return False
     return True
 

@@ -4,7 +4,7 @@ A run's checkpoints are in a folder named after its identity, so any later comma
 whatever other runs it trains. Each checkpoint is one file:
 
     descent checkpoint <SHA-256 of everything after this line>
-    {"format": ..., "identity": ..., "epoch": ..., "about": ..., "values": ...}
+    {"format": ..., "identity": ..., "epoch": ..., "about": ..., "values": ..., "folder": ...}
     an .npz archive of the arrays
 
 Nothing in it is ever unpickled. A file gets its final name once it is complete. It is not synced
@@ -46,11 +46,14 @@ class Checkpoint:
         The record's entries that date from the run's start, as JSON values.
     state : State
         The training state at the end of an epoch.
+    folder : str, default ""
+        The folder to which the run's progress is written with the checkpoint.
     """
 
     identity: str
     about: dict[str, Any]
     state: State
+    folder: str = ""
 
 
 class CheckpointError(UserError):
@@ -109,6 +112,23 @@ class Checkpoints:
                 warn(f"{path}: this checkpoint is not used: {reason}")
         return None
 
+    def about(self) -> dict[str, Any]:
+        """Read the facts about the run's start from the newest checkpoint, without its arrays.
+
+        Returns
+        -------
+        dict
+            See :class:`Checkpoint`; empty if there is no checkpoint or it cannot be read.
+        """
+        for path in self._files()[:1]:
+            try:
+                with path.open("rb") as file:
+                    file.readline()
+                    return dict(json.loads(file.readline())["about"])
+            except (OSError, ValueError, KeyError, TypeError):
+                pass  # `latest` warns about it when it is used
+        return {}
+
     @property
     def exist(self) -> bool:
         """Whether the run has a checkpoint."""
@@ -131,6 +151,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
         "epoch": checkpoint.state.epoch,
         "about": checkpoint.about,
         "values": checkpoint.state.values,
+        "folder": checkpoint.folder,
     }
     body = json.dumps(header).encode() + b"\n" + npz.pack(checkpoint.state.arrays)
     return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
@@ -171,6 +192,6 @@ def unpack(content: bytes, identity: str) -> Checkpoint:
             )
         arrays = npz.unpack(content[end + 1 :])
         state = State(int(header["epoch"]), dict(header["values"]), arrays)
-        return Checkpoint(identity, dict(header["about"]), state)
+        return Checkpoint(identity, dict(header["about"]), state, str(header.get("folder", "")))
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"it cannot be read ({error})") from error

@@ -32,7 +32,7 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "blas": blas(),
-        "blas_core": _blas_core(),
+        "blas_core": blas_core(),
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
@@ -71,11 +71,22 @@ def blas() -> str | None:
     return " ".join(words) or None
 
 
-def _blas_core() -> str | None:
-    """Return the processor family whose kernels BLAS uses; other kernels may round differently."""
-    loaded = threadpool_info()
-    cores = [str(library["architecture"]) for library in loaded if library.get("architecture")]
-    return cores[0] if cores else None
+@cache
+def blas_core() -> str | None:
+    """Return the processor family whose kernels NumPy's BLAS uses; None if unknown.
+
+    Kernels for other processors may round differently.
+    """
+    loaded = [library for library in threadpool_info() if library.get("architecture")]
+    # SciPy brings another copy of BLAS, which may be listed first.
+    loaded.sort(key=lambda library: not _is_of_numpy(Path(library["filepath"])))
+    return str(loaded[0]["architecture"]) if loaded else None
+
+
+def _is_of_numpy(library: Path) -> bool:
+    """Whether a shared library lies in one of the folders of NumPy's wheel."""
+    package = Path(np.__file__).parent
+    return not {package, package.with_name("numpy.libs")}.isdisjoint(library.parents)
 
 
 def _cpu() -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -15,12 +16,17 @@ from experiments.datasets import CACHE, Dataset
 from experiments.files import yaml as libyaml
 from experiments.files.masking import masked, remember_secrets
 from experiments.runs.checkpoints import Checkpoint, Checkpoints
-from experiments.runs.environment import environment
+from experiments.runs.environment import blas_core, environment
 from experiments.runs.identity import Identity
 from experiments.runs.index import FinishedRuns
 from experiments.runs.job import Job
 from experiments.runs.record import Record
-from experiments.runs.write import copy_record, write_progress, write_record
+from experiments.runs.write import (
+    copy_record,
+    discard_progress,
+    write_progress,
+    write_record,
+)
 from experiments.training.length import length_of
 from experiments.training.outcome import Outcome
 from experiments.training.report import default_report
@@ -28,6 +34,11 @@ from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
+
+_LESS_MEMORY: Final = (
+    "These need less: fewer workers at a time (hydra.launcher.n_jobs=1), a smaller network "
+    "(model.hidden) or batch (training.batch_size), training.dtype=float32"
+)
 
 this_environment = cache(environment)
 """The environment of this process, computed once."""
@@ -53,6 +64,7 @@ class Execution:
         self.finished_runs = FinishedRuns(cache_dir / "runs")
         self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
         self.state: State | None = None
+        self._earlier_folder = ""  # with the progress of the command whose checkpoint is resumed
         self._about: dict[str, Any] = {}
         self._begin()
 
@@ -62,6 +74,7 @@ class Execution:
             "started": datetime.now(UTC).isoformat(),
             "started_in": self.job.sweep,
             "resumed": [],
+            "blas_cores": [blas_core()],
         }
 
     @property
@@ -105,8 +118,14 @@ class Execution:
             self.state = None
             return None
         self.state = checkpoint.state
+        self._earlier_folder = checkpoint.folder
         epoch = checkpoint.state.epoch
-        self._about = {**checkpoint.about, "resumed": [*checkpoint.about["resumed"], epoch]}
+        about = checkpoint.about
+        self._about = {
+            **about,
+            "resumed": [*about["resumed"], epoch],
+            "blas_cores": blas_cores_after(about, blas_core()),
+        }
         return epoch
 
     def keep(self, outcome: Outcome, state: State) -> None:
@@ -117,7 +136,9 @@ class Execution:
         OSError
             If the disk is full or not writable.
         """
-        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state))
+        folder = str(self.job.folder.absolute())
+        self.checkpoints.write(Checkpoint(self.identity.id, self._about, state, folder))
+        self._clear_earlier_progress()
         write_progress(
             self.job.folder,
             data=self._data(outcome),
@@ -144,8 +165,18 @@ class Execution:
             log=self._log(outcome) + details,
         )
         if ended:
+            self._clear_earlier_progress()
             self.checkpoints.remove()
         return folder
+
+    def _clear_earlier_progress(self) -> None:
+        """Remove the progress that a killed command has left in another folder.
+
+        This process is training the run, so no other command still writes it.
+        """
+        if self._earlier_folder not in ("", str(self.job.folder.absolute())):
+            discard_progress(Path(self._earlier_folder), self._about["uid"])
+        self._earlier_folder = ""
 
     def write_failure(self, error: BaseException | str, status: Status = Status.FAILED) -> Path:
         """Write the record of a run that could not be trained."""
@@ -153,6 +184,8 @@ class Execution:
             message, details = error, error
         else:
             message = f"{type(error).__name__}: {error}"
+            if isinstance(error, MemoryError):
+                message = f"the run does not fit in memory ({message}). {_LESS_MEMORY}"
             details = "".join(traceback.format_exception(error))
         return self.write(Outcome(0, status, message, {}, {}, {}), details)
 
@@ -231,6 +264,20 @@ class Execution:
                 lines.append("interrupted; resumed from here")
         lines.append(outcome.status + (f": {outcome.message}" if outcome.message else ""))
         return "\n".join(lines) + "\n"
+
+
+def blas_cores_after(about: Mapping[str, Any], core: str | None) -> list[str | None]:
+    """Return the BLAS kernels of a run that continues with those for `core`, in order.
+
+    Parameters
+    ----------
+    about : mapping
+        The entries of a checkpoint that date from the run's start.
+    core : str or None
+        The processor family of the kernels; see :func:`environment.blas_core`.
+    """
+    before: list[str | None] = about.get("blas_cores", [])  # version 0.1 did not keep them
+    return before if before[-1:] == [core] else [*before, core]
 
 
 def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:

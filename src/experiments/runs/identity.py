@@ -20,8 +20,8 @@ from experiments.runs.environment import blas
 WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name", "rerun", "checkpoint"})
 """Settings that do not change any result."""
 
-PLACES: Final = frozenset({"dir", "fallback_dir", "download"})
-"""Settings of a dataset that only locate its files."""
+READING: Final = frozenset({"dir", "fallback_dir", "download", "verify"})
+"""Settings of a dataset that only say where its files are and when they are read."""
 
 _CODE: Final = ("config/models.py", "datasets", "training")
 """Files and folders of `experiments` that are part of an identity; all of `nn` is too."""
@@ -123,8 +123,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
 def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a configuration that can change a result, with current class names.
 
-    Settings that only name and place results are left out, and so are the paths of data files:
-    the data's digest covers their contents.
+    Settings that only name and place results are left out, and so are those that say how data files
+    are found and read: the data's digest covers their contents.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def settings_that_count(config: Mapping[str, Any]) -> dict[str, Any]:
     counted = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     dataset = counted.get("dataset")
     if isinstance(dataset, Mapping):
-        counted["dataset"] = {k: v for k, v in dataset.items() if k not in PLACES}
+        counted["dataset"] = {k: v for k, v in dataset.items() if k not in READING}
     return {key: with_current_names(value) for key, value in counted.items()}
 
 

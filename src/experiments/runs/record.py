@@ -276,6 +276,15 @@ class Record:
         """The versions, machine and commit that the run was trained with."""
         return dict(self.data.get("environment") or {})
 
+    @property
+    def blas_cores(self) -> tuple[str, ...]:
+        """The processor families whose BLAS kernels trained the run, in order.
+
+        Usually one; more if the run was resumed on another kind of processor. Empty if unknown.
+        """
+        cores = self.data.get("blas_cores") or [self.environment.get("blas_core")]
+        return tuple(str(core) for core in cores if core is not None)
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, nested, with current class names."""

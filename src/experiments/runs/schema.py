@@ -32,6 +32,8 @@ class Contents:
         The part of the run in its command; see :class:`experiments.runs.record.Record`.
     resumed : list of int
         The epochs at which training continued after an interruption.
+    blas_cores : list of str or None
+        The processor families whose BLAS kernels trained the run, in order; None if unknown.
     identity_parts : dict
         The parts of the identity, texts or mappings to texts.
     summary : dict of str to float or None
@@ -61,6 +63,7 @@ class Contents:
     overrides: tuple[str, ...] | None = None
     labels: dict[str, _Scalar] | None = None
     resumed: tuple[_Size, ...] | None = None
+    blas_cores: tuple[str | None, ...] | None = None
     identity_parts: dict[str, str | dict[str, str] | None] | None = None
     dataset: dict[str, object] | None = None
     environment: dict[str, _Scalar] | None = None

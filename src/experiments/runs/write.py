@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Final
@@ -157,6 +158,13 @@ def write_progress(
     write_atomically(folder / PROGRESS, _contents(data, running=True))
 
 
+def discard_progress(folder: Path, uid: str) -> None:
+    """Remove a run's progress from a folder, if it is there and of the execution with this uid."""
+    with suppress(RecordError, OSError):
+        if Record.read_progress(folder).uid == uid:
+            (folder / PROGRESS).unlink()
+
+
 def copy_record(
     record: Record,
     folder: str | os.PathLike[str],
@@ -199,8 +207,8 @@ def copy_record(
                 _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
-    else:
-        discard_record(folder)
+    else:  # all other files stay
+        _remove(folder / RECORD)
     _complete(folder, {CONFIG: _config_bytes(config_yaml)}, contents, record.checksums)
     return folder
 
@@ -214,11 +222,15 @@ def _make(folder: Path) -> None:
 
 def discard_record(folder: Path) -> None:
     """Remove an older record, so that the folder looks incomplete until a new one is written."""
+    _remove(folder / RECORD)
+    _remove(folder / SNAPSHOTS)  # the new record may have none
+
+
+def _remove(file: Path) -> None:
     try:
-        (folder / RECORD).unlink(missing_ok=True)
-        (folder / SNAPSHOTS).unlink(missing_ok=True)  # the new record may have none
+        file.unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise _cannot_write(file, error) from error
 
 
 def _config_bytes(config_yaml: str) -> bytes:

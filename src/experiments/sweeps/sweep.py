@@ -17,6 +17,7 @@ from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
+from experiments.runs.environment import blas_core
 from experiments.runs.execution import Execution
 from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
@@ -167,6 +168,9 @@ class Sweep:
         records = self._reuse(dict(enumerate(executions)))
         missing = {p: e for p, e in enumerate(executions) if p not in records}
         self.listener.planned(_plan(len(jobs), list(missing.values())))
+        mixed = _mixed_kernels(list(records.values()), list(missing.values()))
+        if mixed:
+            self.listener.warn(mixed)
         trained, interrupt = self._complete(missing, datasets)
         records |= trained
         phases.debug("trained")
@@ -340,6 +344,11 @@ def load_datasets(jobs: Sequence[Job], checks: Sequence[Check] = (check,)) -> di
                 datasets[source] = cached_dataset(source)
             except UserError as error:
                 failures[source] = str(error)
+            except MemoryError:
+                failures[source] = (
+                    f"{type(source).__name__}: the data do not fit in memory; dataset.limit=NUMBER "
+                    "uses fewer rows"
+                )
         fault = failures.get(source)
         if fault is None:
             try:
@@ -359,6 +368,37 @@ def _plan(runs: int, missing: Sequence[Execution]) -> Plan:
         reasons.update(filter(None, (execution.reason_to_retrain() for execution in missing)))
     resumed = sum(execution.checkpoints.exist for execution in missing)
     return Plan(runs, runs - len(missing), resumed, reasons)
+
+
+def _mixed_kernels(reused: Sequence[Record], missing: Sequence[Execution]) -> str:
+    """Warn if runs are about to be trained with other BLAS kernels than earlier ones.
+
+    Parameters
+    ----------
+    reused : sequence of Record
+        The finished runs of the batch.
+    missing : sequence of Execution
+        The runs that will be trained, or resumed from a checkpoint.
+
+    Returns
+    -------
+    str
+        The warning; empty if all kernels are the same, or nothing is trained.
+    """
+    here = blas_core()
+    begun = [execution.checkpoints.about() for execution in missing]
+    earlier = [record.blas_cores for record in reused]
+    earlier += [tuple(filter(None, about.get("blas_cores", ()))) for about in begun]
+    others = Counter(" then ".join(cores) for cores in earlier if cores and {*cores} != {here})
+    if not missing or not others:
+        return ""
+    counted = ", ".join(f"{core} ({count})" for core, count in others.items())
+    return (
+        f"{others.total()} of {len(reused) + len(missing)} runs were trained or begun with BLAS "
+        f"kernels for other processors: {counted}; this one has those for {here}. They round "
+        "differently, so results can differ; rerun=true trains all runs here (see "
+        "docs/reliability.md)"
+    )
 
 
 def _give_up(execution: Execution) -> Record:

@@ -11,7 +11,6 @@ import hashlib
 import math
 import re
 import shlex
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -24,6 +23,7 @@ from experiments.errors import RefusedError
 from experiments.files.locks import locked
 from experiments.files.masking import masked
 from experiments.files.reading import is_plain_file
+from experiments.files.scratch import scratch_folder
 from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -504,8 +504,8 @@ class Tracker:
             self._files(run.info.artifact_uri).log_artifact(str(picture))  # type: ignore[no-untyped-call]
         predictor = Predictor(record, trusted=trusted)  # fails before a model is created
         logged = self._find_or_create_model(run_id, record)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
+        with scratch_folder() as scratch:
+            folder = scratch / "model"
             save_model(
                 record,
                 folder,

@@ -306,11 +306,13 @@ def _default_cure(uri: str) -> str:
 
 def _make_database(path: Path) -> None:
     """Create the tables once, even if several processes start at the same time."""
-    if path.exists() and path.stat().st_size > 0:
+    if _is_made(path) and not _unfinished(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(lock_of(f"{_SQLITE}{path.as_posix()}")):
-        if path.exists() and path.stat().st_size > 0:
+        for left in _unfinished(path):  # by a process that was killed: others wait for the lock
+            left.unlink(missing_ok=True)
+        if _is_made(path):
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -324,6 +326,18 @@ def _make_database(path: Path) -> None:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _is_made(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _unfinished(path: Path) -> list[Path]:
+    """List the files of databases that were to become `path`, SQLite's journals included."""
+    name = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.tmp(-journal|-wal|-shm)?")
+    if not path.parent.is_dir():
+        return []
+    return [file for file in path.parent.iterdir() if name.fullmatch(file.name)]
 
 
 def _check_database(path: Path) -> None:

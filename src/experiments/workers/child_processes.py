@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import loky.backend.resource_tracker
 
+from experiments.files.scratch import own_folder, shared_memory
 from experiments.workers.fork_server import CAN_FORK, await_dead_server, server_pid, start_server
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class ChildProcess:
     """
 
     def __init__(self) -> None:
+        own_folder(shared_memory())  # by which the pool's semaphores are cleared if all is killed
         with interrupts_held():
             start_server()
             self._pool = loky.ProcessPoolExecutor(

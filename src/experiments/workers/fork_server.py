@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
+from pathlib import Path
 from typing import Any, Final
 
 from experiments import switches
+from experiments.files.scratch import own_folder, shared_memory
 
 CAN_FORK: Final = sys.platform == "linux" and switches.is_on("fork")
 """Whether processes can be forked safely: macOS's libraries fail after a fork, Windows has none."""
@@ -41,6 +44,7 @@ def start_server() -> None:
     if not CAN_FORK:
         return
     forkserver.set_forkserver_preload(_preloaded)
+    _keep_sockets_in(own_folder(shared_memory()))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
         # Before the others are blocked: starting the tracker would unblock them in this thread.
@@ -50,6 +54,18 @@ def start_server() -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     from multiprocessing import popen_forkserver  # noqa: F401 - so the first fork need not
+
+
+def _keep_sockets_in(folder: Path) -> None:
+    """Have multiprocessing create its folder of sockets in `folder`, where it is cleared.
+
+    The path is short: the address of a socket has at most 107 bytes.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before
 
 
 def server_pid() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from experiments.errors import UserError
+from experiments.files.locks import hold, is_free
 from experiments.runs.execution import Execution
 from experiments.runs.layout import RECORD
 from experiments.runs.write import discard_record
@@ -19,6 +21,8 @@ from experiments.workers.backend import Backend, WorkerDied
 from experiments.workers.stack_queue import TRIES, Attempt, StackQueue
 from experiments.workers.task import Files, Home, train_stack, unpack
 
+_OUT_OF_MEMORY: Final = "out of memory"  # how a worker failed that is still alive
+_TOKEN: Final = ".shared-"  # how the names of tokens begin; see `Home`
 _POLL = 0.1  # seconds between reads of the board
 _PATIENCE = 10.0  # seconds in which workers can write their records after Ctrl-C
 
@@ -98,12 +102,14 @@ class Workers:
         self._deaths = 0
         self._any_ended = False
         self._spares_one = spares_one
-        token = f".shared-{secrets.token_hex(8)}"
-        self._home = Home(folder, token, Path.cwd())
+        self._home = Home(folder, f"{_TOKEN}{secrets.token_hex(8)}", Path.cwd())
         self._board = backend.board(len(executions))
 
     def __enter__(self) -> Self:
-        (self._home.folder / self._home.token).touch()
+        for token in self._home.folder.glob(f"{_TOKEN}*"):
+            if is_free(token):  # its launcher was killed
+                token.unlink(missing_ok=True)
+        self._token = hold(self._home.folder / self._home.token)
         for execution in self._executions:
             # A record in the folder then means that the run has ended in this batch.
             discard_record(execution.job.folder)
@@ -160,7 +166,8 @@ class Workers:
             for position, files in self._backend.result(future).items():
                 unpack(files, self._executions[position].job.folder)
                 self._executions[position].received()
-        except WorkerDied as death:
+        except (WorkerDied, MemoryError) as error:
+            death = error if isinstance(error, WorkerDied) else WorkerDied(1, _OUT_OF_MEMORY)
             left = [position for position in attempt.positions if not self._ended(position)]
             ended = [position for position in attempt.positions if position not in left]
             self._any_ended |= bool(ended)
@@ -183,8 +190,9 @@ class Workers:
 
     def _give_up(self, positions: Sequence[int], how: str) -> Sequence[int]:
         for position in positions:
+            did = "ran out of memory" if how == _OUT_OF_MEMORY else "killed its worker"
             message = (
-                f"killed its worker {TRIES} times while nothing else was training{_reason(how)}: "
+                f"{did} {TRIES} times while nothing else was training{_reason(how)}: "
                 "a smaller network or batch may help"
             )
             self._executions[position].give_up(message)
@@ -205,7 +213,8 @@ class Workers:
             then = "retried"
         else:
             then = "retried alone after all others"
-        return f"a worker died{_reason(how)} while training {what}; {they} {then}"
+        did = "ran out of memory" if how == _OUT_OF_MEMORY else "died"
+        return f"a worker {did}{_reason(how)} while training {what}; {they} {then}"
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
@@ -234,10 +243,13 @@ class Workers:
     ) -> None:
         self._board.close()
         (self._home.folder / self._home.token).unlink(missing_ok=True)
+        os.close(self._token)
 
 
 def _reason(how: str) -> str:
     """Describe how a worker ended; Linux kills processes with SIGKILL when memory runs out."""
+    if how == _OUT_OF_MEMORY:
+        return ""
     reasons = [how] if how else []
     if how in ("", "SIGKILL"):
         reasons.append("perhaps out of memory")

@@ -7,12 +7,13 @@ progress bar, for a moment.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.files.scratch import own_folder, shared_memory
 
 
 class SharedBoard:
@@ -36,11 +37,9 @@ class SharedBoard:
 
     @classmethod
     def create(cls, runs: int) -> SharedBoard:
-        """Create a board, in shared memory (`/dev/shm`) if the system has it."""
-        memory = Path("/dev/shm")
-        handle, path = tempfile.mkstemp("descent", dir=memory if memory.is_dir() else None)
-        os.close(handle)
-        return cls(Path(path), runs, create=True)
+        """Create a board, in shared memory if the system has it."""
+        folder = own_folder(shared_memory())
+        return cls(folder / f"board-{secrets.token_hex(8)}", runs, create=True)
 
     def __reduce__(self) -> tuple[type[SharedBoard], tuple[Path, int]]:
         """Pickle the board as its path and size, so that another process opens the same file."""

@@ -321,6 +321,33 @@ def test_shared_seeds_and_mixed_versions_are_warned_of(tmp_path):
     assert "uncommitted changes" in said
 
 
+def test_mixed_kernels_are_counted_and_warned_of(tmp_path):
+    trained = [["Haswell"], ["Haswell"], ["SkylakeX"], ["Haswell", "SkylakeX"]]
+    runs = [
+        make_run(tmp_path / str(seed), seed=seed, blas_cores=cores)
+        for seed, cores in enumerate(trained)
+    ]
+    older = make_run(tmp_path / "4", seed=4, environment={"blas_core": "Zen"})  # of version 0.1
+    unknown = make_run(tmp_path / "5", seed=5, environment={})
+    study = analyse([*runs, older, unknown])
+    assert study.kernels == {
+        ("Haswell",): 2,
+        ("SkylakeX",): 1,
+        ("Haswell", "SkylakeX"): 1,
+        ("Zen",): 1,
+    }
+    warning = (
+        "BLAS kernels for different processors trained these runs: Haswell (2 runs), SkylakeX "
+        "(1 run), Haswell then SkylakeX (1 run) and Zen (1 run). They round differently, which may "
+        "explain some differences."
+    )
+    assert warning in limits_of(study)  # of the table at the end of a sweep, too
+    assert warning in warnings_of(study)
+    assert "kernels" in " ".join(limits_of(analyse(runs[3:])))
+    for alike in (runs[:2], [older], [unknown, *runs[:2]]):
+        assert "kernels" not in " ".join(warnings_of(analyse(alike)))
+
+
 def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
     runs = sweep(tmp_path / "a", ("adam", "sgd"), range(5))
     later = {"finished": "2026-01-01T00:00:00+00:00", "summary": {"best/val_loss": 9.0}}

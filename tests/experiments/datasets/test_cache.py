@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.datasets import Csv, Diabetes, Digits, Iris, Mnist, load_dataset
+from experiments.datasets import Csv, Diabetes, Digits, Iris, Mnist, cache, load_dataset
+from experiments.datasets.cache import quick_digest
 
 SRC = Path(__file__).parents[3] / "src"
 
@@ -80,6 +82,47 @@ def test_changed_file_is_read_again_and_notes_are_kept(loads, tmp_path):
     os.utime(table, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
     load_dataset(source, tmp_path / "cache")
     assert len(loads) == 2
+
+
+def write_table(path, label):
+    path.write_text("a,y\n" + "".join(f"{i},{(i + label) % 2}\n" for i in range(20)))
+
+
+@pytest.mark.parametrize("how", ["in place", "by another file"])
+def test_changed_file_of_the_same_size_and_time_is_read_again(loads, tmp_path, how):
+    table = tmp_path / "t.csv"
+    write_table(table, 0)
+    source = Csv(path=str(table), target="y")
+    before, first = table.stat(), load_dataset(source, tmp_path / "cache")
+    if how == "in place":
+        write_table(table, 1)
+    else:
+        write_table(tmp_path / "other", 1)
+        (tmp_path / "other").rename(table)
+    os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert table.stat().st_size == before.st_size
+    assert quick_digest(source, tmp_path / "cache") is None
+    assert load_dataset(source, tmp_path / "cache").digest != first.digest
+    assert len(loads) == 2
+
+
+def test_verify_always_reads_and_renews_the_cache(loads, tmp_path, monkeypatch):
+    table = tmp_path / "t.csv"
+    write_table(table, 0)
+    source = Csv(path=str(table), target="y")
+    verified = dataclasses.replace(source, verify=True)
+    assert verified == source
+    state = cache._state(table)
+    monkeypatch.setattr(cache, "_state", lambda _: state)  # a disk that says nothing changed
+    first = load_dataset(source, tmp_path / "cache")
+    write_table(table, 1)
+    assert load_dataset(source, tmp_path / "cache").digest == first.digest
+    other = load_dataset(verified, tmp_path / "cache")
+    assert other.digest != first.digest
+    assert quick_digest(verified, tmp_path / "cache") == other.digest
+    assert load_dataset(source, tmp_path / "cache").digest == other.digest
+    load_dataset(verified, tmp_path / "cache")
+    assert len(loads) == 4
 
 
 @given(st.data())

@@ -48,6 +48,8 @@ def test_a_small_validation_part() -> None:
     assert "dataset.validation" in warning
     everything = prepared(EVEN[:4], ("a", "b"), split=whole_population(4))
     assert everything.warnings == ()
+    without = Split(np.arange(48), np.arange(0), np.arange(48, 60))  # as it was asked for
+    assert prepared(EVEN, ("a", "b"), split=without).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,29 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("scipy_first", [True, False])
+def test_the_kernels_are_those_of_numpys_blas(
+    monkeypatch: pytest.MonkeyPatch, scipy_first: bool
+) -> None:
+    """SciPy's wheel brings another BLAS, which threadpoolctl may list first."""
+    packages = Path(np.__file__).parents[1]
+    loaded = [
+        {"architecture": "Zen", "filepath": str(packages / "scipy.libs" / "libblas.so")},
+        {"architecture": "Haswell", "filepath": str(packages / "numpy.libs" / "libblas64_.so")},
+        {"user_api": "openmp", "filepath": str(packages / "scikit_learn.libs" / "libgomp.so")},
+    ]
+    monkeypatch.setattr(module, "threadpool_info", lambda: loaded if scipy_first else loaded[::-1])
+    assert module.blas_core.__wrapped__() == "Haswell"
+
+
+def test_another_systems_blas_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = {"architecture": "Zen", "filepath": "/usr/lib/libopenblas.so"}
+    monkeypatch.setattr(module, "threadpool_info", lambda: [library])
+    assert module.blas_core.__wrapped__() == "Zen"
+    monkeypatch.setattr(module, "threadpool_info", list)
+    assert module.blas_core.__wrapped__() is None
+
+
 def test_it_says_what_ran_where() -> None:
     found = environment()
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -2,9 +2,11 @@
 
 import csv
 import dataclasses
+import gc
 import json
 import re
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from threadpoolctl import threadpool_info
 from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.errors import ConfigError, RecordError
+from experiments.runs import execute as execute_module
 from experiments.runs.execution import Execution
 from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
@@ -25,6 +28,7 @@ from experiments.runs.job import Job
 from experiments.runs.layout import FILES
 from experiments.runs.record import Record
 from experiments.training.loop import train
+from experiments.training.stack import Stack
 from experiments.training.status import Status
 from nn.optimizers import SGD
 from tests.experiments.small_runs import execute_jobs, make_dataset, make_small_job
@@ -349,3 +353,107 @@ def test_names_beyond_ascii_survive(tmp_path: Path) -> None:
     (folder,) = execute_jobs([job], DATASET)
     record = Record.read(folder)
     assert record.data["experiment"] == record.config["experiment_name"] == "größe θ"
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> "Room":
+    return Room(monkeypatch)
+
+
+class Room:
+    """Memory for stacks of at most `runs` runs, and only when those before are freed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.runs = 8
+        self.widths: list[int] = []
+        self._stacks: list[weakref.ref[Stack]] = []
+        train_epoch = Stack.train_epoch
+        monkeypatch.setattr(
+            Stack, "train_epoch", lambda stack: train_epoch(stack) or self._use_memory(stack)
+        )
+        monkeypatch.setattr(execute_module, "warn_once", self._warn)
+        self.warnings: list[str] = []
+
+    def _warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def _use_memory(self, stack: Stack) -> None:
+        if all(other() is not stack for other in self._stacks):
+            assert all(other() is None for other in self._stacks), "an earlier stack is not freed"
+            self._stacks.append(weakref.ref(stack))
+            self.widths.append(len(stack.live))
+        if stack.epoch == 2 and len(stack.live) > self.runs:
+            np.empty(2**50)  # which NumPy refuses
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Whatever is freed is freed without the garbage collector, which runs seldom."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize(
+    ("runs", "widths"), [(3, [5, 2, 2, 1]), (2, [5, 2, 2, 1]), (1, [5, 2, 1, 1, 2, 1, 1, 1])]
+)
+def test_a_stack_that_does_not_fit_in_memory_is_narrowed(
+    runs: int, widths: list[int], room: Room, tmp_path: Path
+) -> None:
+    jobs = [make_small_job(tmp_path / str(seed), seed=seed) for seed in range(5)]
+    expected = {name: without_times(r) for name, r in executed(jobs, cache="wide").items()}
+    room.widths.clear()
+    room.runs = runs
+    found = executed(jobs, cache="narrow")
+    assert room.widths == widths
+    assert {name: without_times(record) for name, record in found.items()} == expected
+    assert room.warnings[0] == (
+        "a stack of 5 runs does not fit in memory; its runs are trained in stacks of 2 "
+        "(hydra.launcher.width=2 does so from the start)"
+    )
+
+
+def test_runs_that_are_narrowed_go_on_from_their_checkpoints(room: Room, tmp_path: Path) -> None:
+    room.runs = 2
+    jobs = [
+        make_small_job(tmp_path / str(seed), seed=seed, checkpoint__seconds=seconds)
+        for seed, seconds in enumerate([0, 0, 1000, 1000])
+    ]
+    records = executed(jobs)
+    assert {record.status for record in records.values()} == {"done"}
+    assert [records[str(seed)].data["resumed"] for seed in range(4)] == [[1], [1], [], []]
+
+
+def test_a_run_that_does_not_fit_in_memory_says_what_to_change(room: Room, tmp_path: Path) -> None:
+    room.runs = 0
+    records = executed([make_small_job(tmp_path / str(seed), seed=seed) for seed in range(2)])
+    for record in records.values():
+        assert record.status == "failed"
+        assert record.message is not None
+        assert record.message.startswith("the run does not fit in memory (MemoryError: ")
+        for cure in ("hydra.launcher.n_jobs=1", "model.hidden", "training.batch_size"):
+            assert cure in record.message
+        assert "\n" not in record.message
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize("failing", range(4))
+def test_a_record_that_does_not_fit_in_memory_is_written_later(
+    failing: int, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run trains again in a narrower stack."""
+    write, refused = Execution.write, []
+
+    def limited(execution: Execution, *arguments: Any) -> Path:
+        if execution.job.run.seed == failing and not refused:
+            refused.append(execution)
+            raise MemoryError
+        return write(execution, *arguments)
+
+    monkeypatch.setattr(Execution, "write", limited)
+    jobs = [make_small_job(tmp_path / str(seed), seed=seed) for seed in range(4)]
+    records = executed(jobs)
+    assert sorted(records) == ["0", "1", "2", "3"]
+    assert {record.status for record in records.values()} == {"done"}
+    assert room.widths[0] == 4 > max(room.widths[1:])

@@ -132,6 +132,18 @@ def test_into_its_own_folder() -> None:
     assert Record.read(second).sweep == "s"
 
 
+def test_into_its_own_folder_with_snapshots(trained: list[int]) -> None:
+    snapshots = {"training__snapshots": 3}
+    (first,) = execute_jobs([job("one", **snapshots)], DATASET)
+    count = len(trained)
+    before = Record.read(first).snapshots()
+    for _ in range(2):
+        list(execute_jobs([job("one", **snapshots)], DATASET))
+        assert Record.read(first).is_whole
+        assert Record.read(first).snapshots().keys() == before.keys()
+    assert len(trained) == count
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -241,6 +253,42 @@ def test_progress_is_a_record_in_the_making(trained: list[int]) -> None:
     assert "epoch 3" in (folder / "run.log").read_text().split("resumed from here")[0]
     with pytest.raises(RecordError, match="is missing"):
         Record.read_progress(folder)
+
+
+def test_a_run_that_goes_on_with_other_kernels_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    for core, epoch in (("Haswell", 3), ("Haswell", 4), ("Zen", 5)):
+        monkeypatch.setattr(execution, "blas_core", lambda core=core: core)
+        with pytest.raises(Killed):
+            list(execute_jobs([job("one")], DATASET, killed_at(epoch)))
+    checkpoints = Execution(job("one"), DATASET).checkpoints
+    assert checkpoints.about()["blas_cores"] == ["Haswell", "Zen"]
+    (folder,) = execute_jobs([job("two")], DATASET)
+    assert Record.read(folder).blas_cores == ("Haswell", "Zen")
+    assert checkpoints.about() == {}
+
+
+def test_the_progress_of_a_killed_command_is_cleared_when_the_run_goes_on_elsewhere() -> None:
+    def kill(folder: str, epoch: int) -> None:
+        with pytest.raises(Killed):
+            list(execute_jobs([job(folder)], DATASET, killed_at(epoch)))
+
+    kill("one", 3)
+    kill("two", 5)  # which has written its own
+    assert not Path("one/progress.json").exists()
+    assert Path("two/progress.json").exists()
+    (folder,) = execute_jobs([job("three")], DATASET)
+    assert not Path("two/progress.json").exists()
+    assert Record.read(folder).status == "done"
+
+
+def test_progress_of_another_execution_stays(trained: list[int]) -> None:
+    with pytest.raises(Killed):
+        list(execute_jobs([job("one")], DATASET, killed_at(3)))
+    progress = Path("one/progress.json")
+    uid = Record.read_progress("one").uid
+    progress.write_text(progress.read_text().replace(uid, "0" * 32))
+    list(execute_jobs([job("two")], DATASET))
+    assert progress.exists()
 
 
 def test_an_interrupted_run_goes_on_as_the_same(trained: list[int]) -> None:

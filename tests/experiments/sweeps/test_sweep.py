@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from experiments.errors import ConfigError, UserError
+from experiments.runs import execution
 from experiments.runs.job import Job
 from experiments.runs.record import Record
 from experiments.sweeps import sweep as module
@@ -93,6 +94,20 @@ def test_a_sweep_of_no_runs_is_refused(tmp_path: Path) -> None:
     with Sweep(Path("runs"), InProcess()) as sweep, pytest.raises(ConfigError, match="no runs"):
         sweep.run([])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_do_not_fit_in_memory_say_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "cached_dataset", refuse)
+    with (
+        Sweep(Path("runs"), InProcess()) as sweep,
+        pytest.raises(
+            ConfigError, match=r"Xor: the data do not fit in memory; dataset\.limit=NUMBER"
+        ),
+    ):
+        sweep.run([job(0)])
 
 
 def test_workers_give_the_bits_of_this_process() -> None:
@@ -227,6 +242,40 @@ def test_it_needs_neither_hydra_nor_a_console_nor_a_tracker() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+class Warned(Listener):
+    """Collects warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def warnings_of_sweep(
+    monkeypatch: pytest.MonkeyPatch, core: str, seeds: Sequence[int]
+) -> list[str]:
+    """Train a sweep on a processor of some kind; return its warnings."""
+    monkeypatch.setattr(module, "blas_core", lambda: core)
+    monkeypatch.setattr(execution, "blas_core", lambda: core)
+    listener = Warned()
+    with Sweep(Path(core), InProcess(), listener=listener) as sweep:
+        sweep.run([job(seed, core) for seed in seeds])
+    return listener.warnings
+
+
+def test_a_sweep_that_goes_on_with_other_kernels_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert warnings_of_sweep(monkeypatch, "Haswell", [0, 1]) == []
+    assert warnings_of_sweep(monkeypatch, "Haswell", [0, 1, 2]) == []
+    assert warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2]) == []  # nothing is trained
+    (warning,) = warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2, 3])
+    assert warning.startswith(
+        "3 of 4 runs were trained or begun with BLAS kernels for other processors: Haswell (3); "
+        "this one has those for Zen."
+    )
+    assert "rerun=true" in warning
 
 
 def test_warnings_about_data_are_given_once_a_sweep(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class _Reader:
         _check_header(self._path, names)
         store = TextStore()
         columns = [TextColumn(store) for _ in names]
-        lines: list[NDArray[np.intp]] = []
+        lines: list[NDArray[np.uint32]] = []
         while True:
             rows, ends = self._next_rows(max(_CELLS_AT_ONCE // len(names), 1), len(names))
             if not rows:
@@ -106,7 +106,7 @@ class _Reader:
                     column.extend(list(map(str.strip, cells)))
                 except ValueError:
                     raise self._nul(rows, ends) from None
-            lines.append(np.array(ends, np.intp))
+            lines.append(np.array(ends, np.uint32))
         if not lines:
             raise DataError(
                 f"{self._path}: there are no rows below the header. Give a table with rows."

@@ -34,7 +34,7 @@ class RawTable(Mapping[str, Cells]):
 
     path: Path
     columns: Mapping[str, Cells]
-    lines: NDArray[np.intp] | None = None
+    lines: NDArray[np.uint32] | None = None
     unnamed: int | None = None
 
     @classmethod
@@ -43,7 +43,7 @@ class RawTable(Mapping[str, Cells]):
         path: Path,
         names: Sequence[str],
         columns: Sequence[Cells],
-        lines: NDArray[np.intp] | None = None,
+        lines: NDArray[np.uint32] | None = None,
     ) -> RawTable:
         """Make a table of columns with names as `column_name` returns them.
 

@@ -37,12 +37,17 @@ class TableFormat:
         dataset : mapping
             The node `dataset` of the run's configuration.
         """
-        delimiter, encoding = dataset.get("delimiter"), dataset.get("encoding")
+        delimiter, encoding = unescaped(dataset.get("delimiter")), dataset.get("encoding")
         return cls(
             # A user's own source may mean something else by these names.
             delimiter if isinstance(delimiter, str) and len(delimiter) == 1 else None,
             encoding if isinstance(encoding, str) and is_encoding(encoding) else cls.encoding,
         )
+
+
+def unescaped(delimiter: Any) -> Any:
+    """Return a delimiter as it stands in files; a tab is given as a backslash and a t."""
+    return "\t" if delimiter == "\\t" else delimiter
 
 
 def is_encoding(name: str) -> bool:

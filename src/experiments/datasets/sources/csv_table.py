@@ -18,7 +18,7 @@ from experiments.datasets.preprocessing import Unknown
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
-from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table
+from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
@@ -81,6 +81,9 @@ class Csv(SplitSource):
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
         Whether regression targets are standardised.
+    verify : bool, default False
+        Whether to read the file even if it looks unchanged since it was cached. Two sources that
+        differ in nothing else are equal.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Csv(SplitSource):
     encoding: str = "utf-8"
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
+    verify: bool = field(default=False, compare=False)
     target_form: TargetForm | None = field(default=None, init=False)  # set by `for_loss`
 
     def __post_init__(self) -> None:
@@ -116,8 +120,7 @@ class Csv(SplitSource):
             object.__setattr__(self, name, column_name(value) if isinstance(value, str) else value)
         if isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str):
             object.__setattr__(self, "missing_values", tuple(map(_text, self.missing_values)))
-        if self.delimiter == "\\t":
-            object.__setattr__(self, "delimiter", "\t")
+        object.__setattr__(self, "delimiter", unescaped(self.delimiter))
         super().__post_init__()
         if not self._targets:
             raise ConfigError("dataset Csv: dataset.target names no column. Name at least one.")
@@ -201,7 +204,8 @@ class Csv(SplitSource):
         """Check the columns that the options name; return those that are inputs."""
         if cells.unnamed is not None:
             raise DataError(
-                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it one."
+                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it "
+                "one, or write the table without it (with pandas: to_csv(index=False))."
             )
         named = {"target": self._targets, **self._named_inputs}
         for option, columns in named.items():

@@ -175,22 +175,27 @@ class _Reader:
         texts = [str(cell).strip() for cell in islice(column, 0, None, apart)]
         others = self._notation.alternatives(texts)
         if others and is_measured(_read(others[0], texts)):
-            settings = " or ".join(map(self._notation.settings, others))
-            return f"To read numbers, give {settings}."
+            return f"To read numbers, give {self._settings(others)}."
         found = [match for text in texts if (match := _QUANTITY.fullmatch(text))]
         units = {(match["before"], match["after"] or "") for match in found} - {("", "")}
         if units and 2 * len(found) >= len(texts) and len(units) <= _MOST_UNITS:
             digits = [match["number"] for match in found]
-            others = [self._notation, *self._notation.alternatives(digits)]
-            if any(is_measured(_read(other, digits)) for other in others):
-                named = listed(sorted(repr(mark) for unit in units for mark in unit if mark))
-                return f"To read numbers, take {named} out of the cells."
+            others = self._notation.alternatives(digits)
+            if is_measured(_read(others[0] if others else self._notation, digits)):
+                named = listed(sorted({repr(mark) for unit in units for mark in unit if mark}))
+                first = "write all cells in one unit and " if len(units) > 1 else ""
+                then = f" and give {self._settings(others)}" if others else ""
+                return f"To read numbers, {first}take {named} out of the cells{then}."
         if formats_of(texts, self._notation) and _rarely_repeats(len(set(texts)), len(texts)):
             return (
                 "Dates cannot be predicted. Write numbers, such as the days since a certain date, "
                 "or list the column in dataset.dates and name another dataset.target."
             )
         return ""
+
+    def _settings(self, others: Sequence[Notation]) -> str:
+        """Return the settings that read numbers in other notations, as they are typed."""
+        return " or ".join(map(self._notation.settings, others))
 
     def _classes(self, task: Task) -> Targets:
         cells = self._cells

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import colorsys
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -78,7 +79,15 @@ def style() -> Iterator[None]:
     """Use only this project's matplotlib settings, regardless of the user's."""
     import matplotlib.style
 
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", _STYLE]), _letters_may_be_missing():
+        yield
+
+
+@contextmanager
+def _letters_may_be_missing() -> Iterator[None]:
+    """Draw a box for a letter that the font lacks, as in Chinese names, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 
@@ -141,7 +150,9 @@ def _text_width(text: str, size: float) -> float:
     from matplotlib.textpath import TextToPath
 
     font = FontProperties(family="DejaVu Sans", size=size)
-    return float(TextToPath().get_text_width_height_descent(text, font, False)[0]) / 72
+    with _letters_may_be_missing():
+        width, _, _ = TextToPath().get_text_width_height_descent(for_terminal(text), font, False)
+    return float(width) / 72
 
 
 def wrapped(text: str, width: float, size: float = FONT_SIZE) -> str:

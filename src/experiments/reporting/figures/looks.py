@@ -8,6 +8,7 @@ from typing import Final
 
 from experiments.analysis.groups import Group, labels, show
 from experiments.analysis.study import Entry
+from experiments.escape import visible
 from experiments.palette import color_of
 from experiments.reporting.figures.drawing import REST, shades
 from experiments.runs.record import Record
@@ -54,7 +55,7 @@ def looks_of(part: Sequence[Group]) -> list[Look]:
     """
     drawn = _shaded([(group.optimizer, group) for group in part])
     return [
-        Look(label, color if index < MOST_NAMED else REST, dash, index < MOST_NAMED)
+        Look(visible(label), color if index < MOST_NAMED else REST, dash, index < MOST_NAMED)
         for index, (label, (color, dash)) in enumerate(zip(labels(part), drawn, strict=True))
     ]
 
@@ -78,7 +79,7 @@ def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
     drawn = _shaded([(f"{entry.optimizer} {entry.setting}", entry.group) for entry in entries])
     dashes: dict[str, Dash] = {"tuned": "-", "default": _DASHES[1]}
     return [
-        Look(label, color, dashes.get(entry.setting, dash))
+        Look(visible(label), color, dashes.get(entry.setting, dash))
         for entry, label, (color, dash) in zip(entries, short, drawn, strict=True)
     ]
 

@@ -12,6 +12,7 @@ from experiments.analysis.study import Study
 from experiments.errors import RecordError
 from experiments.escape import for_terminal
 from experiments.files.atomic import write_output
+from experiments.files.csv import csv_text
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.looks import looks_of_entries
 from experiments.reporting.report import tables
@@ -74,8 +75,8 @@ def write_report(
         ) from error
     texts = {
         REPORT: page,
-        "comparison.csv": study_table(study).to_csv(index=False, lineterminator="\n"),
-        "pairs.csv": pairs_table(study).to_csv(index=False, lineterminator="\n"),
+        "comparison.csv": csv_text(study_table(study)),
+        "pairs.csv": csv_text(pairs_table(study)),
         "comparison.md": study_markdown(study),
         "comparison.tex": study_latex(study),
     }

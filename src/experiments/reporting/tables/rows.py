@@ -8,6 +8,7 @@ import math
 from typing import Final
 
 from experiments.analysis.study import Entry, Study
+from experiments.files.csv import Quoting, with_quotes
 from experiments.training.metrics import main_metrics
 from experiments.training.status import Status
 
@@ -36,12 +37,16 @@ def narrow_csv(study: Study) -> str:
     """Write `narrow_rows` as CSV, unrounded, after the values of the grouping keys."""
     rows = narrow_rows(study)
     groups = [entry.group for part in study.parts for entry in part.entries]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*groups[0].by, *rows[0]])
-    for group, row in zip(groups, rows, strict=True):
-        writer.writerow([*group.values, *("" if math.isnan(v) else v for v in row.values())])
-    return text.getvalue()
+
+    def write(quoting: Quoting) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n", quoting=quoting)
+        writer.writerow([*groups[0].by, *rows[0]])
+        for group, row in zip(groups, rows, strict=True):
+            writer.writerow([*group.values, *("" if math.isnan(v) else v for v in row.values())])
+        return text.getvalue()
+
+    return with_quotes(write)
 
 
 def _row(entry: Entry, metrics: list[str]) -> Row:

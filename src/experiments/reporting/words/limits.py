@@ -21,7 +21,7 @@ def warnings_of(study: Study) -> list[str]:
 
 def limits_of(study: Study) -> list[str]:
     """List what limits the numbers of a study, except the provenance of its runs."""
-    said = [*_left_out(study)]
+    said = [*_left_out(study), *_kernels(study)]
     for part in study.parts:
         found = [
             *_chosen_on_test(part),
@@ -67,6 +67,19 @@ def _left_out(study: Study) -> Iterable[str]:
             "1 run repeats another and is not counted."
             if study.repeats == 1
             else f"{study.repeats} runs repeat others and are not counted."
+        )
+
+
+def _kernels(study: Study) -> Iterable[str]:
+    """Warn if runs were trained on processors for which BLAS has different kernels."""
+    if len(study.kernels) > 1 or any(len(cores) > 1 for cores in study.kernels):
+        counted = [
+            f"{' then '.join(cores)} ({count} {'run' if count == 1 else 'runs'})"
+            for cores, count in study.kernels.items()
+        ]
+        yield (
+            f"BLAS kernels for different processors trained these runs: {listing(counted)}. They "
+            "round differently, which may explain some differences."
         )
 
 

@@ -13,6 +13,7 @@ from experiments.datasets import TableFormat
         ({}, TableFormat()),
         ({"delimiter": None, "encoding": "utf-16"}, TableFormat(None, "utf-16")),
         ({"delimiter": ";"}, TableFormat(";")),
+        ({"delimiter": "\\t"}, TableFormat("\t")),
         # A user's own source may mean something else.
         ({"delimiter": "none", "encoding": "one-hot"}, TableFormat()),
         ({"delimiter": 3, "encoding": ["a"]}, TableFormat()),

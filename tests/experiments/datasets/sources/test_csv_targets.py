@@ -39,7 +39,8 @@ def spread(write: Callable[[int], str], rows: int = 60) -> list[str]:
         (spread(lambda n: f"{n / 100:.2f}".replace(".", ",")), r"dataset\.decimal=','"),
         (["1,5", "2,0", "2,5"] * 20, r"dataset\.decimal=','"),  # 1.5 is no class either
         (spread(lambda n: f"${n}"), r"take '\$' out"),
-        (spread(lambda n: f"€ {n:,}"), "take '€' out"),
+        (spread(lambda n: f"€ {n:,}"), r"take '€' out .* and give .*dataset\.thousands=','"),
+        (spread(lambda n: f"{n / 100}{'kM'[n % 2]}"), "in one unit and take 'M', 'k' out"),
         (spread(lambda n: f"USD {n}.50"), "take 'USD' out"),
         (spread(lambda n: f"{n} €"), "take '€' out"),
         (spread(lambda n: f"{n / 100} kg"), "take 'kg' out"),

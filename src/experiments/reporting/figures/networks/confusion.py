@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Dataset
+from experiments.escape import visible
 from experiments.reporting.figures.drawing import (
     INK,
     panel,
@@ -56,7 +57,7 @@ def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    names = [_short(name) for name in dataset.target_names]
+    names = [_short(visible(name)) for name in dataset.target_names]
     classes = len(names)
     columns = min(_COLUMNS, len(rows))
     lines = -(-len(rows) // columns)
