@@ -31,7 +31,7 @@ _CURE: Final = (
 
 
 def refuse_other_run(folder: Path, identity: Identity) -> None:
-    """Refuse a run's folder in which or below which other runs lie, or that has a file that the record would overwrite.
+    """Refuse a folder with other runs in or below it, or with a file that would be overwritten.
 
     Parameters
     ----------
