@@ -19,6 +19,11 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 
+def _number(value: float) -> str:
+    """Write the end of a range: a large whole number by its digits, others briefly."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Interval:
     """A range of numbers.
@@ -54,7 +59,7 @@ class Interval:
             )
         left = "[" if self.closed in ("both", "left") else "("
         right = "]" if self.closed in ("both", "right") else ")"
-        return f"in {left}{self.low:g}, {self.high:g}{right}"
+        return f"in {left}{_number(self.low)}, {_number(self.high)}{right}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -499,7 +499,7 @@ def test_a_table_of_metrics_without_epochs(capsys: pytest.CaptureFixture[str]) -
 def test_a_network_that_is_larger_than_its_weights(capsys: pytest.CaptureFixture[str]) -> None:
     for hidden, says in (
         ([1] * 20_000, "model.hidden must be a list of at most 1000 items"),
-        ([10**9], "model.hidden must be a list of items each a whole number in [1, 1e+06]"),
+        ([10**9], "model.hidden must be a list of items each a whole number in [1, 1000000]"),
         ([10**6, 10**6], "the network has 1,000,009,000,003 parameters, and at most"),
         ([7], "the network has 59 parameters, and at most 51 are possible"),
     ):

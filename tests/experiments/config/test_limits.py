@@ -37,7 +37,7 @@ def test_epochs_and_rows_are_bounded(tmp_path: Path) -> None:
     config["dataset"] = {"_target_": "experiments.datasets.Moons", "rows": 10**12}
     with pytest.raises(ConfigError) as caught:
         run_from_config(config, trusted=frozenset())
-    assert "training.epochs must be a whole number in [1, 1e+06]" in str(caught.value)
+    assert "training.epochs must be a whole number in [1, 1000000]" in str(caught.value)
     assert "dataset.rows must be a whole number in [10, 1e+07]" in str(caught.value)
 
 
