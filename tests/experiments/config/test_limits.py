@@ -20,7 +20,7 @@ from tests.experiments.small_runs import make_small_job
     [
         ([1] * 1001, "model.hidden must be a list of at most 1000 items"),
         ([1] * 100_000, "model.hidden must be a list of at most 1000 items"),
-        ([10**30], r"model.hidden must be a list of items each a whole number in \[1, 1e\+06\]"),
+        ([10**30], r"model.hidden must be a list of items each a whole number in \[1, 1000000\]"),
     ],
 )
 def test_a_list_of_layers_is_bounded(hidden: list[int], says: str, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_epochs_and_rows_are_bounded(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         run_from_config(config, trusted=frozenset())
     assert "training.epochs must be a whole number in [1, 1000000]" in str(caught.value)
-    assert "dataset.rows must be a whole number in [10, 1e+07]" in str(caught.value)
+    assert "dataset.rows must be a whole number in [10, 10000000]" in str(caught.value)
 
 
 def test_parameters_are_counted_without_a_network() -> None:
