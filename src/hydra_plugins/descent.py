@@ -142,6 +142,14 @@ class GridSweeper(BasicSweeper):
         assert self.launcher is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        for override in overrides:
+            if override.is_interval_sweep():
+                from experiments.errors import ConfigError
+
+                raise ConfigError(
+                    f"{override.input_line}: a grid has no intervals. List values, such as "
+                    f"{override.get_key_element()}=0.01,0.1"
+                )
         batches = self.split_arguments(overrides, self.max_batch_size)
         if not isinstance(self.launcher, StackedLauncher):
             from experiments.commands.hydra.launch import begin_sweep

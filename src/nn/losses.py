@@ -52,8 +52,10 @@ class Loss(Component):
         Raises
         ------
         ValueError
-            If the loss cannot have such targets; see :meth:`check`.
+            If the loss cannot have such targets (see :meth:`check`), or their rows and columns are
+            not those of the outputs.
         """
+        check_shapes(outputs, targets)
         self.check(targets)
         return self.value(outputs, targets)
 
@@ -125,6 +127,15 @@ class Loss(Component):
     def smooth(self, targets: Array) -> Array:
         """Return the targets to train on, (n, outputs), with label smoothing if there is any."""
         return targets
+
+
+def check_shapes(outputs: Array, targets: Array) -> None:
+    """Raise a ValueError for targets that NumPy would broadcast over the rows or the outputs."""
+    if np.shape(outputs)[-2:] != np.shape(targets)[-2:]:
+        raise ValueError(
+            f"outputs have shape {np.shape(outputs)} and targets {np.shape(targets)}, but both "
+            "must end with the same (batch, outputs)"
+        )
 
 
 def _per_sample(losses: Array, reduction: Reduction) -> Array:

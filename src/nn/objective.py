@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .activations import Activation
-from .losses import Loss
+from .losses import Loss, check_shapes
 from .speed.buffers import Workspace
 from .speed.compile import Fused
 from .typing import Array
@@ -42,6 +42,7 @@ class Objective:
 
     def __call__(self, logits: Array, targets: Array) -> Array:
         """Check the targets (:meth:`nn.losses.Loss.check`) and return :meth:`per_sample`."""
+        check_shapes(logits, targets)
         self.loss.check(targets)
         return self.per_sample(logits, targets)
 

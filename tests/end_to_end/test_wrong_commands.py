@@ -171,6 +171,7 @@ WRONG = [
     wrong("-m seed=range(0) hydra/launcher=basic", "seed=range(0): this range"),
     wrong("-m optimizer=glob(z*) hydra/sweeper=basic hydra/launcher=basic", "glob(z*): no choice"),
     wrong("-m hydra/sweeper=tune_then_compare optimizer=glob(zzz*)", "glob(zzz*): no choice"),
+    wrong("-m optimizer.lr=interval(0,1)", "optimizer.lr=interval(0,1): a grid has no intervals"),
 ]
 
 # A sample of each kind is quick enough for every day.

@@ -354,3 +354,9 @@ class TestChecksOfTargets:
         for computes in (BCE(), Objective(BCE())):
             with pytest.raises(ValueError, match="range from 0 to 255"):
                 computes(p, 255 * y)
+
+    @pytest.mark.parametrize("shape", [(6,), (6, 1), (1, 6), (1, 2)])
+    @pytest.mark.parametrize("computes", [MSE(), BCE(), Objective(MSE())], ids=str)
+    def test_calls_do_not_broadcast(self, computes, shape: tuple[int, ...]) -> None:
+        with pytest.raises(ValueError, match="but both must end with the same"):
+            computes(np.full((6, 2), 0.5), np.zeros(shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,12 @@ def caveats(
     if task.has_classes:
         spellings["classes"] = target_names
     for what, names in spellings.items():
-        for alike in _differing_in_case(names):
+        for alike in _alike(names):
+            in_case = len(set(map(_composed, alike))) > 1
+            how = "case" if in_case else "how Unicode writes their accents"
             yield (
-                f"the {what} {listed(alike)} differ only in case, and are kept apart. If they mean "
-                "the same, write them alike."
+                f"the {what} {listed(alike)} differ only in {how}, and are kept apart. If they "
+                "mean the same, write them alike."
             )
     for name, fill in preprocessing.fills.items():
         if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):
@@ -94,9 +97,13 @@ def _absent(
         )
 
 
-def _differing_in_case(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of names that are equal but for upper and lower case."""
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of names that differ only in case or in how accents are composed."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.casefold(), []).append(name)
+        groups.setdefault(_composed(name).casefold(), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _composed(name: str) -> str:
+    return normalize("NFC", name)

@@ -231,6 +231,8 @@ class Preprocessing:
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
             if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
+            if any(scale <= 0 for scale in (*preprocessing.scale, *preprocessing.target_scale)):
+                raise ValueError("a scale is not positive")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
             with np.errstate(over="ignore"):

@@ -31,7 +31,7 @@ _CURE: Final = (
 
 
 def refuse_other_run(folder: Path, identity: Identity) -> None:
-    """Refuse a run's folder that holds another run, or a file that the record would overwrite.
+    """Refuse a folder with other runs in or below it, or with a file that would be overwritten.
 
     Parameters
     ----------
@@ -55,6 +55,9 @@ def refuse_other_run(folder: Path, identity: Identity) -> None:
                 f"{_trained_by([there])}{why}. {_CURE}"
             )
         return
+    below = find_runs(folder)
+    if below:
+        raise UserError(f"{shown(folder)} holds {_listed(below)}{_trained_by(below)}. {_CURE}")
     present = [name for name in (*FILES, SNAPSHOTS, PROGRESS) if (folder / name).exists()]
     # A record whose writing was cut short has a configuration first and checksums last.
     if present and CHECKSUMS not in present and not _is_config_of(folder / CONFIG, identity):
@@ -81,12 +84,9 @@ def refuse_other_sweep(folder: Path, is_own: IsOwn) -> None:
     """
     others = [run for run in find_runs(folder) if not is_own(run)]
     if others:
-        count = f"{len(others)} {'run' if len(others) == 1 else 'runs'}"
-        names = [f"{run.name} in {run.folder.name}" for run in others[:_NAMED]]
-        names += ["..."] if len(others) > _NAMED else []
         raise UserError(
-            f"{shown(folder)} holds {count} of another sweep ({', '.join(names)})"
-            f"{_trained_by(others)}. {_CURE}"
+            f"{shown(folder)} holds {_listed(others, ' of another sweep')}{_trained_by(others)}. "
+            f"{_CURE}"
         )
 
 
@@ -94,6 +94,13 @@ def at_their_places(identities: Mapping[Path, Identity]) -> IsOwn:
     """Return a function that recognizes the runs of these identities, each in its folder."""
     places = {folder.resolve(): identity.id for folder, identity in identities.items()}
     return lambda run: places.get(run.folder.resolve()) == run.identity
+
+
+def _listed(runs: Sequence[Record], which: str = "") -> str:
+    """Count runs, and name some of them with their folders."""
+    names = [f"{run.name} in {run.folder.name}" for run in runs[:_NAMED]]
+    names += ["..."] if len(runs) > _NAMED else []
+    return f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}{which} ({', '.join(names)})"
 
 
 def _is_config_of(file: Path, identity: Identity) -> bool:

@@ -78,6 +78,12 @@ def test_names_that_differ_only_in_case() -> None:
     assert "the classes TRUE, true differ only in case" in of_classes
 
 
+def test_names_that_differ_only_in_their_encoding() -> None:
+    classes = ("caf\u00e9", "cafe\u0301")
+    (warning,) = prepared(EVEN, classes).warnings
+    assert "differ only in how Unicode writes their accents" in warning
+
+
 def test_missing_categories_that_are_filled() -> None:
     cells = ["u", "", "u", "v"] * 15
     (warning,) = prepared(EVEN, ("a", "b"), texts={"c": cells}, impute="median").warnings

@@ -196,6 +196,7 @@ def test_no_rows_give_no_rows(mixed):
         lambda c: json.dumps({k: v for k, v in c.items() if k != "scale"}),
         lambda c: json.dumps(c | {"scale": [1.0]}),
         lambda c: json.dumps(c | {"scale": ["x", 1, 1, 1]}),
+        lambda c: json.dumps(c | {"scale": [0.0, *c["scale"][1:]]}),
         lambda c: json.dumps(c | {"dtype": "object"}),
         lambda c: json.dumps(c | {"target_scale": [1.0]}),
         lambda c: json.dumps(c | {"levels": 3}),

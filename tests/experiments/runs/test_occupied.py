@@ -70,6 +70,13 @@ def test_another_run_is_refused_by_its_name_its_command_and_a_cure(trained: Path
     assert "hydra.run.dir=FOLDER" in message
 
 
+def test_runs_below_a_runs_folder_are_refused() -> None:
+    """A comparison of the folder would count them with the run."""
+    list(execute_jobs([job(seed, f"sweep/{seed}") for seed in (0, 1)], DATASET))
+    with pytest.raises(UserError, match=r"sweep holds 2 runs \(sgd-seed0 in 0, sgd-seed1 in 1\)"):
+        refuse_other_run(Path("sweep"), identity(2))
+
+
 def test_what_differs_may_be_the_data(trained: Path) -> None:
     other = dataclasses.replace(identity(0), data="other data")
     with pytest.raises(UserError, match="the data have changed"):

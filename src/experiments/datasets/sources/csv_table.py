@@ -19,7 +19,7 @@ from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import mapped
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
 from experiments.datasets.sources.paths import user_path
@@ -348,9 +348,7 @@ class Csv(SplitSource):
         return " or ".join(map(notation.settings, notation.alternatives(cells)))
 
     def _levels(self, cells: RawTable, name: str) -> NDArray[np.object_]:
-        texts = self.notation.texts(cells[name])
-        if not isinstance(cells[name], TextColumn):  # of numbers
-            texts = np.array(list(map(str, texts)), object)
+        texts = mapped(self.notation.texts(cells[name]), str)  # a Parquet file may hold numbers
         levels = set(texts) - {""}
         if len(levels) > self.max_levels:
             raise DataError(

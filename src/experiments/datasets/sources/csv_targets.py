@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +17,7 @@ from experiments.datasets.preprocessing import listed
 from experiments.datasets.reading.dates import formats_of
 from experiments.datasets.reading.notation import Cells, Notation
 from experiments.datasets.reading.raw_table import RawTable
+from experiments.datasets.reading.text_column import TextColumn
 from experiments.errors import DataError
 from nn.losses import TargetForm
 
@@ -23,11 +25,26 @@ _MOST_CLASSES: Final = 20
 """Whole numbers with more distinct values than this are measurements and not classes."""
 
 _QUANTITY: Final = re.compile(
-    r"(?P<before>(?:[A-Z]{0,2}[$€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|Rs)?)"
+    r"(?P<before>(?:[A-Z]{0,2}[$€£¥₹₽₩]|(?i:USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|"
+    r"BRL|MXN|ZAR|Rs))?)"
     r"\s*(?P<number>[+-]?\d[\d.,'’\s]*?)\s*"
-    r"(?P<after>[^\d\s.,+-]\D{0,11})?"
+    r"(?P<after>[^\d\s.,+-]\D{0,11}[23]?)?"
 )
 """A number with a currency before it or a unit after it."""
+
+_NUMBER: Final = re.compile(
+    r"\d+(?:[.,]\d+)*|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.IGNORECASE
+)
+"""A number in text; a month counts as one."""
+
+_NUMBERED: Final = re.compile(r"[^\W\d_][\w -]*#[\w -]*")
+"""What remains of names such as "class 12" or "E11.9" when "#" replaces the number."""
+
+_VALUES_A_FORM: Final = 10
+"""So many different texts of one form are forms filled with numbers, and not names."""
+
+_ZERO_FIRST: Final = re.compile(r"0\d")
+_LARGEST_EXACT: Final = 2**53  # from here on, several whole numbers share a float
 
 _SAMPLE: Final = 1000  # cells, from the whole column, in which quantities and dates are looked for
 _MOST_UNITS: Final = 3  # a column of quantities has few units; more are a part of codes such as 12b
@@ -161,6 +178,13 @@ class _Reader:
                 f"{self._cells.path}: the target column {name!r} is text, such as {examples}. "
                 f"{cure} {classes}"
             )
+        if _differ_in_numbers(different):
+            raise DataError(
+                f"{self._cells.path}: the target column {name!r} is text with {len(different)} "
+                f"different values, such as {examples}, that differ in little but their numbers. "
+                "Write what is to be predicted as a number, or choose another dataset.target. "
+                f"{classes}"
+            )
         if 2 * len(different) > len(column):
             raise DataError(
                 f"{self._cells.path}: the target column {name!r} is text with {len(different)} "
@@ -207,12 +231,14 @@ class _Reader:
         ((name, (values, wrong)),) = self._numbers.items()
         if wrong is None:
             check_finite(cells, name, values)
+        if wrong is None and not _are_codes(cells[name], values):
             levels, codes = np.unique(values, return_inverse=True)
             names = tuple(_plain(value) for value in levels.tolist())
         else:
-            names = tuple(sorted(set(cells[name])))
+            texts = list(map(str, cells[name]))
+            names = tuple(sorted(set(texts)))
             index = {level: code for code, level in enumerate(names)}
-            codes = np.array([index[cell] for cell in cells[name]])
+            codes = np.array([index[text] for text in texts])
         if len(names) < 2:
             raise DataError(
                 f"{cells.path}: every row has {names[0]!r} in the target column {name!r}, so there "
@@ -248,6 +274,23 @@ def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> Non
 
 def _rarely_repeats(different: int, rows: int) -> bool:
     return different > 2 and (different > _MOST_CLASSES or 2 * different > rows)
+
+
+def _differ_in_numbers(texts: Collection[str]) -> bool:
+    """Whether texts are times, dates, ranges, amounts and the like, and too many to be classes."""
+    if len(texts) <= _MOST_CLASSES:
+        return False
+    forms = Counter(_NUMBER.sub("#", text) for text in texts)
+    filled = {f: n for f, n in forms.items() if "#" in f and not _NUMBERED.fullmatch(f)}
+    count = sum(filled.values())
+    return 2 * count > len(texts) and count >= _VALUES_A_FORM * len(filled)
+
+
+def _are_codes(column: Cells, values: NDArray[np.float64]) -> bool:
+    """Whether numbers are codes, of which a float would lose zeros or digits."""
+    if (np.abs(values) >= _LARGEST_EXACT).any():
+        return True
+    return isinstance(column, TextColumn) and any(map(_ZERO_FIRST.match, set(column)))
 
 
 def _task_of(classes: int) -> Task:

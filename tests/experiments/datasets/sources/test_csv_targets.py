@@ -83,6 +83,51 @@ def test_text_that_repeats_is_classes(load: Load, names: tuple[str, ...], loss: 
     assert dataset.task is (Task.BINARY if len(names) == 2 else Task.MULTICLASS)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda n: f"kr. {n}",
+        lambda n: f"\u2212£{n}",
+        lambda n: f"CAD$ {n}",
+        lambda n: f"₪ {n}",
+        lambda n: f"{n} x10^9/L",
+        lambda n: f"{n} {('B', 'KB', 'MB', 'GB')[n % 4]}",
+        lambda n: f"<{n}",
+        lambda n: f"{n}-{n + 10}",
+        lambda n: f"{n % 3 + 4}'{n // 3 % 12}\"",
+        lambda n: f"{n % 24}:{n % 60:02}",
+        lambda n: f"{n % 12}:{n % 60:02} PM",
+        lambda n: f"{n % 5}h {n % 60}m",
+        lambda n: f"{n % 28}.03.{n % 99:02}",
+        lambda n: f"{('March', 'May')[n % 2]} {1900 + n % 97}",
+        lambda n: f"{n % 28} mars {1900 + n % 97}",
+        lambda n: f"Q{n % 4} {1900 + n % 97}",
+        lambda n: f"{n % 12}/{1900 + n % 97}",
+    ],
+)
+def test_many_texts_that_differ_only_in_numbers_are_refused(
+    load: Load, write: Callable[[int], str]
+) -> None:
+    targets = spread(write) * 5  # which repeat as classes do
+    with pytest.raises(DataError, match=r"'y' is text with .* their numbers") as told:
+        load(targets)
+    assert repr(targets[0]) in str(told.value)
+    assert len(load(targets, task="multiclass").target_names) == len(set(targets))
+
+
+@pytest.mark.parametrize("write", ["class {}", "s{:02}", "n0{}", "E{}.9", "zone {} north"])
+def test_names_with_a_number_are_classes(load: Load, write: str) -> None:
+    names = [write.format(number) for number in range(30)]
+    assert load(names * 4).target_names == tuple(sorted(names))
+
+
+@pytest.mark.parametrize(
+    "codes", [("01", "02", "1"), (str(2**53), str(2**53 + 1)), ("007", "010", "123")]
+)
+def test_codes_keep_their_digits(load: Load, codes: tuple[str, ...]) -> None:
+    assert load(codes * 20).target_names == codes
+
+
 def test_the_cures_cure(load: Load) -> None:
     numbers = sorted(1000 + row * 7919 % 100_000 for row in range(60))
 
