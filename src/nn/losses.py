@@ -133,8 +133,8 @@ def check_shapes(outputs: Array, targets: Array) -> None:
     """Raise a ValueError for targets that NumPy would broadcast over the rows or the outputs."""
     if np.shape(outputs)[-2:] != np.shape(targets)[-2:]:
         raise ValueError(
-            f"outputs have shape {np.shape(outputs)} and targets {np.shape(targets)}, but both must "
-            "end with the same (batch, outputs)"
+            f"outputs have shape {np.shape(outputs)} and targets {np.shape(targets)}, but both "
+            "must end with the same (batch, outputs)"
         )
 
 

@@ -57,8 +57,8 @@ def caveats(
             in_case = len(set(map(_composed, alike))) > 1
             how = "case" if in_case else "how Unicode writes their accents"
             yield (
-                f"the {what} {listed(alike)} differ only in {how}, and are kept apart. If they mean "
-                "the same, write them alike."
+                f"the {what} {listed(alike)} differ only in {how}, and are kept apart. If they "
+                "mean the same, write them alike."
             )
     for name, fill in preprocessing.fills.items():
         if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):

@@ -31,7 +31,7 @@ _CURE: Final = (
 
 
 def refuse_other_run(folder: Path, identity: Identity) -> None:
-    """Refuse a run's folder in which or below which other runs lie, or that has a file that the record would overwrite.
+    """Refuse a run's folder with other runs in it or below it, or a file that it would overwrite.
 
     Parameters
     ----------
