@@ -291,21 +291,21 @@ class Csv(SplitSource):
                 other = self._other_notation(cells[name])
                 if other:
                     raise DataError(
-                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, if it suits the other "
+                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
+                        f"column would be numbers with {other}. Give that, if it suits the other "
                         "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 if formats_of(cells[name], self.notation):
                     raise DataError(
-                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this column "
-                        f"are dates. List the column in dataset.dates ([{name}]), which makes days "
+                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
+                        f"column are dates. List the column in dataset.dates ([{name}]), which makes days "
                         "since 1970 of them, or in dataset.categorical or dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])
             raise DataError(
-                f"{cells.where(wrong, name)}: {quoted(cell)} is not a number, as most of this column "
-                f"are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
+                f"{cells.where(wrong, name)}: {quoted(cell)} is not a number, as most of this "
+                f"column are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
                 "the column in dataset.categorical or dataset.ignore."
             )
         check_finite(cells, name, values)
