@@ -230,8 +230,10 @@ def _fault(value: Any, hint: Any) -> str | None:
         if not isinstance(value, Mapping):
             return "a mapping"
         item = typing.get_args(hint)[1]
-        faults = [fault for entry in value.values() if (fault := _fault(entry, item))]
-        return f"a mapping to values each {faults[0]}" if faults else None
+        for key, entry in value.items():
+            if fault := _fault(entry, item):
+                return f"a mapping in which {_short.repr(key)} is {fault}"
+        return None
     return _plain_fault(value, hint)
 
 

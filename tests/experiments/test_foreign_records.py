@@ -8,14 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import compare
 import numpy as np
-import predict
-import publish
 import pytest
 import yaml
 from mlflow import MlflowClient
 
+from experiments.commands import compare, predict, publish
 from experiments.config.build import network_from_config, run_from_config, source_from_config
 from experiments.config.trust import named_packages
 from experiments.datasets import CACHE, Xor

@@ -54,6 +54,10 @@ Path({trace!r}).write_text("imported")
 
 Mutation = Callable[[bytes], bytes]
 
+# Each example calls three commands; the fast tests can afford a few for each file.
+EXAMPLES = settings().max_examples
+SAMPLE = settings(max_examples=EXAMPLES if EXAMPLES > 100 else 5)
+
 
 @pytest.fixture(autouse=True)
 def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -93,7 +97,7 @@ def assert_told(status: int, out: str, err: str) -> None:
     """Check that a command has answered, or has failed with a message and nothing else."""
     assert status in (0, 1)
     assert "Traceback" not in err
-    assert len(err) < 5000
+    assert len(err) < 20_000
     if status:
         assert err.startswith(("predict: ", "compare: ", "pictures: ", "publish: "))
         assert not out or err.startswith("publish: ")  # which publishes the others
@@ -126,7 +130,18 @@ def copied(run: str) -> Path:
     folder = Path("run")  # relative, so that messages are the same in every test
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(RECORDS / run, folder)
+    if run == "csv":  # a setting of today's that this record has by default
+        path = folder / "preprocessing.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **TODAY}))
+        vouch(folder)
     return folder
+
+
+TODAY = {
+    "notation": {"decimal": ".", "thousands": None, "missing": ["", "NA"]},
+    "dates": {},
+    "unknown": "error",
+}
 
 
 def vouch(folder: Path) -> None:
@@ -215,7 +230,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 @st.composite
 def field_changes(draw: st.DrawFn, file: str, run: str) -> Mutation:
     """Replace a value in a file, or take it away."""
-    contents = loaded(file, (RECORDS / run / file).read_bytes())
+    contents = loaded(file, (copied(run) / file).read_bytes())
     path = draw(st.sampled_from(list(places(contents))))
     new = draw(st.sampled_from([*HOSTILE, MISSING]))
     raw = draw(st.sampled_from([None, None, None, "NaN", "-Infinity", "9" * 10_000, "[" * 10_000]))
@@ -275,18 +290,19 @@ def _array(value: Any) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("vouched", [False, True], ids=["old sums", "new sums"])
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("run", RUNS)
+@SAMPLE
 @given(data=st.data())
 def test_changed_bytes(
     run: str, file: str, vouched: bool, data: st.DataObject, trace: Path
 ) -> None:
-    if vouched and file == "SHA256SUMS":
-        return  # which would be made anew
+    vouched = vouched and file != "SHA256SUMS"
     change = data.draw(byte_changes())
     assert_harmless(run, file, change, vouched=vouched, trace=trace)
 
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("run", RUNS)
+@SAMPLE
 @given(data=st.data())
 def test_changed_fields(run: str, file: str, data: st.DataObject, trace: Path) -> None:
     change = data.draw(field_changes(file, run))
@@ -299,6 +315,7 @@ TYPES = st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<f2", "<c8", "<U3", "O", "
 
 
 @pytest.mark.parametrize("run", RUNS)
+@SAMPLE
 @given(data=st.data())
 def test_changed_arrays(run: str, data: st.DataObject, trace: Path) -> None:
     arrays = loaded("weights.npz", (RECORDS / run / "weights.npz").read_bytes())
@@ -317,7 +334,7 @@ def test_changed_arrays(run: str, data: st.DataObject, trace: Path) -> None:
 
 # Commands that take longer
 
-SLOW = settings(max_examples=max(3, settings().max_examples // 10))
+SLOW = settings(max_examples=max(3, EXAMPLES // 10))
 
 
 @st.composite

@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from nn.activations import Activation
-from nn.component import Component, Count, Interval, problems, suggestion
+from nn.component import AtMost, Component, Count, Interval, problems, suggestion
 from nn.initializers import Initializer
 from nn.layers import Layer
 from nn.losses import Loss
@@ -310,3 +310,20 @@ def test_bases_cannot_be_made(family) -> None:
     assert issubclass(family, Component)
     with pytest.raises(TypeError, match="abstract"):
         family()
+
+
+@dataclass(frozen=True)
+class Lists(Component):
+    items: Annotated[tuple[Count, ...], AtMost(3)] = ()
+    named: dict[str, float | None] = dataclasses.field(default_factory=dict)
+
+
+def test_lists_and_mappings_are_checked() -> None:
+    assert problems(Lists, {"items": [1, 2, 3], "named": {"a": 1, "b": None}}) == []
+    (fault,) = problems(Lists, {"items": [1] * 100_000})
+    assert fault.startswith("items must be a list of at most 3 items, but is [1, 1, ")
+    assert len(fault) < 200
+    (fault,) = problems(Lists, {"named": {"a": 1, "b": "x" * 10_000}})
+    assert fault.startswith("named must be a mapping in which 'b' is a number or null, but is {")
+    assert len(fault) < 1000
+    assert problems(Lists, {"named": []}) == ["named must be a mapping, but is []"]

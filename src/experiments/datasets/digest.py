@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.reading.text_column import Results
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 
 _NUMBERS_AT_ONCE: Final = 1_000_000
+_TEXTS_AT_ONCE: Final = 100_000
 
 
 def dataset_digest(
@@ -74,13 +75,17 @@ def _array(state: Any, array: NDArray[Any], *, as_float: bool = False) -> None:
         state.update(rows)
 
 
-def _texts(state: Any, texts: Iterable[str]) -> None:
-    for text in texts:
-        _text(state, text)
+def _texts(state: Any, texts: NDArray[np.object_]) -> None:
+    encoded = Results(_encoded)
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        state.update(b"".join(encoded[text] for text in texts[start : start + _TEXTS_AT_ONCE]))
 
 
 def _text(state: Any, text: str) -> None:
+    state.update(_encoded(text))
+
+
+def _encoded(text: str) -> bytes:
     # The length keeps "ab", "c" distinct from "a", "bc".
     encoded = text.encode("utf-8", "surrogatepass")
-    state.update(f"{len(encoded)}:".encode())
-    state.update(encoded)
+    return f"{len(encoded)}:".encode() + encoded

@@ -235,6 +235,10 @@ class Preprocessing:
                 raise ValueError("a scale is not positive")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
+            with np.errstate(over="ignore"):
+                scale = np.array(preprocessing.scale, preprocessing.dtype)
+            if not (np.isfinite(scale) & (scale > 0)).all():
+                raise ValueError("a scale is not a positive number")
             if preprocessing.unknown not in get_args(Unknown):
                 raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
             if not set(preprocessing.dates.values()) <= set(FORMATS):
@@ -247,11 +251,13 @@ class Preprocessing:
         return preprocessing
 
     def _check_columns(self) -> None:
-        """Raise a ValueError if levels or fills are not those of the columns."""
+        """Raise a ValueError if levels, fills or dates are not those of the columns."""
         if len(set(self.columns)) < len(self.columns):
             raise ValueError("two columns have the same name")
-        if not self.columns or not {*self.levels, *self.fills} <= {*self.columns}:
-            raise ValueError("the levels and fills are of other columns")
+        if not self.columns or not {*self.levels, *self.fills, *self.dates} <= {*self.columns}:
+            raise ValueError("the levels, fills or dates are of other columns")
+        if not self.levels.keys().isdisjoint(self.dates):
+            raise ValueError("a column of dates has levels")
         for column, fill in self.fills.items():
             levels = self.levels.get(column)
             if fill not in levels if levels is not None else not isinstance(fill, float):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.reading.notation import Notation
+from experiments.datasets.reading.text_column import mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,7 @@ class Table:
 
     def tidied(self, notation: Notation) -> Table:
         """Return the same table with blanks around texts removed and missing texts empty."""
-        texts = {
-            name: np.array([str(cell) for cell in notation.texts(cells)], object)
-            for name, cells in self.texts.items()
-        }
+        texts = {name: mapped(notation.texts(cells), str) for name, cells in self.texts.items()}
         return replace(self, texts=texts)
 
     @staticmethod

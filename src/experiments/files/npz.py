@@ -91,7 +91,7 @@ def unpack(content: bytes, prefix: str = "") -> dict[str, NDArray[Any]]:
     except MemoryError as error:
         raise ValueError("its arrays do not fit in memory") from error
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, struct.error) as error:
-        raise ValueError(str(error) or "it ends too early") from error
+        raise ValueError(str(error)[:200] or "it ends too early") from error
 
 
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:

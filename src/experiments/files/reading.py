@@ -13,6 +13,9 @@ TEXT: Final = 64 << 20
 TABLE: Final = 512 << 20
 """Most bytes of a table of metrics: a million epochs have about 250 MB."""
 
+CELLS: Final = 20_000_000
+"""Most cells of a table of metrics."""
+
 ARCHIVE: Final = 16 << 30
 """Most bytes of an archive of arrays."""
 

@@ -74,16 +74,18 @@ class _Loader(SafeLoader):
         self._nodes = self._depth = 0
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
-        """Count a node before it is composed; PyYAML calls this for every node."""
+        """Count a node before it is composed; PyYAML calls this for every node.
+
+        The method of PyYAML serves resolvers by path, of which there are none.
+        """
         self._nodes += 1
         self._depth += 1
-        _bound(self._nodes, self._depth)
-        super().descend_resolver(current_node, current_index)
+        if self._nodes > NODES or self._depth > DEPTH:
+            _bound(self._nodes, self._depth)
 
     def ascend_resolver(self) -> None:
         """Leave a node."""
         self._depth -= 1
-        super().ascend_resolver()
 
 
 def _bound(nodes: int, depth: int) -> None:

@@ -31,7 +31,7 @@ _CURE: Final = (
 
 
 def refuse_other_run(folder: Path, identity: Identity) -> None:
-    """Refuse a run's folder with other runs in it or below it, or a file that it would overwrite.
+    """Refuse a folder with other runs in or below it, or with a file that would be overwritten.
 
     Parameters
     ----------

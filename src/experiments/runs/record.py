@@ -21,7 +21,7 @@ from experiments.config.aliases import with_current_names
 from experiments.errors import RecordError
 from experiments.files import npz
 from experiments.files.json import parse_json
-from experiments.files.reading import ARCHIVE, TABLE, TEXT, is_plain_file, read_file
+from experiments.files.reading import ARCHIVE, CELLS, TABLE, TEXT, is_plain_file, read_file
 from experiments.files.yaml import parse_yaml
 from experiments.runs.layout import (
     CHECKSUMS,
@@ -38,7 +38,6 @@ from experiments.runs.schema import problem_with, utc
 from experiments.training.status import Status
 
 _MOST: Final[Mapping[str, int]] = {METRICS: TABLE, WEIGHTS: ARCHIVE, SNAPSHOTS: ARCHIVE}
-_MOST_CELLS: Final = 16_000_000
 
 _FILE: Final = re.compile(r"\w[\w.-]*")
 
@@ -451,8 +450,8 @@ def _columns(content: bytes) -> dict[str, list[float | None]]:
     ValueError
         If it is no such table.
     """
-    if content.count(b",") > _MOST_CELLS:
-        raise ValueError(f"it has more than {_MOST_CELLS:,} cells")
+    if content.count(b",") > CELLS:
+        raise ValueError(f"it has more than {CELLS:,} cells")
     lines = content.decode("utf-8", "replace").splitlines()
     if not lines or not lines[0]:
         return {}

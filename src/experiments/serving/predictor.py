@@ -63,7 +63,8 @@ class Predictor:
         self._targets = tuple(dataset["target_names"])
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
-        self.table_format = TableFormat.of_config(record.config.get("dataset", {}))
+        source = record.config.get("dataset")
+        self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
             raise corrupt(record.folder / layout.PREPROCESSING, problem)

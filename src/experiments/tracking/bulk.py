@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments import switches
+from experiments.errors import RecordError
 from experiments.runs.record import Record
 from experiments.tracking import contents
 from experiments.tracking.rows import Rows, add_dataset, add_run
@@ -42,7 +43,10 @@ _COPIED: Final = 1 << 25  # bytes of files
 def are_small(records: Iterable[Record]) -> bool:
     """Return whether runs can be published together in less than half a second."""
     records = list(records)
-    files = (file for record in records for file in record.files())
+    try:
+        files = [file for record in records for file in record.files()]
+    except RecordError:  # publishing one by one shows which
+        return False
     return (
         sum(record.measured_bytes for record in records) <= _MEASURED
         and sum(file.stat().st_size for file in files) <= _COPIED

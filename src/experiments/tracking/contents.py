@@ -34,7 +34,7 @@ _DIGEST: Final = 36
 _IN_SWEEP: Final = "yes"
 _CUT: Final = " ... [cut]"
 _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
-# Two columns per layer, which would slow publishing by an eighth. In MLflow, only runs with a
+# Two columns per layer, which would slow publishing by a fifth. In MLflow, only runs with a
 # model have them; the record always does.
 _BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
 _GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")

@@ -208,15 +208,16 @@ class Tracker:
 
         Nothing is written for a run that is complete, except its sweep.
         """
+        files = record.files()  # which fails before anything is published
         with self._alone():
             run = self._look_up(record) or self._make(record)
         if _is_whole(run, record):
             self._join_sweep(run, record)
             return
         self._log(run, record)
-        files = self._files(run.info.artifact_uri)
-        for file in record.files():
-            files.log_artifact(str(file))  # type: ignore[no-untyped-call]
+        place = self._files(run.info.artifact_uri)
+        for file in files:
+            place.log_artifact(str(file))  # type: ignore[no-untyped-call]
         # Last, because a run that has ended counts as complete.
         status, finished = END_STATUS[record.status], record.finished.timestamp()
         self._client.set_terminated(run.info.run_id, status, milliseconds(finished))

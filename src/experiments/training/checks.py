@@ -8,8 +8,11 @@ from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
+from experiments.files.reading import CELLS
+from experiments.training.length import length_of
 from experiments.training.targets import encoding_for
 
+_COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
 
 
@@ -27,9 +30,17 @@ def check(run: Run, dataset: Dataset) -> None:
     except ConfigError as error:
         faults.append(str(error))
     else:
-        problem = too_large(run.model.layers(outputs), dataset.features)
+        layers = run.model.layers(outputs)
+        problem = too_large(layers, dataset.features)
         if problem is not None:
             faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+        # A record with a larger table of metrics could not be read.
+        epochs = length_of(run, dataset).epochs
+        if epochs * (_COLUMNS + 2 * len(layers)) > CELLS:
+            faults.append(
+                f"training: {epochs:,} epochs of a network with {len(layers)} layers measure more "
+                f"than {CELLS:,} numbers. Choose fewer epochs or steps."
+            )
     if faults:
         raise ConfigError("\n".join(faults))
 

@@ -190,9 +190,10 @@ class Workers:
 
     def _give_up(self, positions: Sequence[int], how: str) -> Sequence[int]:
         for position in positions:
+            did = "ran out of memory" if how == _OUT_OF_MEMORY else "killed its worker"
             message = (
-                f"{_failed(how, 'killed its worker')} {TRIES} times while nothing else was "
-                "training: a smaller network or batch may help"
+                f"{did} {TRIES} times while nothing else was training{_reason(how)}: "
+                "a smaller network or batch may help"
             )
             self._executions[position].give_up(message)
         return positions
@@ -212,7 +213,8 @@ class Workers:
             then = "retried"
         else:
             then = "retried alone after all others"
-        return f"a worker {_failed(how, 'died')} while training {what}; {they} {then}"
+        did = "ran out of memory" if how == _OUT_OF_MEMORY else "died"
+        return f"a worker {did}{_reason(how)} while training {what}; {they} {then}"
 
     def epochs(self) -> float:
         """Return the number of epochs that all runs together have finished."""
@@ -244,11 +246,11 @@ class Workers:
         os.close(self._token)
 
 
-def _failed(how: str, died: str) -> str:
-    """Describe how a worker failed; Linux kills processes with SIGKILL when memory runs out."""
+def _reason(how: str) -> str:
+    """Describe how a worker ended; Linux kills processes with SIGKILL when memory runs out."""
     if how == _OUT_OF_MEMORY:
-        return "ran out of memory"
+        return ""
     reasons = [how] if how else []
     if how in ("", "SIGKILL"):
         reasons.append("perhaps out of memory")
-    return f"{died} ({', '.join(reasons)})" if reasons else died
+    return f" ({', '.join(reasons)})"

@@ -81,6 +81,7 @@ def test_what_can_change_the_result_changes_it(key: str, value: Any) -> None:
         ("tracking.enabled", False),
         ("tracking", {}),
         ("dataset.dir", "there"),
+        ("dataset.verify", True),
     ],
 )
 def test_what_cannot_does_not(key: str, value: Any) -> None:

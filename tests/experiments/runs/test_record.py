@@ -256,6 +256,16 @@ def test_a_folder_looks_complete_only_when_it_is(
         Record.read(tmp_path)
 
 
+def test_each_file_is_flushed_to_disk_once_before_any_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[set[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _: there.append(set(contents(tmp_path))))
+    write(tmp_path)
+    assert len(there) == len(layout.FILES)
+    assert not any(names & set(layout.FILES) for names in there)
+
+
 def test_a_file_that_cannot_be_written_is_named_with_the_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.reading.text_column import SEPARATOR, TextColumn
+from experiments.datasets.reading.text_column import SEPARATOR, TextColumn, mapped
 from experiments.errors import ConfigError
 
 MISSING: Final = ("NA", "N/A", "#N/A", "<NA>", "nan", "null", "?")
@@ -105,9 +105,7 @@ class Notation:
 
         A cell of another type remains what it is.
         """
-        if isinstance(cells, TextColumn):
-            return cells.mapped(self._tidied)
-        return np.fromiter(map(self._tidied, cells), object, len(cells))
+        return mapped(cells, self._tidied)
 
     def numbers(self, cells: Cells) -> tuple[NDArray[np.float64], int | None]:
         """Read a column as numbers.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+R = TypeVar("R")
 
 SEPARATOR: Final = "\0"
 """The character between the cells of a pack, which no cell contains."""
@@ -106,24 +108,32 @@ class TextColumn:
         for part in self.parts():
             yield from part
 
-    def mapped(self, function: Callable[[str], str]) -> NDArray[np.object_]:
-        """Unpack the whole column, with a function applied to each cell.
-
-        The function is called once for equal cells, which then share one string.
-        """
-        results = _Results(function)
-        return np.fromiter(map(results.__getitem__, self), object, len(self))
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
-        return self.mapped(str)
+        return mapped(self, str)
 
 
-class _Results(dict[str, str]):
-    """The results of a function by its argument, computed when they are looked up."""
+class Results(dict[str, R]):
+    """The results of a function by its argument, computed when they are looked up first.
 
-    def __init__(self, function: Callable[[str], str]) -> None:
+    Parameters
+    ----------
+    function : callable
+        The function.
+    """
+
+    def __init__(self, function: Callable[[str], R]) -> None:
         self._function = function
 
-    def __missing__(self, argument: str) -> str:
+    def __missing__(self, argument: str) -> R:
         self[argument] = result = self._function(argument)
         return result
+
+
+def mapped(cells: TextColumn | NDArray[Any], function: Callable[[Any], Any]) -> NDArray[np.object_]:
+    """Apply a function to each cell of a column.
+
+    It is called once for equal texts, which then share one result.
+    """
+    results = Results(function)
+    each = (results[cell] if isinstance(cell, str) else function(cell) for cell in cells)
+    return np.fromiter(each, object, len(cells))

@@ -19,7 +19,7 @@ from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name, quoted
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
-from experiments.datasets.reading.text_column import TextColumn
+from experiments.datasets.reading.text_column import mapped
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
 from experiments.datasets.sources.paths import user_path
@@ -204,7 +204,8 @@ class Csv(SplitSource):
         """Check the columns that the options name; return those that are inputs."""
         if cells.unnamed is not None:
             raise DataError(
-                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it one."
+                f"{cells.path}: column {cells.unnamed} has no name in the header. Give it "
+                "one, or write the table without it (with pandas: to_csv(index=False))."
             )
         named = {"target": self._targets, **self._named_inputs}
         for option, columns in named.items():
@@ -298,15 +299,15 @@ class Csv(SplitSource):
                 if formats_of(cells[name], self.notation):
                     raise DataError(
                         f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
-                        f"column are dates. List the column in dataset.dates ([{name}]), which makes days "
-                        "since 1970 of them, or in dataset.categorical or dataset.ignore."
+                        f"column are dates. List the column in dataset.dates ([{name}]), which "
+                        "makes days since 1970 of them, or in dataset.categorical or dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])
             raise DataError(
                 f"{cells.where(wrong, name)}: {quoted(cell)} is not a number, as most of this "
-                f"column are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
-                "the column in dataset.categorical or dataset.ignore."
+                f"column are{f' (it would be one with {other})' if other else ''}. Correct it, or "
+                "list the column in dataset.categorical or dataset.ignore."
             )
         check_finite(cells, name, values)
         return values
@@ -347,9 +348,7 @@ class Csv(SplitSource):
         return " or ".join(map(notation.settings, notation.alternatives(cells)))
 
     def _levels(self, cells: RawTable, name: str) -> NDArray[np.object_]:
-        texts = self.notation.texts(cells[name])
-        if not isinstance(cells[name], TextColumn):  # of numbers
-            texts = np.array(list(map(str, texts)), object)
+        texts = mapped(self.notation.texts(cells[name]), str)  # a Parquet file may hold numbers
         levels = set(texts) - {""}
         if len(levels) > self.max_levels:
             raise DataError(

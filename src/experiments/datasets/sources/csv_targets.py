@@ -125,16 +125,16 @@ class _Reader:
                 cell = self._cells[name][wrong]
                 raise DataError(
                     f"{self._cells.where(wrong, name)}: {quoted(cell)} is not a number, which the "
-                    f"task ({task}) needs. {self._cure([cell]) or 'Correct it.'} If the column holds "
-                    "names of classes, choose dataset.task=multiclass; otherwise another "
+                    f"task ({task}) needs. {self._cure([cell]) or 'Correct it.'} If the column "
+                    "holds names of classes, choose dataset.task=multiclass; otherwise another "
                     "dataset.target."
                 )
             check_finite(self._cells, name, values)
             if task is Task.MULTILABEL and not np.isin(values, (0, 1)).all():
                 row = int(np.argmin(np.isin(values, (0, 1))))
                 raise DataError(
-                    f"{self._cells.where(row, name)}: {quoted(self._cells[name][row])} is not a label, "
-                    "0 or 1. Correct it, or choose another dataset.task."
+                    f"{self._cells.where(row, name)}: {quoted(self._cells[name][row])} is not a "
+                    "label, 0 or 1. Correct it, or choose another dataset.task."
                 )
         numbers = np.stack([values for values, _ in self._numbers.values()], axis=1)
         return Targets(task, numbers, tuple(self._cells), reason)
@@ -268,7 +268,8 @@ def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> Non
         row = int(np.argmax(infinite))
         raise DataError(
             f"{cells.where(row, name)}: {quoted(cells[name][row])} is not a finite number. Correct "
-            "it, or leave the cell empty and choose what to do about missing values (dataset.missing)."
+            "it, or leave the cell empty and choose what to do about missing values "
+            "(dataset.missing)."
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.datasets.reading.text_column import TextColumn, TextStore
+from experiments.datasets.reading.text_column import TextColumn, TextStore, mapped
 
 CELLS = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=4), max_size=6)
 
@@ -32,11 +32,11 @@ def test_it_is_a_sequence_of_its_cells(packs: list[list[str]], data: st.DataObje
 def test_equal_cells_are_mapped_once_and_share_a_string() -> None:
     calls: list[str] = []
 
-    def mapped(cell: str) -> str:
+    def exclaimed(cell: str) -> str:
         calls.append(cell)
         return cell + "!"
 
-    result = column_of(["a", "b"], ["a"]).mapped(mapped)
+    result = mapped(column_of(["a", "b"], ["a"]), exclaimed)
     assert result.tolist() == ["a!", "b!", "a!"]
     assert calls == ["a", "b"]
     assert result[0] is result[2]
