@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from experiments.datasets.reading.dates import FORMATS, example, read_dates
 from experiments.datasets.reading.notation import Cells, Notation
-from experiments.datasets.reading.raw_table import column_name
+from experiments.datasets.reading.raw_table import column_name, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.table import Table
@@ -303,14 +303,14 @@ class Preprocessing:
                 found = others[key] = _codes_of(cell, levels)
             if len(found) > 1:
                 raise DataError(
-                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not text, and may "
+                    f"row {table.row(row)}, column {column!r}: {quoted(cell)} is not text, and may "
                     f"stand for the levels {' and '.join(levels[code] for code in found)}. Give "
                     "text."
                 )
             if not found and self.unknown == "error":
                 raise DataError(
-                    f"row {table.row(row)}, column {column!r}: {str(cell)!r} is not among the "
-                    f"levels seen in training ({', '.join(levels)}). Correct it, or train again "
+                    f"row {table.row(row)}, column {column!r}: {quoted(cell)} is not among the "
+                    f"levels seen in training ({listed(levels)}). Correct it, or train again "
                     "with such rows or with dataset.unknown=ignore."
                 )
             codes[row] = found[0] if found else -1
@@ -339,17 +339,19 @@ class Preprocessing:
             values, wrong = read_dates(cells, self.dates[name], self.notation)
             if wrong is not None:
                 raise DataError(
-                    f"row {wrong + 1}, column {name!r}: {str(cells[wrong])!r} is not a date as in "
+                    f"row {wrong + 1}, column {name!r}: {quoted(cells[wrong])} is not a date as in "
                     f"the training table, such as {example(self.dates[name])}. Correct it."
                 )
             return values
         values, wrong = self.notation.numbers(cells)
         if wrong is not None:
-            cell = str(cells[wrong])
+            cell = cells[wrong]
             cure = "Correct it."
             if self.notation.alternatives([cell]):
                 cure = f"Write numbers as the training table does: {self.notation.example}."
-            raise DataError(f"row {wrong + 1}, column {name!r}: {cell!r} is not a number. {cure}")
+            raise DataError(
+                f"row {wrong + 1}, column {name!r}: {quoted(cell)} is not a number. {cure}"
+            )
         return values
 
     def _cells(self, raw: Any) -> NDArray[Any] | dict[str, Cells]:

@@ -206,3 +206,13 @@ def test_damaged_json_is_refused(mixed, damage):
     contents = json.loads(fit(mixed, impute="mean").to_json())
     with pytest.raises(DataError, match="preprocessing cannot be read"):
         Preprocessing.from_json(damage(contents))
+
+
+@pytest.mark.parametrize("cell", ["x" * 10**6, 10**400, 10**5000], ids=["text", "400", "5000"])
+def test_a_long_cell_is_shortened_in_messages(cell):
+    preprocessing = fit(Table.of_numbers(np.eye(2)))
+    with pytest.raises(
+        DataError, match=r"row 1, column 'x1': '.*\.\.\.' is not a number"
+    ) as refused:
+        preprocessing.encode(np.array([[cell, 1]], object))
+    assert len(str(refused.value)) < 300

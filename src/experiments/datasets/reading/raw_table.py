@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from experiments.datasets.reading.notation import Cells
 from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
+
+_LONGEST_QUOTED: Final = 100  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +116,12 @@ def column_name(name: Any) -> str:
     as an "e" with an accent.
     """
     return unicodedata.normalize("NFC", str(name)).strip()
+
+
+def quoted(cell: Any) -> str:
+    """Return a cell in quotes, for a message; of a long one the beginning."""
+    try:
+        text = str(cell)
+    except ValueError:  # an integer of more digits than Python writes
+        text = hex(cell)
+    return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")

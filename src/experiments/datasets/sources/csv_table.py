@@ -17,7 +17,7 @@ from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.preprocessing import Unknown
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
-from experiments.datasets.reading.raw_table import RawTable, column_name
+from experiments.datasets.reading.raw_table import RawTable, column_name, quoted
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
 from experiments.datasets.reading.text_column import mapped
 from experiments.datasets.source import SplitSource
@@ -292,22 +292,22 @@ class Csv(SplitSource):
                 other = self._other_notation(cells[name])
                 if other:
                     raise DataError(
-                        f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"would be numbers with {other}. Give that, if it suits the other "
+                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
+                        f"column would be numbers with {other}. Give that, if it suits the other "
                         "columns, or list this one in dataset.categorical or dataset.ignore."
                     )
                 if formats_of(cells[name], self.notation):
                     raise DataError(
-                        f"{cells.where(wrong, name)}: {cell!r} and most other cells of this column "
-                        f"are dates. List the column in dataset.dates ([{name}]), which makes days "
-                        "since 1970 of them, or in dataset.categorical or dataset.ignore."
+                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
+                        f"column are dates. List the column in dataset.dates ([{name}]), which "
+                        "makes days since 1970 of them, or in dataset.categorical or dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])
             raise DataError(
-                f"{cells.where(wrong, name)}: {cell!r} is not a number, as most of this column "
-                f"are{f' (it would be one with {other})' if other else ''}. Correct it, or list "
-                "the column in dataset.categorical or dataset.ignore."
+                f"{cells.where(wrong, name)}: {quoted(cell)} is not a number, as most of this "
+                f"column are{f' (it would be one with {other})' if other else ''}. Correct it, or "
+                "list the column in dataset.categorical or dataset.ignore."
             )
         check_finite(cells, name, values)
         return values
@@ -320,7 +320,7 @@ class Csv(SplitSource):
         formats = formats_of(column, self.notation)
         if len(formats) == 1:
             return formats[0]
-        example = repr(next((str(c) for c in column if not self.notation.is_missing(c)), ""))
+        example = quoted(next((c for c in column if not self.notation.is_missing(c)), ""))
         if not formats:
             raise DataError(
                 f"{cells.path}: dataset.dates names the column {name!r}, most of whose cells are "
@@ -337,7 +337,7 @@ class Csv(SplitSource):
         values, wrong = read_dates(cells[name], form, self.notation)
         if wrong is not None:
             raise DataError(
-                f"{cells.where(wrong, name)}: {str(cells[name][wrong])!r} is not a date as in the "
+                f"{cells.where(wrong, name)}: {quoted(cells[name][wrong])} is not a date as in the "
                 "rest of this column. Correct it."
             )
         return values
@@ -353,7 +353,7 @@ class Csv(SplitSource):
         if len(levels) > self.max_levels:
             raise DataError(
                 f"{cells.path}: the categorical column {name!r} has {len(levels)} levels (such as "
-                f"{min(levels)!r}). Leave it out (dataset.ignore=[{name}]), or allow more: "
+                f"{quoted(min(levels))}). Leave it out (dataset.ignore=[{name}]), or allow more: "
                 f"dataset.max_levels={len(levels)}."
             )
         return texts

@@ -16,7 +16,7 @@ from experiments.datasets.dataset import Task
 from experiments.datasets.preprocessing import listed
 from experiments.datasets.reading.dates import formats_of
 from experiments.datasets.reading.notation import Cells, Notation
-from experiments.datasets.reading.raw_table import RawTable
+from experiments.datasets.reading.raw_table import RawTable, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.errors import DataError
 from nn.losses import TargetForm
@@ -124,17 +124,17 @@ class _Reader:
             if wrong is not None:
                 cell = self._cells[name][wrong]
                 raise DataError(
-                    f"{self._cells.where(wrong, name)}: {cell!r} is not a number, which the task "
-                    f"({task}) needs. {self._cure([cell]) or 'Correct it.'} If the column holds "
-                    "names of classes, choose dataset.task=multiclass; otherwise another "
+                    f"{self._cells.where(wrong, name)}: {quoted(cell)} is not a number, which the "
+                    f"task ({task}) needs. {self._cure([cell]) or 'Correct it.'} If the column "
+                    "holds names of classes, choose dataset.task=multiclass; otherwise another "
                     "dataset.target."
                 )
             check_finite(self._cells, name, values)
             if task is Task.MULTILABEL and not np.isin(values, (0, 1)).all():
                 row = int(np.argmin(np.isin(values, (0, 1))))
                 raise DataError(
-                    f"{self._cells.where(row, name)}: {self._cells[name][row]!r} is not a label, 0 "
-                    "or 1. Correct it, or choose another dataset.task."
+                    f"{self._cells.where(row, name)}: {quoted(self._cells[name][row])} is not a "
+                    "label, 0 or 1. Correct it, or choose another dataset.task."
                 )
         numbers = np.stack([values for values, _ in self._numbers.values()], axis=1)
         return Targets(task, numbers, tuple(self._cells), reason)
@@ -171,7 +171,7 @@ class _Reader:
         values, _ = self._numbers[name]
         different = set(map(str, column))
         words = (str(cell) for cell, value in zip(column, values, strict=True) if np.isnan(value))
-        examples = " and ".join(map(repr, list(dict.fromkeys(words))[:2]))
+        examples = " and ".join(map(quoted, list(dict.fromkeys(words))[:2]))
         classes = "If its cells are names of classes, choose dataset.task=multiclass."
         if cure := self._cure(column):
             raise DataError(
@@ -241,8 +241,8 @@ class _Reader:
             codes = np.array([index[text] for text in texts])
         if len(names) < 2:
             raise DataError(
-                f"{cells.path}: every row has {names[0]!r} in the target column {name!r}, so there "
-                "is nothing to learn. Add rows of another class."
+                f"{cells.path}: every row has {quoted(names[0])} in the target column {name!r}, so "
+                "there is nothing to learn. Add rows of another class."
             )
         if self._task is None:
             task = _task_of(len(names))
@@ -267,8 +267,9 @@ def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> Non
     if infinite.any():
         row = int(np.argmax(infinite))
         raise DataError(
-            f"{cells.where(row, name)}: {cells[name][row]!r} is not a finite number. Correct it, "
-            "or leave the cell empty and choose what to do about missing values (dataset.missing)."
+            f"{cells.where(row, name)}: {quoted(cells[name][row])} is not a finite number. Correct "
+            "it, or leave the cell empty and choose what to do about missing values "
+            "(dataset.missing)."
         )
 
 
