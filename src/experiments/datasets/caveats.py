@@ -1,4 +1,4 @@
-"""What people should know about a dataset before they trust the results of its runs."""
+"""Warnings about datasets whose results deserve doubt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 
 _FEW: Final = 10
-"""The smallest validation part about which nothing is said."""
+"""The smallest validation part without a warning."""
 
 
 def caveats(

@@ -49,7 +49,7 @@ class Notation:
     decimal : str, default "."
         The decimal mark.
     thousands : str, optional
-        The character between groups of digits; by default there is none. A blank also stands for
+        The character between groups of digits; none by default. A blank also stands for
         the narrow and the non-breaking blank.
     missing : tuple of str
         The texts that mean a missing value, whatever their case; an empty cell always does. A

@@ -112,8 +112,8 @@ class RawTable(Mapping[str, Cells]):
 def column_name(name: Any) -> str:
     """Return a column's name as names are compared.
 
-    That is without surrounding blanks, and composed (NFC): "é" may be written as one character or
-    as an "e" with an accent.
+    Surrounding blanks are removed, and characters are composed (NFC): "é" may be written as one
+    character or as an "e" with an accent.
     """
     return unicodedata.normalize("NFC", str(name)).strip()
 

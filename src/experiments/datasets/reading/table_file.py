@@ -15,7 +15,7 @@ from experiments.datasets.reading.raw_table import RawTable
 
 @dataclass(frozen=True)
 class TableFormat:
-    """What a file does not say about itself.
+    """The properties of a table file that cannot be read from the file itself.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_table(path: Path, file_format: TableFormat | None = None) -> RawTable:
     path : Path
         The file. Its contents decide what it is, not its name.
     file_format : TableFormat, optional
-        What a CSV file does not say about itself.
+        The properties of a CSV file that cannot be read from the file itself.
 
     Raises
     ------

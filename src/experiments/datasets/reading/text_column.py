@@ -54,7 +54,7 @@ class TextColumn:
     Parameters
     ----------
     store : TextStore
-        Where the text is kept, for all columns of a table.
+        The store of the text of all columns of a table.
     """
 
     def __init__(self, store: TextStore) -> None:

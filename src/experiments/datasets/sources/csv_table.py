@@ -74,7 +74,7 @@ class Csv(SplitSource):
     decimal : str, default "."
         The decimal mark of numbers.
     thousands : str, optional
-        The character between groups of digits, as in 1,234; by default there is none.
+        The character between groups of digits, as in 1,234; none by default.
     encoding : str, default "utf-8"
         The encoding of the text, as Python calls it: "latin-1", "cp1252", "utf-16".
     max_levels : int, default 50
