@@ -300,7 +300,8 @@ class Csv(SplitSource):
                     raise DataError(
                         f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
                         f"column are dates. List the column in dataset.dates ([{name}]), which "
-                        "makes days since 1970 of them, or in dataset.categorical or dataset.ignore."
+                        "makes days since 1970 of them, or in dataset.categorical or "
+                        "dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])
