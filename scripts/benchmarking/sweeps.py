@@ -114,7 +114,7 @@ def run_command(
     command : sequence of str
         The command.
     folder : Path
-        Its working directory.
+        The working directory.
     environment : mapping of str to str, optional
         Variables to set besides those of this process.
 

@@ -71,7 +71,7 @@ class Batches:
         tables: Sequence[int] | None = None,
     ) -> None:
         self.rows = int(inputs.shape[-2])
-        # The tables one after the other, and the place of each run's first row: (runs, 1).
+        # The concatenated tables, and the place of each run's first row: (runs, 1).
         self.inputs = inputs.reshape(-1, inputs.shape[-1])
         self.targets = targets.reshape(-1, targets.shape[-1])
         self._first = None if tables is None else np.array(tables)[:, np.newaxis] * self.rows

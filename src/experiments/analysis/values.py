@@ -50,7 +50,8 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
 def untrained(curves: Curves, metric: str) -> float:
     """Return a metric's value before training.
 
-    That of a test metric is the validation value, or the training value without a validation part.
+    For a test metric, which is not measured then, the validation value stands in, or else the
+    training value.
     """
     name = metric_named(metric).curve or ""
     values = curves.get(name, curves.get(name.replace("val/", "train/")))

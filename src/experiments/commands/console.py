@@ -133,7 +133,7 @@ class SlowLoop:
     Parameters
     ----------
     description : str
-        What the loop does.
+        A description of the loop, such as "composing".
     console : Console, optional
         The console of the bar; by default standard error.
     clock : callable, optional

@@ -34,7 +34,7 @@ def standard_streams(*, only_prints: bool) -> Iterator[None]:
     Parameters
     ----------
     only_prints : bool
-        Whether the command has no other purpose than its output. It then ends with status 141 if
+        Whether printing is all that the command does. It then ends with status 141 if
         its reader has ended, as programs do that SIGPIPE kills, and with an error if its output
         could not be written. Any other command ends with the status of its work.
     """

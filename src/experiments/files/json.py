@@ -27,7 +27,7 @@ def parse_json(content: bytes | str) -> Any:
     -------
     object
         Dictionaries, lists, strings, numbers, booleans and None. A lone surrogate, which stands
-        for a byte that is no text and which no output can show, is replaced by its escape.
+        for a byte that is not text and cannot be printed, is replaced by its escape.
 
     Raises
     ------

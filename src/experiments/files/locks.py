@@ -17,7 +17,7 @@ PATIENCE: Final = 120.0  # seconds after which a lock file counts as left by a d
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock for the body of a `with` statement, after waiting for it.
 
-    Where `flock` is available, the operating system releases the lock when its process ends, in
+    With `flock`, the operating system releases the lock when its process ends, in
     whatever way. Elsewhere (Windows, some network filesystems) the existence of a second file is
     the lock, and a file older than `PATIENCE` is considered stale and removed.
 

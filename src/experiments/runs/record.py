@@ -448,7 +448,7 @@ def _columns(content: bytes) -> dict[str, list[float | None]]:
     Raises
     ------
     ValueError
-        If it is no such table.
+        If the content is not such a table.
     """
     if content.count(b",") > CELLS:
         raise ValueError(f"it has more than {CELLS:,} cells")

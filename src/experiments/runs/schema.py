@@ -1,4 +1,4 @@
-"""What `record.json` contains, and how its contents are checked."""
+"""The contents of `record.json`, and how they are checked."""
 
 from __future__ import annotations
 

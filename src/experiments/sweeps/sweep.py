@@ -90,7 +90,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
-        self._commented: set[str] = set()  # what the listener was told about datasets
+        self._commented: set[str] = set()  # the notes on datasets that were shown
 
     def __enter__(self) -> Self:
         return self

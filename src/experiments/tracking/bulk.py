@@ -100,7 +100,7 @@ class BulkWriter:
 
     @property
     def _is_mlflows_own(self) -> bool:
-        """Whether MLflow itself writes to the database, not a plugin with tables of its own."""
+        """Whether MLflow itself writes to the database, not a plugin with other tables."""
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         return type(self._store) is SqlAlchemyStore

@@ -35,7 +35,7 @@ def experiment_pages(uri: str, base: str) -> list[tuple[str, str]]:
     uri : str
         A resolved address.
     base : str
-        Where MLflow serves its pages, such as ``http://127.0.0.1:5000``.
+        The address at which MLflow serves its pages, such as ``http://127.0.0.1:5000``.
 
     Raises
     ------

@@ -16,7 +16,7 @@ _GROUPS: Final = Path("/sys/fs/cgroup")
 def available_memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int | None:
     """Return how many bytes of memory are left to this process.
 
-    That is the least of what the machine, the control groups of the process (of containers and
+    The number is the least of what the machine, the control groups of the process (of containers and
     batch systems) and its limit of address space (``ulimit -v``) leave.
 
     Parameters
@@ -39,7 +39,7 @@ def require_memory(what: str, needed: float, available: int | None) -> None:
     Parameters
     ----------
     what : str
-        What needs the memory, for the message.
+        The thing that needs the memory, for the message.
     needed : float
         The number of bytes needed.
     available : int or None

@@ -70,7 +70,7 @@ class Watched(io.BufferedIOBase):
     raw : IO
         The file itself, whose position says how much of it has been read.
     unpacked : IO
-        Its unpacked contents.
+        The unpacked contents.
 
     Attributes
     ----------

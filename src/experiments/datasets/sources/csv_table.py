@@ -50,7 +50,7 @@ class Csv(SplitSource):
         The kind of prediction; by default inferred. A single target is a class if it is text, or
         whole numbers with at most 20 distinct values that occur twice on average; otherwise it is
         a number (regression). Several targets are labels if all are 0 or 1, and numbers otherwise.
-        Where numbers could be either, a loss for numbers makes them numbers. Text that holds
+        If numbers could be either, a loss for numbers makes them numbers. Text that holds
         numbers in another notation, quantities or dates, or that hardly repeats, is refused.
     missing : {"refuse", "mean", "median", "drop"}, default "refuse"
         The treatment of missing inputs: refuse the file; replace them by the column's mean or
@@ -344,7 +344,7 @@ class Csv(SplitSource):
         return values
 
     def _other_notation(self, cells: Iterable[Any]) -> str:
-        """Return the settings with which cells would be numbers; "" if there are none."""
+        """Return the settings that would read the cells as numbers; "" if no setting does."""
         notation = self.notation
         return " or ".join(map(notation.settings, notation.alternatives(cells)))
 

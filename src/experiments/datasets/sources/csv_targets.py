@@ -1,4 +1,4 @@
-"""Which task the target columns of a table pose, and their values."""
+"""The task that the target columns of a table pose, and their values."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def _rarely_repeats(different: int, rows: int) -> bool:
 
 
 def _differ_in_numbers(texts: Collection[str]) -> bool:
-    """Whether texts are times, dates, ranges, amounts and the like, and too many to be classes."""
+    """Whether texts look like times, dates, ranges or amounts, and are too many to be classes."""
     if len(texts) <= _MOST_CLASSES:
         return False
     forms = Counter(_NUMBER.sub("#", text) for text in texts)
