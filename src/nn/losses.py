@@ -70,10 +70,14 @@ class Loss(Component):
         Raises
         ------
         ValueError
-            If a target is not finite, if a label or the probability of a class lies outside [0, 1],
-            or if the probabilities of a row of classes do not sum to 1.
+            If targets are not real numbers or not finite, if a label or the probability of a class
+            lies outside [0, 1], or if the probabilities of a row of classes do not sum to 1.
         """
         targets = np.asarray(targets)
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{self.label} needs targets that are real numbers, but they are {targets.dtype}"
+            )
         if targets.size == 0:
             return
         low, high = targets.min(), targets.max()  # NaN if any target is

@@ -319,6 +319,14 @@ class TestChecksOfTargets:
         with pytest.raises(ValueError, match=f"{loss.label} needs targets that are finite"):
             loss.check(np.array([[0.0, 1.0], [bad, 0.0]]))
 
+    @pytest.mark.parametrize(
+        "bad", [np.array([["a"]]), np.array([[1j]]), np.array([["2026"]], "M8")]
+    )
+    def test_targets_are_real_numbers(self, bad: np.ndarray) -> None:
+        for loss, _ in LOSSES:
+            with pytest.raises(ValueError, match="needs targets that are real numbers"):
+                loss.check(bad)
+
     @pytest.mark.parametrize("loss", [BCE(), CE(), KL()], ids=repr)
     @pytest.mark.parametrize(
         ("targets", "low", "high"), [([[-1, 1], [1, -1]], -1, 1), ([[0, 255], [255, 0]], 0, 255)]
@@ -356,7 +364,9 @@ class TestChecksOfTargets:
                 computes(p, 255 * y)
 
     @pytest.mark.parametrize("shape", [(6,), (6, 1), (1, 6), (1, 2)])
-    @pytest.mark.parametrize("computes", [MSE(), BCE(), Objective(MSE())], ids=str)
+    @pytest.mark.parametrize(
+        "computes", [MSE(), BCE(), Objective(MSE())], ids=["mse", "bce", "objective"]
+    )
     def test_calls_do_not_broadcast(self, computes, shape: tuple[int, ...]) -> None:
         with pytest.raises(ValueError, match="but both must end with the same"):
             computes(np.full((6, 2), 0.5), np.zeros(shape))

@@ -63,6 +63,7 @@ def sweep(
         If settings are invalid, before anything is trained; or if runs failed, after all others
         have ended.
     """
+    _check_overrides(overrides)
     given = [_swept(name, value) for name, value in settings.items()]
     folder = call.sweep([*overrides, *given], config_dir)
     return Results(find_records(folder))
@@ -90,6 +91,7 @@ def train(
     UserError
         If settings are invalid, or if the run failed.
     """
+    _check_overrides(overrides)
     given = [*overrides, *(_override(name, value) for name, value in settings.items())]
     several = [str(one.input_line) for one in parse(given) if one.is_sweep_override()]
     # No group and none of the settings beside them takes a list.
@@ -274,6 +276,15 @@ class Comparison:
 
 
 # ---- settings as overrides
+
+
+def _check_overrides(overrides: Sequence[Any]) -> None:
+    for override in overrides:
+        if not isinstance(override, str):
+            raise ConfigError(
+                f"{override!r} is not a text. Give settings as texts of their own, "
+                'sweep("dataset=digits", "seed=0,1"), or by name, sweep(seed=[0, 1])'
+            )
 
 
 def _swept(name: str, value: Any) -> str:

@@ -47,6 +47,12 @@ def test_one_run_takes_one_value_of_each() -> None:
             notebook.train(*given, **settings)
 
 
+@pytest.mark.parametrize("function", [notebook.sweep, notebook.train])
+def test_a_list_of_overrides_is_answered_by_how_to_give_them(function: Any) -> None:
+    with pytest.raises(ConfigError, match=r"\['seed=1'\] is not a text\. Give settings as texts"):
+        function(["seed=1"])
+
+
 def test_an_empty_sweep_is_refused() -> None:
     with pytest.raises(ConfigError, match="optimizer is an empty list"):
         notebook._swept("optimizer", [])
