@@ -17,6 +17,7 @@ from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.preprocessing import Unknown
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.notation import MISSING, Notation
+from experiments.datasets.reading.quantities import quantity_cure, sample
 from experiments.datasets.reading.raw_table import RawTable, column_name, quoted
 from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
 from experiments.datasets.reading.text_column import mapped
@@ -302,6 +303,12 @@ class Csv(SplitSource):
                         f"column are dates. List the column in dataset.dates ([{name}]), which "
                         "makes days since 1970 of them, or in dataset.categorical or "
                         "dataset.ignore."
+                    )
+                if steps := quantity_cure(sample(cells[name]), self.notation):
+                    raise DataError(
+                        f"{cells.where(wrong, name)}: {quoted(cell)} and most other cells of this "
+                        f"column are numbers with a unit. To read numbers, {steps}; or list the "
+                        "column in dataset.categorical or dataset.ignore."
                     )
                 return None
             other = self._other_notation([cell])

@@ -6,31 +6,26 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Task
-from experiments.datasets.preprocessing import listed
 from experiments.datasets.reading.dates import formats_of
 from experiments.datasets.reading.notation import Cells, Notation
+from experiments.datasets.reading.quantities import (
+    MOST_CLASSES,
+    is_measured,
+    quantity_cure,
+    rarely_repeats,
+    read_numbers,
+    sample,
+)
 from experiments.datasets.reading.raw_table import RawTable, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.errors import DataError
 from nn.losses import TargetForm
-
-_MOST_CLASSES: Final = 20
-"""Whole numbers with more distinct values than this are measurements and not classes."""
-
-_QUANTITY: Final = re.compile(
-    r"(?P<before>(?:[A-Z]{0,2}[$€£¥₹₽₩]|(?i:USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|"
-    r"BRL|MXN|ZAR|Rs))?)"
-    r"\s*(?P<number>[+-]?\d[\d.,'’\s]*?)\s*"
-    r"(?P<after>[^\d\s.,+-]\D{0,11}[23]?)?"
-)
-"""A number with a currency before it or a unit after it."""
 
 _NUMBER: Final = re.compile(
     r"\d+(?:[.,]\d+)*|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.IGNORECASE
@@ -45,9 +40,6 @@ _VALUES_A_FORM: Final = 10
 
 _ZERO_FIRST: Final = re.compile(r"0\d")
 _LARGEST_EXACT: Final = 2**53  # from here on, several whole numbers share a float
-
-_SAMPLE: Final = 1000  # cells, from the whole column, in which quantities and dates are looked for
-_MOST_UNITS: Final = 3  # a column of quantities has few units; more are a part of codes such as 12b
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,31 +187,19 @@ class _Reader:
 
     def _cure(self, column: Cells | Sequence[str]) -> str:
         """Say what makes numbers of texts that measure something; "" for other texts."""
-        apart = max(1, len(column) // _SAMPLE)
-        texts = [str(cell).strip() for cell in islice(column, 0, None, apart)]
+        texts = sample(column)
         others = self._notation.alternatives(texts)
-        if others and is_measured(_read(others[0], texts)):
-            return f"To read numbers, give {self._settings(others)}."
-        found = [match for text in texts if (match := _QUANTITY.fullmatch(text))]
-        units = {(match["before"], match["after"] or "") for match in found} - {("", "")}
-        if units and 2 * len(found) >= len(texts) and len(units) <= _MOST_UNITS:
-            digits = [match["number"] for match in found]
-            others = self._notation.alternatives(digits)
-            if is_measured(_read(others[0] if others else self._notation, digits)):
-                named = listed(sorted({repr(mark) for unit in units for mark in unit if mark}))
-                first = "write all cells in one unit and " if len(units) > 1 else ""
-                then = f" and give {self._settings(others)}" if others else ""
-                return f"To read numbers, {first}take {named} out of the cells{then}."
-        if formats_of(texts, self._notation) and _rarely_repeats(len(set(texts)), len(texts)):
+        if others and is_measured(read_numbers(others[0], texts)):
+            settings = " or ".join(map(self._notation.settings, others))
+            return f"To read numbers, give {settings}."
+        if steps := quantity_cure(texts, self._notation):
+            return f"To read numbers, {steps}."
+        if formats_of(texts, self._notation) and rarely_repeats(len(set(texts)), len(texts)):
             return (
                 "Dates cannot be predicted. Write numbers, such as the days since a certain date, "
                 "or list the column in dataset.dates and name another dataset.target."
             )
         return ""
-
-    def _settings(self, others: Sequence[Notation]) -> str:
-        """Return the settings that read numbers in other notations, as they are typed."""
-        return " or ".join(map(self._notation.settings, others))
 
     def _classes(self, task: Task) -> Targets:
         cells = self._cells
@@ -254,13 +234,6 @@ class _Reader:
         return Targets(task, codes.astype(np.int64), names)
 
 
-def is_measured(values: NDArray[np.float64]) -> bool:
-    """Whether numbers are measurements: not whole, or too many or too rare to be classes."""
-    if not np.isfinite(values).all() or (values != np.rint(values)).any():
-        return True
-    return _rarely_repeats(len(np.unique(values)), len(values))
-
-
 def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> None:
     """Refuse a column of numbers in which one is infinite."""
     infinite = np.isinf(values)
@@ -273,13 +246,9 @@ def check_finite(cells: RawTable, name: str, values: NDArray[np.float64]) -> Non
         )
 
 
-def _rarely_repeats(different: int, rows: int) -> bool:
-    return different > 2 and (different > _MOST_CLASSES or 2 * different > rows)
-
-
 def _differ_in_numbers(texts: Collection[str]) -> bool:
     """Whether texts look like times, dates, ranges or amounts, and are too many to be classes."""
-    if len(texts) <= _MOST_CLASSES:
+    if len(texts) <= MOST_CLASSES:
         return False
     forms = Counter(_NUMBER.sub("#", text) for text in texts)
     filled = {f: n for f, n in forms.items() if "#" in f and not _NUMBERED.fullmatch(f)}
@@ -296,12 +265,6 @@ def _are_codes(column: Cells, values: NDArray[np.float64]) -> bool:
 
 def _task_of(classes: int) -> Task:
     return Task.BINARY if classes == 2 else Task.MULTICLASS
-
-
-def _read(notation: Notation, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Return the numbers among texts."""
-    values, _ = notation.numbers(np.array(texts, object))
-    return values[~np.isnan(values)]
 
 
 def _plain(value: float) -> str:

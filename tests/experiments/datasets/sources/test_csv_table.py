@@ -373,6 +373,31 @@ def test_numbers_in_another_notation_are_no_categories(write, cells, message):
     assert set(dataset.preprocessing.levels["c"]) == set(cells)
 
 
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (
+            "{}.5%",
+            r"line 2 \(row 1\), column 'c': '0\.5%' and most .*take '%' out of",
+        ),
+        ("$ {}.25", r"take '\$' out of the cells"),
+        ("{},5 kg", r"take 'kg' out of the cells and give dataset\.decimal=','"),
+    ],
+)
+def test_quantities_are_no_categories(write, form, message):
+    text = codes(*map(form.format, range(24)), form="{};{};{}\n", header="c;x;y")
+    with pytest.raises(DataError, match=message):
+        Csv(path=write(text), target="y").load()
+    dataset = Csv(path=write(text), target="y", categorical=["c"]).load()
+    assert len(dataset.preprocessing.levels["c"]) == 24
+
+
+@pytest.mark.parametrize("levels", [("S 36", "M 38"), ("12b", "7c", "9d"), ("5%", "10%"), ("A4",)])
+def test_names_with_a_number_stay_categories(write, levels):
+    dataset = Csv(path=write(codes(*levels)), target="y").load()
+    assert set(dataset.preprocessing.levels["c"]) == set(levels)
+
+
 def test_a_prediction_table_may_have_more_columns_in_another_order(write):
     dataset = Csv(path=write(codes("a", "b")), target="y", scaling="none").load()
     table = read_table(Path(write(",x,note,c,y\n0,5,NA,b,\n1,6,,a,1\n", "new.csv")))
