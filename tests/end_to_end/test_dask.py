@@ -166,7 +166,7 @@ class TestNoSharedFolder:
         assert {record.status for record in finished.records()} == {"interrupted"}
 
 
-ENDLESS = ("-m", "seed=range(4)", *FEW_POINTS, "training.epochs=1000000", NOT_TRACKED)
+ENDLESS = ("-m", "seed=range(4)", *FEW_POINTS, "training.epochs=500000", NOT_TRACKED)
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from tests.end_to_end.command_line import (
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 
-ENDLESS = ("training.epochs=1000000", "checkpoint.seconds=0.2")
+ENDLESS = ("training.epochs=500000", "checkpoint.seconds=0.2")
 PATIENCE = 200.0  # seconds after which something hangs, on the slowest machine
 
 
@@ -148,7 +148,7 @@ def test_single_run(start, whom: Callable[[int, int], None]) -> None:
 
 
 SHORT_AND_ENDLESS = (
-    "-m", "training.epochs=3,1000000", "checkpoint.seconds=0.2", "seed=0,1,2", *FEW_POINTS,
+    "-m", "training.epochs=3,500000", "checkpoint.seconds=0.2", "seed=0,1,2", *FEW_POINTS,
     "hydra.launcher.width=3",
 )  # fmt: skip
 
@@ -197,7 +197,7 @@ def test_sweep_in_mlflow(start, tmp_path: Path) -> None:
     out, _ = assert_clean(running)
     assert published_statuses(tmp_path, out) == {
         f"adam-epochs{epochs}-seed{seed}": statuses
-        for epochs, statuses in ((3, ("FINISHED", "done")), (1000000, ("KILLED", "interrupted")))
+        for epochs, statuses in ((3, ("FINISHED", "done")), (500000, ("KILLED", "interrupted")))
         for seed in range(3)
     }
 

@@ -117,7 +117,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> list[Finished]:
 
 def interrupted(folder: Path, env: dict[str, str]) -> Finished:
     """Interrupt a run while it trains."""
-    endless = ["training.epochs=1000000", "checkpoint.seconds=0.2", "tracking.patience=0"]
+    endless = ["training.epochs=500000", "checkpoint.seconds=0.2", "tracking.patience=0"]
     process = subprocess.Popen(
         [sys.executable, str(RUN), f"tracking.uri={quoted(ADDRESSES[0])}", *FEW_POINTS, *endless],
         cwd=folder,

@@ -78,7 +78,7 @@ def test_what_an_absent_tracker_has_missed_is_published_comparison_and_all(tmp_p
 
 @pytest.mark.slow
 def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: Path) -> None:
-    process = start(*FEW_POINTS, "training.epochs=10000000", tracked(tmp_path), folder=tmp_path)
+    process = start(*FEW_POINTS, "training.epochs=500000", tracked(tmp_path), folder=tmp_path)
     try:
         wait_until(
             lambda: (
