@@ -85,7 +85,7 @@ class TestSharedFolder:
         assert not list(tmp_path.glob("multirun/*/*/.shared-*"))
 
     def test_paths_are_the_launchers(self, cluster: DaskWorkers, tmp_path: Path) -> None:
-        rows = "".join(f"{i % 7},{i % 3},{'ab'[i % 2]}\n" for i in range(60))
+        rows = "".join(f"{i % 7},{i % 3},{'ab'[i % 2]}\n" for i in range(80))
         (tmp_path / "mine.csv").write_text("one,two,kind\n" + rows)
         data = ("dataset=csv", "dataset.path=mine.csv", "dataset.target=kind")
         options = (*data, "training.epochs=1", NOT_TRACKED, *cluster.options)

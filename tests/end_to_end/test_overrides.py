@@ -19,7 +19,7 @@ TYPED: list[dict[str, dict[str, Any]]] = [
         "model.hidden=[]": {"model.hidden": []},
         "optimizer.lr=1e-2": {"optimizer.lr": 0.01},
         "training.batch_size=full": {"training.batch_size": "full"},
-        "dataset.limit=30": {"dataset.limit": 30},
+        "dataset.limit=90": {"dataset.limit": 90},
         "dataset.seed=5": {"dataset.seed": 5},
     },
     {

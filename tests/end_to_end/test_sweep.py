@@ -96,7 +96,7 @@ def test_table_is_printed_and_written(finished: Finished, sweep: Path) -> None:
 @pytest.mark.slow
 def test_line_that_opens_these_runs(in_mlflow: Finished) -> None:
     lines = in_mlflow.out.splitlines()
-    assert any(f"ui --backend-store-uri {uri(in_mlflow.folder)}" in line for line in lines)
+    assert any(f"ui.py --uri {uri(in_mlflow.folder)}" in line for line in lines)
     link, comparison = [line for line in lines if "/#/experiments/" in line]
     assert "searchFilter=tags.%60sweep." in link
     assert in_mlflow.records()[0].sweep in link

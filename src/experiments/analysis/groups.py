@@ -246,6 +246,8 @@ def scopes(groups: Sequence[Group]) -> list[list[Group]]:
 def scope_names(parts: Sequence[Sequence[Group]]) -> list[str]:
     """Name the tasks of `scopes`: `digits`, or `digits (mse)` if it is learnt with two losses."""
     groups = [part[0] for part in parts]
+    if TASK in groups[0].by:  # a tuned comparison has named them
+        return _names(groups, [TASK])
     keys = ["dataset", *(key for key in groups[0].by if sets_the_task(key) and key != "dataset")]
     for key in keys[1:]:
         fewer = [other for other in keys if other != key]
@@ -405,7 +407,7 @@ def _values(group: Group, keys: Iterable[str]) -> tuple[Scalar, ...]:
 
 
 def _is_choice(group: Group, key: str) -> bool:
-    return key == SETTING or any(key in run.choices for run in group.runs)
+    return key in (SETTING, TASK) or any(key in run.choices for run in group.runs)
 
 
 def _worth(record: Record) -> tuple[bool, float, str]:
