@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import json
 import re
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -148,13 +149,15 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
     assert restored == DATASET.preprocessing
 
 
-def test_the_log_tells_the_run(tmp_path: Path) -> None:
+def test_the_log_tells_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", "optimizer=sgd"])
     job = make_small_job(tmp_path, training__epochs=2)
     (folder,) = execute_jobs([job], DATASET)
     lines = (folder / "run.log").read_text().splitlines()
     metrics = Record.read(folder).metrics()
     assert len(lines) == 1 + 3 + 1
-    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d sgd-seed0: python ", lines[0])
+    started = r"\d{4}(-\d\d){2} \d\d(:\d\d){2}"
+    assert re.match(rf"{started} sgd-seed0: python run\.py optimizer=sgd$", lines[0])
     assert lines[2] == "epoch 1: " + ", ".join(
         f"{name} {metrics[name][1]:.6g}"
         for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
