@@ -51,5 +51,5 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
             read_file(tmp_path / name)
     with pytest.raises(ValueError, match="a device, not a file"):
         read_file(Path("/dev/zero"))
-    with pytest.raises(ValueError, match="null byte"):
+    with pytest.raises(ValueError, match="null"):
         read_file(Path("a\0b"))
