@@ -122,7 +122,8 @@ def make_curves(*, shuffled: bool = False) -> tuple[NDArray[np.float64], NDArray
     if shuffled:
         curves = curves[:, generator.permutation(_LENGTH)]
     # Rounded, the numbers are the same where sums and interpolation differ in the last bit.
-    return np.round((curves - curves.mean()) / curves.std(), _DECIMALS) + 0.0, digits
+    curves = (curves - curves.mean()) / curves.std()
+    return np.round(curves, _DECIMALS) + 0.0, digits
 
 
 def _templates() -> NDArray[np.float64]:
@@ -148,7 +149,8 @@ def _curve(template: NDArray[np.float64], generator: np.random.RandomState) -> N
 
 def _resampled(curve: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     places, given = np.linspace(0, 1, length), np.linspace(0, 1, len(curve))
-    return np.interp(places, given, curve)
+    resampled: NDArray[np.float64] = np.interp(places, given, curve)
+    return resampled
 
 
 def _smoothed(noise: NDArray[np.float64]) -> NDArray[np.float64]:
