@@ -130,7 +130,8 @@ def _templates() -> NDArray[np.float64]:
     templates = np.array(_TEMPLATES)
     templates -= templates.mean(axis=1, keepdims=True)
     templates /= templates.std(axis=1, keepdims=True)
-    return (templates - templates[:, :1]) / 6
+    started: NDArray[np.float64] = (templates - templates[:, :1]) / 6  # each begins at 0
+    return started
 
 
 def _curve(template: NDArray[np.float64], generator: np.random.RandomState) -> NDArray[np.float64]:
@@ -157,4 +158,5 @@ def _smoothed(noise: NDArray[np.float64]) -> NDArray[np.float64]:
     """Filter by a Gaussian that ends at four standard deviations; the edges are mirrored."""
     reach = int(4 * _KERNEL_WIDTH)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _KERNEL_WIDTH) ** 2)
+    padded = np.pad(noise, reach, "symmetric")
     return np.convolve(np.pad(noise, reach, "symmetric"), kernel / kernel.sum(), "valid")
