@@ -159,4 +159,4 @@ def _smoothed(noise: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = int(4 * _KERNEL_WIDTH)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _KERNEL_WIDTH) ** 2)
     padded = np.pad(noise, reach, "symmetric")
-    return np.convolve(np.pad(noise, reach, "symmetric"), kernel / kernel.sum(), "valid")
+    return np.convolve(padded, kernel / kernel.sum(), "valid")
