@@ -35,7 +35,7 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features), or (tables, rows, features)
+    inputs : ndarray of shape (rows, *shape), or (tables, rows, *shape)
         The inputs of the training part; of several ones of one size, if runs have different data.
     targets : ndarray of shape (rows, outputs), or (tables, rows, outputs)
         The encoded targets, in the precision of the inputs.
@@ -70,9 +70,10 @@ class Batches:
         drop_last: bool = False,
         tables: Sequence[int] | None = None,
     ) -> None:
-        self.rows = int(inputs.shape[-2])
+        self.rows = int(inputs.shape[0 if tables is None else 1])
         # The concatenated tables, and the place of each run's first row: (runs, 1).
-        self.inputs = inputs.reshape(-1, inputs.shape[-1])
+        sample = inputs.shape[1 if tables is None else 2 :]
+        self.inputs = inputs.reshape(-1, *sample)
         self.targets = targets.reshape(-1, targets.shape[-1])
         self._first = None if tables is None else np.array(tables)[:, np.newaxis] * self.rows
         self.order = order or Shuffled()
@@ -95,7 +96,7 @@ class Batches:
 
         Yields
         ------
-        inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
+        inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
             Both are buffers that the next step overwrites, the same for all steps of one size.
         """
@@ -148,6 +149,6 @@ class Batches:
         self._buffers = Workspace(self.inputs.dtype)
 
     def _take(self, name: str, array: Array, rows: NDArray[np.integer]) -> Array:
-        buffer = self._buffers.array(name, (*rows.shape, array.shape[1]))
+        buffer = self._buffers.array(name, (*rows.shape, *array.shape[1:]))
         # mode="clip" writes directly into the buffer; the default makes a copy first.
         return array.take(rows, axis=0, out=buffer, mode="clip")
