@@ -20,6 +20,7 @@ from .randomness import stream
 from .speed import is_on
 from .speed.buffers import Workspace
 from .speed.replay import CapturedStep, Tape, is_replayable
+from .table_rows import TableRows
 from .typing import Array, Float64Array
 
 _ROWS = 512
@@ -234,8 +235,8 @@ class Network:
             outputs[:, rows] = self.objective.outputs(logits)
         return outputs
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Iterate over `x`, (n, inputs) or (runs, n, inputs), in blocks of rows.
+    def logits(self, x: Array | TableRows) -> Iterator[tuple[slice, Array]]:
+        """Iterate over `x`, (n, inputs), (runs, n, inputs) or rows of a table, in blocks of rows.
 
         Yields
         ------
@@ -244,12 +245,14 @@ class Network:
         logits : ndarray of shape (runs, rows, outputs)
             In a buffer that the next block overwrites.
         """
-        x = self._inputs(x)
-        for start in range(0, x.shape[1], _ROWS):
-            rows = slice(start, min(start + _ROWS, x.shape[1]))
+        source = x if isinstance(x, TableRows) else self._inputs(x)
+        count = len(source) if isinstance(source, TableRows) else source.shape[1]
+        for start in range(0, count, _ROWS):
+            rows = slice(start, min(start + _ROWS, count))
+            block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
-                logits = self.forward(x[:, rows])
+                logits = self.forward(block)
             yield rows, logits
 
     def weights(self, run: int = 0) -> dict[str, Array]:
