@@ -1,4 +1,4 @@
-"""The rows that the runs of a stack read: from one table, where their splits were drawn from one."""
+"""The rows that the runs of a stack read, from one table where all splits were drawn from one."""
 
 from __future__ import annotations
 
