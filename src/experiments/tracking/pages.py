@@ -27,6 +27,13 @@ def runs_page(base: str, experiment: str, sweep: str | None = None) -> str:
     return f"{base}/#/experiments/{quote(experiment)}/runs?{urlencode({**query, **_WORKFLOW})}"
 
 
+def view_page(base: str, experiment: str, key: str) -> str:
+    """Return the page of an experiment's runs as a saved view shows them, with its charts."""
+    # A filter in the address would have MLflow ignore the view.
+    query = {"viewStateShareKey": key, "compareRunsMode": "CHART", **_WORKFLOW}
+    return f"{base}/#/experiments/{quote(experiment)}/runs?{urlencode(query)}"
+
+
 def experiment_pages(uri: str, base: str) -> list[tuple[str, str]]:
     """Return name and page of each experiment that has runs, the newest first.
 
