@@ -163,10 +163,10 @@ def default_metric(measured: Collection[str]) -> str:
     return next((name for name in order if name in measured), HEADLINE)
 
 
-def validation_counterpart(metric: str) -> str | None:
-    """Return the validation metric of the same quantity, if a test metric has one."""
+def validation_counterparts(metric: str) -> tuple[str, ...]:
+    """Return the validation metrics of a test metric's quantity, at the epoch of its value."""
     part, _, quantity = metric.partition("/")
-    return f"best/val_{quantity}" if part == "test" else None
+    return (f"best/val_{quantity}", f"final/val_{quantity}") if part == "test" else ()
 
 
 COMPARED: Final = (

@@ -30,5 +30,7 @@ def in_groups(losses: NDArray[Any]) -> NDArray[Any]:
     """
     each = -(-len(losses) // MOST)
     groups = len(losses) // each
-    means = losses[: groups * each].reshape(groups, each).mean(axis=1, dtype=np.float64)
+    means: NDArray[np.float64] = (
+        losses[: groups * each].reshape(groups, each).mean(axis=1, dtype=np.float64)
+    )
     return means.astype(losses.dtype)
