@@ -32,7 +32,7 @@ def view_of(study: Study) -> View:
         groups=[[values.get(key_of(key)) for key in by] for values in published],
         results=[
             name
-            for name in dict.fromkeys([study.metric, *main_metrics(summarized)])
+            for name in dict.fromkeys([*study.metrics, *main_metrics(summarized)])
             if name in summarized
         ],
         curves=[

@@ -333,7 +333,8 @@ class _ManyRuns(_Publisher):
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
-        self._standings = self._display.enter_context(Standings(groups, sum(epochs)))
+        average = jobs[0].labels.get("aggregate", "mean")
+        self._standings = self._display.enter_context(Standings(groups, sum(epochs), average))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()

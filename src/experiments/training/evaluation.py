@@ -36,12 +36,22 @@ class Evaluated:
     targets: TableRows
     score: Score
 
-    def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
+    def measure(self, network: Network, each: Array | None = None) -> tuple[Totals, Totals]:
+        """Return the mean loss and the score of each run, two ndarrays of shape (runs,).
+
+        Parameters
+        ----------
+        network : Network
+            The networks of the runs.
+        each : ndarray of shape (runs, rows), optional
+            An array that receives the loss of each row.
+        """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
         for rows, logits in network.logits(self.inputs):
             losses = network.objective.per_sample(logits, self.targets.block(rows))
+            if each is not None:
+                each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
             score = score + self.score.total(network, logits, rows)
         return loss / len(self.inputs), self.score.finish(np.asarray(score))

@@ -83,7 +83,7 @@ def _compare(
     from experiments.reporting.tables.markup import study_markdown
     from experiments.reporting.tables.terminal import print_study
 
-    study = analyse(records, metric=protocol.metric(records), target=protocol.target)
+    study = analyse(records, target=protocol.target)
     files = write_report(study, records, sweep.folder, trusted=sweep.trusted)
     console.print()
     print_study(study, console)
