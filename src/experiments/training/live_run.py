@@ -27,7 +27,7 @@ class LiveRun:
         The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
         The configuration of the run.
-    table : int
+    split : int
         The index of the run's dataset among those of the stack.
     length : Length
         The length of the training.
@@ -60,7 +60,7 @@ class LiveRun:
 
     position: int
     run: Run
-    table: int
+    split: int
     length: Length
     report: Report
     moments: frozenset[int]

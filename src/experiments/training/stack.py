@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -19,14 +18,16 @@ from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
 from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.shared_rows import inputs_of, targets_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
-from experiments.training.targets import Encoding, encoding_for
+from experiments.training.targets import encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
 from nn.gradients import norms_by_layer
 from nn.network import Network
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 
@@ -53,11 +54,16 @@ class Stack:
         first, dataset = runs[0], datasets[0]
         settings = first.training
         encoding = encoding_for(dataset, first.objective)
-        # Runs with the same split share its arrays.
-        tables = {one.digest: one for one in datasets}
-        places = {digest: place for place, digest in enumerate(tables)}
+        # Runs with the same split share its rows.
+        splits = {one.digest: one for one in datasets}
+        places = {digest: place for place, digest in enumerate(splits)}
+        inputs = inputs_of(list(splits.values()), settings.dtype)
+        targets = targets_of(list(splits.values()), encoding, settings.dtype)
         self.parts = {
-            name: [_evaluated(one, name, encoding, settings.dtype) for one in tables.values()]
+            name: [
+                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]))
+                for split, one in enumerate(splits.values())
+            ]
             for name in dataset.parts
         }
         self.score = self.parts["train"][0].score.name
@@ -80,23 +86,17 @@ class Stack:
         ]
         self.network = Network(
             [run.model.layers(encoding.outputs) for run in runs],
-            dataset.features,
+            first.model.input_shape(dataset.shape),
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        inputs, targets = self._training_rows()
-        smoothed = first.loss.smooth(targets).astype(settings.dtype)
+        smoothed = targets["train"].mapped(first.loss.smooth)
         self.tiles = [
-            Tile(
-                runs[rows],
-                self.network.part(rows),
-                inputs,
-                smoothed,
-                [live.table for live in self.live[rows]] if len(tables) > 1 else None,
-            )
+            Tile(runs[rows], self.network.part(rows), inputs["train"].of(own), smoothed.of(own))
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
+            for own in [[live.split for live in self.live[rows]]]
         ]
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
@@ -106,24 +106,6 @@ class Stack:
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
-
-    def _training_rows(self) -> tuple[Array, Array]:
-        """Return inputs and targets of the training part, or of those of all tables in one array.
-
-        Evaluation then reads the same array.
-        """
-        first, *others = self.parts["train"]
-        if not others:
-            return first.inputs, first.targets
-        inputs, targets = (
-            np.stack([getattr(one, name) for one in (first, *others)])
-            for name in ("inputs", "targets")
-        )
-        self.parts["train"] = [
-            replace(one, inputs=inputs[table], targets=targets[table])
-            for table, one in enumerate((first, *others))
-        ]
-        return inputs, targets
 
     @_overflow_allowed
     def train_epoch(self) -> None:
@@ -238,12 +220,12 @@ class Stack:
         self, part: str, network: Network, runs: Sequence[LiveRun]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
-        tables = self.parts[part]
-        if len(tables) == 1:
-            return tables[0].measure(network)
+        splits = self.parts[part]
+        if len(splits) == 1:
+            return splits[0].measure(network)
         loss, score = np.empty(len(runs)), np.empty(len(runs))
-        for table, evaluated in enumerate(tables):
-            rows = [row for row, live in enumerate(runs) if live.table == table]
+        for split, evaluated in enumerate(splits):
+            rows = [row for row, live in enumerate(runs) if live.split == split]
             if rows:
                 loss[rows], score[rows] = evaluated.measure(_only(network, rows))
         return loss, score
@@ -418,12 +400,9 @@ class Stack:
         self.between_epochs = True
 
 
-def _evaluated(dataset: Dataset, part: str, encoding: Encoding, dtype: str) -> Evaluated:
-    """Prepare one part of a dataset for evaluation."""
-    own = dataset.parts[part]
-    encoded = encoding.encode(own, dtype)
-    inputs = np.ascontiguousarray(own.inputs, dtype)
-    return Evaluated(inputs, encoded, score_for(dataset.task, own.targets, encoded))
+def _evaluated(dataset: Dataset, part: str, inputs: TableRows, targets: TableRows) -> Evaluated:
+    """Prepare one part of a split for evaluation."""
+    return Evaluated(inputs, targets, score_for(dataset.task, dataset.parts[part].targets, targets))
 
 
 def _only(network: Network, rows: Sequence[int]) -> Network:
