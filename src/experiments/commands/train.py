@@ -170,7 +170,7 @@ def _conclude(
             sweep.folder,
             compared.files,
             compared.note,
-            view_of(compared.study),
+            view_of(compared.study, trained),
         )
     phases.debug("compared")
     counted = Counter(record.status.words for record in sweep.records)
@@ -184,6 +184,7 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compa
     """Compare runs by the default comparison of sweeps."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.tables.markup import narrow_markdown
     from experiments.reporting.tables.terminal import print_comparison
 
     study = analyse(records)
@@ -192,8 +193,7 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compa
     print_comparison(study, console=console)
     (picture,) = (file for file in files if file.suffix == ".png")
     console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
-    (page,) = (file for file in files if file.suffix == ".md")
-    return Compared(study, files, page.read_text(encoding="utf-8"))
+    return Compared(study, files, narrow_markdown(study))
 
 
 @cache

@@ -128,21 +128,21 @@ def params(record: Record) -> list[Any]:
     """Return a run's configuration as MLflow's parameters."""
     from mlflow.entities import Param
 
-    return [Param(key, value) for key, value in param_values(record).items()]
+    return [Param(key, value) for key, value in param_values(record)]
 
 
-def param_values(record: Record) -> dict[str, str]:
-    """Return a run's configuration, with its choices under the names of their groups."""
+def param_values(record: Record) -> list[tuple[str, str]]:
+    """Return names and values of a run's configuration, and of its choices by their groups."""
     # Tracking settings do not affect a run, and their address may be private.
     values = {
         key: value
         for key, value in (record.flat_config() | record.choices | {"seed": record.seed}).items()
         if key.split(".")[0] != "tracking"
     }
-    return {
-        key_of(key): cut(for_terminal(_as_yaml(value)), _PARAM_VALUE)
+    return [
+        (key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
         for key, value in masked(values).items()
-    }
+    ]
 
 
 def epoch_metrics(record: Record, *, by_layer: bool = False) -> list[Metric]:

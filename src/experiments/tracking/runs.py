@@ -333,10 +333,10 @@ class Tracker:
                     self.experiment_id, view_tag(sweep), view_value(view, sweep)
                 )
                 self._viewed.add(sweep)
-            # Relative addresses, because the pages of a database are served anywhere.
+            # Relative addresses, because a database's pages may be served anywhere.
             pages = (
-                f"[its runs]({self._runs_page('', sweep)}), "
-                f"[tables and pictures]({run_page('', self.experiment_id, run_id)})"
+                f"[its runs]({self._runs_page('.', sweep)}), "
+                f"[tables and pictures]({run_page('.', self.experiment_id, run_id)})"
             )
             described = f"Latest comparison: sweep {sweep} ({pages})\n\n{note}"
             described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)

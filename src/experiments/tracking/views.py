@@ -15,6 +15,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
@@ -104,6 +105,16 @@ def view_key(sweep: str) -> str:
 def view_tag(sweep: str) -> str:
     """Return the tag of an experiment that holds the view of a sweep."""
     return key_of(f"{_TAG}{sweep}")
+
+
+def latest_view(tags: Mapping[str, str]) -> str | None:
+    """Return the key of the latest view among the tags of an experiment; None without any."""
+    created: dict[str, float] = {}
+    for tag, value in tags.items():
+        if tag.startswith(_TAG):
+            with suppress(ValueError, LookupError, TypeError):  # another program's
+                created[tag.removeprefix(_TAG)] = float(json.loads(value)["createdAt"])
+    return max(created, key=created.__getitem__, default=None)
 
 
 def view_value(view: View, sweep: str) -> str:
