@@ -34,7 +34,7 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features), or TableRows
+    inputs : ndarray of shape (rows, *shape), or TableRows
         The inputs of the training part; :class:`~nn.table_rows.TableRows` for each run's own.
     targets : ndarray of shape (rows, outputs), or TableRows
         The encoded targets, in the precision of the inputs.
@@ -86,7 +86,7 @@ class Batches:
 
         Yields
         ------
-        inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
+        inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
             Both are buffers that the next step overwrites, the same for all steps of one size.
         """

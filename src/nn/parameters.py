@@ -29,6 +29,14 @@ class Parameter:
     shape: tuple[int, ...]
     decays: bool = False
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(size, int) for size in self.shape):
+            raise ValueError(
+                f"the parameter {self.name!r} has the shape {self.shape}, which is not one of "
+                "whole numbers: a layer's parameters(shape) gets the shape of a sample, such as "
+                "(64,), and not its width"
+            )
+
     @property
     def size(self) -> int:
         """Number of entries."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from nn.activations import Activation
 from nn.component import Component, Probability
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
+from nn.typing import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,26 @@ class Model(Component):
     """
 
     output_activation: Activation | None = None
+
+    def input_shape(self, shape: Shape) -> Shape:
+        """Return the shape in which the network takes samples.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape of the dataset's samples, such as (1, 28, 28) or (13,).
+
+        Returns
+        -------
+        tuple of int
+            By default (features,): the numbers of a sample in a row.
+
+        Raises
+        ------
+        ValueError
+            If the model is not for such samples.
+        """
+        return (math.prod(shape),)
 
     @abstractmethod
     def layers(self, outputs: int) -> list[Layer]:
@@ -85,13 +107,20 @@ class MLP(Model):
 class Sequential(Model):
     """A sequence of layers, followed by a dense output layer.
 
+    Samples keep their shape if the first layer that names its axes needs them so, as a convolution
+    does; otherwise the first layer gets vectors.
+
     Parameters
     ----------
     hidden_layers : list of Layer
-        The layers before the output layer.
+        The layers before the output layer; after convolutions, the last one is `nn.layers.Flatten`.
     """
 
     hidden_layers: Annotated[tuple[Layer, ...], Depth]
+
+    def input_shape(self, shape: Shape) -> Shape:
+        axes = next((layer.axes for layer in self.hidden_layers if layer.axes is not None), ())
+        return shape if len(axes) > 1 else super().input_shape(shape)
 
     def layers(self, outputs: int) -> list[Layer]:
         return [*self.hidden_layers, nn.Dense(outputs)]

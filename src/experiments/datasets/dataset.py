@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from experiments.datasets.encoded_table import DrawnRows
 from experiments.datasets.preprocessing import Preprocessing, beyond_single
 from experiments.errors import DataError
+from nn.typing import Shape
 
 
 class Task(StrEnum):
@@ -159,6 +160,14 @@ class Dataset:
     def features(self) -> int:
         """The number of encoded features, which is the number of the network's inputs."""
         return int(self.train.shape[1])
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of a sample: (1, height, width) of an image, else (features,).
+
+        The rows of inputs are flat in any case.
+        """
+        return (self.features,) if self.image_shape is None else (1, *self.image_shape)
 
     @property
     def outputs(self) -> int:

@@ -31,9 +31,13 @@ def check(run: Run, dataset: Dataset) -> None:
         faults.append(str(error))
     else:
         layers = run.model.layers(outputs)
-        problem = too_large(layers, dataset.features)
-        if problem is not None:
-            faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+        try:
+            problem = too_large(layers, run.model.input_shape(dataset.shape))
+        except ValueError as error:
+            faults.append(f"model: {error}")
+        else:
+            if problem is not None:
+                faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         if epochs * (_COLUMNS + 2 * len(layers)) > CELLS:

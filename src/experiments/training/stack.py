@@ -86,7 +86,7 @@ class Stack:
         ]
         self.network = Network(
             [run.model.layers(encoding.outputs) for run in runs],
-            dataset.features,
+            first.model.input_shape(dataset.shape),
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],

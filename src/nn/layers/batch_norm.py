@@ -9,7 +9,7 @@ import numpy as np
 
 from ..component import Decay, Positive
 from ..parameters import Parameter
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import with_batch_axis
 from .normalization import Normalization
 
@@ -35,8 +35,8 @@ class BatchNorm(Normalization):
     momentum: Decay = 0.9
     eps: Positive = 1e-5
 
-    def statistics(self, fan_in: int) -> list[Parameter]:
-        return [Parameter("running_mean", (fan_in,)), Parameter("running_variance", (fan_in,))]
+    def statistics(self, shape: Shape) -> list[Parameter]:
+        return [Parameter("running_mean", shape), Parameter("running_variance", shape)]
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         super().initialize(rng, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..component import Probability
 from ..speed.replay import replayable
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import Layer
 
 
@@ -33,6 +34,9 @@ class Dropout(Layer):
     def structure(self) -> tuple[Any, ...]:
         return (*super().structure(), self.rate > 0)
 
+    def batch_last(self, shape: Shape) -> bool | None:
+        return None
+
     @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.active = training and self.rate > 0
@@ -41,7 +45,7 @@ class Dropout(Layer):
         shape = (len(self.at.peers), *x.shape[1:])
         # Drawn in float32 in any precision, so that precision does not change the masks.
         memory = self.buffer("draws", shape[1:]).reshape(-1).view(np.float32)
-        draws = memory[: shape[1] * shape[2]].reshape(shape[1:])
+        draws = memory[: math.prod(shape[1:])].reshape(shape[1:])
         self.mask, out = self.buffer("mask", shape), self.buffer("out", shape)
         self.at.do(self._draw, self.mask, draws)
         self.at.do(np.multiply, x, self.mask, out)

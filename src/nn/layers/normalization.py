@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ..parameters import Parameter
 from ..speed.replay import replayable
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import Layer, with_batch_axis
 
 
@@ -25,8 +26,10 @@ class Normalization(Layer):
         The reciprocal deviations that the centred input was multiplied by.
     """
 
-    def parameters(self, fan_in: int) -> list[Parameter]:
-        return [Parameter("gain", (fan_in,)), Parameter("shift", (fan_in,))]
+    axes: ClassVar[tuple[str, ...]] = ("features",)
+
+    def parameters(self, shape: Shape) -> list[Parameter]:
+        return [Parameter("gain", shape), Parameter("shift", shape)]
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         values["gain"].fill(1)
