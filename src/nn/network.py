@@ -255,7 +255,7 @@ class Network:
         return outputs
 
     def logits(self, x: Array | TableRows) -> Iterator[tuple[slice, Array]]:
-        """Iterate over `x`, (n, *shape), (runs, n, *shape) or a table's rows, in blocks of rows.
+        """Iterate over `x`, (n, *shape), (runs, n, *shape) or rows of a table, in blocks of rows.
 
         Yields
         ------

@@ -95,7 +95,7 @@ class TableRows:
 
     Parameters
     ----------
-    table : ndarray of shape (all rows, columns), or (all rows, *shape) without `scaling`
+    table : ndarray of shape (all rows, columns), or (all rows, *shape) without scaling
         The table, which is not changed.
     chosen : ndarray of int, shape (splits, rows), optional
         The place in the table of each row of each split.
@@ -175,7 +175,7 @@ class TableRows:
 
         Returns
         -------
-        ndarray of shape (runs or 1, count, *shape)
+        ndarray of shape (runs or 1, count, columns), or (runs or 1, count, *shape)
             A buffer that the next call for as many rows overwrites.
         """
         shape = (*places.shape, *self.table.shape[1:])
@@ -205,7 +205,7 @@ class TableRows:
         self.table.take(places, axis=0, out=out, mode="clip")
 
     def block(self, rows: slice) -> Array:
-        """Read adjacent rows of each run: (runs or 1, count, *shape)."""
+        """Read adjacent rows of each run, of the shape of :meth:`take`."""
         if self.chosen is None and self.table.dtype == self.dtype:
             return self.table[np.newaxis, rows]
         return self.take(self.places(np.arange(rows.start, rows.stop)[np.newaxis]))
