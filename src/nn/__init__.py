@@ -22,10 +22,28 @@ A loop of your own gives access to every step:
 
 from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
 from .activations import Activation
-from .architectures import mlp
+from .architectures import cnn, mlp, resnet
 from .component import Component
 from .initializers import Initializer
-from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import (
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm,
+    ChannelDropout,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    MaxPool1d,
+    MaxPool2d,
+    Reshape,
+    Residual,
+)
 from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -67,12 +85,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "ChannelDropout",
     "Component",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Huber",
     "Initializer",
     "KLDivergence",
@@ -80,6 +106,8 @@ __all__ = [
     "LayerNorm",
     "Lion",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
@@ -92,8 +120,11 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "Reshape",
+    "Residual",
     "Schedule",
     "activations",
+    "cnn",
     "fit",
     "gradient_check",
     "gradients",
@@ -101,5 +132,6 @@ __all__ = [
     "layers",
     "losses",
     "mlp",
+    "resnet",
     "schedules",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from .activations import Activation
 from .layers import Binding, Layer
-from .layers.chain import Chain
+from .layers.chain import Chain, arrangements
 from .layers.shapes import names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
@@ -351,11 +351,13 @@ class Network:
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
+        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=False)
         self.layers = [
             layer.bind(
                 Binding(
                     peers=[architecture[position] for architecture in self._architectures],
                     shape=self._shapes[position],
+                    batch_last=batch_last[position],
                     parameters=_local(parameters, name),
                     gradients=_local(gradients, name),
                     statistics=_local(statistics, name),
