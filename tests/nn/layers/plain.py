@@ -1,4 +1,4 @@
-"""Convolution and pooling of one sample by their definitions: loops over places, nothing from `nn`."""
+"""Convolution and pooling of one sample by their definitions: loops, nothing from `nn`."""
 
 import itertools
 
