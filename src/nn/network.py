@@ -22,6 +22,7 @@ from .randomness import stream
 from .speed import is_on
 from .speed.buffers import Workspace
 from .speed.replay import CapturedStep, Tape
+from .table_rows import TableRows
 from .typing import Array, Float64Array, Shape
 
 _ROWS = 512
@@ -253,8 +254,8 @@ class Network:
             outputs[:, rows] = self.objective.outputs(logits)
         return outputs
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Iterate over `x`, (n, *shape) or (runs, n, *shape), in blocks of rows.
+    def logits(self, x: Array | TableRows) -> Iterator[tuple[slice, Array]]:
+        """Iterate over `x`, (n, *shape), (runs, n, *shape) or rows of a table, in blocks of rows.
 
         Yields
         ------
@@ -263,12 +264,14 @@ class Network:
         logits : ndarray of shape (runs, rows, outputs)
             In a buffer that the next block overwrites.
         """
-        x = self._inputs(x)
-        for start in range(0, x.shape[1], self._rows):
-            rows = slice(start, min(start + self._rows, x.shape[1]))
+        source = x if isinstance(x, TableRows) else self._inputs(x)
+        count = len(source) if isinstance(source, TableRows) else source.shape[1]
+        for start in range(0, count, self._rows):
+            rows = slice(start, min(start + self._rows, count))
+            block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
-                logits = self.forward(x[:, rows])
+                logits = self.forward(self._inputs(block))
             yield rows, logits
 
     def weights(self, run: int = 0) -> dict[str, Array]:

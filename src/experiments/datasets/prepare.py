@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task
 from experiments.datasets.digest import dataset_digest
+from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
 from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
@@ -18,6 +19,13 @@ from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 from experiments.errors import DataError
+
+_WHOLE: Final = 0.5
+"""The share of the rows that a split must use for all rows to be kept in memory and in the cache.
+
+Splits of fewer rows, as with `dataset.limit`, share no table: they use different rows, and a large
+table would be read for a few of them.
+"""
 
 
 def prepare(
@@ -91,7 +99,9 @@ def prepare(
         for column, cells in table.texts.items()
     }
     dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
-    rows = len(split.train) + len(split.validation) + len(split.test)
+    used = np.unique(np.concatenate([split.train, split.validation, split.test]))
+    held = used if len(used) < _WHOLE * len(table) else None  # the rows to keep; None for all
+    rows = len(table) if held is None else len(held)
     features = sum(len(levels[column]) if column in levels else 1 for column in table.names)
     require_memory(
         f"encoding {rows} rows as {features} features",
@@ -111,18 +121,6 @@ def prepare(
         unknown=unknown,
     )
 
-    def part(rows: NDArray[np.intp]) -> Part:
-        chosen = table.take(rows)
-        encoded = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
-        if (place := beyond_single(encoded)) is not None:
-            row, column = place
-            raise DataError(
-                f"row {chosen.row(row)}, target {target_names[column]!r}: "
-                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
-                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
-            )
-        return Part(preprocessing.encode_table(chosen), encoded)
-
     description = {
         "task": str(task),
         "columns": table.names,
@@ -132,6 +130,38 @@ def prepare(
         "scale_targets": scaled,
         "image_shape": image_shape,
     }
+    table_digest, digest = dataset_digest(table, targets, split, description)
+
+    def encode() -> EncodedTable:
+        if held is None:
+            return EncodedTable(preprocessing.features(table), targets.copy(), table_digest)
+        return EncodedTable(preprocessing.features(table.take(held)), targets[held], digest)
+
+    encoded = shared(table_digest if held is None else digest, encode)
+    # Scaling is monotonic, so the extremes of the columns say whether all values can be scaled.
+    extremes = np.stack([encoded.inputs.min(axis=0), encoded.inputs.max(axis=0)])
+    doubtful = beyond_single(preprocessing.scaling.scaled(extremes)) is not None
+
+    def part(rows: NDArray[np.intp]) -> Part:
+        def number(row: int) -> int:
+            return table.row(int(rows[row]))
+
+        places = rows if held is None else np.searchsorted(held, rows)
+        drawn = DrawnRows(encoded, places.astype(np.intp), preprocessing.scaling)
+        if encoded.has_gaps:
+            preprocessing.refuse_missing(encoded.inputs.take(places, axis=0), number)
+        if doubtful or encoded.has_gaps:
+            preprocessing.refuse_unscalable(drawn.inputs(), number)
+        own = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
+        if (place := beyond_single(own)) is not None:
+            row, column = place
+            raise DataError(
+                f"row {number(row)}, target {target_names[column]!r}: "
+                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
+                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
+            )
+        return Part(drawn, own)
+
     return Dataset(
         name=name,
         task=task,
@@ -141,7 +171,7 @@ def prepare(
         feature_names=table.names,
         target_names=target_names,
         preprocessing=preprocessing,
-        digest=dataset_digest(table, targets, split, description),
+        digest=digest,
         image_shape=image_shape,
         notes=notes,
         warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Task
 from nn.network import Network
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 Totals = NDArray[np.float64]
@@ -21,25 +23,35 @@ class Evaluated:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features)
-        The network's inputs.
-    targets : ndarray of shape (rows, outputs)
+    inputs : TableRows
+        The network's inputs, for runs of one split.
+    targets : TableRows
         The encoded targets, without label smoothing: losses stay comparable between runs that
         smooth differently.
     score : Score
         The score to report beside the loss.
     """
 
-    inputs: Array
-    targets: Array
+    inputs: TableRows
+    targets: TableRows
     score: Score
 
-    def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
+    def measure(self, network: Network, each: Array | None = None) -> tuple[Totals, Totals]:
+        """Return the mean loss and the score of each run, two ndarrays of shape (runs,).
+
+        Parameters
+        ----------
+        network : Network
+            The networks of the runs.
+        each : ndarray of shape (runs, rows), optional
+            An array that receives the loss of each row.
+        """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
         for rows, logits in network.logits(self.inputs):
-            losses = network.objective.per_sample(logits, self.targets[np.newaxis, rows])
+            losses = network.objective.per_sample(logits, self.targets.block(rows))
+            if each is not None:
+                each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
             score = score + self.score.total(network, logits, rows)
         return loss / len(self.inputs), self.score.finish(np.asarray(score))
@@ -94,7 +106,7 @@ class ThresholdAccuracy(Score):
 
     name = "accuracy"
 
-    def __init__(self, labels: Array) -> None:
+    def __init__(self, labels: NDArray[Any]) -> None:
         self.labels = labels > 0.5
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
@@ -137,7 +149,7 @@ class R2(Score):
         return score
 
 
-def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
+def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score:
     """Choose the score for a task.
 
     Parameters
@@ -146,7 +158,7 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
         The task of the dataset.
     labels : ndarray
         The targets as the dataset stores them.
-    encoded : ndarray of shape (rows, outputs)
+    encoded : TableRows
         The same targets, encoded for the network.
 
     Returns
@@ -154,7 +166,7 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
     Score
     """
     if task is Task.REGRESSION:
-        return R2(encoded)
-    if task is Task.MULTILABEL or encoded.shape[1] == 1:
-        return ThresholdAccuracy(encoded)
-    return Accuracy(labels.astype(np.intp))
+        return R2(encoded.whole()[0])
+    if task is Task.MULTILABEL or encoded.columns == 1:
+        return ThresholdAccuracy(labels.reshape(-1, encoded.columns))
+    return Accuracy(labels.astype(np.intp, copy=False))

@@ -11,6 +11,7 @@ from experiments.datasets import Task
 from experiments.training.evaluation import R2, Accuracy, Evaluated, ThresholdAccuracy, score_for
 from nn.losses import Loss
 from nn.network import Network
+from nn.table_rows import TableRows
 
 SIZES = [1, 2, 511, 512, 513, 1024, 1300]
 IDENTITY = nn.activations.Identity()
@@ -31,7 +32,12 @@ def linear(weights: np.ndarray, loss: Loss, **options) -> Network:
 
 
 def evaluated(task: Task, inputs: np.ndarray, labels: np.ndarray, encoded: np.ndarray) -> Evaluated:
-    return Evaluated(inputs, encoded, score_for(task, labels, encoded))
+    targets = TableRows(encoded)
+    return Evaluated(TableRows(inputs), targets, score_for(task, labels, targets))
+
+
+def regression(inputs: np.ndarray, targets: np.ndarray) -> Evaluated:
+    return Evaluated(TableRows(inputs), TableRows(targets), R2(targets))
 
 
 def echo(outputs: np.ndarray, loss: Loss, **options) -> Network:
@@ -112,7 +118,7 @@ def test_r2_is_one_for_the_truth_and_zero_for_the_mean() -> None:
     targets = np.array([[1.0], [2.0], [6.0]])
     part = evaluated(Task.REGRESSION, targets, targets, targets)
     assert part.measure(echo(targets, nn.MeanSquaredError()))[1] == [1]
-    mean = Evaluated(np.full((3, 1), 3.0), targets, R2(targets))
+    mean = regression(np.full((3, 1), 3.0), targets)
     assert mean.measure(echo(targets, nn.MeanSquaredError()))[1] == [0]
 
 
@@ -120,7 +126,7 @@ def test_r2_is_one_for_the_truth_and_zero_for_the_mean() -> None:
 def test_r2_of_a_constant_target(value: float, rows: int, off: float) -> None:
     targets = np.full((rows, 1), value)
     predicted = targets + off
-    part = Evaluated(predicted, targets, R2(targets))
+    part = regression(predicted, targets)
     (score,) = part.measure(echo(targets, nn.MeanSquaredError()))[1]
     assert score == (1 if (predicted == targets).all() else 0)
 
@@ -128,9 +134,7 @@ def test_r2_of_a_constant_target(value: float, rows: int, off: float) -> None:
 def test_r2_of_one_constant_output_among_others() -> None:
     targets = np.array([[1.0, 0.1], [2.0, 0.1], [4.0, 0.1]])
     predicted = np.array([[1.5, 0.1], [2.0, 0.1], [3.0, 0.2]])
-    (score,) = Evaluated(predicted, targets, R2(targets)).measure(
-        echo(targets, nn.MeanSquaredError())
-    )[1]
+    (score,) = regression(predicted, targets).measure(echo(targets, nn.MeanSquaredError()))[1]
     assert score == pytest.approx((metrics.r2_score(targets[:, 0], predicted[:, 0]) + 0) / 2)
 
 
@@ -138,9 +142,7 @@ def test_r2_of_one_constant_output_among_others() -> None:
 def test_r2_of_outputs_that_are_not_numbers_is_no_success(targets: list[list[float]]) -> None:
     y = np.array(targets)
     with np.errstate(invalid="ignore"):
-        (score,) = Evaluated(np.full_like(y, np.nan), y, R2(y)).measure(
-            echo(y, nn.MeanSquaredError())
-        )[1]
+        (score,) = regression(np.full_like(y, np.nan), y).measure(echo(y, nn.MeanSquaredError()))[1]
     assert not score > 0
 
 
