@@ -63,7 +63,7 @@ def test_failed_and_interrupted_runs_and_missing_metrics_are_left_out(tmp_path):
             ("adam", 0, "failed", {"best/val_loss": 0.1}, None),
             ("adam", 1, "interrupted", {"best/val_loss": 0.1}, None),
             ("adam", 2, "stopped_early", {"best/val_loss": 0.2}, None),
-            ("adam", 3, "done", {"best/val_loss": None}, None),
+            ("adam", 3, "done", {}, None),
         )
     )
     assert by_seed(groups, "best/val_loss") == [{2: 0.2}]
@@ -105,9 +105,9 @@ def test_the_area_of_a_run_that_stopped_early_goes_on_to_the_last_epoch_of_all(t
 def test_the_untrained_network_is_the_first_point_of_a_metrics_curve(tmp_path):
     (run,) = runs(tmp_path, ("adam", 0, "done", {"best/val_loss": 0.5}, None))
     curves = run.metrics()
-    assert untrained(curves, "test/accuracy") == 0.1
-    assert untrained(curves, "final/train_loss") == 3.0
-    assert math.isnan(untrained(curves, "test/r2"))
-    assert math.isnan(untrained(curves, "best/epoch"))
+    assert untrained(run, curves, "test/accuracy") == 0.1
+    assert untrained(run, curves, "final/train_loss") == 3.0
+    assert math.isnan(untrained(run, curves, "test/r2"))
+    assert math.isnan(untrained(run, curves, "best/epoch"))
     assert measured(run, curves, "best/val_loss") == 0.5
     assert math.isnan(measured(run, curves, "no/such"))
