@@ -334,7 +334,9 @@ class _ManyRuns(_Publisher):
         super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
         average = jobs[0].labels.get("aggregate", "mean")
-        self._standings = self._display.enter_context(Standings(groups, sum(epochs), average))
+        self._standings = self._display.enter_context(
+            Standings(groups, sum(epochs), average=average)
+        )
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()
