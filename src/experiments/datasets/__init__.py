@@ -22,6 +22,7 @@ from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.fashion_mnist import FashionMnist
+from experiments.datasets.sources.images import Images
 from experiments.datasets.sources.iris import Iris
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
@@ -41,6 +42,7 @@ __all__ = [
     "Diabetes",
     "Digits",
     "FashionMnist",
+    "Images",
     "Iris",
     "Mnist",
     "Mnist1d",

@@ -1,4 +1,4 @@
-"""Layers with shapes in a stack: a run gives the same bits alone, compiled or not, replayed or not."""
+"""Layers with shapes in a stack: the same bits alone, compiled or not, replayed or not."""
 
 import itertools
 
