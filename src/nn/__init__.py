@@ -20,7 +20,16 @@ A loop of your own gives access to every step:
 ...     optimizer.step(network.parameters, network.gradients)
 """
 
-from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from . import (
+    activations,
+    functions,
+    gradient_check,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    schedules,
+)
 from .activations import Activation
 from .architectures import mlp
 from .component import Component
@@ -34,6 +43,7 @@ from .losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Value,
 )
 from .network import Network
 from .objective import Objective
@@ -93,8 +103,10 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Schedule",
+    "Value",
     "activations",
     "fit",
+    "functions",
     "gradient_check",
     "gradients",
     "initializers",
