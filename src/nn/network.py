@@ -158,7 +158,8 @@ class Network:
         Raises
         ------
         ValueError
-            If an array has another shape, or the loss cannot have the targets of the first call.
+            If an array has another shape or no rows, or the loss cannot have the targets of the
+            first call.
         """
         step = self._steps.get((id(x), id(targets)))
         if step is not None and step.is_ready:
@@ -204,7 +205,7 @@ class Network:
         Raises
         ------
         ValueError
-            If an array has another shape, or the loss cannot have such targets.
+            If an array has another shape or no rows, or the loss cannot have such targets.
         """
         x = self._inputs(x)
         targets = self._targets(targets, x.shape[1])
@@ -380,6 +381,8 @@ class Network:
         return self._stacked("inputs", x, None, self.inputs)
 
     def _targets(self, targets: Array, n: int) -> Array:
+        if n == 0:
+            raise ValueError("a loss is a mean over rows, and there are none")
         return self._stacked("targets", targets, n, self.outputs)
 
     def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:

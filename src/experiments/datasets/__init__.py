@@ -24,6 +24,7 @@ from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.fashion_mnist import FashionMnist
 from experiments.datasets.sources.iris import Iris
 from experiments.datasets.sources.mnist import Mnist
+from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
 from experiments.datasets.sources.spirals import Spirals
 from experiments.datasets.sources.wine import Wine
@@ -42,6 +43,7 @@ __all__ = [
     "FashionMnist",
     "Iris",
     "Mnist",
+    "Mnist1d",
     "Moons",
     "Notation",
     "Part",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import DataError
+from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
 
@@ -48,7 +48,7 @@ class Predictor:
     Raises
     ------
     RecordError
-        If the run has no weights, or they do not fit its configuration.
+        If the run has no weights, or they are not finite or do not fit its configuration.
     ConfigError
         If the network cannot be built, or names a class that is not trusted.
     """
@@ -58,6 +58,12 @@ class Predictor:
         from experiments.runs.network import network_of
 
         self._network = network_of(record, record.weights(which), trusted=trusted)
+        if not np.isfinite(self._network.parameters).all():
+            raise RecordError(
+                f"{record.folder / layout.WEIGHTS}: the {which} weights hold numbers that are not "
+                f"finite (the run's status is {record.status}), so they predict nothing. Choose "
+                "another run, or the best weights of a run that ended."
+            )
         dataset = record.dataset
         self._task = dataset["task"]
         self._targets = tuple(dataset["target_names"])

@@ -175,6 +175,15 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         predictor_of(record)
 
 
+def test_weights_of_a_run_that_diverged_are_refused(tmp_path: Path) -> None:
+    weights = record_weights()
+    weights["final/dense1/bias"] = np.full_like(weights["final/dense1/bias"], np.nan)
+    record = make_record(tmp_path, weights=weights)
+    predictor_of(record, "best")
+    with pytest.raises(RecordError, match="the final weights hold numbers that are not finite"):
+        predictor_of(record, "final")
+
+
 def test_threads_do_not_disturb_each_other(tmp_path: Path) -> None:
     predictor = predictor_of(make_record(tmp_path))
     inputs = np.tile(ROWS, (500, 1))
