@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
+from experiments.datasets import Dataset, Task
 from nn.activations import Activation
 from nn.component import Component, Probability
+from nn.functions import Function
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
 
@@ -39,6 +41,15 @@ class Model(Component):
         -------
         list of Layer
         """
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        """Describe why the model cannot be trained on a dataset; None if it can."""
+        if dataset.task is Task.MINIMIZATION:
+            return (
+                f"dataset {dataset.name} displaces the point of a function to minimize, and a "
+                "network has none; choose a function by task=rosenbrock, say"
+            )
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,3 +106,27 @@ class Sequential(Model):
 
     def layers(self, outputs: int) -> list[Layer]:
         return [*self.hidden_layers, nn.Dense(outputs)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimization(Model):
+    """A function whose point is trained in place of a network's weights.
+
+    Parameters
+    ----------
+    function : nn.functions.Function
+        The function to minimize.
+    """
+
+    function: Function
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return [self.function]
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        if dataset.task is not Task.MINIMIZATION:
+            return (
+                f"{self.function.label} is a function to minimize, which learns nothing from "
+                f"dataset {dataset.name}; choose model=mlp, say, or another dataset"
+            )
+        return self.function.misfit(dataset.features)

@@ -21,11 +21,13 @@ from experiments.datasets.sources.circles import Circles
 from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
+from experiments.datasets.sources.displacements import Displacements
 from experiments.datasets.sources.fashion_mnist import FashionMnist
 from experiments.datasets.sources.iris import Iris
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
@@ -40,6 +42,7 @@ __all__ = [
     "Dataset",
     "Diabetes",
     "Digits",
+    "Displacements",
     "FashionMnist",
     "Iris",
     "Mnist",
@@ -49,6 +52,7 @@ __all__ = [
     "Part",
     "Preprocessing",
     "RawTable",
+    "Slopes",
     "Source",
     "Spirals",
     "Split",

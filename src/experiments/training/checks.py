@@ -31,7 +31,7 @@ def check(run: Run, dataset: Dataset) -> None:
         faults.append(str(error))
     else:
         layers = run.model.layers(outputs)
-        problem = too_large(layers, dataset.features)
+        problem = run.model.misfit(dataset) or too_large(layers, dataset.features)
         if problem is not None:
             faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
@@ -68,10 +68,20 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
 
 def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     training = run.training
-    if training.report == "best_accuracy" and dataset.task is Task.REGRESSION:
+    if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
             "no accuracy; use best_loss"
+        )
+    if training.test_every_epoch and dataset.test is None:
+        yield (
+            f"training.test_every_epoch measures the test part, but dataset {dataset.name} has "
+            "none; set it to false"
+        )
+    if training.report == "test_peak" and dataset.task is Task.MINIMIZATION:
+        yield (
+            f"training.report=test_peak chooses the epoch by a score, but dataset {dataset.name} "
+            "is a function to minimize, which has none; use last"
         )
     if dataset.validation is not None:
         return

@@ -26,23 +26,27 @@ class Evaluated:
     targets : ndarray of shape (rows, outputs)
         The encoded targets, without label smoothing: losses stay comparable between runs that
         smooth differently.
-    score : Score
-        The score to report beside the loss.
+    score : Score or None
+        The score to report beside the loss, if the task has one.
     """
 
     inputs: Array
     targets: Array
-    score: Score
+    score: Score | None
 
-    def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
+    def measure(self, network: Network) -> dict[str, Totals]:
+        """Return the mean loss and the score of each run by name, ndarrays of shape (runs,)."""
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
         for rows, logits in network.logits(self.inputs):
             losses = network.objective.per_sample(logits, self.targets[np.newaxis, rows])
             loss += losses.astype(np.float64).sum(axis=1)
-            score = score + self.score.total(network, logits, rows)
-        return loss / len(self.inputs), self.score.finish(np.asarray(score))
+            if self.score is not None:
+                score = score + self.score.total(network, logits, rows)
+        measured = {"loss": loss / len(self.inputs)}
+        if self.score is not None:
+            measured[self.score.name] = self.score.finish(np.asarray(score))
+        return measured
 
 
 class Score(ABC):
@@ -137,8 +141,8 @@ class R2(Score):
         return score
 
 
-def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
-    """Choose the score for a task.
+def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score | None:
+    """Choose the score for a task, which is None where there is nothing to predict.
 
     Parameters
     ----------
@@ -151,8 +155,10 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
 
     Returns
     -------
-    Score
+    Score or None
     """
+    if task is Task.MINIMIZATION:
+        return None
     if task is Task.REGRESSION:
         return R2(encoded)
     if task is Task.MULTILABEL or encoded.shape[1] == 1:

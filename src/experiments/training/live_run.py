@@ -137,13 +137,13 @@ class LiveRun:
         if loss < self.to_beat - self.run.training.early_stopping.min_delta:
             self.waited, self.to_beat = 0, loss
 
-    def summary(self, score: str, us_per_step: float) -> dict[str, float]:
+    def summary(self, score: str | None, us_per_step: float) -> dict[str, float]:
         """Summarize the metrics.
 
         Parameters
         ----------
-        score : str
-            The name of the score, such as "accuracy".
+        score : str or None
+            The name of the score, such as "accuracy", if there is one.
         us_per_step : float
             Mean duration of a training step in microseconds.
 
@@ -163,14 +163,14 @@ class LiveRun:
         if reported is not None and self.report.epoch is not None:
             summary[f"{self.report.epoch}/epoch"] = reported
             if self.report.epoch == "best":
-                add("best/val_loss", "val/loss", reported)
-                add(f"best/val_{score}", f"val/{score}", reported)
+                for name in filter(None, ("loss", score)):
+                    add(f"best/val_{name}", f"val/{name}", reported)
                 add("best/train_loss", "train/loss", reported)
         summary["time/us_per_step"] = us_per_step
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
-                add(f"final/{part}_loss", f"{part}/loss", -1)
-                add(f"final/{part}_{score}", f"{part}/{score}", -1)
+                for name in filter(None, ("loss", score)):
+                    add(f"final/{part}_{name}", f"{part}/{name}", -1)
             add("time/seconds", "seconds", -1)
         return summary
 

@@ -18,7 +18,7 @@ from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
-from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.report import TEST_CURVE, report_for, score_name
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
@@ -60,7 +60,7 @@ class Stack:
             name: [_evaluated(one, name, encoding, settings.dtype) for one in tables.values()]
             for name in dataset.parts
         }
-        self.score = self.parts["train"][0].score.name
+        self.score = score_name(dataset.task)
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -188,8 +188,8 @@ class Stack:
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
         for curve, part in self.curves.items():
-            loss, score = self._measure(part, self.network, self.live)
-            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
+            values = self._measure(part, self.network, self.live)
+            measured |= {f"{curve}/{name}": column for name, column in values.items()}
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -236,17 +236,21 @@ class Stack:
     @_overflow_allowed
     def _measure(
         self, part: str, network: Network, runs: Sequence[LiveRun]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
-        tables = self.parts[part]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return loss and score of the `runs` of `network`, each on one part of its dataset.
+
+        A part that the datasets do not have gives none.
+        """
+        tables = self.parts.get(part, [])
         if len(tables) == 1:
             return tables[0].measure(network)
-        loss, score = np.empty(len(runs)), np.empty(len(runs))
+        measured: dict[str, NDArray[np.float64]] = {}
         for table, evaluated in enumerate(tables):
             rows = [row for row, live in enumerate(runs) if live.table == table]
             if rows:
-                loss[rows], score[rows] = evaluated.measure(_only(network, rows))
-        return loss, score
+                for name, values in evaluated.measure(_only(network, rows)).items():
+                    measured.setdefault(name, np.empty(len(runs)))[rows] = values
+        return measured
 
     def _judge(self, row: int, epoch: int) -> Status | None:
         """Return the status of a run that has ended; keep its snapshot and reported parameters."""
@@ -352,7 +356,7 @@ class Stack:
         reported = _only(self.network, rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        test_loss, test_score = self._measure("test", reported, [self.live[row] for row in rows])
+        tested = self._measure("test", reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -361,8 +365,8 @@ class Stack:
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(live)
             if live.reported_epoch is not None:
-                summary[f"{live.report.test}/loss"] = float(test_loss[i])
-                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                for name, column in tested.items():
+                    summary[f"{live.report.test}/{name}"] = float(column[i])
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
             yield Outcome(
                 live.position,

@@ -63,8 +63,8 @@ def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
 
     Wrong predictions come first; ties keep the order of the rows.
     """
-    outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
-    true, predicted = dataset.test.targets, predicted_classes(outputs)
+    outputs = best_outputs(one.run, dataset.parts["test"].inputs, trusted=one.trusted)
+    true, predicted = dataset.parts["test"].targets, predicted_classes(outputs)
     shares = class_shares(one.run, outputs, trusted=one.trusted)[np.arange(len(true)), true]
     order = np.lexsort((np.arange(len(true)), shares, predicted == true))[:count]
     return [Hard(int(i), int(true[i]), int(predicted[i]), float(shares[i])) for i in order]
@@ -107,7 +107,7 @@ def _images(rows: Sequence[Shown], dataset: Dataset, shape: tuple[int, int]) -> 
         for column, hard in enumerate(row):
             start = left + column * cell
             axes = panel(figure, start, top, side, side)
-            axes.imshow(dataset.test.inputs[hard.row].reshape(shape), cmap="Greys")
+            axes.imshow(dataset.parts["test"].inputs[hard.row].reshape(shape), cmap="Greys")
             axes.grid(visible=False)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -169,7 +169,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
     levels = preprocessing.levels
     before = preprocessing.columns[:column]
     first = sum(len(levels[other]) if other in levels else 1 for other in before)
-    inputs = dataset.test.inputs[row]
+    inputs = dataset.parts["test"].inputs[row]
     if name in levels:
         return levels[name][int(inputs[first : first + len(levels[name])].argmax())]
     value = float(inputs[first]) * preprocessing.scale[first] + preprocessing.center[first]
@@ -179,7 +179,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
     """Choose the raw columns in which these rows differ most from the training data's mean."""
     preprocessing = dataset.preprocessing
-    train, inputs = dataset.train.inputs, dataset.test.inputs[list(rows)]
+    train, inputs = dataset.train.inputs, dataset.parts["test"].inputs[list(rows)]
     deviation = train.std(axis=0)
     distance = np.abs(inputs - train.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     unusual: list[float] = []
