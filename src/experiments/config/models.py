@@ -47,7 +47,7 @@ class Model(Component):
         if dataset.task is Task.MINIMIZATION:
             return (
                 f"dataset {dataset.name} displaces the point of a function to minimize, and a "
-                "network has none; choose a function by task=rosenbrock, say"
+                "network has none; choose a function by dataset=rosenbrock, say"
             )
         return None
 

@@ -24,6 +24,8 @@ from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.displacements import Displacements
 from experiments.datasets.sources.fashion_mnist import FashionMnist
 from experiments.datasets.sources.iris import Iris
+from experiments.datasets.sources.linear_classification import LinearClassification
+from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
@@ -45,6 +47,8 @@ __all__ = [
     "Displacements",
     "FashionMnist",
     "Iris",
+    "LinearClassification",
+    "LinearRegression",
     "Mnist",
     "Mnist1d",
     "Moons",

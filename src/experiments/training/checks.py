@@ -31,7 +31,10 @@ def check(run: Run, dataset: Dataset) -> None:
         faults.append(str(error))
     else:
         layers = run.model.layers(outputs)
-        problem = run.model.misfit(dataset) or too_large(layers, dataset.features)
+        misfit = run.model.misfit(dataset)
+        if misfit is not None:
+            raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
+        problem = too_large(layers, dataset.features)
         if problem is not None:
             faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
@@ -86,18 +89,19 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     if dataset.validation is not None:
         return
     without = f"dataset {dataset.name} has no validation part"
+    cure = ";" if dataset.task is Task.MINIMIZATION else f". {_CURE}, or"
     if training.report in ("best_loss", "best_accuracy"):
         yield (
             f"training.report={training.report} chooses the epoch by the validation part, but "
-            f"{without}. {_CURE}, or use training.report=last"
+            f"{without}{cure} use training.report=last"
         )
     if training.early_stopping.patience is not None:
         yield (
             f"training.early_stopping.patience={training.early_stopping.patience} watches the "
-            f"validation loss, but {without}. {_CURE}, or set it to null"
+            f"validation loss, but {without}{cure} set it to null"
         )
     if run.schedule.observes:
         yield (
-            f"schedule={run.schedule.label} follows the validation loss, but {without}. {_CURE}, "
-            "or choose another schedule"
+            f"schedule={run.schedule.label} follows the validation loss, but {without}{cure} "
+            "choose another schedule"
         )
