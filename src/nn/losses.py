@@ -233,13 +233,13 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Value(Loss):
-    """L = ŷ, whatever the target: for a network whose only output is what to minimize."""
+    """L = Σ ŷ over the outputs, whatever the target: for outputs that are what to minimize."""
 
     name: ClassVar[str] = "value"
     target_form: ClassVar[TargetForm] = "none"
 
     def value(self, outputs: Array, targets: Array) -> Array:
-        return outputs[..., 0]
+        return row_sum(outputs)[..., 0]
 
     def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
         out[...] = 1

@@ -26,7 +26,8 @@ class Linear(Function):
     name: ClassVar[str] = "linear"
 
     def values(self, point: Array, rows: Array) -> Array:
-        return np.matmul(rows, point.transpose(0, 2, 1))[:, :, 0]
+        values: Array = np.matmul(rows, point.transpose(0, 2, 1))[:, :, 0]
+        return values
 
     def slopes(self, point: Array, rows: Array) -> Array:
         return rows

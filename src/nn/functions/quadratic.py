@@ -31,13 +31,14 @@ class Eigenvalues(Component):
     high: Finite
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Quadratic(Landscape):
     """g = ½zᵀQz with Q = RᵀΛR, a sum of quadratics along rotated axes.
 
     The eigenvalues Λ and then the rotation R are drawn from ``numpy.random.RandomState(seed)``.
-    With the defaults and 100 coordinates, it is DeepOBS's ``quadratic_deep`` (Schneider et al.
-    2019), whose spectrum imitates that of deep networks (Chaudhari et al. 2017).
+    With 90% of 100 eigenvalues from [0, 1], 10% from [30, 60] and the other defaults, it is
+    DeepOBS's ``quadratic_deep`` (Schneider et al. 2019), whose spectrum imitates that of deep
+    networks (Chaudhari et al. 2017).
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Quadratic(Landscape):
     spread
         See :class:`Function`.
     spectrum : list of Eigenvalues
-        The eigenvalues, whose shares sum to 1; by default 90% from [0, 1] and 10% from [30, 60].
+        The eigenvalues, whose shares sum to 1.
     rotated : bool, default True
         Whether R is a rotation drawn uniformly (from the Haar measure), or the identity.
     seed : int, default 42
@@ -55,10 +56,7 @@ class Quadratic(Landscape):
 
     name: ClassVar[str] = "quadratic"
     start: Finite | tuple[Finite, ...] = 1.0
-    spectrum: Annotated[tuple[Eigenvalues, ...], AtMost(100)] = (
-        Eigenvalues(0.9, 0.0, 1.0),
-        Eigenvalues(0.1, 30.0, 60.0),
-    )
+    spectrum: Annotated[tuple[Eigenvalues, ...], AtMost(100)]
     rotated: bool = True
     seed: Annotated[int, Interval(0, 2**32 - 1)] = 42
 
@@ -96,7 +94,8 @@ class Quadratic(Landscape):
         return value
 
     def gradient(self, points: Array) -> Array:
-        return np.matmul(points, self.q)
+        gradient: Array = np.matmul(points, self.q)
+        return gradient
 
 
 def random_rotation(size: int, rng: np.random.RandomState) -> Float64Array:

@@ -11,9 +11,7 @@ from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 
 
-def prepare_rows(
-    name: str, train: NDArray[np.float64], test: NDArray[np.float64]
-) -> Dataset:
+def prepare_rows(name: str, train: NDArray[np.float64], test: NDArray[np.float64]) -> Dataset:
     """Prepare the rows of a function to minimize.
 
     Parameters
