@@ -39,7 +39,8 @@ def check(run: Run, dataset: Dataset) -> None:
             faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
-        if epochs * (_COLUMNS + 2 * len(layers)) > CELLS:
+        probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
+        if epochs * (_COLUMNS + 2 * len(layers) + probed) > CELLS:
             faults.append(
                 f"training: {epochs:,} epochs of a network with {len(layers)} layers measure more "
                 f"than {CELLS:,} numbers. Choose fewer epochs or steps."
@@ -86,6 +87,18 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
             f"training.report=test_peak chooses the epoch by a score, but dataset {dataset.name} "
             "is a function to minimize, which has none; use last"
         )
+    for probe in training.probes:
+        where = f"training.probes: {probe.label}"
+        if probe.needs_classes and not dataset.task.has_classes:
+            yield (
+                f"{where} needs rows that belong to one class each, and those of dataset "
+                f"{dataset.name} do not ({dataset.task}); leave it out"
+            )
+        if probe.part not in dataset.parts:
+            yield (
+                f"{where} is about the {probe.part} part, which dataset {dataset.name} does not "
+                "have; give part: train"
+            )
     if dataset.validation is not None:
         return
     without = f"dataset {dataset.name} has no validation part"

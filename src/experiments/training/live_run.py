@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
+from experiments.training.probing import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -79,9 +80,9 @@ class LiveRun:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add the metrics of an epoch."""
-        for name, value in row.items():
-            self.metrics.setdefault(name, []).append(value)
+        """Add the metrics of an epoch; columns of which none is given have no value."""
+        for name in {**self.metrics, **row}:
+            self.metrics.setdefault(name, []).append(row.get(name))
 
     @property
     def last_epoch(self) -> int:
@@ -172,6 +173,9 @@ class LiveRun:
                 for name in filter(None, ("loss", score)):
                     add(f"final/{part}_{name}", f"{part}/{name}", -1)
             add("time/seconds", "seconds", -1)
+            for name in self.metrics:
+                if name.startswith(PROBE):
+                    add(f"final/{name.removeprefix(PROBE)}", name, -1)
         return summary
 
     def values(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.outcome import Outcome
+from experiments.training.probing import is_due, measure
 from experiments.training.report import TEST_CURVE, report_for, score_name
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
@@ -104,6 +104,8 @@ class Stack:
         self.started = time.perf_counter()
         self.run_steps = 0  # steps times runs, over the whole training
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
+        # The parameters before training, which probes compare with.
+        self.initial = self.network.parameters.copy() if settings.probes else None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
 
@@ -190,6 +192,7 @@ class Stack:
         for curve, part in self.curves.items():
             values = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/{name}": column for name, column in values.items()}
+        probed = self._probe(epoch)
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -200,7 +203,7 @@ class Stack:
                     **{name: float(column[row]) for name, column in measured.items()},
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
-                    **{name: column[row] for name, column in norms.items()},
+                    **{name: column[row] for name, column in (norms | probed).items()},
                 }
             )
         ended: dict[int, Status] = {}
@@ -230,6 +233,38 @@ class Stack:
         }
 
     @_overflow_allowed
+    def _probe(self, epoch: int) -> dict[str, list[float | None]]:
+        """Return what the probes that are due measure, by metric name."""
+        if self.initial is None:
+            return {}
+        measured: dict[str, list[float | None]] = {}
+        for probe in self.live[0].run.training.probes:  # as of all runs, or they were apart
+            rows = [
+                row
+                for row, live in enumerate(self.live)
+                if is_due(probe, epoch, live.length.epochs)
+            ]
+            if not rows:
+                continue
+            columns = measure(
+                probe,
+                self.network.only(rows),
+                self.parts[probe.part],
+                [self.live[row].table for row in rows],
+                self.initial[rows],
+                self._preconditioner()[rows],
+            )
+            for name, values in columns.items():
+                measured[name] = [None] * len(self.live)
+                for row, value in zip(rows, values, strict=True):
+                    measured[name][row] = value
+        return measured
+
+    def _preconditioner(self) -> NDArray[np.float64]:
+        size = self.network.layout.size
+        return np.concatenate([tile.optimizers.preconditioner(size) for tile in self.tiles])
+
+    @_overflow_allowed
     def _weight_norms(self) -> dict[str, Array]:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
@@ -248,7 +283,7 @@ class Stack:
         for table, evaluated in enumerate(tables):
             rows = [row for row, live in enumerate(runs) if live.table == table]
             if rows:
-                for name, values in evaluated.measure(_only(network, rows)).items():
+                for name, values in evaluated.measure(network.only(rows)).items():
                     measured.setdefault(name, np.empty(len(runs)))[rows] = values
         return measured
 
@@ -353,7 +388,7 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        reported = _only(self.network, rows)
+        reported = self.network.only(rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
         tested = self._measure("test", reported, [self.live[row] for row in rows])
@@ -416,6 +451,8 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
+        if self.initial is not None:
+            self.initial = self.initial[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
@@ -428,13 +465,6 @@ def _evaluated(dataset: Dataset, part: str, encoding: Encoding, dtype: str) -> E
     encoded = encoding.encode(own, dtype)
     inputs = np.ascontiguousarray(own.inputs, dtype)
     return Evaluated(inputs, encoded, score_for(dataset.task, own.targets, encoded))
-
-
-def _only(network: Network, rows: Sequence[int]) -> Network:
-    """Copy some runs of a network."""
-    copied = copy.copy(network)
-    copied.keep(rows)
-    return copied
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
