@@ -129,7 +129,11 @@ class Loss(Component):
         return None
 
     def smooth(self, targets: Array) -> Array:
-        """Return the targets to train on, (n, outputs), with label smoothing if there is any."""
+        """Return the targets to train on, (n, outputs), with label smoothing if there is any.
+
+        A row of the result depends on the same row of `targets` alone, since different runs may
+        train on different ones of these rows.
+        """
         return targets
 
 

@@ -23,7 +23,7 @@ def probed_of(
         optimizers.preconditioner(size) if optimizers else np.full((network.runs, size), np.nan)
     )
     start = np.zeros_like(network.parameters)
-    return Probed(network.without_noise("float64"), x, y, start, divisor)
+    return Probed(network.without_noise("float64"), x[np.newaxis], y[np.newaxis], start, divisor)
 
 
 def small(layers: list[Layer], loss: nn.Loss, **options: Any) -> tuple[nn.Network, Any, Any]:

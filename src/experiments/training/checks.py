@@ -34,9 +34,13 @@ def check(run: Run, dataset: Dataset) -> None:
         misfit = run.model.misfit(dataset)
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
-        problem = too_large(layers, dataset.features)
-        if problem is not None:
-            faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+        try:
+            problem = too_large(layers, run.model.input_shape(dataset.shape))
+        except ValueError as error:
+            faults.append(f"model: {error}")
+        else:
+            if problem is not None:
+                faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))

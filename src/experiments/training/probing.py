@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from experiments.training.evaluation import Evaluated
 from nn.network import Network
 from nn.probes import Probe, Probed
+from nn.table_rows import TableRows
 
 PROBE: Final = "probe/"
 """The beginning of the names of the columns that probes measure."""
@@ -24,7 +25,7 @@ def is_due(probe: Probe, epoch: int, last: int) -> bool:
 def measure(
     probe: Probe,
     network: Network,
-    tables: Sequence[Evaluated],
+    parts: Sequence[Evaluated],
     places: Sequence[int],
     start: NDArray[np.floating],
     preconditioner: NDArray[np.float64],
@@ -37,10 +38,10 @@ def measure(
         The probe.
     network : Network
         The networks, which are not changed.
-    tables : sequence of Evaluated
-        The probe's part of each dataset of the stack.
+    parts : sequence of Evaluated
+        The probe's part of each split of the stack.
     places : sequence of int
-        The dataset of each run.
+        The split of each run.
     start, preconditioner : ndarray of shape (runs, P)
         See `nn.probes.Probed`.
 
@@ -51,14 +52,14 @@ def measure(
     """
     copied = network.without_noise(np.float64)
     measured: dict[str, NDArray[np.float64]] = {}
-    for table, part in enumerate(tables):
-        own = [run for run, place in enumerate(places) if place == table]
+    for split, part in enumerate(parts):
+        own = [run for run, place in enumerate(places) if place == split]
         if not own:
             continue
         probed = Probed(
             copied.only(own),
-            np.ascontiguousarray(part.inputs[: probe.rows], np.float64),
-            np.ascontiguousarray(part.targets[: probe.rows], np.float64),
+            _first(part.inputs, probe.rows),
+            _first(part.targets, probe.rows),
             start[own],
             preconditioner[own],
         )
@@ -69,3 +70,9 @@ def measure(
         name: [float(value) if np.isfinite(value) else None for value in column]
         for name, column in measured.items()
     }
+
+
+def _first(rows: TableRows, count: int | None) -> NDArray[np.float64]:
+    """Copy the first rows of one split in float64: (1, rows, *shape)."""
+    block = rows.block(slice(0, len(rows) if count is None else min(count, len(rows))))
+    return np.array(block[:1], np.float64)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import Dataset, Part, Task
+from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
 from nn.objective import Objective
 
@@ -27,9 +28,8 @@ class Encoding:
     outputs: int
     one_hot: bool
 
-    def encode(self, part: Part, dtype: str) -> NDArray[np.floating]:
-        """Encode the targets of a part as an ndarray of shape (rows, outputs) and type `dtype`."""
-        targets = np.asarray(part.targets)
+    def encode(self, targets: NDArray[Any], dtype: str) -> NDArray[np.floating]:
+        """Encode the targets of some rows as an array of shape (rows, outputs) and type `dtype`."""
         if not self.one_hot:
             return targets.reshape(len(targets), self.outputs).astype(dtype)
         rows: NDArray[np.floating] = np.eye(self.outputs, dtype=dtype)[targets]

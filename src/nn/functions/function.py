@@ -11,7 +11,7 @@ import numpy as np
 from ..component import Finite, NonNegative
 from ..layers import Layer
 from ..parameters import Parameter
-from ..typing import Array
+from ..typing import Array, Shape
 
 
 @dataclass
@@ -36,24 +36,24 @@ class Function(Layer):
     """
 
     per_run: ClassVar[tuple[str, ...]] = ("start", "spread")
+    axes: ClassVar[tuple[str, ...]] = ("coordinates",)
     coordinates: ClassVar[int | None] = None
 
     start: Finite | tuple[Finite, ...] = 0.0
     spread: NonNegative = 0.0
 
-    def width(self, fan_in: int) -> int:
-        return 1
-
-    def parameters(self, fan_in: int) -> list[Parameter]:
-        return [Parameter("point", (fan_in,), decays=True)]
-
-    def misfit(self, coordinates: int) -> str | None:
-        """Describe why the function has no point with so many coordinates; None if it has."""
+    def output_shape(self, shape: Shape) -> Shape:
+        (coordinates,) = shape
         if self.coordinates not in (None, coordinates):
-            return f"{self.label} has {self.coordinates} coordinates, not {coordinates}"
-        if not np.isscalar(self.start) and len(self.start) != coordinates:  # type: ignore[arg-type]
-            return f"its start has {len(self.start)} coordinates, not {coordinates}"  # type: ignore[arg-type]
-        return None
+            raise ValueError(f"{self.label} has {self.coordinates} coordinates, not {coordinates}")
+        if isinstance(self.start, tuple) and len(self.start) != coordinates:
+            raise ValueError(
+                f"start of {self.label} has {len(self.start)} coordinates, not {coordinates}"
+            )
+        return (1,)
+
+    def parameters(self, shape: Shape) -> list[Parameter]:
+        return [Parameter("point", shape, decays=True)]
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         point = values["point"]

@@ -28,13 +28,14 @@ class ClassLoss(Probe):
         network, targets = probed.network, probed.targets
         losses = np.concatenate(
             [
-                network.objective.per_sample(logits, targets[np.newaxis, rows])
+                network.objective.per_sample(logits, targets[:, rows])
                 for rows, logits in network.logits(probed.inputs)
             ],
             axis=1,
         )
-        classes = max(targets.shape[1], 2)  # one output stands for two classes
-        labels = targets.argmax(axis=1) if targets.shape[1] > 1 else targets[:, 0] > 0.5
+        (encoded,) = targets
+        classes = max(encoded.shape[1], 2)  # one output stands for two classes
+        labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
         return {
             str(label): losses[:, labels == label].mean(axis=1)
             if (labels == label).any()

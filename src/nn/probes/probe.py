@@ -22,9 +22,9 @@ class Probed:
     network : Network
         A copy of the networks in float64 and without dropout. A probe leaves its parameters and
         statistics as they are.
-    inputs : ndarray of shape (rows, features)
+    inputs : ndarray of shape (1, rows, *shape)
         The inputs of the probe's rows.
-    targets : ndarray of shape (rows, outputs)
+    targets : ndarray of shape (1, rows, outputs)
         Their encoded targets, without label smoothing.
     start : ndarray of shape (runs, P)
         The parameters before training.
