@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
-from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
+from experiments.datasets import CACHE, Dataset, Source, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
 from experiments.runs.environment import blas_core
@@ -427,7 +427,7 @@ def _give_up(execution: Execution) -> Record:
 def _note(job: Job, dataset: Dataset) -> str:
     """Explain a regression loss on classes; return an empty text for other combinations."""
     loss = job.run.loss
-    if loss.over_probabilities or dataset.task is Task.REGRESSION:
+    if loss.over_probabilities or dataset.task.has_numbers:
         return ""
     return (
         f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "
