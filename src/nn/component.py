@@ -176,7 +176,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
         wrong type, or a value out of range. Empty if there is none.
     """
-    fields = _fields(kind)
+    fields = _fields(typing.cast(Any, kind))
     found = [
         f"unknown key {_short.repr(key)}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values

@@ -29,9 +29,7 @@ _PLAIN: Final = frozenset(
 )
 
 
-def dump_yaml(
-    content: Mapping[str, Any] | Sequence[Any], dumper: type[Dumper] = Dumper
-) -> str:
+def dump_yaml(content: Mapping[str, Any] | Sequence[Any], dumper: Any = Dumper) -> str:
     """Write a mapping or a list as YAML, keeping the order of its keys.
 
     The configurations of a sweep's runs have most entries in common, so the text of an entry is
