@@ -285,8 +285,8 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "digest": dataset.digest,
         "rows": {name: len(part) for name, part in dataset.parts.items()},
         "features": dataset.features,
+        "shape": dataset.shape,
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),
-        "image_shape": dataset.image_shape,
     }

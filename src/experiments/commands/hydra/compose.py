@@ -147,10 +147,14 @@ class Composer:
         if group not in self._groups:
             parent, _, name = group.rpartition("/")
             known = name in self._loader.list_groups(parent)
-            self._groups[group] = (
-                self._loader.get_group_options(group, ObjectType.CONFIG) if known else None
-            )
+            self._groups[group] = list(self._choices(group)) if known else None
         return self._groups[group]
+
+    def _choices(self, group: str) -> Iterator[str]:
+        """Yield the choices of a group, those in its folders by their paths."""
+        yield from self._loader.get_group_options(group, ObjectType.CONFIG)
+        for folder in self._loader.list_groups(group):
+            yield from (f"{folder}/{choice}" for choice in self._choices(f"{group}/{folder}"))
 
     def _group_faults(self, override: Override) -> Iterator[str]:
         group = override.key_or_group
