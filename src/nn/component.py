@@ -176,7 +176,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
         wrong type, or a value out of range. Empty if there is none.
     """
-    fields = _fields(kind)
+    fields = _fields(typing.cast(Any, kind))
     found = [
         f"unknown key {_short.repr(key)}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
@@ -210,12 +210,12 @@ _Check = Callable[[Any], str | None]
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> dict[str, tuple[bool, _Check]]:
+def _fields(kind: Any) -> dict[str, tuple[bool, _Check]]:
     """Return for each field of a dataclass whether it is required, and the check of its value.
 
     Types are examined once per class: a sweep checks the same classes thousands of times.
     """
-    missing, hints = dataclasses.MISSING, type_hints(typing.cast(Any, kind))
+    missing, hints = dataclasses.MISSING, type_hints(kind)
     return {
         field.name: (
             field.default is missing and field.default_factory is missing,
