@@ -199,7 +199,7 @@ def _main(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last_epoch(families)),
             "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median, which is `never` if most runs miss the target. Target: "
+            "median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -282,7 +282,13 @@ def _networks(
     except ConfigError as error:
         return (), f"the networks cannot be built. {error}"
     pictures = tuple(
-        Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
+        Picture(
+            f"{prefix}{one.name}",
+            one.figure,
+            one.caption,
+            f"{one.title}. {one.caption}",
+            one.on_white,
+        )
         for one in figures
     )
     return pictures, "" if pictures else "the runs stored nothing that they could show."
