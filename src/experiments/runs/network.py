@@ -12,6 +12,7 @@ from experiments.config.build import network_from_config
 from experiments.errors import RecordError
 from experiments.runs.layout import WEIGHTS
 from experiments.runs.record import Record
+from experiments.runs.schema import sample_shape
 from nn.network import Network
 
 
@@ -57,7 +58,7 @@ def network_of(
     try:
         network = network_from_config(
             record.config,
-            data["features"],
+            sample_shape(data),
             _output_width(weights),
             runs,
             parameters=numbers,

@@ -22,6 +22,7 @@ from nn.gradients import (
 )
 from nn.network import Network
 from nn.optimizers import OptimizerStack
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 
@@ -39,10 +40,8 @@ class Tile:
         The runs of the tile.
     network : Network
         The networks of these runs, a view of the stack's.
-    inputs, targets : ndarray of shape (rows, features), (rows, outputs)
-        The training data; with a leading axis of tables if runs have different ones.
-    tables : sequence of int, optional
-        The table of each run, if there are several.
+    inputs, targets : TableRows
+        The training rows of each run.
 
     Attributes
     ----------
@@ -59,19 +58,17 @@ class Tile:
         self,
         runs: Sequence[Run],
         network: Network,
-        inputs: Array,
-        targets: Array,
-        tables: Sequence[int] | None = None,
+        inputs: TableRows,
+        targets: TableRows,
     ) -> None:
         settings = runs[0].training
         self.batches = Batches(
             inputs,
             targets,
-            batch_rows(settings, inputs.shape[-2]),
+            batch_rows(settings, len(inputs)),
             network.seeds,
             order=settings.order,
             drop_last=settings.last_batch == "drop",
-            tables=tables,
         )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype

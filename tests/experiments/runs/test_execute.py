@@ -117,10 +117,10 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
         "digest": DATASET.digest,
         "rows": {"train": 23, "validation": 11, "test": 9},
         "features": 3,
+        "shape": [3],
         "outputs": 3,
         "target_names": ["y0", "y1", "y2"],
         "feature_names": ["x0", "x1", "x2"],
-        "image_shape": None,
     }
     assert data["environment"]["numpy"] == np.__version__
     assert data["environment"]["blas_threads"] == 1

@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.compose import plain
 from experiments.commands.hydra.jobs import HydraFiles
 from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.hydra.overrides import first_lines
@@ -57,7 +58,5 @@ def train_composed(config: DictConfig) -> float:
         folder=Path(hydra.runtime.output_dir),
         sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
-    node = OmegaConf.to_container(hydra, resolve=False)
-    assert isinstance(node, dict)
-    files = HydraFiles().texts(config, {str(key): value for key, value in node.items()})
+    files = HydraFiles().texts(plain(config), plain(hydra))
     return train_run(replace(job, files=files)).objective

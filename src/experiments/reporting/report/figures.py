@@ -22,7 +22,7 @@ from experiments.reporting.figures.curves import (
 )
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
-from experiments.reporting.figures.looks import MOST_NAMED, Look
+from experiments.reporting.figures.looks import MOST_NAMED, OTHERS_ARE_GREY, Look, emphasized
 from experiments.reporting.figures.networks import figures_of
 from experiments.reporting.figures.networks.shown import typical_seed
 from experiments.reporting.figures.sensitivity import plot_sensitivity
@@ -131,8 +131,9 @@ def pictures_of(
     PartPictures
     """
     entries = list(zip(part.entries, looks, strict=True))
-    main = [pair for pair in entries if pair[0].setting != "default"] or entries
-    rest = [pair for pair in entries if pair not in main]
+    chosen = [pair for pair in entries if pair[0].setting != "default"] or entries
+    main = emphasized(chosen, part.pairs)
+    rest = emphasized([pair for pair in entries if pair not in chosen], part.pairs)
     networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
@@ -298,6 +299,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         )
         if any(one.diverged for one in families):
             how += " Diverged runs end in ×."
+        if not all(one.look.named for one in families):
+            how += f" {OTHERS_ARE_GREY}"
         yield Picture(
             f"{prefix}curves-{slug(metric)}",
             plot_curves(families, metric),
