@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
-from experiments.training.probing import PROBE
+from experiments.training.metrics import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
