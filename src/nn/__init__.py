@@ -20,7 +20,16 @@ A loop of your own gives access to every step:
 ...     optimizer.step(network.parameters, network.gradients)
 """
 
-from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from . import (
+    activations,
+    functions,
+    gradient_check,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    schedules,
+)
 from .activations import Activation
 from .architectures import cnn, mlp, resnet
 from .component import Component
@@ -52,6 +61,7 @@ from .losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Value,
 )
 from .network import Network
 from .objective import Objective
@@ -123,9 +133,11 @@ __all__ = [
     "Reshape",
     "Residual",
     "Schedule",
+    "Value",
     "activations",
     "cnn",
     "fit",
+    "functions",
     "gradient_check",
     "gradients",
     "initializers",

@@ -24,11 +24,23 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
     REGRESSION = "regression"
+    MINIMIZATION = "minimization"
+    """No prediction: the network's only output is the value of a function to minimize."""
 
     @property
     def has_classes(self) -> bool:
         """Whether each row belongs to exactly one class."""
         return self in (Task.BINARY, Task.MULTICLASS)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether outputs are numbers, neither classes nor labels."""
+        return self in (Task.REGRESSION, Task.MINIMIZATION)
+
+
+def is_image(shape: Shape) -> bool:
+    """Whether samples of this shape are images, (channels, height, width)."""
+    return len(shape) == 3
 
 
 class Part:
@@ -46,7 +58,7 @@ class Part:
         The targets. Binary and multiclass: int64 class indices of shape (rows,). Multilabel:
         float64 zeros and ones of shape (rows, labels). Regression: float64 of shape
         (rows, outputs), in scaled units, which :meth:`Preprocessing.decode_targets` converts
-        back to raw ones.
+        back to raw ones. Minimization: float64 zeros of shape (rows, 1).
 
     Attributes
     ----------
@@ -105,7 +117,7 @@ class Dataset:
         The kind of prediction.
     train, validation, test : Part
         The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
-        `validation` is None if there is no validation part.
+        `validation` or `test` is None if there is no such part.
     feature_names : tuple of str
         The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
@@ -115,8 +127,9 @@ class Dataset:
         The transformation from raw tables to inputs, and from scaled predictions to raw ones.
     digest : str
         SHA-256 in hexadecimal of the raw data, the split and the preprocessing options.
-    image_shape : tuple of int, optional
-        Height and width, if each row of inputs is an image in row-major order.
+    shape : tuple of int
+        The shape of a sample: (channels, height, width) of an image, (channels, length) of a
+        sequence, whose numbers are a row of the inputs in this order; by default (features,).
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
     warnings : tuple of str
@@ -132,16 +145,18 @@ class Dataset:
     task: Task
     train: Part
     validation: Part | None
-    test: Part
+    test: Part | None
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     preprocessing: Preprocessing
     digest: str
-    image_shape: tuple[int, int] | None = None
+    shape: Shape = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.shape:
+            object.__setattr__(self, "shape", (self.features,))
         for part_name, part in self.parts.items():
             fault = self._fault(part)
             if fault:
@@ -152,22 +167,17 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The parts by name: train, validation if there is one, test."""
-        held_out = {} if self.validation is None else {"validation": self.validation}
-        return {"train": self.train, **held_out, "test": self.test}
+        """The parts by name: train, and those of validation and test that there are."""
+        held_out = {"validation": self.validation, "test": self.test}
+        return {
+            "train": self.train,
+            **{name: part for name, part in held_out.items() if part is not None},
+        }
 
     @property
     def features(self) -> int:
         """The number of encoded features, which is the number of the network's inputs."""
         return int(self.train.shape[1])
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of a sample: (1, height, width) of an image, else (features,).
-
-        The rows of inputs are flat in any case.
-        """
-        return (self.features,) if self.image_shape is None else (1, *self.image_shape)
 
     @property
     def outputs(self) -> int:
@@ -180,6 +190,8 @@ class Dataset:
             return f"the inputs have shape {shape}, not (rows, features), neither of them 0"
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
+        if shape[1] != math.prod(self.shape):
+            return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if shape[1] != len(self.preprocessing.scale):
             return (
                 f"the inputs have {shape[1]} features, but the preprocessing produces "

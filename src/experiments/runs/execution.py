@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from experiments.datasets import CACHE, Dataset
-from experiments.files import yaml as libyaml
 from experiments.files.masking import masked, remember_secrets
+from experiments.files.yaml import dump_yaml
 from experiments.runs.checkpoints import Checkpoint, Checkpoints
 from experiments.runs.environment import blas_core, environment
 from experiments.runs.identity import Identity
@@ -214,9 +212,7 @@ class Execution:
             )
 
     def _config_yaml(self) -> str:
-        return yaml.dump(
-            masked(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
-        )
+        return dump_yaml(masked(self.job.config))
 
     def _job_data(self) -> dict[str, Any]:
         job = self.job
@@ -293,5 +289,4 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),
-        "image_shape": dataset.image_shape,
     }

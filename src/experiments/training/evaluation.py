@@ -28,16 +28,16 @@ class Evaluated:
     targets : TableRows
         The encoded targets, without label smoothing: losses stay comparable between runs that
         smooth differently.
-    score : Score
-        The score to report beside the loss.
+    score : Score or None
+        The score to report beside the loss, if the task has one.
     """
 
     inputs: TableRows
     targets: TableRows
-    score: Score
+    score: Score | None
 
-    def measure(self, network: Network, each: Array | None = None) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,).
+    def measure(self, network: Network, each: Array | None = None) -> dict[str, Totals]:
+        """Return the mean loss and the score of each run, by name.
 
         Parameters
         ----------
@@ -45,6 +45,10 @@ class Evaluated:
             The networks of the runs.
         each : ndarray of shape (runs, rows), optional
             An array that receives the loss of each row.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (runs,)
         """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
@@ -53,8 +57,12 @@ class Evaluated:
             if each is not None:
                 each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
-            score = score + self.score.total(network, logits, rows)
-        return loss / len(self.inputs), self.score.finish(np.asarray(score))
+            if self.score is not None:
+                score = score + self.score.total(network, logits, rows)
+        measured = {"loss": loss / len(self.inputs)}
+        if self.score is not None:
+            measured[self.score.name] = self.score.finish(np.asarray(score))
+        return measured
 
 
 class Score(ABC):
@@ -149,8 +157,8 @@ class R2(Score):
         return score
 
 
-def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score:
-    """Choose the score for a task.
+def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score | None:
+    """Choose the score for a task, which is None where there is nothing to predict.
 
     Parameters
     ----------
@@ -163,8 +171,10 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Sc
 
     Returns
     -------
-    Score
+    Score or None
     """
+    if task is Task.MINIMIZATION:
+        return None
     if task is Task.REGRESSION:
         return R2(encoded.whole()[0])
     if task is Task.MULTILABEL or encoded.columns == 1:

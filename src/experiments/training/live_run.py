@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
+from experiments.training.metrics import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -84,9 +86,9 @@ class LiveRun:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add the metrics of an epoch."""
-        for name, value in row.items():
-            self.metrics.setdefault(name, []).append(value)
+        """Add the metrics of an epoch; columns of which none is given have no value."""
+        for name in {**self.metrics, **row}:
+            self.metrics.setdefault(name, []).append(row.get(name))
 
     @property
     def last_epoch(self) -> int:
@@ -142,13 +144,13 @@ class LiveRun:
         if loss < self.to_beat - self.run.training.early_stopping.min_delta:
             self.waited, self.to_beat = 0, loss
 
-    def summary(self, score: str) -> dict[str, float]:
+    def summary(self, scores: Sequence[str]) -> dict[str, float]:
         """Summarize the metrics.
 
         Parameters
         ----------
-        score : str
-            The name of the score, such as "accuracy".
+        scores : sequence of str
+            The names of the score, such as "accuracy".
 
         Returns
         -------
@@ -167,7 +169,8 @@ class LiveRun:
             summary[f"{self.report.epoch}/epoch"] = reported
             if self.report.epoch == "best":
                 add("best/val_loss", "val/loss", reported)
-                add(f"best/val_{score}", f"val/{score}", reported)
+                for score in scores:
+                    add(f"best/val_{score}", f"val/{score}", reported)
                 add("best/train_loss", "train/loss", reported)
         if self.step_times:
             # The first steps include the time for compiling.
@@ -176,8 +179,12 @@ class LiveRun:
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
-                add(f"final/{part}_{score}", f"{part}/{score}", -1)
+                for score in scores:
+                    add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
+            for name in self.metrics:
+                if name.startswith(PROBE):
+                    add(f"final/{name.removeprefix(PROBE)}", name, -1)
         return summary | self.untrained
 
     def values(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -18,7 +17,8 @@ from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
-from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.probing import is_due, measure
+from experiments.training.report import TEST_CURVE, report_for, score_name
 from experiments.training.row_losses import TEST_LOSSES, in_groups
 from experiments.training.shared_rows import inputs_of, targets_of
 from experiments.training.snapshots import snapshot_epochs
@@ -68,7 +68,8 @@ class Stack:
             ]
             for name in dataset.parts
         }
-        self.score = self.parts["train"][0].score.name
+        score = score_name(dataset.task)
+        self.scores = [] if score is None else [score]
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -104,6 +105,8 @@ class Stack:
         self.between_epochs = False  # a state may be taken only between two epochs
         self.started = time.perf_counter()
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
+        # The parameters before training, which probes compare with.
+        self.initial = self.network.parameters.copy() if settings.probes else None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
 
@@ -171,8 +174,9 @@ class Stack:
         if not began and "test" in self.parts:
             self._measure_untrained()
         for curve, part in self.curves.items():
-            loss, score = self._measure(part, self.network, self.live)
-            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
+            values = self._measure(part, self.network, self.live)
+            measured |= {f"{curve}/{name}": column for name, column in values.items()}
+        probed = self._probe(epoch)
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -183,7 +187,7 @@ class Stack:
                     **{name: float(column[row]) for name, column in measured.items()},
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
-                    **{name: column[row] for name, column in norms.items()},
+                    **{name: column[row] for name, column in (norms | probed).items()},
                 }
             )
         ended: dict[int, Status] = {}
@@ -197,10 +201,11 @@ class Stack:
 
     def _measure_untrained(self) -> None:
         """Measure the test part before training; a diverged run counts with these values."""
-        loss, score = self._measure("test", self.network, self.live)
-        for live, *values in zip(self.live, loss.tolist(), score.tolist(), strict=True):
-            names = f"{UNTRAINED}/test_loss", f"{UNTRAINED}/test_{self.score}"
-            live.untrained = dict(zip(names, values, strict=True))
+        measured = self._measure("test", self.network, self.live)
+        for row, live in enumerate(self.live):
+            live.untrained = {
+                f"{UNTRAINED}/test_{name}": float(each[row]) for name, each in measured.items()
+            }
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
         """Return the norms of each layer's weights and of their gradients by metric name."""
@@ -220,29 +225,63 @@ class Stack:
         }
 
     @_overflow_allowed
+    def _probe(self, epoch: int) -> dict[str, list[float | None]]:
+        """Return what the probes that are due measure, by metric name."""
+        if self.initial is None:
+            return {}
+        measured: dict[str, list[float | None]] = {}
+        for probe in self.live[0].run.training.probes:  # as of all runs, or they were apart
+            rows = [
+                row
+                for row, live in enumerate(self.live)
+                if is_due(probe, epoch, live.length.epochs)
+            ]
+            if not rows:
+                continue
+            columns = measure(
+                probe,
+                self.network.only(rows),
+                self.parts[probe.part],
+                [self.live[row].split for row in rows],
+                self.initial[rows],
+                self._preconditioner()[rows],
+            )
+            for name, values in columns.items():
+                measured[name] = [None] * len(self.live)
+                for row, value in zip(rows, values, strict=True):
+                    measured[name][row] = value
+        return measured
+
+    def _preconditioner(self) -> NDArray[np.float64]:
+        size = self.network.layout.size
+        return np.concatenate([tile.optimizers.preconditioner(size) for tile in self.tiles])
+
+    @_overflow_allowed
     def _weight_norms(self) -> dict[str, Array]:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
     def _measure(
         self, part: str, network: Network, runs: Sequence[LiveRun], each: Array | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return loss and score of the `runs` of `network`, each on one part of its dataset.
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure the `runs` of `network`, each on one part of its dataset: (runs,) by name.
 
         `each`, of shape (runs, rows), receives the losses of the rows.
         """
         splits = self.parts[part]
         if len(splits) == 1:
             return splits[0].measure(network, each)
-        loss, score = np.empty(len(runs)), np.empty(len(runs))
+        measured: dict[str, NDArray[np.float64]] = {}
         for split, evaluated in enumerate(splits):
             rows = [row for row, live in enumerate(runs) if live.split == split]
-            if rows:
-                own = None if each is None else each[rows]
-                loss[rows], score[rows] = evaluated.measure(_only(network, rows), own)
-                if each is not None:
-                    each[rows] = own
-        return loss, score
+            if not rows:
+                continue
+            own = None if each is None else each[rows]
+            for name, values in evaluated.measure(network.only(rows), own).items():
+                measured.setdefault(name, np.empty(len(runs)))[rows] = values
+            if each is not None:
+                each[rows] = own
+        return measured
 
     def _judge(self, row: int, epoch: int) -> Status | None:
         """Return the status of a run that has ended; keep its snapshot and reported parameters."""
@@ -280,7 +319,7 @@ class Stack:
         """Return the outcome of a run so far, without weights."""
         live = self.live[row]
         return Outcome(
-            live.position, Status.RUNNING, None, live.metrics, live.summary(self.score), {}
+            live.position, Status.RUNNING, None, live.metrics, live.summary(self.scores), {}
         )
 
     def state(self, row: int) -> State:
@@ -346,25 +385,23 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        reported = _only(self.network, rows)
+        reported = self.network.only(rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        losses = np.empty((len(rows), len(self.parts["test"][0].inputs)), reported.dtype)
-        test_loss, test_score = self._measure(
-            "test", reported, [self.live[row] for row in rows], losses
-        )
+        tested, losses = self._test(reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
                 # The sign of a NaN depends on the order of operands, and so on the stack's width.
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
-            summary = live.summary(self.score)
+            summary = live.summary(self.scores)
             if live.reported_epoch is not None:
-                summary[f"{live.report.test}/loss"] = float(test_loss[i])
-                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                for name, column in tested.items():
+                    summary[f"{live.report.test}/{name}"] = float(column[i])
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
-                weights[TEST_LOSSES] = in_groups(losses[i])
+                if losses is not None:
+                    weights[TEST_LOSSES] = in_groups(losses[i])
             yield Outcome(
                 live.position,
                 ended[row],
@@ -375,6 +412,15 @@ class Stack:
                 self._snapshots(live),
             )
         self._keep([row for row in range(len(self.live)) if row not in ended])
+
+    def _test(
+        self, network: Network, runs: Sequence[LiveRun]
+    ) -> tuple[dict[str, NDArray[np.float64]], Array | None]:
+        """Measure the test part, if there is one, and return the losses of its rows too."""
+        if "test" not in self.parts:
+            return {}, None
+        losses = np.empty((len(runs), len(self.parts["test"][0].inputs)), network.dtype)
+        return self._measure("test", network, runs, losses), losses
 
     def _snapshots(self, live: LiveRun) -> dict[str, NDArray[Any]]:
         """Return a run's snapshots by parameter name, of shape (snapshots, *shape)."""
@@ -403,6 +449,8 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
+        if self.initial is not None:
+            self.initial = self.initial[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
@@ -412,13 +460,6 @@ class Stack:
 def _evaluated(dataset: Dataset, part: str, inputs: TableRows, targets: TableRows) -> Evaluated:
     """Prepare one part of a split for evaluation."""
     return Evaluated(inputs, targets, score_for(dataset.task, dataset.parts[part].targets, targets))
-
-
-def _only(network: Network, rows: Sequence[int]) -> Network:
-    """Copy some runs of a network."""
-    copied = copy.copy(network)
-    copied.keep(rows)
-    return copied
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
