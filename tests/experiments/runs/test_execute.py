@@ -32,7 +32,7 @@ from experiments.training.loop import train
 from experiments.training.stack import Stack
 from experiments.training.status import Status
 from nn.optimizers import SGD
-from tests.experiments.small_runs import execute_jobs, make_dataset, make_small_job
+from tests.experiments.small_runs import LOSSES, execute_jobs, make_dataset, make_small_job
 
 DATASET = make_dataset()
 

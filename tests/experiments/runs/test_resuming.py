@@ -22,7 +22,7 @@ from experiments.training.tile import Tile
 from nn import schedules
 from nn.activations import Tanh
 from nn.optimizers import Optimizer
-from tests.experiments.small_runs import in_tiles_of, make_dataset, make_run
+from tests.experiments.small_runs import LOSSES, in_tiles_of, make_dataset, make_run
 from tests.experiments.training.test_loop import ORDERS, bits
 
 DATASET = make_dataset()
