@@ -67,7 +67,7 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
             "settings cannot be tuned by it. Tune with training.report=best_loss, best_accuracy or "
             "last"
         )
-    if dataset.validation is None:
+    if dataset.validation is None and dataset.task is not Task.MINIMIZATION:
         raise ConfigError(
             f"dataset {dataset.name} has no validation part, by which tuning chooses settings. "
             f"{_CURE}, or compare fixed settings: -m optimizer=sgd,adam"
