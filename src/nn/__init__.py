@@ -50,6 +50,8 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    RandomFlip,
+    RandomShift,
     Reshape,
     Residual,
 )
@@ -130,6 +132,8 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "RandomFlip",
+    "RandomShift",
     "Reshape",
     "Residual",
     "Schedule",
