@@ -23,6 +23,7 @@ from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.displacements import Displacements
 from experiments.datasets.sources.fashion_mnist import FashionMnist
+from experiments.datasets.sources.images import Images
 from experiments.datasets.sources.iris import Iris
 from experiments.datasets.sources.linear_classification import LinearClassification
 from experiments.datasets.sources.linear_regression import LinearRegression
@@ -46,6 +47,7 @@ __all__ = [
     "Digits",
     "Displacements",
     "FashionMnist",
+    "Images",
     "Iris",
     "LinearClassification",
     "LinearRegression",

@@ -106,7 +106,9 @@ _TEST: Final = tuple(
 # The epoch is chosen by this very score, and the curve of the test part is recorded for it alone.
 _TEST_PEAK: Final = tuple(
     replace(
-        metric, long=f"peak {metric.long}, chosen on test", short=f"{metric.short} (chosen on test)"
+        metric,
+        long=f"peak {metric.long}, chosen on test",
+        short=f"{metric.quantity} chosen on test",
     )
     for metric in _of("test_peak/", "test {}", "peak test", "test_curve")
 )

@@ -22,7 +22,7 @@ from experiments.reporting.figures.curves import (
 )
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
-from experiments.reporting.figures.looks import MOST_NAMED, Look
+from experiments.reporting.figures.looks import MOST_NAMED, OTHERS_ARE_GREY, Look, emphasized
 from experiments.reporting.figures.networks import figures_of
 from experiments.reporting.figures.networks.shown import typical_seed
 from experiments.reporting.figures.sensitivity import plot_sensitivity
@@ -132,8 +132,9 @@ def pictures_of(
     PartPictures
     """
     entries = list(zip(part.entries, looks, strict=True))
-    main = [pair for pair in entries if pair[0].setting != "default"] or entries
-    rest = [pair for pair in entries if pair not in main]
+    chosen = [pair for pair in entries if pair[0].setting != "default"] or entries
+    main = emphasized(chosen, part.pairs)
+    rest = emphasized([pair for pair in entries if pair not in chosen], part.pairs)
     networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
@@ -199,7 +200,7 @@ def _main(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last_epoch(families)),
             "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median, which is `never` if most runs miss the target. Target: "
+            "median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -290,7 +291,13 @@ def _networks(
     except ConfigError as error:
         return (), f"the networks cannot be built. {error}"
     pictures = tuple(
-        Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
+        Picture(
+            f"{prefix}{one.name}",
+            one.figure,
+            one.caption,
+            f"{one.title}. {one.caption}",
+            one.on_white,
+        )
         for one in figures
     )
     return pictures, "" if pictures else "the runs stored nothing that they could show."
@@ -307,6 +314,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         )
         if any(one.diverged for one in families):
             how += " Diverged runs end in ×."
+        if not all(one.look.named for one in families):
+            how += f" {OTHERS_ARE_GREY}"
         yield Picture(
             f"{prefix}curves-{slug(metric)}",
             plot_curves(families, metric),
