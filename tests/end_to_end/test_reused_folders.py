@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command_line import FEW_POINTS, NOT_TRACKED, run, succeeded
-from tests.end_to_end.test_plugins import plugin
+from tests.end_to_end.command_line import FEW_POINTS, NOT_TRACKED, plugin, run, succeeded
 
 SETTINGS = (*FEW_POINTS, "training.epochs=1", "model.hidden=[4]", NOT_TRACKED)
 

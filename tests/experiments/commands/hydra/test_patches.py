@@ -13,8 +13,7 @@ from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.locate import CONF
 from experiments.commands.hydra.patches import empty_sweeps_refused, grid_for_basic
 from experiments.errors import ConfigError
-from tests.end_to_end.command_line import NOT_TRACKED, run
-from tests.end_to_end.test_plugins import plugin
+from tests.end_to_end.command_line import NOT_TRACKED, plugin, run
 
 
 def test_a_configuration_is_composed_before_an_interrupt_is_heard(tmp_path: Path) -> None:
