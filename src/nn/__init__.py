@@ -20,12 +20,39 @@ A loop of your own gives access to every step:
 ...     optimizer.step(network.parameters, network.gradients)
 """
 
-from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from . import (
+    activations,
+    functions,
+    gradient_check,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    schedules,
+)
 from .activations import Activation
-from .architectures import mlp
+from .architectures import cnn, mlp, resnet
 from .component import Component
 from .initializers import Initializer
-from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import (
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm,
+    ChannelDropout,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    MaxPool1d,
+    MaxPool2d,
+    Reshape,
+    Residual,
+)
 from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -34,6 +61,7 @@ from .losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Value,
 )
 from .network import Network
 from .objective import Objective
@@ -67,12 +95,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "ChannelDropout",
     "Component",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Huber",
     "Initializer",
     "KLDivergence",
@@ -80,6 +116,8 @@ __all__ = [
     "LayerNorm",
     "Lion",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
@@ -92,14 +130,20 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "Reshape",
+    "Residual",
     "Schedule",
+    "Value",
     "activations",
+    "cnn",
     "fit",
+    "functions",
     "gradient_check",
     "gradients",
     "initializers",
     "layers",
     "losses",
     "mlp",
+    "resnet",
     "schedules",
 ]

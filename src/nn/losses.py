@@ -18,7 +18,7 @@ from .component import Component, Positive, Probability
 from .typing import Array
 
 Reduction = Literal["mean", "sum"]
-TargetForm = Literal["values", "labels", "classes"]
+TargetForm = Literal["values", "labels", "classes", "none"]
 
 _SUM_TOLERANCE = 1e-3
 """Largest deviation from 1 of a distribution's sum: probabilities in float16 round to less."""
@@ -32,10 +32,10 @@ class Loss(Component):
     ----------
     canonical : str
         Name of the default output activation.
-    target_form : {"values", "labels", "classes"}
+    target_form : {"values", "labels", "classes", "none"}
         Contents of a row of targets: arbitrary numbers; a label, 0 or 1, for each output, so that
-        two classes need one output; or a distribution over exclusive classes, with one output for
-        each. Labels and classes need outputs that are probabilities.
+        two classes need one output; a distribution over exclusive classes, with one output for
+        each; or nothing that matters. Labels and classes need outputs that are probabilities.
     """
 
     canonical: ClassVar[str] = "identity"
@@ -44,7 +44,7 @@ class Loss(Component):
     @property
     def over_probabilities(self) -> bool:
         """Whether outputs must be probabilities."""
-        return self.target_form != "values"
+        return self.target_form in ("labels", "classes")
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Check the targets and compute the loss of each sample; see :meth:`value`.
@@ -129,7 +129,11 @@ class Loss(Component):
         return None
 
     def smooth(self, targets: Array) -> Array:
-        """Return the targets to train on, (n, outputs), with label smoothing if there is any."""
+        """Return the targets to train on, (n, outputs), with label smoothing if there is any.
+
+        A row of the result depends on the same row of `targets` alone, since different runs may
+        train on different ones of these rows.
+        """
         return targets
 
 
@@ -229,6 +233,20 @@ class Huber(Loss):
         np.subtract(outputs, targets, out=out)
         np.clip(out, -self.delta, self.delta, out=out)
         out *= _share(outputs.shape[-1], self.reduction)
+
+
+@dataclass(frozen=True)
+class Value(Loss):
+    """L = Σ ŷ over the outputs, whatever the target: for outputs that are what to minimize."""
+
+    name: ClassVar[str] = "value"
+    target_form: ClassVar[TargetForm] = "none"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return row_sum(outputs)[..., 0]
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        out[...] = 1
 
 
 @dataclass(frozen=True)

@@ -427,6 +427,12 @@ class TestWrongUse:
             with pytest.raises(ValueError, match="shape"):
                 network.predict(np.zeros(shape))
 
+    def test_no_rows(self, network: nn.Network) -> None:
+        for method in (network.backpropagate, network.loss):
+            with pytest.raises(ValueError, match="mean over rows"):
+                method(self.X[:0], self.Y[:0])
+        assert network.predict(self.X[:0]).shape == (2, 0, 2)
+
     def test_one_output_and_targets_of_the_same_length_as_classes(self) -> None:
         # n equal to the number of outputs is where (n,) would slip through as (1, n).
         network = nn.Network(nn.mlp([], 5), 3, loss=nn.CrossEntropy())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,18 +47,16 @@ def caveats(
             "epoch of a run is chosen, so chance decides much. Give more rows, or raise "
             "dataset.validation."
         )
-    if task is not Task.REGRESSION:
+    if not task.has_numbers:
         yield from _absent(task, targets, target_names, split)
     spellings = {f"levels of the column {name!r}": ls for name, ls in preprocessing.levels.items()}
     if task.has_classes:
         spellings["classes"] = target_names
     for what, names in spellings.items():
-        for alike in _alike(names):
-            in_case = len(set(map(_composed, alike))) > 1
-            how = "case" if in_case else "how Unicode writes their accents"
+        for alike, difference in _alike(names):
             yield (
-                f"the {what} {listed(alike)} differ only in {how}, and are kept apart. If they "
-                "mean the same, write them alike."
+                f"the {what} {listed(alike)} differ only in {difference}, and are kept apart. If "
+                "they mean the same, write them alike."
             )
     for name, fill in preprocessing.fills.items():
         if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):
@@ -97,13 +95,23 @@ def _absent(
         )
 
 
-def _alike(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of names that differ only in case or in how accents are composed."""
+def _alike(names: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+    """Yield each group of names that look alike, and what they differ in."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(_composed(name).casefold(), []).append(name)
-    return [group for group in groups.values() if len(group) > 1]
+        groups.setdefault(_visible(name).casefold(), []).append(name)
+    for group in groups.values():
+        if len(group) == 1:
+            continue
+        if len(set(map(_visible, group))) > 1:
+            yield group, "case"
+        elif len({normalize("NFC", name) for name in group}) > 1:
+            yield list(map(ascii, group)), "blanks or characters that cannot be seen"
+        else:
+            yield group, "how Unicode writes their accents"
 
 
-def _composed(name: str) -> str:
-    return normalize("NFC", name)
+def _visible(name: str) -> str:
+    """Return a name without what a reader does not see: two blanks for one, marks of no width."""
+    shown = "".join(c for c in normalize("NFC", name) if category(c) != "Cf")
+    return " ".join(shown.split())

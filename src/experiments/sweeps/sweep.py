@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
-from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
+from experiments.datasets import CACHE, Dataset, Source, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
 from experiments.runs.environment import blas_core
@@ -96,12 +95,7 @@ class Sweep:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._trainer.close(kill=True)
         self.release_folder()
 
@@ -435,7 +429,7 @@ def _give_up(execution: Execution) -> Record:
 def _note(job: Job, dataset: Dataset) -> str:
     """Explain a regression loss on classes; return an empty text for other combinations."""
     loss = job.run.loss
-    if loss.over_probabilities or dataset.task is Task.REGRESSION:
+    if loss.over_probabilities or dataset.task.has_numbers:
         return ""
     return (
         f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from experiments.errors import UserError
@@ -235,12 +234,7 @@ class Workers:
         self._backend.close(kill=True)
         yield from filter(self._ended, range(len(self._executions)))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._board.close()
         (self._home.folder / self._home.token).unlink(missing_ok=True)
         os.close(self._token)

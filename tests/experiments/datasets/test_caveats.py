@@ -84,6 +84,13 @@ def test_names_that_differ_only_in_their_encoding() -> None:
     assert "differ only in how Unicode writes their accents" in warning
 
 
+@pytest.mark.parametrize("other", ["New  York", "New\u00a0York", "New York\u200b"])
+def test_names_that_differ_only_in_what_cannot_be_seen(other: str) -> None:
+    (warning,) = prepared(EVEN, ("New York", other)).warnings
+    assert "differ only in blanks or characters that cannot be seen" in warning
+    assert ascii(other) in warning
+
+
 def test_missing_categories_that_are_filled() -> None:
     cells = ["u", "", "u", "v"] * 15
     (warning,) = prepared(EVEN, ("a", "b"), texts={"c": cells}, impute="median").warnings

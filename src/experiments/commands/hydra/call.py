@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
@@ -17,7 +18,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.hydra.defer import deferred
@@ -107,6 +108,36 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
         _ = done.return_value  # raises what the task has raised
         assert done.hydra_cfg is not None
         return Path(str(done.hydra_cfg.hydra.runtime.output_dir))
+
+
+def compose(
+    overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
+    """Compose the configuration of the run ``descent OVERRIDES``, without training it.
+
+    Parameters
+    ----------
+    overrides, config_dir
+        See :func:`sweep`.
+
+    Returns
+    -------
+    dict
+        The resolved configuration, with plain values.
+
+    Raises
+    ------
+    ConfigError
+        If an override is invalid.
+    """
+    overrides = with_marks_quoted(overrides)
+    with _hydra(overrides, config_dir) as hydra:
+        config = hydra.compose_config(_CONFIG, overrides, RunMode.RUN, with_log_configuration=False)
+        with open_dict(config):
+            del config["hydra"]
+        resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
 
 
 @contextmanager
