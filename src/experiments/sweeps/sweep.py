@@ -228,7 +228,9 @@ class Sweep:
         if begins and self._overrides is not None:
             is_own = at_their_places(own)
             refuse_other_sweep(
-                self.folder, lambda run: of_same_command(run.sweep, self.id) or is_own(run)
+                self.folder,
+                lambda run: of_same_command(run.sweep, self.id) or is_own(run),
+                self._files,
             )
         for folder, identity in own.items():
             refuse_other_run(folder, identity)
