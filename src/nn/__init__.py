@@ -20,7 +20,16 @@ A loop of your own gives access to every step:
 ...     optimizer.step(network.parameters, network.gradients)
 """
 
-from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from . import (
+    activations,
+    gradient_check,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    schedules,
+)
 from .activations import Activation
 from .architectures import mlp
 from .component import Component
@@ -35,6 +44,7 @@ from .losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
+from .metrics import Metric
 from .network import Network
 from .objective import Objective
 from .optimizers import (
@@ -82,6 +92,7 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Momentum",
     "Muon",
     "NAdam",
@@ -100,6 +111,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "mlp",
     "schedules",
 ]

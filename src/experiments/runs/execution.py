@@ -258,7 +258,11 @@ class Execution:
         lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
-            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            values = ", ".join(
+                f"{name} {value:.6g}"
+                for name in measured
+                if (value := outcome.metrics[name][row]) is not None
+            )
             lines.append(f"epoch {epoch}: {values}")
             if epoch in self._about["resumed"]:
                 lines.append("interrupted; resumed from here")

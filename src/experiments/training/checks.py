@@ -40,7 +40,8 @@ def check(run: Run, dataset: Dataset) -> None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
-        if epochs * (_COLUMNS + 2 * len(layers)) > CELLS:
+        columns = _COLUMNS + 2 * len(layers) + 2 * len(run.training.metrics)
+        if epochs * columns > CELLS:
             faults.append(
                 f"training: {epochs:,} epochs of a network with {len(layers)} layers measure more "
                 f"than {CELLS:,} numbers. Choose fewer epochs or steps."
@@ -72,6 +73,9 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
 
 def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     training = run.training
+    for metric in training.metrics:
+        if (reason := metric.misfit(dataset.task.value)) is not None:
+            yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
     if training.report == "best_accuracy" and dataset.task is Task.REGRESSION:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "

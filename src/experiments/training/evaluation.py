@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Task
+from experiments.training.measures import Measures
 from nn.network import Network
 from nn.table_rows import TableRows
 
@@ -30,21 +31,38 @@ class Evaluated:
         smooth differently.
     score : Score
         The score to report beside the loss.
+    measures : Measures, optional
+        The metrics to measure besides.
     """
 
     inputs: TableRows
     targets: TableRows
     score: Score
+    measures: Measures | None = None
 
-    def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
+    def measure(self, network: Network) -> dict[str, Totals]:
+        """Return the mean loss, the score and the metrics of each run, by name.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (runs,)
+        """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
+        kept = []
         for rows, logits in network.logits(self.inputs):
             losses = network.objective.per_sample(logits, self.targets.block(rows))
             loss += losses.astype(np.float64).sum(axis=1)
             score = score + self.score.total(network, logits, rows)
-        return loss / len(self.inputs), self.score.finish(np.asarray(score))
+            if self.measures is not None:
+                kept.append(logits.copy())
+        measured = {
+            "loss": loss / len(self.inputs),
+            self.score.name: self.score.finish(np.asarray(score)),
+        }
+        if self.measures is not None:
+            measured |= self.measures.of(network.objective, kept)
+        return measured
 
 
 class Score(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -137,13 +138,13 @@ class LiveRun:
         if loss < self.to_beat - self.run.training.early_stopping.min_delta:
             self.waited, self.to_beat = 0, loss
 
-    def summary(self, score: str, us_per_step: float) -> dict[str, float]:
+    def summary(self, scores: Sequence[str], us_per_step: float) -> dict[str, float]:
         """Summarize the metrics.
 
         Parameters
         ----------
-        score : str
-            The name of the score, such as "accuracy".
+        scores : sequence of str
+            The names of the score, such as "accuracy", and of the metrics.
         us_per_step : float
             Mean duration of a training step in microseconds.
 
@@ -155,7 +156,7 @@ class LiveRun:
         summary: dict[str, float] = {}
 
         def add(name: str, column: str, epoch: int) -> None:
-            value = self.metrics[column][epoch]
+            value = self.metrics[column][epoch] if column in self.metrics else None
             if value is not None:
                 summary[name] = value
 
@@ -164,13 +165,15 @@ class LiveRun:
             summary[f"{self.report.epoch}/epoch"] = reported
             if self.report.epoch == "best":
                 add("best/val_loss", "val/loss", reported)
-                add(f"best/val_{score}", f"val/{score}", reported)
+                for score in scores:
+                    add(f"best/val_{score}", f"val/{score}", reported)
                 add("best/train_loss", "train/loss", reported)
         summary["time/us_per_step"] = us_per_step
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
-                add(f"final/{part}_{score}", f"{part}/{score}", -1)
+                for score in scores:
+                    add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
         return summary
 

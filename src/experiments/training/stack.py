@@ -16,6 +16,7 @@ from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
+from experiments.training.measures import Measures
 from experiments.training.outcome import Outcome
 from experiments.training.report import TEST_CURVE, report_for
 from experiments.training.shared_rows import inputs_of, targets_of
@@ -61,12 +62,14 @@ class Stack:
         targets = targets_of(list(splits.values()), encoding, settings.dtype)
         self.parts = {
             name: [
-                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]))
+                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]), first)
                 for split, one in enumerate(splits.values())
             ]
             for name in dataset.parts
         }
-        self.score = self.parts["train"][0].score.name
+        # What is measured of a held-out part beside the loss, the score first.
+        score = self.parts["train"][0].score.name
+        self.scores = list(dict.fromkeys([score, *(m.key for m in settings.metrics)]))
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -170,8 +173,8 @@ class Stack:
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
         for curve, part in self.curves.items():
-            loss, score = self._measure(part, self.network, self.live)
-            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
+            values = self._measure(part, self.network, self.live)
+            measured |= {f"{curve}/{name}": column for name, column in values.items()}
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -179,7 +182,9 @@ class Stack:
                     "epoch": epoch,
                     "step": live.length.after(epoch),
                     "seconds": live.seconds + seconds,
-                    **{name: float(column[row]) for name, column in measured.items()},
+                    **{
+                        name: self._recorded(name, column[row]) for name, column in measured.items()
+                    },
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
                     **{name: column[row] for name, column in norms.items()},
@@ -193,6 +198,11 @@ class Stack:
         self.between_epochs = True
         if ended:
             yield from self.leave(ended)
+
+    def _recorded(self, name: str, value: np.float64) -> float | None:
+        """Return a value as it is recorded: None for a metric that is undefined."""
+        is_metric = name.rpartition("/")[2] in self.scores[1:]
+        return None if is_metric and np.isnan(value) else float(value)
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
         """Return the norms of each layer's weights and of their gradients by metric name."""
@@ -218,17 +228,18 @@ class Stack:
     @_overflow_allowed
     def _measure(
         self, part: str, network: Network, runs: Sequence[LiveRun]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure the `runs` of `network`, each on one part of its dataset: (runs,) by name."""
         splits = self.parts[part]
         if len(splits) == 1:
             return splits[0].measure(network)
-        loss, score = np.empty(len(runs)), np.empty(len(runs))
+        measured: dict[str, NDArray[np.float64]] = {}
         for split, evaluated in enumerate(splits):
             rows = [row for row, live in enumerate(runs) if live.split == split]
             if rows:
-                loss[rows], score[rows] = evaluated.measure(_only(network, rows))
-        return loss, score
+                for name, values in evaluated.measure(_only(network, rows)).items():
+                    measured.setdefault(name, np.empty(len(runs)))[rows] = values
+        return measured
 
     def _judge(self, row: int, epoch: int) -> Status | None:
         """Return the status of a run that has ended; keep its snapshot and reported parameters."""
@@ -334,7 +345,7 @@ class Stack:
         reported = _only(self.network, rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        test_loss, test_score = self._measure("test", reported, [self.live[row] for row in rows])
+        tested = self._measure("test", reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -343,8 +354,9 @@ class Stack:
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = self._summary(live)
             if live.reported_epoch is not None:
-                summary[f"{live.report.test}/loss"] = float(test_loss[i])
-                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                for name, column in tested.items():
+                    if (value := self._recorded(name, column[i])) is not None:
+                        summary[f"{live.report.test}/{name}"] = value
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
             yield Outcome(
                 live.position,
@@ -377,7 +389,7 @@ class Stack:
 
     def _summary(self, live: LiveRun) -> dict[str, float]:
         steps = max(live.steps, 1)
-        return live.summary(self.score, self._training_seconds(live) / steps * 1e6)
+        return live.summary(self.scores, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:
         self.between_epochs = False  # network, tiles and `live` disagree until the end
@@ -400,9 +412,14 @@ class Stack:
         self.between_epochs = True
 
 
-def _evaluated(dataset: Dataset, part: str, inputs: TableRows, targets: TableRows) -> Evaluated:
+def _evaluated(
+    dataset: Dataset, part: str, inputs: TableRows, targets: TableRows, run: Run
+) -> Evaluated:
     """Prepare one part of a split for evaluation."""
-    return Evaluated(inputs, targets, score_for(dataset.task, dataset.parts[part].targets, targets))
+    score = score_for(dataset.task, dataset.parts[part].targets, targets)
+    metrics = [metric for metric in run.training.metrics if metric.key != score.name]
+    measures = Measures(metrics, dataset, part) if metrics and part != "train" else None
+    return Evaluated(inputs, targets, score, measures)
 
 
 def _only(network: Network, rows: Sequence[int]) -> Network:
