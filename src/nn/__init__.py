@@ -31,10 +31,28 @@ from . import (
     schedules,
 )
 from .activations import Activation
-from .architectures import mlp
+from .architectures import cnn, mlp, resnet
 from .component import Component
 from .initializers import Initializer
-from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import (
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm,
+    ChannelDropout,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    MaxPool1d,
+    MaxPool2d,
+    Reshape,
+    Residual,
+)
 from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -77,12 +95,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "ChannelDropout",
     "Component",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Huber",
     "Initializer",
     "KLDivergence",
@@ -90,6 +116,8 @@ __all__ = [
     "LayerNorm",
     "Lion",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
@@ -103,8 +131,11 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "Reshape",
+    "Residual",
     "Schedule",
     "activations",
+    "cnn",
     "fit",
     "gradient_check",
     "gradients",
@@ -113,5 +144,6 @@ __all__ = [
     "losses",
     "metrics",
     "mlp",
+    "resnet",
     "schedules",
 ]

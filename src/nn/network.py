@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from .activations import Activation
 from .layers import Binding, Layer
-from .layers.chain import Chain
+from .layers.chain import Chain, arrangements
 from .layers.shapes import names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
@@ -271,7 +271,7 @@ class Network:
             block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
-                logits = self.forward(block)
+                logits = self.forward(self._inputs(block))
             yield rows, logits
 
     def weights(self, run: int = 0) -> dict[str, Array]:
@@ -351,11 +351,13 @@ class Network:
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
+        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=False)
         self.layers = [
             layer.bind(
                 Binding(
                     peers=[architecture[position] for architecture in self._architectures],
                     shape=self._shapes[position],
+                    batch_last=batch_last[position],
                     parameters=_local(parameters, name),
                     gradients=_local(gradients, name),
                     statistics=_local(statistics, name),

@@ -42,6 +42,19 @@ class Parameter:
         """Number of entries."""
         return math.prod(self.shape)
 
+    @staticmethod
+    def as_matrices(weights: Array) -> Array:
+        """View weights as one matrix for each run, (runs, fan_in, fan_out).
+
+        Parameters
+        ----------
+        weights : ndarray of shape (runs, *shape)
+            A matrix (fan_in, fan_out), or kernels (channels, *what each sees), for each run.
+        """
+        if weights.ndim <= 3:
+            return weights.reshape(*weights.shape[:2], -1)
+        return weights.reshape(*weights.shape[:2], -1).swapaxes(1, 2)
+
 
 class Layout:
     """The order of a network's parameters in one flat array.

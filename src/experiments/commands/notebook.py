@@ -121,8 +121,8 @@ def compare(
         Choices or settings that make the groups, such as ``"optimizer"``; by default the optimizer
         and whatever else was varied.
     metric : str, optional
-        The metric by which groups are compared; by default `best/val_loss`, or what the runs
-        report instead of it.
+        The metric by which groups are compared; by default `comparison.metric` of the runs, or the
+        test loss at the reported epoch.
     target : float, optional
         A validation accuracy, R² or loss to reach; by default the best group's median.
 

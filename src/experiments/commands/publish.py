@@ -86,7 +86,9 @@ def _publish(options: argparse.Namespace) -> int:
 
     def comparison(summary: Summary) -> str:
         for name in summary.experiments:
-            tracker(name).publish_summary(summary.sweep, files=summary.paths, note=summary.note)
+            tracker(name).publish_summary(
+                summary.sweep, files=summary.paths, note=summary.note, view=summary.view
+            )
         return "comparisons"
 
     work: list[Callable[[], str]] = [partial(run, record) for record in ended]

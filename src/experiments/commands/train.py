@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -29,8 +31,31 @@ from experiments.warning import warn
 from experiments.workers.in_process import InProcess
 from experiments.workers.trainer import Trainer
 
-Comparison = Callable[[Sequence[Record], Sweep, Console], tuple[list[Path], str]]
-"""A function that compares runs and prints; returns the files it wrote and Markdown for MLflow."""
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison of a sweep.
+
+    Attributes
+    ----------
+    study : Study
+        The comparison as data.
+    files : sequence of Path
+        The files that were written.
+    note : str
+        The comparison as Markdown, for MLflow.
+    """
+
+    study: Study
+    files: Sequence[Path]
+    note: str
+
+
+Comparison = Callable[[Sequence[Record], Sweep, Console], Compared]
+"""A function that compares runs, prints the comparison and writes its files."""
 
 
 def train_run(job: Job) -> Record:
@@ -136,8 +161,17 @@ def _conclude(
     publishing.publish_models(sweep.jobs, sweep.records, trusted=sweep.trusted)
     trained = [record for record in sweep.all_records if record.status is not Status.INTERRUPTED]
     if trained:
-        files, note = compare(trained, sweep, console)
-        publishing.publish_comparison(sweep.jobs, sweep.id or "", sweep.folder, files, note)
+        from experiments.commands.sweep_view import view_of
+
+        compared = compare(trained, sweep, console)
+        publishing.publish_comparison(
+            sweep.jobs,
+            sweep.id or "",
+            sweep.folder,
+            compared.files,
+            compared.note,
+            view_of(compared.study, trained),
+        )
     phases.debug("compared")
     counted = Counter(record.status.words for record in sweep.records)
     ended = ", ".join(f"{count} {status}" for status, count in counted.items())
@@ -146,10 +180,11 @@ def _conclude(
     phases.debug("published")
 
 
-def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple[list[Path], str]:
+def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compared:
     """Compare runs by the default comparison of sweeps."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.tables.markup import narrow_markdown
     from experiments.reporting.tables.terminal import print_comparison
 
     study = analyse(records)
@@ -158,8 +193,7 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     print_comparison(study, console=console)
     (picture,) = (file for file in files if file.suffix == ".png")
     console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
-    (page,) = (file for file in files if file.suffix == ".md")
-    return files, page.read_text(encoding="utf-8")
+    return Compared(study, files, narrow_markdown(study))
 
 
 @cache
@@ -299,7 +333,8 @@ class _ManyRuns(_Publisher):
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
-        self._standings = self._display.enter_context(Standings(groups, sum(epochs)))
+        average = jobs[0].labels.get("aggregate", "mean")
+        self._standings = self._display.enter_context(Standings(groups, sum(epochs), average))
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()

@@ -179,6 +179,20 @@ class Tracking(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparison(Component):
+    """How runs are compared. It changes neither a run's result nor its identity.
+
+    Parameters
+    ----------
+    metric : str, optional
+        The metric by which groups are ranked and separated, such as ``test/accuracy``; by default
+        the test loss at the reported epoch.
+    """
+
+    metric: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint(Component):
     """The interval between checkpoints, from which a run resumes after a crash.
 
@@ -206,7 +220,7 @@ class Run(Component):
         :func:`check_experiment_name`.
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
-    dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
+    dataset, model, loss, optimizer, schedule, training, comparison, tracking, checkpoint
         The parts of the run, each described by its own class. The dataset is read as the loss needs
         it (`Source.for_loss`).
     """
@@ -217,6 +231,7 @@ class Run(Component):
     optimizer: Optimizer
     schedule: Schedule
     training: Training = Training()
+    comparison: Comparison = Comparison()
     tracking: Tracking = Tracking()
     checkpoint: Checkpoint = Checkpoint()
     seed: Annotated[int, Interval(0)] = 0

@@ -247,6 +247,7 @@ class Execution:
             **self._job_data(),
             "seed": self.job.run.seed,
             "report": training.report or (default_report(self.dataset) if self.dataset else None),
+            "metrics": {metric.key: metric.higher_is_better for metric in training.metrics},
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},

@@ -30,7 +30,8 @@ from experiments.runs.record import Record
 from experiments.tracking import contents, store
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.contents import END_STATUS, KILLED, RUNNING, key_of, milliseconds
-from experiments.tracking.pages import run_page, runs_page, server_pages
+from experiments.tracking.pages import run_page, runs_page, server_pages, view_page
+from experiments.tracking.views import View, view_key, view_tag, view_value
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class Tracker:
         self._published_until: dict[str, int] = {}
         # The uids of runs that may have been created although the call failed.
         self._in_doubt: set[str] = set()
+        # The sweeps whose view is published.
+        self._viewed: set[str] = set()
 
     def open(self) -> None:
         """Open the address and create the experiment, before several processes do so at once."""
@@ -267,6 +270,7 @@ class Tracker:
         note: str,
         name: str = "comparison",
         metrics: Mapping[str, float] | None = None,
+        view: View | None = None,
     ) -> str:
         """Publish the comparison of a sweep as a separate run, or update it.
 
@@ -284,6 +288,8 @@ class Tracker:
             The name of the run.
         metrics : mapping of str to float, optional
             The metrics of the whole sweep; non-finite values are skipped.
+        view : View, optional
+            What the page of the sweep's runs shows, to which `ui_link` leads from then on.
 
         Returns
         -------
@@ -322,7 +328,17 @@ class Tracker:
                 place.log_artifact(str(file), None if below == "." else below)  # type: ignore[no-untyped-call]
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id)
-            described = f"Latest comparison, of the sweep {sweep}:\n\n{note}"
+            if view is not None:
+                self._client.set_experiment_tag(
+                    self.experiment_id, view_tag(sweep), view_value(view, sweep)
+                )
+                self._viewed.add(sweep)
+            # Relative addresses, because a database's pages may be served anywhere.
+            pages = (
+                f"[its runs]({self._runs_page('.', sweep)}), "
+                f"[tables and pictures]({run_page('.', self.experiment_id, run_id)})"
+            )
+            described = f"Latest comparison: sweep {sweep} ({pages})\n\n{note}"
             described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", described)
             return run_id
@@ -340,6 +356,11 @@ class Tracker:
         base = server_pages(self.uri) if store.is_server(self.uri) else "http://127.0.0.1:5000"
         if run_id is not None:
             return run_page(base, self.experiment_id, run_id)
+        return self._runs_page(base, sweep)
+
+    def _runs_page(self, base: str, sweep: str | None) -> str:
+        if sweep is not None and sweep in self._viewed:
+            return view_page(base, self.experiment_id, view_key(sweep))
         return runs_page(base, self.experiment_id, sweep)
 
     @cached_property
@@ -478,8 +499,8 @@ class Tracker:
         return [point for point in [*points, *summary] if (point.key, point.step) not in had]
 
     def _join_sweep(self, run: Run, record: Record) -> None:
-        """Add the tag of the record's sweep to a run that another sweep has published."""
-        for key, value in contents.sweep_tags(record).items():
+        """Add the tags of the record's sweep to a run that another sweep has published."""
+        for key, value in contents.joining_tags(record).items():
             if key not in run.data.tags:
                 self._client.set_tag(run.info.run_id, key, value)
 

@@ -40,8 +40,15 @@ class Evaluated:
     score: Score
     measures: Measures | None = None
 
-    def measure(self, network: Network) -> dict[str, Totals]:
+    def measure(self, network: Network, each: Array | None = None) -> dict[str, Totals]:
         """Return the mean loss, the score and the metrics of each run, by name.
+
+        Parameters
+        ----------
+        network : Network
+            The networks of the runs.
+        each : ndarray of shape (runs, rows), optional
+            An array that receives the loss of each row.
 
         Returns
         -------
@@ -52,6 +59,8 @@ class Evaluated:
         kept = []
         for rows, logits in network.logits(self.inputs):
             losses = network.objective.per_sample(logits, self.targets.block(rows))
+            if each is not None:
+                each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
             score = score + self.score.total(network, logits, rows)
             if self.measures is not None:

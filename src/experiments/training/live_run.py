@@ -55,8 +55,12 @@ class LiveRun:
         The reason why the run ended, where its status does not say it.
     resumed_at : int
         The epoch at which this process took up the run; 0 for a run that was not resumed.
-    seconds, training_seconds : float
-        The time that the run had taken by then, in total and in training steps alone.
+    seconds : float
+        The time that the run had taken by then.
+    step_times : list of float
+        The seconds of the one step that is timed in each epoch (see `Tile.step_times`).
+    untrained : dict of str to float
+        The test metrics before training, by their names in the summary.
     """
 
     position: int
@@ -74,7 +78,8 @@ class LiveRun:
     message: str | None = None
     resumed_at: int = 0
     seconds: float = 0.0
-    training_seconds: float = 0.0
+    step_times: list[float] = field(default_factory=list)
+    untrained: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schedule_state = self.run.schedule.initial_state()
@@ -138,15 +143,13 @@ class LiveRun:
         if loss < self.to_beat - self.run.training.early_stopping.min_delta:
             self.waited, self.to_beat = 0, loss
 
-    def summary(self, scores: Sequence[str], us_per_step: float) -> dict[str, float]:
+    def summary(self, scores: Sequence[str]) -> dict[str, float]:
         """Summarize the metrics.
 
         Parameters
         ----------
         scores : sequence of str
             The names of the score, such as "accuracy", and of the metrics.
-        us_per_step : float
-            Mean duration of a training step in microseconds.
 
         Returns
         -------
@@ -168,14 +171,17 @@ class LiveRun:
                 for score in scores:
                     add(f"best/val_{score}", f"val/{score}", reported)
                 add("best/train_loss", "train/loss", reported)
-        summary["time/us_per_step"] = us_per_step
+        if self.step_times:
+            # The first steps include the time for compiling.
+            settled = self.step_times[1:] or self.step_times
+            summary["time/us_per_step"] = float(np.median(settled)) * 1e6
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
                 for score in scores:
                     add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
-        return summary
+        return summary | self.untrained
 
     def values(self) -> dict[str, Any]:
         """Return the values that :meth:`restore` needs, in types that JSON can hold."""
@@ -185,6 +191,8 @@ class LiveRun:
             "reported_epoch": self.reported_epoch,
             "waited": self.waited,
             "to_beat": self.to_beat,
+            "step_times": self.step_times,
+            "untrained": self.untrained,
         }
 
     def restore(self, epoch: int, values: dict[str, Any]) -> None:
@@ -195,7 +203,7 @@ class LiveRun:
         epoch : int
             The last epoch that is complete.
         values : dict
-            The result of :meth:`values` after that epoch, and `training_seconds`.
+            The result of :meth:`values` after that epoch.
         """
         self.metrics = values["metrics"]
         self.schedule_state = values["schedule"]
@@ -203,4 +211,4 @@ class LiveRun:
         self.to_beat = values["to_beat"]
         self.resumed_at = epoch
         self.seconds = self.metrics["seconds"][-1] or 0.0
-        self.training_seconds = values["training_seconds"]
+        self.step_times, self.untrained = values["step_times"], values["untrained"]

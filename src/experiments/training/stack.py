@@ -17,8 +17,10 @@ from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
 from experiments.training.measures import Measures
+from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
 from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.row_losses import TEST_LOSSES, in_groups
 from experiments.training.shared_rows import inputs_of, targets_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
@@ -103,9 +105,7 @@ class Stack:
         ]
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
-        self.seconds = 0.0  # training alone, without evaluation
         self.started = time.perf_counter()
-        self.run_steps = 0  # steps times runs, over the whole training
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
@@ -113,7 +113,6 @@ class Stack:
     @_overflow_allowed
     def train_epoch(self) -> None:
         """Train all runs for one epoch."""
-        began = time.perf_counter()
         self.between_epochs = False
         self.epoch += 1
         steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
@@ -125,11 +124,11 @@ class Stack:
                 None if momenta is None else momenta[:, rows],
                 measures_layers=_measures_layers(self.epoch),
             )
+            for live, seconds in zip(self.live[rows], tile.step_times.tolist(), strict=True):
+                live.step_times.append(seconds)
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
-        self.seconds += time.perf_counter() - began
-        self.run_steps += steps * self.network.runs
 
     def _factors(self, steps: int) -> NDArray[np.float64] | None:
         """Return this epoch's factors of the learning rates, for so many steps.
@@ -172,6 +171,8 @@ class Stack:
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
+        if not began and "test" in self.parts:
+            self._measure_untrained()
         for curve, part in self.curves.items():
             values = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/{name}": column for name, column in values.items()}
@@ -204,6 +205,17 @@ class Stack:
         is_metric = name.rpartition("/")[2] in self.scores[1:]
         return None if is_metric and np.isnan(value) else float(value)
 
+    def _measure_untrained(self) -> None:
+        """Measure the test part before training; a diverged run counts with these values."""
+        measured = self._measure("test", self.network, self.live)
+        for row, live in enumerate(self.live):
+            values = {name: self._recorded(name, each[row]) for name, each in measured.items()}
+            live.untrained = {
+                f"{UNTRAINED}/test_{name}": value
+                for name, value in values.items()
+                if value is not None
+            }
+
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
         """Return the norms of each layer's weights and of their gradients by metric name."""
         measured, layers = {}, self.network.layout.layers
@@ -227,18 +239,25 @@ class Stack:
 
     @_overflow_allowed
     def _measure(
-        self, part: str, network: Network, runs: Sequence[LiveRun]
+        self, part: str, network: Network, runs: Sequence[LiveRun], each: Array | None = None
     ) -> dict[str, NDArray[np.float64]]:
-        """Measure the `runs` of `network`, each on one part of its dataset: (runs,) by name."""
+        """Measure the `runs` of `network`, each on one part of its dataset: (runs,) by name.
+
+        `each`, of shape (runs, rows), receives the losses of the rows.
+        """
         splits = self.parts[part]
         if len(splits) == 1:
-            return splits[0].measure(network)
+            return splits[0].measure(network, each)
         measured: dict[str, NDArray[np.float64]] = {}
         for split, evaluated in enumerate(splits):
             rows = [row for row, live in enumerate(runs) if live.split == split]
-            if rows:
-                for name, values in evaluated.measure(_only(network, rows)).items():
-                    measured.setdefault(name, np.empty(len(runs)))[rows] = values
+            if not rows:
+                continue
+            own = None if each is None else each[rows]
+            for name, values in evaluated.measure(_only(network, rows), own).items():
+                measured.setdefault(name, np.empty(len(runs)))[rows] = values
+            if each is not None:
+                each[rows] = own
         return measured
 
     def _judge(self, row: int, epoch: int) -> Status | None:
@@ -276,7 +295,9 @@ class Stack:
     def outcome(self, row: int) -> Outcome:
         """Return the outcome of a run so far, without weights."""
         live = self.live[row]
-        return Outcome(live.position, Status.RUNNING, None, live.metrics, self._summary(live), {})
+        return Outcome(
+            live.position, Status.RUNNING, None, live.metrics, live.summary(self.scores), {}
+        )
 
     def state(self, row: int) -> State:
         """Return the state from which a run can be resumed; its arrays are views."""
@@ -294,7 +315,6 @@ class Stack:
         arrays |= {f"optimizer/{name}": array for name, array in state.items()}
         values = {
             **live.values(),
-            "training_seconds": self._training_seconds(live),
             "batches": tile.batches.random_state(own),
             "layers": network.random_states(row),
         }
@@ -345,19 +365,21 @@ class Stack:
         reported = _only(self.network, rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        tested = self._measure("test", reported, [self.live[row] for row in rows])
+        losses = np.empty((len(rows), len(self.parts["test"][0].inputs)), reported.dtype)
+        tested = self._measure("test", reported, [self.live[row] for row in rows], losses)
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
                 # The sign of a NaN depends on the order of operands, and so on the stack's width.
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
-            summary = self._summary(live)
+            summary = live.summary(self.scores)
             if live.reported_epoch is not None:
                 for name, column in tested.items():
                     if (value := self._recorded(name, column[i])) is not None:
                         summary[f"{live.report.test}/{name}"] = value
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
+                weights[TEST_LOSSES] = in_groups(losses[i])
             yield Outcome(
                 live.position,
                 ended[row],
@@ -380,16 +402,6 @@ class Stack:
             **parameters.views(flat[:, : parameters.size]),
             **statistics.views(flat[:, parameters.size :]),
         }
-
-    def _training_seconds(self, live: LiveRun) -> float:
-        """Return a run's share of the training time of its stacks, in seconds."""
-        each = self.seconds / max(self.run_steps, 1)
-        taken = live.steps - live.length.after(live.resumed_at)
-        return live.training_seconds + each * taken
-
-    def _summary(self, live: LiveRun) -> dict[str, float]:
-        steps = max(live.steps, 1)
-        return live.summary(self.scores, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:
         self.between_epochs = False  # network, tiles and `live` disagree until the end

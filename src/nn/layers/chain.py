@@ -38,16 +38,15 @@ class Chain:
     Parameters
     ----------
     layers : sequence of Layer
-        Bound layers.
+        Bound layers, in their :func:`arrangements`.
     takes, gives : bool
         Whether the batch axis is last in the chain's input, and in its output.
     """
 
     def __init__(self, layers: Sequence[Layer], *, takes: bool, gives: bool) -> None:
         self.layers = layers
-        shapes = [layer.at.shape for layer in layers]
         # Whether the batch axis is last in the input, in each layer, and in the output.
-        self._last = [takes, *arrangements(layers, shapes, takes), gives]
+        self._last = [takes, *(layer.at.batch_last for layer in layers), gives]
         trained = [bool(layer.at.parameters) for layer in layers]
         self._first_trained = trained.index(True) if any(trained) else len(layers)
 

@@ -39,6 +39,8 @@ class Binding:
         This layer of each run, with the run's own settings.
     shape : tuple of int
         Shape of an input sample.
+    batch_last : bool
+        Whether samples lie in memory with the batch axis last.
     parameters, gradients, statistics : dict of str to ndarray
         Views of shape (runs, *shape) by the parameter's local name.
     generators : sequence of numpy.random.Generator
@@ -53,6 +55,7 @@ class Binding:
 
     peers: Sequence[Layer]
     shape: Shape
+    batch_last: bool
     parameters: dict[str, Array]
     gradients: dict[str, Array]
     statistics: dict[str, Array]
@@ -138,6 +141,14 @@ class Layer(Component):
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
         """Return a buffer that belongs to this layer."""
         return self.at.workspace.array((self.at.name, key), shape)
+
+    def contiguous(self, key: str, array: Array) -> Array:
+        """Return an array itself if it is contiguous, or else a copy in a buffer."""
+        if array.flags.c_contiguous:
+            return array
+        copy = self.buffer(f"contiguous {key}", array.shape)
+        self.at.do(np.copyto, copy, array)
+        return copy
 
     at: Binding = field(init=False, repr=False, compare=False)
 

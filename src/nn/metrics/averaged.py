@@ -26,6 +26,7 @@ class AveragedMetric(Metric):
     """
 
     tasks: ClassVar[tuple[TaskName, ...]] = ("binary", "multiclass", "multilabel")
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     average: Average | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ class MAE(Metric):
     name: ClassVar[str] = "mae"
     title: ClassVar[str] = "MAE"
     higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
     tasks: ClassVar[tuple[TaskName, ...]] = ("regression",)
 
     def value(self, predictions: Predictions) -> Float64Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,12 +64,15 @@ class Metric(Component):
         Whether a higher value is the better one.
     tasks : tuple of str
         The tasks for which the metric is defined; for others it is refused before training.
+    limits : tuple of two floats
+        The least and the greatest value that is possible.
     title : str
         The name for people; by default :attr:`key`, with blanks for underscores.
     """
 
     higher_is_better: ClassVar[bool] = True
     tasks: ClassVar[tuple[TaskName, ...]] = ("binary", "multiclass", "multilabel", "regression")
+    limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     title: ClassVar[str] = ""
 
     @property

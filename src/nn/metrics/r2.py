@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ class R2(Metric):
 
     name: ClassVar[str] = "r2"
     title: ClassVar[str] = "R²"
+    limits: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     tasks: ClassVar[tuple[TaskName, ...]] = ("regression",)
 
     def value(self, predictions: Predictions) -> Float64Array:

@@ -122,7 +122,9 @@ class Optimizer(Component):
         Parameters
         ----------
         theta, g : ndarray of shape (runs, fan_in, fan_out)
-            Weights, after their decay, and gradients, which may be overwritten.
+            Weights, after their decay, and gradients, which may be overwritten. The kernels of a
+            convolution are a matrix with a row for each number that a kernel sees, and a column
+            for each channel.
         s : namespace of ndarrays of shape (runs, fan_in, fan_out)
             The :attr:`state`.
         c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)

@@ -161,9 +161,11 @@ class Rule:
             if not parameter.decays:
                 continue
             columns = self.layout.slices[parameter.name]
-            shape = runs, parameter.shape[0], -1
             views = {"theta": theta, "g": g, **self.state}
-            views = {name: array[:, columns].reshape(shape) for name, array in views.items()}
+            views = {
+                name: parameter.as_matrices(array[:, columns].reshape(runs, *parameter.shape))
+                for name, array in views.items()
+            }
             # NumPy cannot prove that a strided view does not overlap itself, so it would make a
             # copy in every operation that writes to one.
             matrices = {name: self._contiguous(name, view) for name, view in views.items()}

@@ -26,7 +26,7 @@ from experiments.reporting.figures.drawing import (
     write,
 )
 from experiments.reporting.figures.looks import MOST_NAMED, Look, context, looks_of
-from experiments.reporting.figures.strips import Strip, final_metric, strip_of, strip_panel
+from experiments.reporting.figures.strips import Strip, strip_of, strip_panel
 from experiments.reporting.words.formatting import span
 from experiments.reporting.words.reported import about_test
 from experiments.training.metrics import metric_named
@@ -103,7 +103,7 @@ def plot_comparison(study: Study) -> Figure:
 
 def _strips(part: Part, looks: Sequence[Look]) -> tuple[str, list[Strip], bool]:
     """Return the title of the final metric, its strips, and whether higher is better."""
-    metric = final_metric(part)
+    metric = part.metric
     described = metric_named(metric)
     pairs = list(zip(part.entries, looks, strict=True))[:_MOST_ROWS]
     strips = [strip_of(entry, look, metric) for entry, look in pairs]
@@ -134,9 +134,7 @@ def _caption(parts: Sequence[Part], rows: Sequence[Sequence[Family]]) -> str:
         )
     elif any(one.finished for one in drawn):
         words.append("One seed each; another seed may give a different order.")
-    words += dict.fromkeys(
-        text for part in parts for text in about_test(final_metric(part), part.entries)
-    )
+    words += dict.fromkeys(text for part in parts for text in about_test(part.metric, part.entries))
     if any(one.diverged for one in drawn):
         words.append(
             "Curves of diverged runs end in × and do not enter the median; on the right such a "

@@ -232,11 +232,11 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
         yield Picture(
             f"{prefix}sensitivity-{slug(key)}",
             plot_sensitivity(found, chosen, metric_named(found[0].metric).title),
-            "Each seed is a point; the curve passes through the medians, and the curves of other "
-            "optimizers are grey. The ring marks "
+            f"Each seed is a point; the curve passes through the {found[0].average}s, and the "
+            "curves of other optimizers are grey. The ring marks "
             f"{'the value that tuning chose' if chosen else 'the best value'}; the shaded range "
-            "works about as well as the best. × marks values at which runs diverged; these count "
-            "with the loss of the untrained network.",
+            "works about as well as the best. × marks values at which runs diverged, which "
+            "tuning cannot choose; their points are the losses of the untrained network.",
             f"{metric_named(found[0].metric).title} over {key}; best at {best}.",
         )
 

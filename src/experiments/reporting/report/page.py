@@ -161,7 +161,7 @@ def compose(
         protocol=protocol_of(study),
         commands=study.commands,
         versions=_versions(study),
-        runs=tables.runs(records, study.metric),
+        runs=tables.runs(records, study.metrics),
     )
     return page, pictures
 

@@ -33,11 +33,12 @@ from experiments.training.status import Status
 _LEFT_OUT: Final = (
     "test/r2",
     "test/accuracy",
-    "best/val_r2",
-    "best/val_accuracy",
+    "best/val_loss",
     "failed",
     "interrupted",
     "seeds",
+    "best/val_r2",
+    "best/val_accuracy",
     "epoch",
     "time",
     "test/loss",
@@ -88,6 +89,7 @@ def result_columns(part: Part) -> list[Column]:
         found = [one.metrics.get(metric) for one in entries]
         own = _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
         laid += _about_test(own, metric, entries)
+        laid += _finished(entries) if metric == part.metric else []
     if part.target is not None:
         laid.append(_times_to([one.times.get("epoch") for one in entries], part.target))
     return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
@@ -105,6 +107,7 @@ def narrow_columns(part: Part) -> list[Column]:
         found = [one.metrics.get(metric) for one in entries]
         rank = 0 if metric == part.metric else _RANKS.get(metric, 0)
         laid += _about_test([_means(metric, found, rank)], metric, entries)
+        laid += _finished(entries) if metric == part.metric else []
     for metric in ("best/epoch", "time/us_per_step"):
         medians = [_median(one.metrics.get(metric)) for one in entries]
         if not all(map(math.isnan, medians)):
@@ -282,9 +285,16 @@ def _key(group: Group, key: str) -> str:
 def _marked(entries: Sequence[Entry], names: Sequence[str]) -> tuple[str, ...]:
     """Mark groups in which a run counts with the value of its untrained network."""
     return tuple(
-        name + (" †" if one.divergences.non_finite else "")
-        for name, one in zip(names, entries, strict=True)
+        name + (" †" if one.has_untrained else "") for name, one in zip(names, entries, strict=True)
     )
+
+
+def _finished(entries: Sequence[Entry]) -> list[Column]:
+    """Lay out the share of runs that reached their end, unless all did."""
+    counts = [(len(one.group.finished), len(one.group.runs)) for one in entries]
+    if all(finished == runs for finished, runs in counts):
+        return []
+    return [Column("finished", tuple(f"{finished}/{runs}" for finished, runs in counts))]
 
 
 def _diverged(entries: Sequence[Entry], rank: int) -> list[Column]:
