@@ -133,11 +133,11 @@ class Training(Component):
         for key in keys:
             if not _KEY.fullmatch(key) or key in _TAKEN:
                 raise ValueError(
-                    f"metrics: a metric cannot be called {key!r}; its key is a word of letters, "
+                    f"metrics: a metric cannot be called {key!r}: its key is a word of letters, "
                     "digits and underscores, and no name that records use already, such as loss"
                 )
             if keys.count(key) > 1:
-                raise ValueError(f"metrics: {key} is listed twice; leave one of them out")
+                raise ValueError(f"metrics lists {key} twice; leave one of them out")
         if self.report != "test_peak":
             return
         if not self.test_every_epoch:
