@@ -33,22 +33,22 @@ class Standings:
         hyphen is the optimizer's name.
     epochs : int
         The number of epochs of all runs together.
-    average : {"mean", "median"}, default "mean"
-        The average of a group by which settings are chosen.
     console : Console, optional
         The console of the display; by default standard error, so that redirected output stays
         clean.
     clock : callable, optional
         A function that returns the time in seconds.
+    average : {"mean", "median"}, default "mean"
+        The average of a group by which settings are chosen.
     """
 
     def __init__(
         self,
         groups: Sequence[str],
         epochs: int,
-        average: str = "mean",
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
+        average: str = "mean",
     ) -> None:
         self._groups = groups
         self._average = average

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from experiments.commands.console import EscapingConsole, ProgressBar, SlowLoop, log_of
+from experiments.commands.console import EscapingConsole, OwnerShown, ProgressBar, SlowLoop, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
@@ -75,15 +75,16 @@ def train_run(job: Job) -> Record:
             publishing.start()
         listener = _OneRun(console, publishing)
         sweep = Sweep(job.folder, InProcess(), listener=listener, overrides=None)
-        try:
-            with sweep, listener.interruptible():
-                sweep.run([job])
-        except KeyboardInterrupt as error:
-            if not sweep.records:
-                raise  # interrupted before training
-            interrupt = error
-        (record,) = sweep.records
-        publishing.publish_models([job], [record], trusted=sweep.trusted)
+        with sweep:
+            try:
+                with listener.interruptible():
+                    sweep.run([job])
+            except KeyboardInterrupt as error:
+                if not sweep.records:
+                    raise  # interrupted before training
+                interrupt = error
+            (record,) = sweep.records
+            publishing.publish_models([job], [record], trusted=sweep.trusted)
         _print_result(console, record)
         publishing.finish([job], job.folder, console)
     if interrupt is not None:
@@ -172,6 +173,7 @@ def _conclude(
             compared.note,
             view_of(compared.study, trained),
         )
+    sweep.release_folder()
     phases.debug("compared")
     counted = Counter(record.status.words for record in sweep.records)
     ended = ", ".join(f"{count} {status}" for status, count in counted.items())
@@ -221,6 +223,7 @@ class _Publisher(Listener):
         self._running: dict[int, Job] = {}
         self._raise_interrupt: Callable[[], None] = lambda: None
         self._waited = False
+        self._owner_shown = OwnerShown(console)
         self._display = ExitStack()  # the live display while runs train
 
     @contextmanager
@@ -252,6 +255,9 @@ class _Publisher(Listener):
             what = f"{runs} of these runs" if runs > 1 else "this run"
             self._console.print(f"waiting for another command, which trains {what}")
         self._publishing.poll()
+
+    def waiting_for_folder(self, owner: str) -> None:
+        self._owner_shown.show(owner)
 
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self._running = dict(enumerate(jobs))
@@ -334,7 +340,9 @@ class _ManyRuns(_Publisher):
         super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
         average = jobs[0].labels.get("aggregate", "mean")
-        self._standings = self._display.enter_context(Standings(groups, sum(epochs), average))
+        self._standings = self._display.enter_context(
+            Standings(groups, sum(epochs), average=average)
+        )
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()

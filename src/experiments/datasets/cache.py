@@ -171,7 +171,7 @@ def _write(path: Path, dataset: Dataset) -> None:
         "digest": dataset.digest,
         "parts": list(dataset.parts),
         "tables": {},
-        "image_shape": dataset.image_shape,
+        "shape": dataset.shape,
         "notes": dataset.notes,
         "warnings": dataset.warnings,
     }
@@ -215,7 +215,6 @@ def _read(path: Path) -> Dataset | None:
                     rows = archive[f"{name}/rows"]
                     inputs = DrawnRows(tables[digest], rows, preprocessing.scaling)
                 parts[name] = Part(inputs, archive[f"{name}/targets"])
-        shape = described["image_shape"]
         return Dataset(
             name=described["name"],
             task=Task(described["task"]),
@@ -223,7 +222,7 @@ def _read(path: Path) -> Dataset | None:
             target_names=tuple(described["target_names"]),
             preprocessing=preprocessing,
             digest=described["digest"],
-            image_shape=None if shape is None else (shape[0], shape[1]),
+            shape=tuple(described["shape"]),
             notes=tuple(described["notes"]),
             warnings=tuple(described["warnings"]),
             train=parts["train"],

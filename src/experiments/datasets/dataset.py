@@ -31,6 +31,11 @@ class Task(StrEnum):
         return self in (Task.BINARY, Task.MULTICLASS)
 
 
+def is_image(shape: Shape) -> bool:
+    """Whether samples of this shape are images, (channels, height, width)."""
+    return len(shape) == 3
+
+
 class Part:
     """One part of a dataset: the training, validation or test rows.
 
@@ -115,8 +120,9 @@ class Dataset:
         The transformation from raw tables to inputs, and from scaled predictions to raw ones.
     digest : str
         SHA-256 in hexadecimal of the raw data, the split and the preprocessing options.
-    image_shape : tuple of int, optional
-        Height and width, if each row of inputs is an image in row-major order.
+    shape : tuple of int
+        The shape of a sample: (channels, height, width) of an image, (channels, length) of a
+        sequence, whose numbers are a row of the inputs in this order; by default (features,).
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
     warnings : tuple of str
@@ -137,11 +143,13 @@ class Dataset:
     target_names: tuple[str, ...]
     preprocessing: Preprocessing
     digest: str
-    image_shape: tuple[int, int] | None = None
+    shape: Shape = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.shape:
+            object.__setattr__(self, "shape", (self.features,))
         for part_name, part in self.parts.items():
             fault = self._fault(part)
             if fault:
@@ -162,14 +170,6 @@ class Dataset:
         return int(self.train.shape[1])
 
     @property
-    def shape(self) -> Shape:
-        """The shape of a sample: (1, height, width) of an image, else (features,).
-
-        The rows of inputs are flat in any case.
-        """
-        return (self.features,) if self.image_shape is None else (1, *self.image_shape)
-
-    @property
     def outputs(self) -> int:
         """The number of classes (2 for a binary task), or of target columns."""
         return len(self.target_names)
@@ -180,6 +180,8 @@ class Dataset:
             return f"the inputs have shape {shape}, not (rows, features), neither of them 0"
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
+        if shape[1] != math.prod(self.shape):
+            return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if shape[1] != len(self.preprocessing.scale):
             return (
                 f"the inputs have {shape[1]} features, but the preprocessing produces "

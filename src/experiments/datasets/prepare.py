@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.caveats import caveats
-from experiments.datasets.dataset import Dataset, Part, Task
+from experiments.datasets.dataset import Dataset, Part, Task, is_image
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
 from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
@@ -19,6 +19,7 @@ from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 from experiments.errors import DataError
+from nn.typing import Shape
 
 _WHOLE: Final = 0.5
 """The share of the rows that a split must use for all rows to be kept in memory and in the cache.
@@ -39,7 +40,7 @@ def prepare(
     scaling: Scaling = "standard",
     impute: Impute | None = None,
     scale_targets: bool = True,
-    image_shape: tuple[int, int] | None = None,
+    shape: Shape | None = None,
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -63,14 +64,15 @@ def prepare(
         The classes, or the target columns.
     split : Split
         The rows of each part.
-    scaling : {"standard", "minmax", "max", "none"}, default "standard"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "standard"
         Scaling of the numeric columns; see :func:`~experiments.datasets.scaling.fit_scaling`.
     impute : {"mean", "median"}, optional
         Replacement for missing values; by default a missing value is an error.
     scale_targets : bool, default True
         Whether regression targets are standardised.
-    image_shape : tuple of int, optional
-        Height and width if rows are images; inputs are then float32.
+    shape : tuple of int, optional
+        The shape of a row, whose columns are in this order: (channels, length) of a sequence, or
+        (channels, height, width) of an image, whose inputs are float32. By default (features,).
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -98,7 +100,7 @@ def prepare(
         column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
-    dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
+    dtype: Literal["float64", "float32"] = "float32" if shape and is_image(shape) else "float64"
     used = np.unique(np.concatenate([split.train, split.validation, split.test]))
     held = used if len(used) < _WHOLE * len(table) else None  # the rows to keep; None for all
     rows = len(table) if held is None else len(held)
@@ -119,17 +121,22 @@ def prepare(
         notation=notation,
         dates=dates,
         unknown=unknown,
+        channels=None if shape is None else shape[0],
     )
 
-    description = {
+    description: dict[str, Any] = {
         "task": str(task),
         "columns": table.names,
         "targets": target_names,
         "scaling": scaling,
         "impute": impute,
         "scale_targets": scaled,
-        "image_shape": image_shape,
+        "image_shape": None,
     }
+    if shape is not None and is_image(shape) and shape[0] == 1:
+        description["image_shape"] = shape[1:]  # records made before there were channels have it
+    elif shape is not None:
+        description["shape"] = shape
     table_digest, digest = dataset_digest(table, targets, split, description)
 
     def encode() -> EncodedTable:
@@ -172,7 +179,7 @@ def prepare(
         target_names=target_names,
         preprocessing=preprocessing,
         digest=digest,
-        image_shape=image_shape,
+        shape=shape or (),
         notes=notes,
         warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
     )

@@ -473,6 +473,7 @@ def fit_preprocessing(
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
     unknown: Unknown = "error",
+    channels: int | None = None,
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -482,7 +483,7 @@ def fit_preprocessing(
         The training rows, tidied.
     levels : mapping of str to tuple of str
         The levels of each categorical column of the table.
-    scaling : {"standard", "minmax", "max", "none"}
+    scaling : {"standard", "channel", "minmax", "max", "none"}
         Scaling of the number columns (see :func:`fit_scaling`); one-hot features stay 0 and 1.
     impute : {"mean", "median"} or None
         Replacement for missing numbers; a missing category becomes the most frequent one (in a
@@ -497,6 +498,8 @@ def fit_preprocessing(
         How texts write numbers and missing values.
     dates, unknown
         See `Preprocessing`.
+    channels : int, optional
+        The number of channels, if rows are images or sequences.
 
     Returns
     -------
@@ -510,7 +513,7 @@ def fit_preprocessing(
     """
     fills = {} if impute is None else _fills(train, levels, impute)
     names = train.number_names
-    center, scale = fit_scaling(_filled(train, fills), scaling, names)
+    center, scale = fit_scaling(_filled(train, fills), scaling, names, channels)
     statistics = dict(zip(names, zip(center.tolist(), scale.tolist(), strict=True), strict=True))
     encoded = [
         entry

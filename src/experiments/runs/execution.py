@@ -298,5 +298,4 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),
-        "image_shape": dataset.image_shape,
     }

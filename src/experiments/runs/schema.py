@@ -101,7 +101,7 @@ class Described:
     shape : list of int, optional
         The shape of a sample; see :func:`sample_shape`.
     image_shape : list of two int, optional
-        Height and width if the inputs are images.
+        Height and width if the inputs are images, in records of version 0.1.
     """
 
     name: str
@@ -148,9 +148,12 @@ def problem_with(data: Any, *, running: bool) -> str | None:
 def sample_shape(described: Mapping[str, Any]) -> Shape:
     """Return the shape of a sample from the description of the data, a :class:`Described`.
 
-    Records of version 0.1 have only the number of features, as all samples were vectors.
+    Records of version 0.1 have the height and the width of images, or the number of features.
     """
-    return tuple(described.get("shape") or (described["features"],))
+    if shape := described.get("shape"):
+        return tuple(shape)
+    image = described.get("image_shape")
+    return (1, *image) if image else (described["features"],)
 
 
 def utc(text: str) -> datetime:

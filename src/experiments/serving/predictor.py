@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
+from experiments.runs.schema import sample_shape
+from nn.typing import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +70,7 @@ class Predictor:
         dataset = record.dataset
         self._task = dataset["task"]
         self._targets = tuple(dataset["target_names"])
+        self._shape = sample_shape(dataset)
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
@@ -94,8 +98,9 @@ class Predictor:
         ----------
         raw : DataFrame, RawTable or ndarray of shape (rows, columns)
             The raw inputs. A table has the columns `features` in any order; other columns are
-            ignored. An array has them in the order of `features`; an array of images may have the
-            shape (rows, height, width).
+            ignored. An array has them in the order of `features`, or the shape of the samples:
+            (rows, channels, length), (rows, channels, height, width), (rows, height, width) if
+            there is one channel, or (rows, height, width, channels).
 
         Returns
         -------
@@ -109,14 +114,13 @@ class Predictor:
         ------
         DataError
             If a column is missing, a cell cannot be encoded, or the outputs for a row are not
-            finite; the message names row and column.
+            finite; the message names row and column. If an array has the shape of other samples.
         """
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
         if not isinstance(raw, pd.DataFrame | Mapping):
-            raw = np.asarray(raw)
-            raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
+            raw = _flat(np.asarray(raw), self._shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
         with self._lock, np.errstate(all="ignore"):
@@ -161,3 +165,19 @@ class Predictor:
     @property
     def _by_target(self) -> bool:
         return self._task in ("regression", "multilabel")
+
+
+def _flat(raw: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Turn an array of samples of this shape, in any usual arrangement, into rows of numbers."""
+    sample = raw.shape[1:]
+    if raw.ndim <= 2:
+        return raw
+    if sample == (*shape[1:], shape[0]) != shape:  # channels last
+        raw = np.moveaxis(raw, -1, 1)
+    elif sample != shape and sample != shape[1:] and math.prod(sample) != shape[0]:
+        expected = f"(rows, {', '.join(map(str, shape))})"
+        raise DataError(
+            f"the array has the shape {raw.shape}, and the run takes samples as {expected}. "
+            "Give an array of that shape."
+        )
+    return raw.reshape(len(raw), -1)

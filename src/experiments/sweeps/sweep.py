@@ -22,6 +22,7 @@ from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
 from experiments.runs.occupied import at_their_places, refuse_other_run, refuse_other_sweep
+from experiments.runs.owners import Ownership
 from experiments.runs.record import Record
 from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
@@ -89,6 +90,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
+        self._ownership = Ownership(self.listener.warn)
         self._commented: set[str] = set()  # the notes on datasets that were shown
 
     def __enter__(self) -> Self:
@@ -96,10 +98,15 @@ class Sweep:
 
     def __exit__(self, *_: object) -> None:
         self._trainer.close(kill=True)
+        self.release_folder()
 
     def close(self) -> None:
         """Release the workers when the last batch has ended."""
         self._trainer.close()
+
+    def release_folder(self) -> None:
+        """Let other commands write to the folder, when everything in it is written."""
+        self._ownership.release()
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -121,7 +128,7 @@ class Sweep:
         """Train a batch of jobs.
 
         A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
-        from its last checkpoint.
+        from its last checkpoint. While another command writes to the folder, this one waits.
 
         Parameters
         ----------
@@ -154,6 +161,7 @@ class Sweep:
         files = {job.folder: job.files for job in jobs}
         jobs = [replace(job, files={}) for job in self._with_id(jobs, datasets)]
         executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
+        self._own_folders(executions, begins=begins)
         self._refuse_other_runs(executions, begins=begins)
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
@@ -201,6 +209,20 @@ class Sweep:
         if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
             identities.append(secrets.token_hex(8))
         return sweep_id(self._overrides or (), identities)
+
+    def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
+        """Wait until no other command writes to the folders, unless other runs are there."""
+        waited = False
+
+        def on_wait(owner: str) -> None:
+            nonlocal waited
+            if not waited:
+                self._refuse_other_runs(executions, begins=begins)
+                waited = True
+            self.listener.waiting_for_folder(owner)
+            self.listener.check_for_interrupts()
+
+        self._ownership.acquire(self.folder, [e.job.folder for e in executions], on_wait)
 
     def _refuse_other_runs(self, executions: Sequence[Execution], *, begins: bool) -> None:
         """Refuse to write to folders that hold other runs; `begins` means that none is ours yet."""

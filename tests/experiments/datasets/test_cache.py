@@ -18,7 +18,7 @@ SRC = Path(__file__).parents[3] / "src"
 def assert_same(first, second):
     for name in ("name", "task", "feature_names", "target_names", "preprocessing", "digest"):
         assert getattr(first, name) == getattr(second, name)
-    assert (first.image_shape, first.notes) == (second.image_shape, second.notes)
+    assert (first.shape, first.notes) == (second.shape, second.notes)
     for name, part in first.parts.items():
         for ours, theirs in (
             (part.inputs, second.parts[name].inputs),

@@ -121,7 +121,6 @@ def test_a_record_is_complete(tmp_path: Path) -> None:
         "outputs": 3,
         "target_names": ["y0", "y1", "y2"],
         "feature_names": ["x0", "x1", "x2"],
-        "image_shape": None,
     }
     assert data["environment"]["numpy"] == np.__version__
     assert data["environment"]["blas_threads"] == 1

@@ -135,7 +135,7 @@ def test_every_scaling(scaling: str) -> None:
 def images(seed: int, scaling: Any = "max") -> Dataset:
     rng = np.random.default_rng(3)
     table = Table.of_numbers(rng.integers(0, 256, size=(1000, 400), dtype=np.uint8))
-    return split_of(seed, table=table, image_shape=(20, 20), impute=None, scaling=scaling)
+    return split_of(seed, table=table, shape=(1, 20, 20), impute=None, scaling=scaling)
 
 
 @pytest.mark.parametrize("scaling", ["max", "standard"])

@@ -119,7 +119,7 @@ def narrow_columns(part: Part) -> list[Column]:
         medians = [_median(one.metrics.get(metric)) for one in entries]
         if not all(map(math.isnan, medians)):
             laid.append(_epochs(medians) if metric == "best/epoch" else _times(medians))
-    laid += _diverged(entries, rank=0)
+    laid += _diverged(entries, rank=1)
     for status in (Status.FAILED, Status.INTERRUPTED):
         counts = [(one.group.count(status), len(one.group.runs)) for one in entries]
         laid += _shares(status, counts, _RANKS[status])

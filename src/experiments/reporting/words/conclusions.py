@@ -171,8 +171,10 @@ def _what_validation_says(part: Part, entries: Sequence[Entry]) -> list[str]:
     if found.first != entries[0].label:
         words.append(f"{among[found.first]} has the best {metric_named(found.metric).long}")
     if found.reversed:
-        words.append(f"it reverses {len(found.reversed)} of {separated} separated pairs")
-    return [f"Validation disagrees about the order: {listing(words)}."]
+        count = len(found.reversed)
+        verb = "is" if count == 1 else "are"
+        words.append(f"{count} of {separated} separated pairs {verb} the other way round")
+    return [f"Validation disagrees about the order: {', and '.join(words)}."]
 
 
 def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:

@@ -194,7 +194,11 @@ def test_noise_has_its_standard_deviation():
         (Mnist, {"dir": ".", "counts": [9, 3, 3]}, r"2 numbers of rows \(training, validation\)"),
         (Iris, {"test": 1.0}, "dataset.test must be"),
         (Iris, {"validation": 0.5, "test": 0.5}, "leave no rows for training"),
-        (Iris, {"scaling": "robust"}, "dataset.scaling must be one of standard, minmax, max"),
+        (
+            Iris,
+            {"scaling": "robust"},
+            "dataset.scaling must be one of standard, channel, minmax, max",
+        ),
         (Moons, {"noise": -0.1}, "dataset.noise"),
         (Moons, {"noise": float("nan")}, "dataset.noise"),
         (Moons, {"rows": 9}, "dataset.rows"),

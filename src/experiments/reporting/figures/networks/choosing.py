@@ -205,7 +205,7 @@ def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPict
         f"probability at {its_epoch(_runs(rows))}, with that probability; wrong predictions come "
         "first, in red."
     )
-    if dataset.image_shape is None and len(dataset.feature_names) > 6:
+    if len(dataset.shape) == 1 and len(dataset.feature_names) > 6:
         caption += " The columns are those in which these rows are the most unusual."
     if len(rows) > hardest.MOST_GROUPS:
         caption += f" The best {hardest.MOST_GROUPS} of {len(rows)} groups are shown."
