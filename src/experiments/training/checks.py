@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Task
+from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import length_of
@@ -80,6 +81,18 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
             "no accuracy; use best_loss"
+        )
+    weights = getattr(run.loss, "class_weights", None)
+    if weights is not None and dataset.task is Task.MULTILABEL:
+        yield (
+            "loss.class_weights weighs rows by their class, but the rows of dataset "
+            f"{dataset.name} have several labels; set it to null"
+        )
+    elif isinstance(weights, tuple) and len(weights) != dataset.outputs:
+        yield (
+            f"loss.class_weights has {len(weights)} numbers, but dataset {dataset.name} has "
+            f"{dataset.outputs} classes, in this order: {listed(dataset.target_names)}; give each "
+            "its weight, or balanced"
         )
     if dataset.validation is not None:
         return

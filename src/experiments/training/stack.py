@@ -21,7 +21,7 @@ from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
 from experiments.training.report import TEST_CURVE, report_for
 from experiments.training.row_losses import TEST_LOSSES, in_groups
-from experiments.training.shared_rows import inputs_of, targets_of
+from experiments.training.shared_rows import inputs_of, targets_of, weights_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
@@ -98,8 +98,15 @@ class Stack:
             dtype=settings.dtype,
         )
         smoothed = targets["train"].mapped(first.loss.smooth)
+        weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)
         self.tiles = [
-            Tile(runs[rows], self.network.part(rows), inputs["train"].of(own), smoothed.of(own))
+            Tile(
+                runs[rows],
+                self.network.part(rows),
+                inputs["train"].of(own),
+                smoothed.of(own),
+                None if weights is None else weights.of(own),
+            )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
             for own in [[live.split for live in self.live[rows]]]
         ]
