@@ -22,6 +22,7 @@ A loop of your own gives access to every step:
 
 from . import (
     activations,
+    functions,
     gradient_check,
     gradients,
     initializers,
@@ -61,6 +62,7 @@ from .losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Value,
 )
 from .metrics import Metric
 from .network import Network
@@ -134,9 +136,11 @@ __all__ = [
     "Reshape",
     "Residual",
     "Schedule",
+    "Value",
     "activations",
     "cnn",
     "fit",
+    "functions",
     "gradient_check",
     "gradients",
     "initializers",

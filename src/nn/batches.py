@@ -101,7 +101,7 @@ class Batches:
         placed = [(part, part.places(order)) for part in self._parts]
         for step in range(self.steps):
             taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield tuple(part.take(places[:, taken]) for part, places in placed)
+            yield tuple([part.take(places[:, taken]) for part, places in placed])
 
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""

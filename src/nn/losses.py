@@ -18,7 +18,7 @@ from .component import Component, Positive, Probability
 from .typing import Array, Float64Array
 
 Reduction = Literal["mean", "sum"]
-TargetForm = Literal["values", "labels", "classes"]
+TargetForm = Literal["values", "labels", "classes", "none"]
 ClassWeights = Literal["balanced"] | tuple[Positive, ...] | None
 
 _SUM_TOLERANCE = 1e-3
@@ -33,10 +33,10 @@ class Loss(Component):
     ----------
     canonical : str
         Name of the default output activation.
-    target_form : {"values", "labels", "classes"}
+    target_form : {"values", "labels", "classes", "none"}
         Contents of a row of targets: arbitrary numbers; a label, 0 or 1, for each output, so that
-        two classes need one output; or a distribution over exclusive classes, with one output for
-        each. Labels and classes need outputs that are probabilities.
+        two classes need one output; a distribution over exclusive classes, with one output for
+        each; or nothing that matters. Labels and classes need outputs that are probabilities.
     """
 
     canonical: ClassVar[str] = "identity"
@@ -45,7 +45,7 @@ class Loss(Component):
     @property
     def over_probabilities(self) -> bool:
         """Whether outputs must be probabilities."""
-        return self.target_form != "values"
+        return self.target_form in ("labels", "classes")
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Check the targets and compute the loss of each sample; see :meth:`value`.
@@ -272,6 +272,20 @@ class Huber(Loss):
         np.subtract(outputs, targets, out=out)
         np.clip(out, -self.delta, self.delta, out=out)
         out *= _share(outputs.shape[-1], self.reduction)
+
+
+@dataclass(frozen=True)
+class Value(Loss):
+    """L = Σ ŷ over the outputs, whatever the target: for outputs that are what to minimize."""
+
+    name: ClassVar[str] = "value"
+    target_form: ClassVar[TargetForm] = "none"
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return row_sum(outputs)[..., 0]
+
+    def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
+        out[...] = 1
 
 
 @dataclass(frozen=True)

@@ -315,6 +315,26 @@ class Network:
         for row, state in zip(self._generators, states, strict=True):
             row[run].bit_generator.state = state
 
+    def only(self, runs: Sequence[int]) -> Network:
+        """Return a copy of some runs; random streams are shared."""
+        copied = copy.copy(self)
+        copied.keep(runs)
+        return copied
+
+    def without_noise(self, dtype: DTypeLike) -> Network:
+        """Return a copy in another precision, without the layers that draw random numbers."""
+        copied = Network(
+            [[layer for layer in own if not layer.random] for own in self._architectures],
+            self.shape,
+            loss=self.objective.loss,
+            output_activation=self.objective.activation,
+            seeds=self.seeds,
+            dtype=dtype,
+        )
+        copied.parameters[...] = self.parameters
+        copied.statistics[...] = self.statistics
+        return copied
+
     def keep(self, runs: Sequence[int]) -> None:
         """Remove all runs but these from the stack; the others are not affected.
 

@@ -32,6 +32,8 @@ def test_a_run(tmp_path: Path) -> None:
     [
         pytest.param((), id="stacked"),
         pytest.param(("hydra/launcher=basic",), id="basic"),
+        pytest.param(("hydra/sweeper=basic",), id="basic sweeper"),
+        pytest.param(("hydra/launcher=basic", "hydra/sweeper=basic"), id="basic throughout"),
         pytest.param(
             ("hydra/launcher=joblib",), id="joblib", marks=plugin("hydra-joblib-launcher")
         ),

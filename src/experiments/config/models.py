@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
+from experiments.datasets import Dataset, Task
 from nn.activations import Activation
 from nn.component import AtMost, Component, Count, Interval, Probability
+from nn.functions import Function
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
 from nn.layers.windows import Lengths, lengths
@@ -62,6 +64,15 @@ class Model(Component):
         -------
         list of Layer
         """
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        """Describe why the model cannot be trained on a dataset; None if it can."""
+        if dataset.task is Task.MINIMIZATION:
+            return (
+                f"dataset {dataset.name} displaces the point of a function to minimize, and a "
+                "network has none; choose a function by dataset=rosenbrock, say"
+            )
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,4 +271,28 @@ class ResNet(Convolutional):
             activation=self.activation,
             initializer=self.initializer,
             normalization=self.normalization,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimization(Model):
+    """A function whose point is trained in place of a network's weights.
+
+    Parameters
+    ----------
+    function : nn.functions.Function
+        The function to minimize.
+    """
+
+    function: Function
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return [self.function]
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        if dataset.task is Task.MINIMIZATION:
+            return None
+        return (
+            f"{self.function.label} is a function to minimize, which learns nothing from "
+            f"dataset {dataset.name}; choose model=mlp, say, or another dataset"
         )

@@ -16,12 +16,13 @@ from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
-from nn.component import Component, Count, Finite, Interval, NonNegative, Positive
+from nn.component import AtMost, Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.metrics import Metric
 from nn.objective import Objective
 from nn.optimizers import Optimizer
 from nn.orders import Order, Shuffled
+from nn.probes import Probe
 from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
@@ -100,6 +101,9 @@ class Training(Component):
         Largest number of epochs whose parameters are kept for pictures of a run's path, at
         least 2. None keeps none; "auto" keeps 50 for a network with two inputs and none
         otherwise.
+    probes : list of Probe, default []
+        What else is measured between epochs: ``class_loss``, ``distance``, ``norms``,
+        ``sharpness``, or a class of your own.
     """
 
     epochs: Epochs = 20
@@ -121,9 +125,18 @@ class Training(Component):
     metrics: tuple[Metric, ...] = ()
     blas_threads: Count = 1
     snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
+    probes: Annotated[tuple[Probe, ...], AtMost(20)] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "probes", tuple(self.probes))  # settings are hashed
+        labels = [probe.label for probe in self.probes]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(
+                f"probes has {twice[0]} more than once, whose values would be recorded under the "
+                "same name; leave one of them"
+            )
         if self.box is not None and not (len(self.box) == 2 and self.box[0] < self.box[1]):
             raise ValueError(
                 f"box must be two numbers, the lower first, but is {list(self.box)}; "

@@ -227,7 +227,7 @@ def _read(path: Path) -> Dataset | None:
             warnings=tuple(described["warnings"]),
             train=parts["train"],
             validation=parts.get("validation"),
-            test=parts["test"],
+            test=parts.get("test"),
         )
     except FileNotFoundError:
         return None

@@ -24,11 +24,18 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
     REGRESSION = "regression"
+    MINIMIZATION = "minimization"
+    """No prediction: the network's only output is the value of a function to minimize."""
 
     @property
     def has_classes(self) -> bool:
         """Whether each row belongs to exactly one class."""
         return self in (Task.BINARY, Task.MULTICLASS)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether outputs are numbers, neither classes nor labels."""
+        return self in (Task.REGRESSION, Task.MINIMIZATION)
 
 
 def is_image(shape: Shape) -> bool:
@@ -51,7 +58,7 @@ class Part:
         The targets. Binary and multiclass: int64 class indices of shape (rows,). Multilabel:
         float64 zeros and ones of shape (rows, labels). Regression: float64 of shape
         (rows, outputs), in scaled units, which :meth:`Preprocessing.decode_targets` converts
-        back to raw ones.
+        back to raw ones. Minimization: float64 zeros of shape (rows, 1).
 
     Attributes
     ----------
@@ -110,7 +117,7 @@ class Dataset:
         The kind of prediction.
     train, validation, test : Part
         The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
-        `validation` is None if there is no validation part.
+        `validation` or `test` is None if there is no such part.
     feature_names : tuple of str
         The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
@@ -138,7 +145,7 @@ class Dataset:
     task: Task
     train: Part
     validation: Part | None
-    test: Part
+    test: Part | None
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     preprocessing: Preprocessing
@@ -160,9 +167,12 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The parts by name: train, validation if there is one, test."""
-        held_out = {} if self.validation is None else {"validation": self.validation}
-        return {"train": self.train, **held_out, "test": self.test}
+        """The parts by name: train, and those of validation and test that there are."""
+        held_out = {"validation": self.validation, "test": self.test}
+        return {
+            "train": self.train,
+            **{name: part for name, part in held_out.items() if part is not None},
+        }
 
     @property
     def features(self) -> int:

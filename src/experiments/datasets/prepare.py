@@ -59,7 +59,8 @@ def prepare(
         as classes are: they define the possible values and are not statistics.
     targets : ndarray
         Class indices of shape (rows,) for binary and multiclass; zeros and ones of shape
-        (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression.
+        (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression; zeros
+        of shape (rows, 1) for minimization.
     target_names : tuple of str
         The classes, or the target columns.
     split : Split
@@ -174,7 +175,7 @@ def prepare(
         task=task,
         train=part(split.train),
         validation=part(split.validation) if len(split.validation) else None,
-        test=part(split.test),
+        test=part(split.test) if len(split.test) else None,
         feature_names=table.names,
         target_names=target_names,
         preprocessing=preprocessing,

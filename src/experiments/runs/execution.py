@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from experiments.datasets import CACHE, Dataset
-from experiments.files import yaml as libyaml
 from experiments.files.masking import masked, remember_secrets
+from experiments.files.yaml import dump_yaml
 from experiments.runs.checkpoints import Checkpoint, Checkpoints
 from experiments.runs.environment import blas_core, environment
 from experiments.runs.identity import Identity
@@ -34,6 +32,7 @@ from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
+from nn.summary import summary
 
 _LESS_MEMORY: Final = (
     "These need less: fewer workers at a time (hydra.launcher.n_jobs=1), a smaller network "
@@ -214,9 +213,7 @@ class Execution:
             )
 
     def _config_yaml(self) -> str:
-        return yaml.dump(
-            masked(self.job.config), Dumper=libyaml.Dumper, sort_keys=False, allow_unicode=True
-        )
+        return dump_yaml(masked(self.job.config))
 
     def _job_data(self) -> dict[str, Any]:
         job = self.job
@@ -257,6 +254,10 @@ class Execution:
         """Return the text of `run.log`, one line per epoch."""
         started = datetime.fromisoformat(self._about["started"])
         lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
+        if self.dataset is not None and outcome.metrics:
+            outputs = encoding_for(self.dataset, self.job.run.objective).outputs
+            model = self.job.run.model
+            lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
             values = ", ".join(

@@ -109,8 +109,8 @@ class Record:
         problem = problem_with(data, running=name == PROGRESS)
         if problem is not None:
             raise corrupt(path, problem)
-        remember_metrics(data.get("metrics") or {})
         record = cls(folder, data)
+        remember_metrics(record.directions)
         if name == RECORD:
             record._check(RECORD, content)
         return record
@@ -254,6 +254,11 @@ class Record:
     def summary(self) -> dict[str, float | None]:
         """The metrics of the whole run; None for a number that was not finite."""
         return dict(self.data["summary"])
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """Whether higher is better, for each of `training.metrics` by its key."""
+        return dict(self.data.get("metrics") or {})
 
     @property
     def report(self) -> str:

@@ -44,6 +44,8 @@ class Predictor:
         The encoding of raw tables.
     features : tuple of str
         The columns that a raw table must have.
+    shape : tuple of int
+        The shape of a sample; see `experiments.datasets.Dataset`.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -57,7 +59,7 @@ class Predictor:
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
-        from experiments.datasets import Preprocessing, TableFormat
+        from experiments.datasets import Preprocessing, TableFormat, Task
         from experiments.runs.network import network_of
 
         self._network = network_of(record, record.weights(which), trusted=trusted)
@@ -68,9 +70,9 @@ class Predictor:
                 "another run, or the best weights of a run that ended."
             )
         dataset = record.dataset
-        self._task = dataset["task"]
+        self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
-        self._shape = sample_shape(dataset)
+        self.shape = sample_shape(dataset)
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
@@ -79,10 +81,15 @@ class Predictor:
         if problem is not None:
             raise corrupt(record.folder / layout.PREPROCESSING, problem)
         self._gives_probabilities = (
-            self._network.objective.activation.gives_probabilities and self._task != "regression"
+            self._network.objective.activation.gives_probabilities and not self._task.has_numbers
         )
         # The network writes to the same buffers in each call, and servers use several threads.
         self._lock = threading.Lock()
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether the network takes images or sequences as such, and not their numbers in a row."""
+        return len(self._network.shape) > 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,7 +113,8 @@ class Predictor:
         -------
         DataFrame with the index of `raw`
             For classification, the class as `prediction`. For several labels, a column of zeros
-            and ones for each label. For regression, a column for each target, in its own unit. If
+            and ones for each label. For regression, a column for each target, in its own unit. For
+            a function to minimize, its value at the trained point, as `value`. If
             the network's outputs are probabilities, also a column `probability_<name>` for each
             class or label.
 
@@ -120,12 +128,12 @@ class Predictor:
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
         if not isinstance(raw, pd.DataFrame | Mapping):
-            raw = _flat(np.asarray(raw), self._shape)
+            raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
         with self._lock, np.errstate(all="ignore"):
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
-        if self._task == "regression":
+        if self._task.has_numbers:
             outputs = self.preprocessing.decode_targets(outputs)
         finite = np.isfinite(outputs).all(axis=1)
         if not finite.all():
@@ -134,9 +142,9 @@ class Predictor:
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
-        if self._task == "regression":
+        if self._task.has_numbers:
             named = dict(zip(self._targets, outputs.T, strict=True))
-        elif self._task == "multilabel":
+        elif not self._task.has_classes:
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:
             if outputs.shape[1] == 1:  # one output for two classes: that of the second
@@ -164,7 +172,7 @@ class Predictor:
 
     @property
     def _by_target(self) -> bool:
-        return self._task in ("regression", "multilabel")
+        return not self._task.has_classes
 
 
 def _flat(raw: NDArray[Any], shape: Shape) -> NDArray[Any]:

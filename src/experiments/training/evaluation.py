@@ -29,15 +29,15 @@ class Evaluated:
     targets : TableRows
         The encoded targets, without label smoothing: losses stay comparable between runs that
         smooth differently.
-    score : Score
-        The score to report beside the loss.
+    score : Score or None
+        The score to report beside the loss, if the task has one.
     measures : Measures, optional
         The metrics to measure besides.
     """
 
     inputs: TableRows
     targets: TableRows
-    score: Score
+    score: Score | None
     measures: Measures | None = None
 
     def measure(self, network: Network, each: Array | None = None) -> dict[str, Totals]:
@@ -62,13 +62,13 @@ class Evaluated:
             if each is not None:
                 each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
-            score = score + self.score.total(network, logits, rows)
+            if self.score is not None:
+                score = score + self.score.total(network, logits, rows)
             if self.measures is not None:
                 kept.append(logits.copy())
-        measured = {
-            "loss": loss / len(self.inputs),
-            self.score.name: self.score.finish(np.asarray(score)),
-        }
+        measured = {"loss": loss / len(self.inputs)}
+        if self.score is not None:
+            measured[self.score.name] = self.score.finish(np.asarray(score))
         if self.measures is not None:
             measured |= self.measures.of(network.objective, kept)
         return measured
@@ -166,8 +166,8 @@ class R2(Score):
         return score
 
 
-def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score:
-    """Choose the score for a task.
+def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score | None:
+    """Choose the score for a task, which is None where there is nothing to predict.
 
     Parameters
     ----------
@@ -180,8 +180,10 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Sc
 
     Returns
     -------
-    Score
+    Score or None
     """
+    if task is Task.MINIMIZATION:
+        return None
     if task is Task.REGRESSION:
         return R2(encoded.whole()[0])
     if task is Task.MULTILABEL or encoded.columns == 1:

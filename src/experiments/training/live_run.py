@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
+from experiments.training.metrics import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -85,9 +86,9 @@ class LiveRun:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add the metrics of an epoch."""
-        for name, value in row.items():
-            self.metrics.setdefault(name, []).append(value)
+        """Add the metrics of an epoch; columns of which none is given have no value."""
+        for name in {**self.metrics, **row}:
+            self.metrics.setdefault(name, []).append(row.get(name))
 
     @property
     def last_epoch(self) -> int:
@@ -181,6 +182,9 @@ class LiveRun:
                 for score in scores:
                     add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
+            for name in self.metrics:
+                if name.startswith(PROBE):
+                    add(f"final/{name.removeprefix(PROBE)}", name, -1)
         return summary | self.untrained
 
     def values(self) -> dict[str, Any]:

@@ -27,6 +27,9 @@ AREA: Final = "area/val_loss"
 UNTRAINED: Final = "untrained"
 """The prefix of the test metrics of the untrained network, `untrained/test_loss`."""
 
+PROBE: Final = "probe/"
+"""The beginning of the names of the columns that probes measure, `probe/sharpness`."""
+
 NOT_NEGATIVE: Final = (0.0, math.inf)
 A_SHARE: Final = (0.0, 1.0)
 ANY: Final = (-math.inf, math.inf)
@@ -107,7 +110,9 @@ _TEST: Final = tuple(
 # The epoch is chosen by this very score, and the curve of the test part is recorded for it alone.
 _TEST_PEAK: Final = tuple(
     replace(
-        metric, long=f"peak {metric.long}, chosen on test", short=f"{metric.short} (chosen on test)"
+        metric,
+        long=f"peak {metric.long}, chosen on test",
+        short=f"{metric.quantity} chosen on test",
     )
     for metric in _of("test_peak/", "test {}", "peak test", "test_curve")
 )
@@ -273,6 +278,9 @@ _TABLE: Final = {
 def metric_named(name: str) -> Metric:
     """Look up a metric by its key in a record.
 
-    A metric that is not in the table is labelled with its key, and lower counts as better.
+    A metric that is not in the table is labelled with its key, that of a probe without the prefix,
+    and lower counts as better.
     """
-    return _TABLE.get(name) or _of_measure(name) or Metric(name, name, name)
+    label = name.removeprefix(PROBE)
+    curve = name if label != name else None
+    return _TABLE.get(name) or _of_measure(name) or Metric(name, label, label, curve=curve)

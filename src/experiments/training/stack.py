@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -19,7 +18,8 @@ from experiments.training.live_run import LiveRun
 from experiments.training.measures import Measures
 from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
-from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.probing import is_due, measure
+from experiments.training.report import TEST_CURVE, report_for, score_name
 from experiments.training.row_losses import TEST_LOSSES, in_groups
 from experiments.training.shared_rows import inputs_of, targets_of, weights_of
 from experiments.training.snapshots import snapshot_epochs
@@ -70,8 +70,9 @@ class Stack:
             for name in dataset.parts
         }
         # What is measured of a held-out part beside the loss, the score first.
-        score = self.parts["train"][0].score.name
-        self.scores = list(dict.fromkeys([score, *(m.key for m in settings.metrics)]))
+        score = score_name(dataset.task)
+        keys = [metric.key for metric in settings.metrics]
+        self.scores = list(dict.fromkeys(keys if score is None else [score, *keys]))
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -114,6 +115,8 @@ class Stack:
         self.between_epochs = False  # a state may be taken only between two epochs
         self.started = time.perf_counter()
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
+        # The parameters before training, which probes compare with.
+        self.initial = self.network.parameters.copy() if settings.probes else None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
 
@@ -183,6 +186,7 @@ class Stack:
         for curve, part in self.curves.items():
             values = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/{name}": column for name, column in values.items()}
+        probed = self._probe(epoch)
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -195,7 +199,7 @@ class Stack:
                     },
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
-                    **{name: column[row] for name, column in norms.items()},
+                    **{name: column[row] for name, column in (norms | probed).items()},
                 }
             )
         ended: dict[int, Status] = {}
@@ -241,6 +245,38 @@ class Stack:
         }
 
     @_overflow_allowed
+    def _probe(self, epoch: int) -> dict[str, list[float | None]]:
+        """Return what the probes that are due measure, by metric name."""
+        if self.initial is None:
+            return {}
+        measured: dict[str, list[float | None]] = {}
+        for probe in self.live[0].run.training.probes:  # as of all runs, or they were apart
+            rows = [
+                row
+                for row, live in enumerate(self.live)
+                if is_due(probe, epoch, live.length.epochs)
+            ]
+            if not rows:
+                continue
+            columns = measure(
+                probe,
+                self.network.only(rows),
+                self.parts[probe.part],
+                [self.live[row].split for row in rows],
+                self.initial[rows],
+                self._preconditioner()[rows],
+            )
+            for name, values in columns.items():
+                measured[name] = [None] * len(self.live)
+                for row, value in zip(rows, values, strict=True):
+                    measured[name][row] = value
+        return measured
+
+    def _preconditioner(self) -> NDArray[np.float64]:
+        size = self.network.layout.size
+        return np.concatenate([tile.optimizers.preconditioner(size) for tile in self.tiles])
+
+    @_overflow_allowed
     def _weight_norms(self) -> dict[str, Array]:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
@@ -261,7 +297,7 @@ class Stack:
             if not rows:
                 continue
             own = None if each is None else each[rows]
-            for name, values in evaluated.measure(_only(network, rows), own).items():
+            for name, values in evaluated.measure(network.only(rows), own).items():
                 measured.setdefault(name, np.empty(len(runs)))[rows] = values
             if each is not None:
                 each[rows] = own
@@ -369,11 +405,10 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        reported = _only(self.network, rows)
+        reported = self.network.only(rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        losses = np.empty((len(rows), len(self.parts["test"][0].inputs)), reported.dtype)
-        tested = self._measure("test", reported, [self.live[row] for row in rows], losses)
+        tested, losses = self._test(reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
@@ -386,7 +421,8 @@ class Stack:
                     if (value := self._recorded(name, column[i])) is not None:
                         summary[f"{live.report.test}/{name}"] = value
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
-                weights[TEST_LOSSES] = in_groups(losses[i])
+                if losses is not None:
+                    weights[TEST_LOSSES] = in_groups(losses[i])
             yield Outcome(
                 live.position,
                 ended[row],
@@ -397,6 +433,15 @@ class Stack:
                 self._snapshots(live),
             )
         self._keep([row for row in range(len(self.live)) if row not in ended])
+
+    def _test(
+        self, network: Network, runs: Sequence[LiveRun]
+    ) -> tuple[dict[str, NDArray[np.float64]], Array | None]:
+        """Measure the test part, if there is one, and return the losses of its rows too."""
+        if "test" not in self.parts:
+            return {}, None
+        losses = np.empty((len(runs), len(self.parts["test"][0].inputs)), network.dtype)
+        return self._measure("test", network, runs, losses), losses
 
     def _snapshots(self, live: LiveRun) -> dict[str, NDArray[Any]]:
         """Return a run's snapshots by parameter name, of shape (snapshots, *shape)."""
@@ -425,6 +470,8 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
+        if self.initial is not None:
+            self.initial = self.initial[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
@@ -436,16 +483,10 @@ def _evaluated(
 ) -> Evaluated:
     """Prepare one part of a split for evaluation."""
     score = score_for(dataset.task, dataset.parts[part].targets, targets)
-    metrics = [metric for metric in run.training.metrics if metric.key != score.name]
+    measured = None if score is None else score.name
+    metrics = [metric for metric in run.training.metrics if metric.key != measured]
     measures = Measures(metrics, dataset, part) if metrics and part != "train" else None
     return Evaluated(inputs, targets, score, measures)
-
-
-def _only(network: Network, rows: Sequence[int]) -> Network:
-    """Copy some runs of a network."""
-    copied = copy.copy(network)
-    copied.keep(rows)
-    return copied
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -48,6 +48,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         training.dtype,
         training.test_every_epoch,
         training.metrics,
+        training.probes,
         training.blas_threads,
         training.penalize_biases,
         training.l1 > 0,

@@ -60,6 +60,13 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
         If the loss does not fit the task; the message names losses that do.
     """
     task, loss = dataset.task, objective.loss
+    if task is Task.MINIMIZATION:
+        if loss.target_form != "none":
+            raise _misfit(dataset, loss.label, "value")
+        return Encoding(1, one_hot=False)
+    if loss.target_form == "none":
+        better = "mse" if task is Task.REGRESSION else "cross_entropy"
+        raise _misfit(dataset, loss.label, better)
     exclusive = objective.activation.gives_distribution
     if task is Task.REGRESSION and loss.over_probabilities:
         raise _misfit(dataset, loss.label, "mse, mae or huber")
@@ -82,7 +89,11 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
 
 
 def _misfit(dataset: Dataset, loss: str, better: str) -> ConfigError:
-    kind = "numbers" if dataset.task is Task.REGRESSION else "several labels a row"
+    kind = {
+        Task.REGRESSION: "numbers",
+        Task.MULTILABEL: "several labels a row",
+        Task.MINIMIZATION: "none",
+    }.get(dataset.task, "classes")
     return ConfigError(
         f"loss: {loss} does not fit dataset {dataset.name}, whose targets are {kind} "
         f"({dataset.task}); use loss={better}"

@@ -33,7 +33,7 @@ class AveragedMetric(Metric):
     def key(self) -> str:
         return f"{self.name}_{self.average}" if self.average else self.name
 
-    def misfit(self, task: TaskName) -> str | None:
+    def misfit(self, task: str) -> str | None:
         if self.average == "binary" and task != "binary":
             return f"{self.key} is the value of one of two classes, and the task is {task}"
         return super().misfit(task)

@@ -32,7 +32,7 @@ class Predictions:
         The truth: 1 for the class or the labels of a row and 0 elsewhere, or the numbers.
     """
 
-    task: TaskName
+    task: str
     outputs: Float64Array
     targets: Float64Array
 
@@ -80,7 +80,7 @@ class Metric(Component):
         """The name in records, as in ``val/f1``: a word of letters, digits and underscores."""
         return self.name or type(self).__name__.lower()
 
-    def misfit(self, task: TaskName) -> str | None:
+    def misfit(self, task: str) -> str | None:
         """Explain why the metric cannot measure a task; None if it can."""
         if task in self.tasks:
             return None

@@ -133,6 +133,12 @@ class Rule:
                 np.greater_equal(normal, tiny, out=normal)
                 block *= normal
 
+    def preconditioner(self, t: int) -> Float64Array | None:
+        """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
+        state = {name: array.astype(np.float64) for name, array in self.state.items()}
+        h = Namespace(**self._hyperparameters, **self._options)
+        return self.kind.preconditioner(h, Namespace(**state), t)
+
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass if possible, else in many passes of NumPy: the same bits."""
         if self.kind.whole_matrices:

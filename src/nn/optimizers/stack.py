@@ -111,6 +111,27 @@ class OptimizerStack:
             if times is not None:
                 times[rows] += (perf_counter() - began) / len(theta)
 
+    def preconditioner(self, parameters: int) -> Float64Array:
+        """Return the diagonal by which each run's last step divided its direction.
+
+        Parameters
+        ----------
+        parameters : int
+            The number P of parameters.
+
+        Returns
+        -------
+        ndarray of shape (runs, P), float64
+            NaN for runs whose optimizer has no such diagonal, and before the first step.
+        """
+        runs = self.groups[-1][0].stop
+        diagonals = np.full((runs, parameters), np.nan)
+        for rows, rule in self.groups if self.t else ():
+            found = rule.preconditioner(self.t)
+            if found is not None:
+                diagonals[rows] = found
+        return diagonals
+
     def state(self, run: int) -> dict[str, NDArray[Any]]:
         """Return views of one run's state: (P,) for each state array, (1,) for each product.
 

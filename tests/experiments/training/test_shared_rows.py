@@ -100,7 +100,7 @@ class States:
             self.states[outcome.position] = State(state.epoch, values, arrays)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("batch", [7, "full"])
 def test_a_run_has_the_same_bits_alone_stacked_and_resumed(

@@ -29,6 +29,12 @@ class Estimate:
         """Return whether a value lies in the interval, including its ends."""
         return self.low <= value <= self.high
 
+    def __truediv__(self, length: float) -> Estimate:
+        """Return the estimate in a unit that is `length` times as long."""
+        return replace(
+            self, value=self.value / length, low=self.low / length, high=self.high / length
+        )
+
     def within(self, least: float, most: float) -> Estimate:
         """Cut off what lies outside the possible values; an unbounded interval stays so.
 

@@ -109,7 +109,7 @@ class HydraSweep:
             self._trainer,
             compare=compare,
             width=self._width,
-            overrides=list(self._config.hydra.overrides.task),
+            overrides=[*self._config.hydra.overrides.task, *self._config.hydra.overrides.hydra],
             continues=continues,
             files={} if continues else _files_of_sweep(self._config),
             publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ

@@ -18,6 +18,7 @@ from experiments.reporting.words.formatting import (
     Notation,
     column,
     counts,
+    in_unit,
     number,
     p_value,
     percent,
@@ -206,20 +207,20 @@ def _measured(part: Part) -> list[str]:
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
     """Lay out the means of a metric with their intervals, and its interquartile means."""
-    means = [_UNKNOWN if one is None else one.mean for one in found]
+    label, means = in_unit(metric, [_UNKNOWN if one is None else one.mean for one in found])
     notation = Notation.of([mean.value for mean in means], map(reach, means))
-    middles = [math.nan if one is None else one.iqm.value for one in found]
+    _, middles = in_unit(metric, [_UNKNOWN if one is None else one.iqm for one in found])
     several = any(len(one.values) > 1 for one in found if one)
     laid = [
         Column(
-            metric_named(metric).short + " [95%]" * several,
+            label + " [95%]" * several,
             tuple(map(notation.with_interval, means)),
             _best_of(metric, [mean.value for mean in means], notation),
             notes=_explained(found, "with its 95% interval"),
         )
     ]
     if several:
-        cells = tuple(map(notation.number, middles))
+        cells = tuple(notation.number(one.value) for one in middles)
         laid.append(Column("IQM", cells, rank=5, notes=(notes.IQM,)))
     return laid
 

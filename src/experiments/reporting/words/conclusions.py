@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
-from experiments.reporting.words.formatting import compact, counts, interval, listing
+from experiments.reporting.words.formatting import (
+    compact,
+    counts,
+    in_unit,
+    interval,
+    listing,
+)
 from experiments.reporting.words.limits import ENOUGH_SEEDS
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
@@ -28,7 +35,7 @@ def conclude(part: Part) -> str:
     """
     having = [entry for entry in part.entries if part.metric in entry.metrics]
     focus = part.focus
-    metric = metric_named(part.metric).long
+    metric = metric_named(part.metric).long.removesuffix(" in µs")
     if not having:
         return f"No run measured the {metric}, so there is nothing to compare."
     words = [
@@ -77,7 +84,7 @@ def how(study: Study, *, in_full: bool = True) -> list[str]:
 
 def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     best = entries[0]
-    value = interval(best.metrics[part.metric].mean)
+    value = _with_unit(part.metric, best.metrics[part.metric].mean)
     if len(entries) == 1:
         return f"{best.base} has {metric} {value} and is the only group."
     pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
@@ -98,7 +105,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
             pair = pairs[close[0].label]
             needed = pair.seeds_needed
             more = "" if needed is None else f"; about {needed} seeds would probably separate them"
-            text += f" (difference {interval(pair.adjusted)}{more})"
+            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{more})"
         if behind:
             text += f"; {best.base} does better than {worse}"
     else:
@@ -111,6 +118,13 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
             f"seeds: give every group the same, {ENOUGH_SEEDS}"
         )
     return text + "."
+
+
+def _with_unit(metric: str, estimate: Estimate) -> str:
+    """Format a value of a metric, a time with its unit."""
+    label, (found,) = in_unit(metric, [estimate])
+    unit, per, _ = label.partition("/")
+    return f"{interval(found)} {unit}" if per else interval(found)
 
 
 def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:

@@ -8,8 +8,8 @@ from typing import Final
 from experiments.reporting.words.formatting import span
 
 DIFFERENCES: Final = (
-    "Differences are paired by seed; their intervals, corrected for all pairs by Holm's method, "
-    "exclude zero if two groups are separated."
+    "A difference is the first group minus the second. Differences are paired by seed; their "
+    "intervals, corrected for all pairs by Holm's method, exclude zero if two groups are separated."
 )
 IQM: Final = "IQM is the interquartile mean."
 MEDIAN_EPOCH: Final = "Epochs are medians."

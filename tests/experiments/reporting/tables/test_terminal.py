@@ -199,3 +199,18 @@ def test_slow_steps_are_in_a_unit_in_which_they_are_short(tmp_path):
     assert "ms/step" in header
     assert " 150" in first
     assert "e5" not in first
+
+
+def test_times_are_compared_in_numbers_that_people_write(tmp_path):
+    runs = sweep(tmp_path)
+    for run in runs:
+        # As equal as rounded sums of many parts are.
+        run.data["summary"]["time/us_per_step"] = 394_123.0 * (1 + 1e-12 * run.seed)
+    study = analyse(runs, metric="time/us_per_step")
+    console = Console(file=io.StringIO(), width=140)
+    print_study(study, console)
+    text = console.file.getvalue()
+    assert "ms/step" in text
+    assert "394.1" in text
+    assert "e5" not in text
+    assert "[394" not in text  # no seed differs, so there is no interval

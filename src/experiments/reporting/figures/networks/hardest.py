@@ -65,8 +65,8 @@ def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
 
     Wrong predictions come first; ties keep the order of the rows.
     """
-    outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
-    true, predicted = dataset.test.targets, predicted_classes(outputs)
+    outputs = best_outputs(one.run, dataset.parts["test"].inputs, trusted=one.trusted)
+    true, predicted = dataset.parts["test"].targets, predicted_classes(outputs)
     shares = class_shares(one.run, outputs, trusted=one.trusted)[np.arange(len(true)), true]
     order = np.lexsort((np.arange(len(true)), shares, predicted == true))[:count]
     return [Hard(int(i), int(true[i]), int(predicted[i]), float(shares[i])) for i in order]
@@ -127,7 +127,7 @@ def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 
 def _draw_sample(axes: Axes, dataset: Dataset, row: int) -> None:
     """Draw a test row as an image, in colour if it has three channels, or as curves."""
-    (inputs,) = dataset.test.take([row])
+    (inputs,) = dataset.parts["test"].take([row])
     if not is_image(dataset.shape):
         axes.plot(inputs.reshape(dataset.shape).T, linewidth=1)
     elif dataset.shape[0] == 3:
@@ -184,7 +184,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
     levels = preprocessing.levels
     before = preprocessing.columns[:column]
     first = sum(len(levels[other]) if other in levels else 1 for other in before)
-    (inputs,) = dataset.test.take([row])
+    (inputs,) = dataset.parts["test"].take([row])
     if name in levels:
         return levels[name][int(inputs[first : first + len(levels[name])].argmax())]
     value = float(inputs[first]) * preprocessing.scale[first] + preprocessing.center[first]
@@ -194,7 +194,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
     """Choose the raw columns in which these rows differ most from the training data's mean."""
     preprocessing = dataset.preprocessing
-    train, inputs = dataset.train.inputs, dataset.test.take(rows)
+    train, inputs = dataset.train.inputs, dataset.parts["test"].take(rows)
     deviation = train.std(axis=0)
     distance = np.abs(inputs - train.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     unusual: list[float] = []
