@@ -28,6 +28,7 @@ from . import (
     initializers,
     layers,
     losses,
+    metrics,
     schedules,
 )
 from .activations import Activation
@@ -65,6 +66,7 @@ from .losses import (
     MeanSquaredError,
     Value,
 )
+from .metrics import Metric
 from .network import Network
 from .objective import Objective
 from .optimizers import (
@@ -122,6 +124,7 @@ __all__ = [
     "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Momentum",
     "Muon",
     "NAdam",
@@ -147,6 +150,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "mlp",
     "resnet",
     "schedules",
