@@ -15,6 +15,7 @@ from experiments.errors import (
     UserError,
 )
 from experiments.runs.record import Record
+from experiments.tracking.patience import Patience
 from experiments.tracking.publisher import Publisher
 from tests.experiments.record_factory import make_record
 
@@ -28,7 +29,7 @@ class FakeTracker:
     kind: ClassVar[type[UserError]] = TrackerAwayError
     calls: ClassVar[list[tuple[str, Any]]] = []
 
-    def __init__(self, uri: str | None, experiment_name: str) -> None:
+    def __init__(self, uri: str | None, experiment_name: str, patience: Patience) -> None:
         self._do("init", (uri, experiment_name))
 
     def _do(self, name: str, detail: Any) -> None:

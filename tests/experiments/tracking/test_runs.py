@@ -22,9 +22,9 @@ from experiments.palette import color_of
 from experiments.runs.layout import FILES
 from experiments.runs.record import Record
 from experiments.tracking import store
+from experiments.tracking.address import resolve_uri, sqlite_file
 from experiments.tracking.fetch import fetch_record
 from experiments.tracking.runs import Tracker, choose_models
-from experiments.tracking.store import resolve_uri, sqlite_file
 from tests.experiments.record_factory import (
     STARTED,
     config_yaml,
@@ -188,7 +188,7 @@ def test_a_run_of_two_sweeps_is_one_whichever_publishes_it_first(
     own = make_record(tmp_path / "a", sweep="a", started_in=began, uid=uid)
     taken_over = make_record(tmp_path / "b", sweep="b", started_in=began, uid=uid)
     run_id = tracker.publish(taken_over)
-    assert tracker.is_published(own)
+    assert tracker.look_up([own])
     assert tracker.publish(own) == Tracker(uri, tracker.experiment_name).publish(own) == run_id
     tags = client.get_run(run_id).data.tags
     assert tags["sweep.a"] == tags["sweep.b"] == "yes"
