@@ -117,5 +117,8 @@ class _Patient:
         self._patience = patience
 
     def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._target, name)
+        if not callable(attribute):
+            return attribute
         call = self._patience.read if name.startswith(_READS) else self._patience.write
-        return partial(call, getattr(self._target, name))
+        return partial(call, attribute)

@@ -455,7 +455,8 @@ class Tracker:
 
     def _errors(self, doing: str, *, of_record: bool = False) -> AbstractContextManager[None]:
         _ = self.experiment_id  # fails first, with a better message
-        return tracking_errors(self.uri, doing, of_record=of_record)
+        cure = "Nothing is lost: the records can be published again."
+        return tracking_errors(self.uri, doing, cure, of_record=of_record)
 
     def _look_up_or_make(self, record: Record) -> Run:
         """Find the run of a record, or create it, which no other process does meanwhile."""

@@ -52,8 +52,6 @@ def test_a_database_that_another_process_is_making_stays(tmp_path: Path) -> None
     """It holds the lock; this process waits, and then there is nothing to clear."""
     from threading import Thread
 
-    from experiments.files.locks import locked
-
     database = tmp_path / "runs.db"
     unfinished = tmp_path / ".runs.db.0123abcd.tmp"
     unfinished.write_text("the database")
