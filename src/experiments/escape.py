@@ -79,5 +79,7 @@ def for_latex(text: str) -> str:
 
 
 def _backslashed(found: str) -> str:
+    if found == "<":
+        return "&lt;"  # MLflow's pages would show the backslash
     # The number of a list's item becomes text if its dot is escaped, which follows it.
     return f"{found}\\" if found.isdigit() else f"\\{found}"

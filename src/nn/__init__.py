@@ -20,12 +20,42 @@ A loop of your own gives access to every step:
 ...     optimizer.step(network.parameters, network.gradients)
 """
 
-from . import activations, gradient_check, gradients, initializers, layers, losses, schedules
+from . import (
+    activations,
+    functions,
+    gradient_check,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    schedules,
+)
 from .activations import Activation
-from .architectures import mlp
+from .architectures import cnn, mlp, resnet
 from .component import Component
 from .initializers import Initializer
-from .layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import (
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm,
+    ChannelDropout,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    MaxPool1d,
+    MaxPool2d,
+    RandomFlip,
+    RandomShift,
+    Reshape,
+    Residual,
+)
 from .losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -34,7 +64,9 @@ from .losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Value,
 )
+from .metrics import Metric
 from .network import Network
 from .objective import Objective
 from .optimizers import (
@@ -67,12 +99,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "ChannelDropout",
     "Component",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Huber",
     "Initializer",
     "KLDivergence",
@@ -80,8 +120,11 @@ __all__ = [
     "LayerNorm",
     "Lion",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Momentum",
     "Muon",
     "NAdam",
@@ -92,14 +135,23 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "RandomFlip",
+    "RandomShift",
+    "Reshape",
+    "Residual",
     "Schedule",
+    "Value",
     "activations",
+    "cnn",
     "fit",
+    "functions",
     "gradient_check",
     "gradients",
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "mlp",
+    "resnet",
     "schedules",
 ]

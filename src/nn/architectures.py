@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 from .activations import Activation, ReLU
 from .initializers import Initializer
-from .layers import ActivationLayer, BatchNorm, Dense, Dropout, Layer, LayerNorm
+from .layers import (
+    ActivationLayer,
+    BatchNorm,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    MaxPool1d,
+    MaxPool2d,
+    Residual,
+)
 
 
 def mlp(
@@ -60,3 +76,146 @@ def mlp(
         if dropout != 0:
             layers.append(Dropout(dropout))
     return [*layers, Dense(outputs, last, biases)]
+
+
+def cnn(
+    channels: Sequence[int],
+    outputs: int,
+    *,
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    pools: Sequence[int],
+    dense: Sequence[int] = (),
+    dimensions: Literal[1, 2] = 2,
+    padding: Literal["same", "valid"] | int = "same",
+    activation: Activation | None = None,
+    initializer: Initializer | None = None,
+    bias_initializer: Initializer | None = None,
+    dropout: float = 0.0,
+    normalization: Literal["batch", "layer"] | None = None,
+) -> list[Layer]:
+    """Convolutional network: convolution → normalization → activation → pooling, then an MLP.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Number of channels of each convolution.
+    outputs : int
+        Width of the output layer.
+    kernels, strides, pools : sequence of int
+        Size of each convolution's kernel, its stride, and the size of the maximum pooling after
+        it, 1 for none.
+    dense : sequence of int, default ()
+        Width of each hidden dense layer.
+    dimensions : {1, 2}, default 2
+        Number of axes of a sample beside the channels: 2 for images.
+    padding : {"same", "valid"} or int, default "same"
+        Padding of the convolutions; see :class:`nn.layers.convolution.Convolution`.
+    activation, initializer, bias_initializer, dropout, normalization
+        As of :func:`mlp`; dropout acts on the hidden dense layers.
+
+    Returns
+    -------
+    list of Layer
+    """
+    activation = activation or ReLU()
+    suited = initializer or Initializer.named(activation.initializer)
+    biases = bias_initializer or Initializer.named("zeros")
+    layers: list[Layer] = []
+    for count, kernel, stride, pool in zip(channels, kernels, strides, pools, strict=True):
+        convolution = Conv1d if dimensions == 1 else Conv2d
+        layers.append(
+            convolution(
+                count,
+                kernel,
+                stride=stride,
+                padding=padding,
+                initializer=suited,
+                bias_initializer=biases,
+            )
+        )
+        if normalization is not None:
+            layers.append(BatchNorm() if normalization == "batch" else LayerNorm())
+        layers.append(ActivationLayer(activation))
+        if pool > 1:
+            layers.append(MaxPool1d(pool) if dimensions == 1 else MaxPool2d(pool))
+    head = mlp(
+        dense,
+        outputs,
+        activation=activation,
+        initializer=initializer,
+        bias_initializer=bias_initializer,
+        dropout=dropout,
+        normalization=normalization,
+    )
+    return [*layers, Flatten(), *head]
+
+
+def resnet(
+    channels: Sequence[int],
+    outputs: int,
+    *,
+    blocks: int = 1,
+    dimensions: Literal[1, 2] = 2,
+    activation: Activation | None = None,
+    initializer: Initializer | None = None,
+    normalization: Literal["batch", "group"] = "batch",
+) -> list[Layer]:
+    """Residual network for small images, as He et al. 2016, section 4.2.
+
+    A convolution, then in each stage `blocks` residual blocks of two convolutions with kernels of
+    3; from the second stage on, the first block halves the image, and its shortcut is a
+    convolution with a kernel of 1. The mean of each channel goes to the output layer.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Number of channels of each stage.
+    outputs : int
+        Width of the output layer.
+    blocks : int, default 1
+        Number of blocks of a stage.
+    dimensions : {1, 2}, default 2
+        Number of axes of a sample beside the channels: 2 for images.
+    activation : Activation, default ReLU()
+        Activation after the first convolution of a block and after each sum.
+    initializer : Initializer, optional
+        Initializer of all weights; by default as in :func:`mlp`.
+    normalization : {"batch", "group"}, default "batch"
+        Normalization after each convolution; there are 8 groups, or as many as divide 8 and the
+        channels.
+
+    Returns
+    -------
+    list of Layer
+    """
+    activation = activation or ReLU()
+    suited = initializer or Initializer.named(activation.initializer)
+
+    def normalized(count: int, kernel: int, stride: int) -> list[Layer]:
+        convolution = Conv1d if dimensions == 1 else Conv2d
+        padding = (kernel - 1) // 2
+        norm = BatchNorm() if normalization == "batch" else GroupNorm(math.gcd(count, 8))
+        return [
+            convolution(
+                count, kernel, stride=stride, padding=padding, bias=False, initializer=suited
+            ),
+            norm,
+        ]
+
+    layers = [*normalized(channels[0], 3, 1), ActivationLayer(activation)]
+    before = channels[0]
+    for stage, count in enumerate(channels):
+        for block in range(blocks):
+            stride = 2 if stage > 0 and block == 0 else 1
+            path = [
+                *normalized(count, 3, stride),
+                ActivationLayer(activation),
+                *normalized(count, 3, 1),
+            ]
+            changes = stride > 1 or count != before
+            shortcut = normalized(count, 1, stride) if changes else []
+            layers += [Residual(tuple(path), tuple(shortcut)), ActivationLayer(activation)]
+            before = count
+    last = initializer or Initializer.named("scaled_gaussian")
+    return [*layers, GlobalAvgPool(), Dense(outputs, last)]

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .orders import Order, Rows, Shuffled
 from .randomness import stream
-from .speed.buffers import Workspace
+from .table_rows import TableRows
 from .typing import Array
 
 
@@ -35,9 +34,9 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features), or (tables, rows, features)
-        The inputs of the training part; of several ones of one size, if runs have different data.
-    targets : ndarray of shape (rows, outputs), or (tables, rows, outputs)
+    inputs : ndarray of shape (rows, *shape), or TableRows
+        The inputs of the training part; :class:`~nn.table_rows.TableRows` for each run's own.
+    targets : ndarray of shape (rows, outputs), or TableRows
         The encoded targets, in the precision of the inputs.
     batch_size : int
         Number of rows in a step, at least 1. If it covers all rows, a permutation of them would
@@ -48,8 +47,8 @@ class Batches:
         The order of the rows; by default they are shuffled anew in each epoch.
     drop_last : bool, default False
         Whether an epoch ends before a last batch that would be short.
-    tables : sequence of int, optional
-        The table of each run, if there are several.
+    weights : ndarray of shape (rows, 1), or TableRows, optional
+        The weights of the rows, which batches then have as a third array.
 
     Attributes
     ----------
@@ -61,65 +60,48 @@ class Batches:
 
     def __init__(
         self,
-        inputs: Array,
-        targets: Array,
+        inputs: Array | TableRows,
+        targets: Array | TableRows,
         batch_size: int,
         seeds: Sequence[int],
         *,
         order: Order | None = None,
         drop_last: bool = False,
-        tables: Sequence[int] | None = None,
+        weights: Array | TableRows | None = None,
     ) -> None:
-        self.rows = int(inputs.shape[-2])
-        # The concatenated tables, and the place of each run's first row: (runs, 1).
-        self.inputs = inputs.reshape(-1, inputs.shape[-1])
-        self.targets = targets.reshape(-1, targets.shape[-1])
-        self._first = None if tables is None else np.array(tables)[:, np.newaxis] * self.rows
+        arrays = (inputs, targets) if weights is None else (inputs, targets, weights)
+        self._parts = [a if isinstance(a, TableRows) else TableRows(a) for a in arrays]
+        self.rows = len(self._parts[0])
         self.order = order or Shuffled()
         self.steps = steps_per_epoch(self.rows, batch_size, drop_last=drop_last)
         self.batch_size = min(batch_size, self.rows)
         self.seeds = list(seeds)
         self._streams = {seed: stream(seed, "batches") for seed in self.seeds}
-        self._shared = self.inputs[np.newaxis], self.targets[np.newaxis]
-        self._all: tuple[Array, Array] | None = None  # the same, of each run's own table
         self._replayed = None if self.order.renews else self._draw()
-        self._buffers = Workspace(inputs.dtype)
 
     @property
     def last_full(self) -> int:
         """The index of the epoch's last step of full size."""
         return self.rows // self.batch_size - 1
 
-    def epoch(self) -> Iterator[tuple[Array, Array]]:
+    def epoch(self) -> Iterator[tuple[Array, ...]]:
         """Iterate over one epoch.
 
         Yields
         ------
-        inputs : ndarray of shape (runs, batch, features), or (1, batch, features) if shared
+        inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
-            Both are buffers that the next step overwrites, the same for all steps of one size.
+        weights : ndarray of shape (runs, batch, 1), or (1, batch, 1), if there are any
+            All are buffers that the next step overwrites, the same for all steps of one size.
         """
         if self.batch_size == self.rows and self.order.is_permutation:
-            yield self._whole()
+            yield tuple(part.whole() for part in self._parts)
             return
         order = self._draw() if self._replayed is None else self._replayed
-        if self._first is not None:
-            order = order + self._first
+        placed = [(part, part.places(order)) for part in self._parts]
         for step in range(self.steps):
-            taken = order[:, step * self.batch_size : (step + 1) * self.batch_size]
-            yield (
-                self._take("inputs", self.inputs, taken),
-                self._take("targets", self.targets, taken),
-            )
-
-    def _whole(self) -> tuple[Array, Array]:
-        """Return all rows of each run, in their order."""
-        if self._first is None:
-            return self._shared
-        if self._all is None:
-            rows = np.arange(self.rows) + self._first
-            self._all = self.inputs[rows], self.targets[rows]
-        return self._all
+            taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            yield tuple([part.take(places[:, taken]) for part, places in placed])
 
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""
@@ -142,12 +124,4 @@ class Batches:
         self._streams = {seed: self._streams[seed] for seed in self.seeds}
         if self._replayed is not None and self.order.depends_on_seed:
             self._replayed = self._replayed[list(runs)]
-        if self._first is not None:
-            self._first = self._first[list(runs)]
-            self._all = None
-        self._buffers = Workspace(self.inputs.dtype)
-
-    def _take(self, name: str, array: Array, rows: NDArray[np.integer]) -> Array:
-        buffer = self._buffers.array(name, (*rows.shape, array.shape[1]))
-        # mode="clip" writes directly into the buffer; the default makes a copy first.
-        return array.take(rows, axis=0, out=buffer, mode="clip")
+        self._parts = [part.keep(runs) for part in self._parts]

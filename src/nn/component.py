@@ -15,7 +15,7 @@ import reprlib
 import types
 import typing
 from abc import ABC
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 
@@ -101,9 +101,13 @@ class Component(ABC):  # noqa: B024, the abstract methods are those of the subcl
 
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})
+        values = {field.name: getattr(self, field.name) for field in fields if field.init}
+        wrong = problems(type(self), values)
         if wrong:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
+        for name, value in values.items():
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))  # components are hashed
 
     @classmethod
     def names(cls) -> list[str]:
@@ -176,19 +180,18 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
         wrong type, or a value out of range. Empty if there is none.
     """
-    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
-    hints = type_hints(typing.cast(Any, kind))
+    fields = _fields(typing.cast(Any, kind))
     found = [
         f"unknown key {_short.repr(key)}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
         if key not in fields
     ]
-    for key, field in fields.items():
+    for key, (required, check) in fields.items():
         if key in values:
-            fault = _fault(values[key], hints[key])
+            fault = check(values[key])
             if fault:
                 found.append(f"{key} must be {fault}, but is {_short.repr(values[key])}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        elif required:
             found.append(f"{key} is required")
     return found
 
@@ -206,40 +209,92 @@ def type_hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _fault(value: Any, hint: Any) -> str | None:
-    """Describe what `value` must be according to `hint`; None if it already is."""
-    origin = typing.get_origin(hint)
+_Check = Callable[[Any], str | None]
+"""A function that describes what a value must be; it returns None if the value is that already."""
+
+
+@functools.cache
+def _fields(kind: Any) -> dict[str, tuple[bool, _Check]]:
+    """Return for each field of a dataclass whether it is required, and the check of its value.
+
+    Types are examined once per class: a sweep checks the same classes thousands of times.
+    """
+    missing, hints = dataclasses.MISSING, type_hints(kind)
+    return {
+        field.name: (
+            field.default is missing and field.default_factory is missing,
+            _check(hints[field.name]),
+        )
+        for field in dataclasses.fields(kind)
+        if field.init
+    }
+
+
+def _check(hint: Any) -> _Check:
+    """Return the check of values of a type."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        inner, *constraints = typing.get_args(hint)
-        fault = _fault(value, inner)
+        return _check_within(*arguments)
+    if origin in (typing.Union, types.UnionType):
+        return _check_options([_check(option) for option in arguments])
+    if origin is Literal:
+        wanted = "one of " + ", ".join(map(str, arguments))
+        return lambda value: None if value in arguments else wanted
+    if origin in (tuple, list):
+        return _check_items(_check(arguments[0]))
+    if origin is dict:
+        return _check_entries(_check(arguments[1]))
+    return functools.partial(_plain_fault, kind=hint)
+
+
+def _check_within(inner: Any, *constraints: Any) -> _Check:
+    check, number = _check(inner), "a whole number" if inner is int else "a number"
+
+    def fault_of(value: Any) -> str | None:
+        fault = check(value)
         for constraint in constraints:
             if isinstance(constraint, Interval) and (fault or value not in constraint):
-                wanted = "a whole number" if inner is int else "a number"
-                return f"{wanted} {constraint}"
+                return f"{number} {constraint}"
             if isinstance(constraint, AtMost) and not fault and len(value) > constraint.items:
                 return f"a list of at most {constraint.items} items"
         return fault
-    if origin in (typing.Union, types.UnionType):
-        faults = [_fault(value, option) for option in typing.get_args(hint)]
-        return None if None in faults else " or ".join(dict.fromkeys(f for f in faults if f))
-    if origin is Literal:
-        options = typing.get_args(hint)
-        return None if value in options else "one of " + ", ".join(map(str, options))
-    if origin in (tuple, list):
-        item = typing.get_args(hint)[0]
+
+    return fault_of
+
+
+def _check_options(checks: Sequence[_Check]) -> _Check:
+    def fault_of(value: Any) -> str | None:
+        faults = []
+        for check in checks:
+            fault = check(value)
+            if fault is None:
+                return None
+            faults.append(fault)
+        return " or ".join(dict.fromkeys(filter(None, faults)))
+
+    return fault_of
+
+
+def _check_items(check: _Check) -> _Check:
+    def fault_of(value: Any) -> str | None:
         if not isinstance(value, (tuple, list)):
             return "a list"
-        faults = [fault for entry in value if (fault := _fault(entry, item))]
+        faults = [fault for entry in value if (fault := check(entry))]
         return f"a list of items each {faults[0]}" if faults else None
-    if origin is dict:
+
+    return fault_of
+
+
+def _check_entries(check: _Check) -> _Check:
+    def fault_of(value: Any) -> str | None:
         if not isinstance(value, Mapping):
             return "a mapping"
-        item = typing.get_args(hint)[1]
         for key, entry in value.items():
-            if fault := _fault(entry, item):
+            if fault := check(entry):
                 return f"a mapping in which {_short.repr(key)} is {fault}"
         return None
-    return _plain_fault(value, hint)
+
+    return fault_of
 
 
 def _plain_fault(value: Any, kind: Any) -> str | None:

@@ -19,7 +19,7 @@ from .typing import Float64Array, Shape
 
 @dataclass(frozen=True)
 class Initializer(Component):
-    """Base of the initializers: a distribution of weight matrices."""
+    """Base of the initializers: a distribution of weight matrices, and of kernels."""
 
     @abstractmethod
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
@@ -47,6 +47,29 @@ class Initializer(Component):
         ndarray of shape (units,), float64
         """
         return self(rng, (units,))
+
+    def kernels(self, rng: np.random.Generator, shape: Shape, groups: int = 1) -> Float64Array:
+        """Draw the kernels of a convolution.
+
+        By default they are drawn as a matrix (fan_in, channels). The fan-in of an output is the
+        number of numbers that its kernel sees; the fan-out of an input, on which some initializers
+        depend too, is the number of outputs whose kernels see it (but for the edges, and the
+        stride).
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The run's random stream for initialization.
+        shape : tuple of int
+            Shape ``(channels, input channels / groups, *kernel)``.
+        groups : int, default 1
+            Number of groups of channels.
+
+        Returns
+        -------
+        ndarray of that shape, float64
+        """
+        return self(rng, (math.prod(shape[1:]), shape[0])).T.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -172,7 +195,13 @@ class VarianceScaling(Initializer):
         """Return the variance of weights between `fan_in` inputs and `fan_out` outputs."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Float64Array:
-        variance = self.variance(shape[0], shape[-1])
+        return self._draw(rng, shape, self.variance(shape[0], shape[-1]))
+
+    def kernels(self, rng: np.random.Generator, shape: Shape, groups: int = 1) -> Float64Array:
+        fan_out = shape[0] // groups * math.prod(shape[2:])
+        return self._draw(rng, shape, self.variance(math.prod(shape[1:]), fan_out))
+
+    def _draw(self, rng: np.random.Generator, shape: Shape, variance: float) -> Float64Array:
         if self.distribution == "normal":
             return rng.standard_normal(shape) * math.sqrt(variance)
         limit = math.sqrt(3 * variance)

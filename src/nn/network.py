@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,18 +13,25 @@ from numpy.typing import DTypeLike
 
 from .activations import Activation
 from .layers import Binding, Layer
+from .layers.chain import Chain, arrangements
+from .layers.shapes import names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
 from .randomness import stream
 from .speed import is_on
 from .speed.buffers import Workspace
-from .speed.replay import CapturedStep, Tape, is_replayable
-from .typing import Array, Float64Array
+from .speed.replay import CapturedStep, Tape
+from .table_rows import TableRows
+from .typing import Array, Float64Array, Shape
 
 _ROWS = 512
-"""Rows of a block in prediction and evaluation. Fixed, so that sums do not depend on the stack, and
-small enough for a stack's activations to stay in cache."""
+"""Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
+cache."""
+
+_SCRATCH = 1 << 20
+"""Most numbers that a layer keeps for the rows of such a block, beside its output. Sums depend on
+the size of a block, so that it follows from the architecture and not from the stack."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -38,8 +45,8 @@ class Network:
     layers : sequence of Layer, or sequence of such sequences
         The architecture; one for all runs, or each run's own, which may differ in what a layer
         lists as ``per_run`` (dropout rates, initializers).
-    inputs : int
-        Number of input features.
+    inputs : int or tuple of int
+        Shape of an input sample: (features,), or their number; (channels, height, width), ...
     loss : Loss
         The loss that training minimizes.
     output_activation : Activation, optional
@@ -57,18 +64,21 @@ class Network:
         Running statistics of normalization layers.
     layout : Layout
         Names, order and shapes of the parameters.
+    shape : tuple of int
+        Shape of an input sample.
 
     Raises
     ------
     ValueError
-        If the runs' architectures cannot share a stack, loss and output activation do not
-        go together, or inputs or targets have another shape than they must.
+        If the runs' architectures cannot share a stack, a layer cannot take the samples that reach
+        it, loss and output activation do not go together, or inputs or targets have another shape
+        than they must.
     """
 
     def __init__(
         self,
         layers: Sequence[Layer] | Sequence[Sequence[Layer]],
-        inputs: int,
+        inputs: int | Shape,
         *,
         loss: Loss,
         output_activation: Activation | None = None,
@@ -76,27 +86,32 @@ class Network:
         dtype: DTypeLike = np.float32,
     ) -> None:
         self.objective = Objective(loss, output_activation)
-        self.inputs = inputs
+        self.shape: Shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
         self.seeds = list(seeds)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"networks train in float32 or float64, not {self.dtype}")
         self._architectures = _one_each(layers, len(self.seeds))
-        self._names = _layer_names(self._architectures[0])
-        self._widths = [inputs]
-        for layer in self._architectures[0]:
-            self._widths.append(layer.width(self._widths[-1]))
-        placed = list(zip(self._names, self._architectures[0], self._widths, strict=False))
+        self._names = names_of(self._architectures[0])
+        self._shapes = shapes_of(self._architectures[0], self.shape)
+        if len(self._shapes[-1]) != 1:
+            raise ValueError(
+                f"the last layer, {self._names[-1]}, gives samples of shape {self._shapes[-1]}, "
+                "but outputs are vectors; put nn.layers.Flatten and nn.layers.Dense after it"
+            )
+        placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
         self.layout = Layout(
             replace(p, name=f"{name}/{p.name}")
-            for name, layer, fan_in in placed
-            for p in layer.parameters(fan_in)
+            for name, layer, shape in placed
+            for p in layer.parameters(shape)
         )
         self.statistics_layout = Layout(
             replace(p, name=f"{name}/{p.name}")
-            for name, layer, fan_in in placed
-            for p in layer.statistics(fan_in)
+            for name, layer, shape in placed
+            for p in layer.statistics(shape)
         )
+        scratch = max(layer.scratch(shape) for _, layer, shape in placed)
+        self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))
@@ -116,15 +131,20 @@ class Network:
     @property
     def outputs(self) -> int:
         """Number of outputs."""
-        return self._widths[-1]
+        return self._shapes[-1][0]
+
+    @property
+    def inputs(self) -> int:
+        """Number of numbers of an input sample."""
+        return math.prod(self.shape)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """Compute the logits.
 
         Parameters
         ----------
-        x : ndarray of shape (runs, batch, inputs), or (1, batch, inputs) if all runs share it
-            The inputs of the batch.
+        x : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if all runs share it
+            The inputs of the batch; each sample may also be one row, (inputs,).
         training : bool, default False
             Whether dropout and batch statistics are in effect.
 
@@ -133,11 +153,11 @@ class Network:
         ndarray of shape (runs, batch, outputs)
             A buffer that the next call overwrites.
         """
-        for layer in self.layers:
-            x = layer.forward(x, training)
-        return x
+        if x.shape[2:] != self.shape:
+            x = x.reshape(*x.shape[:2], *self.shape)
+        return self._chain.forward(x, training)
 
-    def backpropagate(self, x: Array, targets: Array) -> Array:
+    def backpropagate(self, x: Array, targets: Array, weights: Array | None = None) -> Array:
         """Fill :attr:`gradients` with those of the batch's mean loss.
 
         Training is fastest if all batches are passed in the same arrays, which have the network's
@@ -145,10 +165,12 @@ class Network:
 
         Parameters
         ----------
-        x : ndarray of shape (runs, batch, inputs), or (batch, inputs) if all runs share it
+        x : ndarray of shape (runs, batch, *shape), or (batch, *shape) if all runs share it
             The inputs of the batch.
         targets : ndarray of shape (runs, batch, outputs), or (batch, outputs)
             The encoded targets of the batch. Only those of the first call are checked.
+        weights : ndarray of shape (runs, batch, 1), or (batch, 1), optional
+            The weights of the rows, at least 0: the mean loss is then Σ wᵢ Lᵢ / Σ wᵢ.
 
         Returns
         -------
@@ -161,31 +183,35 @@ class Network:
             If an array has another shape or no rows, or the loss cannot have the targets of the
             first call.
         """
-        step = self._steps.get((id(x), id(targets)))
+        step = self._steps.get((id(x), id(targets), id(weights)))
         if step is not None and step.is_ready:
             return step.replay()
         inputs = self._inputs(x)
         labels = self._targets(targets, inputs.shape[1])
+        shares = weights
+        if weights is not None:
+            shares = self._stacked("weights", weights, inputs.shape[1], (1,))
         if not self._checked:
             self.objective.loss.check(labels)
             self._checked = True
         if step is not None:  # batches come in the same arrays, as in training
             with self._do.capture() as calls:
-                logits = self._pass(inputs, labels)
+                logits = self._pass(inputs, labels, shares)
             step.keep(calls, logits)
             return logits
-        if self._replays and inputs is x and labels is targets:
+        if self._replays and inputs is x and labels is targets and shares is weights:
             if len(self._steps) == _STEPS:
                 self._steps.clear()
-            self._steps[id(x), id(targets)] = CapturedStep(x, targets)
-        return self._pass(inputs, labels)
+            self._steps[id(x), id(targets), id(weights)] = CapturedStep(x, targets, weights)
+        return self._pass(inputs, labels, shares)
 
-    def _pass(self, x: Array, targets: Array) -> Array:
+    def _pass(self, x: Array, targets: Array, weights: Array | None) -> Array:
         """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(logits, targets)
-        for position in reversed(range(len(self.layers))):
-            grad = self.layers[position].backward(grad, input_gradient=position > 0)
+        if weights is not None:
+            self._do(_weigh, grad, weights)
+        self._chain.backward(grad, input_gradient=False)
         return logits
 
     def loss(self, x: Array, targets: Array) -> Float64Array:
@@ -193,7 +219,7 @@ class Network:
 
         Parameters
         ----------
-        x : ndarray of shape (n, inputs), or (runs, n, inputs)
+        x : ndarray of shape (n, *shape), or (runs, n, *shape)
             The inputs.
         targets : ndarray of shape (n, outputs), or (runs, n, outputs)
             The encoded targets.
@@ -222,7 +248,7 @@ class Network:
 
         Parameters
         ----------
-        x : ndarray of shape (n, inputs), or (runs, n, inputs)
+        x : ndarray of shape (n, *shape), or (runs, n, *shape)
             The inputs.
 
         Returns
@@ -235,8 +261,8 @@ class Network:
             outputs[:, rows] = self.objective.outputs(logits)
         return outputs
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Iterate over `x`, (n, inputs) or (runs, n, inputs), in blocks of rows.
+    def logits(self, x: Array | TableRows) -> Iterator[tuple[slice, Array]]:
+        """Iterate over `x`, (n, *shape), (runs, n, *shape) or rows of a table, in blocks of rows.
 
         Yields
         ------
@@ -245,12 +271,14 @@ class Network:
         logits : ndarray of shape (runs, rows, outputs)
             In a buffer that the next block overwrites.
         """
-        x = self._inputs(x)
-        for start in range(0, x.shape[1], _ROWS):
-            rows = slice(start, min(start + _ROWS, x.shape[1]))
+        source = x if isinstance(x, TableRows) else self._inputs(x)
+        count = len(source) if isinstance(source, TableRows) else source.shape[1]
+        for start in range(0, count, self._rows):
+            rows = slice(start, min(start + self._rows, count))
+            block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
-                logits = self.forward(x[:, rows])
+                logits = self.forward(self._inputs(block))
             yield rows, logits
 
     def weights(self, run: int = 0) -> dict[str, Array]:
@@ -286,6 +314,26 @@ class Network:
         """Set one run's random streams to the states that :meth:`random_states` returned."""
         for row, state in zip(self._generators, states, strict=True):
             row[run].bit_generator.state = state
+
+    def only(self, runs: Sequence[int]) -> Network:
+        """Return a copy of some runs; random streams are shared."""
+        copied = copy.copy(self)
+        copied.keep(runs)
+        return copied
+
+    def without_noise(self, dtype: DTypeLike) -> Network:
+        """Return a copy in another precision, without the layers that draw random numbers."""
+        copied = Network(
+            [[layer for layer in own if not layer.random] for own in self._architectures],
+            self.shape,
+            loss=self.objective.loss,
+            output_activation=self.objective.activation,
+            seeds=self.seeds,
+            dtype=dtype,
+        )
+        copied.parameters[...] = self.parameters
+        copied.statistics[...] = self.statistics
+        return copied
 
     def keep(self, runs: Sequence[int]) -> None:
         """Remove all runs but these from the stack; the others are not affected.
@@ -324,16 +372,20 @@ class Network:
         """Give each layer its views of the stack's arrays."""
         self.gradients = self.workspace.zeros(self.parameters.shape)
         self._do = Tape()
-        # Keyed by id(x), id(targets). A step keeps both arrays alive, so an id cannot be reused.
-        self._steps: dict[tuple[int, int], CapturedStep] = {}
+        # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
+        # be reused.
+        self._steps: dict[tuple[int, int, int], CapturedStep] = {}
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
+        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=False)
         self.layers = [
             layer.bind(
                 Binding(
                     peers=[architecture[position] for architecture in self._architectures],
+                    shape=self._shapes[position],
+                    batch_last=batch_last[position],
                     parameters=_local(parameters, name),
                     gradients=_local(gradients, name),
                     statistics=_local(statistics, name),
@@ -347,8 +399,8 @@ class Network:
                 zip(self._names, self._architectures[0], strict=True)
             )
         ]
-        passes = [method for layer in self.layers for method in (layer.forward, layer.backward)]
-        self._replays = is_on("replay") and all(map(is_replayable, passes))
+        self._chain = Chain(self.layers, takes=False, gives=False)
+        self._replays = is_on("replay") and self._chain.replays
 
     def _initialize(self) -> None:
         for run, (seed, architecture) in enumerate(
@@ -378,30 +430,39 @@ class Network:
         return copy
 
     def _inputs(self, x: Array) -> Array:
-        return self._stacked("inputs", x, None, self.inputs)
+        return self._stacked("inputs", x, None, self.shape)
 
     def _targets(self, targets: Array, n: int) -> Array:
         if n == 0:
             raise ValueError("a loss is a mean over rows, and there are none")
-        return self._stacked("targets", targets, n, self.outputs)
+        return self._stacked("targets", targets, n, (self.outputs,))
 
-    def _stacked(self, what: str, array: Array, n: int | None, width: int) -> Array:
+    def _stacked(self, what: str, array: Array, n: int | None, shape: Shape) -> Array:
         """Add the run axis to a batch; reject other shapes, which NumPy might broadcast."""
         with np.errstate(over="ignore"):  # what is too large becomes infinite
             array = np.asarray(array, self.dtype)
-        stacked = array[np.newaxis] if array.ndim == 2 else array
-        if (
-            stacked.ndim != 3
-            or stacked.shape[0] not in (1, self.runs)
-            or n not in (None, stacked.shape[1])
-            or stacked.shape[2] != width
-        ):
-            rows = "n" if n is None else n
-            raise ValueError(
-                f"{what} have shape {array.shape}, not ({rows}, {width}) "
-                f"or ({self.runs}, {rows}, {width})"
-            )
-        return stacked
+        for sample in dict.fromkeys([shape, (math.prod(shape),)]):
+            stacked = array[np.newaxis] if array.ndim == 1 + len(sample) else array
+            if (
+                stacked.ndim == 2 + len(sample)
+                and stacked.shape[0] in (1, self.runs)
+                and n in (None, stacked.shape[1])
+                and stacked.shape[2:] == sample
+            ):
+                return stacked
+        rows = "n" if n is None else n
+        numbers = ", ".join(map(str, shape))
+        raise ValueError(
+            f"{what} have shape {array.shape}, not ({rows}, {numbers}) "
+            f"or ({self.runs}, {rows}, {numbers})"
+        )
+
+
+def _weigh(grad: Array, weights: Array) -> None:
+    """Turn the gradient of the mean loss into that of the mean weighted by (runs, batch, 1)."""
+    total = weights.sum(axis=1, keepdims=True)
+    share = weights.shape[1] / np.maximum(total, np.finfo(weights.dtype).tiny)
+    grad *= weights * share.astype(weights.dtype)
 
 
 def _one_each(
@@ -423,16 +484,6 @@ def _one_each(
     if len(structures) > 1:
         raise ValueError("runs of different architectures cannot share a stack")
     return each
-
-
-def _layer_names(layers: Sequence[Layer]) -> list[str]:
-    count: Counter[str] = Counter()
-    names = []
-    for layer in layers:
-        kind = layer.name or type(layer).__name__.lower()
-        count[kind] += 1
-        names.append(f"{kind}{count[kind]}")
-    return names
 
 
 def _local(named: dict[str, Array], layer: str) -> dict[str, Array]:

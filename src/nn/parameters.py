@@ -29,10 +29,31 @@ class Parameter:
     shape: tuple[int, ...]
     decays: bool = False
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(size, int) for size in self.shape):
+            raise ValueError(
+                f"the parameter {self.name!r} has the shape {self.shape}, which is not one of "
+                "whole numbers: a layer's parameters(shape) gets the shape of a sample, such as "
+                "(64,), and not its width"
+            )
+
     @property
     def size(self) -> int:
         """Number of entries."""
         return math.prod(self.shape)
+
+    @staticmethod
+    def as_matrices(weights: Array) -> Array:
+        """View weights as one matrix for each run, (runs, fan_in, fan_out).
+
+        Parameters
+        ----------
+        weights : ndarray of shape (runs, *shape)
+            A matrix (fan_in, fan_out), or kernels (channels, *what each sees), for each run.
+        """
+        if weights.ndim <= 3:
+            return weights.reshape(*weights.shape[:2], -1)
+        return weights.reshape(*weights.shape[:2], -1).swapaxes(1, 2)
 
 
 class Layout:

@@ -30,7 +30,7 @@ def fit(
     optimizers : Optimizer or sequence of Optimizer
         One optimizer for all runs, or one for each run. Every call starts from the optimizer's
         initial state.
-    x : array_like of shape (n, inputs)
+    x : array_like of shape (n, *shape)
         The inputs of the training data.
     y : array_like of shape (n, outputs)
         The targets; classes are one-hot encoded.
@@ -59,10 +59,11 @@ def fit(
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
         inputs, targets = np.asarray(x, network.dtype), np.asarray(y, network.dtype)
     rows = len(inputs) if inputs.ndim else 0
-    wanted = (rows, network.inputs), (rows, network.outputs)
+    wanted = (rows, *network.shape), (rows, network.outputs)
     if rows == 0 or (inputs.shape, targets.shape) != wanted:
+        shape = ", ".join(map(str, network.shape))
         raise ValueError(
-            f"x and y must have shapes (n, {network.inputs}) and (n, {network.outputs}), but have "
+            f"x and y must have shapes (n, {shape}) and (n, {network.outputs}), but have "
             f"{inputs.shape} and {targets.shape}"
         )
     if not np.isfinite(inputs).all():
@@ -71,7 +72,10 @@ def fit(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
     stack = OptimizerStack.of(network, optimizers)
-    batches = Batches(inputs, targets, batch_size or rows, network.seeds)
+    weights = network.objective.loss.row_weights(targets)
+    if weights is not None:
+        weights = weights.astype(network.dtype)
+    batches = Batches(inputs, targets, batch_size or rows, network.seeds, weights=weights)
     for _ in range(epochs):
         for batch in batches.epoch():
             network.backpropagate(*batch)

@@ -59,7 +59,7 @@ def test_mnist_from_files(mnist: Path, tmp_path: Path) -> None:
     command = ("dataset=mnist", f"dataset.dir='{mnist}'", "model.hidden=[128]", "training.epochs=5")
     record = succeeded(run(*command, NOT_TRACKED, folder=tmp_path)).record()
     assert record.dataset["rows"] == {"train": 1350, "validation": 150, "test": 297}
-    assert record.dataset["image_shape"] == [28, 28]
+    assert record.dataset["shape"] == [1, 28, 28]
     assert record.config["dataset"]["dir"] == str(mnist)
     assert record.summary["test/accuracy"] > 0.85
     assert record.weights()["dense1/weights"].shape == (784, 128)

@@ -20,6 +20,7 @@ from tests.end_to_end.command_line import (
     tracked,
     uri,
 )
+from tests.experiments.tracking.test_views import read_as_mlflow
 
 EPOCHS = 4
 SETTINGS = (*FEW_POINTS, f"training.epochs={EPOCHS}", "model.dropout=0.1")
@@ -98,9 +99,24 @@ def test_line_that_opens_these_runs(in_mlflow: Finished) -> None:
     lines = in_mlflow.out.splitlines()
     assert any(f"ui.py --uri {uri(in_mlflow.folder)}" in line for line in lines)
     link, comparison = [line for line in lines if "/#/experiments/" in line]
-    assert "searchFilter=tags.%60sweep." in link
-    assert in_mlflow.records()[0].sweep in link
+    assert f"viewStateShareKey={in_mlflow.records()[0].sweep}&compareRunsMode=CHART" in link
     assert "/runs/" in comparison
+
+
+@pytest.mark.slow
+def test_the_link_opens_a_view_of_the_runs_by_optimizer(
+    client: MlflowClient, in_mlflow: Finished
+) -> None:
+    sweep = in_mlflow.records()[0].sweep
+    experiment = client.get_experiment_by_name("descent")
+    envelope, state = read_as_mlflow(experiment.tags[f"mlflow.sharedViewState.{sweep}"])
+    assert set(envelope["groupsExpanded"]) == {"param.optimizer.sgd", "param.optimizer.adam"}
+    found = client.search_runs([experiment.experiment_id], state["searchFilter"])
+    assert sorted(run.info.run_name for run in found) == sorted(NAMES)
+    for chart in state["compareRunCharts"]:
+        assert all(chart["metricKey"] in run.data.metrics for run in found), chart
+    assert sweep in experiment.tags["mlflow.note.content"]
+    assert "comparison.png" not in experiment.tags["mlflow.note.content"]
 
 
 @pytest.mark.slow

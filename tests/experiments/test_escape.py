@@ -68,7 +68,7 @@ def test_html_reads_back(text: str) -> None:
         ("[x](http://evil)", r"[x\](http://evil)"),
         ("![x][y]", r"![x\][y]"),
         ("0.01 [0.009, 0.011]", "0.01 [0.009, 0.011]"),
-        ("<script>", r"\<script>"),
+        ("<script>", "&lt;script>"),
         ("&lt;b&gt; & c", r"\&lt;b\&gt; & c"),
         ("# heading", r"\# heading"),
         ("> quoted", r"\> quoted"),

@@ -23,18 +23,28 @@ from experiments.analysis.groups import (
     superseded,
 )
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
+from experiments.analysis.rows import FewRows, too_few_rows
 from experiments.analysis.statistics import divergence
 from experiments.analysis.statistics.profiles import Profile, performance_profiles
 from experiments.analysis.statistics.studentized import studentize
 from experiments.analysis.statistics.time_to_target import ranks
-from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study
+from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, in_focus
 from experiments.analysis.targets import choose_target, times_to
 from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
-from experiments.analysis.values import by_seed, ranked, untrained
+from experiments.analysis.validation import Disagreement, disagreement
+from experiments.analysis.values import by_seed, is_replaced, ranked, stands_in, untrained
 from experiments.errors import ConfigError
 from experiments.files.masking import mask_secrets
 from experiments.runs.record import Record
-from experiments.training.metrics import AREA, COMPARED, SELECTION, default_metric, metric_named
+from experiments.training.metrics import (
+    AREA,
+    HEADLINE,
+    SELECTION,
+    compared,
+    default_metric,
+    metric_named,
+    validation_counterparts,
+)
 from experiments.training.status import Status
 
 _MACHINE: Final = ("platform", "cpu", "cpu_count", "threads")
@@ -62,7 +72,8 @@ def analyse(
         Grouping keys; by default the optimizer and everything that was varied (see `groups`).
     metric : str, optional
         The metric that ranks and separates groups: one in the summary, or `area/val_loss`. By
-        default `best/val_loss`, or what the runs report instead of it (see
+        default that which the runs ask for (`comparison.metric`), or else on each task the test
+        loss or what stands in for it (see
         :func:`~experiments.training.metrics.default_metric`).
     target : float, optional
         The target whose time is measured: a validation accuracy or R², or a validation loss if
@@ -85,9 +96,8 @@ def analyse(
     reporting = [run for run in runs if not is_tuning(run)] or runs
     tuning = [run for run in runs if is_tuning(run)] or runs
     groups = group_runs(reporting, by)
-    if metric is None:
-        metric = metric_of(groups)
-    _check(metric, groups)
+    if metric is not None:
+        _check(metric, groups)
     parts = []
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
@@ -101,7 +111,6 @@ def analyse(
             if key not in _MACHINE:
                 versions.setdefault(key, set()).add(str(version))
     return Study(
-        metric,
         tuple(parts),
         tuple(overall),
         tuple(_profiles(parts)) if overall else (),
@@ -119,11 +128,13 @@ def _part(
     task: str,
     groups: Sequence[Group],
     tried: Sequence[Record],
-    metric: str,
+    wanted: str | None,
     target: float | None,
     tolerance: float,
 ) -> Part:
     """Compare the groups of one task; `tried` holds the runs that tuning used."""
+    asked = wanted or _asked(groups)
+    metric = wanted or (asked if asked in measured(groups) else metric_of(groups))
     higher = metric_named(metric).higher_is_better
     groups = ranked(groups, metric)
     shown = [
@@ -158,31 +169,64 @@ def _part(
         for entry in entries[:MOST_COMPARED]
         if metric in entry.metrics
     }
+    pairs = tuple(compare_pairs(values, metric=metric, higher=higher))
+    focus = in_focus(entries, metric)
     return Part(
         task,
         metric,
+        asked,
         higher,
         tuple(entries),
-        tuple(compare_pairs(values, metric=metric, higher=higher)),
+        pairs,
         aim,
         tuple(_time_pairs(entries[:MOST_COMPARED])),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
-        tuple(sensitivities(tried, metric, tolerance, groups[0].read)),
+        tuple(sensitivities(tried, tolerance, groups[0].read)),
         tuple(dict.fromkeys([*tried, *(run for group in groups for run in group.runs)])),
+        _disagreement(metric, focus, pairs),
+        _few_rows(metric, focus, pairs),
     )
+
+
+def _disagreement(
+    metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]
+) -> Disagreement | None:
+    for other in validation_counterparts(metric):
+        means = {e.label: e.metrics[other].mean.value for e in entries if other in e.metrics}
+        if means:
+            return disagreement(other, means, [entry.label for entry in entries], pairs)
+    return None
+
+
+def _few_rows(metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]) -> FewRows | None:
+    groups = {entry.label: entry.group for entry in entries}
+    if not entries:
+        return None
+    best = entries[0]
+    separated = [
+        pair
+        for pair in pairs
+        if pair.separated and pair.first == best.label and pair.second in groups
+    ]
+    separated.sort(key=lambda pair: abs(pair.difference.value))
+    return too_few_rows(metric, best.group, ((pair, groups[pair.second]) for pair in separated))
 
 
 def _samples(groups: Sequence[Group], ranking: str) -> list[dict[str, Sample]]:
     found: list[dict[str, Sample]] = [{} for _ in groups]
-    for metric in dict.fromkeys([ranking, *COMPARED]):
+    measured = {name for group in groups for run in group.runs for name in run.summary}
+    for metric in dict.fromkeys([ranking, *compared(measured)]):
         for samples, group, values in zip(found, groups, by_seed(groups, metric), strict=True):
             if values:
-                diverged = {run.seed for run in group.runs if run.status is Status.DIVERGED}
+                replaced = [run for run in group.counted if is_replaced(run, metric)]
                 samples[metric] = Sample(
                     metric,
                     tuple(values),
                     tuple(values.values()),
-                    frozenset(diverged & values.keys()),
+                    frozenset({run.seed for run in replaced} & values.keys()),
+                    frozenset(
+                        {run.seed for run in replaced if stands_in(run, metric)} & values.keys()
+                    ),
                 )
     return found
 
@@ -250,7 +294,7 @@ def _overall(parts: Sequence[Part]) -> list[Overall]:
 def _scaled(part: Part, entries: Sequence[Entry]) -> list[list[float]]:
     """Scale the metric so that the untrained network has 0 and the best group's mean has 1."""
     read = part.entries[0].group.read
-    found = (untrained(read(run), part.metric) for run in part.records)
+    found = (untrained(run, read(run), part.metric) for run in part.records)
     starts = [value for value in found if math.isfinite(value)]
     having = [entry for entry in part.entries if part.metric in entry.metrics]
     if not starts or not having:
@@ -281,17 +325,26 @@ def _profiles(parts: Sequence[Part]) -> list[Profile]:
 # ---- shared
 
 
+def measured(groups: Sequence[Group]) -> set[str]:
+    """Name what a run of these groups has measured."""
+    return {name for group in groups for run in group.runs for name in run.summary}
+
+
 def metric_of(groups: Sequence[Group]) -> str:
-    """Choose the metric that all runs with results have measured."""
-    counted = [run for group in groups for run in group.finished]
-    measured = [
-        {name for name, value in run.summary.items() if value is not None} for run in counted
-    ]
-    return default_metric(set.intersection(*measured) if measured else set())
+    """Choose the metric that all runs with results have measured, or else one that some have."""
+    by_all = [set(run.summary) for group in groups for run in group.finished]
+    common = default_metric(set.intersection(*by_all) if by_all else set())
+    return common if common in measured(groups) else default_metric(measured(groups))
+
+
+def _asked(groups: Sequence[Group]) -> str:
+    """Return the `comparison.metric` of runs; empty if they ask for none or for several."""
+    asked = {run.compared_by for group in groups for run in group.runs}
+    return asked.pop() or "" if len(asked) == 1 else ""
 
 
 def _check(metric: str, groups: Sequence[Group]) -> None:
-    if metric in (SELECTION, AREA):
+    if metric in (HEADLINE, SELECTION, AREA):
         return  # if no run measured even the loss, the conclusion reports it
     known = sorted({name for group in groups for run in group.runs for name in run.summary})
     if metric in known or not known:

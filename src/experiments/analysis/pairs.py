@@ -18,9 +18,11 @@ from typing import Final
 
 from experiments.analysis.statistics import holm
 from experiments.analysis.statistics.estimate import Estimate
+from experiments.analysis.statistics.far_off import far_off
 from experiments.analysis.statistics.improvement import probability_of_improvement
 from experiments.analysis.statistics.seeds_needed import seeds_needed
 from experiments.analysis.statistics.studentized import Studentized, mean, studentize
+from experiments.training.metrics import metric_named
 
 ALPHA: Final = 0.05
 
@@ -59,6 +61,8 @@ class Pair:
         The level at which Holm's procedure tested the pair.
     can_separate : bool
         Whether the seeds have a spread at all. A single seed says nothing about a difference.
+    far_off : tuple of int
+        The seeds whose difference is far from those of all others (see `statistics.far_off`).
     """
 
     first: str
@@ -75,6 +79,7 @@ class Pair:
     effect: float
     level: float
     can_separate: bool
+    far_off: tuple[int, ...] = ()
 
     @cached_property
     def seeds_needed(self) -> int | None:
@@ -106,6 +111,8 @@ def compare_pairs(
         The pairs of the group with the best mean, then those of the next, and so on.
     """
     sign = -1.0 if higher else 1.0
+    least, most = metric_named(metric).range
+    widest = most - least  # no difference is larger
     filled = [label for label in values if values[label]]
     ranked = sorted(
         filled, key=lambda label: sign * math.fsum(values[label].values()) / len(values[label])
@@ -126,8 +133,8 @@ def compare_pairs(
                 metric,
                 seeds,
                 bool(seeds),
-                contrast.interval(1 - ALPHA),
-                contrast.interval(1 - level),
+                contrast.interval(1 - ALPHA).within(-widest, widest),
+                contrast.interval(1 - level).within(-widest, widest),
                 p,
                 corrected,
                 p <= level,
@@ -140,6 +147,7 @@ def compare_pairs(
                 _effect(contrast),
                 level,
                 contrast.count > 1,
+                far_off({seed: a[seed] - b[seed] for seed in seeds}),
             )
         )
     return pairs

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from experiments.analysis.groups import Group
 from experiments.analysis.pairs import Pair
+from experiments.analysis.rows import FewRows
 from experiments.analysis.statistics.divergence import Divergences
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.interquartile import interquartile_mean
@@ -25,6 +26,8 @@ from experiments.analysis.statistics.studentized import mean
 from experiments.analysis.statistics.time_to_target import TimeToTarget
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import Tuning
+from experiments.analysis.validation import Disagreement
+from experiments.datasets import Task
 from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import metric_named
 
@@ -46,17 +49,21 @@ class Sample:
         `experiments.analysis.values`).
     diverged : frozenset of int
         The seeds whose value is such a substitute.
+    stood_in : frozenset of int
+        The seeds among these for which the value before training of another part stands in,
+        because the record does not have that of the test part.
     """
 
     metric: str
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     diverged: frozenset[int]
+    stood_in: frozenset[int] = frozenset()
 
     @cached_property
     def mean(self) -> Estimate:
-        """The mean with its 95% interval (see `statistics.studentized`)."""
-        return mean(self.values).sample_interval()
+        """The mean with its 95% interval (see `statistics.studentized`), within the range."""
+        return mean(self.values).sample_interval().within(*self._range)
 
     @property
     def sd(self) -> float:
@@ -66,7 +73,7 @@ class Sample:
     @cached_property
     def iqm(self) -> Estimate:
         """The interquartile mean with its 95% interval (see `statistics.interquartile`)."""
-        return interquartile_mean(self.values).sample_interval()
+        return interquartile_mean(self.values).sample_interval().within(*self._range)
 
     @cached_property
     def median(self) -> Estimate:
@@ -77,6 +84,13 @@ class Sample:
     def best(self) -> float:
         """The best seed's value."""
         return (max if metric_named(self.metric).higher_is_better else min)(self.values)
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        """The possible values of the metric, unless a value lies outside."""
+        least, most = metric_named(self.metric).range
+        known = least <= min(self.values) and max(self.values) <= most
+        return (least, most) if known else (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,11 @@ class Entry:
     divergences: Divergences
     times: Mapping[str, TimeToTarget]
 
+    @property
+    def has_untrained(self) -> bool:
+        """Whether a run counts with a value of its untrained network."""
+        return any(sample.diverged for sample in self.metrics.values())
+
 
 @dataclass(frozen=True)
 class Part:
@@ -134,6 +153,8 @@ class Part:
         The name of the task, such as `digits`.
     metric : str
         The metric that ranks and separates.
+    asked : str
+        The metric that the user asked for, which differs if no run has measured it; empty if none.
     higher : bool
         Whether higher is better.
     entries : tuple of Entry
@@ -152,10 +173,15 @@ class Part:
         no number was varied.
     records : tuple of Record
         All distinct runs, both tuning and reporting.
+    disagreement : Disagreement or None
+        What validation says about the order of the groups in `focus`, if it says something else.
+    few_rows : FewRows or None
+        The separated differences from the best group in `focus` that the rows do not tell.
     """
 
     name: str
     metric: str
+    asked: str
     higher: bool
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...]
@@ -164,11 +190,33 @@ class Part:
     tuning: tuple[Tuning, ...]
     sensitivities: tuple[Sensitivity, ...]
     records: tuple[Record, ...]
+    disagreement: Disagreement | None
+    few_rows: FewRows | None
+
+    @property
+    def focus(self) -> tuple[Entry, ...]:
+        """The entries that a conclusion is about: the tuned ones, if there are others beside."""
+        return in_focus(self.entries, self.metric)
+
+    @property
+    def metric_words(self) -> str:
+        """The name of the metric in a sentence; of a task without data, what it minimizes."""
+        tasks = {run.dataset.get("task") for run in self.records}
+        if self.metric == "final/train_loss" and tasks == {Task.MINIMIZATION}:
+            return "final value of the objective"
+        return metric_named(self.metric).long.removesuffix(" in µs")
 
     @property
     def separable_pairs(self) -> tuple[Pair, ...]:
         """The pairs with seeds enough that they could be separated."""
         return tuple(pair for pair in self.pairs if pair.can_separate)
+
+
+def in_focus(entries: Sequence[Entry], metric: str) -> tuple[Entry, ...]:
+    """Return the entries with a value that a conclusion is about (see `Part.focus`)."""
+    having = tuple(entry for entry in entries if metric in entry.metrics)
+    tuned = tuple(entry for entry in having if entry.setting == "tuned")
+    return tuned if 0 < len(tuned) < len(having) else having
 
 
 @dataclass(frozen=True)
@@ -201,8 +249,6 @@ class Study:
 
     Attributes
     ----------
-    metric : str
-        The metric that selects, ranks and separates.
     parts : tuple of Part
         The comparison on each task.
     overall : tuple of Overall
@@ -223,7 +269,6 @@ class Study:
         other code or libraries (see `groups.distinct`).
     """
 
-    metric: str
     parts: tuple[Part, ...]
     overall: tuple[Overall, ...]
     profiles: tuple[Profile, ...]
@@ -234,3 +279,8 @@ class Study:
     kernels: Mapping[tuple[str, ...], int]
     repeats: int
     superseded: int
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that rank and separate, which differ between tasks that measure others."""
+        return tuple(dict.fromkeys(part.metric for part in self.parts))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from experiments.analysis.groups import SETTING, Curves, Group, varied
-from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
 from experiments.analysis.values import by_seed, untrained
 from experiments.runs.record import Record, Scalar
-from experiments.training.metrics import metric_named
+from experiments.training.metrics import SELECTION, default_metric, metric_named
 from experiments.training.status import Status
+
+_AVERAGES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
+    "mean": statistics.fmean,
+    "median": statistics.median,
+}
 
 
 @dataclass(frozen=True)
@@ -115,17 +121,33 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
     return result
 
 
+def selection_of(tried: Sequence[Record]) -> tuple[str, str]:
+    """Return the validation metric and the average by which these runs choose settings.
+
+    Of runs that do not say so, they are what tuning uses by default.
+    """
+    labels = tried[0].labels if tried else {}
+    metric = labels.get("select", SELECTION)
+    measured = {name for run in tried for name in run.summary}
+    if metric not in measured:  # the last epoch is reported
+        metric = metric.replace("best/", "final/")
+    if metric not in measured:
+        metric = default_metric(measured)
+    return metric, labels.get("aggregate", "mean")
+
+
 def sensitivities(
-    tried: Sequence[Record], metric: str, tolerance: float, read: Callable[[Record], Curves]
+    tried: Sequence[Record], tolerance: float, read: Callable[[Record], Curves]
 ) -> list[Sensitivity]:
     """Compute each optimizer's sensitivity to every number that varied between runs of one task.
+
+    It is measured as tuning chooses: by the validation metric and the average of `selection_of`. A
+    setting with a tuning run that did not reach its end cannot be chosen.
 
     Parameters
     ----------
     tried : sequence of Record
         The tuning runs, or all runs if none are labelled.
-    metric : str
-        The name of the metric.
     tolerance : float
         The share of the training gain that may be lost (see `statistics.sensitivity`).
     read : callable
@@ -136,7 +158,9 @@ def sensitivities(
     list of Sensitivity
         The sensitivities, by optimizer and hyperparameter.
     """
+    metric, average = selection_of(tried)
     higher = metric_named(metric).higher_is_better
+    worst = -math.inf if higher else math.inf
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)
@@ -146,35 +170,40 @@ def sensitivities(
             Group(tuple(keys), setting, tuple(own), read)
             for setting, own in _settings(runs, keys).items()
         ]
-        curves = (one for group in members for one in group.curves.values())
-        starts = [value for one in curves if math.isfinite(value := untrained(one, metric))]
+        curves = (pair for group in members for pair in group.curves.items())
+        starts = [value for pair in curves if math.isfinite(value := untrained(*pair, metric))]
         if not starts:
             continue
-        scored = [
-            (group, list(found.values()))
-            for group, found in zip(members, by_seed(members, metric), strict=True)
-            if found
-        ]
+        scored = []
+        for group, values in zip(members, by_seed(members, metric), strict=True):
+            missed = [worst for run in group.runs if is_tuning(run) and not run.status.ended_well]
+            if values:
+                found = list(values.values())
+                reached = [values[run.seed] for run in group.finished if run.seed in values]
+                counted = found if not missed else [*reached, *missed]
+                scored.append((group, found, _AVERAGES[average](counted)))
         # Sorted best first, so that the first setting seen for a value is the best with it.
-        scored.sort(key=lambda pair: median(pair[1]).value * (-1 if higher else 1))
+        scored.sort(key=lambda one: one[2] * (-1 if higher else 1))
         for place, key in enumerate(keys):
-            best: dict[float, tuple[Group, list[float]]] = {}
-            for group, found in scored:
-                tried_value = group.values[place]
+            best: dict[float, tuple[Group, list[float], float]] = {}
+            for one in scored:
+                tried_value = one[0].values[place]
                 if isinstance(tried_value, int | float) and not isinstance(tried_value, bool):
-                    best.setdefault(float(tried_value), (group, found))
+                    best.setdefault(float(tried_value), one)
             if len(best) > 1:
                 result.append(
                     sensitivity(
                         optimizer,
                         key,
                         metric,
-                        {value: found for value, (_, found) in best.items()},
+                        {value: found for value, (_, found, _) in best.items()},
+                        {value: middle for value, (_, _, middle) in best.items()},
+                        average=average,
                         start=float(np.median(starts)),
                         higher=higher,
                         tolerance=tolerance,
                         diverged={
-                            v: group.count(Status.DIVERGED) for v, (group, _) in best.items()
+                            v: group.count(Status.DIVERGED) for v, (group, _, _) in best.items()
                         },
                     )
                 )

@@ -1,11 +1,11 @@
 """The value that a comparison takes from each run, diverged runs included.
 
 **A diverged run counts.** Leaving it out would make its group look better than it is. Its loss is
-not a number, so it is given the value of its untrained network (at epoch 0), or the worst value
-that any other run of its seed ended with, if that is worse. For the best validation loss this is
-the worst possible value, because the best of a run is never worse than its start; with common
-random numbers it is also the same for every optimizer of one seed. Runs that failed or were
-interrupted say nothing about the optimizer; they are left out, and a warning reports them.
+not a number, so it is given the value of its untrained network, or the worst value that any other
+run of its seed ended with, if that is worse. With common random numbers the untrained network is
+the same for every optimizer of one seed. A run that ended, but with a value that is not a number,
+counts in the same way. Runs that failed or were interrupted say nothing about the optimizer; they
+are left out, and a warning reports them.
 """
 
 from __future__ import annotations
@@ -47,15 +47,30 @@ def measured(run: Record, curves: Curves, metric: str, last: float = 0.0) -> flo
     return math.nan if value is None else float(value)
 
 
-def untrained(curves: Curves, metric: str) -> float:
+def untrained(run: Record, curves: Curves, metric: str) -> float:
     """Return a metric's value before training.
 
-    For a test metric, which is not measured then, the validation value stands in, or else the
-    training value.
+    In a record of an older version, which lacks it for a test metric (see `stands_in`), the
+    validation value stands in, or else the training value.
     """
-    name = metric_named(metric).curve or ""
+    described = metric_named(metric)
+    known = run.summary.get(described.untrained)
+    if known is not None:
+        return float(known)
+    name = described.curve or ""
     values = curves.get(name, curves.get(name.replace("val/", "train/")))
     return float(values[0]) if values is not None and values.size else math.nan
+
+
+def stands_in(run: Record, metric: str) -> bool:
+    """Whether a value of another part stands in for the untrained network's test metric."""
+    described = metric_named(metric)
+    return bool(described.untrained) and run.summary.get(described.untrained) is None
+
+
+def is_replaced(run: Record, metric: str) -> bool:
+    """Whether a run counts with the value of its untrained network: its own is not a number."""
+    return run.status is Status.DIVERGED or (metric in run.summary and run.summary[metric] is None)
 
 
 def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
@@ -77,6 +92,8 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     """
     described = metric_named(metric)
     pick = min if described.higher_is_better else max
+    if metric != AREA and not any(metric in run.summary for one in groups for run in one.counted):
+        return [{} for _ in groups]
     last = _last_epoch(groups) if metric == AREA else 0.0
     found = [[(run, _of(group, run, metric, last)) for run in group.counted] for group in groups]
     worst: dict[int, float] = {}
@@ -87,11 +104,11 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     for group, pairs in zip(groups, found, strict=True):
         values: dict[int, list[float]] = {}
         for run, value in pairs:
-            if run.status is Status.DIVERGED:
+            if is_replaced(run, metric):
                 # A metric without a curve, such as the time, is not affected by divergence.
                 if described.curve is None:
                     continue
-                known = [untrained(group.curves[run], metric), worst.get(run.seed, math.nan)]
+                known = [untrained(run, group.curves[run], metric), worst.get(run.seed, math.nan)]
                 value = pick(filter(math.isfinite, known), default=math.nan)
             if math.isfinite(value):
                 values.setdefault(run.seed, []).append(value)

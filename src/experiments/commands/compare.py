@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         "--metric",
         default=None,
         metavar="NAME",
-        help="metric by which groups are compared (default: the reported validation loss)",
+        help="metric by which groups are compared (default: comparison.metric of the runs, or the "
+        "test loss at the reported epoch)",
     )
     how.add_argument(
         "--target",

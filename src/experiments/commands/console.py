@@ -1,4 +1,4 @@
-"""Helpers for the output of commands: a log's path, plain text and a progress bar."""
+"""Helpers for the output of commands: a log's path, what is awaited, plain text, a progress bar."""
 
 from __future__ import annotations
 
@@ -27,6 +27,25 @@ class EscapingConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Render a string that was passed to :meth:`print`."""
         return super().render_str(for_terminal(text), **options)
+
+
+class OwnerShown:
+    """Shows which command is awaited, because it writes to the folder; each command once.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ""
+
+    def show(self, owner: str) -> None:
+        """Show a description of the folder's owner, unless it is the one that was shown last."""
+        if owner != self._last:
+            self._last = owner
+            self._console.print(f"waiting for {owner}; Ctrl-C ends this command", soft_wrap=True)
 
 
 def log_of(record: Record) -> str:

@@ -20,6 +20,7 @@ from experiments.tracking.address import default_uri, resolve_uri
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models
 from experiments.tracking.summaries import Summary
+from experiments.tracking.views import View
 from experiments.training.status import Status
 
 _SILENCE: Final = 2.0  # seconds of waiting for the tracker before the user is informed
@@ -112,7 +113,13 @@ class LivePublishing:
             self.start().publish_models(destination, folders, trusted=trusted)
 
     def publish_comparison(
-        self, jobs: Sequence[Job], sweep: str, folder: Path, files: Sequence[Path], note: str
+        self,
+        jobs: Sequence[Job],
+        sweep: str,
+        folder: Path,
+        files: Sequence[Path],
+        note: str,
+        view: View,
     ) -> None:
         """Write the comparison of a sweep to its folder, for later publishing, and publish it.
 
@@ -127,12 +134,14 @@ class LivePublishing:
             Tables and pictures in the folder.
         note : str
             The comparison as Markdown.
+        view : View
+            What the page of the sweep's runs shows.
         """
         experiments = list(dict.fromkeys(_destination(job).experiment_name for job in jobs))
         names = [str(file.relative_to(folder)) for file in files]
-        Summary(folder, sweep, experiments, names, note).write()
+        Summary(folder, sweep, experiments, names, note, view).write()
         for destination in _destinations(jobs):
-            self.start().publish_comparison(destination, sweep, files, note)
+            self.start().publish_comparison(destination, sweep, files, note, view)
 
     def finish(
         self, jobs: Sequence[Job], folder: Path, console: Console, sweep: str | None = None

@@ -347,7 +347,9 @@ def _publish_progress(tracker: Tracker, record: Record) -> str:
 
 
 def _publish_summary(tracker: Tracker, summary: Summary) -> str:
-    tracker.publish_summary(summary.sweep, files=summary.paths, note=summary.note)
+    tracker.publish_summary(
+        summary.sweep, files=summary.paths, note=summary.note, view=summary.view
+    )
     return "comparisons"
 
 

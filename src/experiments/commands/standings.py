@@ -38,6 +38,8 @@ class Standings:
         clean.
     clock : callable, optional
         A function that returns the time in seconds.
+    average : {"mean", "median"}, default "mean"
+        The average of a group by which settings are chosen.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Standings:
         epochs: int,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
+        average: str = "mean",
     ) -> None:
         self._groups = groups
+        self._average = average
         self._best: list[float | None] = [None] * len(groups)
         self._ended = [False] * len(groups)
         self._console = console or EscapingConsole(stderr=True)
@@ -99,27 +103,34 @@ class Standings:
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
         table.add_column("best loss so far", no_wrap=True, overflow="ellipsis", max_width=36)
-        table.add_column("median", justify="right", no_wrap=True)
+        table.add_column(self._average, justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
         table.add_column("runs left", justify="right", no_wrap=True)
         runs: dict[str, list[int]] = {}
         for run, group in enumerate(self._groups):
             runs.setdefault(group, []).append(run)
         rows = sorted(
-            (_median([self._best[run] for run in members]), place, group, members)
+            (self._averaged([self._best[run] for run in members]), place, group, members)
             for place, (group, members) in enumerate(runs.items())
         )
         room = max(3, self._console.height - _OTHER_LINES)
-        for median, _, group, members in rows[:room]:
+        for average, _, group, members in rows[:room]:
             measured = [best for run in members if (best := self._best[run]) is not None]
             left = sum(not self._ended[run] for run in members)
             mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)
-            name, value = mark + Text(visible(group)), _shown(median) if measured else ""
+            name, value = mark + Text(visible(group)), _shown(average) if measured else ""
             table.add_row(name, value, middle, str(left or "–"))
         if len(rows) > room:
             table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))
         return table
+
+    def _averaged(self, values: Sequence[float | None]) -> float:
+        """Return the average of the known values, infinite if a run that counts diverged."""
+        known = [value for value in values if value is not None and not math.isnan(value)]
+        if not known:
+            return math.inf
+        return statistics.median(known) if self._average == "median" else statistics.fmean(known)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -130,12 +141,6 @@ class Standings:
         self._live.stop()
         if self._notebook is not None:
             self._notebook.close()
-
-
-def _median(values: Sequence[float | None]) -> float:
-    """Return the median of the known values; infinite if there are none or most diverged."""
-    measured = [value for value in values if value is not None and not math.isnan(value)]
-    return statistics.median(measured) if measured else math.inf
 
 
 def _middle_half(values: Sequence[float]) -> str:

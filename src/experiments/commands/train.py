@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from experiments.commands.console import EscapingConsole, ProgressBar, SlowLoop, log_of
+from experiments.commands.console import EscapingConsole, OwnerShown, ProgressBar, SlowLoop, log_of
 from experiments.commands.interrupts import interrupts_deferred, signal_of
 from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
@@ -29,8 +31,31 @@ from experiments.warning import warn
 from experiments.workers.in_process import InProcess
 from experiments.workers.trainer import Trainer
 
-Comparison = Callable[[Sequence[Record], Sweep, Console], tuple[list[Path], str]]
-"""A function that compares runs and prints; returns the files it wrote and Markdown for MLflow."""
+if TYPE_CHECKING:
+    from experiments.analysis.study import Study
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison of a sweep.
+
+    Attributes
+    ----------
+    study : Study
+        The comparison as data.
+    files : sequence of Path
+        The files that were written.
+    note : str
+        The comparison as Markdown, for MLflow.
+    """
+
+    study: Study
+    files: Sequence[Path]
+    note: str
+
+
+Comparison = Callable[[Sequence[Record], Sweep, Console], Compared]
+"""A function that compares runs, prints the comparison and writes its files."""
 
 
 def train_run(job: Job) -> Record:
@@ -50,15 +75,16 @@ def train_run(job: Job) -> Record:
             publishing.start()
         listener = _OneRun(console, publishing)
         sweep = Sweep(job.folder, InProcess(), listener=listener, overrides=None)
-        try:
-            with sweep, listener.interruptible():
-                sweep.run([job])
-        except KeyboardInterrupt as error:
-            if not sweep.records:
-                raise  # interrupted before training
-            interrupt = error
-        (record,) = sweep.records
-        publishing.publish_models([job], [record], trusted=sweep.trusted)
+        with sweep:
+            try:
+                with listener.interruptible():
+                    sweep.run([job])
+            except KeyboardInterrupt as error:
+                if not sweep.records:
+                    raise  # interrupted before training
+                interrupt = error
+            (record,) = sweep.records
+            publishing.publish_models([job], [record], trusted=sweep.trusted)
         _print_result(console, record)
         unpublished = publishing.finish([job], job.folder, console)
     if interrupt is not None:
@@ -148,8 +174,18 @@ def _conclude(
     publishing.publish_models(sweep.jobs, sweep.records, trusted=sweep.trusted)
     trained = [record for record in sweep.all_records if record.status is not Status.INTERRUPTED]
     if trained:
-        files, note = compare(trained, sweep, console)
-        publishing.publish_comparison(sweep.jobs, sweep.id or "", sweep.folder, files, note)
+        from experiments.commands.sweep_view import view_of
+
+        compared = compare(trained, sweep, console)
+        publishing.publish_comparison(
+            sweep.jobs,
+            sweep.id or "",
+            sweep.folder,
+            compared.files,
+            compared.note,
+            view_of(compared.study, trained),
+        )
+    sweep.release_folder()
     phases.debug("compared")
     counted = Counter(record.status.words for record in sweep.records)
     ended = ", ".join(f"{count} {status}" for status, count in counted.items())
@@ -159,10 +195,11 @@ def _conclude(
     return unpublished
 
 
-def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple[list[Path], str]:
+def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compared:
     """Compare runs by the default comparison of sweeps."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.everyday import write_comparison
+    from experiments.reporting.tables.markup import narrow_markdown
     from experiments.reporting.tables.terminal import print_comparison
 
     study = analyse(records)
@@ -171,8 +208,7 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> tuple
     print_comparison(study, console=console)
     (picture,) = (file for file in files if file.suffix == ".png")
     console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
-    (page,) = (file for file in files if file.suffix == ".md")
-    return files, page.read_text(encoding="utf-8")
+    return Compared(study, files, narrow_markdown(study))
 
 
 @cache
@@ -200,6 +236,7 @@ class _Publisher(Listener):
         self._running: dict[int, Job] = {}
         self._raise_interrupt: Callable[[], None] = lambda: None
         self._waited = False
+        self._owner_shown = OwnerShown(console)
         self._display = ExitStack()  # the live display while runs train
 
     @contextmanager
@@ -231,6 +268,9 @@ class _Publisher(Listener):
             what = f"{runs} of these runs" if runs > 1 else "this run"
             self._console.print(f"waiting for another command, which trains {what}")
         self._publishing.poll()
+
+    def waiting_for_folder(self, owner: str) -> None:
+        self._owner_shown.show(owner)
 
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         self._running = dict(enumerate(jobs))
@@ -312,7 +352,10 @@ class _ManyRuns(_Publisher):
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         super().training_begun(jobs, epochs)
         groups = [_group(job) for job in jobs]
-        self._standings = self._display.enter_context(Standings(groups, sum(epochs)))
+        average = jobs[0].labels.get("aggregate", "mean")
+        self._standings = self._display.enter_context(
+            Standings(groups, sum(epochs), average=average)
+        )
 
     def progressed(self, epochs: float, losses: Sequence[float]) -> None:
         _prepare_comparison()
@@ -365,7 +408,8 @@ def _headline(record: Record) -> Iterator[tuple[str, Sequence[str]]]:
     """Choose what to print of a run: the moment in words, and the metrics."""
 
     def named(prefix: str) -> list[str]:
-        return [f"{prefix}{quantity}" for quantity in ("loss", "accuracy", "r2")]
+        measured = ("loss", "accuracy", "r2", *record.directions)
+        return [f"{prefix}{quantity}" for quantity in dict.fromkeys(measured)]
 
     best, peak = (record.summary.get(f"{moment}/epoch") for moment in ("best", "test_peak"))
     if best is not None:

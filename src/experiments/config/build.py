@@ -24,6 +24,7 @@ from experiments.errors import ConfigError
 from nn.component import Component, problems, type_hints
 from nn.losses import Loss
 from nn.network import Network
+from nn.typing import Shape
 
 T = TypeVar("T")
 
@@ -151,7 +152,7 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
 
 def network_from_config(
     config: Mapping[str, Any],
-    features: int,
+    shape: Shape,
     outputs: int,
     runs: int = 1,
     *,
@@ -164,8 +165,10 @@ def network_from_config(
     ----------
     config : mapping
         The run's resolved configuration.
-    features, outputs : int
-        Width of the network's input and output.
+    shape : tuple of int
+        Shape of the dataset's samples.
+    outputs : int
+        Width of the network's output.
     runs : int, default 1
         Number of sets of weights that the network holds.
     parameters : int, default PARAMETERS
@@ -193,14 +196,17 @@ def network_from_config(
         raise ConfigError("\n".join(faults))
     if dtype not in ("float32", "float64"):
         raise ConfigError("training.dtype must be one of float32, float64")
-    layers = model.layers(outputs)
-    problem = too_large(layers, features, parameters)
+    try:
+        layers, inputs = model.layers(outputs), model.input_shape(shape)
+        problem = too_large(layers, inputs, parameters)
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
     if problem is not None:
         raise ValueError(problem)
     try:
         return Network(
             layers,
-            features,
+            inputs,
             loss=loss,
             output_activation=model.output_activation,
             seeds=range(runs),

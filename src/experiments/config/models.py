@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
+from experiments.datasets import Dataset, Task
 from nn.activations import Activation
-from nn.component import Component, Probability
+from nn.component import AtMost, Component, Count, Interval, Probability
+from nn.functions import Function
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
+from nn.layers.windows import Lengths, lengths
+from nn.typing import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,26 @@ class Model(Component):
 
     output_activation: Activation | None = None
 
+    def input_shape(self, shape: Shape) -> Shape:
+        """Return the shape in which the network takes samples.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape of the dataset's samples, such as (1, 28, 28) or (13,).
+
+        Returns
+        -------
+        tuple of int
+            By default (features,): the numbers of a sample in a row.
+
+        Raises
+        ------
+        ValueError
+            If the model is not for such samples.
+        """
+        return (math.prod(shape),)
+
     @abstractmethod
     def layers(self, outputs: int) -> list[Layer]:
         """Return the layers of a network.
@@ -39,6 +64,15 @@ class Model(Component):
         -------
         list of Layer
         """
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        """Describe why the model cannot be trained on a dataset; None if it can."""
+        if dataset.task is Task.MINIMIZATION:
+            return (
+                f"dataset {dataset.name} displaces the point of a function to minimize, and a "
+                "network has none; choose a function by dataset=rosenbrock, say"
+            )
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +119,196 @@ class MLP(Model):
 class Sequential(Model):
     """A sequence of layers, followed by a dense output layer.
 
+    Samples keep their shape if the first layer that names its axes needs them so, as a convolution
+    does; otherwise the first layer gets vectors.
+
     Parameters
     ----------
     hidden_layers : list of Layer
-        The layers before the output layer.
+        The layers before the output layer; after convolutions, the last one is `nn.layers.Flatten`.
     """
 
     hidden_layers: Annotated[tuple[Layer, ...], Depth]
 
+    def input_shape(self, shape: Shape) -> Shape:
+        axes = next((layer.axes for layer in self.hidden_layers if layer.axes is not None), ())
+        return shape if len(axes) > 1 else super().input_shape(shape)
+
     def layers(self, outputs: int) -> list[Layer]:
         return [*self.hidden_layers, nn.Dense(outputs)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolutional(Model):
+    """Base of the models of samples with channels: images, or sequences of several numbers.
+
+    Parameters
+    ----------
+    dimensions : {1, 2}, default 2
+        Number of axes of a sample beside the channels: 2 for images.
+    shape : list of int, optional
+        The shape of a sample, such as [3, 32, 32] or [1, 40]; by default that of the dataset's.
+    activation : Activation, default ReLU
+        Activation of the hidden layers.
+    initializer : Initializer, optional
+        Initializer of all weights. By default one that suits the activation for the hidden
+        layers, and N(0, 1/fan_in) for the output layer.
+    random_shift : int, default 0
+        The most places by which each sample is shifted at random in training, in each direction;
+        see :class:`nn.layers.RandomShift`.
+    random_flip : bool, default False
+        Whether half of the samples, chosen at random, are reversed from left to right in training.
+    """
+
+    dimensions: Literal[1, 2] = 2
+    shape: Annotated[tuple[Count, ...], AtMost(3)] | None = None
+    activation: Activation = nn.activations.ReLU()
+    initializer: Initializer | None = None
+    random_shift: Annotated[int, Interval(0)] = 0
+    random_flip: bool = False
+
+    def augmentation(self) -> list[Layer]:
+        """Return the layers that change samples at random in training."""
+        shift = [nn.RandomShift(self.random_shift)] if self.random_shift else []
+        return [*shift, *([nn.RandomFlip()] if self.random_flip else [])]
+
+    def input_shape(self, shape: Shape) -> Shape:
+        given = shape if self.shape is None else tuple(self.shape)
+        if math.prod(given) != math.prod(shape):
+            raise ValueError(
+                f"model.shape={list(given)} has {math.prod(given)} numbers, and a sample of the "
+                f"dataset has {math.prod(shape)}"
+            )
+        if len(given) != 1 + self.dimensions:
+            axes = "(channels, height, width)" if self.dimensions == 2 else "(channels, length)"
+            example = [1, 28, 28] if self.dimensions == 2 else [1, 40]
+            cure = f"Choose a dataset of images, or give model.shape, such as {example}"
+            if len(given) > 1:
+                cure = f"Give model.dimensions={len(given) - 1}"
+            raise ValueError(
+                f"it takes samples of shape {axes}, but those of the dataset are {given}. {cure}"
+            )
+        return given
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNN(Convolutional):
+    """Convolutional network: convolutions with pooling between them, then dense layers.
+
+    Parameters
+    ----------
+    channels : list of int, default [16, 32]
+        Number of channels of each convolution.
+    kernels, strides, pools : int or list of int, default 3, 1 and 2
+        Size of each convolution's kernel, its stride, and the size of the maximum pooling after
+        it, 1 for none; one for all, or one for each convolution.
+    padding : {"same", "valid"} or int, default "same"
+        Places added around the samples; see :class:`nn.layers.convolution.Convolution`.
+    dense : list of int, default [128]
+        Width of each hidden dense layer.
+    bias_initializer : Initializer, default Zeros
+        Initializer of all biases.
+    normalization : {"batch", "layer"}, optional
+        Normalization before each hidden activation.
+    dropout : float, default 0.0
+        Dropout rate after each hidden dense layer, in [0, 1).
+    """
+
+    channels: Annotated[tuple[Units, ...], Depth] = (16, 32)
+    kernels: Lengths = 3
+    strides: Lengths = 1
+    pools: Lengths = 2
+    padding: Literal["same", "valid"] | Annotated[int, Interval(0)] = "same"
+    dense: Annotated[tuple[Units, ...], Depth] = (128,)
+    bias_initializer: Initializer = Zeros()
+    normalization: Literal["batch", "layer"] | None = None
+    dropout: Probability = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("kernels", "strides", "pools"):
+            value = getattr(self, name)
+            if not isinstance(value, int) and len(value) != len(self.channels):
+                raise ValueError(
+                    f"{name} must be one number for all {len(self.channels)} convolutions, or one "
+                    f"for each, but is {list(value)}"
+                )
+
+    def layers(self, outputs: int) -> list[Layer]:
+        depth = len(self.channels)
+        layers = nn.cnn(
+            self.channels,
+            outputs,
+            kernels=lengths(self.kernels, depth, "kernels"),
+            strides=lengths(self.strides, depth, "strides"),
+            pools=lengths(self.pools, depth, "pools"),
+            dense=self.dense,
+            dimensions=self.dimensions,
+            padding=self.padding,
+            activation=self.activation,
+            initializer=self.initializer,
+            bias_initializer=self.bias_initializer,
+            dropout=self.dropout,
+            normalization=self.normalization,
+        )
+        return [*self.augmentation(), *layers]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet(Convolutional):
+    """Residual network for small images (He et al. 2016, section 4.2); see :func:`nn.resnet`.
+
+    Parameters
+    ----------
+    channels : list of int, default [16, 32, 64]
+        Number of channels of each stage; from the second on, a stage halves the image.
+    blocks : int, default 1
+        Number of residual blocks of a stage.
+    normalization : {"batch", "group"}, default "batch"
+        Normalization after each convolution.
+    """
+
+    channels: Annotated[tuple[Units, ...], Depth] = (16, 32, 64)
+    blocks: Annotated[int, Interval(1, 1_000)] = 1
+    normalization: Literal["batch", "group"] = "batch"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.channels:
+            raise ValueError("channels must name at least one stage, such as [16]")
+
+    def layers(self, outputs: int) -> list[Layer]:
+        layers = nn.resnet(
+            self.channels,
+            outputs,
+            blocks=self.blocks,
+            dimensions=self.dimensions,
+            activation=self.activation,
+            initializer=self.initializer,
+            normalization=self.normalization,
+        )
+        return [*self.augmentation(), *layers]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimization(Model):
+    """A function whose point is trained in place of a network's weights.
+
+    Parameters
+    ----------
+    function : nn.functions.Function
+        The function to minimize.
+    """
+
+    function: Function
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return [self.function]
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        if dataset.task is Task.MINIMIZATION:
+            return None
+        return (
+            f"{self.function.label} is a function to minimize, which learns nothing from "
+            f"dataset {dataset.name}; choose model=mlp, say, or another dataset"
+        )

@@ -7,6 +7,7 @@ that a configuration may give. So a new part needs no entry anywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -15,15 +16,21 @@ from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
-from nn.component import Component, Count, Finite, Interval, NonNegative, Positive
+from nn.component import AtMost, Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
+from nn.metrics import Metric
 from nn.objective import Objective
 from nn.optimizers import Optimizer
 from nn.orders import Order, Shuffled
+from nn.probes import Probe
 from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
+
+_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
+_TAKEN: Final = frozenset({"loss", "accuracy", "epoch"})
+"""The names under which every run has other values."""
 
 _LONGEST_NAME: Final = 500
 """MLflow's limit on the name of an experiment, in characters."""
@@ -86,12 +93,17 @@ class Training(Component):
         "last" if there is no validation part.
     test_every_epoch : bool, default False
         Whether the test part is measured after every epoch. Only "test_peak" reads these values.
+    metrics : list of Metric, default ()
+        Measures of the validation and test part to record beside the loss and the score.
     blas_threads : int, default 1
         Number of threads in a matrix product. It may affect the last bits of a result.
     snapshots : "auto", int or None, default "auto"
         Largest number of epochs whose parameters are kept for pictures of a run's path, at
         least 2. None keeps none; "auto" keeps 50 for a network with two inputs and none
         otherwise.
+    probes : list of Probe, default []
+        What else is measured between epochs: ``class_loss``, ``distance``, ``norms``,
+        ``sharpness``, or a class of your own.
     """
 
     epochs: Epochs = 20
@@ -110,16 +122,35 @@ class Training(Component):
     early_stopping: EarlyStopping = EarlyStopping()
     report: Literal["best_loss", "best_accuracy", "last", "test_peak"] | None = None
     test_every_epoch: bool = False
+    metrics: tuple[Metric, ...] = ()
     blas_threads: Count = 1
     snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
+    probes: Annotated[tuple[Probe, ...], AtMost(20)] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "probes", tuple(self.probes))  # settings are hashed
+        labels = [probe.label for probe in self.probes]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(
+                f"probes has {twice[0]} more than once, whose values would be recorded under the "
+                "same name; leave one of them"
+            )
         if self.box is not None and not (len(self.box) == 2 and self.box[0] < self.box[1]):
             raise ValueError(
                 f"box must be two numbers, the lower first, but is {list(self.box)}; "
                 "training.box=[-0.01,0.01], say"
             )
+        keys = [metric.key for metric in self.metrics]
+        for key in keys:
+            if not _KEY.fullmatch(key) or key in _TAKEN:
+                raise ValueError(
+                    f"metrics: a metric cannot be called {key!r}: its key is a word of letters, "
+                    "digits and underscores, and no name that records use already, such as loss"
+                )
+            if keys.count(key) > 1:
+                raise ValueError(f"metrics lists {key} twice; leave one of them out")
         if self.report != "test_peak":
             return
         if not self.test_every_epoch:
@@ -165,6 +196,20 @@ class Tracking(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparison(Component):
+    """How runs are compared. It changes neither a run's result nor its identity.
+
+    Parameters
+    ----------
+    metric : str, optional
+        The metric by which groups are ranked and separated, such as ``test/accuracy``; by default
+        the test loss at the reported epoch.
+    """
+
+    metric: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint(Component):
     """The interval between checkpoints, from which a run resumes after a crash.
 
@@ -192,7 +237,7 @@ class Run(Component):
         :func:`check_experiment_name`.
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
-    dataset, model, loss, optimizer, schedule, training, tracking, checkpoint
+    dataset, model, loss, optimizer, schedule, training, comparison, tracking, checkpoint
         The parts of the run, each described by its own class. The dataset is read as the loss needs
         it (`Source.for_loss`).
     """
@@ -203,6 +248,7 @@ class Run(Component):
     optimizer: Optimizer
     schedule: Schedule
     training: Training = Training()
+    comparison: Comparison = Comparison()
     tracking: Tracking = Tracking()
     checkpoint: Checkpoint = Checkpoint()
     seed: Annotated[int, Interval(0)] = 0

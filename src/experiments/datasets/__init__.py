@@ -21,11 +21,16 @@ from experiments.datasets.sources.circles import Circles
 from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
+from experiments.datasets.sources.displacements import Displacements
 from experiments.datasets.sources.fashion_mnist import FashionMnist
+from experiments.datasets.sources.images import Images
 from experiments.datasets.sources.iris import Iris
+from experiments.datasets.sources.linear_classification import LinearClassification
+from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
@@ -40,8 +45,12 @@ __all__ = [
     "Dataset",
     "Diabetes",
     "Digits",
+    "Displacements",
     "FashionMnist",
+    "Images",
     "Iris",
+    "LinearClassification",
+    "LinearRegression",
     "Mnist",
     "Mnist1d",
     "Moons",
@@ -49,6 +58,7 @@ __all__ = [
     "Part",
     "Preprocessing",
     "RawTable",
+    "Slopes",
     "Source",
     "Spirals",
     "Split",

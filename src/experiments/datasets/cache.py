@@ -8,12 +8,16 @@ import inspect
 import io
 import json
 import logging
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Part, Task
+from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source
 from experiments.files.atomic import write_atomically
@@ -63,7 +67,7 @@ def load_dataset(source: Source, cache_dir: Path | None = None) -> Dataset:
     if _key(source) == key:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _pack(dataset))
+            _write(path, dataset)
         except OSError as error:
             _log.debug("the dataset is not cached: %s", error)
     return dataset
@@ -109,10 +113,8 @@ def _key(source: Source) -> str | None:
     kind = type(source)
     if not kind.cacheable:
         return None
-    code = hashlib.sha256()
     try:
-        for path in [Path(inspect.getfile(kind)), *sorted(Path(__file__).parent.rglob("*.py"))]:
-            code.update(hashlib.sha256(path.read_bytes()).digest())
+        code = hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest() + _own_code()
         files = [_state(path) for path in source.files()]
     except (OSError, TypeError):  # TypeError: the class was not defined in a file
         return None
@@ -123,11 +125,20 @@ def _key(source: Source) -> str | None:
             for field in dataclasses.fields(source)
             if field.compare
         },
-        "code": code.hexdigest(),
+        "code": code,
         "files": files,
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _own_code() -> str:
+    """Hash the code of this package."""
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        code.update(hashlib.sha256(path.read_bytes()).digest())
+    return code.hexdigest()
 
 
 def _state(path: Path) -> tuple[str | int, ...]:
@@ -149,7 +160,8 @@ def _version(library: str) -> str | None:
         return None
 
 
-def _pack(dataset: Dataset) -> bytes:
+def _write(path: Path, dataset: Dataset) -> None:
+    """Write an entry, and the tables of its parts to files of their own, which splits share."""
     described: dict[str, Any] = {
         "name": dataset.name,
         "task": str(dataset.task),
@@ -158,14 +170,27 @@ def _pack(dataset: Dataset) -> bytes:
         "preprocessing": dataset.preprocessing.to_json(),
         "digest": dataset.digest,
         "parts": list(dataset.parts),
-        "image_shape": dataset.image_shape,
+        "tables": {},
+        "shape": dataset.shape,
         "notes": dataset.notes,
         "warnings": dataset.warnings,
     }
-    arrays = {"description": np.frombuffer(json.dumps(described).encode(), np.uint8)}
+    arrays = {}
     for name, part in dataset.parts.items():
-        arrays[f"{name}/inputs"] = part.inputs
         arrays[f"{name}/targets"] = part.targets
+        if part.drawn is None:
+            arrays[f"{name}/inputs"] = part.inputs
+            continue
+        arrays[f"{name}/rows"] = part.drawn.rows
+        table = part.drawn.table
+        described["tables"][name] = table.digest
+        if not (own := _table_path(path, table.digest)).exists():
+            write_atomically(own, _pack({"inputs": table.inputs, "targets": table.targets}))
+    arrays["description"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
+    write_atomically(path, _pack(arrays))
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its flag allow_pickle takes no array
     return buffer.getvalue()
@@ -176,27 +201,52 @@ def _read(path: Path) -> Dataset | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             described = json.loads(archive["description"].tobytes())
-            parts = {
-                name: Part(archive[f"{name}/inputs"], archive[f"{name}/targets"])
-                for name in described["parts"]
+            preprocessing = Preprocessing.from_json(described["preprocessing"])
+            tables = {
+                digest: shared(digest, partial(_read_table, _table_path(path, digest), digest))
+                for digest in set(described["tables"].values())
             }
-        shape = described["image_shape"]
+            parts = {}
+            for name in described["parts"]:
+                inputs: NDArray[Any] | DrawnRows
+                if (digest := described["tables"].get(name)) is None:
+                    inputs = archive[f"{name}/inputs"]
+                else:
+                    rows = archive[f"{name}/rows"]
+                    inputs = DrawnRows(tables[digest], rows, preprocessing.scaling)
+                parts[name] = Part(inputs, archive[f"{name}/targets"])
         return Dataset(
             name=described["name"],
             task=Task(described["task"]),
             feature_names=tuple(described["feature_names"]),
             target_names=tuple(described["target_names"]),
-            preprocessing=Preprocessing.from_json(described["preprocessing"]),
+            preprocessing=preprocessing,
             digest=described["digest"],
-            image_shape=None if shape is None else (shape[0], shape[1]),
+            shape=tuple(described["shape"]),
             notes=tuple(described["notes"]),
             warnings=tuple(described["warnings"]),
             train=parts["train"],
             validation=parts.get("validation"),
-            test=parts["test"],
+            test=parts.get("test"),
         )
     except FileNotFoundError:
         return None
     except Exception as error:  # noqa: BLE001 - a damaged file leads NumPy to nearly any of them
         _log.debug("the damaged cache entry %s is replaced: %s", path, error)
         return None
+
+
+def _table_path(path: Path, digest: str) -> Path:
+    """Return the file of a table, beside the entries that use it."""
+    key = hashlib.sha256(f"{digest} {_own_code()}".encode()).hexdigest()
+    return path.with_name(f"table-{key[:32]}.npz")
+
+
+def _read_table(path: Path, digest: str) -> EncodedTable:
+    """Read a table; a damaged one is removed, so that it is written again with its entry."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return EncodedTable(archive["inputs"], archive["targets"], digest)
+    except Exception:
+        path.unlink(missing_ok=True)
+        raise

@@ -47,7 +47,7 @@ def caveats(
             "epoch of a run is chosen, so chance decides much. Give more rows, or raise "
             "dataset.validation."
         )
-    if task is not Task.REGRESSION:
+    if not task.has_numbers:
         yield from _absent(task, targets, target_names, split)
     spellings = {f"levels of the column {name!r}": ls for name, ls in preprocessing.levels.items()}
     if task.has_classes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.encoded_table import DrawnRows
 from experiments.datasets.preprocessing import Preprocessing, beyond_single
 from experiments.errors import DataError
+from nn.typing import Shape
 
 
 class Task(StrEnum):
@@ -20,40 +24,85 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
     REGRESSION = "regression"
+    MINIMIZATION = "minimization"
+    """No prediction: the network's only output is the value of a function to minimize."""
 
     @property
     def has_classes(self) -> bool:
         """Whether each row belongs to exactly one class."""
         return self in (Task.BINARY, Task.MULTICLASS)
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether outputs are numbers, neither classes nor labels."""
+        return self in (Task.REGRESSION, Task.MINIMIZATION)
 
-@dataclass(frozen=True, eq=False)
+
+def is_image(shape: Shape) -> bool:
+    """Whether samples of this shape are images, (channels, height, width)."""
+    return len(shape) == 3
+
+
 class Part:
     """One part of a dataset: the training, validation or test rows.
 
-    The arrays are made read-only, because all runs of a sweep share them.
+    The arrays are read-only, because all runs of a sweep share them.
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features)
+    inputs : ndarray of shape (rows, features), or DrawnRows
         The encoded and scaled inputs: float64, or float32 for images, whose 8-bit pixels would
-        take hundreds of megabytes as float64 for no gain in precision.
+        take hundreds of megabytes as float64 for no gain in precision. Rows that are drawn from a
+        table, which other splits share, are scaled when they are read.
     targets : ndarray
         The targets. Binary and multiclass: int64 class indices of shape (rows,). Multilabel:
         float64 zeros and ones of shape (rows, labels). Regression: float64 of shape
         (rows, outputs), in scaled units, which :meth:`Preprocessing.decode_targets` converts
-        back to raw ones.
+        back to raw ones. Minimization: float64 zeros of shape (rows, 1).
+
+    Attributes
+    ----------
+    drawn : DrawnRows or None
+        The rows of a shared table, if the inputs are such.
+    shape : tuple of int
+        The shape of the inputs.
+    dtype : dtype
+        The type of the inputs.
     """
 
-    inputs: NDArray[Any]
-    targets: NDArray[Any]
+    def __init__(self, inputs: NDArray[Any] | DrawnRows, targets: NDArray[Any]) -> None:
+        self.targets = targets
+        self.drawn: DrawnRows | None = None
+        self.shape: tuple[int, ...]
+        self.dtype: np.dtype[Any]
+        if isinstance(inputs, DrawnRows):
+            self.drawn = inputs
+            self.shape = len(inputs.rows), *inputs.table.inputs.shape[1:]
+            self.dtype = inputs.scaling.scale.dtype
+        else:
+            self._inputs = inputs
+            inputs.flags.writeable = False
+            self.shape, self.dtype = inputs.shape, inputs.dtype
+        targets.flags.writeable = False
 
-    def __post_init__(self) -> None:
-        for array in (self.inputs, self.targets):
-            array.flags.writeable = False
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """The inputs, which are made anew each time if the rows are drawn from a shared table."""
+        return self._inputs if self.drawn is None else self.drawn.inputs()
+
+    def take(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return the inputs of some rows."""
+        if self.drawn is None:
+            return self._inputs[list(rows)]
+        return replace(self.drawn, rows=self.drawn.rows[list(rows)]).inputs()
+
+    @property
+    def nbytes(self) -> int:
+        """The size in bytes of the inputs."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return self.shape[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +117,7 @@ class Dataset:
         The kind of prediction.
     train, validation, test : Part
         The three parts, whose rows are disjoint unless the source says otherwise (as `Xor` does).
-        `validation` is None if there is no validation part.
+        `validation` or `test` is None if there is no such part.
     feature_names : tuple of str
         The raw input columns. A categorical column is encoded as several features.
     target_names : tuple of str
@@ -78,8 +127,9 @@ class Dataset:
         The transformation from raw tables to inputs, and from scaled predictions to raw ones.
     digest : str
         SHA-256 in hexadecimal of the raw data, the split and the preprocessing options.
-    image_shape : tuple of int, optional
-        Height and width, if each row of inputs is an image in row-major order.
+    shape : tuple of int
+        The shape of a sample: (channels, height, width) of an image, (channels, length) of a
+        sequence, whose numbers are a row of the inputs in this order; by default (features,).
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
     warnings : tuple of str
@@ -95,16 +145,18 @@ class Dataset:
     task: Task
     train: Part
     validation: Part | None
-    test: Part
+    test: Part | None
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     preprocessing: Preprocessing
     digest: str
-    image_shape: tuple[int, int] | None = None
+    shape: Shape = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.shape:
+            object.__setattr__(self, "shape", (self.features,))
         for part_name, part in self.parts.items():
             fault = self._fault(part)
             if fault:
@@ -115,14 +167,17 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The parts by name: train, validation if there is one, test."""
-        held_out = {} if self.validation is None else {"validation": self.validation}
-        return {"train": self.train, **held_out, "test": self.test}
+        """The parts by name: train, and those of validation and test that there are."""
+        held_out = {"validation": self.validation, "test": self.test}
+        return {
+            "train": self.train,
+            **{name: part for name, part in held_out.items() if part is not None},
+        }
 
     @property
     def features(self) -> int:
         """The number of encoded features, which is the number of the network's inputs."""
-        return int(self.train.inputs.shape[1])
+        return int(self.train.shape[1])
 
     @property
     def outputs(self) -> int:
@@ -130,26 +185,29 @@ class Dataset:
         return len(self.target_names)
 
     def _fault(self, part: Part) -> str | None:
-        inputs, targets = part.inputs, part.targets
-        if inputs.ndim != 2 or 0 in inputs.shape:
-            return f"the inputs have shape {inputs.shape}, not (rows, features), neither of them 0"
-        if inputs.dtype not in (np.float64, np.float32):
-            return f"the inputs are {inputs.dtype}, not float64 (float32 for images)"
-        if inputs.shape[1] != len(self.preprocessing.scale):
+        shape, targets = part.shape, part.targets
+        if len(shape) != 2 or 0 in shape:
+            return f"the inputs have shape {shape}, not (rows, features), neither of them 0"
+        if part.dtype not in (np.float64, np.float32):
+            return f"the inputs are {part.dtype}, not float64 (float32 for images)"
+        if shape[1] != math.prod(self.shape):
+            return f"the inputs have {shape[1]} features, which do not make {self.shape}"
+        if shape[1] != len(self.preprocessing.scale):
             return (
-                f"the inputs have {inputs.shape[1]} features, but the preprocessing produces "
+                f"the inputs have {shape[1]} features, but the preprocessing produces "
                 f"{len(self.preprocessing.scale)}"
             )
-        if beyond_single(inputs) is not None:
+        # `prepare` has checked the rows of a shared table, and names the row at fault.
+        if part.drawn is None and beyond_single(part.inputs) is not None:
             return "an input is not a number, infinite or beyond single precision"
         if self.task is Task.BINARY and self.outputs != 2:
             return f"a binary task has two classes, not {self.outputs}"
         kind = np.int64 if self.task.has_classes else np.float64
-        shape = (len(part),) if self.task.has_classes else (len(part), self.outputs)
-        if targets.shape != shape or targets.dtype != kind:
+        expected = (len(part),) if self.task.has_classes else (len(part), self.outputs)
+        if targets.shape != expected or targets.dtype != kind:
             return (
                 f"the targets are {targets.dtype} of shape {targets.shape}, not "
-                f"{np.dtype(kind)} of shape {shape} as the task ({self.task}) requires"
+                f"{np.dtype(kind)} of shape {expected} as the task ({self.task}) requires"
             )
         if beyond_single(targets) is not None:
             return "a target is not a number, infinite or beyond single precision"

@@ -22,8 +22,8 @@ def dataset_digest(
     targets: NDArray[Any],
     split: Split,
     description: dict[str, Any],
-) -> str:
-    """Hash the raw data, the split and the preprocessing options.
+) -> tuple[str, str]:
+    """Hash the raw data and the options, without and with the split.
 
     The digest is the same on every machine. Bytes are hashed in little-endian order, and fitted
     statistics, whose last bit may depend on the processor, are represented by the options and
@@ -43,8 +43,10 @@ def dataset_digest(
 
     Returns
     -------
-    str
-        SHA-256 in 64 hexadecimal digits.
+    table_digest : str
+        SHA-256 in 64 hexadecimal digits of the data and the options, the same for all splits.
+    digest : str
+        The same of data, options and split.
     """
     state = hashlib.sha256()
     _text(state, json.dumps(description, sort_keys=True))
@@ -54,9 +56,10 @@ def dataset_digest(
             _text(state, name)
             _texts(state, table.texts[name])
     _array(state, targets)
+    table_digest = state.hexdigest()
     for part in (split.train, split.validation, split.test):
         _array(state, part.astype(np.int64))
-    return state.hexdigest()
+    return table_digest, state.hexdigest()
 
 
 def _array(state: Any, array: NDArray[Any], *, as_float: bool = False) -> None:

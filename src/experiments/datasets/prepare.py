@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.caveats import caveats
-from experiments.datasets.dataset import Dataset, Part, Task
+from experiments.datasets.dataset import Dataset, Part, Task, is_image
 from experiments.datasets.digest import dataset_digest
+from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
 from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
@@ -18,6 +19,14 @@ from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 from experiments.errors import DataError
+from nn.typing import Shape
+
+_WHOLE: Final = 0.5
+"""The share of the rows that a split must use for all rows to be kept in memory and in the cache.
+
+Splits of fewer rows, as with `dataset.limit`, share no table: they use different rows, and a large
+table would be read for a few of them.
+"""
 
 
 def prepare(
@@ -31,7 +40,7 @@ def prepare(
     scaling: Scaling = "standard",
     impute: Impute | None = None,
     scale_targets: bool = True,
-    image_shape: tuple[int, int] | None = None,
+    shape: Shape | None = None,
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -50,19 +59,21 @@ def prepare(
         as classes are: they define the possible values and are not statistics.
     targets : ndarray
         Class indices of shape (rows,) for binary and multiclass; zeros and ones of shape
-        (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression.
+        (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression; zeros
+        of shape (rows, 1) for minimization.
     target_names : tuple of str
         The classes, or the target columns.
     split : Split
         The rows of each part.
-    scaling : {"standard", "minmax", "max", "none"}, default "standard"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "standard"
         Scaling of the numeric columns; see :func:`~experiments.datasets.scaling.fit_scaling`.
     impute : {"mean", "median"}, optional
         Replacement for missing values; by default a missing value is an error.
     scale_targets : bool, default True
         Whether regression targets are standardised.
-    image_shape : tuple of int, optional
-        Height and width if rows are images; inputs are then float32.
+    shape : tuple of int, optional
+        The shape of a row, whose columns are in this order: (channels, length) of a sequence, or
+        (channels, height, width) of an image, whose inputs are float32. By default (features,).
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -90,8 +101,10 @@ def prepare(
         column: tuple(sorted({cell for cell in cells if cell}))
         for column, cells in table.texts.items()
     }
-    dtype: Literal["float64", "float32"] = "float64" if image_shape is None else "float32"
-    rows = len(split.train) + len(split.validation) + len(split.test)
+    dtype: Literal["float64", "float32"] = "float32" if shape and is_image(shape) else "float64"
+    used = np.unique(np.concatenate([split.train, split.validation, split.test]))
+    held = used if len(used) < _WHOLE * len(table) else None  # the rows to keep; None for all
+    rows = len(table) if held is None else len(held)
     features = sum(len(levels[column]) if column in levels else 1 for column in table.names)
     require_memory(
         f"encoding {rows} rows as {features} features",
@@ -109,40 +122,65 @@ def prepare(
         notation=notation,
         dates=dates,
         unknown=unknown,
+        channels=None if shape is None else shape[0],
     )
 
-    def part(rows: NDArray[np.intp]) -> Part:
-        chosen = table.take(rows)
-        encoded = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
-        if (place := beyond_single(encoded)) is not None:
-            row, column = place
-            raise DataError(
-                f"row {chosen.row(row)}, target {target_names[column]!r}: "
-                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
-                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
-            )
-        return Part(preprocessing.encode_table(chosen), encoded)
-
-    description = {
+    description: dict[str, Any] = {
         "task": str(task),
         "columns": table.names,
         "targets": target_names,
         "scaling": scaling,
         "impute": impute,
         "scale_targets": scaled,
-        "image_shape": image_shape,
+        "image_shape": None,
     }
+    if shape is not None and is_image(shape) and shape[0] == 1:
+        description["image_shape"] = shape[1:]  # records made before there were channels have it
+    elif shape is not None:
+        description["shape"] = shape
+    table_digest, digest = dataset_digest(table, targets, split, description)
+
+    def encode() -> EncodedTable:
+        if held is None:
+            return EncodedTable(preprocessing.features(table), targets.copy(), table_digest)
+        return EncodedTable(preprocessing.features(table.take(held)), targets[held], digest)
+
+    encoded = shared(table_digest if held is None else digest, encode)
+    # Scaling is monotonic, so the extremes of the columns say whether all values can be scaled.
+    extremes = np.stack([encoded.inputs.min(axis=0), encoded.inputs.max(axis=0)])
+    doubtful = beyond_single(preprocessing.scaling.scaled(extremes)) is not None
+
+    def part(rows: NDArray[np.intp]) -> Part:
+        def number(row: int) -> int:
+            return table.row(int(rows[row]))
+
+        places = rows if held is None else np.searchsorted(held, rows)
+        drawn = DrawnRows(encoded, places.astype(np.intp), preprocessing.scaling)
+        if encoded.has_gaps:
+            preprocessing.refuse_missing(encoded.inputs.take(places, axis=0), number)
+        if doubtful or encoded.has_gaps:
+            preprocessing.refuse_unscalable(drawn.inputs(), number)
+        own = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
+        if (place := beyond_single(own)) is not None:
+            row, column = place
+            raise DataError(
+                f"row {number(row)}, target {target_names[column]!r}: "
+                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
+                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
+            )
+        return Part(drawn, own)
+
     return Dataset(
         name=name,
         task=task,
         train=part(split.train),
         validation=part(split.validation) if len(split.validation) else None,
-        test=part(split.test),
+        test=part(split.test) if len(split.test) else None,
         feature_names=table.names,
         target_names=target_names,
         preprocessing=preprocessing,
-        digest=dataset_digest(table, targets, split, description),
-        image_shape=image_shape,
+        digest=digest,
+        shape=shape or (),
         notes=notes,
         warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
     )

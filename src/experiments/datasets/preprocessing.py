@@ -7,7 +7,7 @@ encodes new rows exactly as the training rows were encoded. It needs only NumPy.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -25,9 +25,12 @@ from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
+from nn.table_rows import Scaling as FillAndScale
 
 FORMAT: Final = 1
 _LARGEST: Final = float(np.finfo(np.float32).max)
+_IGNORED: Final = -1
+_MISSING: Final = -2
 Impute = Literal["mean", "median"]
 Unknown = Literal["error", "ignore"]
 
@@ -122,28 +125,90 @@ class Preprocessing:
 
     def encode_table(self, table: Table) -> NDArray[Any]:
         """Encode a table whose columns already have the right types; see `encode`."""
-        inputs = np.empty((len(table), len(self.scale)), self.dtype)
-        # What overflows here is refused below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            inputs[:, self._number_slots] = _filled(table, self.fills)
-            for column, first in self._text_slots.items():
-                codes = self._codes(column, table)
-                inputs[:, first : first + len(self.levels[column])] = 0
-                known = codes >= 0
-                inputs[np.flatnonzero(known), first + codes[known]] = 1
-            # An array of a smaller type would be promoted by float64 statistics.
+        features = self.features(table)
+        self.refuse_missing(features, table.row)
+        inputs = self.scaling.scaled(features)
+        self.refuse_unscalable(inputs, table.row)
+        return inputs
+
+    def features(self, table: Table) -> NDArray[Any]:
+        """Encode a table without filling or scaling it, which no split can change.
+
+        Parameters
+        ----------
+        table : Table
+            The raw columns, of the right types.
+
+        Returns
+        -------
+        ndarray of shape (rows, features)
+            The numbers, NaN where missing, and for each level of a category 1 or 0, or NaN in all
+            of them where the category is missing. Its type is `dtype`, or a narrower one if all
+            columns are numbers of that type.
+        """
+        if not self.levels and np.can_cast(table.numbers.dtype, self.dtype):
+            return np.array(table.numbers, order="C")
+        features = np.empty((len(table), len(self.scale)), self.dtype)
+        with np.errstate(over="ignore"):  # `refuse_unscalable` refuses what overflows
+            features[:, self._number_slots] = table.numbers
+        for column, first in self._text_slots.items():
+            codes = self._codes(column, table)
+            features[:, first : first + len(self.levels[column])] = 0
+            known = codes >= 0
+            features[np.flatnonzero(known), first + codes[known]] = 1
+            missing = codes == _MISSING
+            features[missing, first : first + len(self.levels[column])] = np.nan
+        return features
+
+    @cached_property
+    def scaling(self) -> FillAndScale:
+        """What fills and scales the result of `features`."""
+        # An array of a smaller type would be promoted by float64 statistics.
+        with np.errstate(over="ignore"):
             center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
-            if center.any():
-                inputs -= center
-            if (scale != 1).any():
-                inputs /= scale
+            if not self.fills:
+                return FillAndScale(center, scale)
+            fill = np.full(len(scale), np.nan, self.dtype)
+            for column, value in self.fills.items():
+                slot = self._slots[column]
+                if isinstance(value, str):
+                    levels = self.levels[column]
+                    fill[slot : slot + len(levels)] = [level == value for level in levels]
+                else:
+                    fill[slot] = value
+        return FillAndScale(center, scale, fill)
+
+    def refuse_missing(self, features: NDArray[Any], number: Callable[[int], int]) -> None:
+        """Raise a DataError for a missing value that nothing was fitted for.
+
+        Parameters
+        ----------
+        features : ndarray of shape (rows, features)
+            A result of `features`.
+        number : callable
+            Returns the number of a row in its source, by which the message names it.
+        """
+        if features.dtype.kind != "f" or not np.isnan(features.max(initial=-np.inf)):
+            return
+        for column, slot in self._slots.items():
+            gaps = np.isnan(features[:, slot])
+            if column not in self.fills and gaps.any():
+                raise _missing(number(int(np.argmax(gaps))), column)
+
+    def refuse_unscalable(self, inputs: NDArray[Any], number: Callable[[int], int]) -> None:
+        """Raise a DataError for a scaled value that single precision cannot hold.
+
+        Parameters
+        ----------
+        inputs, number
+            The scaled features, and see `refuse_missing`.
+        """
         if (place := beyond_single(inputs)) is not None:
             row, slot = place
             raise DataError(
-                f"row {table.row(row)}, column {self.encoded_names[slot]!r}: the value is infinite "
+                f"row {number(row)}, column {self.encoded_names[slot]!r}: the value is infinite "
                 f"or, once it is scaled, beyond single precision ({_LARGEST:.1e}). Correct it."
             )
-        return inputs
 
     def encode_targets(self, raw: ArrayLike) -> NDArray[np.float64]:
         """Scale raw regression targets; the inverse of `decode_targets`."""
@@ -283,7 +348,7 @@ class Preprocessing:
         return {column: slot for column, slot in self._slots.items() if column in self.levels}
 
     def _codes(self, column: str, table: Table) -> NDArray[np.intp]:
-        """Look up the index of each cell's level; -1 for a level that is ignored."""
+        """Look up the index of each cell's level: `_IGNORED` and `_MISSING` stand for none."""
         levels, cells = self.levels[column], table.texts[column]
         known: dict[str, tuple[int, ...]] = {level: (code,) for code, level in enumerate(levels)}
         others: dict[str, tuple[int, ...]] = {}
@@ -292,9 +357,8 @@ class Preprocessing:
             if isinstance(cell, str) and cell in known:
                 found = known[cell]
             elif self.notation.is_missing(cell):
-                if column not in self.fills:
-                    raise _missing(table.row(row), column)
-                found = known[str(self.fills[column])]
+                codes[row] = _MISSING
+                continue
             elif isinstance(cell, str):
                 found = known.get(cell.strip(), ())
             elif (key := repr(cell)) in others:
@@ -313,7 +377,7 @@ class Preprocessing:
                     f"levels seen in training ({listed(levels)}). Correct it, or train again "
                     "with such rows or with dataset.unknown=ignore."
                 )
-            codes[row] = found[0] if found else -1
+            codes[row] = found[0] if found else _IGNORED
         return codes
 
     def _table(self, raw: Any) -> Table:
@@ -409,6 +473,7 @@ def fit_preprocessing(
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
     unknown: Unknown = "error",
+    channels: int | None = None,
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -418,7 +483,7 @@ def fit_preprocessing(
         The training rows, tidied.
     levels : mapping of str to tuple of str
         The levels of each categorical column of the table.
-    scaling : {"standard", "minmax", "max", "none"}
+    scaling : {"standard", "channel", "minmax", "max", "none"}
         Scaling of the number columns (see :func:`fit_scaling`); one-hot features stay 0 and 1.
     impute : {"mean", "median"} or None
         Replacement for missing numbers; a missing category becomes the most frequent one (in a
@@ -433,6 +498,8 @@ def fit_preprocessing(
         How texts write numbers and missing values.
     dates, unknown
         See `Preprocessing`.
+    channels : int, optional
+        The number of channels, if rows are images or sequences.
 
     Returns
     -------
@@ -446,7 +513,7 @@ def fit_preprocessing(
     """
     fills = {} if impute is None else _fills(train, levels, impute)
     names = train.number_names
-    center, scale = fit_scaling(_filled(train, fills), scaling, names)
+    center, scale = fit_scaling(_filled(train, fills), scaling, names, channels)
     statistics = dict(zip(names, zip(center.tolist(), scale.tolist(), strict=True), strict=True))
     encoded = [
         entry

@@ -179,7 +179,7 @@ class SplitSource(DividedSource):
         See `DividedSource`.
     validation, test : float, default 0.15
         Fractions of the rows, together less than 1; a `validation` of 0 means no validation part.
-    scaling : {"standard", "minmax", "max", "none"}, default "standard"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "standard"
         Scaling of the inputs, fitted on the training part.
     """
 

@@ -25,7 +25,7 @@ Method = Literal["stratified", "position"]
 class Split:
     """The row numbers of the three parts, each in the order of the part's rows.
 
-    The validation part may be empty.
+    The validation part may be empty, and so may the test part of a function to minimize.
     """
 
     train: NDArray[np.intp]

@@ -16,6 +16,18 @@ PATIENCE: Final = 120.0  # seconds after which a lock file counts as left by a d
 _SLICE: Final = 1.0  # seconds of waiting for a lock, after which it is seen whether others got it
 _PAUSE: Final = 0.05  # seconds between attempts where files cannot be locked
 
+# Windows has neither. A pipe would block until somebody writes to it.
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+class HeldByAnotherError(Exception):
+    """Somebody else holds the lock on a file."""
+
+
+class NoLocksError(Exception):
+    """Files cannot be locked in a folder; the message is the system's reason."""
+
 
 @contextmanager
 def locked(path: Path, patience: float = math.inf, *, temporary: bool = False) -> Iterator[None]:
@@ -75,6 +87,115 @@ def hold(path: Path) -> int:
         _try_flock(descriptor)
     unnamed.rename(path)
     return descriptor
+
+
+class Lock:
+    """A lock on a file for which processes compete; the file exists only while it is held.
+
+    The system releases the lock when this process ends, however it ends; the file then remains,
+    and the next one who asks gets the lock on it. Forks of this process do not hold the lock.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder exists.
+    content : bytes
+        A text about the holder, which others may read.
+
+    Raises
+    ------
+    HeldByAnotherError
+        If somebody else holds the lock.
+    NoLocksError
+        If files cannot be locked here.
+    OSError
+        If the file cannot be created.
+    """
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path = path
+        try:
+            while (descriptor := _locked_now(path)) is None:
+                pass
+        except NoLocksError:
+            with suppress(OSError):
+                path.unlink()
+            raise
+        self._descriptor = descriptor
+        _held.add(self)
+        with suppress(OSError):  # a full disk: the lock holds without a text about its holder
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, content)
+
+    def release(self) -> None:
+        """Remove the file and release the lock, unless that was done."""
+        if self in _held:
+            with suppress(OSError):
+                self._path.unlink()
+            self._close()
+
+    def _close(self) -> None:
+        _held.remove(self)
+        os.close(self._descriptor)
+
+
+_held: Final[set[Lock]] = set()
+
+
+def _leave_to_the_parent() -> None:
+    for lock in list(_held):
+        lock._close()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    # A lock is held as long as any process has its file open, and a fork may outlive its parent.
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
+def _locked_now(path: Path) -> int | None:
+    """Open and lock a file; None if its holder has removed it in between."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
+    try:
+        _try_lock(descriptor)
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _try_lock(descriptor: int, *, shared: bool = False) -> None:
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise NoLocksError("this system has no flock") from error
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HeldByAnotherError from error
+    except OSError as error:
+        raise NoLocksError(error.strerror) from error
+
+
+def is_held(path: Path) -> bool:
+    """Return whether somebody holds the `Lock` on a file. False where files cannot be locked."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT)
+    except OSError:
+        return False
+    try:
+        _try_lock(descriptor, shared=True)
+    except HeldByAnotherError:
+        return True
+    except NoLocksError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def is_free(path: Path) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -13,7 +16,7 @@ else:
     Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-__all__ = ["DEPTH", "NODES", "Dumper", "parse_yaml"]
+__all__ = ["DEPTH", "NODES", "Dumper", "dump_yaml", "parse_yaml"]
 
 NODES: Final = 100_000
 """Most keys and values in a document, where an alias counts as all that it stands for."""
@@ -24,6 +27,39 @@ DEPTH: Final = 50
 _PLAIN: Final = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
 )
+
+
+def dump_yaml(content: Mapping[str, Any] | Sequence[Any], dumper: Any = Dumper) -> str:
+    """Write a mapping or a list as YAML, keeping the order of its keys.
+
+    The configurations of a sweep's runs have most entries in common, so the text of an entry is
+    kept for the next configuration that contains it.
+
+    Parameters
+    ----------
+    content : mapping of str to object, or sequence
+        Values that can be pickled and that `dumper` represents.
+    dumper : type, default Dumper
+        The class that represents values.
+
+    Returns
+    -------
+    str
+        The text. An object that occurs in two entries is written twice, without an alias.
+    """
+    entries: list[Any]
+    if isinstance(content, Mapping):
+        entries = [{key: value} for key, value in content.items()]
+    else:
+        entries = [[item] for item in content]
+    # The empty mapping or list has no entries.
+    return "".join(_text(pickle.dumps(entry), dumper) for entry in entries or [content])
+
+
+@lru_cache(maxsize=256)
+def _text(pickled: bytes, dumper: Any) -> str:
+    content = pickle.loads(pickled)
+    return str(yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True))
 
 
 def parse_yaml(content: bytes | str) -> Any:

@@ -17,7 +17,9 @@ from experiments.config.aliases import with_current_names
 from experiments.config.trust import named_classes, own_sources
 from experiments.runs.environment import blas
 
-WITHOUT_EFFECT: Final = frozenset({"tracking", "experiment_name", "rerun", "checkpoint"})
+WITHOUT_EFFECT: Final = frozenset(
+    {"comparison", "tracking", "experiment_name", "rerun", "checkpoint"}
+)
 """Settings that do not change any result."""
 
 READING: Final = frozenset({"dir", "fallback_dir", "download", "verify"})

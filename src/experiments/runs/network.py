@@ -9,9 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from experiments.config.build import network_from_config
+from experiments.datasets import Task
 from experiments.errors import RecordError
 from experiments.runs.layout import WEIGHTS
 from experiments.runs.record import Record
+from experiments.runs.schema import sample_shape
 from nn.network import Network
 
 
@@ -57,8 +59,8 @@ def network_of(
     try:
         network = network_from_config(
             record.config,
-            data["features"],
-            _output_width(weights),
+            sample_shape(data),
+            1 if data["task"] == Task.MINIMIZATION else _output_width(weights),
             runs,
             parameters=numbers,
             trusted=trusted,

@@ -35,6 +35,8 @@ from experiments.runs.layout import (
     WEIGHTS,
 )
 from experiments.runs.schema import problem_with, utc
+from experiments.training.metrics import remember_metrics
+from experiments.training.row_losses import TEST_LOSSES
 from experiments.training.status import Status
 
 _MOST: Final[Mapping[str, int]] = {METRICS: TABLE, WEIGHTS: ARCHIVE, SNAPSHOTS: ARCHIVE}
@@ -108,6 +110,7 @@ class Record:
         if problem is not None:
             raise corrupt(path, problem)
         record = cls(folder, data)
+        remember_metrics(record.directions)
         if name == RECORD:
             record._check(RECORD, content)
         return record
@@ -253,9 +256,20 @@ class Record:
         return dict(self.data["summary"])
 
     @property
+    def directions(self) -> dict[str, bool]:
+        """Whether higher is better, for each of `training.metrics` by its key."""
+        return dict(self.data.get("metrics") or {})
+
+    @property
     def report(self) -> str:
         """The rule that chose the reported epoch; see `training.report`."""
         return str(self.data.get("report") or "best_loss")
+
+    @property
+    def compared_by(self) -> str | None:
+        """The metric by which the run asks to be compared (`comparison.metric`), if any."""
+        asked = self.settings.get("comparison.metric")
+        return asked if isinstance(asked, str) else None
 
     def reported(self, quantity: str) -> float | None:
         """Return a value such as `val_loss` at the reported epoch; None if it was not measured.
@@ -399,6 +413,17 @@ class Record:
                 f"{self.status}). Choose a run that was trained."
             )
         return found
+
+    def test_losses(self) -> NDArray[np.float64] | None:
+        """Read the losses of the test rows at the reported epoch, or of groups of rows.
+
+        Returns
+        -------
+        ndarray of shape (groups,), float64, or None
+            See `experiments.training.row_losses`; None in a record of an older version.
+        """
+        found = self._arrays(WEIGHTS, TEST_LOSSES).get("")
+        return found.astype(np.float64) if found is not None and found.ndim == 1 else None
 
     def snapshots(self) -> dict[str, NDArray[Any]]:
         """Read the snapshots of the weights (`training.snapshots`).

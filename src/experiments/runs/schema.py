@@ -12,9 +12,16 @@ from typing import Annotated, Any, Final
 from experiments.datasets.dataset import Task
 from experiments.training.status import Status
 from nn.component import AtMost, Count, Interval, problems
+from nn.typing import Shape
 
 FORMAT: Final = 1
 """The version of the format that this program reads and writes."""
+
+_MOST_AXES: Final = 8
+"""Number of axes of a sample."""
+
+_MOST_METRICS: Final = 1000
+"""Number of metrics that a record may describe."""
 
 _Size = Annotated[int, Interval(0)]
 _Scalar = str | int | float | bool | None
@@ -42,6 +49,8 @@ class Contents:
         The description of the data, a :class:`Described`; empty if they could not be loaded.
     report : str
         The rule that chose the reported epoch; see `training.report`.
+    metrics : dict of str to bool
+        Whether higher is better, for each of `training.metrics` by its key.
     environment : dict of str to scalar
         The versions, machine and commit that the run was trained with.
     """
@@ -68,6 +77,7 @@ class Contents:
     dataset: dict[str, object] | None = None
     environment: dict[str, _Scalar] | None = None
     report: str | None = None
+    metrics: Annotated[dict[str, bool], AtMost(_MOST_METRICS)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +98,10 @@ class Described:
         The width of the network's input and output.
     target_names, feature_names : list of str
         The names of classes or targets, and of the inputs.
+    shape : list of int, optional
+        The shape of a sample; see :func:`sample_shape`.
     image_shape : list of two int, optional
-        Height and width if the inputs are images.
+        Height and width if the inputs are images, in records of version 0.1.
     """
 
     name: str
@@ -100,6 +112,7 @@ class Described:
     outputs: Count
     target_names: tuple[str, ...]
     feature_names: tuple[str, ...] = ()
+    shape: Annotated[tuple[Count, ...], AtMost(_MOST_AXES)] | None = None
     image_shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
 
 
@@ -130,6 +143,17 @@ def problem_with(data: Any, *, running: bool) -> str | None:
         except (ValueError, OverflowError):
             return f"{key} must be a time, but is {data[key][:50]!r}"
     return None
+
+
+def sample_shape(described: Mapping[str, Any]) -> Shape:
+    """Return the shape of a sample from the description of the data, a :class:`Described`.
+
+    Records of version 0.1 have the height and the width of images, or the number of features.
+    """
+    if shape := described.get("shape"):
+        return tuple(shape)
+    image = described.get("image_shape")
+    return (1, *image) if image else (described["features"],)
 
 
 def utc(text: str) -> datetime:

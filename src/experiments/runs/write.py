@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from experiments.errors import RecordError
 from experiments.files import npz
-from experiments.files.atomic import write_atomically, write_in_order
+from experiments.files.atomic import not_written, write_atomically, write_in_order
 from experiments.files.masking import mask_secrets, masked
+from experiments.files.reading import read_file
 from experiments.runs.layout import (
     CHECKSUMS,
     CONFIG,
@@ -129,7 +130,7 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
         path = folder / name
         _make(path.parent)
         try:
-            path.write_text(mask_secrets(text), encoding="utf-8")
+            write_atomically(path, mask_secrets(text).encode())
         except OSError as error:
             raise _cannot_write(path, error) from error
 
@@ -174,7 +175,8 @@ def copy_record(
 ) -> Path:
     """Copy the record of a finished run to another folder, with other data about its command.
 
-    Files are hard links to those of the first record if the file system supports them.
+    Files are hard links to those of the first record if the file system supports them. If the
+    folder is that of the record and nothing changes, nothing is written.
 
     Parameters
     ----------
@@ -198,7 +200,7 @@ def copy_record(
         If a file of the record is missing, or the disk is full or not writable.
     """
     folder = Path(folder)
-    contents = _contents(data)
+    contents, config = _contents(data), _config_bytes(config_yaml)
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
         discard_record(folder)
@@ -207,10 +209,19 @@ def copy_record(
                 _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
+    elif _holds(folder, {CONFIG: config, RECORD: contents}):
+        return folder
     else:  # all other files stay
         _remove(folder / RECORD)
-    _complete(folder, {CONFIG: _config_bytes(config_yaml)}, contents, record.checksums)
+    _complete(folder, {CONFIG: config}, contents, record.checksums)
     return folder
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    try:
+        return all(read_file(folder / name) == content for name, content in files.items())
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _make(folder: Path) -> None:
@@ -346,6 +357,6 @@ def _strict(value: Any) -> Any:
 
 def _cannot_write(path: Path, error: OSError) -> RecordError:
     return RecordError(
-        f"{path}: cannot be written: {error.strerror or error}. Free some space or choose another "
-        "output folder (hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep)."
+        f"{not_written(path, error)} or choose another output folder (hydra.run.dir=FOLDER, or "
+        "hydra.sweep.dir=FOLDER for a sweep)."
     )

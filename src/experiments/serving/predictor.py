@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
+from experiments.runs.schema import sample_shape
+from nn.typing import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +44,8 @@ class Predictor:
         The encoding of raw tables.
     features : tuple of str
         The columns that a raw table must have.
+    shape : tuple of int
+        The shape of a sample; see `experiments.datasets.Dataset`.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -54,7 +59,7 @@ class Predictor:
     """
 
     def __init__(self, record: Record, which: str = "best", *, trusted: frozenset[str]) -> None:
-        from experiments.datasets import Preprocessing, TableFormat
+        from experiments.datasets import Preprocessing, TableFormat, Task
         from experiments.runs.network import network_of
 
         self._network = network_of(record, record.weights(which), trusted=trusted)
@@ -65,8 +70,9 @@ class Predictor:
                 "another run, or the best weights of a run that ended."
             )
         dataset = record.dataset
-        self._task = dataset["task"]
+        self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
+        self.shape = sample_shape(dataset)
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
@@ -75,10 +81,15 @@ class Predictor:
         if problem is not None:
             raise corrupt(record.folder / layout.PREPROCESSING, problem)
         self._gives_probabilities = (
-            self._network.objective.activation.gives_probabilities and self._task != "regression"
+            self._network.objective.activation.gives_probabilities and not self._task.has_numbers
         )
         # The network writes to the same buffers in each call, and servers use several threads.
         self._lock = threading.Lock()
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether the network takes images or sequences as such, and not their numbers in a row."""
+        return len(self._network.shape) > 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,14 +105,16 @@ class Predictor:
         ----------
         raw : DataFrame, RawTable or ndarray of shape (rows, columns)
             The raw inputs. A table has the columns `features` in any order; other columns are
-            ignored. An array has them in the order of `features`; an array of images may have the
-            shape (rows, height, width).
+            ignored. An array has them in the order of `features`, or the shape of the samples:
+            (rows, channels, length), (rows, channels, height, width), (rows, height, width) if
+            there is one channel, or (rows, height, width, channels).
 
         Returns
         -------
         DataFrame with the index of `raw`
             For classification, the class as `prediction`. For several labels, a column of zeros
-            and ones for each label. For regression, a column for each target, in its own unit. If
+            and ones for each label. For regression, a column for each target, in its own unit. For
+            a function to minimize, its value at the trained point, as `value`. If
             the network's outputs are probabilities, also a column `probability_<name>` for each
             class or label.
 
@@ -109,19 +122,18 @@ class Predictor:
         ------
         DataError
             If a column is missing, a cell cannot be encoded, or the outputs for a row are not
-            finite; the message names row and column.
+            finite; the message names row and column. If an array has the shape of other samples.
         """
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
         if not isinstance(raw, pd.DataFrame | Mapping):
-            raw = np.asarray(raw)
-            raw = raw.reshape(len(raw), -1) if raw.ndim > 2 else raw
+            raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
         with self._lock, np.errstate(all="ignore"):
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
-        if self._task == "regression":
+        if self._task.has_numbers:
             outputs = self.preprocessing.decode_targets(outputs)
         finite = np.isfinite(outputs).all(axis=1)
         if not finite.all():
@@ -130,9 +142,9 @@ class Predictor:
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
-        if self._task == "regression":
+        if self._task.has_numbers:
             named = dict(zip(self._targets, outputs.T, strict=True))
-        elif self._task == "multilabel":
+        elif not self._task.has_classes:
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:
             if outputs.shape[1] == 1:  # one output for two classes: that of the second
@@ -160,4 +172,20 @@ class Predictor:
 
     @property
     def _by_target(self) -> bool:
-        return self._task in ("regression", "multilabel")
+        return not self._task.has_classes
+
+
+def _flat(raw: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Turn an array of samples of this shape, in any usual arrangement, into rows of numbers."""
+    sample = raw.shape[1:]
+    if raw.ndim <= 2:
+        return raw
+    if sample == (*shape[1:], shape[0]) != shape:  # channels last
+        raw = np.moveaxis(raw, -1, 1)
+    elif sample != shape and sample != shape[1:] and math.prod(sample) != shape[0]:
+        expected = f"(rows, {', '.join(map(str, shape))})"
+        raise DataError(
+            f"the array has the shape {raw.shape}, and the run takes samples as {expected}. "
+            "Give an array of that shape."
+        )
+    return raw.reshape(len(raw), -1)

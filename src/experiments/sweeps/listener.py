@@ -104,6 +104,15 @@ class Listener:
     def waiting(self, runs: int) -> None:
         """Handle waiting for runs that another command trains; called several times a second."""
 
+    def waiting_for_folder(self, owner: str) -> None:
+        """Handle waiting for a command that writes to the folder; called several times a second.
+
+        Parameters
+        ----------
+        owner : str
+            A description of the command: its process, its host, the folder, since when.
+        """
+
     def training_begun(self, jobs: Sequence[Job], epochs: Sequence[int]) -> None:
         """Handle the start of training; later calls refer to positions in `jobs`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Final, Self
 
 from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
-from experiments.datasets import CACHE, Dataset, Source, Task, cached_dataset
+from experiments.datasets import CACHE, Dataset, Source, cached_dataset
 from experiments.errors import ConfigError, UserError
 from experiments.runs.claims import Claims
 from experiments.runs.environment import blas_core
@@ -22,11 +21,12 @@ from experiments.runs.find import find_records
 from experiments.runs.identity import Identity
 from experiments.runs.job import Job
 from experiments.runs.occupied import at_their_places, refuse_other_run, refuse_other_sweep
+from experiments.runs.owners import Ownership
 from experiments.runs.record import Record
 from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
-from experiments.sweeps.naming import sweep_id
+from experiments.sweeps.naming import of_same_command, sweep_id
 from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
@@ -89,6 +89,7 @@ class Sweep:
         self._continues = continues
         self._files = dict(files or {})
         self._claims = Claims(CACHE)
+        self._ownership = Ownership(self.listener.warn)
         self._commented: set[str] = set()  # the notes on datasets that were shown
 
     def __enter__(self) -> Self:
@@ -96,10 +97,15 @@ class Sweep:
 
     def __exit__(self, *_: object) -> None:
         self._trainer.close(kill=True)
+        self.release_folder()
 
     def close(self) -> None:
         """Release the workers when the last batch has ended."""
         self._trainer.close()
+
+    def release_folder(self) -> None:
+        """Let other commands write to the folder, when everything in it is written."""
+        self._ownership.release()
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -121,7 +127,7 @@ class Sweep:
         """Train a batch of jobs.
 
         A finished run is not trained again, unless its job has `rerun`; an interrupted run resumes
-        from its last checkpoint.
+        from its last checkpoint. While another command writes to the folder, this one waits.
 
         Parameters
         ----------
@@ -154,6 +160,7 @@ class Sweep:
         files = {job.folder: job.files for job in jobs}
         jobs = [replace(job, files={}) for job in self._with_id(jobs, datasets)]
         executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
+        self._own_folders(executions, begins=begins)
         self._refuse_other_runs(executions, begins=begins)
         phases.debug("loaded")
         self.listener.batch_begun(jobs, title or f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}")
@@ -198,16 +205,33 @@ class Sweep:
     def _new_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> str:
         digests = [datasets[job.run.dataset].digest for job in jobs]
         identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
-        if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
-            identities.append(secrets.token_hex(8))
-        return sweep_id(self._overrides or (), identities)
+        rerun = any(job.run.rerun for job in jobs)
+        return sweep_id(self._overrides or (), identities, rerun=rerun)
+
+    def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
+        """Wait until no other command writes to the folders, unless other runs are there."""
+        waited = False
+
+        def on_wait(owner: str) -> None:
+            nonlocal waited
+            if not waited:
+                self._refuse_other_runs(executions, begins=begins)
+                waited = True
+            self.listener.waiting_for_folder(owner)
+            self.listener.check_for_interrupts()
+
+        self._ownership.acquire(self.folder, [e.job.folder for e in executions], on_wait)
 
     def _refuse_other_runs(self, executions: Sequence[Execution], *, begins: bool) -> None:
         """Refuse to write to folders that hold other runs; `begins` means that none is ours yet."""
         own = {execution.job.folder: execution.identity for execution in executions}
         if begins and self._overrides is not None:
             is_own = at_their_places(own)
-            refuse_other_sweep(self.folder, lambda run: run.sweep == self.id or is_own(run))
+            refuse_other_sweep(
+                self.folder,
+                lambda run: of_same_command(run.sweep, self.id) or is_own(run),
+                self._files,
+            )
         for folder, identity in own.items():
             refuse_other_run(folder, identity)
 
@@ -405,7 +429,7 @@ def _give_up(execution: Execution) -> Record:
 def _note(job: Job, dataset: Dataset) -> str:
     """Explain a regression loss on classes; return an empty text for other combinations."""
     loss = job.run.loss
-    if loss.over_probabilities or dataset.task is Task.REGRESSION:
+    if loss.over_probabilities or dataset.task.has_numbers:
         return ""
     return (
         f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "

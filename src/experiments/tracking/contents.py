@@ -37,7 +37,6 @@ _NOT_PER_EPOCH: Final = frozenset({"epoch", "step", "seconds"})
 # Two columns per layer, which would slow publishing by a fifth. In MLflow, only runs with a
 # model have them; the record always does.
 _BY_LAYER: Final = ("weight_norm/", "gradient_norm/")
-_GROUPS: Final = ("optimizer", "model", "dataset", "loss", "schedule")
 
 RUNNING: Final = "RUNNING"
 KILLED: Final = "KILLED"
@@ -86,6 +85,13 @@ def sweep_tags(record: Record) -> dict[str, str]:
     return {sweep_key(sweep): _IN_SWEEP for sweep in sweeps if sweep is not None}
 
 
+def joining_tags(record: Record) -> dict[str, str]:
+    """Return the tags of a sweep's runs, which a run that another sweep published lacks."""
+    return sweep_tags(record) | {
+        key_of(key): cut(for_terminal(value)) for key, value in record.labels.items()
+    }
+
+
 def sweep_filter(sweep: str) -> str:
     """Return the filter that selects the runs of a sweep, in MLflow's pages and API."""
     return f"tags.`{sweep_key(sweep)}` = '{_IN_SWEEP}'"
@@ -104,6 +110,8 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
+    if record.measurements():
+        lines += ["", "The learning curves are on the tab *Model metrics*."]
     if record.report == "test_peak":
         lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
     dataset = record.dataset
@@ -117,17 +125,22 @@ def _note(record: Record) -> str:
 
 
 def params(record: Record) -> list[Any]:
-    """Return a run's configuration, with its choices under the names of their groups."""
+    """Return a run's configuration as MLflow's parameters."""
     from mlflow.entities import Param
 
+    return [Param(key, value) for key, value in param_values(record)]
+
+
+def param_values(record: Record) -> list[tuple[str, str]]:
+    """Return names and values of a run's configuration, and of its choices by their groups."""
     # Tracking settings do not affect a run, and their address may be private.
-    values: dict[str, object] = {
-        key: value for key, value in record.flat_config().items() if not key.startswith("tracking.")
+    values = {
+        key: value
+        for key, value in (record.flat_config() | record.choices | {"seed": record.seed}).items()
+        if key.split(".")[0] != "tracking"
     }
-    values |= {group: record.choices[group] for group in _GROUPS if group in record.choices}
-    values["seed"] = record.seed
     return [
-        Param(key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
+        (key_of(key), cut(for_terminal(_as_yaml(value)), _PARAM_VALUE))
         for key, value in masked(values).items()
     ]
 

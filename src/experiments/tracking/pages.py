@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments.tracking import contents, store
 from experiments.tracking.errors import tracking_errors
+from experiments.tracking.views import latest_view
 
 # Without a workflow type a fresh browser opens the page of generative AI.
 _WORKFLOW = {"workflowType": "machine_learning"}
@@ -28,8 +29,17 @@ def runs_page(base: str, experiment: str, sweep: str | None = None) -> str:
     return f"{base}/#/experiments/{quote(experiment)}/runs?{urlencode({**query, **_WORKFLOW})}"
 
 
+def view_page(base: str, experiment: str, key: str) -> str:
+    """Return the page of an experiment's runs as a saved view shows them, with its charts."""
+    # A filter in the address would have MLflow ignore the view.
+    query = {"viewStateShareKey": key, "compareRunsMode": "CHART", **_WORKFLOW}
+    return f"{base}/#/experiments/{quote(experiment)}/runs?{urlencode(query)}"
+
+
 def experiment_pages(uri: str, base: str) -> list[tuple[str, str]]:
-    """Return name and page of each experiment that has runs, the newest first.
+    """Return name and page of each experiment that has runs, and of its latest saved view.
+
+    The experiment that was changed last comes first.
 
     Parameters
     ----------
@@ -45,8 +55,13 @@ def experiment_pages(uri: str, base: str) -> list[tuple[str, str]]:
     """
     client = store.open_client(uri)
     with tracking_errors(uri, "list the experiments of"):
-        return [
-            (str(one.name), runs_page(base, str(one.experiment_id)))
-            for one in client.search_experiments(order_by=["last_update_time DESC"])
-            if client.search_runs([one.experiment_id], max_results=1)
-        ]
+        pages = []
+        for one in client.search_experiments(order_by=["last_update_time DESC"]):
+            name, number = str(one.name), str(one.experiment_id)
+            if not client.search_runs([number], max_results=1):
+                continue
+            key = latest_view(one.tags)
+            if key is not None:
+                pages.append((f"{name}, latest sweep", view_page(base, number, key)))
+            pages.append((name, runs_page(base, number)))
+        return pages

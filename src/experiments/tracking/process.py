@@ -22,6 +22,7 @@ from experiments.runs.record import Record
 from experiments.tracking.address import resolve_uri, sqlite_file
 from experiments.tracking.importing import complete_mlflow, prepare_mlflow
 from experiments.tracking.publisher import Publisher
+from experiments.tracking.views import View
 
 T = TypeVar("T")
 
@@ -200,7 +201,12 @@ class PublishingProcess:
         self._ask(_publish_models, destination, list(folders), trusted)
 
     def publish_comparison(
-        self, destination: Destination, sweep: str, files: Sequence[Path], note: str
+        self,
+        destination: Destination,
+        sweep: str,
+        files: Sequence[Path],
+        note: str,
+        view: View | None = None,
     ) -> None:
         """Publish the comparison of a sweep as a separate run.
 
@@ -214,8 +220,10 @@ class PublishingProcess:
             The tables and pictures to log.
         note : str
             The comparison as Markdown.
+        view : View, optional
+            What the page of the sweep's runs shows.
         """
-        self._ask(_publish_comparison, destination, sweep, list(files), note)
+        self._ask(_publish_comparison, destination, sweep, list(files), note, view)
 
     def poll(self) -> None:
         """Process the answers so far, and show their warnings."""
@@ -372,9 +380,9 @@ def _publish_models(
 
 
 def _publish_comparison(
-    destination: Destination, sweep: str, files: Sequence[Path], note: str
+    destination: Destination, sweep: str, files: Sequence[Path], note: str, view: View | None
 ) -> None:
-    _publisher(destination).publish_comparison(sweep, files, note)
+    _publisher(destination).publish_comparison(sweep, files, note, view)
 
 
 def _try_anew() -> None:

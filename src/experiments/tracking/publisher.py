@@ -16,6 +16,7 @@ from experiments.runs.record import Record
 from experiments.tracking.bulk import are_small
 from experiments.tracking.patience import Patience
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
+from experiments.tracking.views import View
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
@@ -155,7 +156,12 @@ class Publisher:
             self._add(_Task(partial(action, record)))
 
     def publish_comparison(
-        self, sweep: str, files: Sequence[Path], note: str, name: str = "comparison"
+        self,
+        sweep: str,
+        files: Sequence[Path],
+        note: str,
+        view: View | None = None,
+        name: str = "comparison",
     ) -> None:
         """Publish the comparison of a sweep as a separate run.
 
@@ -167,12 +173,16 @@ class Publisher:
             The tables and pictures to log.
         note : str
             The comparison as Markdown.
+        view : View, optional
+            What the page of the sweep's runs shows.
         name : str, default "comparison"
             The name of the run.
         """
 
         def action(tracker: Tracker) -> None:
-            self._summary_id = tracker.publish_summary(sweep, files=files, note=note, name=name)
+            self._summary_id = tracker.publish_summary(
+                sweep, files=files, note=note, name=name, view=view
+            )
 
         self._add(_Task(action))
 

@@ -32,8 +32,9 @@ from experiments.tracking.address import is_server, resolve_uri, sqlite_file
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.contents import END_STATUS, KILLED, RUNNING, key_of, milliseconds
 from experiments.tracking.errors import tracking_errors
-from experiments.tracking.pages import run_page, runs_page, server_pages
+from experiments.tracking.pages import run_page, runs_page, server_pages, view_page
 from experiments.tracking.patience import Patience
+from experiments.tracking.views import View, view_key, view_tag, view_value
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class Tracker:
         self._sent: set[tuple[Path, int]] = set()
         # The uids of runs that may have been created although the call failed.
         self._in_doubt: set[str] = set()
+        # The sweeps whose view is published.
+        self._viewed: set[str] = set()
 
     @property
     def is_database(self) -> bool:
@@ -309,7 +312,7 @@ class Tracker:
         return (
             run is not None
             and _is_whole(run, record)
-            and contents.sweep_tags(record).keys() <= run.data.tags.keys()
+            and contents.joining_tags(record).keys() <= run.data.tags.keys()
             and (not model or _has_model(run))
         )
 
@@ -321,6 +324,7 @@ class Tracker:
         note: str,
         name: str = "comparison",
         metrics: Mapping[str, float] | None = None,
+        view: View | None = None,
     ) -> str:
         """Publish the comparison of a sweep as a separate run, or update it.
 
@@ -338,6 +342,8 @@ class Tracker:
             The name of the run.
         metrics : mapping of str to float, optional
             The metrics of the whole sweep; non-finite values are skipped.
+        view : View, optional
+            What the page of the sweep's runs shows, to which `ui_link` leads from then on.
 
         Returns
         -------
@@ -350,6 +356,8 @@ class Tracker:
         top = files[0].parent if files else Path()
         with self._errors(f"publish the {name} to"):
             digest = hashlib.sha256(note.encode("utf-8", "backslashreplace"))
+            if view is not None:
+                digest.update(view_value(view, sweep).encode(errors="backslashreplace"))
             for file in files:
                 digest.update(f"\0{file.relative_to(top).as_posix()}\0".encode(errors="replace"))
                 digest.update(file.read_bytes())
@@ -374,13 +382,24 @@ class Tracker:
                 if math.isfinite(value) and run.data.metrics.get(key_of(key)) != value
             ]
             changed = _changed_tags(run, tags)
+            if view is not None:
+                self._viewed.add(sweep)
             if not changed and not points and run.info.status != RUNNING:
                 return run_id
             place = self._files(run.info.artifact_uri)
             for file in files:
                 below = file.parent.relative_to(top).as_posix()
                 place.log_artifact(str(file), None if below == "." else below)  # type: ignore[no-untyped-call]
-            described = f"Latest comparison, of the sweep {sweep}:\n\n{note}"
+            if view is not None:
+                self._client.set_experiment_tag(
+                    self.experiment_id, view_tag(sweep), view_value(view, sweep)
+                )
+            # Relative addresses, because a database's pages may be served anywhere.
+            pages = (
+                f"[its runs]({self._runs_page('.', sweep)}), "
+                f"[tables and pictures]({run_page('.', self.experiment_id, run_id)})"
+            )
+            described = f"Latest comparison: sweep {sweep} ({pages})\n\n{note}"
             described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", described)
             # After the files, because the digest says that they are there.
@@ -402,6 +421,11 @@ class Tracker:
         base = server_pages(self.uri) if is_server(self.uri) else "http://127.0.0.1:5000"
         if run_id is not None:
             return run_page(base, self.experiment_id, run_id)
+        return self._runs_page(base, sweep)
+
+    def _runs_page(self, base: str, sweep: str | None) -> str:
+        if sweep is not None and sweep in self._viewed:
+            return view_page(base, self.experiment_id, view_key(sweep))
         return runs_page(base, self.experiment_id, sweep)
 
     @cached_property
@@ -594,8 +618,8 @@ class Tracker:
         return [p for p in [*points, *summary] if p.step > last.get(p.key, -1)]
 
     def _join_sweep(self, run: Run, record: Record) -> None:
-        """Add the tag of the record's sweep to a run that another sweep has published."""
-        for key, value in contents.sweep_tags(record).items():
+        """Add the tags of the record's sweep to a run that another sweep has published."""
+        for key, value in contents.joining_tags(record).items():
             if key not in run.data.tags:
                 self._client.set_tag(run.info.run_id, key, value)
 

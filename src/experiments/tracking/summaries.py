@@ -11,6 +11,7 @@ from typing import Final
 from experiments.files.atomic import write_atomically
 from experiments.files.json import parse_json
 from experiments.files.reading import read_file
+from experiments.tracking.views import View
 
 _FILE: Final = "summary.json"
 
@@ -31,6 +32,8 @@ class Summary:
         The names of tables, pictures and reports in the folder.
     note : str
         The comparison as Markdown.
+    view : View, optional
+        What MLflow's page shows of the sweep; None in old summaries.
     """
 
     folder: Path
@@ -38,6 +41,7 @@ class Summary:
     experiments: Sequence[str]
     files: Sequence[str]
     note: str
+    view: View | None = None
 
     @property
     def paths(self) -> list[Path]:
@@ -59,6 +63,7 @@ class Summary:
             "experiments": list(self.experiments),
             "files": list(self.files),
             "note": self.note,
+            **({} if self.view is None else {"view": self.view.to_json()}),
         }
         text = json.dumps(contents, indent=1, ensure_ascii=False)
         write_atomically(self.folder / _FILE, text.encode("utf-8", "backslashreplace"))
@@ -72,6 +77,7 @@ def find_summaries(top: Path) -> Iterator[Summary]:
             files = [str(name) for name in contents["files"]]
             experiments = [str(name) for name in contents["experiments"]]
             sweep, note = str(contents["sweep"]), str(contents["note"])
+            view = View.from_json(contents["view"]) if "view" in contents else None
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        yield Summary(path.parent, sweep, experiments, files, note)
+        yield Summary(path.parent, sweep, experiments, files, note, view)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Task
+from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import length_of
@@ -31,12 +32,21 @@ def check(run: Run, dataset: Dataset) -> None:
         faults.append(str(error))
     else:
         layers = run.model.layers(outputs)
-        problem = too_large(layers, dataset.features)
-        if problem is not None:
-            faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+        misfit = run.model.misfit(dataset)
+        if misfit is not None:
+            raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
+        try:
+            problem = too_large(layers, run.model.input_shape(dataset.shape))
+        except ValueError as error:
+            faults.append(f"model: {error}")
+        else:
+            if problem is not None:
+                faults.append(f"model: {problem}. Choose fewer or narrower layers.")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
-        if epochs * (_COLUMNS + 2 * len(layers)) > CELLS:
+        probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
+        columns = _COLUMNS + 2 * len(layers) + 2 * len(run.training.metrics) + probed
+        if epochs * columns > CELLS:
             faults.append(
                 f"training: {epochs:,} epochs of a network with {len(layers)} layers measure more "
                 f"than {CELLS:,} numbers. Choose fewer epochs or steps."
@@ -59,7 +69,7 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
             "settings cannot be tuned by it. Tune with training.report=best_loss, best_accuracy or "
             "last"
         )
-    if dataset.validation is None:
+    if dataset.validation is None and dataset.task is not Task.MINIMIZATION:
         raise ConfigError(
             f"dataset {dataset.name} has no validation part, by which tuning chooses settings. "
             f"{_CURE}, or compare fixed settings: -m optimizer=sgd,adam"
@@ -68,26 +78,64 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
 
 def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     training = run.training
-    if training.report == "best_accuracy" and dataset.task is Task.REGRESSION:
+    for metric in training.metrics:
+        if (reason := metric.misfit(dataset.task.value)) is not None:
+            yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
+    if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
             "no accuracy; use best_loss"
         )
+    weights = getattr(run.loss, "class_weights", None)
+    if weights is not None and dataset.task is Task.MULTILABEL:
+        yield (
+            "loss.class_weights weighs rows by their class, but the rows of dataset "
+            f"{dataset.name} have several labels; set it to null"
+        )
+    elif isinstance(weights, tuple) and len(weights) != dataset.outputs:
+        yield (
+            f"loss.class_weights has {len(weights)} numbers, but dataset {dataset.name} has "
+            f"{dataset.outputs} classes, in this order: {listed(dataset.target_names)}; give each "
+            "its weight, or balanced"
+        )
+    if training.test_every_epoch and dataset.test is None:
+        yield (
+            f"training.test_every_epoch measures the test part, but dataset {dataset.name} has "
+            "none; set it to false"
+        )
+    if training.report == "test_peak" and dataset.task is Task.MINIMIZATION:
+        yield (
+            f"training.report=test_peak chooses the epoch by a score, but dataset {dataset.name} "
+            "is a function to minimize, which has none; use last"
+        )
+    for probe in training.probes:
+        where = f"training.probes: {probe.label}"
+        if probe.needs_classes and not dataset.task.has_classes:
+            yield (
+                f"{where} needs rows that belong to one class each, and those of dataset "
+                f"{dataset.name} do not ({dataset.task}); leave it out"
+            )
+        if probe.part not in dataset.parts:
+            yield (
+                f"{where} is about the {probe.part} part, which dataset {dataset.name} does not "
+                "have; give part: train"
+            )
     if dataset.validation is not None:
         return
     without = f"dataset {dataset.name} has no validation part"
+    cure = ";" if dataset.task is Task.MINIMIZATION else f". {_CURE}, or"
     if training.report in ("best_loss", "best_accuracy"):
         yield (
             f"training.report={training.report} chooses the epoch by the validation part, but "
-            f"{without}. {_CURE}, or use training.report=last"
+            f"{without}{cure} use training.report=last"
         )
     if training.early_stopping.patience is not None:
         yield (
             f"training.early_stopping.patience={training.early_stopping.patience} watches the "
-            f"validation loss, but {without}. {_CURE}, or set it to null"
+            f"validation loss, but {without}{cure} set it to null"
         )
     if run.schedule.observes:
         yield (
-            f"schedule={run.schedule.label} follows the validation loss, but {without}. {_CURE}, "
-            "or choose another schedule"
+            f"schedule={run.schedule.label} follows the validation loss, but {without}{cure} "
+            "choose another schedule"
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Task
+from experiments.training.measures import Measures
 from nn.network import Network
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 Totals = NDArray[np.float64]
@@ -21,28 +24,54 @@ class Evaluated:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features)
-        The network's inputs.
-    targets : ndarray of shape (rows, outputs)
+    inputs : TableRows
+        The network's inputs, for runs of one split.
+    targets : TableRows
         The encoded targets, without label smoothing: losses stay comparable between runs that
         smooth differently.
-    score : Score
-        The score to report beside the loss.
+    score : Score or None
+        The score to report beside the loss, if the task has one.
+    measures : Measures, optional
+        The metrics to measure besides.
     """
 
-    inputs: Array
-    targets: Array
-    score: Score
+    inputs: TableRows
+    targets: TableRows
+    score: Score | None
+    measures: Measures | None = None
 
-    def measure(self, network: Network) -> tuple[Totals, Totals]:
-        """Return the mean loss and the score of each run, two ndarrays of shape (runs,)."""
+    def measure(self, network: Network, each: Array | None = None) -> dict[str, Totals]:
+        """Return the mean loss, the score and the metrics of each run, by name.
+
+        Parameters
+        ----------
+        network : Network
+            The networks of the runs.
+        each : ndarray of shape (runs, rows), optional
+            An array that receives the loss of each row.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (runs,)
+        """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
+        kept = []
         for rows, logits in network.logits(self.inputs):
-            losses = network.objective.per_sample(logits, self.targets[np.newaxis, rows])
+            losses = network.objective.per_sample(logits, self.targets.block(rows))
+            if each is not None:
+                each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
-            score = score + self.score.total(network, logits, rows)
-        return loss / len(self.inputs), self.score.finish(np.asarray(score))
+            if self.score is not None:
+                score = score + self.score.total(network, logits, rows)
+            if self.measures is not None:
+                kept.append(logits.copy())
+        measured = {"loss": loss / len(self.inputs)}
+        if self.score is not None:
+            measured[self.score.name] = self.score.finish(np.asarray(score))
+        if self.measures is not None:
+            measured |= self.measures.of(network.objective, kept)
+        return measured
 
 
 class Score(ABC):
@@ -94,7 +123,7 @@ class ThresholdAccuracy(Score):
 
     name = "accuracy"
 
-    def __init__(self, labels: Array) -> None:
+    def __init__(self, labels: NDArray[Any]) -> None:
         self.labels = labels > 0.5
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
@@ -137,8 +166,8 @@ class R2(Score):
         return score
 
 
-def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
-    """Choose the score for a task.
+def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score | None:
+    """Choose the score for a task, which is None where there is nothing to predict.
 
     Parameters
     ----------
@@ -146,15 +175,17 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: Array) -> Score:
         The task of the dataset.
     labels : ndarray
         The targets as the dataset stores them.
-    encoded : ndarray of shape (rows, outputs)
+    encoded : TableRows
         The same targets, encoded for the network.
 
     Returns
     -------
-    Score
+    Score or None
     """
+    if task is Task.MINIMIZATION:
+        return None
     if task is Task.REGRESSION:
-        return R2(encoded)
-    if task is Task.MULTILABEL or encoded.shape[1] == 1:
-        return ThresholdAccuracy(encoded)
-    return Accuracy(labels.astype(np.intp))
+        return R2(encoded.whole()[0])
+    if task is Task.MULTILABEL or encoded.columns == 1:
+        return ThresholdAccuracy(labels.reshape(-1, encoded.columns))
+    return Accuracy(labels.astype(np.intp, copy=False))

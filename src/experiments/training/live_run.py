@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
+from experiments.training.metrics import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -27,7 +29,7 @@ class LiveRun:
         The run's index in the sequence passed to :func:`experiments.training.loop.train`.
     run : Run
         The configuration of the run.
-    table : int
+    split : int
         The index of the run's dataset among those of the stack.
     length : Length
         The length of the training.
@@ -54,13 +56,17 @@ class LiveRun:
         The reason why the run ended, where its status does not say it.
     resumed_at : int
         The epoch at which this process took up the run; 0 for a run that was not resumed.
-    seconds, training_seconds : float
-        The time that the run had taken by then, in total and in training steps alone.
+    seconds : float
+        The time that the run had taken by then.
+    step_times : list of float
+        The seconds of the one step that is timed in each epoch (see `Tile.step_times`).
+    untrained : dict of str to float
+        The test metrics before training, by their names in the summary.
     """
 
     position: int
     run: Run
-    table: int
+    split: int
     length: Length
     report: Report
     moments: frozenset[int]
@@ -73,15 +79,16 @@ class LiveRun:
     message: str | None = None
     resumed_at: int = 0
     seconds: float = 0.0
-    training_seconds: float = 0.0
+    step_times: list[float] = field(default_factory=list)
+    untrained: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add the metrics of an epoch."""
-        for name, value in row.items():
-            self.metrics.setdefault(name, []).append(value)
+        """Add the metrics of an epoch; columns of which none is given have no value."""
+        for name in {**self.metrics, **row}:
+            self.metrics.setdefault(name, []).append(row.get(name))
 
     @property
     def last_epoch(self) -> int:
@@ -137,15 +144,13 @@ class LiveRun:
         if loss < self.to_beat - self.run.training.early_stopping.min_delta:
             self.waited, self.to_beat = 0, loss
 
-    def summary(self, score: str, us_per_step: float) -> dict[str, float]:
+    def summary(self, scores: Sequence[str]) -> dict[str, float]:
         """Summarize the metrics.
 
         Parameters
         ----------
-        score : str
-            The name of the score, such as "accuracy".
-        us_per_step : float
-            Mean duration of a training step in microseconds.
+        scores : sequence of str
+            The names of the score, such as "accuracy", and of the metrics.
 
         Returns
         -------
@@ -155,7 +160,7 @@ class LiveRun:
         summary: dict[str, float] = {}
 
         def add(name: str, column: str, epoch: int) -> None:
-            value = self.metrics[column][epoch]
+            value = self.metrics[column][epoch] if column in self.metrics else None
             if value is not None:
                 summary[name] = value
 
@@ -164,15 +169,23 @@ class LiveRun:
             summary[f"{self.report.epoch}/epoch"] = reported
             if self.report.epoch == "best":
                 add("best/val_loss", "val/loss", reported)
-                add(f"best/val_{score}", f"val/{score}", reported)
+                for score in scores:
+                    add(f"best/val_{score}", f"val/{score}", reported)
                 add("best/train_loss", "train/loss", reported)
-        summary["time/us_per_step"] = us_per_step
+        if self.step_times:
+            # The first steps include the time for compiling.
+            settled = self.step_times[1:] or self.step_times
+            summary["time/us_per_step"] = float(np.median(settled)) * 1e6
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
-                add(f"final/{part}_{score}", f"{part}/{score}", -1)
+                for score in scores:
+                    add(f"final/{part}_{score}", f"{part}/{score}", -1)
             add("time/seconds", "seconds", -1)
-        return summary
+            for name in self.metrics:
+                if name.startswith(PROBE):
+                    add(f"final/{name.removeprefix(PROBE)}", name, -1)
+        return summary | self.untrained
 
     def values(self) -> dict[str, Any]:
         """Return the values that :meth:`restore` needs, in types that JSON can hold."""
@@ -182,6 +195,8 @@ class LiveRun:
             "reported_epoch": self.reported_epoch,
             "waited": self.waited,
             "to_beat": self.to_beat,
+            "step_times": self.step_times,
+            "untrained": self.untrained,
         }
 
     def restore(self, epoch: int, values: dict[str, Any]) -> None:
@@ -192,7 +207,7 @@ class LiveRun:
         epoch : int
             The last epoch that is complete.
         values : dict
-            The result of :meth:`values` after that epoch, and `training_seconds`.
+            The result of :meth:`values` after that epoch.
         """
         self.metrics = values["metrics"]
         self.schedule_state = values["schedule"]
@@ -200,4 +215,4 @@ class LiveRun:
         self.to_beat = values["to_beat"]
         self.resumed_at = epoch
         self.seconds = self.metrics["seconds"][-1] or 0.0
-        self.training_seconds = values["training_seconds"]
+        self.step_times, self.untrained = values["step_times"], values["untrained"]

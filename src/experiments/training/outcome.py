@@ -29,7 +29,8 @@ class Outcome:
         Single numbers by name, such as ``best/val_loss``.
     weights : dict of str to ndarray
         Parameters and statistics after the last epoch, ``final/<name>``, and after the reported
-        epoch, ``best/<name>``; empty while the run trains.
+        epoch, ``best/<name>``, and the losses of the test rows by the latter (see
+        `experiments.training.row_losses`); empty while the run trains.
     snapshots : dict of str to ndarray
         The epochs of the snapshots, ``epoch`` of shape (snapshots,), and parameters and
         statistics after them, each of shape (snapshots, *shape); empty if none were requested.

@@ -83,6 +83,8 @@ def report_for(training: Training, dataset: Dataset) -> Report:
     return next(rule for rule in rules if rule.name == name)
 
 
-def score_name(task: Task) -> str:
-    """Return the name of the score of a task, in columns and summaries."""
+def score_name(task: Task) -> str | None:
+    """Return the name of the score of a task, in columns and summaries, if it has one."""
+    if task is Task.MINIMIZATION:
+        return None
     return "r2" if task is Task.REGRESSION else "accuracy"

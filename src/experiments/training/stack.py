@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -17,16 +15,22 @@ from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
+from experiments.training.measures import Measures
+from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
-from experiments.training.report import TEST_CURVE, report_for
+from experiments.training.probing import is_due, measure
+from experiments.training.report import TEST_CURVE, report_for, score_name
+from experiments.training.row_losses import TEST_LOSSES, in_groups
+from experiments.training.shared_rows import inputs_of, targets_of, weights_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
-from experiments.training.targets import Encoding, encoding_for
+from experiments.training.targets import encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
 from nn.gradients import norms_by_layer
 from nn.network import Network
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 
@@ -53,14 +57,22 @@ class Stack:
         first, dataset = runs[0], datasets[0]
         settings = first.training
         encoding = encoding_for(dataset, first.objective)
-        # Runs with the same split share its arrays.
-        tables = {one.digest: one for one in datasets}
-        places = {digest: place for place, digest in enumerate(tables)}
+        # Runs with the same split share its rows.
+        splits = {one.digest: one for one in datasets}
+        places = {digest: place for place, digest in enumerate(splits)}
+        inputs = inputs_of(list(splits.values()), settings.dtype)
+        targets = targets_of(list(splits.values()), encoding, settings.dtype)
         self.parts = {
-            name: [_evaluated(one, name, encoding, settings.dtype) for one in tables.values()]
+            name: [
+                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]), first)
+                for split, one in enumerate(splits.values())
+            ]
             for name in dataset.parts
         }
-        self.score = self.parts["train"][0].score.name
+        # What is measured of a held-out part beside the loss, the score first.
+        score = score_name(dataset.task)
+        keys = [metric.key for metric in settings.metrics]
+        self.scores = list(dict.fromkeys(keys if score is None else [score, *keys]))
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -80,55 +92,37 @@ class Stack:
         ]
         self.network = Network(
             [run.model.layers(encoding.outputs) for run in runs],
-            dataset.features,
+            first.model.input_shape(dataset.shape),
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
         )
-        inputs, targets = self._training_rows()
-        smoothed = first.loss.smooth(targets).astype(settings.dtype)
+        smoothed = targets["train"].mapped(first.loss.smooth)
+        weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)
         self.tiles = [
             Tile(
                 runs[rows],
                 self.network.part(rows),
-                inputs,
-                smoothed,
-                [live.table for live in self.live[rows]] if len(tables) > 1 else None,
+                inputs["train"].of(own),
+                smoothed.of(own),
+                None if weights is None else weights.of(own),
             )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
+            for own in [[live.split for live in self.live[rows]]]
         ]
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
-        self.seconds = 0.0  # training alone, without evaluation
         self.started = time.perf_counter()
-        self.run_steps = 0  # steps times runs, over the whole training
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
+        # The parameters before training, which probes compare with.
+        self.initial = self.network.parameters.copy() if settings.probes else None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
-
-    def _training_rows(self) -> tuple[Array, Array]:
-        """Return inputs and targets of the training part, or of those of all tables in one array.
-
-        Evaluation then reads the same array.
-        """
-        first, *others = self.parts["train"]
-        if not others:
-            return first.inputs, first.targets
-        inputs, targets = (
-            np.stack([getattr(one, name) for one in (first, *others)])
-            for name in ("inputs", "targets")
-        )
-        self.parts["train"] = [
-            replace(one, inputs=inputs[table], targets=targets[table])
-            for table, one in enumerate((first, *others))
-        ]
-        return inputs, targets
 
     @_overflow_allowed
     def train_epoch(self) -> None:
         """Train all runs for one epoch."""
-        began = time.perf_counter()
         self.between_epochs = False
         self.epoch += 1
         steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
@@ -140,11 +134,11 @@ class Stack:
                 None if momenta is None else momenta[:, rows],
                 measures_layers=_measures_layers(self.epoch),
             )
+            for live, seconds in zip(self.live[rows], tile.step_times.tolist(), strict=True):
+                live.step_times.append(seconds)
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
-        self.seconds += time.perf_counter() - began
-        self.run_steps += steps * self.network.runs
 
     def _factors(self, steps: int) -> NDArray[np.float64] | None:
         """Return this epoch's factors of the learning rates, for so many steps.
@@ -187,9 +181,12 @@ class Stack:
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
+        if not began and "test" in self.parts:
+            self._measure_untrained()
         for curve, part in self.curves.items():
-            loss, score = self._measure(part, self.network, self.live)
-            measured |= {f"{curve}/loss": loss, f"{curve}/{self.score}": score}
+            values = self._measure(part, self.network, self.live)
+            measured |= {f"{curve}/{name}": column for name, column in values.items()}
+        probed = self._probe(epoch)
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
@@ -197,10 +194,12 @@ class Stack:
                     "epoch": epoch,
                     "step": live.length.after(epoch),
                     "seconds": live.seconds + seconds,
-                    **{name: float(column[row]) for name, column in measured.items()},
+                    **{
+                        name: self._recorded(name, column[row]) for name, column in measured.items()
+                    },
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
-                    **{name: column[row] for name, column in norms.items()},
+                    **{name: column[row] for name, column in (norms | probed).items()},
                 }
             )
         ended: dict[int, Status] = {}
@@ -211,6 +210,22 @@ class Stack:
         self.between_epochs = True
         if ended:
             yield from self.leave(ended)
+
+    def _recorded(self, name: str, value: np.float64) -> float | None:
+        """Return a value as it is recorded: None for a metric that is undefined."""
+        is_metric = name.rpartition("/")[2] in self.scores[1:]
+        return None if is_metric and np.isnan(value) else float(value)
+
+    def _measure_untrained(self) -> None:
+        """Measure the test part before training; a diverged run counts with these values."""
+        measured = self._measure("test", self.network, self.live)
+        for row, live in enumerate(self.live):
+            values = {name: self._recorded(name, each[row]) for name, each in measured.items()}
+            live.untrained = {
+                f"{UNTRAINED}/test_{name}": value
+                for name, value in values.items()
+                if value is not None
+            }
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
         """Return the norms of each layer's weights and of their gradients by metric name."""
@@ -230,23 +245,63 @@ class Stack:
         }
 
     @_overflow_allowed
+    def _probe(self, epoch: int) -> dict[str, list[float | None]]:
+        """Return what the probes that are due measure, by metric name."""
+        if self.initial is None:
+            return {}
+        measured: dict[str, list[float | None]] = {}
+        for probe in self.live[0].run.training.probes:  # as of all runs, or they were apart
+            rows = [
+                row
+                for row, live in enumerate(self.live)
+                if is_due(probe, epoch, live.length.epochs)
+            ]
+            if not rows:
+                continue
+            columns = measure(
+                probe,
+                self.network.only(rows),
+                self.parts[probe.part],
+                [self.live[row].split for row in rows],
+                self.initial[rows],
+                self._preconditioner()[rows],
+            )
+            for name, values in columns.items():
+                measured[name] = [None] * len(self.live)
+                for row, value in zip(rows, values, strict=True):
+                    measured[name][row] = value
+        return measured
+
+    def _preconditioner(self) -> NDArray[np.float64]:
+        size = self.network.layout.size
+        return np.concatenate([tile.optimizers.preconditioner(size) for tile in self.tiles])
+
+    @_overflow_allowed
     def _weight_norms(self) -> dict[str, Array]:
         return norms_by_layer(self.network.parameters, self.network.layout)
 
     @_overflow_allowed
     def _measure(
-        self, part: str, network: Network, runs: Sequence[LiveRun]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return loss and score of the `runs` of `network`, each on one part of its dataset."""
-        tables = self.parts[part]
-        if len(tables) == 1:
-            return tables[0].measure(network)
-        loss, score = np.empty(len(runs)), np.empty(len(runs))
-        for table, evaluated in enumerate(tables):
-            rows = [row for row, live in enumerate(runs) if live.table == table]
-            if rows:
-                loss[rows], score[rows] = evaluated.measure(_only(network, rows))
-        return loss, score
+        self, part: str, network: Network, runs: Sequence[LiveRun], each: Array | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure the `runs` of `network`, each on one part of its dataset: (runs,) by name.
+
+        `each`, of shape (runs, rows), receives the losses of the rows.
+        """
+        splits = self.parts[part]
+        if len(splits) == 1:
+            return splits[0].measure(network, each)
+        measured: dict[str, NDArray[np.float64]] = {}
+        for split, evaluated in enumerate(splits):
+            rows = [row for row, live in enumerate(runs) if live.split == split]
+            if not rows:
+                continue
+            own = None if each is None else each[rows]
+            for name, values in evaluated.measure(network.only(rows), own).items():
+                measured.setdefault(name, np.empty(len(runs)))[rows] = values
+            if each is not None:
+                each[rows] = own
+        return measured
 
     def _judge(self, row: int, epoch: int) -> Status | None:
         """Return the status of a run that has ended; keep its snapshot and reported parameters."""
@@ -283,7 +338,9 @@ class Stack:
     def outcome(self, row: int) -> Outcome:
         """Return the outcome of a run so far, without weights."""
         live = self.live[row]
-        return Outcome(live.position, Status.RUNNING, None, live.metrics, self._summary(live), {})
+        return Outcome(
+            live.position, Status.RUNNING, None, live.metrics, live.summary(self.scores), {}
+        )
 
     def state(self, row: int) -> State:
         """Return the state from which a run can be resumed; its arrays are views."""
@@ -301,7 +358,6 @@ class Stack:
         arrays |= {f"optimizer/{name}": array for name, array in state.items()}
         values = {
             **live.values(),
-            "training_seconds": self._training_seconds(live),
             "batches": tile.batches.random_state(own),
             "layers": network.random_states(row),
         }
@@ -349,21 +405,24 @@ class Stack:
         """
         rows = list(ended)
         finals = [self.network.weights(row) for row in rows]
-        reported = _only(self.network, rows)
+        reported = self.network.only(rows)
         reported.parameters[...] = self.reported[rows]
         reported.statistics[...] = self.reported_statistics[rows]
-        test_loss, test_score = self._measure("test", reported, [self.live[row] for row in rows])
+        tested, losses = self._test(reported, [self.live[row] for row in rows])
         for i, row in enumerate(rows):
             live = self.live[row]
             for array in finals[i].values():
                 # The sign of a NaN depends on the order of operands, and so on the stack's width.
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
-            summary = self._summary(live)
+            summary = live.summary(self.scores)
             if live.reported_epoch is not None:
-                summary[f"{live.report.test}/loss"] = float(test_loss[i])
-                summary[f"{live.report.test}/{self.score}"] = float(test_score[i])
+                for name, column in tested.items():
+                    if (value := self._recorded(name, column[i])) is not None:
+                        summary[f"{live.report.test}/{name}"] = value
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
+                if losses is not None:
+                    weights[TEST_LOSSES] = in_groups(losses[i])
             yield Outcome(
                 live.position,
                 ended[row],
@@ -374,6 +433,15 @@ class Stack:
                 self._snapshots(live),
             )
         self._keep([row for row in range(len(self.live)) if row not in ended])
+
+    def _test(
+        self, network: Network, runs: Sequence[LiveRun]
+    ) -> tuple[dict[str, NDArray[np.float64]], Array | None]:
+        """Measure the test part, if there is one, and return the losses of its rows too."""
+        if "test" not in self.parts:
+            return {}, None
+        losses = np.empty((len(runs), len(self.parts["test"][0].inputs)), network.dtype)
+        return self._measure("test", network, runs, losses), losses
 
     def _snapshots(self, live: LiveRun) -> dict[str, NDArray[Any]]:
         """Return a run's snapshots by parameter name, of shape (snapshots, *shape)."""
@@ -386,16 +454,6 @@ class Stack:
             **parameters.views(flat[:, : parameters.size]),
             **statistics.views(flat[:, parameters.size :]),
         }
-
-    def _training_seconds(self, live: LiveRun) -> float:
-        """Return a run's share of the training time of its stacks, in seconds."""
-        each = self.seconds / max(self.run_steps, 1)
-        taken = live.steps - live.length.after(live.resumed_at)
-        return live.training_seconds + each * taken
-
-    def _summary(self, live: LiveRun) -> dict[str, float]:
-        steps = max(live.steps, 1)
-        return live.summary(self.score, self._training_seconds(live) / steps * 1e6)
 
     def _keep(self, rows: list[int]) -> None:
         self.between_epochs = False  # network, tiles and `live` disagree until the end
@@ -412,25 +470,23 @@ class Stack:
                 tiles.append(tile)
                 first += len(own)
         self.tiles = tiles
+        if self.initial is not None:
+            self.initial = self.initial[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]
         self.between_epochs = True
 
 
-def _evaluated(dataset: Dataset, part: str, encoding: Encoding, dtype: str) -> Evaluated:
-    """Prepare one part of a dataset for evaluation."""
-    own = dataset.parts[part]
-    encoded = encoding.encode(own, dtype)
-    inputs = np.ascontiguousarray(own.inputs, dtype)
-    return Evaluated(inputs, encoded, score_for(dataset.task, own.targets, encoded))
-
-
-def _only(network: Network, rows: Sequence[int]) -> Network:
-    """Copy some runs of a network."""
-    copied = copy.copy(network)
-    copied.keep(rows)
-    return copied
+def _evaluated(
+    dataset: Dataset, part: str, inputs: TableRows, targets: TableRows, run: Run
+) -> Evaluated:
+    """Prepare one part of a split for evaluation."""
+    score = score_for(dataset.task, dataset.parts[part].targets, targets)
+    measured = None if score is None else score.name
+    metrics = [metric for metric in run.training.metrics if metric.key != measured]
+    measures = Measures(metrics, dataset, part) if metrics and part != "train" else None
+    return Evaluated(inputs, targets, score, measures)
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from experiments.training.targets import encoding_for
 from experiments.training.widths import equal_parts, stack_width
 
 _LARGE: Final = 32 * 2**20
-"""The size in bytes above which only runs with the same dataset share a stack."""
+"""The size in bytes above which only splits of one table share a stack."""
 
 
 def stack_key(run: Run, outputs: int) -> Hashable:
@@ -47,6 +47,8 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         training.steps,
         training.dtype,
         training.test_every_epoch,
+        training.metrics,
+        training.probes,
         training.blas_threads,
         training.penalize_biases,
         training.l1 > 0,
@@ -58,13 +60,16 @@ def stack_key(run: Run, outputs: int) -> Hashable:
 
 
 def _form(dataset: Dataset) -> Hashable:
-    """Return what the datasets of a stack have in common: all of it, if they are large.
+    """Return what the datasets of a stack have in common.
 
-    A stack holds each of its datasets, so that several large ones would take too much memory.
+    A stack holds one table of which its splits are drawn, and otherwise each of its datasets, so
+    that several large ones would take too much memory.
     """
-    size = sum(part.inputs.nbytes for part in dataset.parts.values())
-    sizes = tuple((name, part.inputs.shape) for name, part in dataset.parts.items())
-    return dataset.digest if size > _LARGE else (dataset.name, dataset.target_names, sizes)
+    sizes = tuple((name, part.shape) for name, part in dataset.parts.items())
+    if sum(part.nbytes for part in dataset.parts.values()) <= _LARGE:
+        return dataset.name, dataset.target_names, sizes
+    drawn = dataset.train.drawn
+    return sizes, dataset.digest if drawn is None else drawn.table.digest
 
 
 def make_stacks(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import Dataset, Part, Task
+from experiments.datasets import Dataset, Task
 from experiments.errors import ConfigError
 from nn.objective import Objective
 
@@ -27,9 +28,8 @@ class Encoding:
     outputs: int
     one_hot: bool
 
-    def encode(self, part: Part, dtype: str) -> NDArray[np.floating]:
-        """Encode the targets of a part as an ndarray of shape (rows, outputs) and type `dtype`."""
-        targets = np.asarray(part.targets)
+    def encode(self, targets: NDArray[Any], dtype: str) -> NDArray[np.floating]:
+        """Encode the targets of some rows as an array of shape (rows, outputs) and type `dtype`."""
         if not self.one_hot:
             return targets.reshape(len(targets), self.outputs).astype(dtype)
         rows: NDArray[np.floating] = np.eye(self.outputs, dtype=dtype)[targets]
@@ -60,6 +60,13 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
         If the loss does not fit the task; the message names losses that do.
     """
     task, loss = dataset.task, objective.loss
+    if task is Task.MINIMIZATION:
+        if loss.target_form != "none":
+            raise _misfit(dataset, loss.label, "value")
+        return Encoding(1, one_hot=False)
+    if loss.target_form == "none":
+        better = "mse" if task is Task.REGRESSION else "cross_entropy"
+        raise _misfit(dataset, loss.label, better)
     exclusive = objective.activation.gives_distribution
     if task is Task.REGRESSION and loss.over_probabilities:
         raise _misfit(dataset, loss.label, "mse, mae or huber")
@@ -82,7 +89,11 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
 
 
 def _misfit(dataset: Dataset, loss: str, better: str) -> ConfigError:
-    kind = "numbers" if dataset.task is Task.REGRESSION else "several labels a row"
+    kind = {
+        Task.REGRESSION: "numbers",
+        Task.MULTILABEL: "several labels a row",
+        Task.MINIMIZATION: "none",
+    }.get(dataset.task, "classes")
     return ConfigError(
         f"loss: {loss} does not fit dataset {dataset.name}, whose targets are {kind} "
         f"({dataset.task}); use loss={better}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from nn.gradients import (
 )
 from nn.network import Network
 from nn.optimizers import OptimizerStack
+from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
 
@@ -38,10 +40,10 @@ class Tile:
         The runs of the tile.
     network : Network
         The networks of these runs, a view of the stack's.
-    inputs, targets : ndarray of shape (rows, features), (rows, outputs)
-        The training data; with a leading axis of tables if runs have different ones.
-    tables : sequence of int, optional
-        The table of each run, if there are several.
+    inputs, targets : TableRows
+        The training rows of each run.
+    weights : TableRows, optional
+        The weights with which they train.
 
     Attributes
     ----------
@@ -49,31 +51,35 @@ class Tile:
         Mean gradient norm in the last epoch.
     gradient_norms : dict of str to ndarray
         Norm of each layer's gradient for the last full batch, of shape (runs,), where requested.
+    step_times : ndarray of shape (runs,)
+        Seconds of one step of the last epoch: each run's equal share of the passes, which are the
+        same for all optimizers, and its share of the update of its own optimizer.
     """
 
     def __init__(
         self,
         runs: Sequence[Run],
         network: Network,
-        inputs: Array,
-        targets: Array,
-        tables: Sequence[int] | None = None,
+        inputs: TableRows,
+        targets: TableRows,
+        weights: TableRows | None = None,
     ) -> None:
         settings = runs[0].training
         self.batches = Batches(
             inputs,
             targets,
-            batch_rows(settings, inputs.shape[-2]),
+            batch_rows(settings, len(inputs)),
             network.seeds,
             order=settings.order,
             drop_last=settings.last_batch == "drop",
-            tables=tables,
+            weights=weights,
         )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype
         )
         self.norms = np.zeros(len(runs))
         self.gradient_norms: dict[str, Array] = {}
+        self.step_times = np.zeros(len(runs))
         self._bind(runs, network)
 
     def _bind(self, runs: Sequence[Run], network: Network) -> None:
@@ -125,13 +131,16 @@ class Tile:
         network = self.network
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
-        for step, (inputs, targets) in enumerate(islice(self.batches.epoch(), steps)):
-            network.backpropagate(inputs, targets)
+        self.step_times[:] = 0
+        for step, batch in enumerate(islice(self.batches.epoch(), steps)):
+            timed = step == last_full
+            began = perf_counter() if timed else 0.0
+            network.backpropagate(*batch)
             gradients = network.gradients
             self._penalize(gradients)
             norm = global_norm(gradients)
             norms += norm
-            if measures_layers and step == last_full:
+            if measures_layers and timed:
                 self.gradient_norms = norms_by_layer(gradients, network.layout)
             if self.clip_norm is not None:
                 clip_by_norm(gradients, norm, self.clip_norm)
@@ -139,7 +148,10 @@ class Tile:
                 clip_by_value(gradients, self.clip_value)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
             momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
-            self.optimizers.step(network.parameters, gradients, factor, momentum)
+            if timed:
+                self.step_times += (perf_counter() - began) / network.runs
+            times = self.step_times if timed else None
+            self.optimizers.step(network.parameters, gradients, factor, momentum, times)
             if self.box is not None:
                 np.clip(network.parameters, *self.box, out=network.parameters)
         self.norms = norms[:, 0] / steps
@@ -156,4 +168,5 @@ class Tile:
         self.optimizers.keep(rows)
         self.batches.keep(rows)
         self.norms, self.gradient_norms = self.norms[rows], {}
+        self.step_times = self.step_times[rows]
         self._bind([self.runs[row] for row in rows], network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from experiments import switches
@@ -9,6 +10,7 @@ from experiments.config.schema import Run
 from experiments.datasets import Dataset
 from experiments.training.length import batch_rows
 from experiments.training.targets import encoding_for
+from nn.layers.shapes import shapes_of
 
 _NEAR_BYTES = 3 * 2**20
 """The working set of a step that stays in the caches of a core."""
@@ -60,13 +62,13 @@ def equal_parts(count: int, most: int) -> list[slice]:
 
 def _touched(run: Run, dataset: Dataset) -> int:
     """Return the size in bytes of a run's parameters, gradients, state and activations."""
-    fan_in, parameters, units = dataset.features, 0, dataset.features
-    outputs = encoding_for(dataset, run.objective).outputs
-    for layer in run.model.layers(outputs):
-        parameters += sum(p.size for p in layer.parameters(fan_in))
-        fan_in = layer.width(fan_in)
-        units += fan_in
+    layers = run.model.layers(encoding_for(dataset, run.objective).outputs)
+    shapes = shapes_of(layers, run.model.input_shape(dataset.shape))
+    placed = list(zip(layers, shapes, strict=False))
+    parameters = sum(p.size for layer, shape in placed for p in layer.parameters(shape))
+    units = sum(map(math.prod, shapes))
+    scratch = sum(layer.scratch(shape) for layer, shape in placed)
     rows = batch_rows(run.training, len(dataset.train))
     state = 2 + len(run.optimizer.slots())
-    numbers = parameters * (state + 1) + 2 * rows * units
+    numbers = parameters * (state + 1) + rows * (2 * units + scratch)
     return numbers * (8 if run.training.dtype == "float64" else 4)

@@ -1,10 +1,44 @@
 """Layers: what a network is made of, forward and backward, for a stack of runs at once."""
 
 from .activation import ActivationLayer
+from .average_pool import AvgPool1d, AvgPool2d
 from .batch_norm import BatchNorm
+from .channel_dropout import ChannelDropout
+from .conv1d import Conv1d
+from .conv2d import Conv2d
 from .dense import Dense
 from .dropout import Dropout
+from .flatten import Flatten
+from .global_average_pool import GlobalAvgPool
+from .group_norm import GroupNorm
 from .layer import Binding, Layer
 from .layer_norm import LayerNorm
+from .max_pool import MaxPool1d, MaxPool2d
+from .random_flip import RandomFlip
+from .random_shift import RandomShift
+from .reshape import Reshape
+from .residual import Residual
 
-__all__ = ["ActivationLayer", "BatchNorm", "Binding", "Dense", "Dropout", "Layer", "LayerNorm"]
+__all__ = [
+    "ActivationLayer",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BatchNorm",
+    "Binding",
+    "ChannelDropout",
+    "Conv1d",
+    "Conv2d",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
+    "Layer",
+    "LayerNorm",
+    "MaxPool1d",
+    "MaxPool2d",
+    "RandomFlip",
+    "RandomShift",
+    "Reshape",
+    "Residual",
+]

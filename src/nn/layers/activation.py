@@ -9,7 +9,7 @@ from typing import ClassVar
 from .. import activations
 from ..speed.compile import Fused
 from ..speed.replay import replayable
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import Layer
 
 
@@ -25,6 +25,9 @@ class ActivationLayer(Layer):
 
     name: ClassVar[str] = "activation"
     function: activations.Activation
+
+    def batch_last(self, shape: Shape) -> bool | None:
+        return None if self.function.elementwise else False
 
     @cached_property
     def apply(self) -> Fused:

@@ -9,14 +9,15 @@ import numpy as np
 
 from ..component import Decay, Positive
 from ..parameters import Parameter
-from ..typing import Array
-from .layer import with_batch_axis
+from ..typing import Array, Shape
 from .normalization import Normalization
 
 
 @dataclass
 class BatchNorm(Normalization):
     """Normalize each feature over the batch, then scale by γ and shift by β.
+
+    Of images and the like, normalize each channel over the batch and all places.
 
     Ioffe & Szegedy 2015, Algorithms 1 and 2: the batch's biased variance in training; at
     prediction running averages of the mean and of the unbiased variance (biased for a batch
@@ -35,8 +36,8 @@ class BatchNorm(Normalization):
     momentum: Decay = 0.9
     eps: Positive = 1e-5
 
-    def statistics(self, fan_in: int) -> list[Parameter]:
-        return [Parameter("running_mean", (fan_in,)), Parameter("running_variance", (fan_in,))]
+    def statistics(self, shape: Shape) -> list[Parameter]:
+        return [Parameter(f"running_{what}", shape[:1]) for what in ("mean", "variance")]
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         super().initialize(rng, values)
@@ -44,14 +45,14 @@ class BatchNorm(Normalization):
 
     def normalize(self, x: Array, normal: Array, work: Array, training: bool) -> Array:
         running_mean, running_variance = (
-            with_batch_axis(self.at.statistics[k]) for k in ("running_mean", "running_variance")
+            self.by_channel(self.at.statistics[k]) for k in ("running_mean", "running_variance")
         )
         mean = self.mean(x) if training else running_mean
         np.subtract(x, mean, out=normal)
         variance = running_variance
         if training:
             variance = self.mean(np.multiply(normal, normal, out=work))
-            batch, momentum = x.shape[1], self.numbers("momentum")
+            batch, momentum = x.shape[self.axis], self.numbers("momentum")
             running_mean *= momentum
             running_mean += (1 - momentum) * mean
             running_variance *= momentum
@@ -60,7 +61,16 @@ class BatchNorm(Normalization):
         normal *= scale
         return scale
 
+    @property
+    def axis(self) -> int:
+        """The axis that is averaged over."""
+        return 1 if self.takes_vectors else 2
+
     def mean(self, values: Array) -> Array:
-        batch = values.shape[1]
-        mean: Array = np.matmul(np.full((1, batch), 1 / batch, values.dtype), values)
+        batch = values.shape[self.axis]
+        shares = np.full((1, batch), 1 / batch, values.dtype)
+        if self.takes_vectors:
+            mean: Array = np.matmul(shares, values)
+        else:
+            mean = np.matmul(values, shares.transpose())
         return mean

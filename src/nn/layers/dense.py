@@ -12,9 +12,10 @@ from .. import initializers
 from ..component import Count
 from ..initializers import Initializer
 from ..parameters import Parameter
+from ..speed.buffers import is_transposed
 from ..speed.compile import Fused
 from ..speed.replay import replayable
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import Layer, with_batch_axis
 
 
@@ -34,16 +35,17 @@ class Dense(Layer):
 
     name: ClassVar[str] = "dense"
     per_run: ClassVar[tuple[str, ...]] = ("initializer", "bias_initializer")
+    axes: ClassVar[tuple[str, ...]] = ("features",)
     units: Count
     initializer: Initializer = initializers.ScaledGaussian()
     bias_initializer: Initializer = initializers.Zeros()
 
-    def width(self, fan_in: int) -> int:
-        return self.units
+    def output_shape(self, shape: Shape) -> Shape:
+        return (self.units,)
 
-    def parameters(self, fan_in: int) -> list[Parameter]:
+    def parameters(self, shape: Shape) -> list[Parameter]:
         return [
-            Parameter("weights", (fan_in, self.units), decays=True),
+            Parameter("weights", (*shape, self.units), decays=True),
             Parameter("bias", (self.units,)),
         ]
 
@@ -84,6 +86,11 @@ class Dense(Layer):
         do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
         if not input_gradient:
             return grad
-        back = self.buffer("back", (*grad.shape[:2], weights.shape[1]))
-        do(np.matmul, grad, weights.transpose(0, 2, 1), back)
+        shape = *grad.shape[:2], weights.shape[1]
+        if is_transposed(self.x):  # the samples are columns, and so are their gradients
+            back = self.at.workspace.transposed((self.at.name, "back"), shape)
+            do(np.matmul, weights, grad.transpose(0, 2, 1), back.transpose(0, 2, 1))
+        else:
+            back = self.buffer("back", shape)
+            do(np.matmul, grad, weights.transpose(0, 2, 1), back)
         return back

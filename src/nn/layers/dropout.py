@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..component import Probability
 from ..speed.replay import replayable
-from ..typing import Array
+from ..typing import Array, Shape
 from .layer import Layer
 
 
@@ -33,16 +34,24 @@ class Dropout(Layer):
     def structure(self) -> tuple[Any, ...]:
         return (*super().structure(), self.rate > 0)
 
+    def batch_last(self, shape: Shape) -> bool | None:
+        return None
+
+    def mask_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one run's mask of an input of this shape, without the run axis."""
+        return shape
+
     @replayable
     def forward(self, x: Array, training: bool) -> Array:
         self.active = training and self.rate > 0
         if not self.active:
             return x
-        shape = (len(self.at.peers), *x.shape[1:])
+        runs, drawn = len(self.at.peers), self.mask_shape(x.shape[1:])
         # Drawn in float32 in any precision, so that precision does not change the masks.
-        memory = self.buffer("draws", shape[1:]).reshape(-1).view(np.float32)
-        draws = memory[: shape[1] * shape[2]].reshape(shape[1:])
-        self.mask, out = self.buffer("mask", shape), self.buffer("out", shape)
+        memory = self.buffer("draws", drawn).reshape(-1).view(np.float32)
+        draws = memory[: math.prod(drawn)].reshape(drawn)
+        self.mask = self.buffer("mask", (runs, *drawn))
+        out = self.buffer("out", (runs, *x.shape[1:]))
         self.at.do(self._draw, self.mask, draws)
         self.at.do(np.multiply, x, self.mask, out)
         return out

@@ -4,6 +4,12 @@ A layer is a dataclass of its settings. The network binds a copy of it to the st
 of its parameters and gradients, ``(runs, ...)``, its random streams, and the *peers*, the
 corresponding layer of every run, whose per-run settings (a dropout rate, an initializer) may
 differ. What fixes shapes is the same in all peers.
+
+A *shape* is that of one sample: ``(features,)``, ``(channels, length)`` or
+``(channels, height, width)``. A batch of samples lies in memory in one of two arrangements:
+``(runs, batch, *shape)``, or with the batch axis last, ``(runs, *shape, batch)``, in which layers
+that work on neighbouring places are several times faster. A layer says which one it takes, and the
+network copies from one to the other where neighbours differ.
 """
 
 from __future__ import annotations
@@ -19,8 +25,8 @@ import numpy as np
 from ..component import Component
 from ..parameters import Parameter
 from ..speed.buffers import Workspace
-from ..speed.replay import Tape
-from ..typing import Array
+from ..speed.replay import Tape, is_replayable
+from ..typing import Array, Shape
 
 
 @dataclass
@@ -31,6 +37,10 @@ class Binding:
     ----------
     peers : sequence of Layer
         This layer of each run, with the run's own settings.
+    shape : tuple of int
+        Shape of an input sample.
+    batch_last : bool
+        Whether samples lie in memory with the batch axis last.
     parameters, gradients, statistics : dict of str to ndarray
         Views of shape (runs, *shape) by the parameter's local name.
     generators : sequence of numpy.random.Generator
@@ -44,6 +54,8 @@ class Binding:
     """
 
     peers: Sequence[Layer]
+    shape: Shape
+    batch_last: bool
     parameters: dict[str, Array]
     gradients: dict[str, Array]
     statistics: dict[str, Array]
@@ -66,10 +78,14 @@ class Layer(Component):
         Fields that may differ between the runs of a stack.
     random : bool
         Whether the layer draws random numbers in training.
+    axes : tuple of str or None
+        The names of the axes that a sample must have, such as ("channels", "length"); None if it
+        may have any. Other samples are refused when the network is built.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
+    axes: ClassVar[tuple[str, ...] | None] = None
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""
@@ -77,17 +93,31 @@ class Layer(Component):
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
 
-    def width(self, fan_in: int) -> int:
-        """Return the number of outputs for `fan_in` inputs."""
-        return fan_in
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of an output sample for input samples of this shape.
 
-    def parameters(self, fan_in: int) -> list[Parameter]:
-        """Return the parameters, by local name, for `fan_in` inputs."""
+        Raises
+        ------
+        ValueError
+            If the layer cannot take such samples.
+        """
+        return shape
+
+    def batch_last(self, shape: Shape) -> bool | None:
+        """Whether ``forward`` takes, and gives, (runs, *shape, batch); None if either will do."""
+        return False
+
+    def parameters(self, shape: Shape) -> list[Parameter]:
+        """Return the parameters, by local name, for input samples of this shape."""
         return []
 
-    def statistics(self, fan_in: int) -> list[Parameter]:
+    def statistics(self, shape: Shape) -> list[Parameter]:
         """Return the arrays that are kept with the parameters but not trained."""
         return []
+
+    def scratch(self, shape: Shape) -> int:
+        """Return how many numbers the layer keeps for a sample, beside its output."""
+        return 0
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         """Fill one run's parameters and statistics, given by local name without run axis."""
@@ -98,6 +128,11 @@ class Layer(Component):
         bound.at = binding
         return bound
 
+    @property
+    def replays(self) -> bool:
+        """Whether all that the layer does in a training step goes through the tape."""
+        return is_replayable(self.forward) and is_replayable(self.backward)
+
     def numbers(self, name: str) -> Array:
         """Return a per-run number as an array (runs, 1, 1) of the network's precision."""
         values = [getattr(peer, name) for peer in self.at.peers]
@@ -107,6 +142,14 @@ class Layer(Component):
         """Return a buffer that belongs to this layer."""
         return self.at.workspace.array((self.at.name, key), shape)
 
+    def contiguous(self, key: str, array: Array) -> Array:
+        """Return an array itself if it is contiguous, or else a copy in a buffer."""
+        if array.flags.c_contiguous:
+            return array
+        copy = self.buffer(f"contiguous {key}", array.shape)
+        self.at.do(np.copyto, copy, array)
+        return copy
+
     at: Binding = field(init=False, repr=False, compare=False)
 
     @abstractmethod
@@ -115,15 +158,16 @@ class Layer(Component):
 
         Parameters
         ----------
-        x : ndarray of shape (runs, batch, fan_in), or (1, batch, fan_in) if all runs share it
-            The input. It is kept until ``backward`` and must not be changed.
+        x : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if all runs share it
+            The input; (runs, *shape, batch) for a layer that takes the batch last. It is kept
+            until ``backward`` and must not be changed.
         training : bool
             Whether to draw dropout masks and use the batch's statistics.
 
         Returns
         -------
-        ndarray of shape (runs, batch, width)
-            A buffer that the next call with this batch size overwrites.
+        ndarray of shape (runs, batch, *output_shape)
+            In the arrangement of `x`; a buffer that the next call with this batch size overwrites.
         """
 
     @abstractmethod
@@ -132,14 +176,15 @@ class Layer(Component):
 
         Parameters
         ----------
-        grad : ndarray of shape (runs, batch, width)
+        grad : ndarray of shape (runs, batch, *output_shape)
             Gradient with respect to the output; may be overwritten.
         input_gradient : bool
-            Whether the gradient with respect to the input is needed (not for the first layer).
+            Whether the gradient with respect to the input is needed: not if no layer before this
+            one has parameters.
 
         Returns
         -------
-        ndarray of shape (runs, batch, fan_in)
+        ndarray of shape (runs, batch, *shape)
             The gradient with respect to the input of the last ``forward``, if requested.
         """
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..component import NonNegative, Positive
-from ..typing import Array
+from ..typing import Array, Float64Array
 from .optimizer import Coefficients, Namespace, Optimizer
 
 
@@ -57,3 +57,8 @@ class Adagrad(Optimizer):
         g /= root
         g *= c.lr
         theta -= g
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:
+        found: Float64Array = np.sqrt(s.s) + h.eps
+        return found

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..component import Decay, Positive
-from ..typing import Array
+from ..typing import Array, Float64Array
 from .optimizer import Coefficients, Namespace, Optimizer
 
 
@@ -61,6 +61,17 @@ class Adam(Optimizer):
         np.divide(s.m, g, out=g)
         g *= c.step
         theta -= g
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:
+        return divisor(h, s.v, t)
+
+
+def divisor(h: Namespace, v: Array, t: int) -> Float64Array:
+    """Return √v̂ + ε for the second moment v/(1-β₂) after step `t`."""
+    root = np.sqrt((1 - h.beta2**t) / (1 - h.beta2))
+    found: Float64Array = np.sqrt(v) / root + h.eps
+    return found
 
 
 def average_moments(g: Array, s: Namespace, c: Namespace, work: Array) -> None:

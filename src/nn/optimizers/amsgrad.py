@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..typing import Array
-from .adam import Adam, average_moments
+from ..typing import Array, Float64Array
+from .adam import Adam, average_moments, divisor
 from .optimizer import Namespace
 
 
@@ -42,3 +42,7 @@ class AMSGrad(Adam):
         np.divide(s.m, g, out=g)
         g *= c.step
         theta -= g
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:
+        return divisor(h, s.v_max, t)

@@ -25,7 +25,8 @@ class Muon(Optimizer):
     U is a nearly orthogonal matrix: the result of five Newton-Schulz steps
     X ← aX + (bA + cA²)X from u/(‖u‖_F + 1e-7), with A = XXᵀ on the short side and (a, b, c) =
     (3.4445, -4.7750, 2.0315). All parameters other than weight matrices take a step of AdamW,
-    with a separate learning rate.
+    with a separate learning rate. The kernels of a convolution are one matrix, with fan_in the
+    numbers that a kernel sees and fan_out the channels.
 
     Parameters
     ----------

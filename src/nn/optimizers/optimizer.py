@@ -122,7 +122,9 @@ class Optimizer(Component):
         Parameters
         ----------
         theta, g : ndarray of shape (runs, fan_in, fan_out)
-            Weights, after their decay, and gradients, which may be overwritten.
+            Weights, after their decay, and gradients, which may be overwritten. The kernels of a
+            convolution are a matrix with a row for each number that a kernel sees, and a column
+            for each channel.
         s : namespace of ndarrays of shape (runs, fan_in, fan_out)
             The :attr:`state`.
         c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
@@ -131,6 +133,27 @@ class Optimizer(Component):
             Buffers that persist between steps.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array | None:
+        """Return the numbers by which step `t` divided the elements of its direction.
+
+        Parameters
+        ----------
+        h : namespace
+            The hyperparameters as float64 arrays of shape (runs, 1), or (1, 1), and the fields
+            that are not numbers.
+        s : namespace of float64 ndarrays of shape (runs, P)
+            The :attr:`state` after the step.
+        t : int
+            The number of the step, from 1.
+
+        Returns
+        -------
+        ndarray of shape (runs, P), or None
+            None if the optimizer has no such diagonal.
+        """
+        return None
 
     def initial_state(self) -> dict[str, float]:
         """Return the initial values of state arrays that do not start at 0."""

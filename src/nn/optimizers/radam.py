@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..typing import Array
+from ..typing import Array, Float64Array
 from .adam import Adam, average_moments
 from .optimizer import Coefficients, Namespace
 
@@ -60,3 +60,10 @@ class RAdam(Adam):
         np.divide(s.m, g, out=g)
         g *= c.step
         theta -= g
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:
+        root = np.sqrt((1 - h.beta2**t) / (1 - h.beta2))
+        found = (np.sqrt(s.v) + h.eps / np.sqrt(1 - h.beta2)) / root
+        rectified = RAdam.coefficients(h, t)["rectified"]
+        return np.where(rectified, found, 1.0)

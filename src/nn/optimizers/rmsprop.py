@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..component import Decay, Fraction, Positive
-from ..typing import Array
+from ..typing import Array, Float64Array
 from .optimizer import Coefficients, Namespace, Optimizer
 
 
@@ -84,3 +84,9 @@ class RMSprop(Optimizer):
             s.v += g
             direction = s.v
         theta -= np.multiply(direction, c.lr, out=g)
+
+    @staticmethod
+    def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:
+        variance = np.maximum(s.s - s.mean**2, 0) if h.centered else s.s
+        found: Float64Array = np.sqrt(variance) + h.eps
+        return found

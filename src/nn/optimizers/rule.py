@@ -133,6 +133,12 @@ class Rule:
                 np.greater_equal(normal, tiny, out=normal)
                 block *= normal
 
+    def preconditioner(self, t: int) -> Float64Array | None:
+        """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
+        state = {name: array.astype(np.float64) for name, array in self.state.items()}
+        h = Namespace(**self._hyperparameters, **self._options)
+        return self.kind.preconditioner(h, Namespace(**state), t)
+
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass if possible, else in many passes of NumPy: the same bits."""
         if self.kind.whole_matrices:
@@ -161,9 +167,11 @@ class Rule:
             if not parameter.decays:
                 continue
             columns = self.layout.slices[parameter.name]
-            shape = runs, parameter.shape[0], -1
             views = {"theta": theta, "g": g, **self.state}
-            views = {name: array[:, columns].reshape(shape) for name, array in views.items()}
+            views = {
+                name: parameter.as_matrices(array[:, columns].reshape(runs, *parameter.shape))
+                for name, array in views.items()
+            }
             # NumPy cannot prove that a strided view does not overlap itself, so it would make a
             # copy in every operation that writes to one.
             matrices = {name: self._contiguous(name, view) for name, view in views.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -79,6 +80,7 @@ class OptimizerStack:
         gradients: Array,
         factor: Float64Array | None = None,
         momentum: Float64Array | None = None,
+        times: Float64Array | None = None,
     ) -> None:
         """Take one step of every run, in place.
 
@@ -90,12 +92,15 @@ class OptimizerStack:
             Factors of the schedules on the learning rates; 1 by default.
         momentum : ndarray of shape (runs, 1), float64, optional
             Momenta instead of those of the optimizers that have one.
+        times : ndarray of shape (runs,), float64, optional
+            Seconds, to which each run's share of the time of its own optimizer is added.
         """
         self.t += 1
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
             self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
         for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
+            began = perf_counter() if times is not None else 0.0
             rule.step(
                 theta,
                 g,
@@ -103,6 +108,29 @@ class OptimizerStack:
                 None if factor is None else factor[rows],
                 None if momentum is None else momentum[rows],
             )
+            if times is not None:
+                times[rows] += (perf_counter() - began) / len(theta)
+
+    def preconditioner(self, parameters: int) -> Float64Array:
+        """Return the diagonal by which each run's last step divided its direction.
+
+        Parameters
+        ----------
+        parameters : int
+            The number P of parameters.
+
+        Returns
+        -------
+        ndarray of shape (runs, P), float64
+            NaN for runs whose optimizer has no such diagonal, and before the first step.
+        """
+        runs = self.groups[-1][0].stop
+        diagonals = np.full((runs, parameters), np.nan)
+        for rows, rule in self.groups if self.t else ():
+            found = rule.preconditioner(self.t)
+            if found is not None:
+                diagonals[rows] = found
+        return diagonals
 
     def state(self, run: int) -> dict[str, NDArray[Any]]:
         """Return views of one run's state: (P,) for each state array, (1,) for each product.

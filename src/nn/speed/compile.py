@@ -25,7 +25,7 @@ import numpy as np
 from ..typing import Array
 from . import is_on
 from .buffers import Workspace, is_transposed
-from .trace import Stretch, Trace
+from .trace import OUTER, Stretch, Trace
 
 
 class Bound(functools.partial[None]):
@@ -57,13 +57,14 @@ class Loop:
         self._code, self._dtype = code, trace.dtype
         self._places, self._stores = stretch.places, stretch.stores
         self._transposed = trace.columns is not None  # then columns are arguments, not arrays
+        self._constant = trace.constant
 
     def bind(self, arrays: Sequence[Array], numbers: Array | None = None) -> list[Bound] | None:
         """Bind the loop to arrays, for any number of calls.
 
         Parameters
         ----------
-        arrays : sequence of ndarray of shape (runs, rows, columns), or broadcast to it
+        arrays : sequence of ndarray of shape (runs, ..., columns), or broadcast to it
             The arguments of the code. Those that it changes must not overlap others.
         numbers : ndarray of shape (runs, k), optional
             Contiguous.
@@ -72,34 +73,83 @@ class Loop:
         -------
         list of Bound or None
             One bound loop, none for empty arrays. None if the arrays have another precision, are
-            not contiguous within rows, or are not writeable but would be written to.
+            not contiguous within rows, need too many nested loops, or are not writeable but would
+            be written to.
         """
         if not all(arrays[a].flags.writeable for a, _ in self._stores):
             return None
         taken = [arrays[a] for a, _ in self._places]
         if self._transposed:
-            taken = [arrays[a][:, np.newaxis, :, column] for a, column in self._places]
-        runs, rows, columns = shape = np.broadcast_shapes(*(array.shape for array in taken))
-        size = self._dtype.itemsize
-        for array in taken:
-            gapless = array.shape[-1] == columns and (array.strides[-1] == size or columns == 1)
-            if array.dtype != self._dtype or not gapless or not array.flags.aligned:
-                return None
-        steps = [np.broadcast_to(array, shape).strides[:2] for array in taken]
-        # One long row is faster than many short ones.
-        if all(step[1] == columns * size for step in steps):
-            rows, columns = 1, rows * columns
-            if numbers is None and all(step[0] == columns * size for step in steps):
-                runs, columns = 1, runs * columns
-        inputs = [runs, rows, columns, 0 if numbers is None else numbers.ctypes.data]
-        for array, step in zip(taken, steps, strict=True):
-            inputs += [array.ctypes.data, *step]
-        if 0 in inputs[:3]:  # a loop checks its length only after the first element
+            taken = [arrays[a][..., column] for a, column in self._places]
+        if not all(array.dtype == self._dtype and array.flags.aligned for array in taken):
+            return None
+        shape = np.broadcast_shapes(*(array.shape for array in taken))
+        if 0 in shape:  # a loop checks its length only after the first element
             return []
+        strides = [np.broadcast_to(array, shape).strides for array in taken]
+        size = self._dtype.itemsize
+        wanted = [0 if a in self._constant else size for a, _ in self._places]
+        if shape[-1] > 1 and [steps[-1] for steps in strides] != wanted:
+            return None
+        axes = _merged(shape, strides, wanted, runs_apart=numbers is not None)
+        if len(axes) > OUTER + 1:
+            return None
+        (columns, _), outer = axes[-1], axes[:-1]
+        none = 1, (0,) * len(taken)
+        outer = [*outer[:1], *[none] * (OUTER - len(outer)), *outer[1:]]
+        inputs = [*(count for count, _ in outer), columns]
+        inputs += [0 if numbers is None else numbers.ctypes.data]
+        for place, array in enumerate(taken):
+            inputs += [array.ctypes.data, *(steps[place] for _, steps in outer)]
         read = np.array(inputs, np.int64)
         bound = Bound(self._code, read.ctypes.data)
         bound.owners = read, taken, numbers
         return [bound]
+
+
+def _merged(
+    shape: tuple[int, ...],
+    strides: Sequence[tuple[int, ...]],
+    wanted: Sequence[int],
+    *,
+    runs_apart: bool,
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Merge axes that a single loop can go through: one long row is faster than many short ones.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The common shape of all arrays.
+    strides : sequence of tuple of int
+        The strides of each array.
+    wanted : sequence of int
+        The stride that each array should have along the last axis.
+    runs_apart : bool
+        Whether the first axis must stay an axis of its own.
+
+    Returns
+    -------
+    list of (int, tuple of int)
+        The length of each axis, from the outermost, and each array's stride along it. There are at
+        least two.
+    """
+    axes = list(zip(shape, zip(*strides, strict=True), strict=True))
+    runs, inner = (axes[:1], axes[1:]) if runs_apart else ([], axes)
+    merged: list[tuple[int, tuple[int, ...]]] = []
+    for length, steps in reversed(inner):
+        if length == 1:
+            continue
+        count, within = merged[-1] if merged else (0, steps)
+        if merged and all(s == count * w for s, w in zip(steps, within, strict=True)):
+            merged[-1] = length * count, within
+        else:
+            merged.append((length, steps))
+    if not merged or list(merged[0][1]) != list(wanted):
+        merged.insert(0, (1, tuple(wanted)))
+    merged += runs
+    if len(merged) == 1:
+        merged.append((1, (0,) * len(wanted)))
+    return merged[::-1]
 
 
 @dataclass(frozen=True)
@@ -217,14 +267,17 @@ class Fused:
     Parameters
     ----------
     code : callable
-        The code, called as ``code(changed, *read, scratch)`` with the array that it changes, those
-        that it reads, and a sequence of scratch arrays. It may depend only on these and on shapes.
+        The code, called as ``code(*changed, *read, scratch)`` with the arrays that it changes,
+        those that it reads, and a sequence of scratch arrays. It may depend only on these and on
+        shapes. An array that it reads may be broadcast along any axes.
     kind : str
         Description of `code`; the time of all code with the same description is added up.
     scratch : int
         Number of scratch arrays.
     workspace : Workspace
         Workspace for the scratch arrays.
+    changed : int, default 1
+        Number of arrays that the code changes, all of one shape.
 
     Attributes
     ----------
@@ -235,9 +288,15 @@ class Fused:
     compilations: ClassVar[int] = 0
 
     def __init__(
-        self, code: Callable[..., object], kind: str, scratch: int, workspace: Workspace
+        self,
+        code: Callable[..., object],
+        kind: str,
+        scratch: int,
+        workspace: Workspace,
+        changed: int = 1,
     ) -> None:
         self._code, self._kind, self._scratch, self._workspace = code, kind, scratch, workspace
+        self._changed = changed
         self._compiles: bool | None = None  # unknown until it pays to find out
         self._compiled: dict[Hashable, list[Loop | NumpyCall]] = {}
         self._bound: dict[tuple[int, ...], tuple[Sequence[Array], Steps]] = {}
@@ -247,8 +306,8 @@ class Fused:
 
         Parameters
         ----------
-        *arrays : ndarray of shape (runs, rows, columns), or broadcast to it
-            The array that the code changes, and those that it reads.
+        *arrays : ndarray of shape (runs, ..., columns), or broadcast to it
+            The arrays that the code changes, and those that it reads.
         """
         changed = arrays[0]
         bound_to, steps = self._bound.get(changed.shape, _NOTHING)
@@ -300,15 +359,19 @@ class Fused:
     def _compile(
         self, arrays: Sequence[Array], given: int, transposed: bool
     ) -> list[Loop | NumpyCall]:
-        columns = arrays[0].shape[-1] if transposed else None
+        length = arrays[0].shape[-1]
+        constant = frozenset(
+            a for a, array in enumerate(arrays) if not transposed and array.shape[-1] < length
+        )
 
         def traced() -> Trace:
-            trace = Trace(arrays[0].dtype, columns)
+            trace = Trace(arrays[0].dtype, length if transposed else None, constant)
             values = [
-                trace.array(array.shape, kept=not 0 < a < given) for a, array in enumerate(arrays)
+                trace.array(array.shape, kept=not self._changed <= a < given)
+                for a, array in enumerate(arrays)
             ]
             self._code(*values[:given], values[given:])
-            trace.end(values[:1])
+            trace.end(values[: self._changed])
             return trace
 
         return _compile_all(traced)

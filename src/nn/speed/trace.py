@@ -77,32 +77,22 @@ define internal %T @sign(%T %a) alwaysinline {
 }
 """
 
+OUTER: Final = 4
+"""Loops around the innermost one. The first is that over runs, which have numbers of their own."""
+
 _LOOP: Final = """
 define internal void @passes({parameters}) noinline {{
 entry:
-  br label %run
-run:
-  %u = phi i64 [0, %entry], [%u.next, %run.end]
-{run}
-  br label %row
-row:
-  %r = phi i64 [0, %run], [%r.next, %row.end]
-{row}
+  br label %outer0
+{outer}
   br label %element
 element:
-  %i = phi i64 [0, %row], [%i.next, %element]
+  %i = phi i64 [0, %outer{last}], [%i.next, %element]
 {body}
   %i.next = add i64 %i, 1
   %i.more = icmp ult i64 %i.next, %columns
-  br i1 %i.more, label %element, label %row.end
-row.end:
-  %r.next = add i64 %r, 1
-  %r.more = icmp ult i64 %r.next, %rows
-  br i1 %r.more, label %row, label %run.end
-run.end:
-  %u.next = add i64 %u, 1
-  %u.more = icmp ult i64 %u.next, %runs
-  br i1 %u.more, label %run, label %exit
+  br i1 %i.more, label %element, label %end{last}
+{ends}
 exit:
   ret void
 }}
@@ -113,7 +103,7 @@ define void @loop(ptr %inputs) {{
   ret void
 }}
 """
-"""Three nested loops, whose lengths and addresses are read from a list of 64-bit numbers."""
+"""Nested loops, whose lengths and addresses are read from a list of 64-bit numbers."""
 
 
 class Stretch:
@@ -153,23 +143,61 @@ class Stretch:
     def _place(self, array: int, column: int) -> int:
         return self.places.setdefault((array, column), len(self.places))
 
-    def program(self, dtype: np.dtype[Any], numbers: int) -> str:
-        """Return the loop in LLVM's language; it reads this many `numbers` for each run."""
-        run = [f"%first = mul i64 %u, {numbers}"]
-        run += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
-        for n in range(numbers):
-            run += [f"%at.n{n} = getelementptr %T, ptr %own, i64 {n}"]
-            run += [f"%n{n} = load %T, ptr %at.n{n}"]
-        row, loads = [], []
-        inputs = ["i64 %runs", "i64 %rows", "i64 %columns", "ptr %numbers"]
+    def program(
+        self, dtype: np.dtype[Any], numbers: int, constant: frozenset[int] = frozenset()
+    ) -> str:
+        """Return the loop in LLVM's language.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Precision of the arrays.
+        numbers : int
+            How many numbers it reads for each run.
+        constant : frozenset of int
+            The arrays that have one value for the whole innermost loop.
+        """
+        fixed = [p for (array, _), p in self.places.items() if array in constant]
+        inputs = [f"i64 %count{level}" for level in range(OUTER)]
+        inputs += ["i64 %columns", "ptr %numbers"]
         for p in self.places.values():
-            inputs += [f"ptr %array{p}", f"i64 %run.step{p}", f"i64 %row.step{p}"]
-            run += [f"%run.offset{p} = mul i64 %u, %run.step{p}"]
-            run += [f"%run{p} = getelementptr i8, ptr %array{p}, i64 %run.offset{p}"]
-            row += [f"%row.offset{p} = mul i64 %r, %row.step{p}"]
-            row += [f"%row{p} = getelementptr i8, ptr %run{p}, i64 %row.offset{p}"]
-            loads += [f"%at{p} = getelementptr %T, ptr %row{p}, i64 %i"]
-            loads += [f"%x{p} = load %T, ptr %at{p}"]
+            inputs += [f"ptr %array{p}", *(f"i64 %step{p}.{level}" for level in range(OUTER))]
+        outer: list[str] = []
+        ends: list[str] = []
+        for level in range(OUTER):
+            before = f"%outer{level - 1}" if level else "%entry"
+            outer += [f"outer{level}:"]
+            outer += [f"%k{level} = phi i64 [0, {before}], [%k{level}.next, %end{level}]"]
+            if level == 0:
+                outer += [f"%first = mul i64 %k0, {numbers}"]
+                outer += ["%own = getelementptr %T, ptr %numbers, i64 %first"]
+                for n in range(numbers):
+                    outer += [f"%at.n{n} = getelementptr %T, ptr %own, i64 {n}"]
+                    outer += [f"%n{n} = load %T, ptr %at.n{n}"]
+            for p in self.places.values():
+                base = f"%base{p}.{level - 1}" if level else f"%array{p}"
+                outer += [f"%offset{p}.{level} = mul i64 %k{level}, %step{p}.{level}"]
+                outer += [
+                    f"%base{p}.{level} = getelementptr i8, ptr {base}, i64 %offset{p}.{level}"
+                ]
+            if level < OUTER - 1:
+                outer += [f"br label %outer{level + 1}"]
+            further = f"%end{level - 1}" if level else "%exit"
+            ends = [
+                f"end{level}:",
+                f"%k{level}.next = add i64 %k{level}, 1",
+                f"%k{level}.more = icmp ult i64 %k{level}.next, %count{level}",
+                f"br i1 %k{level}.more, label %outer{level}, label {further}",
+                *ends,
+            ]
+        last = OUTER - 1
+        loads = []
+        for p in self.places.values():
+            if p in fixed:
+                outer += [f"%x{p} = load %T, ptr %base{p}.{last}"]
+            else:
+                loads += [f"%at{p} = getelementptr %T, ptr %base{p}.{last}, i64 %i"]
+                loads += [f"%x{p} = load %T, ptr %at{p}"]
         stores = [f"store %T {v}, ptr %at{self.places[at]}" for at, v in self.stores.items()]
         reads = []
         for i, given in enumerate(inputs):
@@ -178,9 +206,10 @@ class Stretch:
             reads += [f"{name} = load {type_}, ptr %input{i}"]
         loop = _LOOP.format(
             parameters=", ".join(given.replace("ptr", "ptr noalias") for given in inputs),
-            run="\n".join(run),
-            row="\n".join(row),
+            outer="\n".join(outer),
+            last=last,
             body="\n".join([*loads, *self.lines, *stores]),
+            ends="\n".join(ends),
             reads="\n".join(reads),
             arguments=", ".join(inputs),
         )
@@ -198,6 +227,8 @@ class Trace:
     columns : int, optional
         Length of the last axis of transposed arrays. Each column then gets separate instructions,
         so that sums and maxima over the last axis can be traced too.
+    constant : frozenset of int, default frozenset()
+        The arrays that have one value for the whole last axis; they cannot be changed.
 
     Attributes
     ----------
@@ -207,8 +238,13 @@ class Trace:
         The calls of NumPy between two stretches, with the numbers of their input and output arrays.
     """
 
-    def __init__(self, dtype: np.dtype[Any], columns: int | None = None) -> None:
-        self.dtype, self.columns = dtype, columns
+    def __init__(
+        self,
+        dtype: np.dtype[Any],
+        columns: int | None = None,
+        constant: frozenset[int] = frozenset(),
+    ) -> None:
+        self.dtype, self.columns, self.constant = dtype, columns, constant
         self.stretches = [Stretch()]
         self.calls: list[tuple[np.ufunc, int, int]] = []
         self._arrays: list[_InMemory] = []
@@ -228,7 +264,7 @@ class Trace:
 
     def programs(self, numbers: int) -> list[str]:
         """Return the loops in LLVM's language, which read this many `numbers` for each run."""
-        return [stretch.program(self.dtype, numbers) for stretch in self.stretches]
+        return [stretch.program(self.dtype, numbers, self.constant) for stretch in self.stretches]
 
     def call(self, ufunc: np.ufunc, source: object, target: object) -> Value:
         """Append a call of NumPy, which sees everything written so far."""
@@ -244,6 +280,8 @@ class Trace:
     def end(self, arrays: Sequence[Any]) -> None:
         """Store what has been written to these arrays, at the end of a loop."""
         for array in arrays:
+            if array.written and array.index in self.constant:
+                raise Untraceable("an array is changed that has one value for the whole last axis")
             if array.written and not array.kept:
                 raise Untraceable("an array that is read is used as scratch space for too long")
             if array.written:

@@ -53,7 +53,7 @@ def test_only_reporting_runs_are_compared(runs, part):
     study = analyse(runs)
     assert study.tuning_seeds == (100, 101)
     assert study.reporting_seeds == tuple(range(10))
-    assert study.metric == "best/val_loss"
+    assert study.metrics == ("test/loss",)
 
 
 def test_labels_tell_what_tuning_chose(part):
@@ -172,7 +172,7 @@ def test_choosing_and_reporting_on_the_same_seeds_is_warned_of(tmp_path):
     study = analyse(runs)
     assert [one.key for one in study.parts[0].sensitivities] == ["optimizer.lr"]
     said = " ".join(limits_of(study))
-    assert "chosen on the seeds that it is reported on" in said
+    assert "chosen on the seeds and by the test part that it is reported on" in said
     assert "only 3 seeds" in said
 
 

@@ -40,7 +40,7 @@ def test_folders_are_compared_and_written(run, tmp_path):
     done = run(tmp_path / "runs", tmp_path / "runs" / "0", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.startswith("adam has the best validation loss, 0.")
+    assert done.stdout.startswith("adam has the best test loss, 0.")
     assert "repeat" not in done.stdout  # the run that was given twice
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "comparison.csv",
@@ -98,7 +98,7 @@ def test_runs_are_fetched_from_mlflow(run, tmp_path):
     assert fetched.returncode == 0, fetched.stderr
     assert fetched.stdout == from_disk.stdout
     some = run("--experiment", "digits", "--filter", "params.optimizer = 'sgd'", "--uri", uri)
-    assert some.stdout.startswith("sgd has validation loss")
+    assert some.stdout.startswith("sgd has test loss")
     assert "only group" in some.stdout
 
 

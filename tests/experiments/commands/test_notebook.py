@@ -85,7 +85,7 @@ def test_the_curves_have_one_row_a_run_and_epoch(results: Results) -> None:
 def test_a_comparison_prints_its_conclusions_and_gives_tables(results: Results) -> None:
     comparison = results.compare(by="optimizer")
     assert isinstance(comparison, Comparison)
-    assert "adam and rmsprop are not separated by validation loss" in repr(comparison)
+    assert "adam and rmsprop are not separated by test loss" in repr(comparison)
     assert len(comparison.frame()) == results.frame()["optimizer"].nunique()
     assert "p" in comparison.pairs().columns
     assert comparison._repr_html_().startswith("<pre>")

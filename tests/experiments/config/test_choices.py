@@ -32,7 +32,22 @@ CHOICES = [
     f"{group}/{path.stem}" for group in FAMILIES for path in sorted((CONF / group).glob("*.yaml"))
 ]
 # What differs from the class on purpose: a choice that is another setting of the same class.
+_PLANE = {"coordinates": 2}
 ON_PURPOSE: dict[str, dict[str, Any]] = {
+    **{f"dataset/{name}": {"name": name, **_PLANE} for name in ("beale", "branin", "rosenbrock")},
+    "dataset/quadratic": {
+        "name": "quadratic",
+        "coordinates": 100,
+        "noise": 0.6,
+        "rows": 1000,
+        "test_rows": 1000,
+        "seed": 42,
+    },
+    "dataset/online_linear": {
+        "name": "online_linear",
+        "slopes": [1010, -10],
+        "times": [1, 100],
+    },
     "model/linear": {"hidden": []},
     "dataset/fashion_mnist": {"fallback_dir": "/usr/share/datasets/fashion-mnist"},
     "tracking/none": {"enabled": False, "models": "none"},
@@ -45,6 +60,8 @@ def choice(path: str) -> DictConfig:
     # Only parents count here: `override` entries choose in other groups.
     parents = [entry for entry in loaded.pop("defaults", []) if isinstance(entry, str)]
     group = path.partition("/")[0]
+    if "_target_" not in loaded and group in loaded:  # a file of the whole configuration
+        loaded = loaded[group]
     merged = OmegaConf.merge(*(choice(f"{group}/{parent}") for parent in parents), loaded)
     assert isinstance(merged, DictConfig)
     return merged

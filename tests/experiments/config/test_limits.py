@@ -44,11 +44,11 @@ def test_epochs_and_rows_are_bounded(tmp_path: Path) -> None:
 def test_parameters_are_counted_without_a_network() -> None:
     layers = nn.mlp([4, 5], 2, normalization="batch")
     network = nn.Network(nn.mlp([4, 5], 2, normalization="batch"), 3, loss=nn.MeanSquaredError())
-    assert too_large(layers, 3, network.layout.size) is None
-    assert "parameters, and at most" in (too_large(layers, 3, network.layout.size - 1) or "")
+    assert too_large(layers, (3,), network.layout.size) is None
+    assert "parameters, and at most" in (too_large(layers, (3,), network.layout.size - 1) or "")
     # Beyond what an integer of 64 bits can count.
     assert "2,000,000,000,002,000,000,000,000 parameters" in (
-        too_large([nn.Dense(10**12)] * 2, 10**12) or ""
+        too_large([nn.Dense(10**12)] * 2, (10**12,)) or ""
     )
 
 

@@ -18,7 +18,7 @@ SRC = Path(__file__).parents[3] / "src"
 def assert_same(first, second):
     for name in ("name", "task", "feature_names", "target_names", "preprocessing", "digest"):
         assert getattr(first, name) == getattr(second, name)
-    assert (first.image_shape, first.notes) == (second.image_shape, second.notes)
+    assert (first.shape, first.notes) == (second.shape, second.notes)
     for name, part in first.parts.items():
         for ours, theirs in (
             (part.inputs, second.parts[name].inputs),
@@ -49,7 +49,30 @@ def test_cached_equals_fresh(source, tmp_path):
     fresh = source.load()
     assert_same(load_dataset(source, tmp_path / "cache"), fresh)
     assert_same(load_dataset(source, tmp_path / "cache"), fresh)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(list((tmp_path / "cache").glob("table-*"))) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_splits_share_a_table_in_memory_and_in_the_cache(tmp_path):
+    fresh = [Iris(seed=seed).load() for seed in range(3)]
+    assert len({id(part.drawn.table) for one in fresh for part in one.parts.values()}) == 1
+    for seed, one in enumerate(fresh):
+        assert_same(load_dataset(Iris(seed=seed), tmp_path), one)
+    assert len(list(tmp_path.glob("table-*"))) == 1
+    prepared = [(part.inputs, part.targets) for one in fresh for part in one.parts.values()]
+    del fresh, one
+    cached = [load_dataset(Iris(seed=seed), tmp_path) for seed in range(3)]
+    parts = [part for one in cached for part in one.parts.values()]
+    assert len({id(part.drawn.table) for part in parts}) == 1
+    for part, (inputs, targets) in zip(parts, prepared, strict=True):
+        assert part.inputs.tobytes() == inputs.tobytes()
+        assert part.targets.tobytes() == targets.tobytes()
+
+
+def test_a_split_of_few_rows_keeps_only_these(tmp_path):
+    few = load_dataset(Digits(limit=100), tmp_path)
+    assert few.train.drawn.table.inputs.shape == (100, 64)
+    assert load_dataset(Digits(limit=1000), tmp_path).train.drawn.table.inputs.shape == (1797, 64)
 
 
 def test_second_time_nothing_is_loaded(loads, tmp_path):
@@ -128,7 +151,7 @@ def test_verify_always_reads_and_renews_the_cache(loads, tmp_path, monkeypatch):
 @given(st.data())
 def test_damaged_entry_is_made_again(tmp_path, data):
     fresh = load_dataset(Iris(), tmp_path)
-    (entry,) = tmp_path.iterdir()
+    entry = data.draw(st.sampled_from(sorted(tmp_path.iterdir())))
     whole = entry.read_bytes()
     position = data.draw(st.integers(0, len(whole) - 1))
     damaged = data.draw(
@@ -141,7 +164,13 @@ def test_damaged_entry_is_made_again(tmp_path, data):
         )
     )
     entry.write_bytes(damaged)
-    assert_same(load_dataset(Iris(), tmp_path), fresh)
+    prepared = [part.inputs.tobytes() for part in fresh.parts.values()]
+    digest = fresh.digest
+    del fresh  # what is in memory is not read again
+    again = load_dataset(Iris(), tmp_path)
+    assert [part.inputs.tobytes() for part in again.parts.values()] == prepared
+    assert again.digest == digest
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_cache_that_cannot_be_written_is_no_error(tmp_path):

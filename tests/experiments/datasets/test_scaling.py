@@ -84,3 +84,25 @@ def test_column_that_spans_too_much_is_named():
     table = np.array([[0.0, -1.7e308], [1.0, 1.7e308]])
     with pytest.raises(DataError, match=r"'c1' spans more .* dataset.scaling=none"):
         fit_scaling(table, "minmax", names(table))
+
+
+def test_a_channel_has_one_mean_and_one_deviation():
+    rng = np.random.default_rng(0)
+    images = rng.normal([[[1.0]], [[-3.0]]], [[[2.0]], [[0.5]]], (50, 2, 3, 4)) + rng.random((3, 4))
+    images[:, :, 0, 0] = 0.25  # a pixel that never varies, in a channel that does
+    flat = images.reshape(50, -1)
+    center, scale = fit_scaling(flat, "channel", names(flat), 2)
+    for channel, own in enumerate((slice(0, 12), slice(12, 24))):
+        np.testing.assert_allclose(center[own], images[:, channel].mean(), rtol=1e-12)
+        np.testing.assert_allclose(scale[own], images[:, channel].std(), rtol=1e-12)
+
+
+def test_a_constant_channel_becomes_zero():
+    flat = np.array([[7.0, 7.0, 1.0, 2.0], [7.0, 7.0, 3.0, 4.0]])
+    center, scale = fit_scaling(flat, "channel", names(flat), 2)
+    assert (center[:2].tolist(), scale[:2].tolist()) == ([7, 7], [1, 1])
+
+
+def test_single_columns_have_no_channels():
+    with pytest.raises(DataError, match="for images and sequences"):
+        fit_scaling(np.zeros((3, 2)), "channel", ("a", "b"))

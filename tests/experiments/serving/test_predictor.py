@@ -84,6 +84,27 @@ def test_arrays_and_images_are_taken_in_order(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(predictor.predict(ROWS.reshape(4, 1, 3)), expected)
 
 
+def test_arrays_of_samples(tmp_path: Path) -> None:
+    names = [f"x{place}" for place in range(12)]
+    preprocessing = json.loads(preprocessing_json())
+    preprocessing |= {"columns": names, "center": [0.0] * 12, "scale": [1.0] * 12}
+    weights = record_weights()
+    weights["best/dense1/weights"] = np.arange(48.0).reshape(12, 4) / 50
+    record = make_record(
+        tmp_path,
+        weights={name: array for name, array in weights.items() if name.startswith("best")},
+        preprocessing=json.dumps(preprocessing),
+        dataset=dataset(features=12, feature_names=names, shape=[3, 2, 2]),
+    )
+    predictor = predictor_of(record)
+    images = np.random.default_rng(0).normal(size=(5, 3, 2, 2))
+    expected = predictor.predict(images.reshape(5, 12))
+    pd.testing.assert_frame_equal(predictor.predict(images), expected)
+    pd.testing.assert_frame_equal(predictor.predict(np.moveaxis(images, 1, -1)), expected)
+    with pytest.raises(DataError, match=r"\(5, 2, 3, 2\), and the run takes .* \(rows, 3, 2, 2\)"):
+        predictor.predict(images.reshape(5, 2, 3, 2))
+
+
 def test_wrong_inputs_are_named(tmp_path: Path) -> None:
     predictor = predictor_of(make_record(tmp_path))
     with pytest.raises(DataError, match="'width'"):

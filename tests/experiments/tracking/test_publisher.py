@@ -17,7 +17,9 @@ from experiments.errors import (
 from experiments.runs.record import Record
 from experiments.tracking.patience import Patience
 from experiments.tracking.publisher import Publisher
+from experiments.tracking.views import View
 from tests.experiments.record_factory import make_record
+from tests.experiments.tracking.test_views import VIEW
 
 COMMAND = ["descent ui", "(wait until it says that MLflow is ready; Ctrl-C ends it)"]
 
@@ -56,8 +58,10 @@ class FakeTracker:
         self._do("progress", record.name)
         return "id"
 
-    def publish_summary(self, sweep: str, *, files: Any, note: str, name: str) -> str:
-        self._do("summary", (sweep, list(files), note, name))
+    def publish_summary(
+        self, sweep: str, *, files: Any, note: str, name: str, view: View | None
+    ) -> str:
+        self._do("summary", (sweep, list(files), note, name, view))
         return "id"
 
     def ui_command(self) -> str | None:
@@ -118,10 +122,10 @@ def test_records_are_published_as_they_come(failing: Failing, records: list[Reco
     for record in records:
         publisher.publish(record)
     publisher.publish_models(records, trusted=frozenset())
-    publisher.publish_comparison("sweep-1", [Path("a.csv")], "the note")
+    publisher.publish_comparison("sweep-1", [Path("a.csv")], "the note", VIEW)
     assert asked("init") == [("http://there", "trial")]
     assert asked("publish") == asked("model") == names(records)
-    assert asked("summary") == [("sweep-1", [Path("a.csv")], "the note", "comparison")]
+    assert asked("summary") == [("sweep-1", [Path("a.csv")], "the note", "comparison", VIEW)]
     assert publisher.published == [record.folder for record in records]
     assert publisher.waiting == 0
     assert warnings == []

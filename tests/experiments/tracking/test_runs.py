@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from experiments.runs.record import Record
 from experiments.tracking import store
 from experiments.tracking.address import resolve_uri, sqlite_file
 from experiments.tracking.fetch import fetch_record
+from experiments.tracking.pages import experiment_pages
 from experiments.tracking.runs import Tracker, choose_models
 from experiments.tracking.summaries import Summary
+from experiments.tracking.views import view_value
 from tests.experiments.record_factory import (
     STARTED,
     config_yaml,
@@ -33,6 +36,7 @@ from tests.experiments.record_factory import (
     record_metrics,
 )
 from tests.experiments.tracking.server import served
+from tests.experiments.tracking.test_views import VIEW
 
 START = int(STARTED.timestamp() * 1000)
 
@@ -188,11 +192,13 @@ def test_a_run_of_two_sweeps_is_one_whichever_publishes_it_first(
     uid = f"{began}-of-two".encode().hex()
     own = make_record(tmp_path / "a", sweep="a", started_in=began, uid=uid)
     taken_over = make_record(tmp_path / "b", sweep="b", started_in=began, uid=uid)
+    own.data["labels"] = {"stage": "reporting"}
     run_id = tracker.publish(taken_over)
     assert tracker.look_up([own])
     assert tracker.publish(own) == Tracker(uri, tracker.experiment_name).publish(own) == run_id
     tags = client.get_run(run_id).data.tags
     assert tags["sweep.a"] == tags["sweep.b"] == "yes"
+    assert tags["stage"] == "reporting"
     assert len(client.search_runs([tracker.experiment_id], f"tags.uid = '{uid}'")) == 1
 
 
@@ -392,7 +398,8 @@ def test_a_comparison_is_brought_up_to_date(
     assert tracker.publish_summary("s1", files=[table, picture], note="# Two") == first
     assert tracker.publish_summary("s2", files=[], note="# Other" + 9000 * ".") != first
     described = client.get_experiment(tracker.experiment_id).tags["mlflow.note.content"]
-    assert described.startswith("Latest comparison, of the sweep s2:\n\n# Other")
+    assert described.startswith("Latest comparison: sweep s2 ([its runs](./#/experiments/")
+    assert "\n\n# Other..." in described
     assert len(described) == 5000
     run = client.get_run(first)
     assert run.info.run_name == "comparison"
@@ -418,6 +425,43 @@ def test_the_page_shows_exactly_the_runs_of_a_sweep(tmp_path: Path, tracker: Tra
         f"{page}?searchFilter=tags.%60sweep.m%2F1%60+%3D+%27yes%27&workflowType=machine_learning"
     )
     assert tracker.ui_link(run_id="abc") == f"{page}/abc?workflowType=machine_learning"
+
+
+def test_the_page_of_a_sweep_opens_its_view(
+    tmp_path: Path, tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker.publish_summary("m/1", files=[], note="# One", view=VIEW)
+    tags = client.get_experiment(tracker.experiment_id).tags
+    assert tags["mlflow.sharedViewState.m/1"] == view_value(VIEW, "m/1")
+    link = tracker.ui_link("m/1")
+    assert link.endswith(
+        "/runs?viewStateShareKey=m%2F1&compareRunsMode=CHART&workflowType=machine_learning"
+    )
+    assert link.removeprefix("http://127.0.0.1:5000") in tags["mlflow.note.content"]
+    assert "searchFilter" in tracker.ui_link("another")
+    pages = experiment_pages(tracker.uri, "http://127.0.0.1:5000")
+    name = tracker.experiment_name
+    assert [(own, page) for own, page in pages if own.startswith(name)] == [
+        (f"{name}, latest sweep", link),
+        (name, tracker.ui_link()),
+    ]
+
+
+def test_a_view_costs_one_request(
+    tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker.open()
+    asked: list[str] = []
+    method = MlflowClient.set_experiment_tag
+
+    def counted(self: MlflowClient, number: str, key: str, value: Any) -> None:
+        asked.append(key)
+        method(self, number, key, value)
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", counted)
+    groups = [[f"optimizer{number}", None] for number in range(50)]
+    tracker.publish_summary("s", files=[], note="", view=replace(VIEW, groups=groups))
+    assert asked == ["mlflow.sharedViewState.s", "mlflow.note.content"]
 
 
 def test_the_command_opens_the_same_database(
@@ -589,11 +633,14 @@ def test_a_folder_is_published_from_the_shell_and_again(
     printed = capsys.readouterr().out
     assert "4 runs are in the experiment 'shell'" in printed
     assert "searchFilter=tags.%60sweep.sweep-1%60+%3D+%27yes%27" in printed
+    Summary(tmp_path / "runs", "sweep-1", ["shell"], [], "note", VIEW).write()
+    assert publish(arguments) == 0
+    assert "viewStateShareKey=sweep-1&compareRunsMode=CHART" in capsys.readouterr().out
     before = rows_in_database(uri)
     assert publish(arguments) == 0
     assert rows_in_database(uri) == before
     experiment = client.get_experiment_by_name("shell")
-    assert len(client.search_runs([experiment.experiment_id])) == 4
+    assert len(client.search_runs([experiment.experiment_id], "tags.kind = 'run'")) == 4
     models = client.search_logged_models([experiment.experiment_id])
     assert sorted(model.name[:10] for model in models) == ["adam-seed1", "sgd-seed1-"]
 

@@ -19,12 +19,14 @@ from experiments.datasets import Dataset, Part, Task, Xor
 from experiments.training.evaluation import Evaluated
 from experiments.training.loop import train
 from experiments.training.outcome import Outcome
+from experiments.training.row_losses import TEST_LOSSES
 from experiments.training.stacking import stack_key
 from experiments.training.targets import encoding_for
 from nn import initializers, orders, schedules
 from nn.activations import Activation, Tanh
 from nn.network import Network
 from nn.optimizers import Optimizer
+from nn.optimizers.rule import Rule
 from nn.schedules import Schedule
 from tests.experiments.plain_training import (
     History,
@@ -165,7 +167,7 @@ def reports(draw: st.DrawFn, dataset: Dataset, measures_test: bool) -> dict[str,
 @st.composite
 def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
     """Runs that may share a stack, different in everything that may differ, and their data."""
-    task = draw(st.sampled_from(list(Task)))
+    task = draw(st.sampled_from(list(LOSSES)))
     rows = (draw(st.integers(2, 40)), draw(st.integers(0, 20)), draw(st.integers(1, 20)))
     dataset = make_dataset(task, rows, draw(st.integers(1, 5)), draw(st.integers(2, 4)))
     used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value", "box")}
@@ -425,7 +427,7 @@ def test_a_schedule_sets_the_momentum_only_where_there_is_one() -> None:
         make_run(optimizer=nn.Adam(), schedule=cycle)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 @pytest.mark.parametrize("batch_size", [1, 8, 23, 100, "full"])
 def test_every_task_and_batch_size(task: Task, batch_size: Any) -> None:
     dataset = make_dataset(task)
@@ -434,7 +436,7 @@ def test_every_task_and_batch_size(task: Task, batch_size: Any) -> None:
 
 
 @pytest.mark.parametrize("hidden", [(), (1,), (5, 4, 3)], ids=str)
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 def test_every_depth(task: Task, hidden: tuple[int, ...]) -> None:
     dataset = make_dataset(task, features=2)
     run = make_run(task, model=MLP(hidden=hidden, activation=Tanh()))
@@ -613,13 +615,15 @@ def prescribe(
     calls = dict.fromkeys(dataset.parts, -1)
     given_train = train.get("train")
 
-    def measure(self: Evaluated, network: Network) -> tuple[Any, Any]:
+    def measure(self: Evaluated, network: Network, each: Any = None) -> dict[str, Any]:
         name = sizes[len(self.inputs)]
         calls[name] += 1
         losses = {"train": given_train, "validation": val}.get(name)
         # Runs in these tests leave at different times: seeds tell which are still there.
         values = [losses[s][calls[name]] if losses else 1.0 for s in network.seeds]
-        return np.array(values, float), np.zeros(len(values))
+        if each is not None:
+            each[...] = 1
+        return {"loss": np.array(values, float), "accuracy": np.zeros(len(values))}
 
     monkeypatch.setattr(Evaluated, "measure", measure)
 
@@ -807,7 +811,7 @@ def test_training_leaves_the_callers_floating_point_errors_alone() -> None:
 # Test metrics
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 @pytest.mark.parametrize("rows", [9, 600])
 def test_test_metrics_are_those_of_the_best_weights(task: Task, rows: int) -> None:
     dataset = make_dataset(task, rows=(23, 11, rows))
@@ -922,7 +926,7 @@ def test_snapshots_end_where_a_run_ends() -> None:
 # What an outcome holds
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 def test_columns_and_summary(task: Task) -> None:
     dataset = make_dataset(task)
     outcome = outcome_of(make_run(task, epochs=4), dataset)
@@ -961,17 +965,64 @@ def test_columns_and_summary(task: Task) -> None:
         "time/seconds": seconds[-1],
         "test/loss": outcome.summary["test/loss"],
         f"test/{score}": outcome.summary[f"test/{score}"],
+        "untrained/test_loss": outcome.summary["untrained/test_loss"],
+        f"untrained/test_{score}": outcome.summary[f"untrained/test_{score}"],
     }
     assert 0 < outcome.summary["time/us_per_step"] * 12 <= seconds[-1] * 1e6
 
 
-def test_microseconds_a_step_are_shared_by_the_stack() -> None:
+class Ticking:
+    """A clock that only moves when something tells how long it takes."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def takes(self, seconds: Callable[[Any], float], does: Callable[..., Any]) -> Any:
+        def timed(doer: Any, *args: Any, **kwargs: Any) -> Any:
+            self.now += seconds(doer)
+            return does(doer, *args, **kwargs)
+
+        return timed
+
+
+def test_a_step_is_timed_for_each_optimizer_without_the_first_that_compiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Ticking()
+    taken = iter(range(1000))
+
+    def passes(network: Network) -> float:
+        return 100.0 if next(taken) < STEPS else 4e-6  # compiling in the first epoch
+
+    def update(rule: Rule) -> float:
+        return 30e-6 if isinstance(rule.optimizers[0], nn.Adam) else 6e-6
+
+    monkeypatch.setattr("experiments.training.tile.perf_counter", clock)
+    monkeypatch.setattr("nn.optimizers.stack.perf_counter", clock)
+    monkeypatch.setattr(Network, "backpropagate", clock.takes(passes, Network.backpropagate))
+    monkeypatch.setattr(Rule, "step", clock.takes(update, Rule.step))
+    optimizers = [nn.Adam(), nn.Adam(), nn.Adam(), nn.SGD()]
+    runs = [make_run(epochs=3, seed=seed, optimizer=one) for seed, one in enumerate(optimizers)]
+    found = [one.summary["time/us_per_step"] for one in outcomes(runs, make_dataset())]
+    # A quarter of the passes each, and a third of Adam's update or all of SGD's.
+    assert found == pytest.approx([11, 11, 11, 7])
+
+
+def test_the_test_losses_of_the_rows_and_of_the_untrained_network_are_kept() -> None:
     dataset = make_dataset()
-    found = outcomes([make_run(epochs=5, seed=seed) for seed in range(4)], dataset)
-    per_step = [outcome.summary["time/us_per_step"] for outcome in found]
-    assert len(set(per_step)) == 1
-    total = per_step[0] * 5 * STEPS * 4  # of all four runs
-    assert total <= found[0].summary["time/seconds"] * 1e6
+    trained, stayed = outcomes(
+        [make_run(epochs=3), make_run(epochs=1, optimizer=nn.SGD(lr=1e-30))], dataset
+    )
+    for outcome in (trained, stayed):
+        rows = outcome.weights[TEST_LOSSES]
+        assert rows.shape == (len(dataset.test),)
+        assert rows.mean() == pytest.approx(outcome.summary["test/loss"], rel=1e-5)
+    before = stayed.summary["untrained/test_loss"]
+    assert before == pytest.approx(stayed.summary["test/loss"], rel=1e-5)
+    assert before == trained.summary["untrained/test_loss"]
 
 
 def test_weights_are_copies_of_their_own() -> None:
@@ -1052,10 +1103,10 @@ def test_an_interrupt_before_anything_was_measured(monkeypatch: pytest.MonkeyPat
     measure = Evaluated.measure
     impatient = [True]
 
-    def measure_once(self: Evaluated, network: Network) -> Any:
+    def measure_once(self: Evaluated, network: Network, each: Any = None) -> Any:
         if impatient.pop() if impatient else False:
             raise KeyboardInterrupt
-        return measure(self, network)
+        return measure(self, network, each)
 
     monkeypatch.setattr(Evaluated, "measure", measure_once)
     found = []
@@ -1072,11 +1123,11 @@ def test_an_interrupt_while_runs_are_leaving(monkeypatch: pytest.MonkeyPatch) ->
     measure = Evaluated.measure
     impatient = [True]
 
-    def measure_test_later(self: Evaluated, network: Network) -> Any:
-        if len(self.inputs) == 5 and impatient:
+    def measure_test_later(self: Evaluated, network: Network, each: Any = None) -> Any:
+        if each is not None and impatient:
             impatient.pop()
             raise KeyboardInterrupt
-        return measure(self, network)
+        return measure(self, network, each)
 
     monkeypatch.setattr(Evaluated, "measure", measure_test_later)
     found = []
@@ -1101,7 +1152,7 @@ def test_a_sequential_model_trains_as_the_same_mlp() -> None:
     assert bits(one) == bits(other)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 def test_one_row_and_one_feature(task: Task) -> None:
     dataset = make_dataset(task, rows=(1, 1, 1), features=1)
     outcome = outcome_of(make_run(task, epochs=2), dataset)

@@ -78,7 +78,7 @@ def test_whatever_is_not_refused_has_targets_of_the_outputs_shape() -> None:
             continue  # which of them are refused is tested above
         accepted += 1
         for part in dataset.parts.values():
-            encoded = encoding.encode(part, "float32")
+            encoded = encoding.encode(part.targets, "float32")
             assert encoded.shape == (len(part), encoding.outputs), (task, loss, activation)
             assert encoded.dtype == np.float32
             if task.has_classes and encoding.one_hot:
@@ -92,17 +92,17 @@ def test_whatever_is_not_refused_has_targets_of_the_outputs_shape() -> None:
 
 def test_encoded_by_hand() -> None:
     part = Part(np.zeros((3, 1)), np.array([2, 0, 1]))
-    assert Encoding(3, one_hot=True).encode(part, "float64").tolist() == [
+    assert Encoding(3, one_hot=True).encode(part.targets, "float64").tolist() == [
         [0, 0, 1],
         [1, 0, 0],
         [0, 1, 0],
     ]
     part = Part(np.zeros((3, 1)), np.array([1, 0, 1]))
-    encoded = Encoding(1, one_hot=False).encode(part, "float32")
+    encoded = Encoding(1, one_hot=False).encode(part.targets, "float32")
     assert encoded.tolist() == [[1], [0], [1]]
     assert part.targets.dtype == np.int64  # the dataset's own are as they were
 
 
 def test_a_class_without_rows_keeps_its_output() -> None:
     part = Part(np.zeros((2, 1)), np.array([0, 1]))
-    assert Encoding(3, one_hot=True).encode(part, "float32").shape == (2, 3)
+    assert Encoding(3, one_hot=True).encode(part.targets, "float32").shape == (2, 3)

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.analysis.statistics.median import median
-
 
 @dataclass(frozen=True)
 class Tried:
@@ -32,7 +30,8 @@ class Tried:
     scores : tuple of float
         The metric of each seed.
     middle : float
-        The median of the scores, through which the curve is drawn.
+        The average of the scores by which values are chosen, through which the curve is drawn.
+        Infinite (the worst) if a run diverged and so the value could not be chosen.
     diverged : int
         The number of runs that diverged; they have the score of the untrained network.
     """
@@ -58,8 +57,10 @@ class Sensitivity:
     tried : tuple of Tried
         The values tried, lowest first. If other hyperparameters varied too, each value is shown
         with the best setting of the others.
+    average : str
+        The average that chooses: `mean` or `median`.
     best : float
-        The value with the best median.
+        The value with the best average.
     low, high : float
         The ends of the range around the best value that works.
     width : float
@@ -72,6 +73,7 @@ class Sensitivity:
     key: str
     metric: str
     tried: tuple[Tried, ...]
+    average: str
     best: float
     low: float
     high: float
@@ -90,8 +92,10 @@ def sensitivity(
     key: str,
     metric: str,
     scores: Mapping[float, Sequence[float]],
+    middles: Mapping[float, float],
     *,
     start: float,
+    average: str = "mean",
     higher: bool = False,
     tolerance: float = 0.05,
     diverged: Mapping[float, int] | None = None,
@@ -104,12 +108,16 @@ def sensitivity(
         The names of the optimizer, the hyperparameter and the metric.
     scores : mapping of float to sequence of float
         The metric of each seed, by value of the hyperparameter; at least one value.
+    middles : mapping of float to float
+        The average of each value's scores; infinitely bad if the value cannot be chosen.
     start : float
         The metric of the untrained network.
+    average : {"mean", "median"}, default "mean"
+        The name of the average.
     higher : bool, default False
         Whether higher is better.
     tolerance : float, default 0.05
-        The share of the gain, from `start` to the best median, that may be lost.
+        The share of the gain, from `start` to the best average, that may be lost.
     diverged : mapping of float to int, optional
         The number of diverged runs at each value.
 
@@ -118,7 +126,7 @@ def sensitivity(
     Sensitivity
     """
     tried = tuple(
-        Tried(value, tuple(found), median(found).value, (diverged or {}).get(value, 0))
+        Tried(value, tuple(found), middles[value], (diverged or {}).get(value, 0))
         for value, found in sorted(scores.items())
     )
     sign = -1.0 if higher else 1.0
@@ -127,13 +135,16 @@ def sensitivity(
     limit = losses[place] + tolerance * max(sign * start - losses[place], 0.0)
     positive = all(one.value > 0 for one in tried)
     axis = [math.log10(one.value) if positive else one.value for one in tried]
-    low, open_low = _reach(axis, losses, place, limit, -1)
-    high, open_high = _reach(axis, losses, place, limit, 1)
+    low, open_low = high, open_high = axis[place], False
+    if math.isfinite(losses[place]):
+        low, open_low = _reach(axis, losses, place, limit, -1)
+        high, open_high = _reach(axis, losses, place, limit, 1)
     return Sensitivity(
         optimizer,
         key,
         metric,
         tried,
+        average,
         tried[place].value,
         10**low if positive else low,
         10**high if positive else high,

@@ -39,15 +39,15 @@ class Composed:
 
     Parameters
     ----------
-    config : DictConfig
-        The application's configuration, unresolved.
+    config : dict
+        The application's configuration as plain values, unresolved.
     hydra : dict
         The ``hydra`` node as plain values, unresolved.
     resolved : dict
-        The application's configuration as plain values, with interpolations resolved.
+        The configuration with interpolations resolved. It shares the parts that have none.
     """
 
-    config: DictConfig
+    config: dict[str, Any]
     hydra: dict[str, Any]
     resolved: dict[str, Any]
 
@@ -129,12 +129,14 @@ class Composer:
         if faults:
             raise ConfigError("\n".join(faults))
         hydra = self._hydra_node(hydra_base, parsed, number)
-        return Composed(config, hydra, self._resolved(config, hydra))
+        unresolved = plain(config)
+        return Composed(unresolved, hydra, self._resolved(config, unresolved, hydra))
 
     def _parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Parse overrides; results are cached, since jobs have many overrides in common."""
-        if not all(override in self._parsed for override in overrides):
-            self._parsed |= zip(overrides, parse(overrides, self._parser), strict=True)
+        """Parse overrides, each once: jobs have many overrides in common."""
+        new = [override for override in dict.fromkeys(overrides) if override not in self._parsed]
+        if new:
+            self._parsed |= zip(new, parse(new, self._parser), strict=True)
         return [self._parsed[override] for override in overrides]
 
     def _is_group(self, override: Override) -> bool:
@@ -145,10 +147,14 @@ class Composer:
         if group not in self._groups:
             parent, _, name = group.rpartition("/")
             known = name in self._loader.list_groups(parent)
-            self._groups[group] = (
-                self._loader.get_group_options(group, ObjectType.CONFIG) if known else None
-            )
+            self._groups[group] = list(self._choices(group)) if known else None
         return self._groups[group]
+
+    def _choices(self, group: str) -> Iterator[str]:
+        """Yield the choices of a group, those in its folders by their paths."""
+        yield from self._loader.get_group_options(group, ObjectType.CONFIG)
+        for folder in self._loader.list_groups(group):
+            yield from (f"{folder}/{choice}" for choice in self._choices(f"{group}/{folder}"))
 
     def _group_faults(self, override: Override) -> Iterator[str]:
         group = override.key_or_group
@@ -191,11 +197,10 @@ class Composer:
                 full = self._loader.load_sweep_config(self.master, list(groups))
             except HydraException as error:
                 raise ConfigError(first_lines(error)) from error
-            hydra = OmegaConf.to_container(full.hydra, resolve=False)
-            assert isinstance(hydra, dict)
+            hydra = plain(full.hydra)
             with open_dict(full):
                 del full["hydra"]
-            self._bases[groups] = pickle.dumps(full), {str(k): v for k, v in hydra.items()}
+            self._bases[groups] = pickle.dumps(full), hydra
         return self._bases[groups]
 
     def _hydra_node(
@@ -215,10 +220,16 @@ class Composer:
             "job": {**base["job"], "id": str(number), "num": number, "override_dirname": dirname},
         }
 
-    def _resolved(self, config: DictConfig, hydra: dict[str, Any]) -> dict[str, Any]:
+    def _resolved(
+        self, config: DictConfig, unresolved: dict[str, Any], hydra: dict[str, Any]
+    ) -> dict[str, Any]:
+        written = {key: repr(value) for key, value in unresolved.items()}
+        interpolated = [key for key, text in written.items() if "${" in text]
+        if not interpolated:
+            return unresolved
         try:
-            if "${hydra" not in str(config):
-                return _plain(config)
+            if not any("${hydra" in text for text in written.values()):
+                return unresolved | {key: _resolved_part(config, key) for key in interpolated}
             # Interpolations and resolvers of the ``hydra`` node need both parts in one tree.
             whole = copy.deepcopy(config)
             with open_dict(whole):
@@ -226,18 +237,18 @@ class Composer:
             before = HydraConfig.instance().cfg
             HydraConfig.instance().cfg = whole  # type: ignore[assignment]
             try:
-                # Key by key, because parts of the ``hydra`` node are unknown before the job runs.
-                return {str(key): _resolved_part(whole, str(key)) for key in config}
+                return unresolved | {key: _resolved_part(whole, key) for key in interpolated}
             finally:
                 HydraConfig.instance().cfg = before
         except OmegaConfBaseException as error:
             raise ConfigError(first_lines(error)) from error
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return a configuration as plain values, with its interpolations unresolved."""
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def _resolved_part(config: DictConfig, key: str) -> Any:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.overrides import override_of
@@ -17,6 +16,7 @@ from experiments.config.trust import named_packages
 from experiments.errors import ConfigError
 from experiments.files import yaml as libyaml
 from experiments.files.masking import masked
+from experiments.files.yaml import dump_yaml
 from experiments.runs.job import Job, make_job
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.faults import Faults, varied_keys
@@ -115,13 +115,13 @@ class HydraFiles:
     def __init__(self) -> None:
         self._written: dict[tuple[str, int], tuple[object, str]] = {}
 
-    def texts(self, config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
+    def texts(self, config: Mapping[str, Any], hydra: Mapping[str, Any]) -> dict[str, str]:
         """Return the texts of a job's files: configuration, ``hydra`` node and overrides.
 
         Parameters
         ----------
-        config : DictConfig
-            The job's configuration, unresolved.
+        config : mapping of str to object
+            The job's configuration as plain values, unresolved.
         hydra : mapping of str to object
             The ``hydra`` node as plain values, unresolved.
 
@@ -133,18 +133,18 @@ class HydraFiles:
         sections = (self._section(name, value) for name, value in hydra.items())
         folder = hydra["output_subdir"] or ".hydra"
         return {
-            f"{folder}/config.yaml": _yaml(OmegaConf.to_container(config, resolve=False)),
+            f"{folder}/config.yaml": _yaml(config),
             f"{folder}/hydra.yaml": "hydra:\n" + "".join(sections),
             f"{folder}/overrides.yaml": _yaml(hydra["overrides"]["task"]),
         }
 
-    def _section(self, name: str, value: object) -> str:
+    def _section(self, name: str, value: Any) -> str:
         if name in _OF_EACH_JOB:
-            return _indented(_yaml({name: value}))
+            return f"  {name}:\n" + textwrap.indent(_yaml(value), "    ")
         key = name, id(value)
         if key not in self._written:
             # The cache keeps a reference to the object, so that its id cannot be reused.
-            self._written[key] = value, _indented(_yaml({name: value}))
+            self._written[key] = value, textwrap.indent(_yaml({name: value}), "  ")
         return self._written[key][1]
 
 
@@ -152,12 +152,8 @@ _OF_EACH_JOB: Final = ("overrides", "job", "runtime")
 """Sections of the ``hydra`` node that differ between any two jobs."""
 
 
-def _yaml(content: object) -> str:
-    return yaml.dump(masked(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-def _indented(text: str) -> str:
-    return textwrap.indent(text, "  ")
+def _yaml(content: Mapping[str, Any] | Sequence[Any]) -> str:
+    return dump_yaml(masked(content), _Dumper)
 
 
 class _Dumper(libyaml.Dumper):

@@ -12,7 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from experiments.commands.console import log_of
+from experiments.commands.console import EscapingConsole, OwnerShown, log_of
 from experiments.commands.hydra.backends import choose_backend
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
@@ -24,11 +24,13 @@ from experiments.files.masking import masked
 from experiments.runs.identity import config_hash
 from experiments.runs.job import Job
 from experiments.runs.occupied import refuse_other_sweep
+from experiments.runs.owners import Ownership
 from experiments.runs.record import Record
 from experiments.runs.write import write_texts
 from experiments.sweeps.drafts import Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.training.status import Status
+from experiments.warning import warn
 from experiments.workers.pool import WorkerPool
 
 
@@ -107,7 +109,7 @@ class HydraSweep:
             self._trainer,
             compare=compare,
             width=self._width,
-            overrides=list(self._config.hydra.overrides.task),
+            overrides=[*self._config.hydra.overrides.task, *self._config.hydra.overrides.hydra],
             continues=continues,
             files={} if continues else _files_of_sweep(self._config),
             publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ
@@ -171,6 +173,8 @@ def begin_sweep(
         If jobs are invalid; the message lists all of them.
     UserError
         If the sweep's folder holds other runs. Nothing has been written.
+    KeyboardInterrupt
+        If it arrives while another command writes to the folder.
     """
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     composer = JobComposer(Composer(hydra_context.config_loader, config), folder)
@@ -178,11 +182,18 @@ def begin_sweep(
     # The data, which are the rest of a run's identity, may be on other machines: each job checks
     # its own folder where it trains.
     configs = {job.folder.resolve(): config_hash(job.config) for job in jobs}
-    refuse_other_sweep(
-        folder,
-        lambda run: configs.get(run.folder.resolve()) == run.identity_parts.get("config"),
-    )
-    write_texts(folder, _files_of_sweep(config))
+    files = _files_of_sweep(config)
+    ownership = Ownership(warn)
+    ownership.acquire(folder, configs, OwnerShown(EscapingConsole()).show)
+    try:
+        refuse_other_sweep(
+            folder,
+            lambda run: configs.get(run.folder.resolve()) == run.identity_parts.get("config"),
+            files,
+        )
+        write_texts(folder, files)
+    finally:
+        ownership.release()  # each job will own its own folder
 
 
 def _files_of_sweep(config: DictConfig) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.hydra.compose import plain
 from experiments.commands.hydra.jobs import HydraFiles
 from experiments.commands.hydra.mask_files import mask_files
 from experiments.commands.hydra.overrides import first_lines
@@ -57,7 +59,5 @@ def train_composed(config: DictConfig) -> float:
         folder=Path(hydra.runtime.output_dir),
         sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
-    node = OmegaConf.to_container(hydra, resolve=False)
-    assert isinstance(node, dict)
-    files = HydraFiles().texts(config, {str(key): value for key, value in node.items()})
+    files = HydraFiles().texts(plain(config), plain(cast(DictConfig, hydra)))
     return train_run(replace(job, files=files)).objective

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,6 +13,7 @@ from hydra.types import HydraContext
 from rich.console import Console
 
 from experiments.commands.hydra.launch import HydraSweep
+from experiments.commands.train import Compared
 from experiments.files.paths import shown
 from experiments.runs.record import Record
 from experiments.sweeps.sweep import Sweep
@@ -76,16 +76,16 @@ def _combinations(overrides: Sequence[Override]) -> list[list[str]]:
 
 def _compare(
     protocol: Protocol, records: Sequence[Record], sweep: Sweep, console: Console
-) -> tuple[list[Path], str]:
+) -> Compared:
     """Write the report of the study and print its conclusions."""
     from experiments.analysis.analyse import analyse
     from experiments.reporting.report.page import write_report
     from experiments.reporting.tables.markup import study_markdown
     from experiments.reporting.tables.terminal import print_study
 
-    study = analyse(records, metric=protocol.metric(records), target=protocol.target)
+    study = analyse(records, target=protocol.target)
     files = write_report(study, records, sweep.folder, trusted=sweep.trusted)
     console.print()
     print_study(study, console)
     console.print(f"\nReport: {shown(files[0])}", soft_wrap=True)
-    return files, study_markdown(study)
+    return Compared(study, files, study_markdown(study))

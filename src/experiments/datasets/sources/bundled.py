@@ -11,6 +11,7 @@ import numpy as np
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.source import SplitSource
 from experiments.datasets.table import Table
+from nn.typing import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Bundled(SplitSource):
     """
 
     name: ClassVar[str]
-    image_shape: ClassVar[tuple[int, int] | None] = None
+    shape: ClassVar[Shape | None] = None
 
     @abstractmethod
     def bunch(self) -> Any:
@@ -40,5 +41,5 @@ class Bundled(SplitSource):
             table=Table.of_numbers(np.asarray(bunch.data), tuple(map(str, bunch.feature_names))),
             targets=np.asarray(bunch.target, np.int64),
             target_names=names,
-            image_shape=self.image_shape,
+            shape=self.shape,
         )

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.sources.bundled import Bundled
+from nn.typing import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +20,13 @@ class Digits(Bundled):
     ----------
     seed, limit, split, counts, validation, test
         See `SplitSource`.
-    scaling : {"standard", "minmax", "max", "none"}, default "max"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "max"
         Scaling of the pixels. "max" divides by the brightest pixel and preserves the image;
         "standard" would amplify the noise of the nearly constant pixels at the border.
     """
 
     name: ClassVar[str] = "digits"
-    image_shape: ClassVar[tuple[int, int] | None] = (8, 8)
+    shape: ClassVar[Shape | None] = (1, 8, 8)
 
     scaling: Scaling = "max"
 

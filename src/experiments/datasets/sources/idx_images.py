@@ -57,7 +57,7 @@ class IdxImages(DividedSource):
         the division of Nielsen and of many others. By default `validation` and `limit` decide.
     validation : float, default 0.1
         Fraction of the training set; 0 for no validation part.
-    scaling : {"standard", "minmax", "max", "none"}, default "max"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "max"
         Scaling of the pixels. "max" divides by the brightest pixel of the training part (255).
     dir : str
         Folder of the files, relative to where the command is given.
@@ -141,7 +141,7 @@ class IdxImages(DividedSource):
                 method=self.split,
             ),
             scaling=self.scaling,
-            image_shape=(height, width),
+            shape=(1, height, width),
         )
 
     def _folders(self) -> list[Path]:

@@ -65,7 +65,7 @@ class Mnist1d(DividedSource):
     shuffled : bool, default False
         Whether the 40 positions are put in another order, the same for all rows, which takes
         away what convolution and recurrence make use of.
-    scaling : {"standard", "minmax", "max", "none"}, default "none"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "none"
         Scaling of the inputs, fitted on the training part.
     """
 
@@ -94,6 +94,7 @@ class Mnist1d(DividedSource):
                 method=self.split,
             ),
             scaling=self.scaling,
+            shape=(1, _LENGTH),
         )
 
 

@@ -31,7 +31,7 @@ class Xor(SplitSource):
     ----------
     seed, limit, split, counts, validation, test
         See `SplitSource`.
-    scaling : {"standard", "minmax", "max", "none"}, default "none"
+    scaling : {"standard", "channel", "minmax", "max", "none"}, default "none"
         Scaling of the inputs, which are 0 and 1.
     rows : int, default 4
         Number of points, which is 4 without noise.

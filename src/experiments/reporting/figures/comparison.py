@@ -25,8 +25,14 @@ from experiments.reporting.figures.drawing import (
     wrapped,
     write,
 )
-from experiments.reporting.figures.looks import MOST_NAMED, Look, context, looks_of
-from experiments.reporting.figures.strips import Strip, final_metric, strip_of, strip_panel
+from experiments.reporting.figures.looks import (
+    OTHERS_ARE_GREY,
+    Look,
+    context,
+    emphasized,
+    looks_of,
+)
+from experiments.reporting.figures.strips import Strip, strip_of, strip_panel
 from experiments.reporting.words.formatting import span
 from experiments.reporting.words.reported import about_test
 from experiments.training.metrics import metric_named
@@ -61,11 +67,14 @@ def plot_comparison(study: Study) -> Figure:
     with style():
         looks = [looks_of([entry.group for entry in part.entries]) for part in parts]
         rows = [
-            [family_of(entry.group, look) for entry, look in zip(part.entries, own, strict=True)]
+            [
+                family_of(entry.group, look)
+                for entry, look in emphasized(list(zip(part.entries, own, strict=True)), part.pairs)
+            ]
             for part, own in zip(parts, looks, strict=True)
         ]
         sides = [_strips(part, own) for part, own in zip(parts, looks, strict=True)]
-        names = [look.label for own in looks for look in own if look.named]
+        names = [one.look.label for row in rows for one in row if one.look.named]
         shown = [one for _, strips, _ in sides for one in strips]
         end, side = label_gutter(names), text_width([one.look.label for one in shown]) + 0.3
         notes = text_width([one.note for one in shown])
@@ -103,7 +112,7 @@ def plot_comparison(study: Study) -> Figure:
 
 def _strips(part: Part, looks: Sequence[Look]) -> tuple[str, list[Strip], bool]:
     """Return the title of the final metric, its strips, and whether higher is better."""
-    metric = final_metric(part)
+    metric = part.metric
     described = metric_named(metric)
     pairs = list(zip(part.entries, looks, strict=True))[:_MOST_ROWS]
     strips = [strip_of(entry, look, metric) for entry, look in pairs]
@@ -134,16 +143,14 @@ def _caption(parts: Sequence[Part], rows: Sequence[Sequence[Family]]) -> str:
         )
     elif any(one.finished for one in drawn):
         words.append("One seed each; another seed may give a different order.")
-    words += dict.fromkeys(
-        text for part in parts for text in about_test(final_metric(part), part.entries)
-    )
+    words += dict.fromkeys(text for part in parts for text in about_test(part.metric, part.entries))
     if any(one.diverged for one in drawn):
         words.append(
             "Curves of diverged runs end in × and do not enter the median; on the right such a "
             "run counts as its untrained network."
         )
     if any(not one.look.named for one in drawn):
-        words.append(f"The best {MOST_NAMED} groups are in colour and named.")
+        words.append(OTHERS_ARE_GREY)
     longest = max(len(row) for row in rows)
     if longest > _MOST_ROWS:
         words.append(f"The right side shows the best {_MOST_ROWS} of {longest} groups.")

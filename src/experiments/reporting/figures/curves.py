@@ -57,7 +57,7 @@ class Family:
 def family_of(group: Group, look: Look) -> Family:
     """Collect the curves of a group's runs."""
     return Family(
-        look,
+        look.of_curves,
         tuple(curves for run, curves in group.curves.items() if run.status.ended_well),
         tuple(curves for run, curves in group.curves.items() if run.status is Status.DIVERGED),
     )
@@ -98,7 +98,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     # The worst are drawn first, so that the best are on top.
     for place, (one, (x, band)) in enumerate(reversed(list(zip(families, medians, strict=True)))):
         order = 2 + place
-        if len(one.finished) > 1:
+        if len(one.finished) > 1 and one.look.named:
             # One collection, because thousands of separate artists take much time and memory.
             lines = [
                 np.column_stack([curves["epoch"], curves[metric]])[np.isfinite(curves[metric])]
@@ -114,7 +114,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
         for curves in one.diverged:
             _draw_diverged(axes, one, curves, metric, order)
         if x.size:
-            if len(one.finished) > 1:
+            if len(one.finished) > 1 and one.look.named:
                 axes.fill_between(
                     x, band[0], band[2], color=one.look.color, alpha=0.15, linewidth=0, zorder=order
                 )
@@ -195,7 +195,7 @@ def plot_curves(families: Sequence[Family], metric: str) -> Figure:
     """Draw one metric of ranked groups as a separate figure (see `curves_panel`)."""
     with style():
         gutter = label_gutter([one.look.label for one in families if one.look.named])
-        height = max(2.5, 0.175 * len(families))
+        height = max(2.5, 0.175 * sum(one.look.named for one in families))
         figure = new_figure(_LEFT + _WIDTH + gutter, height + 0.95)
         write(figure, 0.15, 0.1, metric_named(metric).title, size=10, weight="bold")
         curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from experiments.analysis.groups import Group, labels, show
+from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry
 from experiments.escape import visible
 from experiments.palette import color_of
@@ -15,6 +16,12 @@ from experiments.runs.record import Record
 
 # More groups than this cannot be distinguished by colour or named next to their curves.
 MOST_NAMED: Final = 16
+# More curves than this cover each other.
+MOST_CURVES: Final = 8
+OTHERS_ARE_GREY: Final = (
+    f"In colour: the best group and at most {MOST_CURVES - 1} that are not separated from it. The "
+    "medians of the others are grey."
+)
 _DASHES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
 Dash = str | tuple[int, tuple[float, ...]]
@@ -34,12 +41,20 @@ class Look:
         The line style, as in matplotlib.
     named : bool
         Whether the group is labelled; there is not room for all.
+    stands_out : bool
+        Whether curves show the group in its colour and with its name (see `emphasized`).
     """
 
     label: str
     color: str
     dash: Dash = "-"
     named: bool = True
+    stands_out: bool = True
+
+    @property
+    def of_curves(self) -> Look:
+        """The look of the group's curves, which are grey unless the group stands out."""
+        return self if self.stands_out else replace(self, color=REST, dash="-", named=False)
 
     @property
     def filled(self) -> bool:
@@ -82,6 +97,21 @@ def looks_of_entries(entries: Sequence[Entry]) -> list[Look]:
         Look(visible(label), color, dashes.get(entry.setting, dash))
         for entry, label, (color, dash) in zip(entries, short, drawn, strict=True)
     ]
+
+
+def emphasized(
+    ranked: Sequence[tuple[Entry, Look]], pairs: Iterable[Pair]
+) -> list[tuple[Entry, Look]]:
+    """Choose the groups that stand out among curves, if there are more than `MOST_CURVES`.
+
+    These are the best group and those that are not separated from it, at most `MOST_CURVES`.
+    """
+    if len(ranked) <= MOST_CURVES:
+        return list(ranked)
+    best = ranked[0][0].label
+    open_ = {pair.second for pair in pairs if pair.first == best and not pair.separated}
+    kept = [entry.label for entry, _ in ranked if entry.label in {best, *open_}][:MOST_CURVES]
+    return [(entry, replace(look, stands_out=entry.label in kept)) for entry, look in ranked]
 
 
 def _shaded(groups: Sequence[tuple[str, Group]]) -> list[tuple[str, Dash]]:

@@ -40,8 +40,9 @@ def plot_sensitivity(
 ) -> Figure:
     """Draw a small panel for each optimizer, with the curves of the others in grey behind it.
 
-    Each seed is a point, the curve passes through the medians, a ring marks the chosen value, and
-    the range that works is shaded. A cross marks a value at which runs diverged.
+    Each seed is a point, the curve passes through the averages by which values are chosen, a ring
+    marks the chosen value, and the range that works is shaded. A cross marks a value at which runs
+    diverged; tuning cannot choose it, so the curve has a gap there.
 
     Parameters
     ----------

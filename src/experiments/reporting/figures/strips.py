@@ -22,7 +22,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.words.formatting import number
-from experiments.training.metrics import SELECTION, main_metrics
+from experiments.training import metrics
 from experiments.training.status import Status
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def strip_of(entry: Entry, look: Look, metric: str) -> Strip:
 
 def final_metric(part: Part) -> str:
     """Choose the final metric: test rather than validation, a score rather than a loss."""
-    measured = {metric for entry in part.entries for metric in entry.metrics}
-    return next(reversed(main_metrics(measured)), SELECTION)
+    return metrics.final_metric({metric for entry in part.entries for metric in entry.metrics})
 
 
 def strip_panel(axes: Axes, strips: Sequence[Strip], *, higher: bool) -> None:

@@ -22,7 +22,7 @@ from experiments.reporting.figures.curves import (
 )
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
-from experiments.reporting.figures.looks import MOST_NAMED, Look
+from experiments.reporting.figures.looks import MOST_NAMED, OTHERS_ARE_GREY, Look, emphasized
 from experiments.reporting.figures.networks import figures_of
 from experiments.reporting.figures.networks.shown import typical_seed
 from experiments.reporting.figures.sensitivity import plot_sensitivity
@@ -31,13 +31,14 @@ from experiments.reporting.figures.strips import final_metric, plot_strips, stri
 from experiments.reporting.figures.verdicts import plot_verdicts
 from experiments.reporting.words.formatting import compact, listing, number
 from experiments.reporting.words.targets import long_target, target_source
-from experiments.training.metrics import metric_named
+from experiments.training.metrics import PROBE, metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
+_MOST_PROBES: Final = 16
 _WHOLE_ROW: Final = 8.0  # inches; narrower pictures share a row of the page
 
 Shown = tuple[Entry, Look]
@@ -131,8 +132,9 @@ def pictures_of(
     PartPictures
     """
     entries = list(zip(part.entries, looks, strict=True))
-    main = [pair for pair in entries if pair[0].setting != "default"] or entries
-    rest = [pair for pair in entries if pair not in main]
+    chosen = [pair for pair in entries if pair[0].setting != "default"] or entries
+    main = emphasized(chosen, part.pairs)
+    rest = emphasized([pair for pair in entries if pair not in chosen], part.pairs)
     networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
@@ -198,7 +200,7 @@ def _main(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last_epoch(families)),
             "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median, which is `never` if most runs miss the target. Target: "
+            "median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -232,11 +234,11 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
         yield Picture(
             f"{prefix}sensitivity-{slug(key)}",
             plot_sensitivity(found, chosen, metric_named(found[0].metric).title),
-            "Each seed is a point; the curve passes through the medians, and the curves of other "
-            "optimizers are grey. The ring marks "
+            f"Each seed is a point; the curve passes through the {found[0].average}s, and the "
+            "curves of other optimizers are grey. The ring marks "
             f"{'the value that tuning chose' if chosen else 'the best value'}; the shaded range "
-            "works about as well as the best. × marks values at which runs diverged; these count "
-            "with the loss of the untrained network.",
+            "works about as well as the best. × marks values at which runs diverged, which "
+            "tuning cannot choose; their points are the losses of the untrained network.",
             f"{metric_named(found[0].metric).title} over {key}; best at {best}.",
         )
 
@@ -246,12 +248,20 @@ def _more(
 ) -> Iterator[Picture]:
     families = [family_of(entry.group, look) for entry, look in main]
     yield from _curves(families, "train/loss", prefix)
+    for probe in _probes(families)[:_MOST_PROBES]:
+        yield from _curves(families, probe, prefix)
     metric = final_metric(part)
     if metric != part.metric:
         yield _strips([*main, *rest], metric, prefix)
     if rest:
         families = [family_of(entry.group, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
+
+
+def _probes(families: Sequence[Family]) -> list[str]:
+    """Return the columns that probes measured, in the order of the settings."""
+    runs = [curves for one in families for curves in one.finished + one.diverged]
+    return list(dict.fromkeys(name for run in runs for name in run if name.startswith(PROBE)))
 
 
 def _networks(
@@ -281,7 +291,13 @@ def _networks(
     except ConfigError as error:
         return (), f"the networks cannot be built. {error}"
     pictures = tuple(
-        Picture(f"{prefix}{one.name}", one.figure, one.caption, f"{one.title}. {one.caption}", True)
+        Picture(
+            f"{prefix}{one.name}",
+            one.figure,
+            one.caption,
+            f"{one.title}. {one.caption}",
+            one.on_white,
+        )
         for one in figures
     )
     return pictures, "" if pictures else "the runs stored nothing that they could show."
@@ -298,6 +314,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         )
         if any(one.diverged for one in families):
             how += " Diverged runs end in ×."
+        if not all(one.look.named for one in families):
+            how += f" {OTHERS_ARE_GREY}"
         yield Picture(
             f"{prefix}curves-{slug(metric)}",
             plot_curves(families, metric),

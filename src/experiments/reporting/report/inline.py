@@ -55,7 +55,8 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
         "viewBox": root.get("viewBox", ""),
         "role": "img",
         "aria-label": visible(description),
-        "style": f"max-width:{float(size[0]) * 1.5:.0f}px",
+        # Black is SVG's default, which matplotlib therefore does not write.
+        "style": f"max-width:{float(size[0]) * 1.5:.0f}px;fill:var(--x000000)",
     }
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -20,6 +20,7 @@ from experiments.reporting.report.figures import Picture, pictures_of, profiles_
 from experiments.reporting.report.inline import colors_in, inline_png, inline_svg, on_dark
 from experiments.reporting.tables.frames import pairs_table, study_table
 from experiments.reporting.tables.markup import study_latex, study_markdown
+from experiments.reporting.words.citing import BIBTEX, methods_paragraph
 from experiments.reporting.words.conclusions import conclusions
 from experiments.reporting.words.formatting import listing
 from experiments.reporting.words.limits import warnings_of
@@ -159,9 +160,11 @@ def compose(
         ],
         drawn=drawn,
         protocol=protocol_of(study),
+        paragraph=methods_paragraph(study),
+        bibtex=BIBTEX,
         commands=study.commands,
         versions=_versions(study),
-        runs=tables.runs(records, study.metric),
+        runs=tables.runs(records, study.metrics),
     )
     return page, pictures
 

@@ -27,7 +27,7 @@ from experiments.reporting.words.formatting import (
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
-from experiments.training.metrics import COMPARED, main_metrics, metric_named
+from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
 from experiments.training.status import Status
 
 _NONE: Final = "–"
@@ -76,8 +76,14 @@ class Table:
 
 def results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate the most important results of all entries, best first, to fit on a screen."""
-    header = [Cell("", style="text"), *(Cell(metric_named(one).long) for one in _shown(part))]
-    columns = [_names(part.entries, looks), *(_metric(part, one) for one in _shown(part))]
+    header = [Cell("", style="text")]
+    columns = [_names(part.entries, looks)]
+    for metric in _shown(part):
+        header.append(Cell(metric_named(metric).long))
+        columns.append(_metric(part, metric))
+        if metric == part.metric and any(map(_unfinished, part.entries)):
+            header.append(Cell("finished"))
+            columns.append([_finished(entry) for entry in part.entries])
     if part.target:
         header.append(Cell(f"epochs to {short_target(part.target)}"))
         columns.append(_times_to(part.entries))
@@ -95,7 +101,8 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate the results that `results` has no room for, with rows in the same order."""
     measured = _measured(part)
-    rest = [metric for metric in COMPARED if metric not in (*main_metrics(measured), part.metric)]
+    main = (*main_metrics(measured), part.metric)
+    rest = [metric for metric in compared(measured) if metric not in main]
     shown = [metric for metric in rest if metric in measured]
     header = [
         Cell("", style="text"),
@@ -200,11 +207,11 @@ def overall(study: Study, looks: Mapping[str, Look]) -> Table:
     return Table(note, _header(header, text=(0,)), rows)
 
 
-def runs(records: Iterable[Record], metric: str) -> Table:
-    """Tabulate all runs with their identities."""
+def runs(records: Iterable[Record], metrics: Sequence[str]) -> Table:
+    """Tabulate all runs with their values of the metrics and their identities."""
     rows = []
     for run in sorted(records, key=_order):
-        value = run.summary.get(metric)
+        values = [run.summary.get(metric) for metric in metrics]
         labels = " ".join(run.labels.values())
         status = run.status.words
         rows.append(
@@ -214,14 +221,15 @@ def runs(records: Iterable[Record], metric: str) -> Table:
                 Cell(str(run.seed)),
                 Cell(labels, style="text"),
                 Cell(status, style="text" if run.status is not Status.DIVERGED else "text bad"),
-                Cell(_NONE if value is None else compact(value, 6)),
+                *(Cell(_NONE if value is None else compact(value, 6)) for value in values),
                 Cell(run.identity[:16], style="text"),
             )
         )
-    header = ("", "dataset", "seed", "part", "status", metric_named(metric).long, "identity")
+    named = [metric_named(metric).long for metric in metrics]
+    header = ("", "dataset", "seed", "part", "status", *named, "identity")
     return Table(
         "Runs with equal identities have the same configuration, data and code.",
-        _header(header, text=(0, 1, 3, 4, 6)),
+        _header(header, text=(0, 1, 3, 4, len(header) - 1)),
         tuple(rows),
     )
 
@@ -242,7 +250,7 @@ def _header(names: Sequence[str], text: Sequence[int]) -> tuple[Cell, ...]:
 def _names(entries: Sequence[Entry], looks: Sequence[Look]) -> list[Cell]:
     return [
         Cell(
-            look.label + (" †" if entry.divergences.non_finite else ""),
+            look.label + (" †" if entry.has_untrained else ""),
             listing([f"{key} {show(value)}" for key, value in entry.tuned.items()]),
             "" if look.filled else "hollow",
             look.color,
@@ -256,7 +264,7 @@ def _shown(part: Part) -> list[str]:
     measured = _measured(part)
     scored = not measured.isdisjoint({"test/accuracy", "test/r2"})
     order = dict.fromkeys([part.metric, *main_metrics(measured)])
-    return [m for m in order if m in measured and not (m == "test/loss" and scored)]
+    return [m for m in order if m in measured and not (m == HEADLINE != part.metric and scored)]
 
 
 def _measured(part: Part) -> set[str]:
@@ -307,6 +315,15 @@ def _times_to(entries: Sequence[Entry]) -> list[Cell]:
             interval = f"reached by {one.reached} of {len(one.times)}"
         cells.append(Cell(middle, interval))
     return cells
+
+
+def _unfinished(entry: Entry) -> int:
+    return len(entry.group.runs) - len(entry.group.finished)
+
+
+def _finished(entry: Entry) -> Cell:
+    share = f"{len(entry.group.finished)} of {len(entry.group.runs)}"
+    return Cell(share, style="bad" if _unfinished(entry) else "")
 
 
 def _diverged(entry: Entry) -> Cell:

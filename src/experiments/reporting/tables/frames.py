@@ -126,9 +126,9 @@ def study_table(study: Study) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per group and part, in the order of the study. The columns are `part`, `group`,
-        `optimizer`, `setting`, `seeds`, `finished`, and the number of runs that went wrong, by
-        kind; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`, `iqm low`,
-        `iqm high`, `median` and `best`, with 95% intervals; `target`, and for each unit
+        `optimizer`, `setting`, `seeds`, `runs`, `finished`, and the number of runs that went
+        wrong, by kind; for each metric `<metric> mean`, `mean low`, `mean high`, `sd`, `iqm`,
+        `iqm low`, `iqm high`, `median` and `best`, with 95% intervals; `target`, and for each unit
         `<unit> to target` (median), `low`, `high` and `reached`.
     """
     rows: list[dict[str, object]] = []
@@ -141,6 +141,7 @@ def study_table(study: Study) -> pd.DataFrame:
                 "optimizer": entry.optimizer,
                 "setting": entry.setting,
                 "seeds": len(entry.seeds),
+                "runs": len(entry.group.runs),
                 "finished": len(entry.group.finished),
                 "not finite": wrong.non_finite,
                 "worse than at the start": wrong.worse_than_start,

@@ -18,6 +18,7 @@ from experiments.reporting.words.formatting import (
     Notation,
     column,
     counts,
+    in_unit,
     number,
     p_value,
     percent,
@@ -33,16 +34,24 @@ from experiments.training.status import Status
 _LEFT_OUT: Final = (
     "test/r2",
     "test/accuracy",
-    "best/val_r2",
-    "best/val_accuracy",
+    "best/val_loss",
     "failed",
     "interrupted",
     "seeds",
+    "best/val_r2",
+    "best/val_accuracy",
     "epoch",
     "time",
     "test/loss",
 )
 _RANKS: Final = {name: rank for rank, name in enumerate(_LEFT_OUT, start=1)}
+
+
+def _rank(metric: str) -> int:
+    """Return how early a metric's column is dropped: those of `training.metrics` like the score."""
+    beside = "test/accuracy" if metric.startswith("test") else "best/val_accuracy"
+    return _RANKS.get(metric, _RANKS[beside])
+
 
 _UNKNOWN: Final = Estimate(math.nan, math.nan, math.nan)
 
@@ -88,6 +97,7 @@ def result_columns(part: Part) -> list[Column]:
         found = [one.metrics.get(metric) for one in entries]
         own = _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
         laid += _about_test(own, metric, entries)
+        laid += _finished(entries) if metric == part.metric else []
     if part.target is not None:
         laid.append(_times_to([one.times.get("epoch") for one in entries], part.target))
     return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
@@ -103,13 +113,14 @@ def narrow_columns(part: Part) -> list[Column]:
     laid = _keys(entries)
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
-        rank = 0 if metric == part.metric else _RANKS.get(metric, 0)
+        rank = 0 if metric == part.metric else _rank(metric)
         laid += _about_test([_means(metric, found, rank)], metric, entries)
+        laid += _finished(entries) if metric == part.metric else []
     for metric in ("best/epoch", "time/us_per_step"):
         medians = [_median(one.metrics.get(metric)) for one in entries]
         if not all(map(math.isnan, medians)):
             laid.append(_epochs(medians) if metric == "best/epoch" else _times(medians))
-    laid += _diverged(entries, rank=0)
+    laid += _diverged(entries, rank=1)
     for status in (Status.FAILED, Status.INTERRUPTED):
         counts = [(one.group.count(status), len(one.group.runs)) for one in entries]
         laid += _shares(status, counts, _RANKS[status])
@@ -196,20 +207,20 @@ def _measured(part: Part) -> list[str]:
 
 def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
     """Lay out the means of a metric with their intervals, and its interquartile means."""
-    means = [_UNKNOWN if one is None else one.mean for one in found]
+    label, means = in_unit(metric, [_UNKNOWN if one is None else one.mean for one in found])
     notation = Notation.of([mean.value for mean in means], map(reach, means))
-    middles = [math.nan if one is None else one.iqm.value for one in found]
+    _, middles = in_unit(metric, [_UNKNOWN if one is None else one.iqm for one in found])
     several = any(len(one.values) > 1 for one in found if one)
     laid = [
         Column(
-            metric_named(metric).short + " [95%]" * several,
+            label + " [95%]" * several,
             tuple(map(notation.with_interval, means)),
             _best_of(metric, [mean.value for mean in means], notation),
             notes=_explained(found, "with its 95% interval"),
         )
     ]
     if several:
-        cells = tuple(map(notation.number, middles))
+        cells = tuple(notation.number(one.value) for one in middles)
         laid.append(Column("IQM", cells, rank=5, notes=(notes.IQM,)))
     return laid
 
@@ -225,7 +236,7 @@ def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None)
         metric_named(metric).short,
         tuple(column(means, deviations)),
         _best_of(metric, means, Notation.of(means, deviations)),
-        _RANKS.get(metric, len(_LEFT_OUT)) if rank is None else rank,
+        _rank(metric) if rank is None else rank,
         notes=_explained(found, "± standard deviation"),
     )
 
@@ -282,9 +293,16 @@ def _key(group: Group, key: str) -> str:
 def _marked(entries: Sequence[Entry], names: Sequence[str]) -> tuple[str, ...]:
     """Mark groups in which a run counts with the value of its untrained network."""
     return tuple(
-        name + (" †" if one.divergences.non_finite else "")
-        for name, one in zip(names, entries, strict=True)
+        name + (" †" if one.has_untrained else "") for name, one in zip(names, entries, strict=True)
     )
+
+
+def _finished(entries: Sequence[Entry]) -> list[Column]:
+    """Lay out the share of runs that reached their end, unless all did."""
+    counts = [(len(one.group.finished), len(one.group.runs)) for one in entries]
+    if all(finished == runs for finished, runs in counts):
+        return []
+    return [Column("finished", tuple(f"{finished}/{runs}" for finished, runs in counts))]
 
 
 def _diverged(entries: Sequence[Entry], rank: int) -> list[Column]:

@@ -29,7 +29,7 @@ def narrow_rows(study: Study) -> list[Row]:
     """
     entries = [entry for part in study.parts for entry in part.entries]
     measured = {metric for entry in entries for metric in entry.metrics}
-    metrics = list(dict.fromkeys([study.metric, *main_metrics({*measured, *_ALWAYS})]))
+    metrics = list(dict.fromkeys([*study.metrics, *main_metrics({*measured, *_ALWAYS})]))
     return [_row(entry, metrics) for entry in entries]
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
-from experiments.reporting.words.formatting import counts, interval, listing
+from experiments.reporting.words.formatting import (
+    compact,
+    counts,
+    in_unit,
+    interval,
+    listing,
+)
 from experiments.reporting.words.limits import ENOUGH_SEEDS
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
+from experiments.training.status import Status
 
 
 def conclusions(study: Study) -> list[str]:
@@ -19,15 +27,25 @@ def conclusions(study: Study) -> list[str]:
 
 
 def conclude(part: Part) -> str:
-    """Write the conclusion of one part: the best groups, their speed, and the effect of tuning."""
+    """Write the conclusion of one part.
+
+    It says which groups are best, and at once what speaks against that: runs of theirs that did not
+    end well, an order that validation does not confirm, and rows too few to tell the difference.
+    Then follow their speed and the effect of tuning.
+    """
     having = [entry for entry in part.entries if part.metric in entry.metrics]
-    metric = metric_name(part.metric)
+    focus = part.focus
+    metric = part.metric_words
     if not having:
         return f"No run measured the {metric}, so there is nothing to compare."
-    tuned = [entry for entry in having if entry.setting == "tuned"]
-    focus = tuned if tuned and len(tuned) < len(having) else having
-    words = [_who(part, focus, metric), *_how_fast(part, focus)]
-    if focus is tuned:
+    words = [
+        _who(part, focus, metric),
+        *_what_went_wrong(_leaders(part, focus)),
+        *_too_few_rows(part, focus),
+        *_what_validation_says(part, focus),
+        *_how_fast(part, focus),
+    ]
+    if len(focus) < len(having):
         words += _what_tuning_did(part, having)
         words[0] = f"With tuned settings, {words[0]}"
     return " ".join(words)
@@ -64,14 +82,9 @@ def how(study: Study, *, in_full: bool = True) -> list[str]:
     return words
 
 
-def metric_name(metric: str) -> str:
-    """Name a metric in a sentence, without "best": `validation loss` for `best/val_loss`."""
-    return metric_named(metric).long.removeprefix("best ")
-
-
 def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     best = entries[0]
-    value = interval(best.metrics[part.metric].mean)
+    value = _with_unit(part.metric, best.metrics[part.metric].mean)
     if len(entries) == 1:
         return f"{best.base} has {metric} {value} and is the only group."
     pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
@@ -92,7 +105,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
             pair = pairs[close[0].label]
             needed = pair.seeds_needed
             more = "" if needed is None else f"; about {needed} seeds would probably separate them"
-            text += f" (difference {interval(pair.adjusted)}{more})"
+            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{more})"
         if behind:
             text += f"; {best.base} does better than {worse}"
     else:
@@ -107,16 +120,82 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     return text + "."
 
 
-def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
-    """Write which groups reach the target in more epochs than all of the best ones, if any."""
-    if part.target is None:
-        return []
+def _with_unit(metric: str, estimate: Estimate) -> str:
+    """Format a value of a metric, a time with its unit."""
+    label, (found,) = in_unit(metric, [estimate])
+    unit, per, _ = label.partition("/")
+    return f"{interval(found)} {unit}" if per else interval(found)
+
+
+def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the best group and those that are not separated from it."""
     close = {
         pair.second
         for pair in part.pairs
         if pair.first == entries[0].label and pair.can_separate and not pair.separated
     }
-    leaders = [one for one in entries if one is entries[0] or one.label in close]
+    return [one for one in entries if one is entries[0] or one.label in close]
+
+
+def _what_went_wrong(leaders: Sequence[Entry]) -> list[str]:
+    """Write how many runs of the best groups did not end well."""
+    said = []
+    for entry in leaders:
+        found = entry.divergences
+        counted = [
+            (found.non_finite, "diverged", "diverged"),
+            (found.worse_than_start, "ended worse than it began", "ended worse than they began"),
+            (found.at_chance, "is no better than guessing", "are no better than guessing"),
+            (entry.group.count(Status.FAILED), "failed", "failed"),
+            (entry.group.count(Status.INTERRUPTED), "was interrupted", "were interrupted"),
+        ]
+        words = [f"{count} {one if count == 1 else many}" for count, one, many in counted if count]
+        if words:
+            said.append(f"Of {len(entry.group.runs)} runs of {entry.base}, {listing(words)}.")
+    return said
+
+
+def _too_few_rows(part: Part, entries: Sequence[Entry]) -> list[str]:
+    """Write which separated groups the rows of the part do not tell from the best one."""
+    found = part.few_rows
+    if found is None:
+        return []
+    names = {entry.label: entry.base for entry in entries}
+    untold = [names[pair.second] for pair in found.pairs]
+    difference = abs(found.pairs[0].difference.value)
+    gap, error = (compact(size, 2) for size in (difference, found.error))
+    text = (
+        f"But {found.rows} {found.part} rows are too few to tell {entries[0].base} from "
+        f"{listing(untold)} on other data: the difference from {untold[0]}, {gap}, has a standard "
+        f"error of {error} over the rows."
+    )
+    return [text]
+
+
+def _what_validation_says(part: Part, entries: Sequence[Entry]) -> list[str]:
+    """Write where validation orders the groups in another way."""
+    found = part.disagreement
+    if found is None:
+        return []
+    among = {entry.label: entry.base for entry in entries}
+    separated = sum(
+        pair.separated and pair.first in among and pair.second in among for pair in part.pairs
+    )
+    words = []
+    if found.first != entries[0].label:
+        words.append(f"{among[found.first]} has the best {metric_named(found.metric).long}")
+    if found.reversed:
+        count = len(found.reversed)
+        verb = "is" if count == 1 else "are"
+        words.append(f"{count} of {separated} separated pairs {verb} the other way round")
+    return [f"Validation disagrees about the order: {', and '.join(words)}."]
+
+
+def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
+    """Write which groups reach the target in more epochs than all of the best ones, if any."""
+    if part.target is None:
+        return []
+    leaders = _leaders(part, entries)
     faster = {(pair.first, pair.second) for pair in part.time_pairs if pair.separated}
     slower = [
         one

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.analysis.statistics.estimate import Estimate
+from experiments.training.metrics import metric_named
 
 _MOST_DECIMALS: Final = 6
 _LARGE: Final = 1e5  # from here on, numbers are written with powers of ten
@@ -36,7 +37,8 @@ class Notation:
         A column shows two digits of its typical spread and at least one of its smallest or,
         without spreads (one seed), four digits of its typical value. It has at most 6 decimals,
         and at most 4 without spreads; a column that would need more, or that has a number of
-        100,000 or more, is scientific.
+        100,000 or more, is scientific. A spread that is negligible beside the values, as of equal
+        numbers that were rounded, counts as none.
 
         Parameters
         ----------
@@ -53,6 +55,8 @@ class Notation:
             return cls(_between(0, 3 - _magnitude(statistics.median(sizes)), 4) if sizes else 2)
         typical = 1 - _magnitude(statistics.median(known))
         if typical > _MOST_DECIMALS:
+            if sizes and statistics.median(known) < 1e-6 * statistics.median(sizes):
+                return cls.of(values)
             return cls(2, scientific=True)
         return cls(_between(0, max(typical, -_magnitude(min(known))), _MOST_DECIMALS))
 
@@ -69,6 +73,8 @@ class Notation:
     def with_interval(self, estimate: Estimate) -> str:
         """Format an estimate, `0.97 [0.94, 0.99]`; without the interval if that is unbounded."""
         if math.isinf(estimate.low) and math.isinf(estimate.high):
+            return self.number(estimate.value)
+        if estimate.low == estimate.value == estimate.high:  # all seeds agree
             return self.number(estimate.value)
         return self._together("{} [{}, {}]", estimate.value, estimate.low, estimate.high)
 
@@ -150,6 +156,23 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def in_unit(metric: str, estimates: Sequence[Estimate]) -> tuple[str, list[Estimate]]:
+    """Convert times to the unit that suits them; leave all other metrics as they are.
+
+    Returns
+    -------
+    str
+        The short label of the metric, with the unit: `ms/step`.
+    list of Estimate
+        The estimates in this unit.
+    """
+    label = metric_named(metric).short
+    if not label.startswith("µs"):
+        return label, list(estimates)
+    unit, length = time_unit([one.value for one in estimates])
+    return label.replace("µs", unit), [one / length for one in estimates]
+
+
 def time_unit(microseconds: Sequence[float]) -> tuple[str, float]:
     """Choose the unit of a column of times, in which they have at most four digits.
 
@@ -199,10 +222,10 @@ def span(counts: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def listing(words: Sequence[str]) -> str:
-    """Join words for a sentence: `a, b and c`. Of more than six, only the first five are named."""
-    if len(words) > 6:
-        words = [*words[:5], f"{len(words) - 5} more"]
+def listing(words: Sequence[str], most: int = 6) -> str:
+    """Join words for a sentence: `a, b and c`; beyond `most` words, `a, b, c and 4 more`."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from experiments.analysis.groups import show
 from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import listing
+from experiments.training.metrics import HEADLINE, SELECTION, metric_named
 from experiments.training.status import Status
 
 FEW_SEEDS: Final = 5
@@ -25,6 +26,7 @@ def limits_of(study: Study) -> list[str]:
     for part in study.parts:
         found = [
             *_chosen_on_test(part),
+            *_stand_ins(part),
             *_seeds(part),
             *_unsound(part),
             *_tuning(part),
@@ -85,7 +87,11 @@ def _kernels(study: Study) -> Iterable[str]:
 
 def _chosen_on_test(part: Part) -> Iterable[str]:
     runs = [run for entry in part.entries for run in entry.group.runs]
-    peaks = [entry.label for entry in part.entries if entry.group.runs[0].report == "test_peak"]
+    peaks = [
+        entry.label
+        for entry in part.entries
+        if any(run.report == "test_peak" for run in entry.group.runs)
+    ]
     if peaks:
         yield (
             f"the reported epoch of {listing(peaks)} was chosen on the test part "
@@ -98,6 +104,62 @@ def _chosen_on_test(part: Part) -> Iterable[str]:
             "there is no validation part, so groups are compared on the test part; settings that "
             "are chosen by this comparison look better than they are."
         )
+
+
+def _stand_ins(part: Part) -> Iterable[str]:
+    """Say what stands in for values that were not measured, and which runs have none at all."""
+    name = part.metric_words
+    runs = [run for entry in part.entries for run in entry.group.counted]
+    if part.asked and part.asked != part.metric:
+        yield (
+            f"no run has measured {part.asked} (comparison.metric), so groups are compared by the "
+            f"{name}."
+        )
+    elif part.metric != HEADLINE and not part.asked and not part.metric.startswith("test"):
+        without = sum(HEADLINE not in run.summary for run in runs)
+        if without < len(runs):
+            yield (
+                f"{without} of {len(runs)} runs have no {metric_named(HEADLINE).long}, so the "
+                f"{name} stands in for all."
+            )
+        elif any("test" in run.dataset.get("rows", ()) for run in runs):
+            yield f"no {metric_named(HEADLINE).long} was measured; the {name} stands in."
+        elif part.metric == "final/train_loss" and name != metric_named(part.metric).long:
+            yield f"there are no data, so groups are compared by the {name}."
+        else:
+            yield f"there are no test rows; the {name} stands in."
+    if part.metric == SELECTION and any(run.report == "best_loss" for run in runs):
+        yield (
+            f"the {name} is the lowest of all epochs, which favours groups whose loss jumps about."
+        )
+    replaced = [
+        _of(len(sample.stood_in), entry)
+        for entry in part.entries
+        if (sample := entry.metrics.get(part.metric)) and sample.stood_in
+    ]
+    if replaced:
+        yield (
+            f"records of an older version lack the {name} before training, so the validation value "
+            f"before training stands in for the diverged: {listing(replaced)}."
+        )
+    missing = [
+        _of(count, entry)
+        for entry in part.entries
+        if (count := _valueless(entry, part.metric)) and part.metric in measured_in(part)
+    ]
+    if missing:
+        yield f"no {name} was measured, so these are left out: {listing(missing)}."
+
+
+def measured_in(part: Part) -> set[str]:
+    """Name the metrics of which a group of the part has values."""
+    return {metric for entry in part.entries for metric in entry.metrics}
+
+
+def _valueless(entry: Entry, metric: str) -> int:
+    """Count the seeds of runs that count but have no value of a metric."""
+    sample = entry.metrics.get(metric)
+    return len(set(entry.seeds) - set(sample.seeds if sample else ()))
 
 
 def _seeds(part: Part) -> Iterable[str]:
@@ -125,9 +187,9 @@ def _unsound(part: Part) -> Iterable[str]:
         told = [_of(count, entry) for entry in part.entries if (count := _ways(entry)[way])]
         if told:
             yield f"diverged ({way}): {listing(told)}."
-    if any(entry.divergences.non_finite for entry in part.entries):
+    if any(one.diverged for entry in part.entries for one in entry.metrics.values()):
         yield (
-            "a run whose loss was not finite (†) counts with the loss of its untrained network "
+            "a run whose loss was not finite (†) counts with the values of its untrained network "
             "in every mean, interval and pair."
         )
     for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "interrupted")):
@@ -155,9 +217,11 @@ def _tuning(part: Part) -> Iterable[str]:
         if curve.at_edge
     )
     if part.sensitivities:
+        where = " and by the test part" if part.metric.startswith("test") else ""
         yield (
-            f"the best of {len(part.entries)} settings was chosen on the seeds that it is reported "
-            "on, so it looks better than it is. Report it on fresh seeds."
+            f"the best of {len(part.entries)} settings was chosen on the seeds{where} that it is "
+            "reported on, so it looks better than it is. Tune on validation, then report on fresh "
+            "seeds (hydra/sweeper=tune_then_compare)."
         )
 
 
@@ -179,6 +243,7 @@ def _groups(part: Part) -> Iterable[str]:
         yield (
             f"runs within a group also differ in {listing(within)}; runs of a seed are averaged."
         )
+    yield from _far_off(part)
     for pair in part.pairs:
         if pair.separated and _order_of_iqm(part, pair.first, pair.second) < 0:
             yield (
@@ -192,6 +257,23 @@ def _groups(part: Part) -> Iterable[str]:
                 f"only {compared} of {len(part.entries)} groups, those with the best means, are "
                 "compared in pairs."
             )
+
+
+def _far_off(part: Part) -> Iterable[str]:
+    """Warn about differences that a seed far off decides, whose intervals promise too much."""
+    found = [pair for pair in part.separable_pairs if pair.far_off]
+    if found:
+        told = [f"{pair.first} and {pair.second} ({_seed_words(pair.far_off)})" for pair in found]
+        yield (
+            f"one seed far off: the difference on it is unlike that on all other seeds in "
+            f"{len(found)} of {len(part.separable_pairs)} pairs: {listing(told)}. Such intervals "
+            "hold the mean less often than 95%; compare the interquartile means, or train more "
+            "seeds."
+        )
+
+
+def _seed_words(seeds: Sequence[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listing(list(map(str, seeds)))}"
 
 
 def _order_of_iqm(part: Part, first: str, second: str) -> float:

@@ -8,8 +8,8 @@ from typing import Final
 from experiments.reporting.words.formatting import span
 
 DIFFERENCES: Final = (
-    "Differences are paired by seed; their intervals, corrected for all pairs by Holm's method, "
-    "exclude zero if two groups are separated."
+    "A difference is the first group minus the second. Differences are paired by seed; their "
+    "intervals, corrected for all pairs by Holm's method, exclude zero if two groups are separated."
 )
 IQM: Final = "IQM is the interquartile mean."
 MEDIAN_EPOCH: Final = "Epochs are medians."
@@ -17,7 +17,8 @@ SEEDS_NEEDED: Final = (
     "Seeds needed: the number that would detect this difference with a power of 80%."
 )
 STEP_TIME: Final = (
-    "µs/step is a median; the runs of a stack share it, so it does not measure one optimizer."
+    "µs/step is the median time of a step without compiling: the passes, which the runs of a stack "
+    "share alike, and the update of the optimizer."
 )
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."

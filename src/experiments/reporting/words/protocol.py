@@ -8,11 +8,11 @@ from typing import Final
 from experiments.analysis.groups import SPLIT
 from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
-from experiments.analysis.tuning import is_tuning
+from experiments.analysis.tuning import is_tuning, selection_of
 from experiments.reporting.words.formatting import listing, number, span
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import target_source
-from experiments.training.metrics import metric_named
+from experiments.training.metrics import HEADLINE, metric_named
 
 _SEARCHES: Final = {
     "grid": "from its own grid",
@@ -60,11 +60,14 @@ def _tuning(study: Study) -> Iterator[str]:
         return
     budgets = sorted({one.trials for one in tuned})
     labels = [r.labels for part in study.parts for r in part.records if is_tuning(r)]
-    search, aggregate = labels[0].get("search", "grid"), labels[0].get("aggregate", "mean")
+    search = labels[0].get("search", "grid")
+    metric, aggregate = selection_of(
+        [r for part in study.parts for r in part.records if is_tuning(r)]
+    )
     yield (
         f"Every optimizer was tuned with {span(budgets)} settings {_SEARCHES[search]} on "
         f"{_count(study.tuning_seeds, 'seed')} ({_seeds_listed(study.tuning_seeds)}). The setting "
-        f"with the best {aggregate} of the {metric_named(study.metric).long} was chosen; a "
+        f"with the best {aggregate} of the {metric_named(metric).long} was chosen; a "
         "diverged run counts as infinite. Conclusions hold for the settings searched; a different "
         "search may give a different order."
     )
@@ -91,10 +94,12 @@ def _seeds(study: Study) -> Iterator[str]:
 
 
 def _statistics(study: Study) -> Iterator[str]:
+    named = listing(list(dict.fromkeys(part.metric_words for part in study.parts)))
+    fair = ", by which nothing was chosen" if study.metrics == (HEADLINE,) else ""
     yield (
-        f"Groups are ranked and separated by the {metric_named(study.metric).long}. A run whose "
-        "loss was not finite counts with the loss of its untrained network; runs that failed or "
-        "were interrupted are left out."
+        f"Groups are ranked and separated by the {named}{fair}. A run whose loss was not finite "
+        "counts with the values of its untrained network; runs that failed or were interrupted are "
+        "left out."
     )
     yield (
         "Intervals have a level of 95%. Two groups are separated if the studentized interval of "

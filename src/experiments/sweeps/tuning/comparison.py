@@ -161,6 +161,7 @@ class TunedComparison:
         labels = {
             STAGE: TUNING,
             "search": self._protocol.search,
+            "select": self._protocol.select,
             "aggregate": self._protocol.aggregate,
             "widening": str(widening),
         }

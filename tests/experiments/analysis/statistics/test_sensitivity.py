@@ -11,6 +11,7 @@ def curve(scores, **changes):
         "optimizer.lr",
         "best/val_loss",
         {value: [score] for value, score in scores.items()},
+        scores,
         **{"start": 2.0, "tolerance": 0.1, **changes},
     )
 
@@ -44,19 +45,25 @@ def test_a_second_range_beyond_a_bad_value_does_not_count():
     assert found.high < 10
 
 
-def test_accuracies_are_better_when_higher_and_seeds_are_taken_by_their_median():
+def test_accuracies_are_better_when_higher_and_a_value_that_cannot_be_chosen_is_not_best():
     found = sensitivity(
         "sgd",
         "optimizer.lr",
         "best/val_accuracy",
-        {0.1: [0.9, 0.95, 0.1], 1.0: [0.8, 0.8, 0.8]},
+        {0.1: [0.9, 0.95, 0.1], 1.0: [0.8, 0.8, 0.8], 10.0: [0.9, 0.9, 0.9]},
+        {0.1: -math.inf, 1.0: 0.8, 10.0: 0.9},
         start=0.1,
         higher=True,
         diverged={0.1: 1},
     )
-    assert found.best == 0.1
-    assert found.tried[0].middle == 0.9
+    assert found.best == 10.0
     assert found.tried[0].diverged == 1
+    assert found.low > 0.1
+
+
+def test_if_no_value_could_be_chosen_no_range_works():
+    found = curve({0.1: math.inf, 1.0: math.inf})
+    assert (found.low, found.high, found.width) == pytest.approx((0.1, 0.1, 0.0))
 
 
 def test_values_that_are_not_all_positive_have_no_decades():

@@ -56,7 +56,7 @@ def no_network(monkeypatch):
 def test_reads_plain_and_gzip_files_and_keeps_the_published_test_set(tmp_path, packed, joint):
     content = images()
     dataset = Mnist(dir=str(write(tmp_path / "d", content, packed, joint)), validation=0.2).load()
-    assert (dataset.task, dataset.outputs, dataset.image_shape) == (Task.MULTICLASS, 10, (5, 4))
+    assert (dataset.task, dataset.outputs, dataset.shape) == (Task.MULTICLASS, 10, (1, 5, 4))
     assert [len(part) for part in dataset.parts.values()] == [48, 12, 20]
     assert dataset.feature_names[:5] == tuple(
         f"pixel_{r}_{c}" for r, c in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]

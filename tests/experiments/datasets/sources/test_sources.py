@@ -194,7 +194,11 @@ def test_noise_has_its_standard_deviation():
         (Mnist, {"dir": ".", "counts": [9, 3, 3]}, r"2 numbers of rows \(training, validation\)"),
         (Iris, {"test": 1.0}, "dataset.test must be"),
         (Iris, {"validation": 0.5, "test": 0.5}, "leave no rows for training"),
-        (Iris, {"scaling": "robust"}, "dataset.scaling must be one of standard, minmax, max"),
+        (
+            Iris,
+            {"scaling": "robust"},
+            "dataset.scaling must be one of standard, channel, minmax, max",
+        ),
         (Moons, {"noise": -0.1}, "dataset.noise"),
         (Moons, {"noise": float("nan")}, "dataset.noise"),
         (Moons, {"rows": 9}, "dataset.rows"),
@@ -210,18 +214,22 @@ def test_wrong_options_are_refused_at_construction(kind, options, message):
         kind(**options)
 
 
+GIVEN = {"csv": {"path": "table.csv", "target": "y"}, "images": {"dir": "leaves"}}
+"""The fields without a default."""
+
+
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_yaml_gives_the_defaults_of_the_class_and_names_all_its_fields(path):
     config = OmegaConf.load(path)
     config.pop("defaults", None)  # for Hydra, which loss goes with the data; not a field
-    if path.stem == "csv":
-        assert OmegaConf.missing_keys(config) == {"path", "target"}
-        config.update({"path": "table.csv", "target": "y"})
+    given = GIVEN.get(path.stem, {})
+    assert OmegaConf.missing_keys(config) == set(given)
+    config.update(given)
     source = hydra.utils.instantiate(config)
     assert isinstance(source, Source)
     fields = {field.name for field in dataclasses.fields(source) if field.init}
     assert set(config) == {"_target_"} | fields
-    expected = type(source)(**({"path": "table.csv", "target": "y"} if path.stem == "csv" else {}))
+    expected = type(source)(**given)
     if path.stem == "fashion_mnist":
         expected = dataclasses.replace(expected, fallback_dir="/usr/share/datasets/fashion-mnist")
     assert source == expected

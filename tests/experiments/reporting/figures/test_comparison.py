@@ -106,10 +106,10 @@ def test_regression_shows_r2_and_each_task_has_a_row(tmp_path):
     assert titles(plot_comparison(analyse(runs))) == [
         "Validation loss",
         "Validation R²",
-        "Test R²",
+        "Test loss",
         "Validation loss",
         "Validation accuracy",
-        "Test accuracy",
+        "Test loss",
     ]
 
 

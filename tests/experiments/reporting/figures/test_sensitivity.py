@@ -17,8 +17,11 @@ def found(optimizer, best=5, gone=2):
     }
     diverged = dict.fromkeys(RATES[len(RATES) - gone :], 3) if gone else {}
     scores.update(dict.fromkeys(diverged, (2.3, 2.3, 2.3)))
+    middles = {
+        rate: np.inf if rate in diverged else float(np.mean(own)) for rate, own in scores.items()
+    }
     return sensitivity(
-        optimizer, "optimizer.lr", "best/val_loss", scores, start=2.3, diverged=diverged
+        optimizer, "optimizer.lr", "best/val_loss", scores, middles, start=2.3, diverged=diverged
     )
 
 
@@ -56,6 +59,7 @@ def test_the_ring_is_what_tuning_chose():
 
 def test_one_value_and_values_of_any_sign_can_be_drawn():
     for scores in ({0.1: (1.0, 2.0)}, {-1.0: (1.0,), 0.0: (0.5,), 1.0: (2.0,)}):
-        one = sensitivity("adam", "optimizer.lr", "best/val_loss", scores, start=2.3)
+        middles = {value: float(np.mean(own)) for value, own in scores.items()}
+        one = sensitivity("adam", "optimizer.lr", "best/val_loss", scores, middles, start=2.3)
         figure = plot_sensitivity([one], {}, "Best validation loss")
         assert len(words_of(figure)) > 2

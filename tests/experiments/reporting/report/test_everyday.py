@@ -56,7 +56,7 @@ def test_the_page_has_the_conclusion_the_table_and_the_picture(tmp_path):
     rows = [line for line in lines if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
     assert rows[1].startswith("| :-- | --: |")
-    assert rows[2].startswith("| adam | **0.106 ± 0.012** | **0.9629 ± 0.0044** |")
+    assert rows[2].startswith("| adam | **0.105 ± 0.012** | 5/5 | **0.9580 ± 0.0063** |")
     assert rows[5].startswith("| sgd † |")
     assert "![Learning curves and final metrics by group](comparison.png)" in text
     assert "![" not in narrow_markdown(study)

@@ -79,7 +79,7 @@ def test_the_files_are_the_page_and_each_picture_three_times(tuned):
     ]
     assert all(file.stat().st_size > 0 for file in files)
     names = {figure["id"] for figure in page.find("figure")}
-    assert {"curves-val_loss", "curves-val_accuracy", "final-best_val_loss", "differences"} <= names
+    assert {"curves-val_loss", "curves-val_accuracy", "final-test_loss", "differences"} <= names
     assert {"time-to-target", "sensitivity-optimizer.lr", "default-curves-val_loss"} <= names
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "svg", "pdf")}
     assert {file.name for file in files[5:]} == expected
@@ -158,7 +158,7 @@ def test_each_measure_is_in_one_of_two_tables_and_the_target_is_named(tuned):
     runs, _, _, page = tuned
     (part,) = analyse(runs).parts
     heads = [table["text"].split("\n")[0] for table in page.find("thead")[:2]]
-    assert "best validation loss" in heads[0]
+    assert "test loss" in heads[0]
     assert f"epochs to accuracy {part.target.value:.4f}" in heads[0]
     for name in (
         "final training loss",

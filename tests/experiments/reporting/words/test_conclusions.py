@@ -54,7 +54,7 @@ def test_runs_that_diverged_count_against_their_group(tmp_path):
     assert words.endswith("separated from adam.")
     said = " ".join(limits_of(analyse(records)))
     assert "diverged (not finite): 11 of 12 runs of adam" in said
-    assert "counts with the loss of its untrained network" in said
+    assert "counts with the values of its untrained network" in said
 
 
 def test_one_seed_names_no_winner(tmp_path):
@@ -84,7 +84,9 @@ def test_names_with_settings_can_be_told_apart_in_a_sentence(tmp_path):
 
 def test_a_leader_of_one_seed_is_not_separated_from_groups_of_several(tmp_path):
     words = concluded(runs_with(tmp_path, adam=[0.1], sgd=[0.5, 0.6, 0.7]))
-    assert words.startswith("adam has the best validation loss, 0.1000, on one seed")
+    assert words.startswith(
+        "adam has the best validation loss at the reported epoch, 0.1000, on one seed"
+    )
 
 
 def test_one_group_and_no_run_that_ended(tmp_path):
@@ -101,9 +103,7 @@ def test_runs_that_diverged_before_anything_was_measured_are_no_mistake_of_the_u
         tmp_path, status="diverged", summary={"time/us_per_step": 9.0},
         metrics={"epoch": [0.0], "val/loss": [float("nan")]},
     )  # fmt: skip
-    assert (
-        concluded([run]) == "No run measured the validation loss, so there is nothing to compare."
-    )
+    assert concluded([run]) == "No run measured the test loss, so there is nothing to compare."
 
 
 def test_each_task_has_its_own_paragraph(tmp_path):
@@ -167,7 +167,7 @@ def test_how_fast_is_said_in_one_range_however_many_are_slower(tmp_path):
             runs.append(make_run(folder, optimizer, seed, metrics=metrics, summary=summary))
     (part,) = analyse(runs, target=0.9).parts
     words = conclude(part)
-    assert words.startswith(f"{part.entries[0].name} has the best validation loss")
+    assert words.startswith(f"{part.entries[0].name} has the best test loss")
     assert f"reaches {short_target(part.target)} in fewer epochs than" in words
     assert words.endswith("against never).")
     assert words.count("never") == 1

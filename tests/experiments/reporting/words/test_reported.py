@@ -50,9 +50,9 @@ def everything_said(runs: list[Record]) -> str:
 @pytest.mark.parametrize(
     ("rule", "summary", "metric", "said"),
     [
-        ("best_loss", BEST | FINAL | TEST, "best/val_loss", "at the best validation epoch"),
-        ("best_accuracy", BEST | FINAL | TEST, "best/val_loss", "best validation accuracy"),
-        ("last", FINAL | TEST, "final/val_loss", "Test is measured at the last epoch"),
+        ("best_loss", BEST | FINAL | TEST, "test/loss", "at the best validation epoch"),
+        ("best_accuracy", BEST | FINAL | TEST, "test/loss", "best validation accuracy"),
+        ("last", FINAL | TEST, "test/loss", "Test is measured at the last epoch"),
         ("test_peak", FINAL | PEAK, "final/val_loss", "they look better than they are"),
     ],
 )
@@ -60,11 +60,11 @@ def test_what_is_compared_and_said(
     tmp_path: Path, rule: str, summary: dict[str, float], metric: str, said: str
 ) -> None:
     runs = runs_reporting(tmp_path, rule, summary)
-    assert analyse(runs).metric == metric
+    assert analyse(runs).metrics == (metric,)
     words = everything_said(runs)
     assert said in words
     assert ("best validation" in words) == rule.startswith("best")
-    assert ("peak test" in words) == (rule == "test_peak")
+    assert ("chosen on test" in words) == (rule == "test_peak")
     assert ("was chosen on the test part" in words) == (rule == "test_peak")
 
 
@@ -77,10 +77,10 @@ def test_without_a_validation_part_the_test_part_compares_and_a_warning_says_so(
     runs = runs_reporting(tmp_path, "last", {"final/train_loss": 0.1, **TEST},
                           dataset=NO_VALIDATION)  # fmt: skip
     study = analyse(runs)
-    assert study.metric == "test/loss"
+    assert study.metrics == ("test/loss",)
     assert any("there is no validation part" in text for text in limits_of(study))
     peaks = runs_reporting(tmp_path / "peak", "test_peak", PEAK, dataset=NO_VALIDATION)
-    assert analyse(peaks).metric == "test_peak/accuracy"
+    assert analyse(peaks).metrics == ("test_peak/accuracy",)
 
 
 def test_a_run_says_what_it_reports(tmp_path: Path) -> None:

@@ -70,8 +70,9 @@ def plot_confusion(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         for place, one in enumerate(rows):
             row, column = divmod(place, columns)
             axes = panel(figure, left + column * (side + 0.3), TOP + row * line + 0.42, side, side)
-            outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
-            counts = confusion_counts(dataset.test.targets, predicted_classes(outputs), classes)
+            outputs = best_outputs(one.run, dataset.parts["test"].inputs, trusted=one.trusted)
+            predicted = predicted_classes(outputs)
+            counts = confusion_counts(dataset.parts["test"].targets, predicted, classes)
             _matrix(axes, counts, one)
             axes.set_xticks(range(classes), names, rotation=90 if upright else 0)
             axes.set_yticks(range(classes), names if column == 0 else [""] * classes)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Dataset
+from experiments.datasets.dataset import is_image
 from experiments.reporting.figures.drawing import (
     PALE,
     panel,
@@ -28,6 +29,7 @@ from experiments.reporting.figures.networks.shown import Shown
 from experiments.reporting.words.formatting import compact, percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE: Final = "The worst-classified examples"
@@ -63,8 +65,8 @@ def hardest(one: Shown, dataset: Dataset, count: int) -> list[Hard]:
 
     Wrong predictions come first; ties keep the order of the rows.
     """
-    outputs = best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)
-    true, predicted = dataset.test.targets, predicted_classes(outputs)
+    outputs = best_outputs(one.run, dataset.parts["test"].inputs, trusted=one.trusted)
+    true, predicted = dataset.parts["test"].targets, predicted_classes(outputs)
     shares = class_shares(one.run, outputs, trusted=one.trusted)[np.arange(len(true)), true]
     order = np.lexsort((np.arange(len(true)), shares, predicted == true))[:count]
     return [Hard(int(i), int(true[i]), int(predicted[i]), float(shares[i])) for i in order]
@@ -85,12 +87,12 @@ def plot_hardest(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     matplotlib.figure.Figure
     """
     with style():
-        if dataset.image_shape is not None:
-            return _images(rows[:MOST_GROUPS], dataset, dataset.image_shape)
+        if len(dataset.shape) > 1:
+            return _samples(rows[:MOST_GROUPS], dataset)
         return _tables(rows[:MOST_GROUPS], dataset)
 
 
-def _images(rows: Sequence[Shown], dataset: Dataset, shape: tuple[int, int]) -> Figure:
+def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     names = dataset.target_names
     side = 0.95
     found = [hardest(one, dataset, _IMAGES) for one in rows]
@@ -107,7 +109,7 @@ def _images(rows: Sequence[Shown], dataset: Dataset, shape: tuple[int, int]) -> 
         for column, hard in enumerate(row):
             start = left + column * cell
             axes = panel(figure, start, top, side, side)
-            axes.imshow(dataset.test.inputs[hard.row].reshape(shape), cmap="Greys")
+            _draw_sample(axes, dataset, hard.row)
             axes.grid(visible=False)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -121,6 +123,19 @@ def _images(rows: Sequence[Shown], dataset: Dataset, shape: tuple[int, int]) -> 
             )  # fmt: skip
             write(figure, start, top + side + 0.17, percent(hard.share), size=7, color=PALE)
     return figure
+
+
+def _draw_sample(axes: Axes, dataset: Dataset, row: int) -> None:
+    """Draw a test row as an image, in colour if it has three channels, or as curves."""
+    (inputs,) = dataset.parts["test"].take([row])
+    if not is_image(dataset.shape):
+        axes.plot(inputs.reshape(dataset.shape).T, linewidth=1)
+    elif dataset.shape[0] == 3:
+        scaling = dataset.preprocessing
+        raw = (inputs * scaling.scale + scaling.center).reshape(dataset.shape)
+        axes.imshow(np.moveaxis(raw / max(raw.max(), 1e-300), 0, -1).clip(0, 1))
+    else:
+        axes.imshow(inputs.reshape(dataset.shape).mean(axis=0), cmap="Greys")
 
 
 def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
@@ -169,7 +184,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
     levels = preprocessing.levels
     before = preprocessing.columns[:column]
     first = sum(len(levels[other]) if other in levels else 1 for other in before)
-    inputs = dataset.test.inputs[row]
+    (inputs,) = dataset.parts["test"].take([row])
     if name in levels:
         return levels[name][int(inputs[first : first + len(levels[name])].argmax())]
     value = float(inputs[first]) * preprocessing.scale[first] + preprocessing.center[first]
@@ -179,7 +194,7 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:
     """Choose the raw columns in which these rows differ most from the training data's mean."""
     preprocessing = dataset.preprocessing
-    train, inputs = dataset.train.inputs, dataset.test.inputs[list(rows)]
+    train, inputs = dataset.train.inputs, dataset.parts["test"].take(rows)
     deviation = train.std(axis=0)
     distance = np.abs(inputs - train.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     unusual: list[float] = []

@@ -43,11 +43,10 @@ def plot_predictions(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     matplotlib.figure.Figure
     """
     decode = dataset.preprocessing.decode_targets
-    true = decode(dataset.test.targets)
+    inputs = dataset.parts["test"].inputs
+    true = decode(dataset.parts["test"].targets)
     names = dataset.target_names[:MOST_TARGETS]
-    predicted = [
-        decode(best_outputs(one.run, dataset.test.inputs, trusted=one.trusted)) for one in rows
-    ]
+    predicted = [decode(best_outputs(one.run, inputs, trusted=one.trusted)) for one in rows]
     columns = len(names) if len(names) > 1 else min(_COLUMNS, len(rows))
     limits = [_limits(true[:, i], [p[:, i] for p in predicted]) for i in range(len(names))]
     with style():

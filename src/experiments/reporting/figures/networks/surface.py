@@ -273,7 +273,7 @@ def _training_rows(
     part = dataset.train
     most = max(_LEAST_ROWS, int(_WORK / (places * network.layout.size)))
     every = -(-len(part) // most)
-    encoded = encoding_for(dataset, network.objective).encode(part, str(network.dtype))
+    encoded = encoding_for(dataset, network.objective).encode(part.targets, str(network.dtype))
     return part.inputs[::every], encoded[::every]
 
 

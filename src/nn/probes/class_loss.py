@@ -1,0 +1,44 @@
+"""The loss of each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..typing import Array
+from .probe import Probe, Probed
+
+
+@dataclass(frozen=True)
+class ClassLoss(Probe):
+    """The mean loss of the rows of each class, as in evaluation; no value for an absent class.
+
+    Parameters
+    ----------
+    every, part, rows
+        See :class:`Probe`.
+    """
+
+    name: ClassVar[str] = "class_loss"
+    needs_classes: ClassVar[bool] = True
+
+    def measure(self, probed: Probed) -> dict[str, Array]:
+        network, targets = probed.network, probed.targets
+        losses = np.concatenate(
+            [
+                network.objective.per_sample(logits, targets[:, rows])
+                for rows, logits in network.logits(probed.inputs)
+            ],
+            axis=1,
+        )
+        (encoded,) = targets
+        classes = max(encoded.shape[1], 2)  # one output stands for two classes
+        labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
+        return {
+            str(label): losses[:, labels == label].mean(axis=1)
+            if (labels == label).any()
+            else np.full(network.runs, np.nan)
+            for label in range(classes)
+        }
