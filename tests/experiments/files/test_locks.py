@@ -61,3 +61,48 @@ def test_a_file_left_by_a_dead_process_is_taken_over(
     with locked(tmp_path / "lock"):
         assert left.exists()
     assert not left.exists()
+
+
+@pytest.mark.usefixtures("_kind")
+def test_waiting_ends_when_one_process_keeps_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "_SLICE", 0.01)
+    with (
+        locked(tmp_path / "lock"),
+        pytest.raises(TimeoutError, match="another process"),
+        locked(tmp_path / "lock", 0.05),
+    ):
+        pytest.fail("two inside")
+    with locked(tmp_path / "lock", 0.05):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_a_queue_that_moves_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is counted by slices; the others hold the lock for more of them than one may."""
+    monkeypatch.setattr(locking, "_SLICE", 0.02)
+    entered = []
+
+    def work() -> None:
+        with locked(tmp_path / "lock", 0.3):
+            entered.append(1)
+            time.sleep(0.15)
+
+    together(work, times=6)
+    assert len(entered) == 6
+
+
+@pytest.mark.usefixtures("_kind")
+def test_a_temporary_lock_leaves_no_file(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    def work() -> None:
+        with locked(tmp_path / "lock", temporary=True):
+            inside.append(1)
+            assert len(inside) == 1
+            time.sleep(0.01)
+            inside.pop()
+
+    together(work, times=8)
+    assert list(tmp_path.iterdir()) == []
