@@ -24,7 +24,7 @@ BIBTEX: Final = f"""\
 def methods_paragraph(study: Study) -> str:
     """Describe the methods of a study in one paragraph, ready to be pasted into an article."""
     compared = list(dict.fromkeys(entry.base for part in study.parts for entry in part.entries))
-    what = listing(compared) if len(compared) <= _MOST_LISTED else f"{len(compared)} groups"
+    what = listing(compared, most=_MOST_LISTED)
     tasks = listing([part.name for part in study.parts])
     runs = [run for part in study.parts for entry in part.entries for run in entry.group.runs]
     sentences = [

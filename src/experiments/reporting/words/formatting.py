@@ -222,10 +222,10 @@ def span(counts: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def listing(words: Sequence[str]) -> str:
-    """Join words for a sentence: `a, b and c`. Of more than six, only the first five are named."""
-    if len(words) > 6:
-        words = [*words[:5], f"{len(words) - 5} more"]
+def listing(words: Sequence[str], most: int = 6) -> str:
+    """Join words for a sentence: `a, b and c`; beyond `most` words, `a, b, c and 4 more`."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

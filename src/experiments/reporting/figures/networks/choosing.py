@@ -12,7 +12,7 @@ from experiments.analysis.groups import Group, group_runs, scope_names, scopes
 from experiments.analysis.values import ranked
 from experiments.datasets import Dataset, Task
 from experiments.reporting.figures.curves import Family, family_of
-from experiments.reporting.figures.looks import Look, looks_of
+from experiments.reporting.figures.looks import OTHERS_ARE_GREY, Look, looks_of
 from experiments.reporting.figures.networks import (
     boundaries,
     confusion,
@@ -42,14 +42,17 @@ class NetworkPicture(NamedTuple):
     caption : str
         The caption: how to read the figure, and what it omits.
     figure : Figure
-        The figure, which contains the title but not the caption. It has text on coloured cells
-        and images, so a dark page should show it unchanged, on white.
+        The figure, which contains the title but not the caption.
+    on_white : bool
+        Whether it has text on coloured cells or images, so that a dark page should show it
+        unchanged, on white.
     """
 
     name: str
     title: str
     caption: str
     figure: Figure
+    on_white: bool = True
 
 
 def figures_for(
@@ -240,7 +243,10 @@ def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
         caption += f" {norms.MOST_LAYERS} of {len(layers)} layers are shown, from first to last."
     if any(one.diverged for one in families):
         caption += " Diverged runs end in ×."
-    return NetworkPicture("norms", norms.TITLE, caption + fewer, norms.plot_norms(families))
+    if not all(one.look.named for one in families):
+        caption += f" {OTHERS_ARE_GREY}"
+    figure = norms.plot_norms(families)
+    return NetworkPicture("norms", norms.TITLE, caption + fewer, figure, on_white=False)
 
 
 def _listed(names: Sequence[str]) -> str:
