@@ -101,9 +101,13 @@ class Component(ABC):  # noqa: B024, the abstract methods are those of the subcl
 
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})
+        values = {field.name: getattr(self, field.name) for field in fields if field.init}
+        wrong = problems(type(self), values)
         if wrong:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
+        for name, value in values.items():
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))  # components are hashed
 
     @classmethod
     def names(cls) -> list[str]:
@@ -176,7 +180,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
         One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
         wrong type, or a value out of range. Empty if there is none.
     """
-    fields = _fields(kind)
+    fields = _fields(typing.cast(Any, kind))
     found = [
         f"unknown key {_short.repr(key)}{suggestion(key, fields)} (known: {', '.join(fields)})"
         for key in values
@@ -210,12 +214,12 @@ _Check = Callable[[Any], str | None]
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> dict[str, tuple[bool, _Check]]:
+def _fields(kind: Any) -> dict[str, tuple[bool, _Check]]:
     """Return for each field of a dataclass whether it is required, and the check of its value.
 
     Types are examined once per class: a sweep checks the same classes thousands of times.
     """
-    missing, hints = dataclasses.MISSING, type_hints(typing.cast(Any, kind))
+    missing, hints = dataclasses.MISSING, type_hints(kind)
     return {
         field.name: (
             field.default is missing and field.default_factory is missing,

@@ -19,15 +19,16 @@ from experiments.commands.hydra.overrides import override_of, parse
 from experiments.errors import ConfigError, UserError
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
+from experiments.training.metrics import HEADLINE, SELECTION
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_RANKING: Final = "best/val_loss"
+_PEAK: Final = "test_peak/"
 _SHOWN: Final = (
-    *(_RANKING, "best/val_accuracy", "best/val_r2"),
-    *(f"{part}/{score}" for part in ("test", "test_peak") for score in ("accuracy", "r2")),
+    *(HEADLINE, "test/accuracy", "test/r2", f"{_PEAK}accuracy", f"{_PEAK}r2"),
+    *(SELECTION, "best/val_accuracy", "best/val_r2"),
 )
 _ROWS: Final = 40  # most runs in a printed table; `frame` has all
 
@@ -226,7 +227,8 @@ class Results:
     def _table(self) -> pd.DataFrame:
         table = self.frame()
         metrics = [name for name in _SHOWN if name in table.columns]
-        return table[["name", "status", *metrics]]
+        marked = {name: f"{name} (chosen on test)" for name in metrics if name.startswith(_PEAK)}
+        return table[["name", "status", *metrics]].rename(columns=marked)
 
     def __repr__(self) -> str:
         count = "1 run" if len(self) == 1 else f"{len(self)} runs"

@@ -29,9 +29,7 @@ _PLAIN: Final = frozenset(
 )
 
 
-def dump_yaml(
-    content: Mapping[str, Any] | Sequence[Any], dumper: type[yaml.SafeDumper] = Dumper
-) -> str:
+def dump_yaml(content: Mapping[str, Any] | Sequence[Any], dumper: Any = Dumper) -> str:
     """Write a mapping or a list as YAML, keeping the order of its keys.
 
     The configurations of a sweep's runs have most entries in common, so the text of an entry is
@@ -49,15 +47,17 @@ def dump_yaml(
     str
         The text. An object that occurs in two entries is written twice, without an alias.
     """
+    entries: list[Any]
     if isinstance(content, Mapping):
-        entries, empty = [{key: value} for key, value in content.items()], "{}\n"
+        entries = [{key: value} for key, value in content.items()]
     else:
-        entries, empty = [[item] for item in content], "[]\n"
-    return "".join(_text(pickle.dumps(entry), dumper) for entry in entries) or empty
+        entries = [[item] for item in content]
+    # The empty mapping or list has no entries.
+    return "".join(_text(pickle.dumps(entry), dumper) for entry in entries or [content])
 
 
 @lru_cache(maxsize=256)
-def _text(pickled: bytes, dumper: type[yaml.SafeDumper]) -> str:
+def _text(pickled: bytes, dumper: Any) -> str:
     content = pickle.loads(pickled)
     return str(yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True))
 

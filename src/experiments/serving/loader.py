@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from experiments.config.trust import allowed_packages
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 CODE: Final = "code"
 """The folder of a packed model that holds its code, beside the folder of the record."""
@@ -35,12 +39,16 @@ class ServedRun:
         self._predictor = Predictor(record, trusted=trusted)
 
     def predict(
-        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        model_input: pd.DataFrame | NDArray[Any],
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Predict for every row of a table; see :meth:`Predictor.predict`.
+        """Predict for every row of a table, or every sample; see :meth:`Predictor.predict`.
 
         The signature of the model makes columns optional whose missing values are filled in.
         """
+        if isinstance(model_input, np.ndarray):
+            return self._predictor.predict(model_input)
         absent = set(self._predictor.preprocessing.fills).difference(map(str, model_input.columns))
         return self._predictor.predict(model_input.assign(**dict.fromkeys(absent)))
 

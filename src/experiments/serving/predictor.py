@@ -44,6 +44,8 @@ class Predictor:
         The encoding of raw tables.
     features : tuple of str
         The columns that a raw table must have.
+    shape : tuple of int
+        The shape of a sample; see `experiments.datasets.Dataset`.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -70,7 +72,7 @@ class Predictor:
         dataset = record.dataset
         self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
-        self._shape = sample_shape(dataset)
+        self.shape = sample_shape(dataset)
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
@@ -83,6 +85,11 @@ class Predictor:
         )
         # The network writes to the same buffers in each call, and servers use several threads.
         self._lock = threading.Lock()
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether the network takes images or sequences as such, and not their numbers in a row."""
+        return len(self._network.shape) > 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -121,7 +128,7 @@ class Predictor:
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
         if not isinstance(raw, pd.DataFrame | Mapping):
-            raw = _flat(np.asarray(raw), self._shape)
+            raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
         with self._lock, np.errstate(all="ignore"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import yaml
 
 from experiments.files import yaml as libyaml
@@ -17,6 +18,11 @@ from experiments.serving.predictor import Predictor
 
 if TYPE_CHECKING:
     from mlflow.models import Model
+    from mlflow.types import ColSpec, TensorSpec
+
+
+_SAMPLES: Final = "float32"
+"""The type of samples that are sent as a tensor. MLflow refuses any other."""
 
 
 def save_model(record: Record, folder: Path, model: Model, predictor: Predictor) -> None:
@@ -57,16 +63,34 @@ def save_model(record: Record, folder: Path, model: Model, predictor: Predictor)
 
 
 def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
-    """Describe a run's raw columns and predictions like MLflow's `ModelSignature.to_dict`.
+    """Describe a run's raw inputs and predictions like MLflow's `ModelSignature.to_dict`.
 
     MLflow's class needs pandas, whose import takes as long as writing four models.
     """
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, Schema
 
+    labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
+    types = {"prediction": DataType.string, **dict.fromkeys(labels, DataType.long)}
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(types.get(name, DataType.double), name) for name in predictor.columns
+    ]
+    return {
+        "inputs": Schema(_inputs(predictor)).to_json(),
+        "outputs": Schema(outputs).to_json(),
+        "params": None,
+    }
+
+
+def _inputs(predictor: Predictor) -> list[ColSpec | TensorSpec]:
+    """Describe what the model takes: columns, or samples if its network takes those."""
+    from mlflow.types import ColSpec, DataType, TensorSpec
+
+    if predictor.takes_samples:
+        return [TensorSpec(np.dtype(_SAMPLES), (-1, *predictor.shape))]
     # Whole numbers are doubles, too: where a column is declared as integers, MLflow's server cuts
     # off the fractions of what it is sent.
     preprocessing = predictor.preprocessing
-    inputs: list[ColSpec | TensorSpec] = [
+    return [
         ColSpec(
             DataType.double if isinstance(value, float) else DataType.string,
             name,
@@ -74,27 +98,26 @@ def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
         )
         for name, value in preprocessing.example().items()
     ]
-    labels = record.dataset["target_names"] if record.dataset["task"] == "multilabel" else ()
-    types = {"prediction": DataType.string, **dict.fromkeys(labels, DataType.long)}
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(types.get(name, DataType.double), name) for name in predictor.columns
-    ]
-    return {
-        "inputs": Schema(inputs).to_json(),
-        "outputs": Schema(outputs).to_json(),
-        "params": None,
-    }
 
 
 def _save_example(predictor: Predictor, folder: Path) -> dict[str, str]:
     """Write an example of the model's input as MLflow does, and return how MLflow describes it."""
     row = predictor.preprocessing.example()
-    table = {"columns": list(row), "data": [list(row.values())]}
-    (folder / "input_example.json").write_text(json.dumps(table))
-    (folder / "serving_input_example.json").write_text(json.dumps({"dataframe_split": table}))
+    example: Any
+    if predictor.takes_samples:
+        values = np.array(list(row.values()), _SAMPLES)
+        example = values.reshape(1, *predictor.shape).tolist()
+        request, kind = {"inputs": example}, {"type": "ndarray"}
+    else:
+        example = {"columns": list(row), "data": [list(row.values())]}
+        request, kind = (
+            {"dataframe_split": example},
+            {"type": "dataframe", "pandas_orient": "split"},
+        )
+    (folder / "input_example.json").write_text(json.dumps(example))
+    (folder / "serving_input_example.json").write_text(json.dumps(request))
     return {
-        "type": "dataframe",
-        "pandas_orient": "split",
+        **kind,
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
     }

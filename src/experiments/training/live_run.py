@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.schema import Run
 from experiments.training.length import Length
-from experiments.training.probing import PROBE
+from experiments.training.metrics import PROBE
 from experiments.training.report import Report
 from experiments.training.status import Status
 
@@ -150,7 +150,7 @@ class LiveRun:
         Parameters
         ----------
         scores : sequence of str
-            The names of the score, such as "accuracy".
+            The names of the score, such as "accuracy", and of the metrics.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class LiveRun:
         summary: dict[str, float] = {}
 
         def add(name: str, column: str, epoch: int) -> None:
-            value = self.metrics[column][epoch]
+            value = self.metrics[column][epoch] if column in self.metrics else None
             if value is not None:
                 summary[name] = value
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.training.evaluation import Evaluated
+from experiments.training.metrics import PROBE
 from nn.network import Network
 from nn.probes import Probe, Probed
 from nn.table_rows import TableRows
-
-PROBE: Final = "probe/"
-"""The beginning of the names of the columns that probes measure."""
 
 
 def is_due(probe: Probe, epoch: int, last: int) -> bool:

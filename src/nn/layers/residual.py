@@ -45,6 +45,11 @@ class Residual(Layer):
         if not self.layers:
             raise ValueError("Residual: layers must be a list of at least one layer")
 
+    @property
+    def axes(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The axes that the first layer needs that says so."""
+        return next((layer.axes for layer in self.layers if layer.axes is not None), None)
+
     def structure(self) -> tuple[Any, ...]:
         paths = self.layers, self.shortcut
         return (type(self), *(tuple(layer.structure() for layer in path) for path in paths))

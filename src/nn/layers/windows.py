@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from numpy.lib.stride_tricks import as_strided
@@ -100,6 +100,15 @@ class Windows:
                 f"a kernel of {_by(kernel)}{dilated} does not fit into {_by(size)} places{padded}"
             )
         return cls(size, kernel, stride, dilation, before, after)
+
+    def along(self, axes: slice) -> Windows:
+        """Return the windows along some of the axes."""
+        return Windows(*(getattr(self, f.name)[axes] for f in fields(self)))
+
+    def behind_one_row(self) -> Windows:
+        """Return the same windows for samples with an axis of length 1 before the others."""
+        first = {"size": 1, "kernel": 1, "stride": 1, "dilation": 1, "before": 0, "after": 0}
+        return Windows(*((first[f.name], *getattr(self, f.name)) for f in fields(self)))
 
     @property
     def count(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -58,5 +59,5 @@ def train_composed(config: DictConfig) -> float:
         folder=Path(hydra.runtime.output_dir),
         sweep=id_by_folder(Path(hydra.sweep.dir)) if in_sweep else None,
     )
-    files = HydraFiles().texts(plain(config), plain(hydra))
+    files = HydraFiles().texts(plain(config), plain(cast(DictConfig, hydra)))
     return train_run(replace(job, files=files)).objective

@@ -87,7 +87,7 @@ def plot_run(record: Record) -> Figure:
 
 def _reported(record: Record) -> tuple[str, float] | None:
     """Return name and number of the reported epoch; None if it is the last one."""
-    for name, words in (("best/epoch", "best epoch"), ("test_peak/epoch", "peak on test: epoch")):
+    for name, words in (("best/epoch", "best epoch"), ("test_peak/epoch", "chosen on test: epoch")):
         epoch = record.summary.get(name)
         if epoch is not None:
             return words, epoch

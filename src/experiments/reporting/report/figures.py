@@ -31,13 +31,14 @@ from experiments.reporting.figures.strips import final_metric, plot_strips, stri
 from experiments.reporting.figures.verdicts import plot_verdicts
 from experiments.reporting.words.formatting import compact, listing, number
 from experiments.reporting.words.targets import long_target, target_source
-from experiments.training.metrics import metric_named
+from experiments.training.metrics import PROBE, metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_PAIRS: Final = 15
 _MOST_ROWS: Final = 48
+_MOST_PROBES: Final = 16
 _WHOLE_ROW: Final = 8.0  # inches; narrower pictures share a row of the page
 
 Shown = tuple[Entry, Look]
@@ -247,12 +248,20 @@ def _more(
 ) -> Iterator[Picture]:
     families = [family_of(entry.group, look) for entry, look in main]
     yield from _curves(families, "train/loss", prefix)
+    for probe in _probes(families)[:_MOST_PROBES]:
+        yield from _curves(families, probe, prefix)
     metric = final_metric(part)
     if metric != part.metric:
         yield _strips([*main, *rest], metric, prefix)
     if rest:
         families = [family_of(entry.group, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
+
+
+def _probes(families: Sequence[Family]) -> list[str]:
+    """Return the columns that probes measured, in the order of the settings."""
+    runs = [curves for one in families for curves in one.finished + one.diverged]
+    return list(dict.fromkeys(name for run in runs for name in run if name.startswith(PROBE)))
 
 
 def _networks(

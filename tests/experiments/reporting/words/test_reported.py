@@ -64,7 +64,7 @@ def test_what_is_compared_and_said(
     words = everything_said(runs)
     assert said in words
     assert ("best validation" in words) == rule.startswith("best")
-    assert ("peak test" in words) == (rule == "test_peak")
+    assert ("chosen on test" in words) == (rule == "test_peak")
     assert ("was chosen on the test part" in words) == (rule == "test_peak")
 
 
