@@ -446,6 +446,7 @@ def test_the_number_of_statements_and_writes_does_not_grow_with_the_runs(
         asked = [one for one in statements if one.startswith("SELECT") and "FROM tags" in one]
         assert len(asked) == 2  # which runs are there, and in which sweeps they are
 
+
 # All or nothing
 
 
