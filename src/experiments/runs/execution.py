@@ -244,6 +244,7 @@ class Execution:
             **self._job_data(),
             "seed": self.job.run.seed,
             "report": training.report or (default_report(self.dataset) if self.dataset else None),
+            "metrics": {metric.key: metric.higher_is_better for metric in training.metrics},
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},
@@ -259,7 +260,11 @@ class Execution:
             lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
-            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            values = ", ".join(
+                f"{name} {value:.6g}"
+                for name in measured
+                if (value := outcome.metrics[name][row]) is not None
+            )
             lines.append(f"epoch {epoch}: {values}")
             if epoch in self._about["resumed"]:
                 lines.append("interrupted; resumed from here")
