@@ -231,9 +231,7 @@ class CNN(Convolutional):
             pools=lengths(self.pools, depth, "pools"),
             dense=self.dense,
             dimensions=self.dimensions,
-            padding=(self.padding,) * depth
-            if isinstance(self.padding, int | str)
-            else self.padding,
+            padding=(padding,) * depth if isinstance(padding, int | str) else padding,
             activation=self.activation,
             initializer=self.initializer,
             bias_initializer=self.bias_initializer,
