@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from experiments.analysis.analyse import analyse
 from experiments.commands import compare
+from experiments.reporting.words.conclusions import conclusions
 from experiments.tracking.runs import Tracker
 from tests.experiments.analysis.made_up_sweeps import sweep
 
