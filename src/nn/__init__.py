@@ -51,6 +51,8 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    RandomFlip,
+    RandomShift,
     Reshape,
     Residual,
 )
@@ -133,6 +135,8 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "RandomFlip",
+    "RandomShift",
     "Reshape",
     "Residual",
     "Schedule",

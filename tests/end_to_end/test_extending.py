@@ -165,7 +165,6 @@ def test_function(folder: Path) -> None:
         assert record.dataset["name"] == "himmelblau"
         if record.choices["optimizer"] == "momentum":
             assert record.summary["final/train_loss"] < 1e-6
-            assert np.linalg.norm(record.weights()["himmelblau1/point"] - [3, 2]) < 1e-3
 
 
 @pytest.mark.slow

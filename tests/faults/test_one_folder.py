@@ -67,7 +67,7 @@ def assert_whole(folder: Path, reference: dict[str, Record]) -> dict[str, Record
     return runs
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("launchers", "seed"),
     [

@@ -15,7 +15,7 @@ from nn.component import AtMost, Component, Count, Interval, Probability
 from nn.functions import Function
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
-from nn.layers.windows import Lengths, lengths
+from nn.layers.windows import Lengths, Padding, lengths
 from nn.typing import Shape
 
 
@@ -153,12 +153,24 @@ class Convolutional(Model):
     initializer : Initializer, optional
         Initializer of all weights. By default one that suits the activation for the hidden
         layers, and N(0, 1/fan_in) for the output layer.
+    random_shift : int, default 0
+        The most places by which each sample is shifted at random in training, in each direction;
+        see :class:`nn.layers.RandomShift`.
+    random_flip : bool, default False
+        Whether half of the samples, chosen at random, are reversed from left to right in training.
     """
 
     dimensions: Literal[1, 2] = 2
     shape: Annotated[tuple[Count, ...], AtMost(3)] | None = None
     activation: Activation = nn.activations.ReLU()
     initializer: Initializer | None = None
+    random_shift: Annotated[int, Interval(0)] = 0
+    random_flip: bool = False
+
+    def augmentation(self) -> list[Layer]:
+        """Return the layers that change samples at random in training."""
+        shift = [nn.RandomShift(self.random_shift)] if self.random_shift else []
+        return [*shift, *([nn.RandomFlip()] if self.random_flip else [])]
 
     def input_shape(self, shape: Shape) -> Shape:
         given = shape if self.shape is None else tuple(self.shape)
@@ -170,9 +182,11 @@ class Convolutional(Model):
         if len(given) != 1 + self.dimensions:
             axes = "(channels, height, width)" if self.dimensions == 2 else "(channels, length)"
             example = [1, 28, 28] if self.dimensions == 2 else [1, 40]
+            cure = f"Choose a dataset of images, or give model.shape, such as {example}"
+            if len(given) > 1:
+                cure = f"Give model.dimensions={len(given) - 1}"
             raise ValueError(
-                f"it takes samples of shape {axes}, but those of the dataset are {given}. Choose "
-                f"a dataset of images, or give model.shape, such as {example}"
+                f"it takes samples of shape {axes}, but those of the dataset are {given}. {cure}"
             )
         return given
 
@@ -188,8 +202,9 @@ class CNN(Convolutional):
     kernels, strides, pools : int or list of int, default 3, 1 and 2
         Size of each convolution's kernel, its stride, and the size of the maximum pooling after
         it, 1 for none; one for all, or one for each convolution.
-    padding : {"same", "valid"} or int, default "same"
-        Places added around the samples; see :class:`nn.layers.convolution.Convolution`.
+    padding : {"same", "valid"}, int or list of int, default "same"
+        Places added around the samples of all convolutions, or of each; see
+        :class:`nn.layers.convolution.Convolution`.
     dense : list of int, default [128]
         Width of each hidden dense layer.
     bias_initializer : Initializer, default Zeros
@@ -204,7 +219,7 @@ class CNN(Convolutional):
     kernels: Lengths = 3
     strides: Lengths = 1
     pools: Lengths = 2
-    padding: Literal["same", "valid"] | Annotated[int, Interval(0)] = "same"
+    padding: Padding = "same"
     dense: Annotated[tuple[Units, ...], Depth] = (128,)
     bias_initializer: Initializer = Zeros()
     normalization: Literal["batch", "layer"] | None = None
@@ -212,17 +227,17 @@ class CNN(Convolutional):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("kernels", "strides", "pools"):
+        for name in ("kernels", "strides", "pools", "padding"):
             value = getattr(self, name)
-            if not isinstance(value, int) and len(value) != len(self.channels):
+            if not isinstance(value, int | str) and len(value) != len(self.channels):
                 raise ValueError(
                     f"{name} must be one number for all {len(self.channels)} convolutions, or one "
                     f"for each, but is {list(value)}"
                 )
 
     def layers(self, outputs: int) -> list[Layer]:
-        depth = len(self.channels)
-        return nn.cnn(
+        depth, padding = len(self.channels), self.padding
+        layers = nn.cnn(
             self.channels,
             outputs,
             kernels=lengths(self.kernels, depth, "kernels"),
@@ -230,13 +245,14 @@ class CNN(Convolutional):
             pools=lengths(self.pools, depth, "pools"),
             dense=self.dense,
             dimensions=self.dimensions,
-            padding=self.padding,
+            padding=(padding,) * depth if isinstance(padding, int | str) else padding,
             activation=self.activation,
             initializer=self.initializer,
             bias_initializer=self.bias_initializer,
             dropout=self.dropout,
             normalization=self.normalization,
         )
+        return [*self.augmentation(), *layers]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +279,7 @@ class ResNet(Convolutional):
             raise ValueError("channels must name at least one stage, such as [16]")
 
     def layers(self, outputs: int) -> list[Layer]:
-        return nn.resnet(
+        layers = nn.resnet(
             self.channels,
             outputs,
             blocks=self.blocks,
@@ -272,6 +288,7 @@ class ResNet(Convolutional):
             initializer=self.initializer,
             normalization=self.normalization,
         )
+        return [*self.augmentation(), *layers]
 
 
 @dataclass(frozen=True, kw_only=True)
