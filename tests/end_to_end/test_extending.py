@@ -87,9 +87,26 @@ def test_an_optimizer_is_tuned_over_what_its_file_declares(folder: Path) -> None
 
 
 def test_the_page_has_a_file_pair_and_a_command_for_each_part(folder: Path) -> None:
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 8
     languages = [language for language, _ in blocks()]
-    assert languages == ["python", "yaml", "sh"] * 7
+    pair, metric = ["python", "yaml", "sh"], ["python", "sh"]
+    assert languages == pair * 2 + metric + pair * 5
+
+
+@pytest.mark.slow
+def test_metric(folder: Path) -> None:
+    records = trained(folder, "metric", command_with("metrics="), NOT_TRACKED)
+    for record in records:
+        curve = record.metrics()["val/brier"]
+        assert curve[-1] < curve[0]
+        assert record.summary["test/brier"] < 0.5
+        assert 0 < record.summary["test/f1"] <= 1
+    # The comparison trusts no record, and knows the direction nevertheless.
+    finished = script("compare.py", str(folder / "metric"), "--metric", "test/brier", folder=folder)
+    succeeded(finished)
+    best = min(records, key=lambda record: record.summary["test/brier"]).choices["optimizer"]
+    table = finished.out[finished.out.index("test brier  ") :]
+    assert table.splitlines()[1].startswith(best)
 
 
 @pytest.mark.slow

@@ -53,13 +53,22 @@ class Execution:
         The job's dataset; None if it could not be loaded.
     cache_dir : Path
         The folder of the checkpoints and of the index of finished runs.
+    identity : Identity, optional
+        The run's identity, if it was computed before.
     """
 
-    def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
+    def __init__(
+        self,
+        job: Job,
+        dataset: Dataset | None,
+        cache_dir: Path = CACHE,
+        *,
+        identity: Identity | None = None,
+    ) -> None:
         remember_secrets(job.config)  # which a part of the user's own may put into an error
         self.job = job
         self.dataset = dataset
-        self.identity = Identity.of(job.config, dataset.digest if dataset else "")
+        self.identity = identity or Identity.of(job.config, dataset.digest if dataset else "")
         self.finished_runs = FinishedRuns(cache_dir / "runs")
         self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
         self.state: State | None = None
@@ -244,6 +253,7 @@ class Execution:
             **self._job_data(),
             "seed": self.job.run.seed,
             "report": training.report or (default_report(self.dataset) if self.dataset else None),
+            "metrics": {metric.key: metric.higher_is_better for metric in training.metrics},
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},
@@ -259,7 +269,11 @@ class Execution:
             lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
-            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            values = ", ".join(
+                f"{name} {value:.6g}"
+                for name in measured
+                if (value := outcome.metrics[name][row]) is not None
+            )
             lines.append(f"epoch {epoch}: {values}")
             if epoch in self._about["resumed"]:
                 lines.append("interrupted; resumed from here")

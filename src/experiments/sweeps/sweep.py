@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,7 @@ from experiments.runs.record import Record
 from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
-from experiments.sweeps.naming import sweep_id
+from experiments.sweeps.naming import of_same_command, sweep_id
 from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
@@ -159,8 +158,13 @@ class Sweep:
         self.listener.check_for_interrupts()
         begins = self.id is None and not self._continues
         files = {job.folder: job.files for job in jobs}
-        jobs = [replace(job, files={}) for job in self._with_id(jobs, datasets)]
-        executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
+        loaded = [datasets[job.run.dataset] for job in jobs]
+        identities = [Identity.of(j.config, d.digest) for j, d in zip(jobs, loaded, strict=True)]
+        jobs = [replace(job, files={}) for job in self._with_id(jobs, identities)]
+        executions = [
+            Execution(job, dataset, identity=identity)
+            for job, dataset, identity in zip(jobs, loaded, identities, strict=True)
+        ]
         self._own_folders(executions, begins=begins)
         self._refuse_other_runs(executions, begins=begins)
         phases.debug("loaded")
@@ -194,21 +198,18 @@ class Sweep:
                 self._commented.add(message)
                 say(message)
 
-    def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
+    def _with_id(self, jobs: Sequence[Job], identities: Sequence[Identity]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
         if self._overrides is None:
             return list(jobs)
         if self.id is None:
             earlier = find_records(self.folder) if self._continues else []
-            self.id = (earlier[0].sweep if earlier else None) or self._new_id(jobs, datasets)
+            self.id = (earlier[0].sweep if earlier else None) or self._new_id(jobs, identities)
         return [replace(job, sweep=self.id) for job in jobs]
 
-    def _new_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> str:
-        digests = [datasets[job.run.dataset].digest for job in jobs]
-        identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
-        if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
-            identities.append(secrets.token_hex(8))
-        return sweep_id(self._overrides or (), identities)
+    def _new_id(self, jobs: Sequence[Job], identities: Sequence[Identity]) -> str:
+        rerun = any(job.run.rerun for job in jobs)
+        return sweep_id(self._overrides or (), [one.id for one in identities], rerun=rerun)
 
     def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
         """Wait until no other command writes to the folders, unless other runs are there."""
@@ -229,7 +230,11 @@ class Sweep:
         own = {execution.job.folder: execution.identity for execution in executions}
         if begins and self._overrides is not None:
             is_own = at_their_places(own)
-            refuse_other_sweep(self.folder, lambda run: run.sweep == self.id or is_own(run))
+            refuse_other_sweep(
+                self.folder,
+                lambda run: of_same_command(run.sweep, self.id) or is_own(run),
+                self._files,
+            )
         for folder, identity in own.items():
             refuse_other_run(folder, identity)
 

@@ -25,7 +25,11 @@ from experiments.commands.hydra.defer import deferred
 from experiments.commands.hydra.explain import explain
 from experiments.commands.hydra.locate import CONF
 from experiments.commands.hydra.overrides import with_marks_quoted
-from experiments.commands.hydra.patches import empty_sweeps_refused
+from experiments.commands.hydra.patches import (
+    empty_sweeps_refused,
+    grid_for_basic,
+    sweepers_counts_checked,
+)
 from experiments.commands.hydra.task import train_composed
 from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
@@ -153,7 +157,12 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
     try:
         # Records and hints contain the command: this is the command line with the same effect.
         sys.argv = ["descent", *_option(config_dir), *arguments]
-        with main_program_hidden(), empty_sweeps_refused():
+        with (
+            main_program_hidden(),
+            empty_sweeps_refused(),
+            grid_for_basic(),
+            sweepers_counts_checked(),
+        ):
             yield Hydra.create_main_hydra2("run", path)
     except (HydraException, OmegaConfBaseException) as error:
         reason = explain(error, [*_option(config_dir), *arguments])
