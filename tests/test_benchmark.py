@@ -2,10 +2,12 @@
 
 import csv
 import importlib.util
+import json
 import os
 import sqlite3
 import stat
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +23,7 @@ from benchmarking.contestants.worker import make_data, mean_cross_entropy
 from benchmarking.cores import available, pinned
 from benchmarking.measurements import OURS, Measurement, ratio, write_csv
 from benchmarking.picture import draw
-from benchmarking.sizes import OPTIMIZERS, SIZES, Size
+from benchmarking.sizes import OPTIMIZERS, SIZES, Convolution, Size
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = str(ROOT / "scripts")
@@ -95,10 +97,29 @@ def test_sweeps_are_measured_and_divided_into_phases(
     assert (tmp_path / "benchmark.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
+def test_tiny_runs_are_measured_new_and_reused(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["tiny", "--tiny-runs", "3", "--output", str(tmp_path)]
+    assert script.main(command) == 0
+    printed = capsys.readouterr().out
+    assert "3 tiny runs, new" in printed
+    assert "3 tiny runs, reused" in printed
+    rows = rows_of(tmp_path / "benchmark.csv")
+    assert [(row["part"], row["detail"]) for row in rows] == [
+        (part, detail)
+        for detail in ("new", "reused")
+        for part in ("tiny", "tiny cpu", "tiny composing")
+    ]
+    assert all(float(row["value"]) > 0 for row in rows)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["jumps"], "'jumps' is neither steps nor sweeps"),
+        (["jumps"], "'jumps' is not among steps, sweeps, tiny"),
+        (["tiny", "--tiny-runs", "3,x"], "'x' is not a whole number"),
         (["--sizes", "64-64-10,9-9"], "'9-9' is not among 2-4-2, 64-64-10"),
         (["--runs", "21"], "'21' is not among 4, 20, 400"),
         (["--repeats", "0"], "at least 1"),
@@ -131,7 +152,9 @@ def test_contestants_learn_in_all_their_ways(kind: type, optimizer: str) -> None
         assert contestant.loss() < 0.7 * before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+@pytest.mark.parametrize(
+    "size", [size for size in SIZES if not size.convolutions], ids=lambda size: size.name
+)
 def test_stacks_hold_every_run_once_and_the_bound_makes_their_products(size: Size) -> None:
     bound = Blas(size, "adam", 0.001, *make_data(size))
     assert sum(bound.widths) == size.runs
@@ -145,6 +168,34 @@ def test_stacks_hold_every_run_once_and_the_bound_makes_their_products(size: Siz
             left.shape[-1] * result.size for stack in bound.products for left, _, result in stack
         )
         assert counted == expected * size.runs
+
+
+CONVOLVED = Size(
+    (16, 2),
+    batch=8,
+    runs=3,
+    rows=32,
+    epochs=1,
+    label="convolved",
+    shape=(1, 4, 4),
+    convolutions=(Convolution(3, 3, padding=1, pool=2),),
+)
+
+
+def test_networks_with_convolutions_are_measured_too() -> None:
+    contestant = Descent(CONVOLVED, "sgd", 0.1, *make_data(CONVOLVED))
+    contestant.start("stacked")
+    contestant.train(1)
+    before = contestant.loss()
+    contestant.train(60)
+    assert contestant.loss() < 0.7 * before
+    assert not Blas.convolves
+    assert not ScikitLearn.convolves
+
+
+@pytest.mark.parametrize("size", [TINY, CONVOLVED, *SIZES], ids=lambda size: size.name)
+def test_a_size_goes_through_json(size: Size) -> None:
+    assert Size.of_json(json.loads(json.dumps(asdict(size)))) == size
 
 
 def test_data_are_the_same_everywhere_and_in_every_class() -> None:
@@ -229,7 +280,8 @@ def sweep_measurements() -> list[Measurement]:
             for runs, value in ((20, 4.0), (400, 20.0)):
                 found.append(sweep(OURS, runs, value, **more))
                 named = {"unit": "s", "case": f"{runs} runs", "contestant": OURS, **more}
-                found.append(Measurement(part="cpu", value=6.0, **named))
+                cpu = 6.0 if runs == 20 else 9.8
+                found.append(Measurement(part="cpu", value=cpu, **named))
                 found += [
                     Measurement(part="phase", value=value / len(sweeps.PHASES), detail=p, **named)
                     for p in sweeps.PHASES
@@ -269,8 +321,10 @@ def test_report_and_picture_show_everything(tmp_path: Path) -> None:
     short = "\n".join(report.speedups(found))
     assert "2-4-2 adam: PyTorch 15.00, JAX 0.50, matrix products alone 0.25" in short
     assert "20 runs, 2 cores: PyTorch + Hydra + MLflow 7.50" in short
-    # (20 s - 4 s) for 380 more runs.
+    # (20 s - 4 s) for 380 more runs; (9.8 s - 6 s) of CPU.
     assert "42.1" in text
+    assert "existing database, CPU time of all processes" in text
+    assert "10.0" in text
 
     write_csv(found, tmp_path / "benchmark.csv")
     assert len(rows_of(tmp_path / "benchmark.csv")) == len(found)

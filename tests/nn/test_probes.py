@@ -23,7 +23,15 @@ def probed_of(
         optimizers.preconditioner(size) if optimizers else np.full((network.runs, size), np.nan)
     )
     start = np.zeros_like(network.parameters)
-    return Probed(network.without_noise("float64"), x[np.newaxis], y[np.newaxis], start, divisor)
+    weights = network.objective.loss.row_weights(y)
+    return Probed(
+        network.without_noise("float64"),
+        x[np.newaxis],
+        y[np.newaxis],
+        None if weights is None else weights[np.newaxis],
+        start,
+        divisor,
+    )
 
 
 def small(layers: list[Layer], loss: nn.Loss, **options: Any) -> tuple[nn.Network, Any, Any]:
@@ -47,6 +55,7 @@ NETWORKS = {
     "cross-entropy": lambda: small(nn.mlp([4], 2, activation=Tanh()), nn.CrossEntropy()),
     "squares": lambda: small(nn.mlp([4], 2, activation=Tanh()), nn.MeanSquaredError()),
     "smoothed": lambda: small([nn.Dense(2)], nn.CrossEntropy(label_smoothing=0.3)),
+    "weighted": lambda: small([nn.Dense(2)], nn.CrossEntropy(class_weights=(1.0, 5.0))),
     "batch norm": lambda: small(
         nn.mlp([4], 2, activation=Tanh(), normalization="batch"), nn.CrossEntropy()
     ),
@@ -195,3 +204,14 @@ def test_distance_and_norms() -> None:
             expected = np.linalg.norm(flat[:, place], axis=1)
             np.testing.assert_allclose(found[f"{what}/{name}"], expected)
     np.testing.assert_array_equal(probed.network.parameters, before)
+
+
+def test_gradients_are_those_of_the_weighted_mean() -> None:
+    network, x, y = small([nn.Dense(2)], nn.CrossEntropy(class_weights=(1.0, 5.0)), dtype="float64")
+    weights = y @ [1.0, 5.0]
+    share = (weights / weights.sum())[:, np.newaxis]
+    logits = network.forward(x[np.newaxis])
+    p = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    expected = np.matmul(x.T, share * (p - y)).reshape(2, -1)
+    found = probed_of(network, x, y).gradients()
+    np.testing.assert_allclose(found[:, : expected.shape[1]], expected, atol=1e-12)

@@ -416,6 +416,8 @@ def _headline(record: Record) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"best at epoch {best:.0f}", named("best/val_")
         yield f"test at epoch {best:.0f}", named("test/")
         return
+    if set(record.dataset.get("rows") or ()) == {"train"}:
+        yield "training at the last epoch", named("final/train_")
     yield "validation at the last epoch", named("final/val_")
     yield "test at the last epoch", named("test/")
     if peak is not None:

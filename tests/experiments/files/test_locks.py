@@ -1,3 +1,4 @@
+import fcntl
 import os
 import sys
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.files import locks as locking
-from experiments.files.locks import locked
+from experiments.files.locks import HeldByAnotherError, Lock, NoLocksError, is_held, locked
 
 
 @pytest.fixture(params=["flock", "file"])
@@ -106,3 +107,67 @@ def test_a_temporary_lock_leaves_no_file(tmp_path: Path) -> None:
 
     together(work, times=8)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_has_one_holder_and_its_file_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "owner"
+    lock = Lock(path, b"mine")
+    assert is_held(path)
+    assert path.read_bytes() == b"mine"
+    with pytest.raises(HeldByAnotherError):
+        Lock(path, b"other")
+    assert path.read_bytes() == b"mine"
+    lock.release()
+    lock.release()
+    assert not path.exists()
+    assert not is_held(path)
+
+
+def test_a_longer_text_of_a_killed_holder_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "owner"
+    path.write_bytes(b"left by a killed holder")
+    assert not is_held(path)
+    Lock(path, b"mine").release()
+    path.write_bytes(b"left by a killed holder")
+    lock = Lock(path, b"mine")
+    assert path.read_bytes() == b"mine"
+    lock.release()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_file_that_its_holder_removes_meanwhile_is_asked_for_again(
+    taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two could hold a lock each, one of them on a file that nobody finds any more."""
+    path = tmp_path / "owner"
+    path.touch()
+    flock, others = fcntl.flock, []
+
+    def flock_after_removal(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        path.unlink()
+        if taken:
+            others.append(Lock(path, b"other"))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_removal)
+    if taken:
+        with pytest.raises(HeldByAnotherError):
+            Lock(path, b"mine")
+        assert path.read_bytes() == b"other"
+    else:
+        lock = Lock(path, b"mine")
+        assert path.read_bytes() == b"mine"
+        assert is_held(path)
+        lock.release()
+    for other in others:
+        other.release()
+
+
+def test_without_locks_no_file_remains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(NoLocksError, match="no flock"):
+        Lock(tmp_path / "owner", b"mine")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "owner").touch()
+    assert not is_held(tmp_path / "owner")

@@ -750,3 +750,10 @@ def test_a_server_is_published_to_as_well(tmp_path: Path, server: str) -> None:
     assert len(client.search_logged_models([tracker.experiment_id])) == 1
     assert fetch_record(server, run_id, tmp_path / "fetched").data == record.data
     assert tracker.ui_link(run_id=run_id).startswith(f"{server}/#/experiments/")
+    tracker.publish_summary("odd / sweep", files=[], note="", view=VIEW)
+    assert tracker.ui_link("odd / sweep") == (
+        f"{server}/#/experiments/{tracker.experiment_id}/runs?viewStateShareKey=odd+%2F+sweep"
+        "&compareRunsMode=CHART&workflowType=machine_learning"
+    )
+    tags = client.get_experiment(tracker.experiment_id).tags
+    assert tags["mlflow.sharedViewState.odd / sweep"] == view_value(VIEW, "odd / sweep")
