@@ -23,9 +23,7 @@ from pathlib import Path
 from experiments.commands.parsing import DEFAULT_TRACKER, add_tracker, carry_out, command_parser
 from experiments.commands.publication import STILL_RUNNING, Publication
 from experiments.config.schema import check_experiment_name
-from experiments.errors import (
-    TrackingError,
-)
+from experiments.errors import TrackingError
 from experiments.runs.find import find_progress, find_records
 from experiments.runs.layout import LEARNING_CURVES
 from experiments.tracking.runs import choose_models, is_worth_publishing
