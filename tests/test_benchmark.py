@@ -2,10 +2,12 @@
 
 import csv
 import importlib.util
+import json
 import os
 import sqlite3
 import stat
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +23,7 @@ from benchmarking.contestants.worker import make_data, mean_cross_entropy
 from benchmarking.cores import available, pinned
 from benchmarking.measurements import OURS, Measurement, ratio, write_csv
 from benchmarking.picture import draw
-from benchmarking.sizes import OPTIMIZERS, SIZES, Size
+from benchmarking.sizes import OPTIMIZERS, SIZES, Convolution, Size
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = str(ROOT / "scripts")
@@ -150,7 +152,9 @@ def test_contestants_learn_in_all_their_ways(kind: type, optimizer: str) -> None
         assert contestant.loss() < 0.7 * before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+@pytest.mark.parametrize(
+    "size", [size for size in SIZES if not size.convolutions], ids=lambda size: size.name
+)
 def test_stacks_hold_every_run_once_and_the_bound_makes_their_products(size: Size) -> None:
     bound = Blas(size, "adam", 0.001, *make_data(size))
     assert sum(bound.widths) == size.runs
@@ -164,6 +168,34 @@ def test_stacks_hold_every_run_once_and_the_bound_makes_their_products(size: Siz
             left.shape[-1] * result.size for stack in bound.products for left, _, result in stack
         )
         assert counted == expected * size.runs
+
+
+CONVOLVED = Size(
+    (16, 2),
+    batch=8,
+    runs=3,
+    rows=32,
+    epochs=1,
+    label="convolved",
+    shape=(1, 4, 4),
+    convolutions=(Convolution(3, 3, padding=1, pool=2),),
+)
+
+
+def test_networks_with_convolutions_are_measured_too() -> None:
+    contestant = Descent(CONVOLVED, "sgd", 0.1, *make_data(CONVOLVED))
+    contestant.start("stacked")
+    contestant.train(1)
+    before = contestant.loss()
+    contestant.train(60)
+    assert contestant.loss() < 0.7 * before
+    assert not Blas.convolves
+    assert not ScikitLearn.convolves
+
+
+@pytest.mark.parametrize("size", [TINY, CONVOLVED, *SIZES], ids=lambda size: size.name)
+def test_a_size_goes_through_json(size: Size) -> None:
+    assert Size.of_json(json.loads(json.dumps(asdict(size)))) == size
 
 
 def test_data_are_the_same_everywhere_and_in_every_class() -> None:

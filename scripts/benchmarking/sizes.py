@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution with ReLU and maximum pooling.
+
+    Parameters
+    ----------
+    channels, kernel, stride, padding : int
+        As in :class:`nn.layers.convolution.Convolution`.
+    pool : int
+        Size of the pooling, 1 for none.
+    """
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    pool: int = 1
 
 
 @dataclass(frozen=True)
@@ -13,7 +32,7 @@ class Size:
     Parameters
     ----------
     widths : tuple of int
-        Number of inputs, of units in each hidden layer, and of outputs.
+        Number of inputs, of units in each hidden dense layer, and of outputs.
     batch : int
         Number of rows in a step.
     runs : int
@@ -22,6 +41,12 @@ class Size:
         Number of rows in the dataset, a multiple of `batch`.
     epochs : int
         Smallest number of epochs in a repetition.
+    label : str, default ""
+        Name of the architecture, if its widths do not say what it is.
+    shape : tuple of int, default ()
+        Shape of a sample, if there are convolutions.
+    convolutions : tuple of Convolution, default ()
+        Convolutions before the dense layers.
     """
 
     widths: tuple[int, ...]
@@ -29,11 +54,21 @@ class Size:
     runs: int
     rows: int
     epochs: int
+    label: str = ""
+    shape: tuple[int, ...] = ()
+    convolutions: tuple[Convolution, ...] = ()
+
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> Self:
+        """Return the size whose ``dataclasses.asdict`` went through JSON."""
+        convolutions = tuple(Convolution(**one) for one in values["convolutions"])
+        tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
+        return cls(**{**values, **tuples, "convolutions": convolutions})
 
     @property
     def name(self) -> str:
         """The name for people and the command line: ``64-64-10``."""
-        return "-".join(map(str, self.widths))
+        return self.label or "-".join(map(str, self.widths))
 
     @property
     def steps(self) -> int:
@@ -46,7 +81,53 @@ SIZES: Final = (
     Size((64, 64, 10), batch=32, runs=20, rows=1280, epochs=2),
     Size((784, 100, 10), batch=128, runs=8, rows=2048, epochs=2),
     Size((784, 1000, 1000, 10), batch=128, runs=4, rows=1024, epochs=1),
+    Size(
+        (40, 10),
+        batch=100,
+        runs=20,
+        rows=1000,
+        epochs=1,
+        label="mnist1d",
+        shape=(1, 40),
+        convolutions=(Convolution(25, 5, 2, 1), *[Convolution(25, 3, 2, 1)] * 2),
+    ),
+    Size(
+        (784, 100, 10),
+        batch=10,
+        runs=20,
+        rows=200,
+        epochs=1,
+        label="nielsen",
+        shape=(1, 28, 28),
+        convolutions=(Convolution(20, 5, pool=2),),
+    ),
+    Size(
+        (784, 120, 84, 10),
+        batch=64,
+        runs=4,
+        rows=640,
+        epochs=1,
+        label="lenet5",
+        shape=(1, 28, 28),
+        convolutions=(Convolution(6, 5, padding=2, pool=2), Convolution(16, 5, pool=2)),
+    ),
+    Size(
+        (784, 1024, 10),
+        batch=128,
+        runs=2,
+        rows=512,
+        epochs=1,
+        label="2c2d",
+        shape=(1, 28, 28),
+        convolutions=(
+            Convolution(32, 5, padding=2, pool=2),
+            Convolution(64, 5, padding=2, pool=2),
+        ),
+    ),
 )
+"""Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
+(2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
+2019)."""
 
 OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
 """The optimizers and their learning rates."""

@@ -45,6 +45,10 @@ class WorkerError(Exception):
     """A contestant's process has ended early."""
 
 
+class Unsuitable(Exception):
+    """A contestant does not train such networks."""
+
+
 class Missing(Exception):
     """A contestant's library is not installed; the message is the library's name."""
 
@@ -72,6 +76,8 @@ class Worker:
     ------
     Missing
         If the contestant's library is not installed for this interpreter.
+    Unsuitable
+        If the contestant does not train networks of this size.
     """
 
     def __init__(self, entry: Entry, python: str, size: Size, optimizer: str) -> None:
@@ -90,6 +96,8 @@ class Worker:
             self.about = self._answer()
             if "missing" in self.about:
                 raise Missing(self.about["missing"])
+            if "unsuitable" in self.about:
+                raise Unsuitable
         except BaseException:
             self._end()
             raise
@@ -178,6 +186,8 @@ def measure(
                         where = peers_python if entry.foreign else python
                         try:
                             worker = stack.enter_context(Worker(entry, where, size, optimizer))
+                        except Unsuitable:
+                            continue
                         except Missing as error:
                             tell(f"{entry.name}: {error} is not installed for {where}; skipped")
                             present.remove(entry)

@@ -85,9 +85,9 @@ def cnn(
     kernels: Sequence[int],
     strides: Sequence[int],
     pools: Sequence[int],
+    padding: Sequence[Literal["same", "valid"] | int],
     dense: Sequence[int] = (),
     dimensions: Literal[1, 2] = 2,
-    padding: Literal["same", "valid"] | int = "same",
     activation: Activation | None = None,
     initializer: Initializer | None = None,
     bias_initializer: Initializer | None = None,
@@ -105,12 +105,12 @@ def cnn(
     kernels, strides, pools : sequence of int
         Size of each convolution's kernel, its stride, and the size of the maximum pooling after
         it, 1 for none.
+    padding : sequence of {"same", "valid"} or int
+        Padding of each convolution; see :class:`nn.layers.convolution.Convolution`.
     dense : sequence of int, default ()
         Width of each hidden dense layer.
     dimensions : {1, 2}, default 2
         Number of axes of a sample beside the channels: 2 for images.
-    padding : {"same", "valid"} or int, default "same"
-        Padding of the convolutions; see :class:`nn.layers.convolution.Convolution`.
     activation, initializer, bias_initializer, dropout, normalization
         As of :func:`mlp`; dropout acts on the hidden dense layers.
 
@@ -122,14 +122,15 @@ def cnn(
     suited = initializer or Initializer.named(activation.initializer)
     biases = bias_initializer or Initializer.named("zeros")
     layers: list[Layer] = []
-    for count, kernel, stride, pool in zip(channels, kernels, strides, pools, strict=True):
+    settings = zip(channels, kernels, strides, padding, pools, strict=True)
+    for count, kernel, stride, added, pool in settings:
         convolution = Conv1d if dimensions == 1 else Conv2d
         layers.append(
             convolution(
                 count,
                 kernel,
                 stride=stride,
-                padding=padding,
+                padding=added,
                 initializer=suited,
                 bias_initializer=biases,
             )

@@ -10,7 +10,7 @@ import numpy as np
 
 import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
-from experiments.config.models import MLP
+from experiments.config.models import CNN, MLP, Model
 from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
@@ -37,16 +37,17 @@ class Descent(Contestant):
     """
 
     ways = ("stacked",)
+    convolves = True
     compile_after: ClassVar[float] = 0
 
     def prepare(self) -> None:
         base.COMPILE_AFTER = fusion.COMPILE_AFTER = self.compile_after
-        _, *hidden, outputs = self.size.widths
+        outputs = self.size.widths[-1]
         self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
         kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
         run = Run(
             dataset=_Prepared(),
-            model=MLP(hidden=tuple(hidden)),
+            model=self._model(),
             loss=nn.CrossEntropy(),
             optimizer=kind(lr=self.lr),
             schedule=nn.schedules.Constant(),
@@ -58,6 +59,21 @@ class Descent(Contestant):
         self.widths = [len(stack) for stack in stacks]
         self.tile = tile_width([run] * self.widths[0], dataset)
         self.compile_seconds = self._compile()
+
+    def _model(self) -> Model:
+        hidden, each = self.size.widths[1:-1], self.size.convolutions
+        if not each:
+            return MLP(hidden=hidden)
+        return CNN(
+            channels=tuple(one.channels for one in each),
+            kernels=tuple(one.kernel for one in each),
+            strides=tuple(one.stride for one in each),
+            pools=tuple(one.pool for one in each),
+            padding=tuple(one.padding for one in each),
+            dense=hidden,
+            dimensions=1 if len(self.size.shape) == 2 else 2,
+            shape=self.size.shape,
+        )
 
     def _compile(self) -> float:
         """Compile a training step, by a batch of two rows; return the seconds taken."""
@@ -73,7 +89,7 @@ class Descent(Contestant):
     def _network(self, seeds: range) -> nn.Network:
         return nn.Network(
             self.run.model.layers(self.size.widths[-1]),
-            self.size.widths[0],
+            self.run.model.input_shape(self.size.widths[:1]),
             loss=self.run.loss,
             seeds=seeds,
         )

@@ -14,6 +14,7 @@ class PyTorch(Contestant):
     """PyTorch; rows are gathered for each batch, or permuted once per epoch and sliced."""
 
     ways = ("rows by batch", "rows by epoch")
+    convolves = True
 
     def prepare(self) -> None:
         import torch
@@ -33,10 +34,24 @@ class PyTorch(Contestant):
         self.runs = [(net, optimizer(net.parameters(), lr=self.lr, fused=True)) for net in networks]
 
     def _network(self) -> Any:
-        layers: list[Any] = []
-        for fan_in, fan_out in pairwise(self.size.widths):
-            layers += [self.torch.nn.Linear(fan_in, fan_out), self.torch.nn.ReLU()]
-        return self.torch.nn.Sequential(*layers[:-1])
+        nn, size = self.torch.nn, self.size
+        layers: list[Any] = self._convolutions() if size.convolutions else []
+        inputs = nn.Sequential(*layers)(self.x[:1]).shape[1]
+        for fan_in, fan_out in pairwise((inputs, *size.widths[1:])):
+            layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+    def _convolutions(self) -> list[Any]:
+        nn, shape = self.torch.nn, self.size.shape
+        flat = len(shape) == 2
+        convolution = nn.Conv1d if flat else nn.Conv2d
+        pooling = nn.MaxPool1d if flat else nn.MaxPool2d
+        layers, channels = [nn.Unflatten(1, shape)], shape[0]
+        for one in self.size.convolutions:
+            layers += [convolution(channels, one.channels, one.kernel, one.stride, one.padding)]
+            layers += [nn.ReLU(), *([pooling(one.pool)] if one.pool > 1 else [])]
+            channels = one.channels
+        return [*layers, nn.Flatten()]
 
     def train(self, epochs: int) -> None:
         rows, batch = self.size.rows, self.size.batch

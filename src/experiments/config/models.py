@@ -15,7 +15,7 @@ from nn.component import AtMost, Component, Count, Interval, Probability
 from nn.functions import Function
 from nn.initializers import Initializer, Zeros
 from nn.layers import Layer
-from nn.layers.windows import Lengths, lengths
+from nn.layers.windows import Lengths, Padding, lengths
 from nn.typing import Shape
 
 
@@ -202,8 +202,9 @@ class CNN(Convolutional):
     kernels, strides, pools : int or list of int, default 3, 1 and 2
         Size of each convolution's kernel, its stride, and the size of the maximum pooling after
         it, 1 for none; one for all, or one for each convolution.
-    padding : {"same", "valid"} or int, default "same"
-        Places added around the samples; see :class:`nn.layers.convolution.Convolution`.
+    padding : {"same", "valid"}, int or list of int, default "same"
+        Places added around the samples of all convolutions, or of each; see
+        :class:`nn.layers.convolution.Convolution`.
     dense : list of int, default [128]
         Width of each hidden dense layer.
     bias_initializer : Initializer, default Zeros
@@ -218,7 +219,7 @@ class CNN(Convolutional):
     kernels: Lengths = 3
     strides: Lengths = 1
     pools: Lengths = 2
-    padding: Literal["same", "valid"] | Annotated[int, Interval(0)] = "same"
+    padding: Padding = "same"
     dense: Annotated[tuple[Units, ...], Depth] = (128,)
     bias_initializer: Initializer = Zeros()
     normalization: Literal["batch", "layer"] | None = None
@@ -226,16 +227,16 @@ class CNN(Convolutional):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("kernels", "strides", "pools"):
+        for name in ("kernels", "strides", "pools", "padding"):
             value = getattr(self, name)
-            if not isinstance(value, int) and len(value) != len(self.channels):
+            if not isinstance(value, int | str) and len(value) != len(self.channels):
                 raise ValueError(
                     f"{name} must be one number for all {len(self.channels)} convolutions, or one "
                     f"for each, but is {list(value)}"
                 )
 
     def layers(self, outputs: int) -> list[Layer]:
-        depth = len(self.channels)
+        depth, padding = len(self.channels), self.padding
         layers = nn.cnn(
             self.channels,
             outputs,
@@ -244,7 +245,7 @@ class CNN(Convolutional):
             pools=lengths(self.pools, depth, "pools"),
             dense=self.dense,
             dimensions=self.dimensions,
-            padding=self.padding,
+            padding=(padding,) * depth if isinstance(padding, int | str) else padding,
             activation=self.activation,
             initializer=self.initializer,
             bias_initializer=self.bias_initializer,

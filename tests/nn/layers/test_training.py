@@ -87,7 +87,7 @@ def test_fit_learns_which_half_is_bright() -> None:
     x[classes == 0, :, :3] += 2
     x[classes == 1, :, 3:] += 2
     network = nn.Network(
-        nn.cnn([4], 2, kernels=[3], strides=[1], pools=[2]),
+        nn.cnn([4], 2, kernels=[3], strides=[1], padding=["same"], pools=[2]),
         (1, 6, 6),
         loss=nn.CrossEntropy(),
         seeds=[0, 1],
