@@ -28,6 +28,7 @@ from . import (
     initializers,
     layers,
     losses,
+    metrics,
     schedules,
 )
 from .activations import Activation
@@ -50,6 +51,8 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    RandomFlip,
+    RandomShift,
     Reshape,
     Residual,
 )
@@ -63,6 +66,7 @@ from .losses import (
     MeanSquaredError,
     Value,
 )
+from .metrics import Metric
 from .network import Network
 from .objective import Objective
 from .optimizers import (
@@ -120,6 +124,7 @@ __all__ = [
     "MaxPool2d",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Momentum",
     "Muon",
     "NAdam",
@@ -130,6 +135,8 @@ __all__ = [
     "OptimizerStack",
     "RAdam",
     "RMSprop",
+    "RandomFlip",
+    "RandomShift",
     "Reshape",
     "Residual",
     "Schedule",
@@ -143,6 +150,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "mlp",
     "resnet",
     "schedules",

@@ -47,6 +47,8 @@ class Batches:
         The order of the rows; by default they are shuffled anew in each epoch.
     drop_last : bool, default False
         Whether an epoch ends before a last batch that would be short.
+    weights : ndarray of shape (rows, 1), or TableRows, optional
+        The weights of the rows, which batches then have as a third array.
 
     Attributes
     ----------
@@ -65,10 +67,11 @@ class Batches:
         *,
         order: Order | None = None,
         drop_last: bool = False,
+        weights: Array | TableRows | None = None,
     ) -> None:
-        self.inputs = inputs if isinstance(inputs, TableRows) else TableRows(inputs)
-        self.targets = targets if isinstance(targets, TableRows) else TableRows(targets)
-        self.rows = len(self.inputs)
+        arrays = (inputs, targets) if weights is None else (inputs, targets, weights)
+        self._parts = [a if isinstance(a, TableRows) else TableRows(a) for a in arrays]
+        self.rows = len(self._parts[0])
         self.order = order or Shuffled()
         self.steps = steps_per_epoch(self.rows, batch_size, drop_last=drop_last)
         self.batch_size = min(batch_size, self.rows)
@@ -81,23 +84,24 @@ class Batches:
         """The index of the epoch's last step of full size."""
         return self.rows // self.batch_size - 1
 
-    def epoch(self) -> Iterator[tuple[Array, Array]]:
+    def epoch(self) -> Iterator[tuple[Array, ...]]:
         """Iterate over one epoch.
 
         Yields
         ------
         inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
-            Both are buffers that the next step overwrites, the same for all steps of one size.
+        weights : ndarray of shape (runs, batch, 1), or (1, batch, 1), if there are any
+            All are buffers that the next step overwrites, the same for all steps of one size.
         """
         if self.batch_size == self.rows and self.order.is_permutation:
-            yield self.inputs.whole(), self.targets.whole()
+            yield tuple(part.whole() for part in self._parts)
             return
         order = self._draw() if self._replayed is None else self._replayed
-        inputs, targets = self.inputs.places(order), self.targets.places(order)
+        placed = [(part, part.places(order)) for part in self._parts]
         for step in range(self.steps):
             taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield self.inputs.take(inputs[:, taken]), self.targets.take(targets[:, taken])
+            yield tuple([part.take(places[:, taken]) for part, places in placed])
 
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""
@@ -120,4 +124,4 @@ class Batches:
         self._streams = {seed: self._streams[seed] for seed in self.seeds}
         if self._replayed is not None and self.order.depends_on_seed:
             self._replayed = self._replayed[list(runs)]
-        self.inputs, self.targets = self.inputs.keep(runs), self.targets.keep(runs)
+        self._parts = [part.keep(runs) for part in self._parts]

@@ -101,9 +101,13 @@ class Component(ABC):  # noqa: B024, the abstract methods are those of the subcl
 
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        wrong = problems(type(self), {f.name: getattr(self, f.name) for f in fields if f.init})
+        values = {field.name: getattr(self, field.name) for field in fields if field.init}
+        wrong = problems(type(self), values)
         if wrong:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(wrong))
+        for name, value in values.items():
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))  # components are hashed
 
     @classmethod
     def names(cls) -> list[str]:

@@ -15,10 +15,11 @@ import numpy as np
 
 from .activations import row_maximum, row_sum
 from .component import Component, Positive, Probability
-from .typing import Array
+from .typing import Array, Float64Array
 
 Reduction = Literal["mean", "sum"]
 TargetForm = Literal["values", "labels", "classes", "none"]
+ClassWeights = Literal["balanced"] | tuple[Positive, ...] | None
 
 _SUM_TOLERANCE = 1e-3
 """Largest deviation from 1 of a distribution's sum: probabilities in float16 round to less."""
@@ -128,6 +129,23 @@ class Loss(Component):
         """Return the factor c of the canonical pair's gradient c·(ŷ - y), if it has that form."""
         return None
 
+    def row_weights(self, targets: Array) -> Array | None:
+        """Return the weights with which rows train; None if all weigh the same.
+
+        A batch trains on the weighted mean of its losses, Σ wᵢ Lᵢ / Σ wᵢ. Evaluation does not
+        weigh.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, outputs)
+            The encoded targets of the whole training part, without smoothing.
+
+        Returns
+        -------
+        ndarray of shape (n, 1), or None
+        """
+        return None
+
     def smooth(self, targets: Array) -> Array:
         """Return the targets to train on, (n, outputs), with label smoothing if there is any.
 
@@ -135,6 +153,27 @@ class Loss(Component):
         train on different ones of these rows.
         """
         return targets
+
+
+def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array | None:
+    """Return the weight of the class of each row, (n, 1); see :meth:`Loss.row_weights`."""
+    if weights is None:
+        return None
+    shares = np.asarray(targets, np.float64)
+    if shares.shape[1] == 1:  # of the second of two classes
+        shares = np.concatenate([1 - shares, shares], axis=1)
+    counts = shares.sum(axis=0)
+    if (np.abs(shares.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
+        raise ValueError("class_weights needs one class in each row, but a row has several or none")
+    if weights == "balanced":
+        occurs = counts > 0
+        each = np.where(occurs, len(shares) / (occurs.sum() * np.where(occurs, counts, 1)), 0)
+    elif len(weights) == len(counts):
+        each = np.array(weights, np.float64)
+    else:
+        raise ValueError(f"class_weights has {len(weights)} numbers for {len(counts)} classes")
+    weighed: Float64Array = (shares * each).sum(axis=1, keepdims=True)
+    return weighed
 
 
 def check_shapes(outputs: Array, targets: Array) -> None:
@@ -259,6 +298,8 @@ class BinaryCrossEntropy(Loss):
         α in [0, 1): training targets become (1 - α)y + α/2 (Szegedy et al. 2016, section 7).
     reduction : {"mean", "sum"}, default "mean"
         Combination of the losses of several outputs.
+    class_weights : "balanced" or sequence of float, optional
+        See :class:`CrossEntropy`; for rows of one class, and not of several labels.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -266,6 +307,7 @@ class BinaryCrossEntropy(Loss):
     target_form: ClassVar[TargetForm] = "labels"
     label_smoothing: Probability = 0.0
     reduction: Reduction = "mean"
+    class_weights: ClassWeights = None
 
     def value(self, outputs: Array, targets: Array) -> Array:
         least, resolution = _floors(outputs)
@@ -296,6 +338,9 @@ class BinaryCrossEntropy(Loss):
     def fused_factor(self, outputs: int) -> float:
         return _share(outputs, self.reduction)
 
+    def row_weights(self, targets: Array) -> Array | None:
+        return _weights_of_classes(self.class_weights, targets)
+
     def smooth(self, targets: Array) -> Array:
         if self.label_smoothing == 0:
             return targets
@@ -310,12 +355,17 @@ class CrossEntropy(Loss):
     ----------
     label_smoothing : float, default 0.0
         α in [0, 1): training targets become (1 - α)y + α/K (Szegedy et al. 2016, section 7).
+    class_weights : "balanced" or sequence of float, optional
+        The weight of each class in training, in the order of the classes: a batch trains on
+        Σ wᵢ Lᵢ / Σ wᵢ with the weight wᵢ of the class of row i. "balanced" is n / (K nₖ) for a
+        class with nₖ of the n training rows, if K classes occur. Evaluation does not weigh.
     """
 
     name: ClassVar[str] = "cross_entropy"
     canonical: ClassVar[str] = "softmax"
     target_form: ClassVar[TargetForm] = "classes"
     label_smoothing: Probability = 0.0
+    class_weights: ClassWeights = None
 
     def value(self, outputs: Array, targets: Array) -> Array:
         tiny = np.finfo(outputs.dtype).tiny
@@ -335,6 +385,9 @@ class CrossEntropy(Loss):
     def fused_factor(self, outputs: int) -> float:
         return 1.0
 
+    def row_weights(self, targets: Array) -> Array | None:
+        return _weights_of_classes(self.class_weights, targets)
+
     def smooth(self, targets: Array) -> Array:
         if self.label_smoothing == 0:
             return targets
@@ -348,7 +401,7 @@ class KLDivergence(CrossEntropy):
 
     Parameters
     ----------
-    label_smoothing : float, default 0.0
+    label_smoothing, class_weights
         See :class:`CrossEntropy`.
     """
 

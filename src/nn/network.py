@@ -157,7 +157,7 @@ class Network:
             x = x.reshape(*x.shape[:2], *self.shape)
         return self._chain.forward(x, training)
 
-    def backpropagate(self, x: Array, targets: Array) -> Array:
+    def backpropagate(self, x: Array, targets: Array, weights: Array | None = None) -> Array:
         """Fill :attr:`gradients` with those of the batch's mean loss.
 
         Training is fastest if all batches are passed in the same arrays, which have the network's
@@ -169,6 +169,8 @@ class Network:
             The inputs of the batch.
         targets : ndarray of shape (runs, batch, outputs), or (batch, outputs)
             The encoded targets of the batch. Only those of the first call are checked.
+        weights : ndarray of shape (runs, batch, 1), or (batch, 1), optional
+            The weights of the rows, at least 0: the mean loss is then Σ wᵢ Lᵢ / Σ wᵢ.
 
         Returns
         -------
@@ -181,29 +183,34 @@ class Network:
             If an array has another shape or no rows, or the loss cannot have the targets of the
             first call.
         """
-        step = self._steps.get((id(x), id(targets)))
+        step = self._steps.get((id(x), id(targets), id(weights)))
         if step is not None and step.is_ready:
             return step.replay()
         inputs = self._inputs(x)
         labels = self._targets(targets, inputs.shape[1])
+        shares = weights
+        if weights is not None:
+            shares = self._stacked("weights", weights, inputs.shape[1], (1,))
         if not self._checked:
             self.objective.loss.check(labels)
             self._checked = True
         if step is not None:  # batches come in the same arrays, as in training
             with self._do.capture() as calls:
-                logits = self._pass(inputs, labels)
+                logits = self._pass(inputs, labels, shares)
             step.keep(calls, logits)
             return logits
-        if self._replays and inputs is x and labels is targets:
+        if self._replays and inputs is x and labels is targets and shares is weights:
             if len(self._steps) == _STEPS:
                 self._steps.clear()
-            self._steps[id(x), id(targets)] = CapturedStep(x, targets)
-        return self._pass(inputs, labels)
+            self._steps[id(x), id(targets), id(weights)] = CapturedStep(x, targets, weights)
+        return self._pass(inputs, labels, shares)
 
-    def _pass(self, x: Array, targets: Array) -> Array:
+    def _pass(self, x: Array, targets: Array, weights: Array | None) -> Array:
         """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(logits, targets)
+        if weights is not None:
+            self._do(_weigh, grad, weights)
         self._chain.backward(grad, input_gradient=False)
         return logits
 
@@ -365,8 +372,9 @@ class Network:
         """Give each layer its views of the stack's arrays."""
         self.gradients = self.workspace.zeros(self.parameters.shape)
         self._do = Tape()
-        # Keyed by id(x), id(targets). A step keeps both arrays alive, so an id cannot be reused.
-        self._steps: dict[tuple[int, int], CapturedStep] = {}
+        # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
+        # be reused.
+        self._steps: dict[tuple[int, int, int], CapturedStep] = {}
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
@@ -448,6 +456,13 @@ class Network:
             f"{what} have shape {array.shape}, not ({rows}, {numbers}) "
             f"or ({self.runs}, {rows}, {numbers})"
         )
+
+
+def _weigh(grad: Array, weights: Array) -> None:
+    """Turn the gradient of the mean loss into that of the mean weighted by (runs, batch, 1)."""
+    total = weights.sum(axis=1, keepdims=True)
+    share = weights.shape[1] / np.maximum(total, np.finfo(weights.dtype).tiny)
+    grad *= weights * share.astype(weights.dtype)
 
 
 def _one_each(

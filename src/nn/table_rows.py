@@ -122,6 +122,7 @@ class TableRows:
             splits = range(0 if chosen is None else len(chosen))
         self.splits = list(splits)
         self._own = scaling.of(self.splits) if scaling is not None else None
+        self._copies = scaling is None and self.dtype == table.dtype  # rows are read as they are
         self._whole: Array | None = None
         self._buffers = Workspace(self.dtype)
         self._raw = Workspace(table.dtype)
@@ -180,7 +181,7 @@ class TableRows:
         """
         shape = (*places.shape, *self.table.shape[1:])
         buffer = self._buffers.array("rows", shape)
-        if self._own is None and self.table.dtype == self.dtype:
+        if self._copies:
             self._gather(places, buffer)
             return buffer
         values = buffer
@@ -206,7 +207,7 @@ class TableRows:
 
     def block(self, rows: slice) -> Array:
         """Read adjacent rows of each run, of the shape of :meth:`take`."""
-        if self.chosen is None and self.table.dtype == self.dtype:
+        if self.chosen is None and self._copies:
             return self.table[np.newaxis, rows]
         return self.take(self.places(np.arange(rows.start, rows.stop)[np.newaxis]))
 

@@ -72,7 +72,10 @@ def fit(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
     stack = OptimizerStack.of(network, optimizers)
-    batches = Batches(inputs, targets, batch_size or rows, network.seeds)
+    weights = network.objective.loss.row_weights(targets)
+    if weights is not None:
+        weights = weights.astype(network.dtype)
+    batches = Batches(inputs, targets, batch_size or rows, network.seeds, weights=weights)
     for _ in range(epochs):
         for batch in batches.epoch():
             network.backpropagate(*batch)

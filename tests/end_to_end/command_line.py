@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
@@ -143,3 +145,13 @@ def assert_trained(record: Record, epochs: int) -> None:
     metrics = record.metrics()
     np.testing.assert_array_equal(metrics["epoch"], np.arange(epochs + 1))
     assert metrics["train/loss"][-1] < metrics["train/loss"][0]
+
+
+def plugin(name: str) -> pytest.MarkDecorator:
+    """Skip a test where a package is not installed."""
+    try:
+        importlib.metadata.version(name)
+        missing = False
+    except importlib.metadata.PackageNotFoundError:
+        missing = True
+    return pytest.mark.skipif(missing, reason=f"{name} is not installed")

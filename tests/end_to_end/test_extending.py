@@ -34,11 +34,11 @@ COMMANDS = [text.strip() for language, text in blocks() if language == "sh"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all files of the page, each where its first line says."""
+    """A folder with all files of the page, each where its first comment says."""
     folder = tmp_path_factory.mktemp("own parts")
     for language, text in blocks():
         if language in ("python", "yaml"):
-            name = re.match(r"# (\S+)\n", text)[1]
+            name = re.match(r"(?:# @package \S+\n)?# (\S+)\n", text)[1]
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -87,9 +87,26 @@ def test_an_optimizer_is_tuned_over_what_its_file_declares(folder: Path) -> None
 
 
 def test_the_page_has_a_file_pair_and_a_command_for_each_part(folder: Path) -> None:
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 8
     languages = [language for language, _ in blocks()]
-    assert languages == ["python", "yaml", "sh"] * 5
+    pair, metric = ["python", "yaml", "sh"], ["python", "sh"]
+    assert languages == pair * 2 + metric + pair * 5
+
+
+@pytest.mark.slow
+def test_metric(folder: Path) -> None:
+    records = trained(folder, "metric", command_with("metrics="), NOT_TRACKED)
+    for record in records:
+        curve = record.metrics()["val/brier"]
+        assert curve[-1] < curve[0]
+        assert record.summary["test/brier"] < 0.5
+        assert 0 < record.summary["test/f1"] <= 1
+    # The comparison trusts no record, and knows the direction nevertheless.
+    finished = script("compare.py", str(folder / "metric"), "--metric", "test/brier", folder=folder)
+    succeeded(finished)
+    best = min(records, key=lambda record: record.summary["test/brier"]).choices["optimizer"]
+    table = finished.out[finished.out.index("test brier  ") :]
+    assert table.splitlines()[1].startswith(best)
 
 
 @pytest.mark.slow
@@ -138,6 +155,25 @@ def test_dataset(folder: Path) -> None:
     assert record.dataset["name"] == "parity"
     assert sum(record.dataset["rows"].values()) == 64
     assert record.dataset["target_names"] == ["even", "odd"]
+
+
+@pytest.mark.slow
+def test_function(folder: Path) -> None:
+    records = trained(folder, "function", command_with("dataset=himmelblau"), NOT_TRACKED)
+    assert len(records) == 4
+    for record in records:
+        assert record.dataset["name"] == "himmelblau"
+        if record.choices["optimizer"] == "momentum":
+            assert record.summary["final/train_loss"] < 1e-6
+
+
+@pytest.mark.slow
+def test_probe(folder: Path) -> None:
+    records = trained(folder, "probe", command_with("training=watched"), NOT_TRACKED)
+    for record in records:
+        measured = record.metrics()["probe/dead_units"]
+        assert np.isfinite(measured).tolist() == [True, False, True, False, True, True]
+        assert record.summary["final/dead_units"] == measured[-1]
 
 
 def test_settings_are_checked(folder: Path) -> None:

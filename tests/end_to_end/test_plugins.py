@@ -1,6 +1,5 @@
 """Launchers and sweepers that are not ours: the commands of the page, and what comes of them."""
 
-import importlib.metadata
 import re
 import shlex
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.end_to_end.command_line import (
     Finished,
     assert_same_bits,
     at_once,
+    plugin,
     run,
     succeeded,
     tracked,
@@ -29,15 +29,6 @@ pytestmark = pytest.mark.slow
 PAGE = ROOT / "docs" / "extending.md"
 COMMANDS = re.findall(r"^python run\.py -m (hydra/.*)$", PAGE.read_text(), re.MULTILINE)
 SETTINGS = (*FEW_POINTS, "training.epochs=3", "model.hidden=[8]")
-
-
-def plugin(name: str) -> pytest.MarkDecorator:
-    try:
-        importlib.metadata.version(name)
-        missing = False
-    except importlib.metadata.PackageNotFoundError:
-        missing = True
-    return pytest.mark.skipif(missing, reason=f"{name} is not installed")
 
 
 def command_with(words: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.end_to_end.command_line import (
@@ -12,6 +13,7 @@ from tests.end_to_end.command_line import (
     run,
     succeeded,
 )
+from tests.end_to_end.test_data import write_idx
 
 SHORT = (*FEW_POINTS, NOT_TRACKED, "training.epochs=3")
 SPLIT_BY_SEED = (*SHORT, "dataset.seed=${seed}")
@@ -55,6 +57,44 @@ def test_a_peak_on_the_test_part_is_called_so(tmp_path: Path) -> None:
     finished = succeeded(run(*SHORT, *peak, folder=tmp_path))
     assert "peak on the test part, chosen on it, at epoch" in finished.out
     assert "test/loss" not in finished.out
+
+
+def test_deepobs_quadratic_deep_starts_at_its_published_loss(tmp_path: Path) -> None:
+    published = "experiment=published/deepobs_quadratic_deep"
+    rule = ("optimizer=sgd", "optimizer.lr=0.01585", "training.epochs=2")
+    record = succeeded(run(published, *rule, NOT_TRACKED, folder=tmp_path)).record()
+    assert record.dataset["rows"] == {"train": 1000, "test": 896}
+    assert record.summary["untrained/test_loss"] == pytest.approx(353.4468, abs=1e-4)
+    assert record.metrics()["step"].tolist() == [0, 7, 14]
+    assert record.summary["test/loss"] < 200
+    assert record.config["training"]["order"] == "once"
+
+
+def test_nielsen_chapter_1_on_made_up_digits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, rows in (("train", 60), ("t10k", 30)):
+        labels = np.arange(rows) % 10
+        images = rng.integers(50, size=(rows, 28, 28))
+        images[np.arange(rows), labels] = 255
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte", images)
+        write_idx(tmp_path / f"{name}-labels-idx1-ubyte", labels)
+    short = ("dataset.counts=[50,10]", "training.epochs=3", f"dataset.dir='{tmp_path}'")
+    published = "experiment=published/nielsen_chapter1"
+    record = succeeded(run(published, *short, NOT_TRACKED, folder=tmp_path)).record()
+    assert record.dataset["rows"] == {"train": 50, "validation": 10, "test": 30}
+    assert record.metrics()["step"].tolist() == [0, 5, 10, 15]
+    assert {name: array.shape for name, array in record.weights().items()} == {
+        "dense1/weights": (784, 30),
+        "dense1/bias": (30,),
+        "dense2/weights": (30, 10),
+        "dense2/bias": (10,),
+    }
+    curve = record.metrics()["test_curve/accuracy"]
+    assert record.summary["test_peak/accuracy"] == curve.max()
+    # Half the squared distance to the digit, from weights and biases of N(0, 1).
+    assert record.metrics()["train/loss"][0] > 1
+    assert {"scale": 0.5, "reduction": "sum"}.items() <= record.config["loss"].items()
+    assert record.config["optimizer"]["lr"] == 3
 
 
 def test_steps_orders_and_counts(tmp_path: Path) -> None:

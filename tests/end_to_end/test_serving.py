@@ -134,3 +134,24 @@ def test_rows_that_cannot_be_predicted_are_refused(address: str, row: str, messa
         ask(address, f"when,word,count\n{row}\n", "text/csv")
     assert raised.value.code == 400
     assert message in raised.value.read().decode()
+
+
+def test_a_network_of_images_takes_them_as_a_tensor(tmp_path: Path) -> None:
+    import mlflow
+    import numpy as np
+
+    finished = run("dataset=digits", "model=cnn", "model.channels=[2]", "model.dense=[]",
+                   "training.epochs=1", tracked(tmp_path), folder=tmp_path)  # fmt: skip
+    assert finished.status == 0, finished.err
+    (description,) = tmp_path.rglob("MLmodel")
+    model = mlflow.pyfunc.load_model(str(description.parent))
+    images = np.random.default_rng(0).integers(0, 17, (3, 1, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "images.npy", images)
+    (record,) = (tmp_path / "outputs").rglob("record.json")
+    printed = script("predict.py", record.parent, tmp_path / "images.npy", folder=tmp_path)
+    by_command = [line.split(",")[0] for line in succeeded(printed).out.splitlines()[1:]]
+    assert model.predict(images)["prediction"].tolist() == by_command
+    example = model.metadata.load_input_example(str(description.parent))
+    assert example.shape == (1, 1, 8, 8)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="shape"):
+        model.predict(images.reshape(3, 64))

@@ -38,9 +38,9 @@ from experiments.files.masking import mask_secrets
 from experiments.runs.record import Record
 from experiments.training.metrics import (
     AREA,
-    COMPARED,
     HEADLINE,
     SELECTION,
+    compared,
     default_metric,
     metric_named,
     validation_counterparts,
@@ -214,7 +214,8 @@ def _few_rows(metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]) -> F
 
 def _samples(groups: Sequence[Group], ranking: str) -> list[dict[str, Sample]]:
     found: list[dict[str, Sample]] = [{} for _ in groups]
-    for metric in dict.fromkeys([ranking, *COMPARED]):
+    measured = {name for group in groups for run in group.runs for name in run.summary}
+    for metric in dict.fromkeys([ranking, *compared(measured)]):
         for samples, group, values in zip(found, groups, by_seed(groups, metric), strict=True):
             if values:
                 replaced = [run for run in group.counted if is_replaced(run, metric)]

@@ -27,6 +27,7 @@ from experiments.analysis.statistics.time_to_target import TimeToTarget
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import Tuning
 from experiments.analysis.validation import Disagreement
+from experiments.datasets import Task
 from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import metric_named
 
@@ -196,6 +197,14 @@ class Part:
     def focus(self) -> tuple[Entry, ...]:
         """The entries that a conclusion is about: the tuned ones, if there are others beside."""
         return in_focus(self.entries, self.metric)
+
+    @property
+    def metric_words(self) -> str:
+        """The name of the metric in a sentence; of a task without data, what it minimizes."""
+        tasks = {run.dataset.get("task") for run in self.records}
+        if self.metric == "final/train_loss" and tasks == {Task.MINIMIZATION}:
+            return "final value of the objective"
+        return metric_named(self.metric).long.removesuffix(" in µs")
 
     @property
     def separable_pairs(self) -> tuple[Pair, ...]:

@@ -92,6 +92,8 @@ def by_seed(groups: Sequence[Group], metric: str) -> list[dict[int, float]]:
     """
     described = metric_named(metric)
     pick = min if described.higher_is_better else max
+    if metric != AREA and not any(metric in run.summary for one in groups for run in one.counted):
+        return [{} for _ in groups]
     last = _last_epoch(groups) if metric == AREA else 0.0
     found = [[(run, _of(group, run, metric, last)) for run in group.counted] for group in groups]
     worst: dict[int, float] = {}

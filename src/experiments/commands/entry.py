@@ -19,7 +19,7 @@ from experiments.errors import UserError
 from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
-COMMANDS: Final = ("compare", "predict", "publish", "pictures", "ui")
+COMMANDS: Final = ("compare", "describe", "predict", "publish", "pictures", "ui")
 """What can be done beside training; each is a module of `experiments.commands` with a `main`."""
 
 _OTHER_WORDS: Final = {
@@ -28,6 +28,7 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("help", "usage"), "--help"),
     "version": "--version",
     **dict.fromkeys(("report", "comparison", "results"), "compare"),
+    **dict.fromkeys(("summary", "model", "architecture", "layers"), "describe"),
     **dict.fromkeys(("plot", "draw", "picture", "figures"), "pictures"),
     **dict.fromkeys(("evaluate", "inference", "test"), "predict"),
     **dict.fromkeys(("upload", "push", "sync"), "publish"),

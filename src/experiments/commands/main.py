@@ -27,8 +27,10 @@ from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.overrides import with_marks_quoted
 from experiments.commands.hydra.patches import (
     empty_sweeps_refused,
+    grid_for_basic,
     hold_interrupts_while_composing,
     name_broken_files,
+    sweepers_counts_checked,
 )
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
@@ -113,6 +115,8 @@ def friendly_errors() -> Iterator[None]:
             sys.argv[1:] = deferred(sys.argv[1:])
         with (
             empty_sweeps_refused(),
+            grid_for_basic(),
+            sweepers_counts_checked(),
             identity_added() if asks_for_config(sys.argv[1:]) else nullcontext(),
         ):
             yield
@@ -130,9 +134,11 @@ def _message(error: Exception) -> str | None:
     from experiments.commands.hydra.explain import explain
     from experiments.commands.hydra.overrides import first_lines
 
-    # Hydra's exceptions, one of which is an OSError, and the plain ValueErrors that it raises.
+    # Hydra's exceptions, one of which is an OSError, and the plain ValueErrors that it raises, and
+    # so does Optuna for its settings.
     if isinstance(error, HydraException) or (
-        isinstance(error, ValueError) and _raised_in(error.__traceback__).startswith("hydra.")
+        isinstance(error, ValueError)
+        and _raised_in(error.__traceback__).startswith(("hydra.", "optuna."))
     ):
         return explain(error, sys.argv[1:])
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_IS_FULL):

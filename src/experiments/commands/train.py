@@ -395,7 +395,8 @@ def _headline(record: Record) -> Iterator[tuple[str, Sequence[str]]]:
     """Choose what to print of a run: the moment in words, and the metrics."""
 
     def named(prefix: str) -> list[str]:
-        return [f"{prefix}{quantity}" for quantity in ("loss", "accuracy", "r2")]
+        measured = ("loss", "accuracy", "r2", *record.directions)
+        return [f"{prefix}{quantity}" for quantity in dict.fromkeys(measured)]
 
     best, peak = (record.summary.get(f"{moment}/epoch") for moment in ("best", "test_peak"))
     if best is not None:

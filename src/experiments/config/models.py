@@ -153,12 +153,24 @@ class Convolutional(Model):
     initializer : Initializer, optional
         Initializer of all weights. By default one that suits the activation for the hidden
         layers, and N(0, 1/fan_in) for the output layer.
+    random_shift : int, default 0
+        The most places by which each sample is shifted at random in training, in each direction;
+        see :class:`nn.layers.RandomShift`.
+    random_flip : bool, default False
+        Whether half of the samples, chosen at random, are reversed from left to right in training.
     """
 
     dimensions: Literal[1, 2] = 2
     shape: Annotated[tuple[Count, ...], AtMost(3)] | None = None
     activation: Activation = nn.activations.ReLU()
     initializer: Initializer | None = None
+    random_shift: Annotated[int, Interval(0)] = 0
+    random_flip: bool = False
+
+    def augmentation(self) -> list[Layer]:
+        """Return the layers that change samples at random in training."""
+        shift = [nn.RandomShift(self.random_shift)] if self.random_shift else []
+        return [*shift, *([nn.RandomFlip()] if self.random_flip else [])]
 
     def input_shape(self, shape: Shape) -> Shape:
         given = shape if self.shape is None else tuple(self.shape)
@@ -170,9 +182,11 @@ class Convolutional(Model):
         if len(given) != 1 + self.dimensions:
             axes = "(channels, height, width)" if self.dimensions == 2 else "(channels, length)"
             example = [1, 28, 28] if self.dimensions == 2 else [1, 40]
+            cure = f"Choose a dataset of images, or give model.shape, such as {example}"
+            if len(given) > 1:
+                cure = f"Give model.dimensions={len(given) - 1}"
             raise ValueError(
-                f"it takes samples of shape {axes}, but those of the dataset are {given}. Choose "
-                f"a dataset of images, or give model.shape, such as {example}"
+                f"it takes samples of shape {axes}, but those of the dataset are {given}. {cure}"
             )
         return given
 
@@ -223,7 +237,7 @@ class CNN(Convolutional):
 
     def layers(self, outputs: int) -> list[Layer]:
         depth, padding = len(self.channels), self.padding
-        return nn.cnn(
+        layers = nn.cnn(
             self.channels,
             outputs,
             kernels=lengths(self.kernels, depth, "kernels"),
@@ -238,6 +252,7 @@ class CNN(Convolutional):
             dropout=self.dropout,
             normalization=self.normalization,
         )
+        return [*self.augmentation(), *layers]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +279,7 @@ class ResNet(Convolutional):
             raise ValueError("channels must name at least one stage, such as [16]")
 
     def layers(self, outputs: int) -> list[Layer]:
-        return nn.resnet(
+        layers = nn.resnet(
             self.channels,
             outputs,
             blocks=self.blocks,
@@ -273,6 +288,7 @@ class ResNet(Convolutional):
             initializer=self.initializer,
             normalization=self.normalization,
         )
+        return [*self.augmentation(), *layers]
 
 
 @dataclass(frozen=True, kw_only=True)

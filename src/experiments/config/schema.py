@@ -7,6 +7,7 @@ that a configuration may give. So a new part needs no entry anywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -17,6 +18,7 @@ from experiments.datasets import Source
 from experiments.errors import ConfigError
 from nn.component import AtMost, Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
+from nn.metrics import Metric
 from nn.objective import Objective
 from nn.optimizers import Optimizer
 from nn.orders import Order, Shuffled
@@ -25,6 +27,10 @@ from nn.schedules import Schedule
 
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
+
+_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
+_TAKEN: Final = frozenset({"loss", "accuracy", "epoch"})
+"""The names under which every run has other values."""
 
 _LONGEST_NAME: Final = 500
 """MLflow's limit on the name of an experiment, in characters."""
@@ -87,6 +93,8 @@ class Training(Component):
         "last" if there is no validation part.
     test_every_epoch : bool, default False
         Whether the test part is measured after every epoch. Only "test_peak" reads these values.
+    metrics : list of Metric, default ()
+        Measures of the validation and test part to record beside the loss and the score.
     blas_threads : int, default 1
         Number of threads in a matrix product. It may affect the last bits of a result.
     snapshots : "auto", int or None, default "auto"
@@ -114,6 +122,7 @@ class Training(Component):
     early_stopping: EarlyStopping = EarlyStopping()
     report: Literal["best_loss", "best_accuracy", "last", "test_peak"] | None = None
     test_every_epoch: bool = False
+    metrics: tuple[Metric, ...] = ()
     blas_threads: Count = 1
     snapshots: Annotated[int, Interval(2)] | Literal["auto"] | None = "auto"
     probes: Annotated[tuple[Probe, ...], AtMost(20)] = ()
@@ -133,6 +142,15 @@ class Training(Component):
                 f"box must be two numbers, the lower first, but is {list(self.box)}; "
                 "training.box=[-0.01,0.01], say"
             )
+        keys = [metric.key for metric in self.metrics]
+        for key in keys:
+            if not _KEY.fullmatch(key) or key in _TAKEN:
+                raise ValueError(
+                    f"metrics: a metric cannot be called {key!r}: its key is a word of letters, "
+                    "digits and underscores, and no name that records use already, such as loss"
+                )
+            if keys.count(key) > 1:
+                raise ValueError(f"metrics lists {key} twice; leave one of them out")
         if self.report != "test_peak":
             return
         if not self.test_every_epoch:

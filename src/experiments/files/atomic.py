@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Mapping
@@ -93,7 +94,11 @@ def write_output(path: Path, content: bytes) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written: {error.strerror or error}. Free some space or choose "
-            "another folder."
-        ) from error
+        raise UserError(f"{not_written(path, error)} or choose another folder.") from error
+
+
+def not_written(path: Path, error: OSError) -> str:
+    """Return a message about a file that cannot be written, which ends in a first cure."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = "Free some space" if full else "Change that"
+    return f"{path}: cannot be written: {error.strerror or error}. {cure}"

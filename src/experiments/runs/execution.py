@@ -32,6 +32,7 @@ from experiments.training.state import State
 from experiments.training.status import Status
 from experiments.training.targets import encoding_for
 from experiments.warning import warn, warn_once
+from nn.summary import summary
 
 _LESS_MEMORY: Final = (
     "These need less: fewer workers at a time (hydra.launcher.n_jobs=1), a smaller network "
@@ -243,6 +244,7 @@ class Execution:
             **self._job_data(),
             "seed": self.job.run.seed,
             "report": training.report or (default_report(self.dataset) if self.dataset else None),
+            "metrics": {metric.key: metric.higher_is_better for metric in training.metrics},
             "summary": outcome.summary,
             "dataset": _describe(self.job, self.dataset),
             "environment": {**this_environment(), "blas_threads": training.blas_threads},
@@ -252,9 +254,17 @@ class Execution:
         """Return the text of `run.log`, one line per epoch."""
         started = datetime.fromisoformat(self._about["started"])
         lines = [f"{started:%Y-%m-%d %H:%M:%S} {self.job.name}: {self.job.command}"]
+        if self.dataset is not None and outcome.metrics:
+            outputs = encoding_for(self.dataset, self.job.run.objective).outputs
+            model = self.job.run.model
+            lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
-            values = ", ".join(f"{name} {outcome.metrics[name][row]:.6g}" for name in measured)
+            values = ", ".join(
+                f"{name} {value:.6g}"
+                for name in measured
+                if (value := outcome.metrics[name][row]) is not None
+            )
             lines.append(f"epoch {epoch}: {values}")
             if epoch in self._about["resumed"]:
                 lines.append("interrupted; resumed from here")

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from experiments.config.build import network_from_config
+from experiments.datasets import Task
 from experiments.errors import RecordError
 from experiments.runs.layout import WEIGHTS
 from experiments.runs.record import Record
@@ -59,7 +60,7 @@ def network_of(
         network = network_from_config(
             record.config,
             sample_shape(data),
-            _output_width(weights),
+            1 if data["task"] == Task.MINIMIZATION else _output_width(weights),
             runs,
             parameters=numbers,
             trusted=trusted,

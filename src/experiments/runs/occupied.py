@@ -67,8 +67,8 @@ def refuse_other_run(folder: Path, identity: Identity) -> None:
         )
 
 
-def refuse_other_sweep(folder: Path, is_own: IsOwn) -> None:
-    """Refuse a sweep's folder that holds runs of another sweep.
+def refuse_other_sweep(folder: Path, is_own: IsOwn, files: Mapping[str, str]) -> None:
+    """Refuse a sweep's folder that holds runs of another sweep, or files of something else.
 
     Parameters
     ----------
@@ -76,18 +76,43 @@ def refuse_other_sweep(folder: Path, is_own: IsOwn) -> None:
         The sweep's folder, which may be missing.
     is_own : callable
         A function that returns whether a run in the folder is one of this sweep.
+    files : mapping of str to str
+        The YAML that the sweep writes to the folder, by name.
 
     Raises
     ------
     UserError
-        If the folder holds other runs; the message names some of them, and says what to do.
+        If the folder holds other runs; the message names some of them, and says what to do. If it
+        holds none at all, and a file that no sweep has written would be overwritten.
     """
-    others = [run for run in find_runs(folder) if not is_own(run)]
+    runs = find_runs(folder)
+    if not runs:
+        for name, text in files.items():
+            _refuse_other_file(folder / name, text)
+    others = [run for run in runs if not is_own(run)]
     if others:
         raise UserError(
             f"{shown(folder)} holds {_listed(others, ' of another sweep')}{_trained_by(others)}. "
             f"{_CURE}"
         )
+
+
+def _refuse_other_file(file: Path, text: str) -> None:
+    """Refuse to overwrite a file whose content is not of the same kind as a text of YAML."""
+    try:
+        there = parse_yaml(read_file(file))
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        why = f"it cannot be read: {error}"
+    else:
+        if isinstance(there, dict) and there.keys() == parse_yaml(text).keys():
+            return
+        why = "it has other keys"
+    raise UserError(
+        f"{shown(file)} would be overwritten, and no sweep of this program has written it ({why}). "
+        f"{_CURE}"
+    )
 
 
 def at_their_places(identities: Mapping[Path, Identity]) -> IsOwn:

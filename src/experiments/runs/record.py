@@ -35,6 +35,7 @@ from experiments.runs.layout import (
     WEIGHTS,
 )
 from experiments.runs.schema import problem_with, utc
+from experiments.training.metrics import remember_metrics
 from experiments.training.row_losses import TEST_LOSSES
 from experiments.training.status import Status
 
@@ -109,6 +110,7 @@ class Record:
         if problem is not None:
             raise corrupt(path, problem)
         record = cls(folder, data)
+        remember_metrics(record.directions)
         if name == RECORD:
             record._check(RECORD, content)
         return record
@@ -252,6 +254,11 @@ class Record:
     def summary(self) -> dict[str, float | None]:
         """The metrics of the whole run; None for a number that was not finite."""
         return dict(self.data["summary"])
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """Whether higher is better, for each of `training.metrics` by its key."""
+        return dict(self.data.get("metrics") or {})
 
     @property
     def report(self) -> str:

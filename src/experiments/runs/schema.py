@@ -20,6 +20,9 @@ FORMAT: Final = 1
 _MOST_AXES: Final = 8
 """Number of axes of a sample."""
 
+_MOST_METRICS: Final = 1000
+"""Number of metrics that a record may describe."""
+
 _Size = Annotated[int, Interval(0)]
 _Scalar = str | int | float | bool | None
 
@@ -46,6 +49,8 @@ class Contents:
         The description of the data, a :class:`Described`; empty if they could not be loaded.
     report : str
         The rule that chose the reported epoch; see `training.report`.
+    metrics : dict of str to bool
+        Whether higher is better, for each of `training.metrics` by its key.
     environment : dict of str to scalar
         The versions, machine and commit that the run was trained with.
     """
@@ -72,6 +77,7 @@ class Contents:
     dataset: dict[str, object] | None = None
     environment: dict[str, _Scalar] | None = None
     report: str | None = None
+    metrics: Annotated[dict[str, bool], AtMost(_MOST_METRICS)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

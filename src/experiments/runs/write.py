@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from experiments.errors import RecordError
 from experiments.files import npz
-from experiments.files.atomic import write_atomically, write_in_order
+from experiments.files.atomic import not_written, write_atomically, write_in_order
 from experiments.files.masking import mask_secrets, masked
 from experiments.files.reading import read_file
 from experiments.runs.layout import (
@@ -357,6 +357,6 @@ def _strict(value: Any) -> Any:
 
 def _cannot_write(path: Path, error: OSError) -> RecordError:
     return RecordError(
-        f"{path}: cannot be written: {error.strerror or error}. Free some space or choose another "
-        "output folder (hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep)."
+        f"{not_written(path, error)} or choose another output folder (hydra.run.dir=FOLDER, or "
+        "hydra.sweep.dir=FOLDER for a sweep)."
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from experiments.runs.identity import WITHOUT_EFFECT
 
+_DIGITS: Final = 12
 
-def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:
+
+def sweep_id(overrides: Sequence[str], identities: Sequence[str], *, rerun: bool = False) -> str:
     """Return the id of a sweep: the same for the same command, until code or data change.
 
     Parameters
@@ -19,10 +23,19 @@ def sweep_id(overrides: Sequence[str], identities: Sequence[str]) -> str:
         The command line's overrides for all runs; those that change no result are ignored.
     identities : sequence of str
         The identities of the runs of the first batch.
+    rerun : bool, default False
+        Whether the command trains finished runs again. The id then begins like that of the command
+        that does not, and ends differently each time.
     """
     counted = [override for override in overrides if not _is_without_effect(override)]
     text = json.dumps([counted, list(identities)])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return digest + (secrets.token_hex(4) if rerun else "")
+
+
+def of_same_command(one: str | None, other: str | None) -> bool:
+    """Return whether two sweeps are the same but for training again what was finished."""
+    return one is not None and other is not None and one[:_DIGITS] == other[:_DIGITS]
 
 
 def id_by_folder(folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,7 @@ from experiments.runs.record import Record
 from experiments.runs.write import write_texts
 from experiments.sweeps.faults import Faults
 from experiments.sweeps.listener import Listener, Plan
-from experiments.sweeps.naming import sweep_id
+from experiments.sweeps.naming import of_same_command, sweep_id
 from experiments.training.checks import check
 from experiments.training.stacking import make_stacks
 from experiments.training.status import Status
@@ -206,9 +205,8 @@ class Sweep:
     def _new_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> str:
         digests = [datasets[job.run.dataset].digest for job in jobs]
         identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
-        if any(job.run.rerun for job in jobs):  # each rerun is a sweep with another id
-            identities.append(secrets.token_hex(8))
-        return sweep_id(self._overrides or (), identities)
+        rerun = any(job.run.rerun for job in jobs)
+        return sweep_id(self._overrides or (), identities, rerun=rerun)
 
     def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
         """Wait until no other command writes to the folders, unless other runs are there."""
@@ -229,7 +227,11 @@ class Sweep:
         own = {execution.job.folder: execution.identity for execution in executions}
         if begins and self._overrides is not None:
             is_own = at_their_places(own)
-            refuse_other_sweep(self.folder, lambda run: run.sweep == self.id or is_own(run))
+            refuse_other_sweep(
+                self.folder,
+                lambda run: of_same_command(run.sweep, self.id) or is_own(run),
+                self._files,
+            )
         for folder, identity in own.items():
             refuse_other_run(folder, identity)
 

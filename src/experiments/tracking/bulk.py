@@ -2,8 +2,9 @@
 
 MLflow's client needs a dozen calls per run, which spend most of their time in Python. This module
 inserts the same rows by a few statements for all runs together. It does so only for new runs that
-have ended, and only in databases of a schema for which tests compare every table with what MLflow's
-client writes. `DESCENT_PLAIN=bulk` switches it off.
+have ended, and for the sweep of runs that are complete already, and only in databases of a schema
+for which tests compare every table with what MLflow's client writes. `DESCENT_PLAIN=bulk` switches
+it off.
 
 A process that is killed leaves all of a run or nothing. Files are copied before the transaction,
 and a journal beside the database names their runs until it is complete, so that the next publisher
@@ -18,6 +19,7 @@ import shutil
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,7 +71,7 @@ class BulkWriter:
         self._journal = database.with_name(f".{database.name}.copying")
 
     def publish(self, experiment_id: int, records: Sequence[Record]) -> dict[str, str]:
-        """Publish those runs that MLflow does not have, if they can be written in bulk.
+        """Publish the runs that MLflow does not have, and the sweep of those that are complete.
 
         The caller holds the lock for creating runs at this address.
 
@@ -83,7 +85,8 @@ class BulkWriter:
         Returns
         -------
         dict of str to str
-            The MLflow ids of the published runs, by uid. The others are left to MLflow's client.
+            The MLflow ids of the runs that are complete now, by uid. The others, and all that
+            cannot be written in bulk, are left to MLflow's client.
         """
         self._remove_orphans()
         if not (switches.is_on("bulk") and self._is_mlflows_own and are_small(records)):
@@ -92,11 +95,20 @@ class BulkWriter:
             location = _artifact_location(session, experiment_id, "active")
             if location is None or not _has_known_schema(session):
                 return {}
-            known = _known_uids(session, experiment_id, records)
+            known = _known_runs(session, experiment_id, records)
+            whole = {
+                run.run_id: record
+                for record in records
+                if (run := known.get(record.uid)) is not None and _is_whole(run, record)
+            }
+            sweeps = _missing_sweeps(session, whole)
         new = {uuid.uuid4().hex: record for record in records if record.uid not in known}
         if new:
             self._write(experiment_id, location, new)
-        return {record.uid: run_id for run_id, record in new.items()}
+        if sweeps["tags"]:
+            with self._store.ManagedSessionMaker(read_only=False) as session:
+                _insert(session, sweeps)
+        return {record.uid: run_id for run_id, record in (whole | new).items()}
 
     @property
     def _is_mlflows_own(self) -> bool:
@@ -182,8 +194,19 @@ def _has_known_schema(session: Session) -> bool:
     return len(versions) == 1 and versions[0] in SCHEMAS
 
 
-def _known_uids(session: Session, experiment_id: int, records: Iterable[Record]) -> set[str]:
-    """Return the uids of those records whose runs MLflow has.
+@dataclass(frozen=True)
+class _Known:
+    """A run that MLflow has."""
+
+    run_id: str
+    status: str
+    end_time: int | None
+
+
+def _known_runs(
+    session: Session, experiment_id: int, records: Iterable[Record]
+) -> dict[str, _Known | None]:
+    """Return the runs that MLflow has, by uid; None for a uid that several runs have.
 
     Every run is tagged with the sweep that started it. Searching only these sweeps is faster,
     because the database would otherwise scan all runs.
@@ -192,8 +215,8 @@ def _known_uids(session: Session, experiment_id: int, records: Iterable[Record])
     from sqlalchemy import select
 
     uids = [record.uid for record in records]
-    question: Select[tuple[str]] = (
-        select(SqlTag.value)
+    question: Select[tuple[str, str, str, int | None]] = (
+        select(SqlTag.value, SqlRun.run_uuid, SqlRun.status, SqlRun.end_time)
         .join(SqlRun, SqlRun.run_uuid == SqlTag.run_uuid)
         .where(SqlTag.key == "uid", SqlTag.value.in_(uids))
         .where(SqlRun.experiment_id == experiment_id, SqlRun.lifecycle_stage == "active")
@@ -203,7 +226,37 @@ def _known_uids(session: Session, experiment_id: int, records: Iterable[Record])
         keys = [contents.sweep_key(sweep) for sweep in sweeps if sweep is not None]
         of_sweeps = select(SqlTag.run_uuid).where(SqlTag.key.in_(keys))
         question = question.where(SqlTag.run_uuid.in_(of_sweeps))
-    return set(session.scalars(question))
+    known: dict[str, _Known | None] = {}
+    for uid, *run in session.execute(question):
+        known[uid] = None if uid in known else _Known(*run)
+    return known
+
+
+def _missing_sweeps(session: Session, runs: Mapping[str, Record]) -> Rows:
+    """Return the rows that tag runs, by their ids, with those of their sweeps that they lack."""
+    from mlflow.store.tracking.dbmodels.models import SqlTag
+    from sqlalchemy import select
+
+    wanted = {run_id: contents.sweep_tags(record) for run_id, record in runs.items()}
+    keys = {key for tags in wanted.values() for key in tags}
+    question = select(SqlTag.run_uuid, SqlTag.key).where(
+        SqlTag.key.in_(keys), SqlTag.run_uuid.in_(list(wanted))
+    )
+    present = {(run_id, key) for run_id, key in session.execute(question)} if wanted else set()
+    rows: Rows = defaultdict(list)
+    rows["tags"] = [
+        {"run_uuid": run_id, "key": key, "value": value}
+        for run_id, tags in wanted.items()
+        for key, value in tags.items()
+        if (run_id, key) not in present
+    ]
+    return rows
+
+
+def _is_whole(run: _Known, record: Record) -> bool:
+    """Return whether a run is completely published, and has not been resumed since."""
+    finished = contents.milliseconds(record.finished.timestamp())
+    return (run.status, run.end_time) == (contents.END_STATUS[record.status], finished)
 
 
 def _dataset_ids(session: Session, experiment_id: int) -> dict[tuple[str, str], str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from experiments.config.limits import too_large
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Task
+from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import length_of
@@ -44,7 +45,8 @@ def check(run: Run, dataset: Dataset) -> None:
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
-        if epochs * (_COLUMNS + 2 * len(layers) + probed) > CELLS:
+        columns = _COLUMNS + 2 * len(layers) + 2 * len(run.training.metrics) + probed
+        if epochs * columns > CELLS:
             faults.append(
                 f"training: {epochs:,} epochs of a network with {len(layers)} layers measure more "
                 f"than {CELLS:,} numbers. Choose fewer epochs or steps."
@@ -67,7 +69,7 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
             "settings cannot be tuned by it. Tune with training.report=best_loss, best_accuracy or "
             "last"
         )
-    if dataset.validation is None:
+    if dataset.validation is None and dataset.task is not Task.MINIMIZATION:
         raise ConfigError(
             f"dataset {dataset.name} has no validation part, by which tuning chooses settings. "
             f"{_CURE}, or compare fixed settings: -m optimizer=sgd,adam"
@@ -76,10 +78,25 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
 
 def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     training = run.training
+    for metric in training.metrics:
+        if (reason := metric.misfit(dataset.task.value)) is not None:
+            yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
     if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
             "no accuracy; use best_loss"
+        )
+    weights = getattr(run.loss, "class_weights", None)
+    if weights is not None and dataset.task is Task.MULTILABEL:
+        yield (
+            "loss.class_weights weighs rows by their class, but the rows of dataset "
+            f"{dataset.name} have several labels; set it to null"
+        )
+    elif isinstance(weights, tuple) and len(weights) != dataset.outputs:
+        yield (
+            f"loss.class_weights has {len(weights)} numbers, but dataset {dataset.name} has "
+            f"{dataset.outputs} classes, in this order: {listed(dataset.target_names)}; give each "
+            "its weight, or balanced"
         )
     if training.test_every_epoch and dataset.test is None:
         yield (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Task
+from experiments.training.measures import Measures
 from nn.network import Network
 from nn.table_rows import TableRows
 
@@ -30,14 +31,17 @@ class Evaluated:
         smooth differently.
     score : Score or None
         The score to report beside the loss, if the task has one.
+    measures : Measures, optional
+        The metrics to measure besides.
     """
 
     inputs: TableRows
     targets: TableRows
     score: Score | None
+    measures: Measures | None = None
 
     def measure(self, network: Network, each: Array | None = None) -> dict[str, Totals]:
-        """Return the mean loss and the score of each run, by name.
+        """Return the mean loss, the score and the metrics of each run, by name.
 
         Parameters
         ----------
@@ -52,6 +56,7 @@ class Evaluated:
         """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
+        kept = []
         for rows, logits in network.logits(self.inputs):
             losses = network.objective.per_sample(logits, self.targets.block(rows))
             if each is not None:
@@ -59,9 +64,13 @@ class Evaluated:
             loss += losses.astype(np.float64).sum(axis=1)
             if self.score is not None:
                 score = score + self.score.total(network, logits, rows)
+            if self.measures is not None:
+                kept.append(logits.copy())
         measured = {"loss": loss / len(self.inputs)}
         if self.score is not None:
             measured[self.score.name] = self.score.finish(np.asarray(score))
+        if self.measures is not None:
+            measured |= self.measures.of(network.objective, kept)
         return measured
 
 

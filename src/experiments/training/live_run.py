@@ -150,7 +150,7 @@ class LiveRun:
         Parameters
         ----------
         scores : sequence of str
-            The names of the score, such as "accuracy".
+            The names of the score, such as "accuracy", and of the metrics.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class LiveRun:
         summary: dict[str, float] = {}
 
         def add(name: str, column: str, epoch: int) -> None:
-            value = self.metrics[column][epoch]
+            value = self.metrics[column][epoch] if column in self.metrics else None
             if value is not None:
                 summary[name] = value
 

@@ -1,16 +1,20 @@
 """The metrics of a run: one table of their names, labels and directions.
 
-A run measures a loss and a score (accuracy or R²) on each part of the dataset. A *curve* has one
-value per epoch (`val/loss`); the summary of a run holds single numbers, most of which are points
-on a curve (`best/val_loss`).
+A run measures a loss and a score (accuracy or R²) on each part of the dataset, and the metrics of
+`training.metrics` on the held-out parts. A *curve* has one value per epoch (`val/loss`); the
+summary of a run holds single numbers, most of which are points on a curve (`best/val_loss`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import cache
+from typing import Final, get_args
+
+from nn import metrics as measures
+from nn.metrics.averaged import Average, AveragedMetric
 
 SELECTION: Final = "best/val_loss"
 """The metric that chooses: settings in tuning, and by default the epoch that is reported."""
@@ -134,14 +138,87 @@ CURVES: Final = (
 """The curves of loss and scores, the loss first."""
 
 
+_MOMENTS: Final = {
+    metric.name.removesuffix("loss"): metric
+    for metric in (_TEST[0], _TEST_PEAK[0], _BEST[0], _FINAL[0], _UNTRAINED[0], CURVES[0])
+}
+"""The parts and moments at which `training.metrics` are measured too, by the beginning of names."""
+
+_OWN: Final[dict[str, bool]] = {}
+
+
+def remember_metrics(directions: Mapping[str, bool]) -> None:
+    """Remember whether higher is better of metrics that only a record knows, as of users' classes.
+
+    A record carries the directions of its metrics, so that it can be compared where the classes are
+    not installed or not trusted. The first direction of a name counts.
+
+    Parameters
+    ----------
+    directions : mapping of str to bool
+        Whether a higher value is better, by the metric's key.
+    """
+    for key, higher in directions.items():
+        _OWN.setdefault(key, higher)
+
+
+@cache
+def _ours() -> dict[str, tuple[str, bool, tuple[float, float]]]:
+    """Return title, direction and range of the metrics in `nn`, by key."""
+    found = {}
+    for name in measures.__all__:
+        kind = getattr(measures, name)
+        if not (isinstance(kind, type) and issubclass(kind, measures.Metric) and kind.name):
+            continue
+        found[kind.name] = kind.title, kind.higher_is_better, kind.limits
+        if issubclass(kind, AveragedMetric):
+            for average in get_args(Average):
+                title = f"{kind.title} ({average})"
+                found[kind(average=average).key] = title, kind.higher_is_better, kind.limits
+    return found
+
+
+def _of_measure(name: str) -> Metric | None:
+    """Describe a metric of `training.metrics` at one moment; None if `name` is none."""
+    for start, loss in _MOMENTS.items():
+        key = name.removeprefix(start)
+        own = (key.replace("_", " "), _OWN[key], ANY) if key in _OWN else None
+        described = _ours().get(key, own)
+        if key == name or described is None:
+            continue
+        title, higher, limits = described
+        return Metric(
+            name,
+            loss.long.replace("loss", title),
+            loss.short.replace("loss", title),
+            title,
+            higher,
+            (loss.curve or "").replace("/loss", f"/{key}"),
+            untrained=loss.untrained.removesuffix("loss") + key if loss.untrained else "",
+            range=limits,
+        )
+    return None
+
+
+def _measures(measured: Collection[str], starts: Collection[str]) -> list[str]:
+    """Return the names of the metrics of `training.metrics` among those that were measured."""
+    return [
+        name
+        for start in starts
+        for name in sorted(measured)
+        if name.startswith(start) and name not in _TABLE and _of_measure(name)
+    ]
+
+
 def main_metrics(measured: Collection[str]) -> list[str]:
     """Return the metrics that a table shows first, of those that were measured.
 
     If no run reports its best epoch, the final validation values stand in for the best ones.
     """
     reported = _BEST if any(metric.name in measured for metric in _BEST) else _FINAL
-    shown = (*_TEST, *_TEST_PEAK, *reported)
-    return [metric.name for metric in shown if metric.name in measured]
+    shown = [m.name for m in (*_TEST, *_TEST_PEAK, *reported) if m.name in measured]
+    held_out = "best/val_" if reported is _BEST else "final/val_"
+    return shown + _measures(measured, ("test/", "test_peak/", held_out))
 
 
 def final_metric(measured: Collection[str]) -> str:
@@ -174,6 +251,12 @@ def validation_counterparts(metric: str) -> tuple[str, ...]:
     return (f"best/val_{quantity}", f"final/val_{quantity}") if part == "test" else ()
 
 
+def compared(measured: Collection[str]) -> list[str]:
+    """Return the metrics that a comparison summarizes, of runs that have measured these."""
+    held_out = ("test/", "test_peak/", "best/val_", "final/val_")
+    return [*COMPARED, *_measures(measured, held_out)]
+
+
 COMPARED: Final = (
     *(metric.name for metric in _TEST + _TEST_PEAK + _BEST + _FINAL),
     "final/train_loss",
@@ -182,7 +265,7 @@ COMPARED: Final = (
     "test_peak/epoch",
     "time/us_per_step",
 )
-"""The metrics that a comparison summarizes over seeds, in the order of its tables."""
+"""The metrics of all runs that a comparison summarizes over seeds, in the order of its tables."""
 
 _TABLE: Final = {
     metric.name: metric
@@ -200,4 +283,4 @@ def metric_named(name: str) -> Metric:
     """
     label = name.removeprefix(PROBE)
     curve = name if label != name else None
-    return _TABLE.get(name) or Metric(name, label, label, curve=curve)
+    return _TABLE.get(name) or _of_measure(name) or Metric(name, label, label, curve=curve)

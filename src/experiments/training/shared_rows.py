@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from experiments.datasets import Dataset, Part, Task
 from experiments.datasets.encoded_table import DrawnRows
 from experiments.training.targets import Encoding
+from nn.losses import Loss
 from nn.table_rows import Scaling, TableRows
 
 Parts = dict[str, TableRows]
@@ -65,6 +66,18 @@ def targets_of(datasets: Sequence[Dataset], encoding: Encoding, dtype: str) -> P
         name: TableRows(table, np.stack([one.rows for one in parts]))
         for name, parts in drawn.items()
     }
+
+
+def weights_of(
+    datasets: Sequence[Dataset], encoding: Encoding, loss: Loss, dtype: str
+) -> TableRows | None:
+    """Return the weights of the training rows, computed for each split from its own rows.
+
+    None if the loss weighs all rows the same.
+    """
+    each = (loss.row_weights(encoding.encode(d.train.targets, dtype)) for d in datasets)
+    weights = [one.astype(dtype) for one in each if one is not None]
+    return _joined(weights) if weights else None
 
 
 def _drawn(datasets: Sequence[Dataset]) -> dict[str, list[DrawnRows]] | None:

@@ -15,12 +15,13 @@ from experiments.datasets import Dataset
 from experiments.training.evaluation import Evaluated, score_for
 from experiments.training.length import length_of
 from experiments.training.live_run import LiveRun
+from experiments.training.measures import Measures
 from experiments.training.metrics import UNTRAINED
 from experiments.training.outcome import Outcome
 from experiments.training.probing import is_due, measure
 from experiments.training.report import TEST_CURVE, report_for, score_name
 from experiments.training.row_losses import TEST_LOSSES, in_groups
-from experiments.training.shared_rows import inputs_of, targets_of
+from experiments.training.shared_rows import inputs_of, targets_of, weights_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
@@ -63,13 +64,15 @@ class Stack:
         targets = targets_of(list(splits.values()), encoding, settings.dtype)
         self.parts = {
             name: [
-                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]))
+                _evaluated(one, name, inputs[name].of([split]), targets[name].of([split]), first)
                 for split, one in enumerate(splits.values())
             ]
             for name in dataset.parts
         }
+        # What is measured of a held-out part beside the loss, the score first.
         score = score_name(dataset.task)
-        self.scores = [] if score is None else [score]
+        keys = [metric.key for metric in settings.metrics]
+        self.scores = list(dict.fromkeys(keys if score is None else [score, *keys]))
         self.curves = {"train": "train"}  # the parts measured after each epoch, by their columns
         if "validation" in self.parts:
             self.curves["val"] = "validation"
@@ -96,8 +99,15 @@ class Stack:
             dtype=settings.dtype,
         )
         smoothed = targets["train"].mapped(first.loss.smooth)
+        weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)
         self.tiles = [
-            Tile(runs[rows], self.network.part(rows), inputs["train"].of(own), smoothed.of(own))
+            Tile(
+                runs[rows],
+                self.network.part(rows),
+                inputs["train"].of(own),
+                smoothed.of(own),
+                None if weights is None else weights.of(own),
+            )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
             for own in [[live.split for live in self.live[rows]]]
         ]
@@ -184,7 +194,9 @@ class Stack:
                     "epoch": epoch,
                     "step": live.length.after(epoch),
                     "seconds": live.seconds + seconds,
-                    **{name: float(column[row]) for name, column in measured.items()},
+                    **{
+                        name: self._recorded(name, column[row]) for name, column in measured.items()
+                    },
                     "lr": float(self.rates[row]) if began else None,
                     "gradient_norm": float(gradient_norms[row]) if began else None,
                     **{name: column[row] for name, column in (norms | probed).items()},
@@ -199,12 +211,20 @@ class Stack:
         if ended:
             yield from self.leave(ended)
 
+    def _recorded(self, name: str, value: np.float64) -> float | None:
+        """Return a value as it is recorded: None for a metric that is undefined."""
+        is_metric = name.rpartition("/")[2] in self.scores[1:]
+        return None if is_metric and np.isnan(value) else float(value)
+
     def _measure_untrained(self) -> None:
         """Measure the test part before training; a diverged run counts with these values."""
         measured = self._measure("test", self.network, self.live)
         for row, live in enumerate(self.live):
+            values = {name: self._recorded(name, each[row]) for name, each in measured.items()}
             live.untrained = {
-                f"{UNTRAINED}/test_{name}": float(each[row]) for name, each in measured.items()
+                f"{UNTRAINED}/test_{name}": value
+                for name, value in values.items()
+                if value is not None
             }
 
     def _layer_norms(self, epoch: int) -> dict[str, list[float | None]]:
@@ -398,7 +418,8 @@ class Stack:
             summary = live.summary(self.scores)
             if live.reported_epoch is not None:
                 for name, column in tested.items():
-                    summary[f"{live.report.test}/{name}"] = float(column[i])
+                    if (value := self._recorded(name, column[i])) is not None:
+                        summary[f"{live.report.test}/{name}"] = value
                 weights |= {f"best/{name}": array for name, array in reported.weights(i).items()}
                 if losses is not None:
                     weights[TEST_LOSSES] = in_groups(losses[i])
@@ -457,9 +478,15 @@ class Stack:
         self.between_epochs = True
 
 
-def _evaluated(dataset: Dataset, part: str, inputs: TableRows, targets: TableRows) -> Evaluated:
+def _evaluated(
+    dataset: Dataset, part: str, inputs: TableRows, targets: TableRows, run: Run
+) -> Evaluated:
     """Prepare one part of a split for evaluation."""
-    return Evaluated(inputs, targets, score_for(dataset.task, dataset.parts[part].targets, targets))
+    score = score_for(dataset.task, dataset.parts[part].targets, targets)
+    measured = None if score is None else score.name
+    metrics = [metric for metric in run.training.metrics if metric.key != measured]
+    measures = Measures(metrics, dataset, part) if metrics and part != "train" else None
+    return Evaluated(inputs, targets, score, measures)
 
 
 def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

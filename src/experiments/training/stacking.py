@@ -47,6 +47,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         training.steps,
         training.dtype,
         training.test_every_epoch,
+        training.metrics,
         training.probes,
         training.blas_threads,
         training.penalize_biases,

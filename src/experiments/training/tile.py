@@ -42,6 +42,8 @@ class Tile:
         The networks of these runs, a view of the stack's.
     inputs, targets : TableRows
         The training rows of each run.
+    weights : TableRows, optional
+        The weights with which they train.
 
     Attributes
     ----------
@@ -60,6 +62,7 @@ class Tile:
         network: Network,
         inputs: TableRows,
         targets: TableRows,
+        weights: TableRows | None = None,
     ) -> None:
         settings = runs[0].training
         self.batches = Batches(
@@ -69,6 +72,7 @@ class Tile:
             network.seeds,
             order=settings.order,
             drop_last=settings.last_batch == "drop",
+            weights=weights,
         )
         self.optimizers = OptimizerStack(
             [run.optimizer for run in runs], network.layout, network.dtype
@@ -128,10 +132,10 @@ class Tile:
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
         self.step_times[:] = 0
-        for step, (inputs, targets) in enumerate(islice(self.batches.epoch(), steps)):
+        for step, batch in enumerate(islice(self.batches.epoch(), steps)):
             timed = step == last_full
             began = perf_counter() if timed else 0.0
-            network.backpropagate(inputs, targets)
+            network.backpropagate(*batch)
             gradients = network.gradients
             self._penalize(gradients)
             norm = global_norm(gradients)

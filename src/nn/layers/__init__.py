@@ -14,6 +14,8 @@ from .group_norm import GroupNorm
 from .layer import Binding, Layer
 from .layer_norm import LayerNorm
 from .max_pool import MaxPool1d, MaxPool2d
+from .random_flip import RandomFlip
+from .random_shift import RandomShift
 from .reshape import Reshape
 from .residual import Residual
 
@@ -35,6 +37,8 @@ __all__ = [
     "LayerNorm",
     "MaxPool1d",
     "MaxPool2d",
+    "RandomFlip",
+    "RandomShift",
     "Reshape",
     "Residual",
 ]

@@ -69,8 +69,9 @@ class CapturedStep:
 
     Attributes
     ----------
-    x, targets : ndarray
-        The batch. Holding the arrays keeps their ids from being reused.
+    x, targets, weights : ndarray
+        The batch; `weights` is None if its rows have none. Holding the arrays keeps their ids from
+        being reused.
     logits : ndarray
         The buffer that receives the logits.
     calls : list of callable
@@ -82,6 +83,7 @@ class CapturedStep:
 
     x: Array
     targets: Array
+    weights: Array | None
     logits: Array = field(init=False)
     calls: list[Call] = field(init=False)
     compilations: int = field(default=-1, init=False)

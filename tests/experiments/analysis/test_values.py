@@ -49,7 +49,8 @@ def test_a_diverged_run_counts_as_its_untrained_network(tmp_path):
 
 
 def test_the_untrained_network_has_its_own_test_metrics_where_they_were_measured(tmp_path):
-    lost = {"test/loss": 99.0, "untrained/test_loss": 2.4, "untrained/test_accuracy": 0.07}
+    lost = {"test/loss": 99.0, "test/accuracy": 0.9}
+    lost |= {"untrained/test_loss": 2.4, "untrained/test_accuracy": 0.07}
     groups = group_runs(runs(tmp_path, ("adam", 1, "diverged", lost, None)))
     assert by_seed(groups, "test/loss") == [{1: 2.4}]
     assert by_seed(groups, "test/accuracy") == [{1: 0.07}]

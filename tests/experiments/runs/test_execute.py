@@ -32,7 +32,7 @@ from experiments.training.loop import train
 from experiments.training.stack import Stack
 from experiments.training.status import Status
 from nn.optimizers import SGD
-from tests.experiments.small_runs import execute_jobs, make_dataset, make_small_job
+from tests.experiments.small_runs import LOSSES, execute_jobs, make_dataset, make_small_job
 
 DATASET = make_dataset()
 
@@ -165,7 +165,7 @@ def test_the_log_tells_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert lines[-1] == "done"
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 def test_every_task_leaves_a_record(task: Task, tmp_path: Path) -> None:
     loss = {
         Task.BINARY: "nn.BinaryCrossEntropy",

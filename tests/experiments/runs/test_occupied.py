@@ -122,22 +122,62 @@ def test_a_users_files_of_other_names_do_no_harm() -> None:
     (folder / "0").mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
     refuse_other_run(folder, identity(0))
-    refuse_other_sweep(folder, at_their_places({}))
+    refuse_other_sweep(folder, at_their_places({}), {})
+
+
+SWEEP = {"multirun.yaml": "hydra:\n  run: here\nseed: 0\n"}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"hydra:\n  run: {", r"cannot be read: .*line 3, column 1"),
+        (b"\xff\xfe\x00a", "cannot be read"),
+        (b"", "has other keys"),
+        (b"- 1\n", "has other keys"),
+        (b"hydra: {}\nsteps: 3\n", "has other keys"),
+        (None, "cannot be read: it is a folder, not a file"),
+    ],
+)
+def test_a_file_that_no_sweep_has_written_is_not_overwritten(
+    content: bytes | None, why: str
+) -> None:
+    file = Path("mine/multirun.yaml")
+    file.parent.mkdir()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match=rf"^mine/multirun\.yaml would be overwritten.*{why}"):
+        refuse_other_sweep(Path("mine"), at_their_places({}), SWEEP)
+
+
+def test_the_file_of_a_sweep_that_has_no_runs_yet_is_overwritten() -> None:
+    Path("mine").mkdir()
+    refuse_other_sweep(Path("mine"), at_their_places({}), SWEEP)
+    Path("mine/multirun.yaml").write_text("seed: 1\nhydra: {}\n")
+    refuse_other_sweep(Path("mine"), at_their_places({}), SWEEP)
+
+
+def test_a_damaged_file_beside_the_sweeps_own_runs_is_overwritten() -> None:
+    list(execute_jobs([job(0, "sweep/0")], DATASET))
+    Path("sweep/multirun.yaml").write_bytes(b"\xff")
+    refuse_other_sweep(Path("sweep"), at_their_places({Path("sweep/0"): identity(0)}), SWEEP)
 
 
 def test_a_sweep_may_have_some_or_all_of_its_runs_in_its_folder() -> None:
     jobs = [job(seed, f"sweep/{seed}") for seed in (0, 1)]
     places = {Path(f"sweep/{seed}"): identity(seed) for seed in (0, 1, 2)}
-    refuse_other_sweep(Path("sweep"), at_their_places(places))
+    refuse_other_sweep(Path("sweep"), at_their_places(places), {})
     list(execute_jobs(jobs, DATASET))
-    refuse_other_sweep(Path("sweep"), at_their_places(places))
+    refuse_other_sweep(Path("sweep"), at_their_places(places), {})
 
 
 def test_a_run_that_the_sweep_does_not_have_is_refused() -> None:
     list(execute_jobs([job(seed, f"sweep/{seed}") for seed in (0, 1, 2)], DATASET))
     fewer = {Path(f"sweep/{seed}"): identity(seed) for seed in (0, 1)}
     with pytest.raises(UserError) as refused:
-        refuse_other_sweep(Path("sweep"), at_their_places(fewer))
+        refuse_other_sweep(Path("sweep"), at_their_places(fewer), {})
     message = str(refused.value)
     assert message.startswith("sweep holds 1 run of another sweep (sgd-seed2 in 2), trained by `")
     assert "hydra.sweep.dir=FOLDER" in message
@@ -147,7 +187,7 @@ def test_the_sweeps_runs_at_other_places_are_refused() -> None:
     list(execute_jobs([job(seed, f"sweep/{seed}") for seed in (0, 1)], DATASET))
     swapped = {Path("sweep/0"): identity(1), Path("sweep/1"): identity(0)}
     with pytest.raises(UserError, match="2 runs of another sweep"):
-        refuse_other_sweep(Path("sweep"), at_their_places(swapped))
+        refuse_other_sweep(Path("sweep"), at_their_places(swapped), {})
 
 
 def test_runs_are_found_in_whatever_state(trained: Path, killed: Path) -> None:

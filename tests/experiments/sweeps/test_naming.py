@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweeps.naming import id_by_folder, sweep_id
+from experiments.sweeps.naming import id_by_folder, of_same_command, sweep_id
 
 OVERRIDES = ["optimizer=sgd,adam", "seed=0,1"]
 RUNS = ["a" * 64, "b" * 64]
@@ -37,6 +37,16 @@ def test_what_makes_other_runs_does(other: str) -> None:
 
 def test_other_code_or_data_are_another_sweep() -> None:
     assert sweep_id(OVERRIDES, ["c" * 64, RUNS[1]]) != sweep_id(OVERRIDES, RUNS)
+
+
+def test_what_is_trained_again_is_another_sweep_of_the_same_command() -> None:
+    plain = sweep_id(OVERRIDES, RUNS)
+    again = [sweep_id([*OVERRIDES, "rerun=true"], RUNS, rerun=True) for _ in range(2)]
+    assert len({plain, *again}) == 3
+    assert all(of_same_command(one, plain) and of_same_command(plain, one) for one in again)
+    assert not of_same_command(sweep_id(OVERRIDES, RUNS[:1], rerun=True), plain)
+    assert not of_same_command(None, plain)
+    assert not of_same_command(None, None)
 
 
 def test_it_is_short_and_plain() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from experiments.errors import ConfigError, UserError
-from experiments.runs import execution
+from experiments.runs import execution, owners
 from experiments.runs.job import Job
+from experiments.runs.owners import OWNER, Ownership
 from experiments.runs.record import Record
 from experiments.sweeps import sweep as module
 from experiments.sweeps.listener import Listener, Plan
@@ -337,3 +338,58 @@ def test_a_sweep_of_several_batches_joins_what_it_has_trained() -> None:
     assert [record.uid for record in first.records] == [record.uid for record in again.records]
     with Sweep(Path("runs"), InProcess()) as sweep, pytest.raises(UserError, match="another sweep"):
         sweep.run([job(0), job(1)])
+
+
+class Waiting(Noting):
+    """Notes for whom the sweep waits, and ends that ownership after some time."""
+
+    def __init__(self, other: Ownership, polls: int) -> None:
+        super().__init__()
+        self.other, self.polls = other, polls
+
+    def waiting_for_folder(self, owner: str) -> None:
+        assert "which writes to runs" in owner
+        self.events.append("waiting")
+        if self.events.count("waiting") == self.polls:
+            self.other.release()
+
+
+def test_a_folder_that_another_command_writes_to_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owners, "_POLL", 0)
+    other = Ownership(print)
+    other.acquire(Path("runs"), [], print)
+    listener = Waiting(other, polls=3)
+    with Sweep(Path("runs"), InProcess(), listener=listener) as sweep:
+        (record,) = sweep.run([job(0)])
+        assert Path("runs", OWNER).exists()
+    assert listener.events[:4] == [*["waiting"] * 3, ("begun", "1 run")]
+    assert record.status == "done"
+    assert not Path("runs", OWNER).exists()
+
+
+def test_a_folder_of_other_runs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "_POLL", 0)
+    with Sweep(Path("runs"), InProcess()) as sweep:
+        sweep.run([job(0), job(1)])
+    other = Ownership(print)
+    other.acquire(Path("runs"), [], print)
+    listener = Waiting(other, polls=3)
+    with (
+        Sweep(Path("runs"), InProcess(), listener=listener) as sweep,
+        pytest.raises(UserError, match="of another sweep"),
+    ):
+        sweep.run([job(0)])
+    assert listener.events == []
+    other.release()
+
+
+def test_what_is_whole_is_not_written_again() -> None:
+    def files_after_the_sweep() -> dict[Path, tuple[int, int]]:
+        with Sweep(Path("runs"), InProcess()) as sweep:
+            sweep.run([job(0), job(1)])
+        files = [path for path in Path("runs").rglob("*") if path.is_file()]
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+    assert files_after_the_sweep() == files_after_the_sweep()

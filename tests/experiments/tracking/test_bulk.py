@@ -27,6 +27,7 @@ from experiments import switches
 from experiments.errors import RefusedError, TrackingError
 from experiments.runs.layout import FILES
 from experiments.runs.record import Record
+from experiments.runs.write import copy_record
 from experiments.tracking import bulk, contents, store
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.runs import Tracker
@@ -135,6 +136,12 @@ def varied_records(folder: Path) -> list[Record]:
     return made
 
 
+def taken_over(record: Record, folder: Path) -> Record:
+    """Copy a record as a sweep does that reuses the run."""
+    data = {**record.data, "sweep": "another"}
+    return Record.read(copy_record(record, folder, data=data, config_yaml=record.config_yaml))
+
+
 def with_numbers_that_sql_lacks(real: Callable[..., list[Metric]]) -> Callable[..., list[Metric]]:
     """Have records end with points that we do not publish, because MLflow's pages fail on them."""
 
@@ -206,6 +213,7 @@ def both(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("both")
     made = varied_records(folder / "runs")
     uris = [f"sqlite:///{shutil.copy(fresh, folder / name)}" for name in ("client.db", "bulk.db")]
+    reused = [taken_over(record, folder / f"reused {n}") for n, record in enumerate(made[:3])]
     published = []
     with pytest.MonkeyPatch.context() as patched:
         odd = with_numbers_that_sql_lacks(contents.epoch_metrics)
@@ -219,6 +227,11 @@ def both(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
                     tracker.publish_together(made[:6]) + tracker.publish_together(made[6:])
                 )
             assert ("create_run" in calls) == (setting == "bulk")
+            with counted_calls(patched) as calls:
+                # By another sweep that reuses them: some are in this sweep already.
+                ids = Tracker(uri, "both").publish_together([*reused, *made[3:5]])
+            assert ids == [*published[-1][:3], *published[-1][3:5]]
+            assert ("set_tag" in calls) == (setting == "bulk")
     return uris, made, published
 
 
@@ -235,7 +248,7 @@ def counted_calls(patched: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return call
 
     with patched.context() as inner:
-        for name in ("create_run", "log_batch", "log_inputs", "set_terminated"):
+        for name in ("create_run", "log_batch", "log_inputs", "set_tag", "set_terminated"):
             inner.setattr(MlflowClient, name, noted(name, getattr(MlflowClient, name)))
         yield calls
 
@@ -424,6 +437,14 @@ def test_the_number_of_statements_and_writes_does_not_grow_with_the_runs(
         assert len(asked) == 4  # the experiment, the schema, which runs are there, the datasets
         assert len(copies) == count * len(FILES)
         assert len(journals) == 1
+        reused = [taken_over(record, tmp_path / "reused" / record.folder.name) for record in made]
+        statements.clear()
+        event.listen(Engine, "before_cursor_execute", note)
+        Tracker(tracker.uri, tracker.experiment_name).publish_together(reused)
+        event.remove(Engine, "before_cursor_execute", note)
+        assert len([one for one in statements if one.startswith("INSERT")]) == 1  # the sweep
+        asked = [one for one in statements if one.startswith("SELECT") and "FROM tags" in one]
+        assert len(asked) == 2  # which runs are there, and in which sweeps they are
 
 
 # All or nothing

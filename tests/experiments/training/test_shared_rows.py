@@ -13,6 +13,8 @@ import nn
 from experiments.config.models import MLP
 from experiments.config.schema import Run
 from experiments.datasets import Dataset, Part, Table, Task, prepare, split_rows
+from experiments.errors import ConfigError
+from experiments.training.checks import check
 from experiments.training.loop import train
 from experiments.training.outcome import Outcome
 from experiments.training.shared_rows import inputs_of, targets_of
@@ -98,7 +100,7 @@ class States:
             self.states[outcome.position] = State(state.epoch, values, arrays)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", LOSSES)
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("batch", [7, "full"])
 def test_a_run_has_the_same_bits_alone_stacked_and_resumed(
@@ -183,3 +185,51 @@ def test_large_splits_share_a_stack_if_they_share_a_table(monkeypatch: pytest.Mo
     assert make_stacks(runs, dict(zip(sources, splits, strict=True))) == [[0, 1]]
     alone = [prepared_alone(one) for one in splits]
     assert make_stacks(runs, dict(zip(sources, alone, strict=True))) == [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("task", "loss"),
+    [
+        (Task.BINARY, nn.BinaryCrossEntropy(class_weights="balanced")),
+        (Task.MULTICLASS, nn.CrossEntropy(class_weights="balanced", label_smoothing=0.1)),
+        (Task.MULTICLASS, nn.BinaryCrossEntropy(class_weights=(1, 5, 2))),
+    ],
+)
+@pytest.mark.parametrize("batch", [7, "full"])
+def test_each_split_weighs_by_its_own_training_part(
+    task: Task, loss: nn.Loss, batch: int | str
+) -> None:
+    # Their classes have different numbers of rows.
+    splits = [split_of(seed, task) for seed in (0, 1)]
+    uneven = replace(splits[0], train=_without(splits[0].train, 6), digest="0" * 64)
+    other = replace(splits[1], train=_without(splits[1].train, 6, of=1), digest="1" * 64)
+    own = [uneven, other, uneven]
+    runs = [make_run(loss=loss, seed=seed, epochs=2, batch_size=batch) for seed in range(3)]
+    alone = [trained([run], [prepared_alone(d)])[0] for run, d in zip(runs, own, strict=True)]
+    assert trained(runs, own) == alone
+    plain = make_run(loss=replace(loss, class_weights=None), seed=0, epochs=2, batch_size=batch)
+    assert trained([plain], [uneven])[0][0] != alone[0][0]
+    # The untrained network's loss is the same: evaluation does not weigh.
+    starts = [next(iter(train([run], uneven))).metrics["val/loss"][0] for run in (plain, runs[0])]
+    assert starts[0] == starts[1]
+
+
+def _without(part: Part, count: int, of: int = 0) -> Part:
+    """Remove the last `count` rows of a class."""
+    gone = np.flatnonzero(part.targets == of)[-count:]
+    kept = np.setdiff1d(np.arange(len(part)), gone)
+    drawn = replace(part.drawn, rows=part.drawn.rows[kept])
+    return Part(drawn, part.targets[kept])
+
+
+@pytest.mark.parametrize(
+    ("task", "weights", "words"),
+    [
+        (Task.MULTICLASS, (1, 2), "has 2 numbers, but dataset mixed has 3 classes.*a, b, c"),
+        (Task.BINARY, (1, 2, 3), "has 3 numbers, but dataset mixed has 2 classes"),
+        (Task.MULTILABEL, "balanced", "rows of dataset mixed have several labels"),
+    ],
+)
+def test_class_weights_that_do_not_fit_are_refused(task: Task, weights: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check(make_run(loss=nn.BinaryCrossEntropy(class_weights=weights)), split_of(0, task))

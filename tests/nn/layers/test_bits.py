@@ -50,6 +50,11 @@ NETWORKS = {
          nn.MaxPool2d(3, 2, 1), nn.Conv2d(6, 2, groups=2, dilation=2, padding=1),
          nn.AvgPool2d(2, 1), nn.ChannelDropout(0.3), nn.Dropout(0.2), *head(5)],
     ),
+    "augmented": (
+        (2, 6, 5),
+        [nn.RandomShift(2, value=-1.0), nn.RandomFlip(), nn.Conv2d(3, 3), nn.RandomFlip(0.3),
+         nn.RandomShift(), tanh(), *head(4)],
+    ),
     "one channel, one output": (
         (1, 3, 3), [nn.Conv2d(1, 2), tanh(), nn.Flatten(), nn.Dense(1), nn.Dense(3)],
     ),

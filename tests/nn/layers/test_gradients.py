@@ -113,9 +113,12 @@ def test_central_differences(name: str, rows: int, compiled: bool, monkeypatch) 
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4)])
-def test_channel_dropout_with_its_mask(shape) -> None:
+@pytest.mark.parametrize(
+    "random", [nn.ChannelDropout(0.4), nn.RandomShift(2), nn.RandomFlip()], ids=lambda r: r.name
+)
+def test_random_layers_with_what_they_drew(shape, random) -> None:
     convolution = nn.Conv2d if len(shape) == 3 else nn.Conv1d
-    network = network_of([convolution(4, 2), nn.ChannelDropout(0.4), *END], shape)
+    network = network_of([convolution(4, 2), random, *END], shape)
     x, y = batch(network, 3)
 
     def again() -> None:

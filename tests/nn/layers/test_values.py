@@ -179,3 +179,54 @@ def test_channel_dropout_drops_whole_channels() -> None:
     assert (out == out[:, :, :1]).all()
     assert 0.3 < (out == 0).mean() < 0.7
     np.testing.assert_array_equal(network.forward(x), 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 4), (2, 6)])
+def test_shifts_are_of_each_sample_and_equally_likely(shape) -> None:
+    network = nn.Network(
+        [nn.RandomShift(1, value=7.0), nn.Flatten()],
+        shape,
+        loss=nn.MeanSquaredError(),
+        seeds=[3, 4],
+    )
+    x = np.random.default_rng(0).normal(size=(1, 400, *shape)).astype(np.float32)
+    first, second = network.forward(x, training=True).reshape(2, 400, *shape)
+    padded = np.pad(x[0], [(0, 0), (0, 0), *[(1, 1)] * (len(shape) - 1)], constant_values=7)
+    counts = dict.fromkeys(np.ndindex(*[3] * (len(shape) - 1)), 0)
+    for sample, before in zip(first, padded, strict=True):
+        (found,) = [
+            places
+            for places in counts
+            if (
+                before[
+                    (
+                        slice(None),
+                        *(slice(p, p + n) for p, n in zip(places, shape[1:], strict=True)),
+                    )
+                ]
+                == sample
+            ).all()
+        ]
+        counts[found] += 1
+    assert min(counts.values()) > 400 / len(counts) / 2
+    assert (first != second).any()
+    np.testing.assert_array_equal(network.forward(x), x.reshape(1, 400, -1))
+
+
+def test_flips_reverse_the_last_axis_of_about_half() -> None:
+    network = nn.Network(
+        [nn.RandomFlip(), nn.Flatten()], (1, 2, 3), loss=nn.MeanSquaredError(), seeds=[3, 4]
+    )
+    x = np.random.default_rng(0).normal(size=(1, 400, 1, 2, 3)).astype(np.float32)
+    first, second = network.forward(x, training=True).reshape(2, 400, 1, 2, 3)
+    flipped = (first == x[0][..., ::-1]).all(axis=(1, 2, 3))
+    assert (flipped | (first == x[0]).all(axis=(1, 2, 3))).all()
+    assert 120 < flipped.sum() < 280
+    assert (first != second).any()
+    np.testing.assert_array_equal(network.forward(x)[0], x[0].reshape(400, 6))
+
+
+@pytest.mark.parametrize("layer", [nn.RandomShift(), nn.RandomFlip()], ids=lambda r: r.name)
+def test_vectors_cannot_be_augmented(layer) -> None:
+    with pytest.raises(ValueError, match="vectors have no"):
+        nn.Network([layer, nn.Dense(2)], 3, loss=nn.MeanSquaredError())

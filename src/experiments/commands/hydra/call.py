@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
@@ -17,14 +18,18 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.hydra.defer import deferred
 from experiments.commands.hydra.explain import explain
 from experiments.commands.hydra.locate import CONF
 from experiments.commands.hydra.overrides import with_marks_quoted
-from experiments.commands.hydra.patches import empty_sweeps_refused
+from experiments.commands.hydra.patches import (
+    empty_sweeps_refused,
+    grid_for_basic,
+    sweepers_counts_checked,
+)
 from experiments.commands.hydra.task import train_composed
 from experiments.commands.working_directory import check_can_be_recorded
 from experiments.config.trust import search_working_directory
@@ -105,6 +110,36 @@ def train(overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = 
         return Path(str(done.hydra_cfg.hydra.runtime.output_dir))
 
 
+def compose(
+    overrides: Sequence[str], config_dir: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
+    """Compose the configuration of the run ``descent OVERRIDES``, without training it.
+
+    Parameters
+    ----------
+    overrides, config_dir
+        See :func:`sweep`.
+
+    Returns
+    -------
+    dict
+        The resolved configuration, with plain values.
+
+    Raises
+    ------
+    ConfigError
+        If an override is invalid.
+    """
+    overrides = with_marks_quoted(overrides)
+    with _hydra(overrides, config_dir) as hydra:
+        config = hydra.compose_config(_CONFIG, overrides, RunMode.RUN, with_log_configuration=False)
+        with open_dict(config):
+            del config["hydra"]
+        resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
 @contextmanager
 def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) -> Iterator[Hydra]:
     """Yield Hydra, initialized for one command; restore the caller's global state of Hydra."""
@@ -122,7 +157,12 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
     try:
         # Records and hints contain the command: this is the command line with the same effect.
         sys.argv = ["descent", *_option(config_dir), *arguments]
-        with main_program_hidden(), empty_sweeps_refused():
+        with (
+            main_program_hidden(),
+            empty_sweeps_refused(),
+            grid_for_basic(),
+            sweepers_counts_checked(),
+        ):
             yield Hydra.create_main_hydra2("run", path)
     except (HydraException, OmegaConfBaseException) as error:
         reason = explain(error, [*_option(config_dir), *arguments])

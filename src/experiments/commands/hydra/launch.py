@@ -109,7 +109,7 @@ class HydraSweep:
             self._trainer,
             compare=compare,
             width=self._width,
-            overrides=list(self._config.hydra.overrides.task),
+            overrides=[*self._config.hydra.overrides.task, *self._config.hydra.overrides.hydra],
             continues=continues,
             files={} if continues else _files_of_sweep(self._config),
             publishes=bool(OmegaConf.select(self._config, "tracking.enabled")),  # jobs may differ
@@ -182,14 +182,16 @@ def begin_sweep(
     # The data, which are the rest of a run's identity, may be on other machines: each job checks
     # its own folder where it trains.
     configs = {job.folder.resolve(): config_hash(job.config) for job in jobs}
+    files = _files_of_sweep(config)
     ownership = Ownership(warn)
     ownership.acquire(folder, configs, OwnerShown(EscapingConsole()).show)
     try:
         refuse_other_sweep(
             folder,
             lambda run: configs.get(run.folder.resolve()) == run.identity_parts.get("config"),
+            files,
         )
-        write_texts(folder, _files_of_sweep(config))
+        write_texts(folder, files)
     finally:
         ownership.release()  # each job will own its own folder
 

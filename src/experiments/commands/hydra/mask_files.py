@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.files.atomic import write_atomically
 from experiments.files.masking import masked
+from experiments.files.reading import read_file
 
 
 def mask_files(*paths: Path) -> None:
@@ -26,7 +28,7 @@ def mask_files(*paths: Path) -> None:
             if path.is_dir():
                 mask_files(*path.iterdir())
                 continue
-            content = OmegaConf.to_container(OmegaConf.load(path))
+            content = OmegaConf.to_container(OmegaConf.load(io.BytesIO(read_file(path))))
             safe = masked(content)
             if safe != content:
                 text = OmegaConf.to_yaml(OmegaConf.create(safe))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.core.plugins import Plugins
@@ -25,6 +26,13 @@ from experiments.errors import ConfigError
 
 _READ_FILES: Final = ("file", "pkg")
 """The schemes of Hydra's config sources that read files."""
+
+_COUNTS: Final = {
+    "n_trials": "trials",
+    "n_jobs": "runs at a time",
+    "max_batch_size": "runs in a batch",
+}
+"""Settings of sweepers, Hydra's and Optuna's, that are numbers of runs."""
 
 
 def hold_interrupts_while_composing() -> None:
@@ -80,6 +88,49 @@ def empty_sweeps_refused() -> Iterator[None]:
         yield
     finally:
         override_type.sweep_iterator, parser_type.parse_overrides = expand, parse
+
+
+@contextmanager
+def grid_for_basic() -> Iterator[None]:
+    """Have ``hydra/sweeper=basic`` choose this program's grid sweeper.
+
+    Hydra's own makes the same jobs, but it writes ``multirun.yaml`` before the launcher can refuse
+    the folder, and so overwrites that of another sweep.
+    """
+    Plugins.instance()  # imports the modules that store both
+    sweepers = ConfigStore.instance().repo["hydra"]["sweeper"]
+    own = sweepers["basic.yaml"]
+    sweepers["basic.yaml"] = sweepers["grid.yaml"]
+    try:
+        yield
+    finally:
+        sweepers["basic.yaml"] = own
+
+
+@contextmanager
+def sweepers_counts_checked() -> Iterator[None]:
+    """Have Hydra raise a ConfigError for a sweeper that would make no runs, before it begins.
+
+    Sweepers do not check these settings: Optuna's searches for the best of no trials.
+    """
+    plugins: Any = Plugins
+    instantiate = plugins.instantiate_sweeper
+
+    @wraps(instantiate)
+    def instantiate_sweeper(*arguments: Any, config: DictConfig, **named: Any) -> Any:
+        for name, what in _COUNTS.items():
+            count = config.hydra.sweeper.get(name)
+            if count is not None and (not isinstance(count, int) or count < 1):
+                raise ConfigError(
+                    f"hydra.sweeper.{name}={count} is not a number of {what}: give 1 or more"
+                )
+        return instantiate(*arguments, config=config, **named)
+
+    plugins.instantiate_sweeper = instantiate_sweeper
+    try:
+        yield
+    finally:
+        plugins.instantiate_sweeper = instantiate
 
 
 def _no_values(override: Override) -> str:

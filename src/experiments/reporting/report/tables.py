@@ -27,7 +27,7 @@ from experiments.reporting.words.formatting import (
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
 from experiments.runs.record import Record
-from experiments.training.metrics import COMPARED, HEADLINE, main_metrics, metric_named
+from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
 from experiments.training.status import Status
 
 _NONE: Final = "–"
@@ -101,7 +101,8 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
 def more_results(part: Part, looks: Sequence[Look]) -> Table:
     """Tabulate the results that `results` has no room for, with rows in the same order."""
     measured = _measured(part)
-    rest = [metric for metric in COMPARED if metric not in (*main_metrics(measured), part.metric)]
+    main = (*main_metrics(measured), part.metric)
+    rest = [metric for metric in compared(measured) if metric not in main]
     shown = [metric for metric in rest if metric in measured]
     header = [
         Cell("", style="text"),

@@ -46,6 +46,13 @@ _LEFT_OUT: Final = (
 )
 _RANKS: Final = {name: rank for rank, name in enumerate(_LEFT_OUT, start=1)}
 
+
+def _rank(metric: str) -> int:
+    """Return how early a metric's column is dropped: those of `training.metrics` like the score."""
+    beside = "test/accuracy" if metric.startswith("test") else "best/val_accuracy"
+    return _RANKS.get(metric, _RANKS[beside])
+
+
 _UNKNOWN: Final = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -106,7 +113,7 @@ def narrow_columns(part: Part) -> list[Column]:
     laid = _keys(entries)
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
-        rank = 0 if metric == part.metric else _RANKS.get(metric, 0)
+        rank = 0 if metric == part.metric else _rank(metric)
         laid += _about_test([_means(metric, found, rank)], metric, entries)
         laid += _finished(entries) if metric == part.metric else []
     for metric in ("best/epoch", "time/us_per_step"):
@@ -229,7 +236,7 @@ def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None)
         metric_named(metric).short,
         tuple(column(means, deviations)),
         _best_of(metric, means, Notation.of(means, deviations)),
-        _RANKS.get(metric, len(_LEFT_OUT)) if rank is None else rank,
+        _rank(metric) if rank is None else rank,
         notes=_explained(found, "± standard deviation"),
     )
 

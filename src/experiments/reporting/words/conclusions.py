@@ -35,7 +35,7 @@ def conclude(part: Part) -> str:
     """
     having = [entry for entry in part.entries if part.metric in entry.metrics]
     focus = part.focus
-    metric = metric_named(part.metric).long.removesuffix(" in µs")
+    metric = part.metric_words
     if not having:
         return f"No run measured the {metric}, so there is nothing to compare."
     words = [

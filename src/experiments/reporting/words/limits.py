@@ -108,7 +108,7 @@ def _chosen_on_test(part: Part) -> Iterable[str]:
 
 def _stand_ins(part: Part) -> Iterable[str]:
     """Say what stands in for values that were not measured, and which runs have none at all."""
-    name = metric_named(part.metric).long
+    name = part.metric_words
     runs = [run for entry in part.entries for run in entry.group.counted]
     if part.asked and part.asked != part.metric:
         yield (
@@ -124,6 +124,8 @@ def _stand_ins(part: Part) -> Iterable[str]:
             )
         elif any("test" in run.dataset.get("rows", ()) for run in runs):
             yield f"no {metric_named(HEADLINE).long} was measured; the {name} stands in."
+        elif part.metric == "final/train_loss" and name != metric_named(part.metric).long:
+            yield f"there are no data, so groups are compared by the {name}."
         else:
             yield f"there are no test rows; the {name} stands in."
     if part.metric == SELECTION and any(run.report == "best_loss" for run in runs):

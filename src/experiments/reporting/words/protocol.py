@@ -94,7 +94,7 @@ def _seeds(study: Study) -> Iterator[str]:
 
 
 def _statistics(study: Study) -> Iterator[str]:
-    named = listing([metric_named(metric).long for metric in study.metrics])
+    named = listing(list(dict.fromkeys(part.metric_words for part in study.parts)))
     fair = ", by which nothing was chosen" if study.metrics == (HEADLINE,) else ""
     yield (
         f"Groups are ranked and separated by the {named}{fair}. A run whose loss was not finite "

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from experiments.config.build import build
 from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds
+from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from nn.component import Component, Finite, Interval
@@ -105,8 +106,11 @@ class Protocol(Component):
         """Return the name of `select` in the summaries of runs.
 
         The best epoch is the one that `training.report` chooses. If that is the last one, its
-        values are called final.
+        values are called final. A function to minimize has no validation part: its own final value
+        chooses.
         """
+        if any(record.dataset.get("task") == Task.MINIMIZATION for record in records):
+            return "final/train_loss"
         last = any(record.report == "last" for record in records)
         return self.select.replace("best/", "final/") if last else self.select
 
@@ -116,7 +120,7 @@ class Protocol(Component):
 
     def score(self, records: Sequence[Record]) -> Score:
         """Score settings by their runs, one per tuning seed; the lowest score is the best."""
-        sign = 1 if self.select.endswith("loss") else -1
+        sign = 1 if self.metric(records).endswith("loss") else -1
         measured = [self.value(record) for record in records if finished(record)]
         values = [sign * value for value in measured if value is not None]
         missed = len(records) - len(values)

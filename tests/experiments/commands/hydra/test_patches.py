@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.locate import CONF
-from experiments.commands.hydra.patches import empty_sweeps_refused
+from experiments.commands.hydra.patches import empty_sweeps_refused, grid_for_basic
 from experiments.errors import ConfigError
-from tests.end_to_end.command_line import NOT_TRACKED, run
+from tests.end_to_end.command_line import NOT_TRACKED, plugin, run
 
 
 def test_a_configuration_is_composed_before_an_interrupt_is_heard(tmp_path: Path) -> None:
@@ -167,3 +168,49 @@ def test_sweeps_over_something_are_expanded_as_ever() -> None:
         overrides = parser.parse_overrides(["optimizer=glob(sg*)", "seed=range(2)"])
         (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     assert batch == [["optimizer=sgd", "seed=0"], ["optimizer=sgd", "seed=1"]]
+
+
+@pytest.mark.parametrize("setting", ["n_trials", "n_jobs"])
+@pytest.mark.parametrize("count", [0, -1])
+@plugin("hydra-optuna-sweeper")
+def test_a_search_of_no_trials_is_refused(setting: str, count: int, tmp_path: Path) -> None:
+    told = run(
+        "-m", "hydra/sweeper=optuna", "optimizer.lr=interval(0.01,0.1)", NOT_TRACKED,
+        f"hydra.sweeper.{setting}={count}", folder=tmp_path,
+    )  # fmt: skip
+    assert told.status == 1
+    assert told.err.startswith(f"error: hydra.sweeper.{setting}={count} is not a number of ")
+    assert told.err.count("\n") == 1
+    assert not list(tmp_path.rglob("record.json"))
+
+
+@plugin("hydra-optuna-sweeper")
+def test_a_setting_that_optuna_refuses_is_no_traceback(tmp_path: Path) -> None:
+    told = run(
+        "-m", "hydra/sweeper=optuna", "optimizer.lr=interval(0.01,0.1)", NOT_TRACKED,
+        "hydra.sweeper.direction=sideways", folder=tmp_path,
+    )  # fmt: skip
+    assert told.status == 1
+    assert "error: Please set either 'minimize' or 'maximize'" in told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("count", [0, -1])
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_batches_of_no_runs_are_refused(count: int, launcher: str, tmp_path: Path) -> None:
+    told = run(
+        "-m", "seed=0,1", f"hydra/launcher={launcher}", NOT_TRACKED,
+        f"hydra.sweeper.max_batch_size={count}", folder=tmp_path,
+    )  # fmt: skip
+    assert told.status == 1
+    expected = f"hydra.sweeper.max_batch_size={count} is not a number of runs in a batch"
+    assert told.err == f"error: {expected}: give 1 or more\n"
+
+
+def test_basic_is_hydras_own_again_afterwards() -> None:
+    def target() -> str:
+        return str(ConfigStore.instance().load("hydra/sweeper/basic.yaml").node._target_)
+
+    with grid_for_basic():
+        assert target() == "hydra_plugins.descent.GridSweeper"
+    assert target().endswith("BasicSweeper")

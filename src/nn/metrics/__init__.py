@@ -1,0 +1,25 @@
+"""Metrics: measures of predictions that are recorded beside the loss, one a file."""
+
+from .average_precision import AveragePrecision
+from .f1 import F1
+from .mae import MAE
+from .metric import Metric, Predictions, TaskName
+from .precision import Precision
+from .r2 import R2
+from .recall import Recall
+from .rmse import RMSE
+from .roc_auc import ROCAUC
+
+__all__ = [
+    "F1",
+    "MAE",
+    "R2",
+    "RMSE",
+    "ROCAUC",
+    "AveragePrecision",
+    "Metric",
+    "Precision",
+    "Predictions",
+    "Recall",
+    "TaskName",
+]
