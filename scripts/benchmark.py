@@ -4,6 +4,7 @@
     scripts/benchmark.py                          # everything; takes about half an hour
     scripts/benchmark.py steps --sizes 64-64-10   # training steps of one size
     scripts/benchmark.py sweeps --runs 20         # the 20-run sweep, from command to comparison
+    scripts/benchmark.py tiny                     # 1,000 and 3,000 tiny runs, new and reused
     scripts/benchmark.py --peers-python ~/peers/bin/python
 
 PyTorch and JAX are included if they are installed in this environment or in that of
@@ -24,13 +25,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from benchmarking import report, steps, sweeps
+from benchmarking import report, steps, sweeps, tiny
 from benchmarking.cores import CAN_PIN, available
 from benchmarking.measurements import Measurement, write_csv
 from benchmarking.sizes import OPTIMIZERS, SIZES
 from experiments.runs.environment import environment
 
-PARTS = ("steps", "sweeps")
+PARTS = ("steps", "sweeps", "tiny")
 SIZES_BY_NAME = {size.name: size for size in SIZES}
 
 
@@ -55,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=_part,
         metavar="PART",
-        help="steps (training steps) or sweeps (whole sweeps); both by default",
+        help="steps (training steps), sweeps (whole sweeps) or tiny (sweeps of thousands of tiny "
+        "runs); all by default",
     )
     parser.add_argument(
         "--output",
@@ -68,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats",
         type=_count,
         metavar="N",
-        help="number of repetitions, whose median is shown; by default 7 for steps, 3 for sweeps",
+        help="number of repetitions, whose median is shown; by default 7 for steps, 3 for sweeps "
+        "and 1 for tiny runs",
     )
     parser.add_argument(
         "--cores",
@@ -123,7 +126,19 @@ def _parser() -> argparse.ArgumentParser:
         help="let the script train all 400 runs, which takes at least ten minutes, four times per "
         "repetition; otherwise its time is extrapolated from 20 runs",
     )
+    part = parser.add_argument_group("tiny")
+    part.add_argument(
+        "--tiny-runs",
+        type=_counts,
+        default=list(tiny.COUNTS),
+        metavar="N[,N]",
+        help=f"numbers of tiny runs; {','.join(map(str, tiny.COUNTS))} by default",
+    )
     return parser
+
+
+def _counts(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
 
 
 def _count(text: str) -> int:
@@ -158,7 +173,7 @@ def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
 
 def _part(text: str) -> str:
     if text not in PARTS:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither steps nor sweeps")
+        raise argparse.ArgumentTypeError(f"{text!r} is not among {', '.join(PARTS)}")
     return text
 
 
@@ -176,13 +191,18 @@ def _benchmark(options: argparse.Namespace) -> None:
         found += _steps(options, cores[-1])
     if "sweeps" in parts:
         found += _sweeps(options, cores)
+    if "tiny" in parts:
+        found += _tiny(options, cores)
     if short := list(report.speedups(found)):
         print("\nDuration relative to Descent's", *short, sep="\n")
     options.output.mkdir(parents=True, exist_ok=True)
     table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
     write_csv(found, table)
-    draw(found, picture, machine)
-    print(f"\nWritten: {table}, {picture}")
+    written = [table]
+    if {"steps", "sweeps"} & set(parts):  # tiny runs have nothing to be compared with
+        draw(found, picture, machine)
+        written.append(picture)
+    print(f"\nWritten: {', '.join(map(str, written))}")
 
 
 def _machine() -> str:
@@ -234,6 +254,23 @@ def _sweeps(options: argparse.Namespace, cores: Sequence[int]) -> list[Measureme
         shutil.rmtree(folder, ignore_errors=True)
     print()
     print(*report.sweeps_report(found), sep="\n")
+    return found
+
+
+def _tiny(options: argparse.Namespace, cores: Sequence[int]) -> list[Measurement]:
+    print(f"\nTiny runs on cores {', '.join(map(str, cores))} ...")
+    with tempfile.TemporaryDirectory(prefix="benchmark", ignore_cleanup_errors=True) as folder:
+        settings = sweeps.Settings(
+            repeats=options.repeats or 1,
+            cores=cores,
+            peer=None,
+            peers_python=options.peers_python,
+            whole_peer=False,
+            folder=Path(folder),
+        )
+        found = tiny.measure(options.tiny_runs, settings, _tell)
+    print()
+    print(*report.tiny_report(found), sep="\n")
     return found
 
 

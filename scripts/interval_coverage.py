@@ -7,7 +7,8 @@
 
 The script draws samples, one value for each seed, from distributions whose mean, interquartile mean
 and median are known, and counts the intervals that contain them: ours, Student's and those of the
-percentile bootstrap. The last table repeats a comparison of four optimizers, two of which are
+percentile bootstrap. Its last column counts the samples with a seed far off, of which a comparison
+warns. The last table repeats a comparison of four optimizers, two of which are
 identical.
 """
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.analysis.pairs import compare_pairs
 from experiments.analysis.statistics.estimate import Estimate
+from experiments.analysis.statistics.far_off import far_off
 from experiments.analysis.statistics.interquartile import interquartile_mean
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.studentized import drawn, mean
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--runs",
         type=Path,
         metavar="FOLDER",
-        help="draw from the best validation losses of the runs in this folder",
+        help="draw from the test losses of the runs in this folder",
     )
     options = parser.parse_args(arguments)
     drawn_from = (
@@ -151,10 +153,16 @@ def losses(folder: Path) -> dict[str, Measured]:
 
     found: dict[str, list[float]] = {}
     for record in find_records(folder):
-        value = record.summary.get("best/val_loss")
+        value = record.summary.get("test/loss")
         if value is not None:
             found.setdefault(record.choices.get("optimizer", "?"), []).append(value)
     return {name: Measured(np.array(values)) for name, values in found.items()}
+
+
+def warned(distribution: Any, seeds: int, draws: int) -> float:
+    """Return the share of samples with a seed far off, as in `coverage`."""
+    samples = distribution.rvs(size=(draws, seeds), random_state=np.random.default_rng(20))
+    return float(np.mean([bool(far_off(dict(enumerate(sample)))) for sample in samples]))
 
 
 def coverage(distribution: Any, truth: float, interval: Interval, seeds: int, draws: int) -> float:
@@ -224,7 +232,9 @@ def _student(sample: NDArray[np.float64]) -> Estimate:
 
 def _print_coverage(drawn_from: Mapping[str, Any], seeds: int, draws: int) -> None:
     print(f"{seeds} seeds, {draws} draws: percentage of 95% intervals that contain the true value")
-    print(f"{'':<18}{'percentile':>12}{'Student':>9}{'mean':>8}{'IQM':>8}{'median':>8}")
+    print(
+        f"{'':<18}{'percentile':>12}{'Student':>9}{'mean':>8}{'IQM':>8}{'median':>8}{'far off':>9}"
+    )
     for name, distribution in drawn_from.items():
         truth = float(distribution.mean())
         middle = interquartile_mean_of(distribution, seeds)
@@ -246,8 +256,9 @@ def _print_coverage(drawn_from: Mapping[str, Any], seeds: int, draws: int) -> No
                 seeds,
                 draws,
             ),
+            warned(distribution, seeds, draws),
         ]
-        widths = (12, 9, 8, 8, 8)
+        widths = (12, 9, 8, 8, 8, 9)
         cells = [f"{100 * one:.1f}".rjust(width) for one, width in zip(found, widths, strict=True)]
         print(f"{name:<18}{''.join(cells)}")
     print()

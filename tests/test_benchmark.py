@@ -97,10 +97,30 @@ def test_sweeps_are_measured_and_divided_into_phases(
     assert (tmp_path / "benchmark.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
+def test_tiny_runs_are_measured_new_and_reused(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["tiny", "--tiny-runs", "3", "--output", str(tmp_path)]
+    assert script.main(command) == 0
+    printed = capsys.readouterr().out
+    assert "3 tiny runs, new" in printed
+    assert "3 tiny runs, reused" in printed
+    rows = rows_of(tmp_path / "benchmark.csv")
+    assert not (tmp_path / "benchmark.png").exists()
+    assert [(row["part"], row["detail"]) for row in rows] == [
+        (part, detail)
+        for detail in ("new", "reused")
+        for part in ("tiny", "tiny cpu", "tiny composing")
+    ]
+    assert all(float(row["value"]) > 0 for row in rows)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["jumps"], "'jumps' is neither steps nor sweeps"),
+        (["jumps"], "'jumps' is not among steps, sweeps, tiny"),
+        (["tiny", "--tiny-runs", "3,x"], "'x' is not a whole number"),
         (["--sizes", "64-64-10,9-9"], "'9-9' is not among 2-4-2, 64-64-10"),
         (["--runs", "21"], "'21' is not among 4, 20, 400"),
         (["--repeats", "0"], "at least 1"),
@@ -261,7 +281,8 @@ def sweep_measurements() -> list[Measurement]:
             for runs, value in ((20, 4.0), (400, 20.0)):
                 found.append(sweep(OURS, runs, value, **more))
                 named = {"unit": "s", "case": f"{runs} runs", "contestant": OURS, **more}
-                found.append(Measurement(part="cpu", value=6.0, **named))
+                cpu = 6.0 if runs == 20 else 9.8
+                found.append(Measurement(part="cpu", value=cpu, **named))
                 found += [
                     Measurement(part="phase", value=value / len(sweeps.PHASES), detail=p, **named)
                     for p in sweeps.PHASES
@@ -301,8 +322,10 @@ def test_report_and_picture_show_everything(tmp_path: Path) -> None:
     short = "\n".join(report.speedups(found))
     assert "2-4-2 adam: PyTorch 15.00, JAX 0.50, matrix products alone 0.25" in short
     assert "20 runs, 2 cores: PyTorch + Hydra + MLflow 7.50" in short
-    # (20 s - 4 s) for 380 more runs.
+    # (20 s - 4 s) for 380 more runs; (9.8 s - 6 s) of CPU.
     assert "42.1" in text
+    assert "existing database, CPU time of all processes" in text
+    assert "10.0" in text
 
     write_csv(found, tmp_path / "benchmark.csv")
     assert len(rows_of(tmp_path / "benchmark.csv")) == len(found)

@@ -72,24 +72,32 @@ def _marginal(found: Sequence[Measurement]) -> Iterator[str]:
         return
     least, most = counts[0], counts[-1]
     yield f"\nMilliseconds for each run beyond {least}, up to {most}"
-    for cores in sorted({m.cores for m in select(found, part="sweep")}, reverse=True):
-        for name in names(found, "contestant", part="sweep"):
-            ends = [
-                middle(
-                    select(
-                        found,
-                        part="sweep",
-                        contestant=name,
-                        case=f"{runs} runs",
-                        cores=cores,
-                        database=EXISTING,
-                    )
-                )
-                for runs in (least, most)
-            ]
-            each = (ends[1] - ends[0]) / (most - least) * 1000
-            what = f"{name}, {counted_cores(cores)}, existing database"
-            yield f"  {what:<66}{each:8.1f}"
+    for part, of_processes in (("sweep", ""), ("cpu", ", CPU time of all processes")):
+        for cores in sorted({m.cores for m in select(found, part=part)}, reverse=True):
+            for name in names(found, "contestant", part=part):
+                here = select(found, part=part, contestant=name, cores=cores, database=EXISTING)
+                ends = [select(here, case=f"{runs} runs") for runs in (least, most)]
+                if all(ends):  # an extrapolated sweep has no CPU time
+                    first, last = map(middle, ends)
+                    each = (last - first) / (most - least) * 1000
+                    what = f"{name}, {counted_cores(cores)}, existing database{of_processes}"
+                    yield f"  {what:<66}{each:8.1f}"
+
+
+def tiny_report(found: Sequence[Measurement]) -> Iterator[str]:
+    """Yield the lines about tiny runs: a table with a row for each sweep."""
+    yield "Sweeps of tiny runs, existing database (medians)"
+    heads = ("seconds", "CPU seconds", "CPU ms a run", "composing ms a job")
+    yield f"  {'':<28}" + "".join(f"{head:>20}" for head in heads)
+    for case in names(found, "case", part="tiny"):
+        runs = int(case.split()[0])
+        for detail in names(found, "detail", part="tiny", case=case):
+            whole, cpu, composing = (
+                middle(select(found, part=part, case=case, detail=detail))
+                for part in ("tiny", "tiny cpu", "tiny composing")
+            )
+            numbers = (whole, cpu, cpu / runs * 1000, composing / runs * 1000)
+            yield f"  {f'{case}, {detail}':<28}" + "".join(f"{value:>20.2f}" for value in numbers)
 
 
 def _where(found: Sequence[Measurement]) -> Iterator[str]:

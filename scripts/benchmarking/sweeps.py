@@ -23,9 +23,9 @@ from typing import Final
 from benchmarking.cores import pinned
 from benchmarking.measurements import OURS, Measurement, counted_cores, select
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 PEER: Final = "PyTorch + Hydra + MLflow"
-OWN_PEER: Final = _ROOT / "scripts" / "benchmarking" / "peer" / "run.py"
+OWN_PEER: Final = ROOT / "scripts" / "benchmarking" / "peer" / "run.py"
 EXTRAPOLATED: Final = "extrapolated"
 FRESH: Final = "fresh"
 EXISTING: Final = "existing"
@@ -124,12 +124,14 @@ def run_command(
         If the command fails.
     """
     # No telemetry, so that neither side uses the network.
-    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    own = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    # Some machines for development set it: every process would compile all modules again.
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
     cpu, began, clock = _cpu_seconds(), time.time(), time.perf_counter()
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **own, **(environment or {})},
+        env={**own, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -220,7 +222,7 @@ def _ours(sweep: Sweep, cores: int) -> _Contestant:
         "rerun=true",  # or the runs of an earlier repetition would be reused
         "hydra.verbose=experiments.sweeps",
     ]
-    command = (sys.executable, str(_ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))
+    command = (sys.executable, str(ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))
     return _Contestant(OURS, sweep, cores, (*command, *settings), "tracking.uri")
 
 
@@ -413,7 +415,7 @@ def _commands(settings: Settings, repetition: int) -> list[Measurement]:
     """Measure the short commands in a folder with an existing database."""
     folder = settings.folder / "commands"
     database = folder / "mlflow.db"
-    python_run = [sys.executable, str(_ROOT / "run.py")]
+    python_run = [sys.executable, str(ROOT / "run.py")]
     single = [*python_run, "rerun=true", f"tracking.uri=sqlite:///{database}"]
     found = []
     with pinned(settings.cores):
@@ -475,10 +477,7 @@ def phases(done: Finished, training: tuple[float, float]) -> Mapping[str, float]
     CommandError
         If the output lacks a line.
     """
-    stamps = {
-        event: datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp()
-        for stamp, event in _STAMP.findall(done.output)
-    }
+    stamps = moments(done)
     try:
         before = [done.began, stamps["started"], stamps["composed"], stamps["loaded"]]
         after = [stamps["trained"], stamps["compared"], stamps["published"], done.ended]
@@ -489,3 +488,11 @@ def phases(done: Finished, training: tuple[float, float]) -> Mapping[str, float]
     for moment in [*before[1:], *training, *after]:
         times.append(max(times[-1], moment))
     return dict(zip(PHASES, (end - begin for begin, end in pairwise(times)), strict=True))
+
+
+def moments(done: Finished) -> dict[str, float]:
+    """Return when the launcher ended each phase, in seconds since the epoch, by its word."""
+    return {
+        event: datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp()
+        for stamp, event in _STAMP.findall(done.output)
+    }

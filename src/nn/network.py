@@ -324,7 +324,10 @@ class Network:
     def without_noise(self, dtype: DTypeLike) -> Network:
         """Return a copy in another precision, without the layers that draw random numbers."""
         copied = Network(
-            [[layer for layer in own if not layer.random] for own in self._architectures],
+            [
+                [kept for layer in own for kept in layer.without_noise()]
+                for own in self._architectures
+            ],
             self.shape,
             loss=self.objective.loss,
             output_activation=self.objective.activation,

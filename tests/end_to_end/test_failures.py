@@ -181,7 +181,8 @@ class TestUnreachableTracker:
         folder = unreachable.folder
         lines = unreachable.out.splitlines()
         (line,) = [line for line in lines if "scripts/publish.py" in line]
-        place = line.split("publish.py ")[1]
+        place, *address = line.split("publish.py ")[1].split()
+        assert address == ["--uri", "http://127.0.0.1:9"]
         for _ in range(2):
             succeeded(script("publish.py", place, "--uri", uri(folder), folder=folder))
             assert published(folder) == {"adam-seed0": "FINISHED", "adam-seed1": "FINISHED"}

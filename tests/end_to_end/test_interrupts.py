@@ -172,7 +172,9 @@ def test_sweep(start, whom: Callable[[int, int], None]) -> None:
 def published_statuses(folder: Path, out: str) -> dict[str, tuple[str, str]]:
     """Statuses of a folder's runs in MLflow, by name; what was left for later is published now."""
     if "not published yet" in out:
-        (place,) = re.findall(r"^  python scripts/publish.py (\S+)$", out, re.MULTILINE)
+        (place,) = re.findall(
+            r"^  python scripts/publish.py (\S+)(?: --uri \S+)?$", out, re.MULTILINE
+        )
         succeeded(script("publish.py", place, "--uri", uri(folder), folder=folder))
     client = MlflowClient(uri(folder))
     experiment = client.get_experiment_by_name("descent").experiment_id

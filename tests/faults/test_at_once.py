@@ -1,13 +1,21 @@
-"""Many sweeps started at the same instant, with no database yet."""
+"""Many sweeps started at the same instant, and a publisher that is not given the processor."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from experiments.config.schema import Tracking
+from experiments.tracking.process import Destination, PublishingProcess
+from experiments.workers.child_processes import ChildProcess
 from tests.end_to_end.command_line import run, tracked
+from tests.experiments.record_factory import make_record
 from tests.faults.sweeps import assert_published_once, newest_sweep, sweep
 
 
@@ -38,3 +46,29 @@ def test_launchers_share_one_new_database(tmp_path: Path, launchers: int) -> Non
         runs = newest_sweep(tmp_path / str(number))
         assert len(runs) == 2
         assert_published_once(runs, tmp_path / "mlflow.db", alone=False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
+def test_a_publisher_that_is_stopped_for_longer_than_the_patience_goes_on(tmp_path: Path) -> None:
+    """It waits for the processor, not for the tracker, which is fine."""
+    destination = Destination(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", patience=2.0), "x")
+    process = ChildProcess()
+    publisher = process.submit(os.getpid).result()
+    with PublishingProcess(process, pytest.fail) as publishing:
+        for seed in range(30):
+            publishing.publish(destination, make_record(tmp_path / str(seed), seed=seed).folder)
+        stopping = threading.Thread(target=_stop_now_and_then, args=[publisher, 3.0])
+        stopping.start()
+        published = publishing.finish(destination)
+        stopping.join()
+    assert published.unpublished == 0
+    assert published.where
+
+
+def _stop_now_and_then(process: int, seconds: float) -> None:
+    for _ in range(3):
+        os.kill(process, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(process, signal.SIGCONT)
+        time.sleep(0.3)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.pairs import Pair
+from experiments.training.metrics import metric_named
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def disagreement(
     Parameters
     ----------
     metric : str
-        The validation metric, for which lower is better if it is a loss.
+        The validation metric.
     means : mapping of str to float
         Its mean in each group, by label.
     order : sequence of str
@@ -49,7 +50,7 @@ def disagreement(
     Disagreement or None
         None if the same group is first and no separated pair is reversed.
     """
-    sign = 1 if metric.endswith("loss") else -1
+    sign = -1 if metric_named(metric).higher_is_better else 1
     known = [label for label in order if math.isfinite(means.get(label, math.nan))]
     if len(known) < 2:
         return None

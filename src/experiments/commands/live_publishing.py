@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Final, Self
 from rich.console import Console
 
 from experiments.commands.startup import publishing_process
-from experiments.files.masking import mask_secrets
+from experiments.files.masking import mask_secrets, masked
 from experiments.files.paths import shown
 from experiments.program import to_type
 from experiments.runs.job import Job
 from experiments.runs.record import Record
+from experiments.tracking.address import default_uri, resolve_uri
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.runs import choose_models
 from experiments.tracking.summaries import Summary
@@ -143,7 +145,7 @@ class LivePublishing:
 
     def finish(
         self, jobs: Sequence[Job], folder: Path, console: Console, sweep: str | None = None
-    ) -> None:
+    ) -> int:
         """Wait until everything is published; print what is not, and links to the MLflow UI.
 
         Parameters
@@ -154,10 +156,18 @@ class LivePublishing:
         console : Console
         sweep : str, optional
             The id of the sweep to link to; by default the last run is linked.
+
+        Returns
+        -------
+        int
+            The number of runs that are not published although they should be, by
+            `tracking.strict`.
         """
-        destination = next(iter(_destinations(jobs)), None)
-        if destination is None:
-            return
+        destinations = _destinations(jobs)
+        if not destinations:
+            return 0
+        destination = destinations[0]
+        uri = resolve_uri(destination.tracking.uri)
         process = self.start()
         started, shown_already = time.monotonic(), False
 
@@ -167,8 +177,9 @@ class LivePublishing:
                 shown_already = True
                 runs = f"; {_runs(left)} left" if left else ""
                 console.print(
-                    "publishing: copying records to MLflow, where a browser shows them"
-                    f"{runs} (Ctrl-C postpones it)",
+                    f"publishing: copying records to MLflow at {masked(uri)}{runs}. It may keep "
+                    f"silent for {destination.tracking.patience:g} s (tracking.patience; Ctrl-C "
+                    "postpones it)",
                     soft_wrap=True,
                 )
 
@@ -178,12 +189,14 @@ class LivePublishing:
         finally:
             if process.unpublished:
                 console.print(
-                    f"{_runs(process.unpublished)} not published yet; publish with\n"
-                    f"  {to_type('publish')} {shown(folder)}",
+                    f"{_runs(process.unpublished)} not published yet; publish with",
+                    *_command(folder, destinations),
+                    sep="\n  ",
                     soft_wrap=True,
                 )
         if published.where:
             console.print("Open in the MLflow UI:", *published.where, sep="\n  ", soft_wrap=True)
+        return published.unpublished if any(d.tracking.strict for d in destinations) else 0
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +204,20 @@ class LivePublishing:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.__exit__()
+
+
+def _command(folder: Path, destinations: Sequence[Destination]) -> list[str]:
+    """Return the lines that say how to publish the runs in a folder to the same addresses."""
+    command = f"{to_type('publish')} {shlex.quote(shown(folder))}"
+    asked = {destination.tracking.uri for destination in destinations}
+    if len(asked) > 1:  # each record names its own
+        return [command]
+    (uri_asked,) = asked
+    uri = resolve_uri(uri_asked)
+    if masked(uri) != uri:
+        return [command, "(after setting MLFLOW_TRACKING_URI to the address with its password)"]
+    default = uri_asked is None and uri == resolve_uri(default_uri())
+    return [command if default else f"{command} --uri {shlex.quote(uri)}"]
 
 
 def _destination(job: Job) -> Destination:

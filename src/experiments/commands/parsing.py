@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from experiments.config.trust import search_working_directory
 from experiments.errors import UserError
@@ -62,13 +63,16 @@ def command_parser(command: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def add_tracker(parser: argparse._ActionsContainer) -> None:
-    """Add the option ``--uri``."""
-    parser.add_argument(
-        "--uri",
-        help="MLflow's server or database (default: MLFLOW_TRACKING_URI, else the file mlflow.db "
-        "in the checkout's folder, or in the working directory without a checkout)",
-    )
+DEFAULT_TRACKER: Final = (
+    "MLFLOW_TRACKING_URI, else the file mlflow.db in the checkout's folder, or in the working "
+    "directory without a checkout"
+)
+"""The address that is used without another, in words."""
+
+
+def add_tracker(parser: argparse._ActionsContainer, default: str = DEFAULT_TRACKER) -> None:
+    """Add the option ``--uri``, whose help says what is used without it."""
+    parser.add_argument("--uri", help=f"MLflow's server or database (default: {default})")
 
 
 def keys_of(given: Sequence[str] | None) -> list[str] | None:

@@ -86,13 +86,14 @@ def train_run(job: Job) -> Record:
             (record,) = sweep.records
             publishing.publish_models([job], [record], trusted=sweep.trusted)
         _print_result(console, record)
-        publishing.finish([job], job.folder, console)
+        unpublished = publishing.finish([job], job.folder, console)
     if interrupt is not None:
         raise interrupt
     if record.status is Status.FAILED:
         raise UserError(
             f"{record.name} failed: {record.message}. For details see {record.folder / 'run.log'}"
         )
+    _check_published(unpublished)
     return record
 
 
@@ -149,14 +150,25 @@ def train_sweep(
                 if sweep.records:  # empty if nothing was trained
                     _conclude(sweep, publishing, console, _compare)
                 raise
-            _conclude(sweep, publishing, console, compare or _compare)
+            unpublished = _conclude(sweep, publishing, console, compare or _compare)
+    _check_published(unpublished)
     return sweep
+
+
+def _check_published(unpublished: int) -> None:
+    """Check that no run is unpublished that must not be, by `tracking.strict`."""
+    if unpublished:
+        runs = "1 run is" if unpublished == 1 else f"{unpublished} runs are"
+        raise UserError(f"{runs} not published (tracking.strict=true)")
 
 
 def _conclude(
     sweep: Sweep, publishing: LivePublishing, console: Console, compare: Comparison
-) -> None:
-    """Compare all runs, publish the comparison, and print where the results are."""
+) -> int:
+    """Compare all runs, publish the comparison, and print where the results are.
+
+    Returns the number of runs that are not published although they should be.
+    """
     publishing.poll()
     sweep.close()
     publishing.publish_models(sweep.jobs, sweep.records, trusted=sweep.trusted)
@@ -178,8 +190,9 @@ def _conclude(
     counted = Counter(record.status.words for record in sweep.records)
     ended = ", ".join(f"{count} {status}" for status, count in counted.items())
     console.print(f"\n{ended} · records and comparison in {shown(sweep.folder)}", soft_wrap=True)
-    publishing.finish(sweep.jobs, sweep.folder, console, sweep.id)
+    unpublished = publishing.finish(sweep.jobs, sweep.folder, console, sweep.id)
     phases.debug("published")
+    return unpublished
 
 
 def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compared:
@@ -403,6 +416,8 @@ def _headline(record: Record) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"best at epoch {best:.0f}", named("best/val_")
         yield f"test at epoch {best:.0f}", named("test/")
         return
+    if set(record.dataset.get("rows") or ()) == {"train"}:
+        yield "training at the last epoch", named("final/train_")
     yield "validation at the last epoch", named("final/val_")
     yield "test at the last epoch", named("test/")
     if peak is not None:

@@ -45,8 +45,8 @@ def _serve_until_interrupted(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from experiments.tracking.address import is_server, resolve_uri, sqlite_file
     from experiments.tracking.pages import experiment_pages, server_pages
-    from experiments.tracking.store import is_server, resolve_uri, sqlite_file
 
     uri = resolve_uri(options.uri)
     if is_server(uri):

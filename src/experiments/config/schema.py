@@ -181,14 +181,18 @@ class Tracking(Component):
         The runs of a sweep whose learning curves and loadable models are published: all runs,
         the best run of each optimizer, or none.
     patience : float, default 30.0
-        Time in seconds that the command waits at its end for a tracker that does not respond.
-        Records that are still unpublished can be published later with ``descent publish``.
+        Time in seconds that the command waits at its end for a tracker to which nothing gets
+        through. Records that are still unpublished can be published later with ``descent
+        publish``.
+    strict : bool, default False
+        Whether the command ends with exit status 1 if runs stay unpublished.
     """
 
     enabled: bool = True
     uri: str | None = None
     models: Literal["all", "best", "none"] = "best"
     patience: NonNegative = 30.0
+    strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

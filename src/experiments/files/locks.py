@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 PATIENCE: Final = 120.0  # seconds after which a lock file counts as left by a dead process
+_SLICE: Final = 1.0  # seconds of waiting for a lock, after which it is seen whether others got it
+_PAUSE: Final = 0.05  # seconds between attempts where files cannot be locked
 
 # Windows has neither. A pipe would block until somebody writes to it.
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -26,7 +30,7 @@ class NoLocksError(Exception):
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, patience: float = math.inf, *, temporary: bool = False) -> Iterator[None]:
     """Hold an exclusive lock for the body of a `with` statement, after waiting for it.
 
     With `flock`, the operating system releases the lock when its process ends, in
@@ -37,24 +41,31 @@ def locked(path: Path) -> Iterator[None]:
     ----------
     path : Path
         A file, created if missing, or an existing folder, which need not be writable.
+    patience : float, optional
+        The seconds for which one other process may hold the lock; a queue that moves may take
+        longer, and so may a process that is not given the processor. Without end by default.
+    temporary : bool, default False
+        Whether the file is removed afterwards.
 
     Raises
     ------
+    TimeoutError
+        If another process has held the lock for too long.
     OSError
         If the file cannot be created.
     """
-    is_folder = path.is_dir()
-    if not (is_folder and os.name == "nt"):  # Windows cannot open folders
-        flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
-        descriptor = os.open(path, flags, 0o666)
-        try:
-            if _flock(descriptor):
-                yield
-                return
-        finally:
-            os.close(descriptor)  # this releases the lock
-    with _exclusive_file(path / ".held" if is_folder else path.with_name(path.name + ".held")):
+    descriptor = _open_locked(path, patience, temporary=temporary)
+    if descriptor is None:
+        name = path / ".held" if path.is_dir() else path.with_name(path.name + ".held")
+        with _exclusive_file(name, patience):
+            yield
+        return
+    try:
         yield
+    finally:
+        if temporary:  # while it is locked, so that whoever waits for it sees that it is gone
+            path.unlink(missing_ok=True)
+        os.close(descriptor)  # this releases the lock
 
 
 def hold(path: Path) -> int:
@@ -72,7 +83,8 @@ def hold(path: Path) -> int:
     """
     unnamed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-    _flock(descriptor)
+    with suppress(OSError, ImportError):
+        _try_flock(descriptor)
     unnamed.rename(path)
     return descriptor
 
@@ -198,26 +210,81 @@ def is_free(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return _flock(descriptor, wait=False)
+        return _try_flock(descriptor)
+    except (OSError, ImportError):
+        return False
     finally:
         os.close(descriptor)
 
 
-def _flock(descriptor: int, *, wait: bool = True) -> bool:
-    """Lock an open file; return whether that worked."""
+def _open_locked(path: Path, patience: float, *, temporary: bool) -> int | None:
+    """Open a file and lock it; return None where files cannot be locked."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # Windows cannot open folders
+        return None
+    while True:
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not _try_flock(descriptor):
+                _wait_for_flock(descriptor, path, patience)
+            if not is_folder:
+                with suppress(OSError):
+                    os.utime(descriptor)  # those who wait see that the queue moves
+            if not temporary or _is_at(descriptor, path):
+                return descriptor
+            os.close(descriptor)  # the process that had the lock has removed the file
+        except TimeoutError:
+            os.close(descriptor)
+            raise
+        except (OSError, ImportError):  # a filesystem without locks, or Windows
+            os.close(descriptor)
+            if temporary:
+                path.unlink(missing_ok=True)
+            return None
+
+
+def _try_flock(descriptor: int) -> bool:
+    """Lock an open file; return False if somebody else has locked it."""
+    import fcntl  # not on Windows
+
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # a filesystem without locks, or somebody else has it
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
     return True
 
 
+def _wait_for_flock(descriptor: int, path: Path, patience: float) -> None:
+    """Lock an open file when the processes before have released it."""
+    import fcntl
+
+    if math.isinf(patience):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    # In a thread, because this wait has no time limit, and polling would be unfair.
+    waiting = Thread(target=fcntl.flock, args=(descriptor, fcntl.LOCK_EX), daemon=True)
+    waiting.start()
+    taken, left = None, patience
+    while waiting.is_alive():
+        if left <= 0:
+            raise TimeoutError(f"another process has held the lock {path} for {patience:g} s")
+        waiting.join(min(_SLICE, left))
+        changed = os.fstat(descriptor).st_mtime_ns
+        # Not measured by a clock, because this process may have been stopped.
+        left = left - _SLICE if changed == taken else patience
+        taken = changed
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
-def _exclusive_file(path: Path) -> Iterator[None]:
+def _exclusive_file(path: Path, patience: float) -> Iterator[None]:
     while True:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -229,8 +296,11 @@ def _exclusive_file(path: Path) -> Iterator[None]:
                 continue
             if age > PATIENCE:
                 path.unlink(missing_ok=True)
+            elif patience <= 0:
+                raise TimeoutError(f"another process has held the lock {path}") from None
             else:
-                time.sleep(0.05)
+                time.sleep(_PAUSE)
+                patience -= _PAUSE
     try:
         yield
     finally:

@@ -16,7 +16,9 @@ from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-_HIDDEN: Final = "***"
+HIDDEN: Final = "***"
+"""What stands in the place of a secret."""
+
 _SHORTEST: Final = 8
 """The length from which a secret is masked by its value alone; shorter ones may be usual words."""
 
@@ -93,7 +95,7 @@ def secrets_in(value: Any) -> set[str]:
 
     Passwords of addresses are also returned as they read without percent signs.
     """
-    found = set(_secrets_in(value)) - {"", _HIDDEN}
+    found = set(_secrets_in(value)) - {"", HIDDEN}
     return found | {unquote(secret) for secret in found}
 
 
@@ -116,17 +118,17 @@ def remember_secrets(value: Any) -> None:
 
 def _mask_text(text: str, by_value: re.Pattern[str] | None) -> str:
     if by_value is not None:
-        text = by_value.sub(_HIDDEN, text)
+        text = by_value.sub(HIDDEN, text)
     if "://" in text:
         for pattern in _IN_TEXT:
-            text = pattern.sub(rf"\g<user>\g<colon>{_HIDDEN}", text)
+            text = pattern.sub(rf"\g<user>\g<colon>{HIDDEN}", text)
     return _PAIR.sub(_mask_pair, text) if "=" in text or ":" in text else text
 
 
 def _mask_pair(match: re.Match[str]) -> str:
     first = match["secret"][0]
     quoted = first in "'\"" and match["secret"][-1] == first
-    return match["key"] + (f"{first}{_HIDDEN}{first}" if quoted else _HIDDEN)
+    return match["key"] + (f"{first}{HIDDEN}{first}" if quoted else HIDDEN)
 
 
 def _mask_tree(value: Any, by_value: re.Pattern[str] | None) -> Any:
@@ -134,7 +136,7 @@ def _mask_tree(value: Any, by_value: re.Pattern[str] | None) -> Any:
         return _mask_value(value, by_value)
     if isinstance(value, Mapping):
         return {
-            key: _HIDDEN if _is_secret(key, item) else _mask_tree(item, by_value)
+            key: HIDDEN if _is_secret(key, item) else _mask_tree(item, by_value)
             for key, item in value.items()
         }
     if isinstance(value, Sequence) and not isinstance(value, bytes):
@@ -144,13 +146,13 @@ def _mask_tree(value: Any, by_value: re.Pattern[str] | None) -> Any:
 
 def _mask_value(value: str, by_value: re.Pattern[str] | None) -> str:
     if ":" not in value and "=" not in value:  # as nearly all values of a configuration
-        return value if by_value is None else by_value.sub(_HIDDEN, value)
+        return value if by_value is None else by_value.sub(HIDDEN, value)
     setting = _SETTING.fullmatch(value)
     if setting is not None:
-        return f"{setting['key']}={_HIDDEN}"
+        return f"{setting['key']}={HIDDEN}"
     if _IS_ADDRESS.match(value):
         for pattern in _IN_ADDRESS:
-            value = pattern.sub(rf"\g<user>\g<colon>{_HIDDEN}", value)
+            value = pattern.sub(rf"\g<user>\g<colon>{HIDDEN}", value)
     return _mask_text(value, by_value)
 
 

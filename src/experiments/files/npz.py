@@ -97,8 +97,6 @@ def unpack(content: bytes, prefix: str = "") -> dict[str, NDArray[Any]]:
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse an archive that is not as `pack` writes it, before anything is read from it."""
     for member in members:
-        if member.flag_bits & 0x1:
-            raise ValueError(f"{member.filename[:50]!r} is encrypted")
         if member.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"{member.filename[:50]!r} is compressed, which arrays here never are")
     # Members may overlap, and each may claim any size.

@@ -53,13 +53,22 @@ class Execution:
         The job's dataset; None if it could not be loaded.
     cache_dir : Path
         The folder of the checkpoints and of the index of finished runs.
+    identity : Identity, optional
+        The run's identity, if it was computed before.
     """
 
-    def __init__(self, job: Job, dataset: Dataset | None, cache_dir: Path = CACHE) -> None:
+    def __init__(
+        self,
+        job: Job,
+        dataset: Dataset | None,
+        cache_dir: Path = CACHE,
+        *,
+        identity: Identity | None = None,
+    ) -> None:
         remember_secrets(job.config)  # which a part of the user's own may put into an error
         self.job = job
         self.dataset = dataset
-        self.identity = Identity.of(job.config, dataset.digest if dataset else "")
+        self.identity = identity or Identity.of(job.config, dataset.digest if dataset else "")
         self.finished_runs = FinishedRuns(cache_dir / "runs")
         self.checkpoints = Checkpoints(cache_dir / "checkpoints", self.identity.id)
         self.state: State | None = None

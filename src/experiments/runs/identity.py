@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -69,7 +69,7 @@ class Identity:
         own = {name: _hash(source) for name, source in own_sources(named_classes(counted)).items()}
         return cls(config_hash(config), digest, code_fingerprint(), own, libraries())
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The SHA-256 of all parts, in hexadecimal."""
         return _hash(json.dumps(self.parts(), sort_keys=True).encode())

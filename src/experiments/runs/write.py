@@ -251,7 +251,7 @@ def _config_bytes(config_yaml: str) -> bytes:
 def _contents(data: Mapping[str, Any], *, running: bool = False) -> bytes:
     """Serialize the contents of `record.json` as strict JSON."""
     contents = _strict({"format": FORMAT, **data})
-    contents |= {key: masked(contents[key]) for key in _FROM_USERS if key in contents}
+    contents |= masked({key: contents[key] for key in _FROM_USERS if key in contents})
     problem = problem_with(contents, running=running)
     if problem is not None:
         raise ValueError(f"not the contents of a record: {problem}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -158,8 +159,13 @@ class Sweep:
         self.listener.check_for_interrupts()
         begins = self.id is None and not self._continues
         files = {job.folder: job.files for job in jobs}
-        jobs = [replace(job, files={}) for job in self._with_id(jobs, datasets)]
-        executions = [Execution(job, datasets[job.run.dataset]) for job in jobs]
+        loaded = [datasets[job.run.dataset] for job in jobs]
+        identities = [Identity.of(j.config, d.digest) for j, d in zip(jobs, loaded, strict=True)]
+        jobs = [replace(job, files={}) for job in self._with_id(jobs, identities)]
+        executions = [
+            Execution(job, dataset, identity=identity)
+            for job, dataset, identity in zip(jobs, loaded, identities, strict=True)
+        ]
         self._own_folders(executions, begins=begins)
         self._refuse_other_runs(executions, begins=begins)
         phases.debug("loaded")
@@ -186,27 +192,25 @@ class Sweep:
         """Tell the listener how datasets were understood, each message once a sweep."""
         note, warn = self.listener.note, self.listener.warn
         said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
-        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(note, text) for job in jobs for text in _notes(job, datasets[job.run.dataset])]
         said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
         for say, message in said:
-            if message and message not in self._commented:
+            if message not in self._commented:
                 self._commented.add(message)
                 say(message)
 
-    def _with_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> list[Job]:
+    def _with_id(self, jobs: Sequence[Job], identities: Sequence[Identity]) -> list[Job]:
         """Return the jobs with the sweep's id, which the first batch determines."""
         if self._overrides is None:
             return list(jobs)
         if self.id is None:
             earlier = find_records(self.folder) if self._continues else []
-            self.id = (earlier[0].sweep if earlier else None) or self._new_id(jobs, datasets)
+            self.id = (earlier[0].sweep if earlier else None) or self._new_id(jobs, identities)
         return [replace(job, sweep=self.id) for job in jobs]
 
-    def _new_id(self, jobs: Sequence[Job], datasets: Mapping[Source, Dataset]) -> str:
-        digests = [datasets[job.run.dataset].digest for job in jobs]
-        identities = [Identity.of(j.config, d).id for j, d in zip(jobs, digests, strict=True)]
+    def _new_id(self, jobs: Sequence[Job], identities: Sequence[Identity]) -> str:
         rerun = any(job.run.rerun for job in jobs)
-        return sweep_id(self._overrides or (), identities, rerun=rerun)
+        return sweep_id(self._overrides or (), [one.id for one in identities], rerun=rerun)
 
     def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
         """Wait until no other command writes to the folders, unless other runs are there."""
@@ -426,13 +430,18 @@ def _give_up(execution: Execution) -> Record:
     return Record.read(execution.job.folder)
 
 
-def _note(job: Job, dataset: Dataset) -> str:
-    """Explain a regression loss on classes; return an empty text for other combinations."""
-    loss = job.run.loss
-    if loss.over_probabilities or dataset.task.has_numbers:
-        return ""
-    return (
-        f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "
-        "to be 1 for the right class and 0 for any other; its values cannot be compared with "
-        "those of cross_entropy, which is made for classes"
-    )
+def _notes(job: Job, dataset: Dataset) -> Iterator[str]:
+    """Explain how the model and the loss of a run take its data, where that may surprise."""
+    loss, model = job.run.loss, job.run.model
+    if len(model.input_shape(dataset.shape)) < len(dataset.shape):
+        size = " × ".join(map(str, dataset.shape))
+        yield (
+            f"the samples of {dataset.name}, of shape {size}, are given to the network as rows of "
+            f"{math.prod(dataset.shape)} numbers; model=cnn would take them as they are"
+        )
+    if not (loss.over_probabilities or dataset.task.has_numbers):
+        yield (
+            f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains "
+            "outputs to be 1 for the right class and 0 for any other; its values cannot be "
+            "compared with those of cross_entropy, which is made for classes"
+        )

@@ -31,7 +31,6 @@ from experiments.tracking.rows import Rows, add_dataset, add_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 SCHEMAS: Final = frozenset({"dc11669786a5"})
@@ -215,7 +214,7 @@ def _known_runs(
     from sqlalchemy import select
 
     uids = [record.uid for record in records]
-    question: Select[tuple[str, str, str, int | None]] = (
+    question: Any = (
         select(SqlTag.value, SqlRun.run_uuid, SqlRun.status, SqlRun.end_time)
         .join(SqlRun, SqlRun.run_uuid == SqlTag.run_uuid)
         .where(SqlTag.key == "uid", SqlTag.value.in_(uids))
@@ -233,13 +232,13 @@ def _known_runs(
 
 
 def _missing_sweeps(session: Session, runs: Mapping[str, Record]) -> Rows:
-    """Return the rows that tag runs, by their ids, with those of their sweeps that they lack."""
+    """Return the rows of the tags of their sweeps that runs, by their ids, lack."""
     from mlflow.store.tracking.dbmodels.models import SqlTag
     from sqlalchemy import select
 
-    wanted = {run_id: contents.sweep_tags(record) for run_id, record in runs.items()}
+    wanted = {run_id: contents.joining_tags(record) for run_id, record in runs.items()}
     keys = {key for tags in wanted.values() for key in tags}
-    question = select(SqlTag.run_uuid, SqlTag.key).where(
+    question: Any = select(SqlTag.run_uuid, SqlTag.key).where(
         SqlTag.key.in_(keys), SqlTag.run_uuid.in_(list(wanted))
     )
     present = {(run_id, key) for run_id, key in session.execute(question)} if wanted else set()

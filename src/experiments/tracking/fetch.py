@@ -13,6 +13,8 @@ from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
+from experiments.tracking.address import resolve_uri, sqlite_file
+from experiments.tracking.errors import tracking_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,7 +47,7 @@ def fetch_record(uri: str | None, run_id: str, folder: Path) -> Record:
     """
     uri, client = _open(uri)
     cure = "Give the id of a run that this program published, and its address with --uri."
-    with store.tracking_errors(uri, f"fetch the run {run_id} from", cure):
+    with tracking_errors(uri, f"fetch the run {run_id} from", cure):
         return _fetch(client, uri, run_id, folder, cure)
 
 
@@ -89,7 +91,7 @@ def fetch_records(
     if where:
         wanted.append(where)
     cure = "Check --filter, as in --filter \"params.optimizer = 'adam'\", and --uri."
-    with store.tracking_errors(uri, "find runs in", cure):
+    with tracking_errors(uri, "find runs in", cure):
         places = _experiments(client, uri, experiment)
         found = list(_search(client, places, " and ".join(wanted)))
     if not found:
@@ -102,7 +104,7 @@ def fetch_records(
             f"MLflow at {masked(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
             + f". Look for them with `{to_type('ui')}`, or give another address with --uri."
         )
-    with store.tracking_errors(uri, "fetch runs from", "Check --uri."):
+    with tracking_errors(uri, "fetch runs from", "Check --uri."):
         return [
             _fetch(client, uri, run.info.run_id, folder / _name(run), "Publish it again.")
             for run in found
@@ -111,8 +113,8 @@ def fetch_records(
 
 def _open(uri: str | None) -> tuple[str, MlflowClient]:
     """Open an address without creating a missing database."""
-    uri = store.resolve_uri(uri)
-    database = store.sqlite_file(uri)
+    uri = resolve_uri(uri)
+    database = sqlite_file(uri)
     if database is not None and not database.exists():
         raise TrackingError(
             f"{database}: the database does not exist. Give MLflow's address with --uri."

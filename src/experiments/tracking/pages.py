@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments.tracking import contents, store
+from experiments.tracking.errors import tracking_errors
 from experiments.tracking.views import latest_view
 
 # Without a workflow type a fresh browser opens the page of generative AI.
@@ -53,7 +54,7 @@ def experiment_pages(uri: str, base: str) -> list[tuple[str, str]]:
         If the address cannot be opened.
     """
     client = store.open_client(uri)
-    with store.tracking_errors(uri, "list the experiments of"):
+    with tracking_errors(uri, "list the experiments of"):
         pages = []
         for one in client.search_experiments(order_by=["last_update_time DESC"]):
             name, number = str(one.name), str(one.experiment_id)

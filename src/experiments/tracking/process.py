@@ -19,9 +19,9 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from experiments.config.schema import Tracking
 from experiments.errors import RecordError
 from experiments.runs.record import Record
+from experiments.tracking.address import resolve_uri, sqlite_file
 from experiments.tracking.importing import complete_mlflow, prepare_mlflow
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import resolve_uri, sqlite_file
 from experiments.tracking.views import View
 
 T = TypeVar("T")
@@ -88,12 +88,15 @@ class _Answer:
         The number of postponed tasks.
     done : int
         The number of tasks completed so far.
+    hopeless : bool, default False
+        Whether the patience with the trackers of all postponed tasks has ended.
     """
 
     warnings: list[str]
     published: list[Path]
     waiting: int
     done: int
+    hopeless: bool = False
 
 
 class PublishingProcess:
@@ -118,6 +121,7 @@ class PublishingProcess:
         self._unpublished: set[Path] = set()
         self._waiting = 0
         self._done = 0
+        self._hopeless = False
         self._warned = False  # of the current outage
         self._broken = False
         self._next_progress = time.monotonic() + _BETWEEN_PROGRESS
@@ -233,7 +237,9 @@ class PublishingProcess:
         sweep: str | None = None,
         on_wait: Callable[[int], None] = lambda unpublished: None,
     ) -> Published:
-        """Wait until all requests are done, or nothing has been published for too long.
+        """Wait until all requests are done, or the tracker has not answered for too long.
+
+        Only what the process waits for the tracker counts, not what it needs itself.
 
         Parameters
         ----------
@@ -249,26 +255,24 @@ class PublishingProcess:
         Published
             The number of unpublished records, and how to open the UI.
         """
-        self._pass_on()
-        patience = destination.tracking.patience
-        done, since = self._done, time.monotonic()
+        anew = False
         while (self._asked or self._waiting) and not self._broken:
             if not self._asked:
-                self._ask(_work)
+                self._ask(_work if anew else _try_anew)
+                anew = True
             wait(list(self._asked)[:1], timeout=_POLL)
             self.poll()
             on_wait(self.unpublished)
-            if self._done > done:
-                done, since = self._done, time.monotonic()
-            elif time.monotonic() - since > patience:
+            if anew and not self._asked and self._waiting and self._hopeless:
                 if not self._warned:
+                    patience = destination.tracking.patience
                     self._warn(f"the tracker has not answered for {patience:g} s")
                 return Published(self.unpublished, [])
         if self._broken:
             return Published(self.unpublished, [])
         try:
             asked = self._process.submit(_where, destination, sweep)
-            return Published(self.unpublished, asked.result(timeout=patience))
+            return Published(self.unpublished, asked.result())
         except Exception as error:  # noqa: BLE001 - a process that died, in whatever way
             self._report_broken(error)
             return Published(self.unpublished, [])
@@ -294,6 +298,7 @@ class PublishingProcess:
         self._unpublished.difference_update(answer.published)
         self._warned = bool(answer.warnings) or (self._warned and self._done == answer.done)
         self._waiting, self._done = answer.waiting, answer.done
+        self._hopeless = answer.hopeless
         for warning in answer.warnings:
             self._warn(warning)
 
@@ -330,6 +335,7 @@ def _do(action: Callable[..., None], arguments: Sequence[Any]) -> _Answer:
         published,
         sum(publisher.waiting for publisher in _publishers.values()),
         sum(publisher.done for publisher in _publishers.values()),
+        all(publisher.is_hopeless for publisher in _publishers.values() if publisher.waiting),
     )
 
 
@@ -377,6 +383,12 @@ def _publish_comparison(
     destination: Destination, sweep: str, files: Sequence[Path], note: str, view: View | None
 ) -> None:
     _publisher(destination).publish_comparison(sweep, files, note, view)
+
+
+def _try_anew() -> None:
+    """Give every tracker all of its patience."""
+    for publisher in _publishers.values():
+        publisher.try_anew()
 
 
 def _work() -> None:

@@ -14,11 +14,13 @@ from experiments.config.schema import Tracking
 from experiments.errors import RefusedError, TrackerAwayError, TrackingError, UserError
 from experiments.runs.record import Record
 from experiments.tracking.bulk import are_small
+from experiments.tracking.patience import Patience
 from experiments.tracking.runs import Tracker, choose_models, is_worth_publishing
 from experiments.tracking.views import View
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
+MOST_FAILURES: Final = 10  # of tries one after another, whatever else gets through meanwhile
 _READY: Final = "(wait until it says that MLflow is ready; Ctrl-C ends it)"
 
 
@@ -79,12 +81,14 @@ class Publisher:
         self._tasks: deque[_Task] = deque()
         self._failures = 0
         self._next_try = 0.0
+        self._pause = 0.0  # before the next try
         self._given_up = False
         self._tracker: Tracker | None = None
         self._run_id: str | None = None
         self._summary_id: str | None = None
         self.published: list[Path] = []
         self.done = 0
+        self._patience = Patience(settings.patience)
 
     @property
     def waiting(self) -> int:
@@ -92,9 +96,20 @@ class Publisher:
         return 0 if self._given_up else len(self._tasks)
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether there is no point in waiting for the next try."""
+        return not self._patience.left or self._failures >= MOST_FAILURES
+
+    @property
     def next_try(self) -> float:
         """The seconds until the next try; 0 if it can be made now."""
         return max(0.0, self._next_try - self._clock())
+
+    def try_anew(self) -> None:
+        """Make the next try now, with all of the patience."""
+        self._next_try = self._pause = 0.0
+        self._failures = min(self._failures, 1)
+        self._patience.silent = 0.0
 
     def open(self) -> None:
         """Connect to the tracker, which takes seconds the first time."""
@@ -210,16 +225,20 @@ class Publisher:
 
     def _try(self, task: _Task) -> Sequence[_Task]:
         """Try a task; return the tasks that remain to be done, if any."""
+        self._patience.silent += self._pause
+        self._pause = 0.0
         try:
             if self._tracker is None:
-                self._tracker = Tracker(self._settings.uri, self._experiment_name)
+                self._tracker = Tracker(self._settings.uri, self._experiment_name, self._patience)
             task.action(self._tracker)
         except TrackerAwayError as error:
             self._failures += 1
             if self._failures == 1:
                 self._warn(f"{error} Training continues; publishing will be retried.")
-            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))
-            self._next_try = self._clock() + wait
+            self._pause = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))
+            if self._patience.left:  # a try when it ends
+                self._pause = min(self._pause, self._patience.left)
+            self._next_try = self._clock() + self._pause
             return task.pieces or [task]  # small tasks are likelier to succeed
         except UserError as error:
             if task.pieces:

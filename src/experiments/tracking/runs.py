@@ -28,9 +28,12 @@ from experiments.program import to_type
 from experiments.runs import layout
 from experiments.runs.record import Record
 from experiments.tracking import contents, store
+from experiments.tracking.address import is_server, resolve_uri, sqlite_file
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.contents import END_STATUS, KILLED, RUNNING, key_of, milliseconds
+from experiments.tracking.errors import tracking_errors
 from experiments.tracking.pages import run_page, runs_page, server_pages, view_page
+from experiments.tracking.patience import Patience
 from experiments.tracking.views import View, view_key, view_tag, view_value
 from experiments.training.status import Status
 
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 # MLflow's limits per request: 1000 metrics, 100 parameters, 100 tags, and 1000 in total.
 _METRICS_A_BATCH: Final = 800
 _PARAMS_A_BATCH: Final = 100
+
+_RUNS_A_PAGE: Final = 500
+_LOCK: Final = 1.0  # seconds for which the lock is waited for, however short the patience is
 
 _COMPARISON_COLOR: Final = "#7f7f7f"
 
@@ -97,9 +103,11 @@ class Tracker:
     Parameters
     ----------
     uri : str or None
-        The address of a server or database, or None for the default (see `store.resolve_uri`).
+        The address of a server or database, or None for the default (see `address.resolve_uri`).
     experiment_name : str
         The name of the experiment, which is created if it is missing.
+    patience : Patience, optional
+        How long calls may fail before an error is raised; by default they are not repeated.
 
     Raises
     ------
@@ -109,17 +117,29 @@ class Tracker:
         is refused.
     """
 
-    def __init__(self, uri: str | None, experiment_name: str) -> None:
-        self.uri = store.resolve_uri(uri)
+    def __init__(
+        self, uri: str | None, experiment_name: str, patience: Patience | None = None
+    ) -> None:
+        self.uri = resolve_uri(uri)
         self.experiment_name = experiment_name
+        self._patience = patience or Patience(0.0)
         # By uid: the MLflow ids of runs that were found or created.
         self._run_ids: dict[str, str] = {}
+        # By uid: runs that were found by `look_up` and have not been published since.
+        self._found: dict[str, Run] = {}
         # By uid: the last epoch whose points are known to be published.
         self._published_until: dict[str, int] = {}
+        # The files of runs that are published in part.
+        self._sent: set[tuple[Path, int]] = set()
         # The uids of runs that may have been created although the call failed.
         self._in_doubt: set[str] = set()
         # The sweeps whose view is published.
         self._viewed: set[str] = set()
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the address is that of a SQLite database."""
+        return sqlite_file(self.uri) is not None
 
     def open(self) -> None:
         """Open the address and create the experiment, before several processes do so at once."""
@@ -189,14 +209,15 @@ class Tracker:
             new = self._publish_in_bulk([own[uid] for uid in own if uid not in self._run_ids])
             self._run_ids |= new
             for uid, record in own.items():
-                if uid not in new:
-                    self._complete(record)
+                run = None if uid in new else self._complete(record)
                 if uid in self._in_doubt:
-                    self._find(uid, record.started_in)
+                    self._find(self._client, uid, record.started_in)
                     self._in_doubt.discard(uid)
                 self._published_until.pop(uid, None)
                 if model:  # last, because a run is complete without its model
-                    self._add_model(record, trusted)
+                    run = run or self._client.get_run(self._run_ids[uid])
+                    if not _has_model(run):
+                        self._log_picture_and_model(run, record, trusted)
         return [self._run_ids[record.uid] for record in records]
 
     def _publish_in_bulk(self, records: Sequence[Record]) -> dict[str, str]:
@@ -204,31 +225,32 @@ class Tracker:
         if self._bulk is None:
             return {}
         with self._alone():
-            return self._bulk.publish(int(self.experiment_id), records)
+            return self._patience.write(self._bulk.publish, int(self.experiment_id), records)
 
-    def _complete(self, record: Record) -> None:
+    def _complete(self, record: Record) -> Run:
         """Publish what a run that has ended lacks in MLflow: its entries, files and end.
 
         Nothing is written for a run that is complete, except its sweep.
         """
         files = record.files()  # which fails before anything is published
-        with self._alone():
-            run = self._look_up(record) or self._make(record)
+        run = self._found.pop(record.uid, None)
+        if run is None or not _is_whole(run, record):
+            run = self._look_up_or_make(record)
         if _is_whole(run, record):
             self._join_sweep(run, record)
-            return
+            return run
         self._log(run, record)
         place = self._files(run.info.artifact_uri)
-        for file in files:
-            place.log_artifact(str(file))  # type: ignore[no-untyped-call]
+        sent = [(file, file.stat().st_mtime_ns) for file in files]
+        for version in sent:
+            if version not in self._sent:
+                place.log_artifact(str(version[0]))  # type: ignore[no-untyped-call]
+                self._sent.add(version)
         # Last, because a run that has ended counts as complete.
         status, finished = END_STATUS[record.status], record.finished.timestamp()
         self._client.set_terminated(run.info.run_id, status, milliseconds(finished))
-
-    def _add_model(self, record: Record, trusted: frozenset[str]) -> None:
-        run = self._client.get_run(self._run_ids[record.uid])
-        if not _has_model(run):
-            self._log_picture_and_model(run, record, trusted)
+        self._sent.difference_update(sent)
+        return run
 
     def publish_progress(self, record: Record, *, killed: bool = False) -> None:
         """Publish the progress of a run in training, or of one that was killed.
@@ -245,8 +267,7 @@ class Tracker:
         if self._published_until.get(record.uid) == last and not killed:
             return
         with self._publishing(record):
-            with self._alone():
-                run = self._look_up(record) or self._make(record)
+            run = self._look_up_or_make(record)
             if killed and run.info.status != RUNNING:
                 return  # it was resumed elsewhere and has ended
             self._log(run, record)
@@ -256,11 +277,44 @@ class Tracker:
             elif run.info.status != RUNNING:
                 self._client.update_run(run.info.run_id, RUNNING)
 
-    def is_published(self, record: Record) -> bool:
-        """Return whether a run that has ended is complete in MLflow, regardless of its model."""
-        with self._errors(record.folder, f"look for {record.name} in"):
-            run = self._find(record.uid, record.started_in)
-            return run is not None and _is_whole(run, record)
+    def look_up(self, records: Sequence[Record]) -> set[str]:
+        """Look for many runs at once, which later calls need not look for again.
+
+        Parameters
+        ----------
+        records : sequence of Record
+            The records of runs that have ended.
+
+        Returns
+        -------
+        set of str
+            The uids of the runs that are complete in MLflow, regardless of their models.
+        """
+        if not records:
+            return set()
+        with self._errors("look for runs in"):
+            found = self._find_all(records)
+        self._found |= found
+        self._run_ids |= {uid: str(run.info.run_id) for uid, run in found.items()}
+        return {r.uid for r in records if r.uid in found and _is_whole(found[r.uid], r)}
+
+    def is_complete(self, record: Record, *, model: bool) -> bool:
+        """Return whether `look_up` has found a run to which nothing needs to be added.
+
+        Parameters
+        ----------
+        record : Record
+            The record of a run that has ended.
+        model : bool
+            Whether its model belongs to it.
+        """
+        run = self._found.get(record.uid)
+        return (
+            run is not None
+            and _is_whole(run, record)
+            and contents.joining_tags(record).keys() <= run.data.tags.keys()
+            and (not model or _has_model(run))
+        )
 
     def publish_summary(
         self,
@@ -299,7 +353,14 @@ class Tracker:
         from mlflow.entities import Metric
 
         files = list(files)
-        with self._errors(files[0].parent if files else None, f"publish the {name} to"):
+        top = files[0].parent if files else Path()
+        with self._errors(f"publish the {name} to"):
+            digest = hashlib.sha256(note.encode("utf-8", "backslashreplace"))
+            if view is not None:
+                digest.update(view_value(view, sweep).encode(errors="backslashreplace"))
+            for file in files:
+                digest.update(f"\0{file.relative_to(top).as_posix()}\0".encode(errors="replace"))
+                digest.update(file.read_bytes())
             tags = {
                 "kind": "comparison",
                 "comparison_of": sweep,  # not the tag of runs, so that their table has only runs
@@ -309,30 +370,30 @@ class Tracker:
             }
             uid = hashlib.sha256(f"comparison {name} {sweep}".encode()).hexdigest()[:32]
             with self._alone():
-                run = self._find(uid) or self._create(uid, run_name=name, tags={**tags, "uid": uid})
+                run = self._find(self._client, uid) or self._create(
+                    uid, run_name=name, tags={**tags, "uid": uid}
+                )
             run_id = str(run.info.run_id)
+            tags["digest"] = digest.hexdigest()
             now = milliseconds(time.time())
-            self._client.log_batch(
-                run_id,
-                [
-                    Metric(key_of(key), value, now, 0)
-                    for key, value in (metrics or {}).items()
-                    if math.isfinite(value) and run.data.metrics.get(key_of(key)) != value
-                ],
-                tags=_changed_tags(run, tags),
-                synchronous=True,
-            )
+            points = [
+                Metric(key_of(key), value, now, 0)
+                for key, value in (metrics or {}).items()
+                if math.isfinite(value) and run.data.metrics.get(key_of(key)) != value
+            ]
+            changed = _changed_tags(run, tags)
+            if view is not None:
+                self._viewed.add(sweep)
+            if not changed and not points and run.info.status != RUNNING:
+                return run_id
             place = self._files(run.info.artifact_uri)
             for file in files:
-                below = file.parent.relative_to(files[0].parent).as_posix()
+                below = file.parent.relative_to(top).as_posix()
                 place.log_artifact(str(file), None if below == "." else below)  # type: ignore[no-untyped-call]
-            if run.info.status == "RUNNING":
-                self._client.set_terminated(run_id)
             if view is not None:
                 self._client.set_experiment_tag(
                     self.experiment_id, view_tag(sweep), view_value(view, sweep)
                 )
-                self._viewed.add(sweep)
             # Relative addresses, because a database's pages may be served anywhere.
             pages = (
                 f"[its runs]({self._runs_page('.', sweep)}), "
@@ -341,19 +402,23 @@ class Tracker:
             described = f"Latest comparison: sweep {sweep} ({pages})\n\n{note}"
             described = contents.cut(described, contents.EXPERIMENT_TAG_VALUE)
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", described)
+            # After the files, because the digest says that they are there.
+            self._client.log_batch(run_id, points, tags=changed, synchronous=True)
+            if run.info.status == RUNNING:
+                self._client.set_terminated(run_id)
             return run_id
 
     def ui_command(self) -> str | None:
         """Return the command that starts the MLflow UI; None for a server, which has its own."""
-        if store.is_server(self.uri):
+        if is_server(self.uri):
             return None
-        if self.uri == store.resolve_uri():
+        if self.uri == resolve_uri():
             return to_type("ui")
         return f"{to_type('ui')} --uri {shlex.quote(masked(self.uri))}"
 
     def ui_link(self, sweep: str | None = None, *, run_id: str | None = None) -> str:
         """Return the address of the page of one run, a sweep's runs, or all runs."""
-        base = server_pages(self.uri) if store.is_server(self.uri) else "http://127.0.0.1:5000"
+        base = server_pages(self.uri) if is_server(self.uri) else "http://127.0.0.1:5000"
         if run_id is not None:
             return run_page(base, self.experiment_id, run_id)
         return self._runs_page(base, sweep)
@@ -364,68 +429,80 @@ class Tracker:
         return runs_page(base, self.experiment_id, sweep)
 
     @cached_property
+    def _mlflow(self) -> MlflowClient:
+        return self._patience.read(store.open_client, self.uri, self._patience.seconds)
+
+    @cached_property
     def _client(self) -> MlflowClient:
-        return store.open_client(self.uri)
+        """The client, whose calls are repeated: for those that may be made twice."""
+        return self._patience.of(self._mlflow)
 
     @cached_property
     def _bulk(self) -> BulkWriter | None:
-        database = store.sqlite_file(self.uri)
-        return None if database is None else BulkWriter(self._client, database)
+        database = sqlite_file(self.uri)
+        return None if database is None else BulkWriter(self._mlflow, database)
 
     @contextmanager
     def _publishing(self, record: Record) -> Iterator[None]:
         """Hold the lock of a record's folder while it is published, and convert errors."""
         try:
             with (
-                self._errors(record.folder, f"publish {record.name} to", of_record=True),
+                self._errors(f"publish {record.name} to", of_record=True),
                 locked(record.folder),
             ):
                 yield
         except BaseException as error:
-            # What was published is looked up next time.
-            self._run_ids.pop(record.uid, None)
+            # What was published is looked up next time: in the run, if its id is known.
+            self._found.pop(record.uid, None)
             self._published_until.pop(record.uid, None)
             if isinstance(error, RefusedError):
+                self._run_ids.pop(record.uid, None)
                 # All runs of an experiment are refused if it was deleted.
                 del self.experiment_id
                 _ = self.experiment_id
             raise
 
-    def _alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         """Hold the lock for creating runs at this address.
 
         If two processes publish copies of a record, only one may find it missing. The lock is
         taken before SQLite's and is fair; SQLite's would make other processes poll.
         """
-        return locked(store.lock_of(self.uri))
+        with ExitStack() as held:
+            try:
+                held.enter_context(store.creating(self.uri, max(_LOCK, self._patience.left)))
+            except TimeoutError:
+                self._patience.silent = self._patience.seconds
+                raise
+            yield
 
-    def _errors(
-        self, folder: Path | None, doing: str, *, of_record: bool = False
-    ) -> AbstractContextManager[None]:
+    def _errors(self, doing: str, *, of_record: bool = False) -> AbstractContextManager[None]:
         _ = self.experiment_id  # fails first, with a better message
-        cure = None
-        if folder is not None:
-            cure = (
-                "Nothing is lost: once this is fixed, publish with "
-                f"`{to_type('publish')} {shlex.quote(str(folder))}`."
-            )
-        return store.tracking_errors(self.uri, doing, cure, of_record=of_record)
+        cure = "Nothing is lost: the records can be published again."
+        return tracking_errors(self.uri, doing, cure, of_record=of_record)
 
-    def _look_up(self, record: Record) -> Run | None:
-        """Find the run of a record."""
-        run = self._find_again(record.uid) or self._find(record.uid, record.started_in)
-        if run is not None:
-            self._run_ids[record.uid] = str(run.info.run_id)
+    def _look_up_or_make(self, record: Record) -> Run:
+        """Find the run of a record, or create it, which no other process does meanwhile."""
+        with self._alone():
+            run = (
+                self._find_again(record.uid)
+                or self._find(self._client, record.uid, record.started_in)
+                or self._make(record)
+            )
+        self._run_ids[record.uid] = str(run.info.run_id)
         return run
 
     def _make(self, record: Record) -> Run:
         """Create the run of a record."""
         started = milliseconds(record.started.timestamp())
-        run = self._create(
-            record.uid, start_time=started, run_name=record.name, tags=contents.tags(record)
+        return self._create(
+            record.uid,
+            record.started_in,
+            start_time=started,
+            run_name=record.name,
+            tags=contents.tags(record),
         )
-        self._run_ids[record.uid] = str(run.info.run_id)
-        return run
 
     def _find_again(self, uid: str) -> Run | None:
         """Fetch a run whose id is known, which is faster than a search."""
@@ -437,18 +514,26 @@ class Tracker:
         self._published_until.pop(uid, None)  # it was deleted, and its points with it
         return None
 
-    def _create(self, uid: str, **description: Any) -> Run:
+    def _create(self, uid: str, sweep: str | None = None, **description: Any) -> Run:
         """Create the run tagged `uid`, without parameters."""
-        try:
-            run = self._client.create_run(self.experiment_id, **description)
-        except BaseException:
-            self._in_doubt.add(uid)  # it may have been created anyway, even later
-            raise
-        self._published_until[uid] = -1
-        return run
 
-    def _find(self, uid: str, sweep: str | None = None) -> Run | None:
-        """Find the run tagged `uid`, and delete duplicates, which lost responses have caused.
+        def create() -> Run:
+            run = self._mlflow.create_run(self.experiment_id, **description)
+            self._published_until[uid] = -1
+            return run
+
+        def find() -> Run | None:
+            self._in_doubt.add(uid)  # an earlier attempt may create it even later
+            return self._find(self._mlflow, uid, sweep)
+
+        try:
+            return self._patience.create(create, find)
+        except BaseException:
+            self._in_doubt.add(uid)
+            raise
+
+    def _find(self, client: MlflowClient, uid: str, sweep: str | None = None) -> Run | None:
+        """Find the run tagged `uid`.
 
         Every run is tagged with the sweep that started it. Searching only that sweep is faster,
         because a database would otherwise scan the whole experiment.
@@ -456,12 +541,49 @@ class Tracker:
         wanted = [f"tags.uid = '{_quoted(uid)}'"]
         if sweep is not None:
             wanted.insert(0, contents.sweep_filter(sweep))  # databases use the first condition
-        found = self._client.search_runs([self.experiment_id], " and ".join(wanted))
+        found = client.search_runs([self.experiment_id], " and ".join(wanted))
+        return self._without_doubles(client, found)
+
+    def _find_all(self, records: Sequence[Record]) -> dict[str, Run]:
+        """Find the runs of records, by uid; a run's start says where to look.
+
+        Runs of others that started meanwhile are found, too. If they are so many that looking for
+        each run by itself would take fewer requests, the rest is left to that.
+        """
+        starts = [milliseconds(record.started.timestamp()) for record in records]
+        wanted = [
+            f"attributes.start_time {sign} {bound}"
+            for sign, bound in ((">=", min(starts)), ("<=", max(starts)))
+        ]
+        sweeps = {record.started_in for record in records}
+        if len(sweeps) == 1 and None not in sweeps:
+            wanted.insert(0, contents.sweep_filter(str(*sweeps)))
+        uids = {record.uid for record in records}
+        found: dict[str, list[Run]] = {}
+        token = None
+        for _ in records:
+            page = self._client.search_runs(
+                [self.experiment_id],
+                " and ".join(wanted),
+                max_results=_RUNS_A_PAGE,
+                page_token=token,
+            )
+            for run in page:
+                if run.data.tags.get("uid") in uids:
+                    found.setdefault(run.data.tags["uid"], []).append(run)
+            token = page.token
+            if not token:
+                break
+        kept = {uid: self._without_doubles(self._client, runs) for uid, runs in found.items()}
+        return {uid: run for uid, run in kept.items() if run is not None}
+
+    def _without_doubles(self, client: MlflowClient, found: Sequence[Run]) -> Run | None:
+        """Return one of the runs with a uid; delete others, which lost responses have caused."""
         if not found:
             return None
         kept, *doubles = sorted(found, key=lambda run: bool(run.info.status == RUNNING))
         for double in doubles:
-            self._client.delete_run(double.info.run_id)
+            client.delete_run(double.info.run_id)
         return kept
 
     def _log(self, run: Run, record: Record) -> None:
@@ -479,7 +601,7 @@ class Tracker:
             self._client.log_batch(run.info.run_id, tags=tags, synchronous=True)
         self._published_until[record.uid] = max((p.step for p in measured), default=-1)
         inputs = contents.dataset_input(record)
-        if inputs is not None:
+        if inputs is not None and not (run.inputs and run.inputs.dataset_inputs):
             self._client.log_inputs(run.info.run_id, [inputs])
 
     def _missing_points(self, run: Run, record: Record, points: Sequence[Metric]) -> list[Metric]:
@@ -491,12 +613,9 @@ class Tracker:
         until = self._published_until.get(record.uid)
         if until is not None:
             return [point for point in points if point.step > until] + summary
-        had = {
-            (key, point.step)
-            for key in run.data.metrics
-            for point in self._client.get_metric_history(run.info.run_id, key)
-        }
-        return [point for point in [*points, *summary] if (point.key, point.step) not in had]
+        # Points are published in the order of their epochs, so that the last tells of the others.
+        last = {metric.key: metric.step for metric in run.data.to_proto().metrics}
+        return [p for p in [*points, *summary] if p.step > last.get(p.key, -1)]
 
     def _join_sweep(self, run: Run, record: Record) -> None:
         """Add the tags of the record's sweep to a run that another sweep has published."""
@@ -511,7 +630,7 @@ class Tracker:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        return get_artifact_repository(artifact_uri, tracking_uri=self.uri)
+        return self._patience.of(get_artifact_repository(artifact_uri, tracking_uri=self.uri))
 
     def _log_picture_and_model(self, run: Run, record: Record, trusted: frozenset[str]) -> None:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
@@ -550,24 +669,32 @@ class Tracker:
             self._client.log_batch(run_id, metrics=points, synchronous=True)
         self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         # Last, because it marks the model as complete.
-        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        self._patience.create(
+            lambda: self._mlflow.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)]),
+            lambda: _has_model(self._mlflow.get_run(run_id)) or None,
+        )
 
     def _find_or_create_model(self, run_id: str, record: Record) -> LoggedModel:
         """Find an incomplete model, or create one."""
-        found = self._client.search_logged_models(
-            [self.experiment_id], filter_string=f"source_run_id = '{_quoted(run_id)}'"
-        )
-        if found:
-            return found[0]
         optimizer = record.choices.get("optimizer", "")
-        return self._client.create_logged_model(
-            self.experiment_id,
-            name=_model_name(record),
-            source_run_id=run_id,
-            model_type="pyfunc",
-            tags={"uid": record.uid, "optimizer": optimizer},
-            params={"optimizer": optimizer, "seed": str(record.seed)},
-        )
+
+        def find() -> LoggedModel | None:
+            found = self._mlflow.search_logged_models(
+                [self.experiment_id], filter_string=f"source_run_id = '{_quoted(run_id)}'"
+            )
+            return found[0] if found else None
+
+        def create() -> LoggedModel:
+            return self._mlflow.create_logged_model(
+                self.experiment_id,
+                name=_model_name(record),
+                source_run_id=run_id,
+                model_type="pyfunc",
+                tags={"uid": record.uid, "optimizer": optimizer},
+                params={"optimizer": optimizer, "seed": str(record.seed)},
+            )
+
+        return self._patience.read(find) or self._patience.create(create, find)
 
 
 def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:

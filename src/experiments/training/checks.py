@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from experiments.config.limits import too_large
 from experiments.config.schema import Run
@@ -11,6 +12,7 @@ from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import length_of
+from experiments.training.metrics import COMPARED, may_be_summarized
 from experiments.training.targets import encoding_for
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
@@ -81,6 +83,10 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
+    asked = run.comparison.metric
+    if asked is not None and not may_be_summarized(asked):
+        near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
+        yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
     if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "

@@ -275,6 +275,16 @@ _TABLE: Final = {
 }  # fmt: skip
 
 
+def may_be_summarized(name: str) -> bool:
+    """Return whether a run can have a metric of this name in its summary.
+
+    Which quantities a run measures on a part of its data depends on its settings.
+    """
+    known = _TABLE.get(name)
+    parts = ("test/", "test_peak/", "best/val_", "best/train_", "final/val_", "final/train_")
+    return name.startswith(parts) or (known is not None and not known.is_curve)
+
+
 def metric_named(name: str) -> Metric:
     """Look up a metric by its key in a record.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import Dataset, Part, Task
+from experiments.datasets import Dataset, Part
 from experiments.datasets.encoded_table import DrawnRows
 from experiments.training.targets import Encoding
 from nn.losses import Loss
@@ -56,7 +56,7 @@ def targets_of(datasets: Sequence[Dataset], encoding: Encoding, dtype: str) -> P
     split has its own, which take about as much memory as the row numbers.
     """
     drawn = None if len(datasets) == 1 else _drawn(datasets)
-    if drawn is None or datasets[0].task is Task.REGRESSION:
+    if drawn is None or datasets[0].task.has_numbers:
         return {
             name: _joined([encoding.encode(d.parts[name].targets, dtype) for d in datasets])
             for name in datasets[0].parts

@@ -93,6 +93,10 @@ class Layer(Component):
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
 
+    def without_noise(self) -> list[Layer]:
+        """Return what remains of the layer without random numbers: itself, or nothing."""
+        return [] if self.random else [self]
+
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of an output sample for input samples of this shape.
 

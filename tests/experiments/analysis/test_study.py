@@ -364,3 +364,41 @@ def test_runs_of_older_code_are_left_out_with_a_warning(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     print_study(study, console)
     assert "with other code or libraries" in " ".join(console.file.getvalue().split())
+
+
+@pytest.mark.parametrize("average", ["mean", "median"])
+def test_the_chosen_value_lies_on_the_minimum_of_the_sensitivity_curve(tmp_path, average):
+    # By the mean 0.1 is best, by the median 0.01; 1 would be best, but for a run that diverged.
+    losses = {
+        0.01: {100: 0.10, 101: 0.10, 102: 0.70},
+        0.1: {100: 0.20, 101: 0.20, 102: 0.20},
+        1.0: {100: 0.01, 101: 0.01, 102: 0.01},
+    }
+    runs = [
+        make_run(
+            tmp_path / f"{rate}{seed}",
+            "sgd",
+            seed,
+            status="diverged" if rate == 1.0 else "done",
+            # Validation chooses, whatever test says.
+            summary={"best/val_loss": loss, "test/loss": 1 - rate},
+            settings={"optimizer": {"lr": rate}},
+            labels={"stage": "tuning", "aggregate": average, "select": "best/val_loss"},
+        )
+        for rate, found in losses.items()
+        for seed, loss in found.items()
+    ]
+    best = {"mean": 0.1, "median": 0.01}[average]
+    runs += [
+        make_run(
+            tmp_path / f"r{seed}", "sgd", seed, settings={"optimizer": {"lr": best}},
+            labels={"stage": "reporting", "setting": "tuned"},
+        )
+        for seed in range(2)
+    ]  # fmt: skip
+    (part,) = analyse(runs).parts
+    (found,) = part.sensitivities
+    lowest = min(found.tried, key=lambda tried: tried.middle)
+    assert found.metric == "best/val_loss"
+    assert found.average == average
+    assert found.best == lowest.value == best == part.tuning[0].chosen["optimizer.lr"]

@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-@contextmanager
-def served(uri: str, folder: Path) -> Iterator[str]:
-    """Serve a database while the body runs, with a folder for files; yield the server's address."""
+def free_port() -> int:
+    """Return a port to which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def served(uri: str, folder: Path, port: int | None = None) -> Iterator[str]:
+    """Serve a database while the body runs, with a folder for files; yield the server's address."""
+    port = port or free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", uri, "--artifacts-destination", str(folder / "files")]
     environment = {

@@ -29,6 +29,7 @@ from experiments.runs.layout import FILES
 from experiments.runs.record import Record
 from experiments.runs.write import copy_record
 from experiments.tracking import bulk, contents, store
+from experiments.tracking.address import sqlite_file
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.runs import Tracker
 from tests.experiments.record_factory import (
@@ -74,7 +75,7 @@ def records(tmp_path: Path) -> list[Record]:
 
 
 def database_of(uri: str) -> Path:
-    database = store.sqlite_file(uri)
+    database = sqlite_file(uri)
     assert database is not None
     return database
 
@@ -373,7 +374,7 @@ def test_the_client_writes_if_in_the_way_is(
     with counted_calls(monkeypatch) as calls:
         tracker.publish_together(records)
     assert calls.count("create_run") == len(records)
-    assert all(tracker.is_published(record) for record in records)
+    assert all(tracker.look_up([record]) for record in records)
 
 
 def test_a_schema_that_changes_meanwhile_is_left_to_the_client(

@@ -28,6 +28,7 @@ from experiments.errors import RefusedError, TrackerAwayError, TrackingError
 from experiments.runs.layout import PROGRESS
 from experiments.runs.record import Record
 from experiments.tracking import store
+from experiments.tracking.address import sqlite_file
 from experiments.tracking.bulk import BulkWriter
 from experiments.tracking.process import Destination, PublishingProcess
 from experiments.tracking.publisher import Publisher
@@ -75,7 +76,7 @@ def client(uri: str) -> MlflowClient:
 
 
 def rows(uri: str, question: str, *values: object) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(str(store.sqlite_file(uri)))) as connection:
+    with closing(sqlite3.connect(str(sqlite_file(uri)))) as connection:
         return connection.execute(question, values).fetchall()
 
 
@@ -320,7 +321,7 @@ def test_a_full_database_is_tried_again(tmp_path: Path, pragma: list[str], uri: 
         tracker.publish(record)
     pragma[:] = ["PRAGMA max_page_count = 1073741823"]
     tracker.publish(record)
-    assert tracker.is_published(record)
+    assert tracker.look_up([record])
 
 
 # Servers

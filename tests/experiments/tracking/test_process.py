@@ -170,6 +170,47 @@ def test_it_needs_none_when_it_has_died_or_must_wait(
     assert not publishing.needs_core
 
 
+def hopeless(call: Call) -> None:
+    call.future.set_result(process._Answer([], [], waiting=1, done=0, hopeless=True))
+
+
+def test_the_end_waits_as_long_as_the_process_has_patience(asked: list[Call]) -> None:
+    """However long that takes: only the process knows whether it waits for the tracker."""
+    warnings: list[str] = []
+    publishing = PublishingProcess(FakeProcess(asked), warnings.append)
+    publishing.publish(FILE, FOLDERS[0])
+    rounds = 0
+
+    def answer_one(unpublished: int) -> None:
+        nonlocal rounds
+        rounds += 1
+        for call in asked:
+            if not call.future.done():
+                (put_off if rounds < 5 else hopeless)(call)
+
+    published = publishing.finish(FILE, on_wait=answer_one)
+    assert [call.action for call in asked][:3] == ["_publish", "_try_anew", "_work"]
+    assert rounds >= 5
+    assert published.unpublished == 1
+    assert warnings == ["the tracker has not answered for 30 s"]
+
+
+def test_an_outage_before_the_end_takes_nothing_of_the_patience(asked: list[Call]) -> None:
+    publishing = PublishingProcess(FakeProcess(asked), lambda _: None)
+    publishing.publish(FILE, FOLDERS[0])
+    hopeless(asked[0])
+    left: list[int] = []
+
+    def come_back(unpublished: int) -> None:
+        left.append(unpublished)
+        for call in asked:
+            if not call.future.done():
+                call.future.set_result(process._Answer([], FOLDERS[:1], waiting=0, done=1))
+
+    assert publishing.finish(FILE, on_wait=come_back).unpublished == 0
+    assert asked[1].action == "_try_anew"
+
+
 def test_it_needs_none_where_a_server_has_the_work(asked: list[Call]) -> None:
     publishing = PublishingProcess(FakeProcess(asked), pytest.fail)
     publishing.open(SERVER)

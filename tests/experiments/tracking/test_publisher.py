@@ -15,6 +15,7 @@ from experiments.errors import (
     UserError,
 )
 from experiments.runs.record import Record
+from experiments.tracking.patience import Patience
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.views import View
 from tests.experiments.record_factory import make_record
@@ -30,7 +31,7 @@ class FakeTracker:
     kind: ClassVar[type[UserError]] = TrackerAwayError
     calls: ClassVar[list[tuple[str, Any]]] = []
 
-    def __init__(self, uri: str | None, experiment_name: str) -> None:
+    def __init__(self, uri: str | None, experiment_name: str, patience: Patience) -> None:
         self._do("init", (uri, experiment_name))
 
     def _do(self, name: str, detail: Any) -> None:
@@ -382,3 +383,41 @@ def test_a_defect_of_ours_is_not_hidden(
     publisher = Publisher(Tracking(), "trial", pytest.fail)
     with pytest.raises(AttributeError):
         publisher.publish(records[0])
+
+
+def test_patience_ends_by_waiting_or_by_many_failures(
+    failing: Failing, records: list[Record]
+) -> None:
+    failing("publish")
+    clock = Clock()
+    publisher = Publisher(Tracking(patience=10.0), "trial", lambda text: None, clock)
+    publisher.publish(records[0])
+    clock.now += 1000.0  # during which nobody tried
+    assert not publisher.is_hopeless
+    waits = []
+    while not publisher.is_hopeless:
+        waits.append(publisher.next_try)
+        clock.now += 1.5 * publisher.next_try  # this process is slow, too
+        publisher.work()
+    assert waits == [0, 2, 4, 3]  # the last try is made when the patience ends
+    publisher.try_anew()
+    assert not publisher.is_hopeless
+    assert publisher.next_try == 0
+    failing()
+    publisher.work()
+    assert publisher.waiting == 0
+
+
+def test_what_always_fails_is_given_up_although_the_tracker_stores_other_things(
+    failing: Failing, records: list[Record]
+) -> None:
+    failing("publish")
+    clock = Clock()
+    publisher = Publisher(Tracking(), "trial", lambda text: None, clock)
+    publisher.publish(records[0])
+    for _ in range(9):
+        assert not publisher.is_hopeless
+        publisher._patience.silent = 0.0
+        clock.now += publisher.next_try
+        publisher.work()
+    assert publisher.is_hopeless

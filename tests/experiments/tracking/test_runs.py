@@ -23,10 +23,10 @@ from experiments.palette import color_of
 from experiments.runs.layout import FILES
 from experiments.runs.record import Record
 from experiments.tracking import store
+from experiments.tracking.address import resolve_uri, sqlite_file
 from experiments.tracking.fetch import fetch_record
 from experiments.tracking.pages import experiment_pages
 from experiments.tracking.runs import Tracker, choose_models
-from experiments.tracking.store import resolve_uri, sqlite_file
 from experiments.tracking.summaries import Summary
 from experiments.tracking.views import view_value
 from tests.experiments.record_factory import (
@@ -194,7 +194,7 @@ def test_a_run_of_two_sweeps_is_one_whichever_publishes_it_first(
     taken_over = make_record(tmp_path / "b", sweep="b", started_in=began, uid=uid)
     own.data["labels"] = {"stage": "reporting"}
     run_id = tracker.publish(taken_over)
-    assert tracker.is_published(own)
+    assert tracker.look_up([own])
     assert tracker.publish(own) == Tracker(uri, tracker.experiment_name).publish(own) == run_id
     tags = client.get_run(run_id).data.tags
     assert tags["sweep.a"] == tags["sweep.b"] == "yes"
@@ -243,7 +243,7 @@ def test_a_run_published_half_call_by_call_is_completed(
             tracker.publish(record)
     assert calls == 1
     assert "No space left on device" in str(raised.value)
-    assert f"descent publish {tmp_path}" in str(raised.value)
+    assert "Nothing is lost" in str(raised.value)
     (half,) = client.search_runs([tracker.experiment_id])
     assert half.info.status == "RUNNING"
 
@@ -645,6 +645,38 @@ def test_a_folder_is_published_from_the_shell_and_again(
     assert sorted(model.name[:10] for model in models) == ["adam-seed1", "sgd-seed1-"]
 
 
+def test_a_folder_that_is_there_already_costs_few_questions(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(40):
+        make_record(tmp_path / "runs" / str(seed), seed=seed, experiment="many")
+    table = tmp_path / "runs" / "comparison.csv"
+    table.write_text("optimizer\nadam\n")
+    Summary(table.parent, "sweep-1", ["many"], [table.name], "# One").write()
+    arguments = [str(tmp_path / "runs"), "--uri", uri]
+    assert publish(arguments) == 0
+    assert "40 published, 1 comparisons" in capsys.readouterr().out
+    calls: list[str] = []
+
+    def counted(name: str, real: Any) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            calls.append(name)
+            return real(*arguments, **keywords)
+
+        return call
+
+    for name in (name for name in vars(MlflowClient) if not name.startswith("_")):
+        monkeypatch.setattr(MlflowClient, name, counted(name, getattr(MlflowClient, name)))
+    before = rows_in_database(uri)
+    assert publish(arguments) == 0
+    assert "40 published before, 1 comparisons" in capsys.readouterr().out
+    assert rows_in_database(uri) == before
+    # To open it; for all runs; for the comparison.
+    assert sorted(calls) == sorted(
+        ["search_experiments", "get_experiment_by_name", "search_runs", "search_runs"]
+    )
+
+
 def test_a_folder_without_runs_is_one_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -718,3 +750,10 @@ def test_a_server_is_published_to_as_well(tmp_path: Path, server: str) -> None:
     assert len(client.search_logged_models([tracker.experiment_id])) == 1
     assert fetch_record(server, run_id, tmp_path / "fetched").data == record.data
     assert tracker.ui_link(run_id=run_id).startswith(f"{server}/#/experiments/")
+    tracker.publish_summary("odd / sweep", files=[], note="", view=VIEW)
+    assert tracker.ui_link("odd / sweep") == (
+        f"{server}/#/experiments/{tracker.experiment_id}/runs?viewStateShareKey=odd+%2F+sweep"
+        "&compareRunsMode=CHART&workflowType=machine_learning"
+    )
+    tags = client.get_experiment(tracker.experiment_id).tags
+    assert tags["mlflow.sharedViewState.odd / sweep"] == view_value(VIEW, "odd / sweep")

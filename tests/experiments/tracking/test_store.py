@@ -6,15 +6,16 @@ import pytest
 
 from experiments.errors import TrackingError
 from experiments.tracking import store
-from experiments.tracking.store import _cause, _default_cure, resolve_uri
+from experiments.tracking.address import resolve_uri
+from experiments.tracking.errors import _default_cure, describe
 
 SLASH = "postgresql://ada:p@ss/Sl4sh66@db.example.org/runs"
 
 
 def test_a_library_that_quotes_a_piece_of_a_password() -> None:
     error = OSError('could not translate host name "ss" to address; no database "Sl4sh66@db"')
-    cause = _cause(error, SLASH)
-    assert cause == 'could not translate host name "***" to address; no database "***@db".'
+    cause, _ = describe(error, SLASH)
+    assert cause == 'could not translate host name "***" to address; no database "***@db"'
 
 
 def test_a_password_that_an_address_cannot_hold_is_said_to_be_the_cause() -> None:
@@ -51,12 +52,10 @@ def test_a_database_that_another_process_is_making_stays(tmp_path: Path) -> None
     """It holds the lock; this process waits, and then there is nothing to clear."""
     from threading import Thread
 
-    from experiments.files.locks import locked
-
     database = tmp_path / "runs.db"
     unfinished = tmp_path / ".runs.db.0123abcd.tmp"
     unfinished.write_text("the database")
-    with locked(store.lock_of(f"sqlite:///{database}")):
+    with store.creating(f"sqlite:///{database}"):
         other = Thread(target=store._make_database, args=[database])
         other.start()
         other.join(0.2)

@@ -32,6 +32,9 @@ LOSSES = {
 }
 
 
+TASKS = list(LOSSES)
+
+
 def mixed_table(rows: int = 60) -> Table:
     """Numbers, some missing, and a category, sometimes missing."""
     rng = np.random.default_rng(1)

@@ -175,6 +175,9 @@ class Composer:
                 f"{group}={choice}: unknown choice{suggestion(choice, options)} "
                 f"(choices: {', '.join(options)})"
             )
+        elif "/" in group and group not in self.master.hydra.runtime.choices:
+            above, _, folder = group.rpartition("/")
+            yield f"{group}={choice}: give {above}={folder}/{choice}"
         elif _adds(override) and group in self.master.hydra.runtime.choices:
             yield (
                 f"{override.input_line}: {group} is part of every configuration; a choice is "

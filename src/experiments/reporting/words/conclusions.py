@@ -38,9 +38,11 @@ def conclude(part: Part) -> str:
     metric = part.metric_words
     if not having:
         return f"No run measured the {metric}, so there is nothing to compare."
+    leaders = _leaders(part, focus)
     words = [
         _who(part, focus, metric),
-        *_what_went_wrong(_leaders(part, focus)),
+        *_what_went_wrong(leaders),
+        *_seeds_far_off(part, leaders),
         *_too_few_rows(part, focus),
         *_what_validation_says(part, focus),
         *_how_fast(part, focus),
@@ -138,21 +140,41 @@ def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _what_went_wrong(leaders: Sequence[Entry]) -> list[str]:
-    """Write how many runs of the best groups did not end well."""
-    said = []
+    """Write how many runs of the best groups did not end well, by what happened to them."""
+    ways: dict[tuple[str, str], list[tuple[Entry, int]]] = {}
     for entry in leaders:
         found = entry.divergences
-        counted = [
+        for count, one, many in (
             (found.non_finite, "diverged", "diverged"),
             (found.worse_than_start, "ended worse than it began", "ended worse than they began"),
             (found.at_chance, "is no better than guessing", "are no better than guessing"),
             (entry.group.count(Status.FAILED), "failed", "failed"),
             (entry.group.count(Status.INTERRUPTED), "was interrupted", "were interrupted"),
-        ]
-        words = [f"{count} {one if count == 1 else many}" for count, one, many in counted if count]
-        if words:
-            said.append(f"Of {len(entry.group.runs)} runs of {entry.base}, {listing(words)}.")
+        ):
+            if count:
+                ways.setdefault((one, many), []).append((entry, count))
+    said = []
+    for (one, many), counted in ways.items():
+        runs = [f"{count} of {len(e.group.runs)} runs of {e.base}" for e, count in counted]
+        said.append(f"{listing(runs)} {one if [count for _, count in counted] == [1] else many}.")
     return said
+
+
+def _seeds_far_off(part: Part, leaders: Sequence[Entry]) -> list[str]:
+    """Write whose means are not separated from the best one because of single seeds."""
+    names = {entry.label: entry.base for entry in leaders[1:]}
+    found = [
+        names[pair.second]
+        for pair in part.pairs
+        if pair.first == leaders[0].label and pair.second in names and pair.far_off
+    ]
+    if not found:
+        return []
+    text = (
+        f"Single seeds far off decide the difference from {listing(found)}, so that its mean says "
+        "little: compare the interquartile means."
+    )
+    return [text]
 
 
 def _too_few_rows(part: Part, entries: Sequence[Entry]) -> list[str]:

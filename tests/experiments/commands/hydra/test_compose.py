@@ -21,7 +21,9 @@ ALONE = ("experiment", "debug")  # they choose in other groups
 
 
 def choices_of(group: str) -> list[str]:
-    return [f"{group}={path.stem}" for path in sorted((CONF / group).glob("*.yaml"))]
+    folder = CONF / group
+    paths = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml"))
+    return [f"{group}={path.as_posix()}" for path in sorted(paths)]
 
 
 # Every choice once, those of different groups together: to compose takes Hydra its time.
@@ -130,6 +132,11 @@ def test_jobs_do_not_touch_each_other(hydra: tuple[Composer, DictConfig]) -> Non
     ("overrides", "faults"),
     [
         (["optimizer=adm"], ["optimizer=adm: unknown choice; did you mean 'adam'?"]),
+        (["experiment=publish/nielsen"], ["did you mean 'published/nielsen_chapter1'?"]),
+        (
+            ["experiment/published=nielsen_chapter1"],
+            ["experiment/published=nielsen_chapter1: give experiment=published/nielsen_chapter1"],
+        ),
         (["optimizer=null"], ["optimizer=null: give one of its choices"]),
         (
             ["optimizer.lrr=1", "sede=2"],

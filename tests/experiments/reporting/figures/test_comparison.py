@@ -8,7 +8,8 @@ from matplotlib.collections import LineCollection
 from experiments.analysis.analyse import analyse
 from experiments.palette import color_of
 from experiments.reporting.figures.comparison import plot_comparison
-from experiments.reporting.figures.looks import MOST_NAMED
+from experiments.reporting.figures.drawing import REST
+from experiments.reporting.figures.looks import MOST_CURVES, OTHERS_ARE_GREY
 from experiments.reporting.figures.run import plot_run
 from tests.experiments.analysis.made_up_sweeps import ALL, make_run, sweep
 
@@ -27,7 +28,7 @@ def overlaps(texts, figure):
     return [pair for pair in pairwise(boxes) if pair[0].y1 > pair[1].y0 + 1]
 
 
-@pytest.mark.parametrize("optimizers", [ALL[:2], ALL])
+@pytest.mark.parametrize("optimizers", [ALL[:2], ALL[:MOST_CURVES]])
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_every_curve_is_named_without_overlap_inside_the_picture(tmp_path, optimizers, seeds):
     figure = plot_comparison(analyse(sweep(tmp_path, optimizers, range(seeds))))
@@ -113,6 +114,23 @@ def test_regression_shows_r2_and_each_task_has_a_row(tmp_path):
     ]
 
 
+def test_of_many_curves_the_best_and_those_not_separated_from_it_are_named(tmp_path):
+    study = analyse(sweep(tmp_path, ALL, range(4)))
+    (part,) = study.parts
+    best = part.entries[0].label
+    clear = {pair.second for pair in part.pairs if pair.first == best and pair.separated}
+    assert clear
+    expected = [entry.label for entry in part.entries if entry.label not in clear][:MOST_CURVES]
+    figure = plot_comparison(study)
+    assert sorted(text.get_text() for text in labelled(figure.axes[0])) == sorted(expected)
+    assert overlaps(labelled(figure.axes[0]), figure) == []
+    assert len(figure.axes[2].get_yticklabels()) == len(ALL)
+    grey = [line for line in figure.axes[0].lines if line.get_color() == REST]
+    assert len(grey) == len(ALL) - len(expected)
+    words = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert OTHERS_ARE_GREY in words
+
+
 def test_of_many_groups_the_best_are_named(tmp_path):
     runs = [
         run
@@ -121,10 +139,11 @@ def test_of_many_groups_the_best_are_named(tmp_path):
     ]
     figure = plot_comparison(analyse(runs))
     names = [text for text in figure.axes[0].texts if "lr=" in text.get_text()]
-    assert len(names) == MOST_NAMED
+    assert len(names) == MOST_CURVES
     assert len(figure.axes[2].get_yticklabels()) == 28
     assert overlaps(figure.axes[2].get_yticklabels(), figure) == []
-    assert any("The best 16 groups" in text.get_text() for text in figure.texts)
+    words = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert OTHERS_ARE_GREY in words
 
 
 def test_pictures_of_nothing_say_so(tmp_path):

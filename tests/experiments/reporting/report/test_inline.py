@@ -26,6 +26,16 @@ def test_text_is_text_and_colours_are_the_pages():
     assert "DejaVu" not in svg
 
 
+def test_black_follows_the_page_although_svg_leaves_it_out():
+    figure = new_figure(3, 2)
+    write(figure, 0.1, 0.1, "muon", color="#000000")
+    svg = inline_svg(figure, "one", "")
+    (text,) = (one for one in ElementTree.fromstring(svg).iter("text") if one.text == "muon")
+    assert "fill" not in text.get("style", "")
+    assert "fill:var(--x000000)" in ElementTree.fromstring(svg).get("style")
+    assert "#000000" in colors_in(svg)
+
+
 def test_two_pictures_share_no_names():
     ids = [set(re.findall(r' id="([^"]+)"', inline_svg(picture(), name, ""))) for name in "ab"]
     assert ids[0]

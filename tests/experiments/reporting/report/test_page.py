@@ -9,6 +9,7 @@ from experiments.analysis.analyse import analyse
 from experiments.errors import DataError, RecordError
 from experiments.reporting.report import figures
 from experiments.reporting.report.page import REPORT, compose, write_report
+from experiments.reporting.words.citing import BIBTEX
 from experiments.reporting.words.conclusions import conclusions
 from experiments.reporting.words.limits import warnings_of
 from tests.experiments.analysis.made_up_studies import tuned_runs
@@ -175,8 +176,10 @@ def test_the_protocol_and_the_command_are_told(tuned):
     text = " ".join(line["text"] for line in page.find("li"))
     assert "Every optimizer was tuned with 4 settings from its own grid on 2 seeds" in text
     assert "Reported on 6 seeds (0 to 5), none of which was used for tuning" in text
-    code = "".join(element["text"] for element in page.find("code"))
-    assert set(code.strip().splitlines()) == {run.command for run in runs}
+    paragraph, reference, commands = (element["text"] for element in page.find("code"))
+    assert paragraph.startswith("We compared adam and sgd on digits with Descent")
+    assert reference == BIBTEX
+    assert set(commands.strip().splitlines()) == {run.command for run in runs}
     assert {"numpy", "python", "commit"} <= {term["text"] for term in page.find("dt")}
 
 

@@ -28,7 +28,10 @@ def test_the_paragraph_names_all_that_was_compared(tmp_path: Path) -> None:
     assert paragraph.startswith("We compared ")
     assert f"on digits with Descent {VERSION}. " in paragraph
     assert all(re.search(rf"\b{optimizer}\b", paragraph) for optimizer in ALL)
-    assert "Each run trained the model mlp with the loss cross_entropy for 30 epochs." in paragraph
+    assert (
+        "Each run trained the model mlp with the loss cross_entropy for 30 epochs in batches of 32 "
+        "rows. " in paragraph
+    )
     assert all(sentence in paragraph for sentence in protocol_of(study))
     assert "\n" not in paragraph
 

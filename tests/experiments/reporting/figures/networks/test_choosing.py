@@ -106,7 +106,7 @@ def test_nothing_overlaps_or_runs_out(
 ) -> None:
     dataset, records = sweep_of_all
     pictures = pictures_of_all if count == 14 else figures_of_ours(records[:count], dataset)
-    for name, _, _, figure in pictures:
+    for name, _, _, figure, _ in pictures:
         if name == "paths":  # contours pass under their own labels
             for axes in figure.axes:
                 for collection in axes.collections:
@@ -125,13 +125,13 @@ def test_nothing_overlaps_with_many_classes_or_targets(
     long = tuple(f"kind number {i}" for i in range(dataset.outputs))
     dataset = dataclasses.replace(dataset, target_names=long)
     records = train_sweep(tmp_path, dataset, ALL[:count], model__hidden=[3, 3, 3, 3])
-    for name, _, _, figure in figures_of_ours(records, dataset):
+    for name, _, _, figure, _ in figures_of_ours(records, dataset):
         assert crowded(figure) == [], name
         assert outside(figure) == [], name
 
 
 def test_every_optimizer_is_named_in_its_colour(pictures_of_all: list[Any]) -> None:
-    for name, _, caption, figure in pictures_of_all:
+    for name, _, caption, figure, _ in pictures_of_all:
         expected = {optimizer.lower() for optimizer in ALL}
         if name == "hardest":
             assert "The best 6 of 14 groups" in caption
