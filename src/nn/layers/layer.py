@@ -143,7 +143,11 @@ class Layer(Component):
         return np.array(values, self.at.workspace.dtype).reshape(-1, 1, 1)
 
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
-        """Return a buffer that belongs to this layer."""
+        """Return a buffer that belongs to this layer.
+
+        Its contents last until the same key is asked for in another shape, as for a batch of
+        another size.
+        """
         return self.at.workspace.array((self.at.name, key), shape)
 
     def contiguous(self, key: str, array: Array) -> Array:
@@ -171,7 +175,7 @@ class Layer(Component):
         Returns
         -------
         ndarray of shape (runs, batch, *output_shape)
-            In the arrangement of `x`; a buffer that the next call with this batch size overwrites.
+            In the arrangement of `x`; a buffer that the next call overwrites.
         """
 
     @abstractmethod
