@@ -98,10 +98,8 @@ class Batches:
             yield tuple(part.whole() for part in self._parts)
             return
         order = self._draw() if self._replayed is None else self._replayed
-        placed = [(part, part.places(order)) for part in self._parts]
-        for step in range(self.steps):
-            taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield tuple([part.take(places[:, taken]) for part, places in placed])
+        read = [part.batches(order, self.batch_size, self.steps) for part in self._parts]
+        yield from zip(*read, strict=True)
 
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -179,19 +179,18 @@ class TableRows:
         ndarray of shape (runs or 1, count, columns), or (runs or 1, count, *shape)
             A buffer that the next call for as many rows overwrites.
         """
-        shape = (*places.shape, *self.table.shape[1:])
+        shape = places.shape + self.table.shape[1:]
         buffer = self._buffers.array("rows", shape)
-        if self._copies:
-            self._gather(places, buffer)
-            return buffer
+        if self._copies:  # mode="clip" writes directly into the buffer; the default copies first
+            return self.table.take(places, 0, buffer, "clip")
         values = buffer
         if self._arithmetic.dtype != self.dtype:
             values = self._arithmetic.array("values", shape)
-        if self.table.dtype == values.dtype:
-            self._gather(places, values)
-        else:
+        raw = values
+        if self.table.dtype != values.dtype:
             raw = self._raw.array("raw", shape)
-            self._gather(places, raw)
+        self.table.take(places, 0, raw, "clip")
+        if raw is not values:
             np.copyto(values, raw)
         # What overflows ends the run as diverged, as it does in data that were scaled before.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -201,9 +200,22 @@ class TableRows:
                 np.copyto(buffer, values, casting="same_kind")
         return buffer
 
-    def _gather(self, places: Places, out: NDArray[Any]) -> None:
-        # mode="clip" writes directly into the buffer; the default makes a copy first.
-        self.table.take(places, axis=0, out=out, mode="clip")
+    def batches(self, rows: Places, size: int, steps: int) -> Iterator[Array]:
+        """Read the first rows of an order in `steps` batches, of `size` rows but for the last.
+
+        Parameters
+        ----------
+        rows, size, steps
+            The order, as in :meth:`places`, and the batches.
+
+        Yields
+        ------
+        ndarray
+            See :meth:`take`.
+        """
+        places = self.places(rows)
+        for start in range(0, steps * size, size):
+            yield self.take(places[:, start : start + size])
 
     def block(self, rows: slice) -> Array:
         """Read adjacent rows of each run, of the shape of :meth:`take`."""

@@ -9,7 +9,7 @@ import pytest
 import nn
 from nn.activations import Tanh
 from nn.functions import Eigenvalues, Quadratic, Rosenbrock
-from nn.layers import Layer
+from nn.layers import Layer, Residual
 from nn.optimizers import OptimizerStack
 from nn.probes import ClassLoss, Distance, Norms, Probed, Sharpness
 from nn.probes.sharpness import largest_eigenvalues
@@ -23,7 +23,15 @@ def probed_of(
         optimizers.preconditioner(size) if optimizers else np.full((network.runs, size), np.nan)
     )
     start = np.zeros_like(network.parameters)
-    return Probed(network.without_noise("float64"), x[np.newaxis], y[np.newaxis], start, divisor)
+    weights = network.objective.loss.row_weights(y)
+    return Probed(
+        network.without_noise("float64"),
+        x[np.newaxis],
+        y[np.newaxis],
+        None if weights is None else weights[np.newaxis],
+        start,
+        divisor,
+    )
 
 
 def small(layers: list[Layer], loss: nn.Loss, **options: Any) -> tuple[nn.Network, Any, Any]:
@@ -47,11 +55,27 @@ NETWORKS = {
     "cross-entropy": lambda: small(nn.mlp([4], 2, activation=Tanh()), nn.CrossEntropy()),
     "squares": lambda: small(nn.mlp([4], 2, activation=Tanh()), nn.MeanSquaredError()),
     "smoothed": lambda: small([nn.Dense(2)], nn.CrossEntropy(label_smoothing=0.3)),
+    "weighted": lambda: small([nn.Dense(2)], nn.CrossEntropy(class_weights=(1.0, 5.0))),
     "batch norm": lambda: small(
         nn.mlp([4], 2, activation=Tanh(), normalization="batch"), nn.CrossEntropy()
     ),
     "dropout": lambda: small(nn.mlp([4], 2, activation=Tanh(), dropout=0.5), nn.CrossEntropy()),
 }
+
+
+def test_a_copy_without_noise_draws_nothing_however_deep_a_layer_lies() -> None:
+    block = Residual([nn.Dense(3), nn.Dropout(0.5)], [nn.Dropout(0.5)])
+    layers = [nn.Dropout(0.5), block, Residual([nn.Dropout(0.5)]), nn.Dense(2)]
+    network, x, y = small(layers, nn.CrossEntropy(), dtype="float64")
+    probed = probed_of(network, x, y)
+    copied = probed.network
+    assert list(copied.layout.slices) == list(network.layout.slices)
+    np.testing.assert_array_equal(copied.parameters, network.parameters)
+    first, second = probed.gradients(), probed.gradients()
+    np.testing.assert_array_equal(first, second)
+    for training in (False, True):
+        logits = copied.forward(x[np.newaxis], training=training)
+        np.testing.assert_allclose(logits, network.forward(x[np.newaxis]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS.keys())
@@ -195,3 +219,14 @@ def test_distance_and_norms() -> None:
             expected = np.linalg.norm(flat[:, place], axis=1)
             np.testing.assert_allclose(found[f"{what}/{name}"], expected)
     np.testing.assert_array_equal(probed.network.parameters, before)
+
+
+def test_gradients_are_those_of_the_weighted_mean() -> None:
+    network, x, y = small([nn.Dense(2)], nn.CrossEntropy(class_weights=(1.0, 5.0)), dtype="float64")
+    weights = y @ [1.0, 5.0]
+    share = (weights / weights.sum())[:, np.newaxis]
+    logits = network.forward(x[np.newaxis])
+    p = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    expected = np.matmul(x.T, share * (p - y)).reshape(2, -1)
+    found = probed_of(network, x, y).gradients()
+    np.testing.assert_allclose(found[:, : expected.shape[1]], expected, atol=1e-12)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -191,10 +192,10 @@ class Sweep:
         """Tell the listener how datasets were understood, each message once a sweep."""
         note, warn = self.listener.note, self.listener.warn
         said = [(note, text) for dataset in datasets.values() for text in dataset.notes]
-        said += [(note, _note(job, datasets[job.run.dataset])) for job in jobs]
+        said += [(note, text) for job in jobs for text in _notes(job, datasets[job.run.dataset])]
         said += [(warn, f"{d.name}: {text}") for d in datasets.values() for text in d.warnings]
         for say, message in said:
-            if message and message not in self._commented:
+            if message not in self._commented:
                 self._commented.add(message)
                 say(message)
 
@@ -429,13 +430,18 @@ def _give_up(execution: Execution) -> Record:
     return Record.read(execution.job.folder)
 
 
-def _note(job: Job, dataset: Dataset) -> str:
-    """Explain a regression loss on classes; return an empty text for other combinations."""
-    loss = job.run.loss
-    if loss.over_probabilities or dataset.task.has_numbers:
-        return ""
-    return (
-        f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains outputs "
-        "to be 1 for the right class and 0 for any other; its values cannot be compared with "
-        "those of cross_entropy, which is made for classes"
-    )
+def _notes(job: Job, dataset: Dataset) -> Iterator[str]:
+    """Explain how the model and the loss of a run take its data, where that may surprise."""
+    loss, model = job.run.loss, job.run.model
+    if len(model.input_shape(dataset.shape)) < len(dataset.shape):
+        size = " × ".join(map(str, dataset.shape))
+        yield (
+            f"the samples of {dataset.name}, of shape {size}, are given to the network as rows of "
+            f"{math.prod(dataset.shape)} numbers; model=cnn would take them as they are"
+        )
+    if not (loss.over_probabilities or dataset.task.has_numbers):
+        yield (
+            f"{loss.label} is a loss for numbers. On the classes of {dataset.name} it trains "
+            "outputs to be 1 for the right class and 0 for any other; its values cannot be "
+            "compared with those of cross_entropy, which is made for classes"
+        )

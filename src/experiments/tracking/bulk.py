@@ -232,11 +232,11 @@ def _known_runs(
 
 
 def _missing_sweeps(session: Session, runs: Mapping[str, Record]) -> Rows:
-    """Return the rows that tag runs, by their ids, with those of their sweeps that they lack."""
+    """Return the rows of the tags of their sweeps that runs, by their ids, lack."""
     from mlflow.store.tracking.dbmodels.models import SqlTag
     from sqlalchemy import select
 
-    wanted = {run_id: contents.sweep_tags(record) for run_id, record in runs.items()}
+    wanted = {run_id: contents.joining_tags(record) for run_id, record in runs.items()}
     keys = {key for tags in wanted.values() for key in tags}
     question: Any = select(SqlTag.run_uuid, SqlTag.key).where(
         SqlTag.key.in_(keys), SqlTag.run_uuid.in_(list(wanted))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.training.evaluation import Evaluated
 from experiments.training.metrics import PROBE
+from nn.losses import Loss
 from nn.network import Network
 from nn.probes import Probe, Probed
 from nn.table_rows import TableRows
@@ -57,6 +58,7 @@ def measure(
             copied.only(own),
             _first(part.inputs, probe.rows),
             _first(part.targets, probe.rows),
+            _weights(network.objective.loss, part.targets, probe.rows),
             start[own],
             preconditioner[own],
         )
@@ -67,6 +69,12 @@ def measure(
         name: [float(value) if np.isfinite(value) else None for value in column]
         for name, column in measured.items()
     }
+
+
+def _weights(loss: Loss, targets: TableRows, count: int | None) -> NDArray[np.float64] | None:
+    """Return the weights of the first rows of a part, (1, rows, 1), if the loss weighs rows."""
+    weights = loss.row_weights(targets.block(slice(0, len(targets)))[0])
+    return None if weights is None else np.array(weights[np.newaxis, :count], np.float64)
 
 
 def _first(rows: TableRows, count: int | None) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ class Probed:
         The inputs of the probe's rows.
     targets : ndarray of shape (1, rows, outputs)
         Their encoded targets, without label smoothing.
+    weights : ndarray of shape (1, rows, 1), or None
+        The weights with which the rows train; None if all weigh the same.
     start : ndarray of shape (runs, P)
         The parameters before training.
     preconditioner : ndarray of shape (runs, P)
@@ -36,14 +38,15 @@ class Probed:
     network: Network
     inputs: Array
     targets: Array
+    weights: Array | None
     start: Array
     preconditioner: Float64Array
 
     def gradients(self, displacement: Array | float = 0.0) -> Float64Array:
         """Return the gradient of the mean training loss over the rows, taken as one batch.
 
-        The loss has label smoothing, and no penalties. Batch normalization takes the statistics of
-        these rows.
+        The loss has label smoothing and class weights, and no penalties. Batch normalization takes
+        the statistics of these rows.
 
         Parameters
         ----------
@@ -57,7 +60,8 @@ class Probed:
         network = self.network
         parameters, statistics = network.parameters.copy(), network.statistics.copy()
         network.parameters += displacement
-        network.backpropagate(self.inputs, network.objective.loss.smooth(self.targets))
+        targets = network.objective.loss.smooth(self.targets[0])
+        network.backpropagate(self.inputs, targets, self.weights)
         network.parameters[...], network.statistics[...] = parameters, statistics
         return network.gradients.astype(np.float64)
 

@@ -33,7 +33,7 @@ def test_optimizers_are_groups(tmp_path: Path) -> None:
     view = viewed(records)
     assert view.by == ["optimizer"]
     assert sorted(view.groups) == [["adam"], ["muon"], ["sgd"]]
-    assert view.results[:2] == ["best/val_loss", "best/val_accuracy"]
+    assert view.results[:2] == ["test/loss", "test/accuracy"]
     assert view.curves == ["val/loss", "val/accuracy", "train/loss"]
     assert view.tags == []
     assert view.only == {}

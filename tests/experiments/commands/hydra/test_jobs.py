@@ -1,5 +1,6 @@
 """What a sweep writes into its jobs' folders when it begins."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -14,6 +16,7 @@ from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.jobs import JobComposer
 from experiments.errors import ConfigError
 from experiments.sweeps.drafts import Draft
+from nn import component
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
 JOBS = [
@@ -65,3 +68,36 @@ def test_composing_says_how_many_jobs_are_composed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         composer.jobs([Draft(["seed=-1"])])
     assert steps == [(0, 1), (1, 1)]  # the last, so that a display ends
+
+
+def test_a_job_costs_only_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: Counter[str] = Counter()
+
+    def counted(place: Any, name: str) -> None:
+        real = getattr(place, name)
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            counts[name] += 1
+            return real(*arguments, **keywords)
+
+        monkeypatch.setattr(place, name, call)
+
+    composer = Composer.load(CONF)
+    counted(type(composer._loader), "load_sweep_config")
+    counted(OverridesParser, "parse_rule")
+    counted(yaml, "dump")
+    counted(component, "_check")
+
+    def compose(seeds: range) -> Counter[str]:
+        counts.clear()
+        jobs = [Draft([f"optimizer={o}", f"seed={s}"]) for s in seeds for o in ("sgd", "adam")]
+        JobComposer(composer, tmp_path).jobs(jobs)
+        return counts.copy()
+
+    first = compose(range(3))
+    assert first["load_sweep_config"] == 2  # one for each optimizer
+    assert first["parse_rule"] == 2 + 3 + 2  # each override once; Hydra parses its own
+    later = compose(range(3, 13))
+    assert later["load_sweep_config"] == later["_check"] == 0
+    assert later["parse_rule"] == 10
+    assert later["dump"] <= 6 * 20  # number, name, folder, overrides; the rest is written already
