@@ -94,6 +94,10 @@ def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: P
         process.wait()
     young = succeeded(script("publish.py", "outputs", "--uri", uri(tmp_path), folder=tmp_path))
     assert "1 still running" in young.out
+    arguments = ("outputs", "--strict", "--uri", uri(tmp_path))
+    strict = script("publish.py", *arguments, folder=tmp_path)
+    assert strict.status == 1
+    assert "1 of the runs have not ended" in strict.err
     (left,) = find_progress(tmp_path / "outputs")
     long_ago = time.time() - 3600
     os.utime(left.folder / PROGRESS, (long_ago, long_ago))

@@ -73,7 +73,7 @@ def _publish(options: argparse.Namespace) -> int:
         say(f"publish: {message}" + (f" ({times} times)" if times > 1 else ""))
     running = publication.done[STILL_RUNNING] if options.strict else 0
     if running:
-        say(f"publish: {running} of the runs have not ended, so they are not whole (--strict)")
+        say(f"publish: {running} of the runs have not ended (--strict)")
     return 1 if publication.refused or running else 0
 
 
