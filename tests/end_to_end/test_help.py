@@ -1,5 +1,6 @@
 """What the command line tells about itself, and how quickly."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def test_help_is_a_page_for_newcomers_and_quick(tmp_path: Path) -> None:
     ):
         assert words in page
     assert "$APP_CONFIG_GROUPS" not in page
-    assert max(map(len, page.splitlines())) <= 130
+    # Hydra writes the choices of a group in one line, which terminals wrap.
+    written = [line for line in page.splitlines() if not re.match(r"[\w/]+: ", line)]
+    assert max(map(len, written)) <= 130
     assert {"hydra", "omegaconf"} <= imported(finished)
     assert imported(finished).isdisjoint(SLOW_TO_IMPORT)
     assert list(tmp_path.iterdir()) == []
@@ -50,7 +53,7 @@ def settings(tmp_path: Path) -> list[str]:
 
 
 def test_every_setting_in_the_help_page_is_understood(settings: list[str], tmp_path: Path) -> None:
-    assert len(settings) == 16
+    assert len(settings) == 18
     shown = yaml.safe_load(succeeded(run("--cfg", "job", *settings, folder=tmp_path)).out)
     assert shown["model"]["hidden"] == [64, 32]
     assert shown["training"]["early_stopping"]["patience"] == 5
@@ -88,7 +91,7 @@ def test_cfg_shows_the_configuration_and_runs_nothing(tmp_path: Path) -> None:
             {f"optimizer={name}" for name in ["adadelta", "adagrad", "adam", "adamax", "adamw"]},
         ),
         ("optimizer.b", {"optimizer.beta1=", "optimizer.beta2="}),
-        ("dataset=i", {"dataset=iris"}),
+        ("dataset=i", {"dataset=images", "dataset=iris"}),
         ("experiment=x", {"experiment=xor"}),
         ("optimizer=sgd optimizer.b", set()),
     ],
@@ -118,7 +121,7 @@ def test_commands_explain_themselves(command: str, tmp_path: Path) -> None:
         assert f"\n    {typed} " in page  # an example
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "ui"])
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ui", "describe"}))
 def test_commands_say_what_is_missing(command: str, tmp_path: Path) -> None:
     assert script(f"{command}.py", folder=tmp_path).status == 2
 

@@ -84,7 +84,12 @@ WRONG = [
     wrong("seed", "'seed'", "NAME=VALUE"),
     wrong("seed=1 seed", "'seed'", "NAME=VALUE"),
     # commands
-    wrong("run optimizer=sgd", "'run'", "run.py optimizer=sgd tracking=none`?", "compare, predict"),
+    wrong(
+        "run optimizer=sgd",
+        "'run'",
+        "run.py optimizer=sgd tracking=none`?",
+        "compare, describe, predict",
+    ),
     wrong("sweep seed=1,2", "run.py -m seed=1,2 tracking=none`?"),
     wrong("compair multirun", "`python scripts/compare.py multirun"),
     wrong("serve", "`python scripts/ui.py"),

@@ -190,14 +190,14 @@ class Dataset:
             return f"the inputs have shape {shape}, not (rows, features), neither of them 0"
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
-        if shape[1] != math.prod(self.shape):
-            return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if shape[1] != len(self.preprocessing.scale):
             return (
                 f"the inputs have {shape[1]} features, but the preprocessing produces "
                 f"{len(self.preprocessing.scale)}"
             )
         # `prepare` has checked the rows of a shared table, and names the row at fault.
+        if shape[1] != math.prod(self.shape):
+            return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if part.drawn is None and beyond_single(part.inputs) is not None:
             return "an input is not a number, infinite or beyond single precision"
         if self.task is Task.BINARY and self.outputs != 2:

@@ -436,8 +436,8 @@ def _notes(job: Job, dataset: Dataset) -> Iterator[str]:
     if len(model.input_shape(dataset.shape)) < len(dataset.shape):
         size = " × ".join(map(str, dataset.shape))
         yield (
-            f"the samples of {dataset.name}, of shape {size}, are given to the network as rows of "
-            f"{math.prod(dataset.shape)} numbers; model=cnn would take them as they are"
+            f"the network gets the {size} samples of {dataset.name} as rows of "
+            f"{math.prod(dataset.shape)} numbers; model=cnn keeps their shape"
         )
     if not (loss.over_probabilities or dataset.task.has_numbers):
         yield (

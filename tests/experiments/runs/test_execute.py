@@ -155,10 +155,12 @@ def test_the_log_tells_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (folder,) = execute_jobs([job], DATASET)
     lines = (folder / "run.log").read_text().splitlines()
     metrics = Record.read(folder).metrics()
-    assert len(lines) == 1 + 3 + 1
+    layers = ["layer", "input", "dense1", "activation1", "dense2", "total"]
+    assert [line.split()[0] for line in lines[1:7]] == layers
+    assert len(lines) == 1 + len(layers) + 3 + 1
     started = r"\d{4}(-\d\d){2} \d\d(:\d\d){2}"
     assert re.match(rf"{started} sgd-seed0: python run\.py optimizer=sgd$", lines[0])
-    assert lines[2] == "epoch 1: " + ", ".join(
+    assert lines[8] == "epoch 1: " + ", ".join(
         f"{name} {metrics[name][1]:.6g}"
         for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
     )
