@@ -198,8 +198,11 @@ def _benchmark(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
     write_csv(found, table)
-    draw(found, picture, machine)
-    print(f"\nWritten: {table}, {picture}")
+    written = [table]
+    if {"steps", "sweeps"} & set(parts):  # tiny runs have nothing to be compared with
+        draw(found, picture, machine)
+        written.append(picture)
+    print(f"\nWritten: {', '.join(map(str, written))}")
 
 
 def _machine() -> str:

@@ -107,6 +107,7 @@ def test_tiny_runs_are_measured_new_and_reused(
     assert "3 tiny runs, new" in printed
     assert "3 tiny runs, reused" in printed
     rows = rows_of(tmp_path / "benchmark.csv")
+    assert not (tmp_path / "benchmark.png").exists()
     assert [(row["part"], row["detail"]) for row in rows] == [
         (part, detail)
         for detail in ("new", "reused")

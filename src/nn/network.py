@@ -29,7 +29,7 @@ _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
 cache."""
 
-_SCRATCH = 1 << 20
+_SCRATCH = 1 << 18
 """Most numbers that a layer keeps for the rows of such a block, beside its output. Sums depend on
 the size of a block, so that it follows from the architecture and not from the stack."""
 
@@ -324,7 +324,10 @@ class Network:
     def without_noise(self, dtype: DTypeLike) -> Network:
         """Return a copy in another precision, without the layers that draw random numbers."""
         copied = Network(
-            [[layer for layer in own if not layer.random] for own in self._architectures],
+            [
+                [kept for layer in own for kept in layer.without_noise()]
+                for own in self._architectures
+            ],
             self.shape,
             loss=self.objective.loss,
             output_activation=self.objective.activation,

@@ -132,7 +132,8 @@ class TestForward:
                 actual = network.forward(x, training=training)[run]
                 np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
-    @pytest.mark.parametrize("loss", Loss.names())
+    # The loss `value` is of functions, which have no targets.
+    @pytest.mark.parametrize("loss", [name for name in Loss.names() if name != "value"])
     @pytest.mark.parametrize("n", [1, 511, 512, 513, 1300])
     def test_loss_and_predictions_of_many_rows(self, loss: str, n: int) -> None:
         rng = np.random.default_rng(n)

@@ -9,7 +9,7 @@ import pytest
 import nn
 from nn.activations import Tanh
 from nn.functions import Eigenvalues, Quadratic, Rosenbrock
-from nn.layers import Layer
+from nn.layers import Layer, Residual
 from nn.optimizers import OptimizerStack
 from nn.probes import ClassLoss, Distance, Norms, Probed, Sharpness
 from nn.probes.sharpness import largest_eigenvalues
@@ -61,6 +61,21 @@ NETWORKS = {
     ),
     "dropout": lambda: small(nn.mlp([4], 2, activation=Tanh(), dropout=0.5), nn.CrossEntropy()),
 }
+
+
+def test_a_copy_without_noise_draws_nothing_however_deep_a_layer_lies() -> None:
+    block = Residual([nn.Dense(3), nn.Dropout(0.5)], [nn.Dropout(0.5)])
+    layers = [nn.Dropout(0.5), block, Residual([nn.Dropout(0.5)]), nn.Dense(2)]
+    network, x, y = small(layers, nn.CrossEntropy(), dtype="float64")
+    probed = probed_of(network, x, y)
+    copied = probed.network
+    assert list(copied.layout.slices) == list(network.layout.slices)
+    np.testing.assert_array_equal(copied.parameters, network.parameters)
+    first, second = probed.gradients(), probed.gradients()
+    np.testing.assert_array_equal(first, second)
+    for training in (False, True):
+        logits = copied.forward(x[np.newaxis], training=training)
+        np.testing.assert_allclose(logits, network.forward(x[np.newaxis]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS.keys())

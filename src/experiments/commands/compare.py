@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument(
         "--csv", type=Path, metavar="FILE", help="table of groups, and of pairs in FILE-pairs.csv"
     )
+    files.add_argument(
+        "--json", type=Path, metavar="FILE", help="conclusions, warnings, groups and pairs"
+    )
     files.add_argument("--markdown", type=Path, metavar="FILE")
     files.add_argument("--latex", type=Path, metavar="FILE", help="tables with booktabs")
     files.add_argument(
@@ -133,7 +136,7 @@ def _write(options: argparse.Namespace, study: Study, records: Sequence[Record])
     from experiments.files.csv import csv_text
     from experiments.reporting.report.everyday import write_comparison
     from experiments.reporting.report.page import write_report
-    from experiments.reporting.tables.frames import pairs_table, study_table
+    from experiments.reporting.tables.frames import pairs_table, study_json, study_table
     from experiments.reporting.tables.markup import study_latex, study_markdown
 
     written = []
@@ -142,6 +145,8 @@ def _write(options: argparse.Namespace, study: Study, records: Sequence[Record])
         beside = options.csv.with_name(f"{options.csv.stem}-pairs{options.csv.suffix}")
         texts.append((options.csv, csv_text(study_table(study))))
         texts.append((beside, csv_text(pairs_table(study))))
+    if options.json is not None:
+        texts.append((options.json, study_json(study)))
     if options.markdown is not None:
         texts.append((options.markdown, study_markdown(study)))
     if options.latex is not None:

@@ -19,7 +19,7 @@ from ..speed.replay import replayable
 from ..typing import Array, Shape
 from .layer import Layer
 from .rows import Part, Rows
-from .windows import Lengths, Padding, Windows, places
+from .windows import Lengths, Padding, Windows, edges, places
 
 _PIECE = 1 << 20
 """Number of numbers of the gradients of some rows of outputs that are in the cache at a time."""
@@ -186,7 +186,8 @@ class Convolution(Layer):
         x = x.reshape(*x.shape[:2], *rows.shape, x.shape[-1])
         if rows.pads:
             padded = self.buffer("padded", (*x.shape[:2], *rows.padded, x.shape[-1]))
-            padded.fill(self.padding_value)  # once: replayed steps leave the edges as they are
+            for edge in edges(padded, rows.interior):
+                self.at.do(edge.fill, self.padding_value)
             self.at.do(np.copyto, places(padded, *rows.interior), x)
             x = padded
         view = rows.view(x, groups)

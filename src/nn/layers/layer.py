@@ -93,6 +93,10 @@ class Layer(Component):
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
 
+    def without_noise(self) -> list[Layer]:
+        """Return what remains of the layer without random numbers: itself, or nothing."""
+        return [] if self.random else [self]
+
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of an output sample for input samples of this shape.
 
@@ -139,7 +143,11 @@ class Layer(Component):
         return np.array(values, self.at.workspace.dtype).reshape(-1, 1, 1)
 
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
-        """Return a buffer that belongs to this layer."""
+        """Return a buffer that belongs to this layer.
+
+        Its contents last until the same key is asked for in another shape, as for a batch of
+        another size.
+        """
         return self.at.workspace.array((self.at.name, key), shape)
 
     def contiguous(self, key: str, array: Array) -> Array:
@@ -167,7 +175,7 @@ class Layer(Component):
         Returns
         -------
         ndarray of shape (runs, batch, *output_shape)
-            In the arrangement of `x`; a buffer that the next call with this batch size overwrites.
+            In the arrangement of `x`; a buffer that the next call overwrites.
         """
 
     @abstractmethod

@@ -14,7 +14,7 @@ import numpy as np
 from ..speed.replay import replayable
 from ..typing import Array, Shape
 from .layer import Layer
-from .windows import Lengths, Whole, Windows, places
+from .windows import Lengths, Whole, Windows, edges, places
 
 
 @dataclass
@@ -98,7 +98,8 @@ class Pooling(Layer):
         windows, batch = self.bound_windows, x.shape[-1]
         if windows.pads:
             padded = self.buffer("padded", (*x.shape[:2], *windows.padded, batch))
-            padded.fill(self.edge)  # once: replayed steps leave the edges as they are
+            for edge in edges(padded, windows.interior):
+                self.at.do(edge.fill, self.edge)
             self.at.do(np.copyto, places(padded, *windows.interior), x)
             x = padded
         self.seen = windows.views(x)

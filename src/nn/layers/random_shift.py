@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..component import Count
+from ..component import Count, Finite
 from ..speed.replay import replayable
 from ..typing import Array, Shape
 from .layer import Layer
@@ -31,7 +31,7 @@ class RandomShift(Layer):
     name: ClassVar[str] = "randomshift"
     random: ClassVar[bool] = True
     places: Count = 1
-    value: float = 0.0
+    value: Finite = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) == 1:

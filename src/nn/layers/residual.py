@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..activations import Identity
 from ..parameters import Parameter
 from ..speed.replay import replayable
 from ..typing import Array, Shape
+from .activation import ActivationLayer
 from .chain import Chain, arrangements
 from .layer import Binding, Layer
 from .shapes import names_of, shapes_of
@@ -53,6 +55,13 @@ class Residual(Layer):
     def structure(self) -> tuple[Any, ...]:
         paths = self.layers, self.shortcut
         return (type(self), *(tuple(layer.structure() for layer in path) for path in paths))
+
+    def without_noise(self) -> list[Layer]:
+        layers, shortcut = (
+            tuple(kept for layer in path for kept in layer.without_noise())
+            for path in (self.layers, self.shortcut)
+        )
+        return [Residual(layers or (ActivationLayer(Identity()),), shortcut)]
 
     def output_shape(self, shape: Shape) -> Shape:
         given, beside = (shapes_of(path, shape)[-1] for path in (self.layers, self.shortcut))

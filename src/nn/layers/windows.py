@@ -211,6 +211,16 @@ class Windows:
                 yield place, tuple(seen), tuple(windows)
 
 
+def edges(array: Array, interior: Slices) -> Iterator[Array]:
+    """Iterate over views of the places around those of the interior."""
+    for axis, inner in enumerate(interior):
+        before = [slice(None)] * axis
+        for outer in (slice(0, inner.start), slice(inner.stop, None)):
+            view = places(array, *before, outer)
+            if view.size:
+                yield view
+
+
 def places(array: Array, *index: Any) -> Array:
     """Return a view of some places of all runs and channels, with the whole batch."""
     view: Array = array[(slice(None), slice(None), *index)]

@@ -68,10 +68,15 @@ class Memory:
 
 
 class Workspace(Memory):
-    """Buffers that are allocated once: the same key and shape give the same memory."""
+    """Buffers that are allocated once: the same key and shape give the same array.
+
+    Arrays of one key and several shapes, as for batches of several sizes, share their memory. So
+    their contents last until an array of the same key is asked for in another shape.
+    """
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         super().__init__(dtype)
+        self._memory: dict[object, Array] = {}
         self._arrays: dict[tuple[object, tuple[int, ...]], Array] = {}
         self._transposed: dict[tuple[object, tuple[int, ...]], Array] = {}
         self._ones: dict[int, Array] = {}
@@ -80,8 +85,16 @@ class Workspace(Memory):
         """Return the buffer of this key and shape, with its last contents."""
         buffer = self._arrays.get((key, shape))
         if buffer is None:
-            buffer = self._arrays[key, shape] = self.zeros(shape)
+            buffer = self._arrays[key, shape] = self._shared(key, shape)
         return buffer
+
+    def _shared(self, key: object, shape: tuple[int, ...]) -> Array:
+        """Return an array at the start of the memory of a key, which grows as needed."""
+        size = math.prod(shape)
+        memory = self._memory.get(key)
+        if memory is None or memory.size < size:
+            memory = self._memory[key] = self.zeros((size,))
+        return memory[:size].reshape(shape)
 
     def transposed(self, key: object, shape: tuple[int, ...]) -> Array:
         """Return a buffer whose last but one axis is contiguous, instead of its last.
@@ -92,7 +105,8 @@ class Workspace(Memory):
         buffer = self._transposed.get((key, shape))
         if buffer is None:
             *first, rows, columns = shape
-            buffer = self.zeros((*first, columns, rows)).swapaxes(-1, -2)
+            memory = self._shared(("transposed", key), (*first, columns, rows))
+            buffer = memory.swapaxes(-1, -2)
             self._transposed[key, shape] = buffer
         return buffer
 

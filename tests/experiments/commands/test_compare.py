@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from experiments.analysis.analyse import analyse
 from experiments.commands import compare
+from experiments.reporting.words.conclusions import conclusions
 from experiments.tracking.runs import Tracker
 from tests.experiments.analysis.made_up_sweeps import sweep
 
@@ -125,3 +128,15 @@ def test_mistakes_are_one_message_and_status_1(run, tmp_path):
         assert message in done.stderr
         assert "Traceback" not in done.stderr
         assert done.stdout == ""
+
+
+def test_json_has_the_conclusion_and_the_same_numbers(tmp_path):
+    records = sweep(tmp_path / "runs", ["adam", "sgd"], range(3), diverged=[("sgd", 0)])
+    target = tmp_path / "study.json"
+    assert compare.main([str(tmp_path / "runs"), "--json", str(target)]) == 0
+    found = json.loads(target.read_text(encoding="utf-8"))
+    study = analyse(records)
+    assert found["conclusions"] == conclusions(study)
+    means = {entry.label: entry.metrics["test/loss"].mean.value for entry in study.parts[0].entries}
+    assert {row["group"]: row["test/loss mean"] for row in found["groups"]} == pytest.approx(means)
+    assert [row["finished"] for row in found["groups"]] == [3, 2]

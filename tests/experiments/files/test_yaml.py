@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.files import yaml as module
-from experiments.files.yaml import DEPTH, Dumper, parse_yaml
+from experiments.files.yaml import DEPTH, Dumper, dump_yaml, parse_yaml
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -19,6 +19,20 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_is_written_is_read(value: object) -> None:
     assert parse_yaml(yaml.dump(value, Dumper=Dumper, allow_unicode=True)) == value
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=3) | st.lists(VALUES, max_size=3))
+def test_entries_are_written_as_the_whole(content: dict[str, object] | list[object]) -> None:
+    for _ in range(2):  # the second time from what was kept
+        whole = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+        assert parse_yaml(dump_yaml(content)) == parse_yaml(whole)
+
+
+def test_the_order_of_keys_and_an_object_in_two_entries() -> None:
+    shared = [1, "ä"]
+    assert dump_yaml({"b": shared, "a": shared}) == "b:\n- 1\n- ä\na:\n- 1\n- ä\n"
+    assert dump_yaml({}) == "{}\n"
+    assert dump_yaml([]) == "[]\n"
 
 
 def test_an_alias_is_read() -> None:

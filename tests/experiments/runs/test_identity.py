@@ -77,6 +77,7 @@ def test_what_can_change_the_result_changes_it(key: str, value: Any) -> None:
     ("key", "value"),
     [
         ("experiment_name", "another"),
+        ("comparison", {"metric": "test/accuracy"}),
         ("tracking.uri", "http://localhost:5000"),
         ("tracking.enabled", False),
         ("tracking", {}),

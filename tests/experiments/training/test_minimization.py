@@ -17,6 +17,7 @@ from experiments.training.status import Status
 from nn.functions import Eigenvalues, Function, Linear, Quadratic, Rosenbrock
 from nn.orders import AsGiven
 from nn.schedules import Constant
+from tests.experiments.runs.test_resuming import interrupted
 from tests.experiments.small_runs import make_dataset, make_run
 from tests.experiments.training.test_loop import bits, outcome_of, outcomes
 
@@ -54,6 +55,17 @@ def test_a_run_has_the_bits_that_it_has_alone(
     dataset = source.load()
     for run, outcome in zip(runs, outcomes(runs, dataset), strict=True):
         assert bits(outcome) == bits(outcome_of(run, dataset))
+
+
+@pytest.mark.parametrize(
+    ("source", "function"), [(PLANE, Rosenbrock(spread=0.3)), (NOISY, QUADRATIC)]
+)
+def test_a_run_that_is_resumed_has_the_same_bits(source: Source, function: Function) -> None:
+    rules = [nn.SGD(lr=1e-3), nn.Adam(lr=0.1), nn.SGD(lr=1e30)]
+    runs = [run_of(source, function, rule, seed=seed) for seed in (0, 1) for rule in rules]
+    dataset = source.load()
+    whole = [bits(outcome) for outcome in outcomes(runs, dataset)]
+    assert interrupted(runs, 2, range(len(runs)), dataset) == whole
 
 
 def trained(source: Source, function: Function, optimizer: Any, **settings: Any) -> Outcome:

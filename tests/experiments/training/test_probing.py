@@ -14,9 +14,9 @@ from experiments.errors import ConfigError
 from experiments.training.checks import check
 from experiments.training.loop import train
 from experiments.training.outcome import Outcome
-from experiments.training.state import State
 from nn.activations import Tanh
 from nn.probes import ClassLoss, Distance, Norms, Probe, Sharpness
+from tests.experiments.runs.test_resuming import interrupted
 from tests.experiments.small_runs import in_tiles_of, make_dataset, make_run
 from tests.experiments.training.test_loop import bits, outcome_of, outcomes
 
@@ -65,35 +65,10 @@ def test_a_probed_run_has_the_bits_that_it_has_alone() -> None:
         assert bits(outcome) == bits(outcome_of(run, dataset))
 
 
-def test_a_probed_run_that_is_resumed_measures_the_same() -> None:
-    class Kept(Exception):
-        """Training was stopped."""
-
-    class Keeper:
-        """Keeps the state after the third epoch and stops."""
-
-        state: State
-
-        def due(self, position: int) -> bool:
-            return True
-
-        def keep(self, outcome: Outcome, state: State) -> None:
-            if state.epoch == 3:
-                self.state = State(
-                    state.epoch,
-                    {
-                        **state.values,
-                        "metrics": {k: [*v] for k, v in state.values["metrics"].items()},
-                    },
-                    {name: array.copy() for name, array in state.arrays.items()},
-                )
-                raise Kept
-
-    dataset, run, keeper = make_dataset(), run_of(*ALL, optimizer=nn.Adam(lr=0.1)), Keeper()
-    with pytest.raises(Kept):
-        list(train([run], dataset, keeper=keeper))
-    (resumed,) = train([run], dataset, states=[keeper.state])
-    assert bits(resumed) == bits(outcome_of(run, dataset))
+def test_probed_runs_that_are_resumed_measure_the_same() -> None:
+    dataset, runs = make_dataset(), mixed()
+    alone = [bits(outcome) for outcome in outcomes(runs, dataset)]
+    assert interrupted(runs, 3, range(len(runs)), dataset) == alone
 
 
 def test_runs_with_splits_of_their_own_are_measured_on_them() -> None:

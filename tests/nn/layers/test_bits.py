@@ -11,7 +11,7 @@ from nn.optimizers import rule
 from nn.speed import compile as fusion
 from nn.speed.buffers import Workspace
 from nn.speed.replay import Tape
-from tests.nn.layers.helpers import network_of, tanh
+from tests.nn.layers.helpers import batch, network_of, tanh
 
 
 def relu() -> nn.Layer:
@@ -131,6 +131,25 @@ def test_large_blocks_of_rows_follow_from_the_architecture(monkeypatch) -> None:
     alone = [network_of(layers, shape, seeds=[seed], dtype="float32") for seed in seeds]
     for row, one in enumerate(alone):
         np.testing.assert_array_equal(one.predict(x)[0], network.predict(x)[row])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_between_replayed_steps_leaves_no_trace(name: str) -> None:
+    """Batches of several sizes share buffers, the edges of padded samples among them."""
+    shape, layers = NETWORKS[name]
+    test = np.random.default_rng(9).standard_normal((40, *shape), dtype=np.float32)
+    trained_weights = []
+    for evaluates in (False, True):
+        network = network_of(layers, shape, seeds=SEEDS[:2], dtype="float32")
+        x, y = batch(network, 8)
+        for _ in range(5):
+            network.backpropagate(x, y)
+            network.parameters -= np.float32(0.05) * network.gradients
+            if evaluates:
+                network.predict(test)
+                network.predict(test[:3])
+        trained_weights.append(network.parameters.copy())
+    np.testing.assert_array_equal(*trained_weights)
 
 
 def test_blocks_of_vectors_have_512_rows() -> None:

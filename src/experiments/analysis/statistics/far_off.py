@@ -10,10 +10,9 @@ Reference: Tukey (1977), "Exploratory data analysis", ch. 2; Hoaglin, Iglewicz a
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Final
-
-import numpy as np
 
 from experiments.analysis.statistics.studentized import FEWEST
 
@@ -31,7 +30,7 @@ def far_off(values: Mapping[int, float]) -> tuple[int, ...]:
     """
     if len(values) < FEWEST:
         return ()
-    low, high = np.quantile(list(values.values()), [0.25, 0.75])
+    low, _, high = statistics.quantiles(values.values(), n=4, method="inclusive")
     room = FENCE * (high - low)
     if not room > 0:
         return ()

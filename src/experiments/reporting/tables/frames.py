@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +12,8 @@ from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import varied
 from experiments.analysis.study import Study
 from experiments.reporting.tables.rows import narrow_rows
+from experiments.reporting.words.conclusions import conclusions
+from experiments.reporting.words.limits import warnings_of
 from experiments.runs.record import Record
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "curves_table",
     "pairs_table",
     "runs_table",
+    "study_json",
     "study_table",
     "varied",
 ]
@@ -166,6 +170,24 @@ def study_table(study: Study) -> pd.DataFrame:
                 row[f"{unit} to target reached"] = times.reached
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def study_json(study: Study) -> str:
+    """Write a study as JSON: its conclusions and warnings, and the tables of groups and pairs.
+
+    Numbers that are not finite, such as the ends of an unbounded interval, are null.
+    """
+    tables = {"groups": study_table(study), "pairs": pairs_table(study)}
+    contents = {
+        "metrics": study.metrics,
+        "conclusions": conclusions(study),
+        "warnings": warnings_of(study),
+        **{
+            name: json.loads(table.to_json(orient="records", double_precision=15))
+            for name, table in tables.items()
+        },
+    }
+    return json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
 
 
 def pairs_table(study: Study) -> pd.DataFrame:
