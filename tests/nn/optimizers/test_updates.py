@@ -59,6 +59,23 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"beta1": 0.5, "beta2": 0.5},
         {"lr": 0.1, "weight_decay": 0.1},
     ],
+    "adopt": BETAS,
+    "ademamix": [
+        *BETAS,
+        {"beta3": 0.0, "alpha": 0.0},
+        {"beta3": 0.99, "alpha": 8.0, "alpha_warmup": 30, "beta3_warmup": 50},
+        {"beta1": 0.0, "beta3_warmup": 20},
+    ],
+    "adabelief": BETAS,
+    "adan": [*BETAS, {"beta3": 0.0}, {"beta1": 0.9, "beta2": 0.5, "beta3": 0.999}],
+    "yogi": [*BETAS, {"initial_accumulator": 0.0}, {"initial_accumulator": 2.0}],
+    "rprop": [
+        {"lr": 1e-7},
+        {"lr": 100.0},
+        {"eta_minus": 0.1, "eta_plus": 3.0},
+        {"min_step": 0.001, "max_step": 0.1, "weight_decay": 0.1},
+    ],
+    "signum": [{"beta": 0.0}, {"beta": 0.99, "lr": 0.1, "weight_decay": 0.1}],
 }
 CASES = [
     pytest.param(name, options, id=f"{name}-{options}")
@@ -168,6 +185,18 @@ DEFAULTS = {
     "radam": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     "adamw": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
     "lion": {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99},
+    "adopt": {"lr": 0.001, "beta1": 0.9, "beta2": 0.9999, "eps": 1e-6},
+    "ademamix": {
+        "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps": 1e-8,
+        "alpha": 2, "alpha_warmup": 0, "beta3_warmup": 0,
+    },
+    "adabelief": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-16},
+    "adan": {"lr": 0.001, "beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8},
+    "yogi": {
+        "lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-3, "initial_accumulator": 1e-6,
+    },
+    "rprop": {"lr": 0.01, "eta_minus": 0.5, "eta_plus": 1.2, "min_step": 1e-6, "max_step": 50},
+    "signum": {"lr": 0.001, "beta": 0.9},
     "muon": {
         "lr": 0.02, "momentum": 0.95, "adamw_lr": 0.001,
         "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
