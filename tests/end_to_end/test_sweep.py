@@ -227,7 +227,8 @@ def test_batches_are_compared_together(tmp_path: Path) -> None:
 
 
 OPTIMIZERS = (
-    "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon"
+    "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon,"
+    "signum,yogi,adabelief,adopt,ademamix,adan"
 )
 EVERY = (
     "-m",

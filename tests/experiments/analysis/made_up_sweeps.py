@@ -29,6 +29,13 @@ ALL = (
     "adamw",
     "lion",
     "muon",
+    "adopt",
+    "ademamix",
+    "adabelief",
+    "adan",
+    "yogi",
+    "rprop",
+    "signum",
 )
 
 
