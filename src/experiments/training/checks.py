@@ -85,7 +85,7 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
         yield (
             f"optimizer={run.optimizer.label} needs the gradient of all {rows:,} training rows in "
             f"every step, but training.batch_size is {batch}; set training.batch_size=full, or "
-            f"leave it out: 'optimizer=glob(*,exclude={run.optimizer.label})' are all others"
+            f"leave it out, as in 'optimizer=glob(*,exclude={run.optimizer.label})'"
         )
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:

@@ -29,13 +29,6 @@ ALL = (
     "adamw",
     "lion",
     "muon",
-    "adopt",
-    "ademamix",
-    "adabelief",
-    "adan",
-    "yogi",
-    "rprop",
-    "signum",
 )
 
 

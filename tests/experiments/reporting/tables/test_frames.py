@@ -187,5 +187,5 @@ def test_repeats_are_counted_once(tmp_path):
     assert comparison(runs + again).loc["adam", "runs"] == 3
 
 
-def test_every_optimizer_has_a_row(tmp_path):
+def test_fourteen_optimizers_have_fourteen_rows(tmp_path):
     assert sorted(comparison(sweep(tmp_path, ALL, range(2))).index) == sorted(ALL)
