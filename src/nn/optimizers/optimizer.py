@@ -79,6 +79,10 @@ class Optimizer(Component):
         """Return the names of the state arrays that these settings need."""
         return self.state
 
+    def decouples(self) -> bool:
+        """Return whether these settings decouple weight decay."""
+        return self.decoupled
+
     @staticmethod
     @abstractmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:

@@ -40,6 +40,14 @@ CASES = {
     "yogi decay": nn.Yogi(
         lr=0.1, beta1=0.8, beta2=0.9, eps=1e-2, initial_accumulator=0.0, weight_decay=0.1
     ),
+    "adamw amsgrad": nn.AdamW(lr=0.01, beta2=0.9, weight_decay=0.1, amsgrad=True),
+    "nadam": nn.NAdam(momentum_decay=0.05),
+    "nadam decoupled": nn.NAdam(
+        lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.1, decoupled_decay=True
+    ),
+    "radam decoupled": nn.RAdam(
+        lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.1, decoupled_decay=True
+    ),
     "rprop": nn.Rprop(),
     "rprop bounds": nn.Rprop(lr=0.3, eta_minus=0.3, eta_plus=1.7, min_step=0.01, max_step=0.8),
 }  # fmt: skip

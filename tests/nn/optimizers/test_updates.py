@@ -50,10 +50,21 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "adam": BETAS,
     "amsgrad": BETAS,
     "adamax": BETAS,
-    "nadam": BETAS,
+    "nadam": [
+        *BETAS,
+        {"momentum_decay": 0.0},
+        {"momentum_decay": 0.5, "decoupled_decay": True, "weight_decay": 0.3},
+    ],
     # ρ∞ is at most 5 for β₂ up to 2/3: never rectified.
-    "radam": [*BETAS, {"beta2": 0.6}, {"beta2": 0.5}, {"beta2": 2 / 3}, {"beta2": 0.67}],
-    "adamw": [*BETAS, {"weight_decay": 0.0}, {"lr": 1.5, "weight_decay": 0.9}],
+    "radam": [
+        *BETAS,
+        {"decoupled_decay": True, "weight_decay": 0.3},
+        {"beta2": 0.6},
+        {"beta2": 0.5},
+        {"beta2": 2 / 3},
+        {"beta2": 0.67},
+    ],
+    "adamw": [*BETAS, {"weight_decay": 0.0}, {"lr": 1.5, "weight_decay": 0.9}, {"amsgrad": True}],
     "lion": [
         {"beta1": 0.0, "beta2": 0.0},
         {"beta1": 0.5, "beta2": 0.5},
@@ -184,9 +195,15 @@ DEFAULTS = {
     "adam": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     "amsgrad": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     "adamax": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-    "nadam": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-    "radam": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-    "adamw": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
+    "nadam": {
+        "lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+        "momentum_decay": 0.004, "decoupled_decay": False,
+    },
+    "radam": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decoupled_decay": False},
+    "adamw": {
+        "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+        "weight_decay": 0.01, "amsgrad": False,
+    },
     "lion": {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99},
     "adopt": {"lr": 0.001, "beta1": 0.9, "beta2": 0.9999, "eps": 1e-6},
     "ademamix": {
@@ -250,7 +267,7 @@ class TestMuon:
             else:  # AdamW, with a rate of its own
                 expected = trajectory(
                     "adamw",
-                    settings | {"lr": settings["adamw_lr"]},
+                    settings | {"lr": settings["adamw_lr"], "amsgrad": False},
                     start[0, where].tolist(),
                     [False] * 7,
                     gradients[:, 0, where].tolist(),

@@ -38,6 +38,14 @@ def shrink(n: Number, eta: float) -> None:
         n.theta = n.theta * (1 - eta * n.settings["weight_decay"])
 
 
+def decayed(n: Number, g: float, eta: float) -> float:
+    """The gradient, after weight decay in either form."""
+    if n.settings["decoupled_decay"]:
+        shrink(n, eta)
+        return g
+    return decayed_gradient(n, g)
+
+
 def sgd(n: Number, g: float, eta: float) -> None:
     g = decayed_gradient(n, g)
     n.theta -= eta * g
@@ -113,11 +121,15 @@ def adam(n: Number, g: float, eta: float) -> None:
 
 def adamw(n: Number, g: float, eta: float) -> None:
     shrink(n, eta)
-    adam_step(n, g, eta)
+    (amsgrad_step if n.settings["amsgrad"] else adam_step)(n, g, eta)
 
 
 def amsgrad(n: Number, g: float, eta: float) -> None:
-    m, v = moments(n, decayed_gradient(n, g))
+    amsgrad_step(n, decayed_gradient(n, g), eta)
+
+
+def amsgrad_step(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, g)
     n.state["largest"] = max(n.get("largest"), v)
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     v_hat = n.state["largest"] / (1 - n.settings["beta2"] ** n.t)
@@ -134,11 +146,11 @@ def adamax(n: Number, g: float, eta: float) -> None:
 
 
 def nadam(n: Number, g: float, eta: float) -> None:
-    g = decayed_gradient(n, g)
+    g = decayed(n, g, eta)
     m, v = moments(n, g)
     beta1 = n.settings["beta1"]
-    now = beta1 * (1 - 0.5 * 0.96 ** (0.004 * n.t))
-    following = beta1 * (1 - 0.5 * 0.96 ** (0.004 * (n.t + 1)))
+    now = beta1 * (1 - 0.5 * 0.96 ** (n.settings["momentum_decay"] * n.t))
+    following = beta1 * (1 - 0.5 * 0.96 ** (n.settings["momentum_decay"] * (n.t + 1)))
     product = n.state.get("product", 1.0) * now
     n.state["product"] = product
     d = math.sqrt(v / (1 - n.settings["beta2"] ** n.t)) + n.settings["eps"]
@@ -147,7 +159,7 @@ def nadam(n: Number, g: float, eta: float) -> None:
 
 
 def radam(n: Number, g: float, eta: float) -> None:
-    m, v = moments(n, decayed_gradient(n, g))
+    m, v = moments(n, decayed(n, g, eta))
     beta2 = n.settings["beta2"]
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     limit = 2 / (1 - beta2) - 1
