@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from nn.optimizers import Optimizer
 from tests.printed import blocks, differences, printed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,3 +127,12 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_compare_all_compares_every_optimizer_that_trains_on_mini_batches():
+    conf = ROOT / "conf"
+    names = {path.stem for path in (conf / "optimizer").glob("*.yaml")}
+    sweep = yaml.safe_load((conf / "experiment" / "compare_all.yaml").read_text(encoding="utf-8"))
+    compared = sweep["hydra"]["sweeper"]["params"]["optimizer"].split(",")
+    assert len(compared) == len(set(compared))
+    assert set(compared) == {name for name in names if not Optimizer.class_named(name).full_batch}

@@ -23,6 +23,13 @@ _COLORS: Final = {
     "adadelta": "#117733",
     "amsgrad": "#cc6677",
     "adamax": "#aa4499",
+    "ademamix": "#661100",
+    "adopt": "#6699cc",
+    "adabelief": "#888888",
+    "adan": "#a50026",
+    "yogi": "#b8860b",
+    "rprop": "#4a6741",
+    "signum": "#7b3fbf",
 }
 
 

@@ -70,12 +70,16 @@ from .metrics import Metric
 from .network import Network
 from .objective import Objective
 from .optimizers import (
+    ADOPT,
     SGD,
+    AdaBelief,
     Adadelta,
     Adagrad,
     Adam,
     Adamax,
     AdamW,
+    Adan,
+    AdEMAMix,
     AMSGrad,
     Lion,
     Momentum,
@@ -86,19 +90,26 @@ from .optimizers import (
     OptimizerStack,
     RAdam,
     RMSprop,
+    Rprop,
+    Signum,
+    Yogi,
 )
 from .schedules import Schedule
 from .training import fit
 
 __all__ = [
+    "ADOPT",
     "SGD",
     "AMSGrad",
     "Activation",
+    "AdEMAMix",
+    "AdaBelief",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm",
@@ -139,8 +150,11 @@ __all__ = [
     "RandomShift",
     "Reshape",
     "Residual",
+    "Rprop",
     "Schedule",
+    "Signum",
     "Value",
+    "Yogi",
     "activations",
     "cnn",
     "fit",

@@ -45,7 +45,7 @@ def fit(
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
         cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
-        optimizers.
+        optimizers, or one of them needs all rows in every step and `batch_size` is smaller.
 
     Examples
     --------
@@ -71,6 +71,11 @@ def fit(
     network.objective.loss.check(targets)
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
+    for optimizer in optimizers if isinstance(optimizers, Sequence) else [optimizers]:
+        if optimizer.full_batch and batch_size is not None and batch_size < rows:
+            raise ValueError(
+                f"{optimizer.label} needs all {rows} rows in every step; leave out batch_size"
+            )
     stack = OptimizerStack.of(network, optimizers)
     weights = network.objective.loss.row_weights(targets)
     if weights is not None:

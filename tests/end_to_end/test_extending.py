@@ -71,7 +71,7 @@ def command_with(words: str) -> str:
 def test_an_optimizer_is_tuned_over_what_its_file_declares(folder: Path) -> None:
     finished = run(
         *("--config-dir", "my_conf", "-m", "hydra/sweeper=tune_then_compare"),
-        *("optimizer=signum,adam", "dataset=iris", "training.epochs=2", "hydra.sweeper.budget=3"),
+        *("optimizer=bounded,adam", "dataset=iris", "training.epochs=2", "hydra.sweeper.budget=3"),
         *outputs(folder, "tuned"),
         NOT_TRACKED,
         folder=folder,
@@ -81,7 +81,7 @@ def test_an_optimizer_is_tuned_over_what_its_file_declares(folder: Path) -> None
     rates = {
         record.config["optimizer"]["lr"]
         for record in records
-        if record.choices["optimizer"] == "signum"
+        if record.choices["optimizer"] == "bounded"
     }
     assert {1e-5, 1e-3, 0.1} <= rates
 
@@ -111,10 +111,10 @@ def test_metric(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_optimizer(folder: Path) -> None:
-    records = trained(folder, "optimizer", command_with("optimizer="), NOT_TRACKED)
+    records = trained(folder, "optimizer", command_with("optimizer=bounded"), NOT_TRACKED)
     assert [record.name for record in records] == [
-        "signum-seed0",
-        "signum-seed1",
+        "bounded-seed0",
+        "bounded-seed1",
         "adam-seed0",
         "adam-seed1",
     ]
@@ -126,8 +126,8 @@ def test_optimizer(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_optimizer_alone_gives_the_same_bits(folder: Path) -> None:
-    stacked = trained(folder, "stacked", command_with("optimizer="), NOT_TRACKED)[1]
-    alone = "python run.py --config-dir my_conf optimizer=signum seed=1"
+    stacked = trained(folder, "stacked", command_with("optimizer=bounded"), NOT_TRACKED)[1]
+    alone = "python run.py --config-dir my_conf optimizer=bounded seed=1"
     (single,) = trained(folder, "alone", alone, NOT_TRACKED)
     assert_same_bits(stacked, single)
 
@@ -177,7 +177,7 @@ def test_probe(folder: Path) -> None:
 
 
 def test_settings_are_checked(folder: Path) -> None:
-    wrong = "python run.py --config-dir my_conf optimizer=signum optimizer.beta=1"
+    wrong = "python run.py --config-dir my_conf optimizer=bounded optimizer.beta=1"
     finished = typed(wrong, NOT_TRACKED, folder=folder)
     assert finished.status == 1
     assert finished.err == "error: optimizer.beta must be a number in [0, 1), but is 1\n"

@@ -88,7 +88,10 @@ def test_cfg_shows_the_configuration_and_runs_nothing(tmp_path: Path) -> None:
         ("optim", {"optimizer=", "optimizer."}),
         (
             "optimizer=ada",
-            {f"optimizer={name}" for name in ["adadelta", "adagrad", "adam", "adamax", "adamw"]},
+            {
+                f"optimizer={name}"
+                for name in ("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamw", "adan")
+            },
         ),
         ("optimizer.b", {"optimizer.beta1=", "optimizer.beta2="}),
         ("dataset=i", {"dataset=images", "dataset=iris"}),

@@ -227,7 +227,8 @@ def test_batches_are_compared_together(tmp_path: Path) -> None:
 
 
 OPTIMIZERS = (
-    "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon"
+    "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon,"
+    "signum,yogi,adabelief,adopt,ademamix,adan"
 )
 EVERY = (
     "-m",
@@ -252,13 +253,13 @@ def test_the_same_command_gives_the_same_bits_for_every_optimizer(
 ) -> None:
     again = succeeded(run(*EVERY, folder=tmp_path))
     first, second = every.records(), again.records()
-    assert len(first) == len(second) == 14
-    assert len({record.choices["optimizer"] for record in first}) == 14
+    assert len(first) == len(second) == 20
+    assert len({record.choices["optimizer"] for record in first}) == 20
     for one, other in zip(first, second, strict=True):
         assert one.identity == other.identity
         assert one.uid != other.uid
         assert_same_bits(one, other)
-    assert len({record.identity for record in first}) == 14
+    assert len({record.identity for record in first}) == 20
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import pytest
 from experiments import palette
 from experiments.palette import color_of
 
+ROOT = Path(__file__).resolve().parents[2]
 MOST_COMPARED = ("adam", "sgd", "rmsprop", "adagrad", "momentum", "adamw", "nesterov")
-OPTIMIZERS = (*MOST_COMPARED, "muon", "lion", "radam", "nadam", "adadelta", "amsgrad", "adamax")
+OPTIMIZERS = sorted(path.stem for path in (ROOT / "conf" / "optimizer").glob("*.yaml"))
 
 # Machado, Oliveira & Fernandes 2009: what an eye without one kind of cone sees, on linear RGB.
 SIMULATED = {
@@ -42,6 +43,7 @@ def test_the_optimizers_most_compared_are_told_apart(vision: str) -> None:
 
 
 def test_every_optimizer_has_a_colour_of_its_own() -> None:
+    assert set(palette._COLORS) == set(OPTIMIZERS)
     colors = {color_of(name) for name in OPTIMIZERS}
     assert len(colors) == len(OPTIMIZERS)
     assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in colors)

@@ -183,8 +183,15 @@ def optimizers() -> st.SearchStrategy[Optimizer]:
         "rmsprop": {"rho": unit, "momentum": unit, "centered": st.booleans()},
         "lion": {"beta1": unit, "beta2": unit},
         "muon": {"momentum": unit, **betas},
+        "ademamix": {"beta3": unit, "alpha": unit, "beta3_warmup": st.integers(0, 3), **betas},
+        "adan": {"beta3": unit, **betas},
+        "rprop": {"eta_minus": st.sampled_from([0.3, 0.5]), "eta_plus": st.sampled_from([1.2, 2])},
+        "signum": {"beta": unit},
     }
-    for name in ("adam", "amsgrad", "adamax", "nadam", "radam", "adamw"):
+    for name in (
+        *("adam", "amsgrad", "adamax", "nadam", "radam", "adamw"),
+        *("adopt", "adabelief", "yogi"),
+    ):
         extra[name] = betas
     return st.sampled_from(Optimizer.names()).flatmap(
         lambda name: st.builds(

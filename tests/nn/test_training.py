@@ -57,6 +57,12 @@ def test_lists_of_numbers_do() -> None:
         (X, 2 * Y - 1, {}, r"targets in \[0, 1\], but they range from -1 to 1"),
         (X, 0 * Y, {}, "sum to 1 in each row, .* but a row sums to 0"),
         (X, Y, {"batch_size": 0}, "batch_size must be at least 1, but is 0"),
+        (
+            X,
+            Y,
+            {"optimizers": nn.Rprop(), "batch_size": 22},
+            "rprop needs all 23 rows in every step",
+        ),
         (X, Y, {"optimizers": [nn.SGD()] * 2}, "2 optimizers for 3 runs"),
     ],
 )
@@ -67,6 +73,13 @@ def test_what_does_not_fit_is_refused(x, y, options: dict, message: str) -> None
     with pytest.raises(ValueError, match=message):
         nn.fit(stack, arguments.pop("optimizers"), x, y, **arguments)
     np.testing.assert_array_equal(stack.parameters, before)
+
+
+def test_rprop_trains_with_all_rows() -> None:
+    trained = nn.Network(nn.mlp([6], 4), 3, loss=nn.CrossEntropy(), seeds=SEEDS)
+    before = trained.loss(X, Y)
+    nn.fit(trained, nn.Rprop(), X, Y, epochs=30, batch_size=23)
+    assert (trained.loss(X, Y) < 0.8 * before).all()
 
 
 def test_example_in_the_docstring() -> None:

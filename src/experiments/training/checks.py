@@ -11,7 +11,7 @@ from experiments.datasets import Dataset, Task
 from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
-from experiments.training.length import length_of
+from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, may_be_summarized
 from experiments.training.targets import encoding_for
 
@@ -80,6 +80,13 @@ def check_tuning(run: Run, dataset: Dataset) -> None:
 
 def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     training = run.training
+    rows = len(dataset.train)
+    if run.optimizer.full_batch and (batch := batch_rows(training, rows)) < rows:
+        yield (
+            f"optimizer={run.optimizer.label} needs the gradient of all {rows:,} training rows in "
+            f"every step, but training.batch_size is {batch}; set training.batch_size=full, or "
+            f"leave it out, as in 'optimizer=glob(*,exclude={run.optimizer.label})'"
+        )
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..component import Positive
+from ..component import NonNegative, Positive
 from ..typing import Array
 from .adam import Adam, average_moments
 from .optimizer import Coefficients, Namespace
@@ -18,7 +18,7 @@ from .optimizer import Coefficients, Namespace
 class NAdam(Adam):
     """θ ← θ - η(1-μₜ)/(1-Πμ)·g/d - ημₜ₊₁/(1-Πμ·μₜ₊₁)·m/d, with d = √v̂ + ε.
 
-    The momentum schedule is μₜ = β₁(1 - ½·0.96^(0.004t)); Πμ is the product of μ₁ to μₜ.
+    The momentum schedule is μₜ = β₁(1 - ½·0.96^(ψt)); Πμ is the product of μ₁ to μₜ.
 
     Parameters
     ----------
@@ -26,6 +26,10 @@ class NAdam(Adam):
         Learning rate η.
     beta1, beta2, eps
         See :class:`~nn.optimizers.Adam`.
+    momentum_decay : float, default 0.004
+        Rate ψ at which the momentum rises to β₁, at least 0.
+    decoupled_decay : bool, default False
+        Whether weight decay is decoupled, as in :class:`~nn.optimizers.AdamW`.
 
     References
     ----------
@@ -35,10 +39,20 @@ class NAdam(Adam):
     name: ClassVar[str] = "nadam"
     running: ClassVar[tuple[str, ...]] = ("mu_product",)
     lr: Positive = 0.002
+    momentum_decay: NonNegative = 0.004
+    decoupled_decay: bool = False
+
+    def decouples(self) -> bool:
+        return self.decoupled_decay
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
-        mu, mu_next = (h.beta1 * (1 - 0.5 * 0.96 ** (0.004 * k)) for k in (t, t + 1))
+        # Powers of Python, because NumPy's may differ in the last bit from processor to processor.
+        rates = h.momentum_decay.ravel().tolist()
+        mu, mu_next = (
+            h.beta1 * (1 - 0.5 * np.array([[0.96 ** (rate * k)] for rate in rates]))
+            for k in (t, t + 1)
+        )
         h.mu_product = h.mu_product * mu
         return {
             "beta1": h.beta1,

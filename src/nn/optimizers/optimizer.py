@@ -51,6 +51,8 @@ class Optimizer(Component):
     whole_matrices : bool
         Whether :meth:`update_matrix` updates each weight matrix as a whole. :meth:`update` then
         handles only biases, gains and shifts, including their decay.
+    full_batch : bool
+        Whether the rule makes sense only if every step uses all rows of the training data.
     """
 
     state: ClassVar[tuple[str, ...]] = ()
@@ -58,6 +60,7 @@ class Optimizer(Component):
     scratch: ClassVar[int] = 1
     decoupled: ClassVar[bool] = False
     whole_matrices: ClassVar[bool] = False
+    full_batch: ClassVar[bool] = False
 
     lr: Positive = 0.01
     weight_decay: NonNegative = 0.0
@@ -75,6 +78,10 @@ class Optimizer(Component):
     def slots(self) -> tuple[str, ...]:
         """Return the names of the state arrays that these settings need."""
         return self.state
+
+    def decouples(self) -> bool:
+        """Return whether these settings decouple weight decay."""
+        return self.decoupled
 
     @staticmethod
     @abstractmethod

@@ -24,6 +24,8 @@ class RAdam(Adam):
     ----------
     lr, beta1, beta2, eps
         See :class:`~nn.optimizers.Adam`.
+    decoupled_decay : bool, default False
+        Whether weight decay is decoupled, as in :class:`~nn.optimizers.AdamW`.
 
     References
     ----------
@@ -31,6 +33,10 @@ class RAdam(Adam):
     """
 
     name: ClassVar[str] = "radam"
+    decoupled_decay: bool = False
+
+    def decouples(self) -> bool:
+        return self.decoupled_decay
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:

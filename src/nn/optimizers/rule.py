@@ -57,6 +57,7 @@ class Rule:
         self.layout = layout
         self.kind = optimizers[0]
         self.decays = self.kind.weight_decay > 0
+        self.decouples = self.kind.decouples()
         self.decayed = layout.size if self.kind.decay_biases else layout.decayed
         self.state: dict[str, Array] = {}
         runs = len(self.optimizers)
@@ -109,7 +110,7 @@ class Rule:
         for name in self.running:
             self.running[name] = np.broadcast_to(getattr(h, name), (len(theta), 1)).copy()
         if self.decays:
-            decay = 1 - h.lr * h.weight_decay if self.kind.decoupled else h.weight_decay
+            decay = 1 - h.lr * h.weight_decay if self.decouples else h.weight_decay
             coefficients["decay"] = decay
         self._apply(theta, g, coefficients)
         if t % FLUSH_EVERY == 0:
@@ -219,7 +220,7 @@ class Rule:
         self.kind.update(theta[rows, columns], g[rows, columns], state, c, work)
 
     def _decay(self, theta: Array, g: Array, c: Namespace, work: Array) -> None:
-        if self.kind.decoupled:
+        if self.decouples:
             theta *= c.decay
         else:
             g += np.multiply(theta, c.decay, out=work)

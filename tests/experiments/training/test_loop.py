@@ -110,9 +110,17 @@ OPTIMIZERS = [
     name for name in Optimizer.names() if Optimizer.class_named(name).__module__.startswith("nn.")
 ]
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "rho", "momentum", "dampening"), decay),
+    **dict.fromkeys(
+        ("beta", "beta1", "beta2", "beta3", "rho", "momentum", "dampening", "alpha"), decay
+    ),
     **dict.fromkeys(("eps", "adamw_lr", "initial_accumulator", "lr_decay"), small),
-    "centered": st.booleans(),
+    **dict.fromkeys(("alpha_warmup", "beta3_warmup"), st.integers(0, 5)),
+    **dict.fromkeys(("centered", "amsgrad", "decoupled_decay"), st.booleans()),
+    "momentum_decay": st.sampled_from([0.0, 0.004, 0.1]),
+    "eta_minus": st.floats(0.1, 0.9),
+    "eta_plus": st.floats(1, 2),
+    "min_step": st.floats(1e-6, 1e-3),
+    "max_step": st.floats(1e-2, 1),
 }
 
 time_units: dict[str, st.SearchStrategy[Any]] = {

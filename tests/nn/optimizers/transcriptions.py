@@ -38,6 +38,14 @@ def shrink(n: Number, eta: float) -> None:
         n.theta = n.theta * (1 - eta * n.settings["weight_decay"])
 
 
+def decayed(n: Number, g: float, eta: float) -> float:
+    """The gradient, after weight decay in either form."""
+    if n.settings["decoupled_decay"]:
+        shrink(n, eta)
+        return g
+    return decayed_gradient(n, g)
+
+
 def sgd(n: Number, g: float, eta: float) -> None:
     g = decayed_gradient(n, g)
     n.theta -= eta * g
@@ -113,11 +121,15 @@ def adam(n: Number, g: float, eta: float) -> None:
 
 def adamw(n: Number, g: float, eta: float) -> None:
     shrink(n, eta)
-    adam_step(n, g, eta)
+    (amsgrad_step if n.settings["amsgrad"] else adam_step)(n, g, eta)
 
 
 def amsgrad(n: Number, g: float, eta: float) -> None:
-    m, v = moments(n, decayed_gradient(n, g))
+    amsgrad_step(n, decayed_gradient(n, g), eta)
+
+
+def amsgrad_step(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, g)
     n.state["largest"] = max(n.get("largest"), v)
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     v_hat = n.state["largest"] / (1 - n.settings["beta2"] ** n.t)
@@ -134,11 +146,11 @@ def adamax(n: Number, g: float, eta: float) -> None:
 
 
 def nadam(n: Number, g: float, eta: float) -> None:
-    g = decayed_gradient(n, g)
+    g = decayed(n, g, eta)
     m, v = moments(n, g)
     beta1 = n.settings["beta1"]
-    now = beta1 * (1 - 0.5 * 0.96 ** (0.004 * n.t))
-    following = beta1 * (1 - 0.5 * 0.96 ** (0.004 * (n.t + 1)))
+    now = beta1 * (1 - 0.5 * 0.96 ** (n.settings["momentum_decay"] * n.t))
+    following = beta1 * (1 - 0.5 * 0.96 ** (n.settings["momentum_decay"] * (n.t + 1)))
     product = n.state.get("product", 1.0) * now
     n.state["product"] = product
     d = math.sqrt(v / (1 - n.settings["beta2"] ** n.t)) + n.settings["eps"]
@@ -147,7 +159,7 @@ def nadam(n: Number, g: float, eta: float) -> None:
 
 
 def radam(n: Number, g: float, eta: float) -> None:
-    m, v = moments(n, decayed_gradient(n, g))
+    m, v = moments(n, decayed(n, g, eta))
     beta2 = n.settings["beta2"]
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     limit = 2 / (1 - beta2) - 1
@@ -169,6 +181,96 @@ def lion(n: Number, g: float, eta: float) -> None:
     n.theta -= eta * sign
 
 
+def adopt(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    beta1, beta2 = n.settings["beta1"], n.settings["beta2"]
+    if n.t == 1:  # v_0 = g_0², and no step
+        n.state["v"] = g**2
+        return
+    limit = (n.t - 1) ** 0.25
+    quotient = g / max(math.sqrt(n.get("v")), n.settings["eps"])
+    n.state["m"] = beta1 * n.get("m") + (1 - beta1) * min(max(quotient, -limit), limit)
+    n.theta -= eta * n.state["m"]
+    n.state["v"] = beta2 * n.get("v") + (1 - beta2) * g**2
+
+
+def ademamix(n: Number, g: float, eta: float) -> None:
+    m, v = moments(n, g)
+    beta1, beta3, alpha = n.settings["beta1"], n.settings["beta3"], n.settings["alpha"]
+    if n.t < n.settings["alpha_warmup"]:
+        alpha *= n.t / n.settings["alpha_warmup"]
+    if n.t < n.settings["beta3_warmup"]:
+        share = n.t / n.settings["beta3_warmup"]
+        if beta1 == 0:
+            beta3 = beta3 ** (1 / share)
+        else:  # the paper's f_β3
+            product = math.log(beta1) * math.log(beta3)
+            beta3 = math.exp(product / ((1 - share) * math.log(beta3) + share * math.log(beta1)))
+    n.state["slow"] = beta3 * n.get("slow") + (1 - beta3) * g
+    m_hat = m / (1 - beta1**n.t)
+    v_hat = v / (1 - n.settings["beta2"] ** n.t)
+    shrink(n, eta)
+    n.theta -= eta * (m_hat + alpha * n.state["slow"]) / (math.sqrt(v_hat) + n.settings["eps"])
+
+
+def adabelief(n: Number, g: float, eta: float) -> None:
+    beta1, beta2, eps = n.settings["beta1"], n.settings["beta2"], n.settings["eps"]
+    m = beta1 * n.get("m") + (1 - beta1) * g
+    s = beta2 * n.get("s") + (1 - beta2) * (g - m) ** 2 + eps
+    n.state.update(m=m, s=s)
+    shrink(n, eta)
+    n.theta -= eta * m / (1 - beta1**n.t) / (math.sqrt(s / (1 - beta2**n.t)) + eps)
+
+
+def adan(n: Number, g: float, eta: float) -> None:
+    beta1, beta2, beta3 = (n.settings[name] for name in ("beta1", "beta2", "beta3"))
+    difference = g - n.state.get("previous", g)
+    m = beta1 * n.get("m") + (1 - beta1) * g
+    d = beta2 * n.get("d") + (1 - beta2) * difference
+    s = beta3 * n.get("s") + (1 - beta3) * (g + beta2 * difference) ** 2
+    n.state.update(m=m, d=d, s=s, previous=g)
+    direction = m / (1 - beta1**n.t) + beta2 * d / (1 - beta2**n.t)
+    shrink(n, eta)
+    n.theta -= eta * direction / (math.sqrt(s / (1 - beta3**n.t)) + n.settings["eps"])
+
+
+def yogi(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    beta1, beta2 = n.settings["beta1"], n.settings["beta2"]
+    m = beta1 * n.get("m") + (1 - beta1) * g
+    v = n.state.get("v", n.settings["initial_accumulator"])
+    if v > g**2:
+        v -= (1 - beta2) * g**2
+    elif v < g**2:
+        v += (1 - beta2) * g**2
+    n.state.update(m=m, v=v)
+    v_hat = v / (1 - beta2**n.t)
+    n.theta -= eta * m / (1 - beta1**n.t) / (math.sqrt(v_hat) + n.settings["eps"])
+
+
+def rprop(n: Number, g: float, eta: float) -> None:
+    g = decayed_gradient(n, g)
+    sign = (g > 0) - (g < 0)
+    step = n.state.get("step", n.settings["lr"])
+    agreement = sign * n.get("sign")
+    if agreement > 0:
+        step *= n.settings["eta_plus"]
+    elif agreement < 0:
+        step *= n.settings["eta_minus"]
+        sign = 0
+    step = min(max(step, n.settings["min_step"]), n.settings["max_step"])
+    n.state.update(step=step, sign=sign)
+    n.theta -= eta / n.settings["lr"] * step * sign  # the schedule's factor
+
+
+def signum(n: Number, g: float, eta: float) -> None:
+    beta = n.settings["beta"]
+    m = beta * n.get("m") + (1 - beta) * g
+    n.state["m"] = m
+    shrink(n, eta)
+    n.theta -= eta * ((m > 0) - (m < 0))
+
+
 UPDATES: dict[str, Callable[[Number, float, float], None]] = {
     "sgd": sgd,
     "momentum": momentum,
@@ -183,6 +285,13 @@ UPDATES: dict[str, Callable[[Number, float, float], None]] = {
     "radam": radam,
     "adamw": adamw,
     "lion": lion,
+    "adopt": adopt,
+    "ademamix": ademamix,
+    "adabelief": adabelief,
+    "adan": adan,
+    "yogi": yogi,
+    "rprop": rprop,
+    "signum": signum,
 }
 
 
