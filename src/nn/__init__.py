@@ -36,6 +36,9 @@ from .architectures import cnn, mlp, resnet
 from .component import Component
 from .initializers import Initializer
 from .layers import (
+    GRU,
+    LSTM,
+    RNN,
     AvgPool1d,
     AvgPool2d,
     BatchNorm,
@@ -91,6 +94,9 @@ from .schedules import Schedule
 from .training import fit
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "AMSGrad",
     "Activation",
