@@ -32,7 +32,7 @@ from . import (
     schedules,
 )
 from .activations import Activation
-from .architectures import cnn, mlp, resnet
+from .architectures import cnn, mlp, recurrent, resnet
 from .component import Component
 from .initializers import Initializer
 from .layers import (
@@ -158,6 +158,7 @@ __all__ = [
     "losses",
     "metrics",
     "mlp",
+    "recurrent",
     "resnet",
     "schedules",
 ]
