@@ -1,4 +1,6 @@
-"""Recurrent layers: values against plain loops, initial weights, and what is refused."""
+"""Recurrent layers: values by plain loops and PyTorch's, initial weights, what is refused."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,9 @@ from tests.nn.layers.helpers import Alone
 
 LAYERS = {nn.RNN: plain.rnn, nn.LSTM: plain.lstm, nn.GRU: plain.gru}
 UNITS = 3
+PYTORCH = Path(__file__).parents[2] / "fixtures" / "pytorch_recurrent.npz"
+"""Parameters, inputs, outputs and gradients of torch.nn.RNN, LSTM and GRU, PyTorch 2.13, in float64,
+with two directions."""
 
 
 def drawn(layer: nn.Layer, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -86,3 +91,44 @@ def test_units_that_no_layer_has() -> None:
         nn.LSTM(0)
     with pytest.raises(ValueError, match="output"):
         nn.LSTM(1, output="first")  # type: ignore[arg-type]
+
+
+def as_ours(case: str, theirs: dict[str, np.ndarray], suffix: str) -> dict[str, np.ndarray]:
+    """PyTorch's parameters of one direction in the order and number that ours have."""
+    weights, recurrent, bias, state_bias = (
+        theirs[f"{name}_l0{suffix}"].T for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    if case == "gru":  # theirs have the order r, z, n
+        weights = np.roll(weights, UNITS, axis=1)
+        apart = bias[-UNITS:], state_bias[-UNITS:]
+        bias = np.concatenate([apart[0], (bias + state_bias)[:-UNITS], apart[1]])
+    else:
+        bias = bias + state_bias
+    prefix = "reverse/" if suffix else ""
+    return {f"{prefix}weights": weights, f"{prefix}recurrent": recurrent, f"{prefix}bias": bias}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_values_and_gradients_of_pytorch(kind) -> None:
+    case = kind.name
+    with np.load(PYTORCH) as stored:
+        arrays = {k.partition("/")[2]: v for k, v in stored.items() if k.startswith(f"{case}/")}
+    suffixes = ("", "_reverse")
+    values = {k: v for suffix in suffixes for k, v in as_ours(case, arrays, suffix).items()}
+    layer = kind(UNITS, bidirectional=True, output="all")
+    alone = Alone(layer, arrays["x"].shape[1:], **values)
+    np.testing.assert_allclose(alone.forward(arrays["x"]), arrays["y"], rtol=1e-9, atol=1e-12)
+    back = alone.backward(arrays["g"])
+    np.testing.assert_allclose(back, arrays["grad_x"], rtol=1e-9, atol=1e-12)
+    for suffix in suffixes:
+        # The gradients of two biases whose sum counts are equal: theirs are halved to add up.
+        grads = {
+            name.removeprefix("grad_"): value / (2 if "bias" in name and case != "gru" else 1)
+            for name, value in arrays.items()
+            if name.startswith("grad_")
+        }
+        if case == "gru":
+            for name in (f"bias_ih_l0{suffix}", f"bias_hh_l0{suffix}"):
+                grads[name] = grads[name] * np.repeat([0.5, 0.5, 1], UNITS)
+        for name, expected in as_ours(case, grads, suffix).items():
+            np.testing.assert_allclose(alone.gradient(name), expected, rtol=1e-9, atol=1e-12)
