@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from ..speed.compile import Fused
+from ..speed.replay import Call, bound
 from ..typing import Array
 from .layer import Binding
 
@@ -59,6 +61,7 @@ class Direction(ABC):
         self.length = at.shape[1]
         steps = range(self.length)
         self.order = steps[::-1] if reverse else steps
+        self._made: dict[int, tuple[list[Call], int]] = {}
 
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
         """Return a buffer that belongs to this direction of the layer."""
@@ -139,13 +142,28 @@ class Direction(ABC):
             others = slice(inputs.stop, None)
             do(np.copyto, flat[:, others], bias[:, others])
         self.prepare(batch)
-        product = self.buffer("product", (len(weights), self.gates * self.units, batch))
+        for call in self._calls(recurrent, batch):
+            do(call)
+        return self.after
+
+    def _calls(self, recurrent: Array, batch: int) -> list[Call]:
+        """Return the calls of all steps, which work on the same buffers for batches of one size."""
+        calls, compilations = self._made.get(batch, ([], -1))
+        if compilations == Fused.compilations:  # else newer loops may be missing
+            return calls
+        calls = []
+
+        def do(function: Callable[..., object], *arguments: object) -> None:
+            calls.extend(bound(function, *arguments))
+
+        product = self.buffer("product", (len(self.z), self.gates * self.units, batch))
         for step in self.order:
             do(np.matmul, recurrent, self.before[:, :, step], product)
             sums = self.z[:, self._by_state, step]
             do(np.add, sums, product, sums)
-            self.step(step)
-        return self.after
+            self.step(step, do)
+        self._made[batch] = calls, Fused.compilations
+        return calls
 
     def prepare(self, batch: int) -> None:
         """Make the arrays of a forward pass."""
@@ -210,10 +228,10 @@ class Direction(ABC):
         return self.z[:, first * self.units : (first + count) * self.units, step]
 
     @abstractmethod
-    def step(self, step: int) -> None:
-        """Compute the state after a step from that before it and the sums in `z`.
+    def step(self, step: int, do: Callable[..., None]) -> None:
+        """Make the calls, by `do`, for the state after a step from that before it and `z`.
 
-        The sums of sigmoids are halved. `z` keeps what :meth:`step_back` needs.
+        The sums of sigmoids in `z` are halved; it keeps what :meth:`step_back` needs.
         """
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -37,8 +37,7 @@ class GRUDirection(Direction):
     def _gradients(self) -> Fused:
         return self.fused(_gradients, "GRU gradients", 3, 5)
 
-    def step(self, step: int) -> None:
-        do = self.at.do
+    def step(self, step: int, do: Callable[..., None]) -> None:
         candidate, reset, update, from_state = (self.block(step, k) for k in range(4))
         sigmoids = self.block(step, 1, 2)
         do(np.tanh, sigmoids, sigmoids)

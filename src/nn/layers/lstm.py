@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -36,8 +36,8 @@ class LSTMDirection(Direction):
     def _gradients(self) -> Fused:
         return self.fused(_gradients, "LSTM gradients", 2, 5)
 
-    def step(self, step: int) -> None:
-        do, sums = self.at.do, self.z[:, :, step]
+    def step(self, step: int, do: Callable[..., None]) -> None:
+        sums = self.z[:, :, step]
         do(np.tanh, sums, sums)
         entering, forgetting, candidate, giving = (self.block(step, k) for k in range(4))
         cell, squashed = self.cell_after[:, :, step], self.squashed[:, :, step]

@@ -96,7 +96,7 @@ class Recurrent(Layer):
         ]
 
     def scratch(self, shape: Shape) -> int:
-        kept = self.direction.blocks + 2 * len(self.direction.states)
+        kept = self.direction.blocks + len(self.direction.states)
         return len(self._prefixes) * self.units * (shape[1] + 1) * kept
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:

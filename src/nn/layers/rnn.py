@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -23,8 +23,8 @@ class RNNDirection(Direction):
     def _gradient(self) -> Fused:
         return self.fused(_sum_gradient, "RNN gradient", 0, 1)
 
-    def step(self, step: int) -> None:
-        self.at.do(np.tanh, self.block(step, 0), self.after[:, :, step])
+    def step(self, step: int, do: Callable[..., None]) -> None:
+        do(np.tanh, self.block(step, 0), self.after[:, :, step])
 
     def step_back(self, step: int) -> None:
         own = self.block(step, 0)
