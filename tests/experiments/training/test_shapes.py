@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from experiments.config.models import CNN, MLP, Model, ResNet, Sequential
+from experiments.config.models import CNN, GRU, LSTM, MLP, RNN, Model, ResNet, Sequential
 from experiments.datasets import Dataset
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
@@ -30,6 +30,9 @@ def images(shape: tuple[int, ...] = (2, 5, 4), seed: int = 0) -> Dataset:
 MODELS: dict[str, tuple[tuple[int, ...], Model]] = {
     "cnn": ((2, 5, 4), CNN(channels=(3, 4), dense=(6,), normalization="batch", dropout=0.2)),
     "sequence": ((1, 20), CNN(channels=(3, 3), kernels=(5, 3), strides=2, pools=1, dimensions=1)),
+    "rnn": ((2, 10), RNN(units=(3,), learnt_state=True)),
+    "lstm": ((2, 10), LSTM(units=(3, 2), forget_bias=0.5)),
+    "gru": ((1, 20), GRU(units=(3,), bidirectional=True, output="all")),
     "resnet": ((2, 5, 4), ResNet(channels=(4, 6))),
     "sequential": (
         (2, 5, 4),
