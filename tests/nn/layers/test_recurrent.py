@@ -12,8 +12,8 @@ from tests.nn.layers.helpers import Alone
 LAYERS = {nn.RNN: plain.rnn, nn.LSTM: plain.lstm, nn.GRU: plain.gru}
 UNITS = 3
 PYTORCH = Path(__file__).parents[2] / "fixtures" / "pytorch_recurrent.npz"
-"""Parameters, inputs, outputs and gradients of torch.nn.RNN, LSTM and GRU, PyTorch 2.13, in float64,
-with two directions."""
+"""Parameters, inputs, outputs and gradients of torch.nn.RNN, LSTM and GRU in two directions, with
+PyTorch 2.13 in float64."""
 
 
 def drawn(layer: nn.Layer, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
