@@ -16,6 +16,8 @@ from experiments.reporting.figures.looks import OTHERS_ARE_GREY, Look, looks_of
 from experiments.reporting.figures.networks import (
     boundaries,
     confusion,
+    diagram,
+    filters,
     hardest,
     norms,
     regression,
@@ -23,6 +25,7 @@ from experiments.reporting.figures.networks import (
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
 from experiments.reporting.words.reported import its_epoch
+from experiments.runs.network import network_of
 from experiments.runs.record import Record
 from experiments.training.status import Status
 
@@ -80,8 +83,9 @@ def figures_for(
     -------
     list of NetworkPicture
         The pictures that apply, in this order: `boundaries` (two inputs, classes, snapshots),
-        `paths` (snapshots), `confusion` and `hardest` (classes), `predictions` (regression),
-        `norms`. The same records give the same pictures.
+        `paths` (snapshots), `confusion` and `hardest` (classes), `filters` (a first convolution),
+        `predictions` (regression), `network` (samples with a shape), `norms`.
+        The same records give the same pictures.
 
     Raises
     ------
@@ -151,8 +155,10 @@ def _pictures(
     if finished and dataset.task.has_classes:
         yield _confusion(finished, dataset, fewer + without)
         yield _hardest(finished, dataset, fewer + without)
+    yield from _filters(finished, dataset, fewer + without)
     if finished and dataset.task is Task.REGRESSION:
         yield _predictions(finished, dataset, fewer + without)
+    yield from _diagram(rows)
     families = [family_of(one.group, one.look) for one in rows]
     if norms.layers_of(families):
         yield _norms(families, fewer)
@@ -214,6 +220,34 @@ def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPict
         caption += f" The best {hardest.MOST_GROUPS} of {len(rows)} groups are shown."
     figure = hardest.plot_hardest(rows, dataset)
     return NetworkPicture("hardest", hardest.TITLE, caption + notes, figure)
+
+
+def _filters(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+    found = [(one, filters.first_filters(one, dataset)) for one in rows[: filters.MOST_GROUPS]]
+    having = [(one, own) for one, own in found if own]
+    if not having:
+        return
+    caption = (
+        "Kernels of the first convolution of a run with typical validation loss at "
+        f"{its_epoch(_runs(rows))}: red is positive, blue negative. Below each: what it sees where "
+        "it answers most in the test data."
+    )
+    if len(rows) > filters.MOST_GROUPS:
+        caption += f" The best {filters.MOST_GROUPS} of {len(rows)} groups are looked at."
+    figure = filters.plot_filters(having)
+    yield NetworkPicture("filters", filters.TITLE, caption + notes, figure)
+
+
+def _diagram(rows: Sequence[Shown]) -> Iterator[NetworkPicture]:
+    """Draw the network of the best group, if it takes samples with a shape."""
+    for one in rows[:1]:
+        layers = network_of(one.run, one.run.weights(), trusted=one.trusted).layers
+        if len(layers[0].at.shape) > 1:
+            caption = (
+                f"The layers of {one.label}, from left to right, with the shape of a sample behind "
+                "each and the number of its parameters."
+            )
+            yield NetworkPicture("network", diagram.TITLE, caption, diagram.plot_diagram(layers))
 
 
 def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import Dataset
-from experiments.datasets.dataset import is_image
 from experiments.reporting.figures.drawing import (
     PALE,
     panel,
@@ -25,11 +24,11 @@ from experiments.reporting.figures.networks.outputs import (
     class_shares,
     predicted_classes,
 )
+from experiments.reporting.figures.networks.samples import draw_sample
 from experiments.reporting.figures.networks.shown import Shown
 from experiments.reporting.words.formatting import compact, percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE: Final = "The worst-classified examples"
@@ -109,12 +108,8 @@ def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
         for column, hard in enumerate(row):
             start = left + column * cell
             axes = panel(figure, start, top, side, side)
-            _draw_sample(axes, dataset, hard.row)
-            axes.grid(visible=False)
-            axes.set_xticks([])
-            axes.set_yticks([])
-            for spine in axes.spines.values():
-                spine.set(visible=True, color="#d0d0d0")
+            (inputs,) = dataset.parts["test"].take([hard.row])
+            draw_sample(axes, inputs.reshape(dataset.shape))
             wrong = hard.true != hard.predicted
             words = f"{names[hard.true]} as {names[hard.predicted]}" if wrong else names[hard.true]
             write(
@@ -123,19 +118,6 @@ def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
             )  # fmt: skip
             write(figure, start, top + side + 0.17, percent(hard.share), size=7, color=PALE)
     return figure
-
-
-def _draw_sample(axes: Axes, dataset: Dataset, row: int) -> None:
-    """Draw a test row as an image, in colour if it has three channels, or as curves."""
-    (inputs,) = dataset.parts["test"].take([row])
-    if not is_image(dataset.shape):
-        axes.plot(inputs.reshape(dataset.shape).T, linewidth=1)
-    elif dataset.shape[0] == 3:
-        scaling = dataset.preprocessing
-        raw = (inputs * scaling.scale + scaling.center).reshape(dataset.shape)
-        axes.imshow(np.moveaxis(raw / max(raw.max(), 1e-300), 0, -1).clip(0, 1))
-    else:
-        axes.imshow(inputs.reshape(dataset.shape).mean(axis=0), cmap="Greys")
 
 
 def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
