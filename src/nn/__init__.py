@@ -32,10 +32,13 @@ from . import (
     schedules,
 )
 from .activations import Activation
-from .architectures import cnn, mlp, resnet
+from .architectures import cnn, mlp, recurrent, resnet
 from .component import Component
 from .initializers import Initializer
 from .layers import (
+    GRU,
+    LSTM,
+    RNN,
     AvgPool1d,
     AvgPool2d,
     BatchNorm,
@@ -99,6 +102,9 @@ from .training import fit
 
 __all__ = [
     "ADOPT",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "AMSGrad",
     "Activation",
@@ -166,6 +172,7 @@ __all__ = [
     "losses",
     "metrics",
     "mlp",
+    "recurrent",
     "resnet",
     "schedules",
 ]

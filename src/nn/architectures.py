@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from .activations import Activation, ReLU
 from .initializers import Initializer
@@ -24,6 +24,7 @@ from .layers import (
     MaxPool2d,
     Residual,
 )
+from .layers.recurrent import Recurrent
 
 
 def mlp(
@@ -220,3 +221,47 @@ def resnet(
             before = count
     last = initializer or Initializer.named("scaled_gaussian")
     return [*layers, GlobalAvgPool(), Dense(outputs, last)]
+
+
+def recurrent(
+    kind: type[Recurrent],
+    units: Sequence[int],
+    outputs: int,
+    *,
+    output: Literal["last", "all"] = "last",
+    initializer: Initializer | None = None,
+    bias_initializer: Initializer | None = None,
+    **settings: Any,
+) -> list[Layer]:
+    """Recurrent network: recurrent layers, then a dense output layer.
+
+    Parameters
+    ----------
+    kind : type of Recurrent
+        RNN, LSTM or GRU.
+    units : sequence of int
+        Number of units of each recurrent layer.
+    outputs : int
+        Width of the output layer.
+    output : {"last", "all"}, default "last"
+        What the output layer sees of the last recurrent layer: the state after the last step that
+        is read, or those after all steps.
+    initializer : Initializer, optional
+        Initializer of the weights of inputs and of the output layer; N(0, 1/fan_in) by default.
+    bias_initializer : Initializer, optional
+        Initializer of all biases; zeros by default.
+    **settings
+        Further settings of the recurrent layers, such as ``bidirectional``.
+
+    Returns
+    -------
+    list of Layer
+    """
+    weights = initializer or Initializer.named("scaled_gaussian")
+    biases = bias_initializer or Initializer.named("zeros")
+    shared = {"initializer": weights, "bias_initializer": biases, **settings}
+    layers: list[Layer] = [kind(count, output="all", **shared) for count in units[:-1]]
+    layers.append(kind(units[-1], output=output, **shared))
+    if output == "all":
+        layers.append(Flatten())
+    return [*layers, Dense(outputs, weights, biases)]

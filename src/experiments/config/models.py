@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
 from experiments.datasets import Dataset, Task
 from nn.activations import Activation
-from nn.component import AtMost, Component, Count, Interval, Probability
+from nn.component import AtMost, Component, Count, Finite, Interval, Probability
 from nn.functions import Function
-from nn.initializers import Initializer, Zeros
+from nn.initializers import Initializer, Orthogonal, ScaledGaussian, Zeros
 from nn.layers import Layer
+from nn.layers.recurrent import Recurrent
 from nn.layers.windows import Lengths, Padding, lengths
 from nn.typing import Shape
 
@@ -173,12 +174,7 @@ class Convolutional(Model):
         return [*shift, *([nn.RandomFlip()] if self.random_flip else [])]
 
     def input_shape(self, shape: Shape) -> Shape:
-        given = shape if self.shape is None else tuple(self.shape)
-        if math.prod(given) != math.prod(shape):
-            raise ValueError(
-                f"model.shape={list(given)} has {math.prod(given)} numbers, and a sample of the "
-                f"dataset has {math.prod(shape)}"
-            )
+        given = _chosen(self.shape, shape)
         if len(given) != 1 + self.dimensions:
             axes = "(channels, height, width)" if self.dimensions == 2 else "(channels, length)"
             example = [1, 28, 28] if self.dimensions == 2 else [1, 40]
@@ -292,6 +288,107 @@ class ResNet(Convolutional):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecurrentModel(Model):
+    """Base of the models that read a sequence step by step; see :func:`nn.recurrent`.
+
+    Parameters
+    ----------
+    units : list of int, default [64]
+        Number of units of each recurrent layer.
+    bidirectional : bool, default False
+        Whether each layer reads the sequence from its end, too, with weights of its own.
+    output : {"last", "all"}, default "last"
+        What the output layer sees: the state after the last step that is read, or those after all.
+    learnt_state : bool, default False
+        Whether the states before the first step are trained, from zero, or always zero.
+    shape : list of int, optional
+        The shape of a sample, (channels, length), such as [1, 40] or, for an image whose rows are
+        read as channels, [28, 28]; by default that of the dataset's.
+    initializer : Initializer, default ScaledGaussian
+        Initializer of the weights of inputs and of the output layer.
+    recurrent_initializer : Initializer, default Orthogonal
+        Initializer of the weights of states, for each gate.
+    bias_initializer : Initializer, default Zeros
+        Initializer of all biases.
+    """
+
+    kind: ClassVar[type[Recurrent]]
+    units: Annotated[tuple[Units, ...], Depth] = (64,)
+    bidirectional: bool = False
+    output: Literal["last", "all"] = "last"
+    learnt_state: bool = False
+    shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    initializer: Initializer = ScaledGaussian()
+    recurrent_initializer: Initializer = Orthogonal()
+    bias_initializer: Initializer = Zeros()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.units:
+            raise ValueError("units must name at least one recurrent layer, such as [64]")
+
+    def input_shape(self, shape: Shape) -> Shape:
+        given = _chosen(self.shape, shape)
+        if len(given) != 2:
+            raise ValueError(
+                f"it takes samples of shape (channels, length), but those of the dataset are "
+                f"{given}. Choose a dataset of sequences, such as dataset=mnist1d, or give "
+                f"model.shape, such as {[1, math.prod(given)]}"
+            )
+        return given
+
+    def layers(self, outputs: int) -> list[Layer]:
+        return nn.recurrent(
+            self.kind,
+            self.units,
+            outputs,
+            output=self.output,
+            initializer=self.initializer,
+            bias_initializer=self.bias_initializer,
+            **self.settings(),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the further settings of the recurrent layers."""
+        return {
+            "bidirectional": self.bidirectional,
+            "learnt_state": self.learnt_state,
+            "recurrent_initializer": self.recurrent_initializer,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNN(RecurrentModel):
+    """Simple recurrent network; the settings are those of all recurrent models."""
+
+    kind: ClassVar[type[Recurrent]] = nn.RNN
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(RecurrentModel):
+    """Network of long short-term memories.
+
+    Parameters
+    ----------
+    forget_bias : float, default 1.0
+        Added to the initial biases of the forget gates.
+    """
+
+    kind: ClassVar[type[Recurrent]] = nn.LSTM
+    forget_bias: Finite = 1.0
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "forget_bias": self.forget_bias}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU(RecurrentModel):
+    """Network of gated recurrent units; the settings are those of all recurrent models."""
+
+    kind: ClassVar[type[Recurrent]] = nn.GRU
+
+
+@dataclass(frozen=True, kw_only=True)
 class Minimization(Model):
     """A function whose point is trained in place of a network's weights.
 
@@ -313,3 +410,14 @@ class Minimization(Model):
             f"{self.function.label} is a function to minimize, which learns nothing from "
             f"dataset {dataset.name}; choose model=mlp, say, or another dataset"
         )
+
+
+def _chosen(given: tuple[int, ...] | None, shape: Shape) -> Shape:
+    """Return the shape that a model's setting gives to the dataset's samples, if it gives one."""
+    chosen = shape if given is None else tuple(given)
+    if math.prod(chosen) != math.prod(shape):
+        raise ValueError(
+            f"model.shape={list(chosen)} has {math.prod(chosen)} numbers, and a sample of the "
+            f"dataset has {math.prod(shape)}"
+        )
+    return chosen

@@ -11,15 +11,21 @@ from .dropout import Dropout
 from .flatten import Flatten
 from .global_average_pool import GlobalAvgPool
 from .group_norm import GroupNorm
+from .gru import GRU
 from .layer import Binding, Layer
 from .layer_norm import LayerNorm
+from .lstm import LSTM
 from .max_pool import MaxPool1d, MaxPool2d
 from .random_flip import RandomFlip
 from .random_shift import RandomShift
 from .reshape import Reshape
 from .residual import Residual
+from .rnn import RNN
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "ActivationLayer",
     "AvgPool1d",
     "AvgPool2d",

@@ -309,29 +309,43 @@ class Fused:
         *arrays : ndarray of shape (runs, ..., columns), or broadcast to it
             The arrays that the code changes, and those that it reads.
         """
-        changed = arrays[0]
-        bound_to, steps = self._bound.get(changed.shape, _NOTHING)
+        shape = arrays[0].shape
+        bound_to, steps = self._bound.get(shape, _NOTHING)
         # In training the arrays are nearly always those of the previous step.
         if not steps or not all(map(operator.is_, bound_to, arrays)):
-            # All code shares scratch arrays of one shape, which hold nothing between calls.
-            memory = self._workspace.transposed if is_transposed(changed) else self._workspace.array
-            scratch = memory("scratch", (self._scratch, *changed.shape))
+            scratch = self._scratch_for(arrays[0])
             steps = self._bind([*arrays, *scratch], len(arrays)) if self._pays() else []
             if not steps:
                 began = perf_counter()
                 self._code(*arrays, scratch)
                 _spent[self._kind] += perf_counter() - began
                 return
-            self._bound[changed.shape] = arrays, steps
+            self._bound[shape] = arrays, steps
         for step in steps:
             step()
 
     def calls(self, *arrays: Array) -> Steps:
-        """Return calls without arguments that do what a call with `arrays` does, but faster."""
+        """Return calls without arguments that do what a call with `arrays` does, but faster.
+
+        They are bound to these arrays also if the code has run with others since, as the code of
+        a recurrent layer does, which runs for each step in time.
+        """
         bound_to, steps = self._bound.get(arrays[0].shape, _NOTHING)
         if steps and all(map(operator.is_, bound_to, arrays)):
             return steps
+        if self._pays():
+            steps = self._bind([*arrays, *self._scratch_for(arrays[0])], len(arrays))
+            if steps:
+                return steps
         return [functools.partial(self, *arrays)]
+
+    def _scratch_for(self, changed: Array) -> Array:
+        """Return scratch arrays like the first array that the code changes.
+
+        All code shares those of one shape, which hold nothing between calls.
+        """
+        memory = self._workspace.transposed if is_transposed(changed) else self._workspace.array
+        return memory("scratch", (self._scratch, *changed.shape))
 
     def _pays(self) -> bool:
         """Tell whether it pays to compile, if that is possible."""

@@ -20,6 +20,13 @@ Call = Callable[[], object]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+def bound(function: Callable[..., object], *arguments: Any) -> list[Call]:
+    """Return calls without arguments that do what ``function(*arguments)`` does."""
+    # Compiled code is replayed as its loops, without the checks before them.
+    loops = getattr(function, "calls", None)
+    return loops(*arguments) if loops else [partial(function, *arguments)]
+
+
 class Tape:
     """Makes the calls of a training step, and captures them when asked to."""
 
@@ -56,9 +63,7 @@ class Tape:
         try:
             yield calls
             for function, arguments in self._captured:
-                # Compiled code is replayed as its loops, without the checks before them.
-                loops = getattr(function, "calls", None)
-                calls += loops(*arguments) if loops else [partial(function, *arguments)]
+                calls += bound(function, *arguments)
         finally:
             self._captured = None
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 import nn
-from experiments.config.models import MLP, Sequential
+from experiments.config.models import GRU, LSTM, MLP, RNN, Sequential
 from nn.activations import ReLU
 from nn.initializers import Filled, Zeros
 from nn.layers import Layer
@@ -35,3 +37,24 @@ def test_a_sequential_model_ends_in_a_dense_layer() -> None:
 
     model = Sequential(hidden_layers=(Doubled(), nn.layers.ActivationLayer(ReLU())))
     assert model.layers(4) == [Doubled(), nn.layers.ActivationLayer(ReLU()), nn.Dense(4)]
+
+
+def test_recurrent_layers_before_the_last_give_all_outputs() -> None:
+    assert RNN(units=(2,)).layers(3) == [nn.RNN(2), nn.Dense(3)]
+    assert LSTM(units=(4, 2), forget_bias=0.5, bidirectional=True).layers(3) == [
+        nn.LSTM(4, bidirectional=True, output="all", forget_bias=0.5),
+        nn.LSTM(2, bidirectional=True, forget_bias=0.5),
+        nn.Dense(3),
+    ]
+    assert GRU(units=(2,), output="all", learnt_state=True, bias_initializer=Filled(1)).layers(
+        3
+    ) == [
+        nn.GRU(2, output="all", learnt_state=True, bias_initializer=Filled(1)),
+        nn.Flatten(),
+        nn.Dense(3, bias_initializer=Filled(1)),
+    ]
+
+
+def test_a_recurrent_model_has_a_layer() -> None:
+    with pytest.raises(ValueError, match="at least one recurrent layer"):
+        GRU(units=())

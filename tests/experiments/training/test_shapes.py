@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from experiments.config.models import CNN, MLP, Model, ResNet, Sequential
+from experiments.config.models import CNN, GRU, LSTM, MLP, RNN, Model, ResNet, Sequential
 from experiments.datasets import Dataset
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
@@ -30,6 +30,9 @@ def images(shape: tuple[int, ...] = (2, 5, 4), seed: int = 0) -> Dataset:
 MODELS: dict[str, tuple[tuple[int, ...], Model]] = {
     "cnn": ((2, 5, 4), CNN(channels=(3, 4), dense=(6,), normalization="batch", dropout=0.2)),
     "sequence": ((1, 20), CNN(channels=(3, 3), kernels=(5, 3), strides=2, pools=1, dimensions=1)),
+    "rnn": ((2, 10), RNN(units=(3,), learnt_state=True)),
+    "lstm": ((2, 10), LSTM(units=(3, 2), forget_bias=0.5)),
+    "gru": ((1, 20), GRU(units=(3,), bidirectional=True, output="all")),
     "resnet": ((2, 5, 4), ResNet(channels=(4, 6))),
     "sequential": (
         (2, 5, 4),
@@ -82,6 +85,9 @@ def test_small_blocks_of_evaluation_give_the_same_bits_in_a_stack() -> None:
     [
         (CNN(), (4,), r"takes samples of shape \(channels, height, width\).*\(4,\)"),
         (CNN(dimensions=1), (1, 4, 4), r"\(channels, length\).*\(1, 4, 4\)"),
+        (GRU(), (4,), r"takes samples of shape \(channels, length\).*\[1, 4\]"),
+        (LSTM(), (1, 4, 4), r"takes samples of shape \(channels, length\).*\[1, 16\]"),
+        (RNN(shape=(2, 4)), (9,), "has 8 numbers, and a sample of the dataset has 9"),
         (CNN(shape=(1, 3, 3)), (4,), "has 9 numbers, and a sample of the dataset has 4"),
         (CNN(kernels=9, padding="valid"), (1, 8, 8), "conv2d1 .*9×9 does not fit into 8×8"),
         (CNN(pools=4), (1, 8, 8), r"maxpool2d2 gets samples of shape \(32, 2, 2\)"),
@@ -112,6 +118,7 @@ def test_vectors_are_what_most_models_take() -> None:
     assert Sequential(hidden_layers=(nn.Dropout(), nn.Dense(3))).input_shape((3, 4)) == (12,)
     assert Sequential(hidden_layers=(nn.Dropout(), nn.Conv1d(3, 2))).input_shape((3, 4)) == (3, 4)
     assert CNN(shape=(3, 4, 5)).input_shape((60,)) == (3, 4, 5)
+    assert GRU(shape=(12, 5)).input_shape((3, 4, 5)) == (12, 5)
 
 
 def test_stacks_are_narrower_for_what_convolutions_keep() -> None:

@@ -1,4 +1,4 @@
-"""Convolution and pooling of one sample by their definitions: loops, nothing from `nn`."""
+"""Layers of one sample by their definitions: loops, nothing from `nn`."""
 
 import itertools
 
@@ -55,3 +55,40 @@ def pooled(x, kernel, stride, summary) -> np.ndarray:
         for channel in range(len(x)):
             z[(channel, *window)] = summary(x[(channel, *seen)])
     return z
+
+
+def sigmoid(a: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-a))
+
+
+def rnn(x, weights, recurrent, bias, state) -> np.ndarray:
+    """States (units, length) of a simple recurrent layer over a sample (channels, length)."""
+    states = []
+    for step in x.T:
+        state = np.tanh(step @ weights + state @ recurrent + bias)
+        states.append(state)
+    return np.stack(states, axis=1)
+
+
+def lstm(x, weights, recurrent, bias, state, cell) -> np.ndarray:
+    states = []
+    for step in x.T:
+        i, f, g, o = np.split(step @ weights + state @ recurrent + bias, 4)
+        cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+        state = sigmoid(o) * np.tanh(cell)
+        states.append(state)
+    return np.stack(states, axis=1)
+
+
+def gru(x, weights, recurrent, bias, state) -> np.ndarray:
+    n_bias, r_bias, z_bias, state_bias = np.split(bias, 4)
+    states = []
+    for step in x.T:
+        n_in, r_in, z_in = np.split(step @ weights, 3)
+        r_state, z_state, n_state = np.split(state @ recurrent, 3)
+        r = sigmoid(r_in + r_state + r_bias)
+        z = sigmoid(z_in + z_state + z_bias)
+        n = np.tanh(n_in + n_bias + r * (n_state + state_bias))
+        state = (1 - z) * n + z * state
+        states.append(state)
+    return np.stack(states, axis=1)

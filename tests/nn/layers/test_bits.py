@@ -55,6 +55,14 @@ NETWORKS = {
         [nn.RandomShift(2, value=-1.0), nn.RandomFlip(), nn.Conv2d(3, 3), nn.RandomFlip(0.3),
          nn.RandomShift(), tanh(), *head(4)],
     ),
+    "recurrent": (
+        (2, 7),
+        [nn.RNN(4, bidirectional=True, output="all", learnt_state=True),
+         nn.LSTM(5, bidirectional=True, output="all"), nn.GRU(3, learnt_state=True), nn.Dense(3)],
+    ),
+    "recurrent, all outputs": (
+        (1, 5), [nn.GRU(6, bidirectional=True, output="all"), *head()],
+    ),
     "one channel, one output": (
         (1, 3, 3), [nn.Conv2d(1, 2), tanh(), nn.Flatten(), nn.Dense(1), nn.Dense(3)],
     ),

@@ -92,6 +92,27 @@ NETWORKS = {
         for norm in (nn.BatchNorm(), nn.LayerNorm(), nn.GroupNorm(2))
         for shape, convolution in ((IMAGE, nn.Conv2d), (SEQUENCE, nn.Conv1d))
     },
+    **{
+        f"{kind.name}, {output}, {length} steps{', ' * bool(options)}{', '.join(options)}": (
+            (2, length),
+            [nn.Conv1d(2, 1), kind(3, output=output, **options),
+             *(END if output == "all" else [nn.Dense(3)])],
+        )
+        for kind in (nn.RNN, nn.LSTM, nn.GRU)
+        for output, length, options in (
+            ("last", 1, {}),
+            ("last", 4, {"learnt_state": True}),
+            ("last", 5, {"bidirectional": True}),
+            ("all", 1, {"bidirectional": True, "learnt_state": True}),
+            ("all", 4, {}),
+            ("all", 5, {"bidirectional": True, "learnt_state": True}),
+        )
+    },
+    "recurrent layers after each other": (
+        SEQUENCE,
+        [nn.LSTM(2, bidirectional=True, output="all"), nn.GRU(3, output="all"), nn.RNN(2),
+         nn.Dense(3)],
+    ),
     "normalization first": (IMAGE, [nn.BatchNorm(), nn.GroupNorm(1), nn.Conv2d(3, 2), *END]),
 }  # fmt: skip
 

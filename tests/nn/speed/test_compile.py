@@ -318,6 +318,25 @@ def test_what_numpy_calls_in_between_sees_what_was_written() -> None:
 
 
 @needs_llvmlite
+def test_captured_code_is_bound_to_each_of_the_arrays_it_runs_with() -> None:
+    fused = Fused(
+        lambda out, z, _: np.multiply(z, 3, out=out), "", 0, Workspace(np.dtype(np.float64))
+    )
+    z = np.random.default_rng(0).random((2, 1, 3, 4))
+    out = np.zeros_like(z)
+    steps = [(out[:, :, step], z[:, :, step]) for step in range(3)]
+    with compile_after(0):
+        for step in steps:
+            fused(*step)
+        calls = [call for step in steps for call in fused.calls(*step)]
+    assert all(isinstance(call, fusion.Bound) for call in calls)
+    out.fill(0)
+    for call in calls:
+        call()
+    np.testing.assert_array_equal(out, 3 * z)
+
+
+@needs_llvmlite
 def test_an_activation_of_ones_own_is_compiled() -> None:
     @dataclasses.dataclass(frozen=True)
     class Square(Activation):

@@ -1,0 +1,243 @@
+"""What a recurrent layer does in one direction of time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..speed.compile import Fused
+from ..speed.replay import Call, bound
+from ..typing import Array
+from .layer import Binding
+
+
+class Direction(ABC):
+    """A recurrent layer's passes over the steps in time, in one direction.
+
+    All arrays have the arrangement of samples with the batch axis last. One product gives what
+    the inputs contribute to all steps; the state's contribution is a product for each step. The
+    gates of all steps are kept in `z`, (runs, blocks · units, length, batch), where the backward
+    pass replaces them by the gradients with respect to their sums, so that the gradients of the
+    weights are again one product over all steps.
+
+    Parameters
+    ----------
+    at : Binding
+        The layer's place in a stack.
+    units : int
+        Number of numbers of the state.
+    prefix : str
+        Beginning of the parameters' names.
+    reverse : bool
+        Whether the last step in time is read first.
+
+    Attributes
+    ----------
+    gates : int
+        Number of gates, each with weights for the inputs and for the state.
+    blocks : int
+        Number of sums of a step that are kept, in blocks of `units`, each with a bias. The inputs
+        contribute to the first `gates` of them, the state to the last `gates`.
+    sigmoids : tuple of int
+        The blocks whose activation is the sigmoid.
+    states : tuple of str
+        Names of what passes from step to step; the first is the output.
+    passes_on : bool
+        Whether the gradient of a state reaches the state before it also past the gates.
+    """
+
+    gates: ClassVar[int]
+    blocks: ClassVar[int]
+    sigmoids: ClassVar[tuple[int, ...]] = ()
+    states: ClassVar[tuple[str, ...]] = ("state",)
+    passes_on: ClassVar[bool] = False
+
+    def __init__(self, at: Binding, units: int, prefix: str, *, reverse: bool) -> None:
+        self.at, self.units, self.prefix, self.reverse = at, units, prefix, reverse
+        self.length = at.shape[1]
+        steps = range(self.length)
+        self.order = steps[::-1] if reverse else steps
+        self._made: dict[int, tuple[list[Call], int]] = {}
+
+    def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
+        """Return a buffer that belongs to this direction of the layer."""
+        return self.at.workspace.array((self.at.name, self.prefix, key), shape)
+
+    def fused(self, code: object, kind: str, scratch: int, changed: int) -> Fused:
+        """Return elementwise code that is compiled when that pays."""
+        return Fused(code, kind, scratch, self.at.workspace, changed)  # type: ignore[arg-type]
+
+    @cached_property
+    def _by_inputs(self) -> slice:
+        """The rows of `z` to which the inputs contribute."""
+        return slice(0, self.gates * self.units)
+
+    @cached_property
+    def _by_state(self) -> slice:
+        """The rows of `z` to which the state contributes."""
+        return slice((self.blocks - self.gates) * self.units, self.blocks * self.units)
+
+    @cached_property
+    def _scale(self) -> Array:
+        """Half for the rows of sigmoids, σ(a) = tanh(a/2)/2 + 1/2, and 1 for others.
+
+        Halving weights is exact, so that it does not matter that the sums are halved.
+        """
+        scale = np.ones((self.blocks, self.units), self.at.workspace.dtype)
+        scale[list(self.sigmoids)] = 0.5
+        return scale.reshape(-1)
+
+    def _scaled(self, name: str, rows: slice) -> Array:
+        """Return a parameter whose last axis belongs to these rows of `z`, scaled."""
+        array = self.at.parameters[self.prefix + name]
+        scaled = self.buffer(f"scaled {name}", array.shape)
+        self.at.do(np.multiply, array, self._scale[rows], scaled)
+        return scaled
+
+    def kept(self, state: str, batch: int) -> tuple[Array, Array]:
+        """Return a state before and after each step, (runs, units, length, batch), as views.
+
+        The state before the first step is zero, or what the layer learns.
+        """
+        shape = (len(self.z), self.units, self.length + 1, batch)
+        values = self.buffer(f"kept {state}", shape)
+        views = values[:, :, :-1], values[:, :, 1:]
+        before, after = views[::-1] if self.reverse else views
+        first = before[:, :, self.order[0]]
+        start = self.at.parameters.get(self.prefix + state)
+        if start is None:
+            self.at.do(first.fill, 0)
+        else:
+            self.at.do(np.copyto, first, start[..., np.newaxis])
+        return before, after
+
+    def forward(self, x: Array) -> Array:
+        """Read a batch.
+
+        Parameters
+        ----------
+        x : ndarray of shape (runs, channels, length, batch), or (1, ...)
+            The inputs, contiguous.
+
+        Returns
+        -------
+        ndarray of shape (runs, units, length, batch)
+            The state after each step.
+        """
+        do, batch = self.at.do, x.shape[-1]
+        self.x = x.reshape(*x.shape[:2], -1)
+        weights = self._scaled("weights", self._by_inputs)
+        recurrent = self._scaled("recurrent", self._by_state).swapaxes(1, 2)
+        bias = self._scaled("bias", slice(None))[..., np.newaxis]
+        rows = self.blocks * self.units
+        self.z = self.buffer("z", (len(weights), rows, self.length, batch))
+        flat, inputs = self._flat(self.z), self._by_inputs
+        do(np.matmul, weights.swapaxes(1, 2), self.x, flat[:, inputs])
+        do(np.add, flat[:, inputs], bias[:, inputs], flat[:, inputs])
+        if self.blocks > self.gates:
+            others = slice(inputs.stop, None)
+            do(np.copyto, flat[:, others], bias[:, others])
+        self.prepare(batch)
+        for call in self._calls(recurrent, batch):
+            do(call)
+        return self.after
+
+    def _calls(self, recurrent: Array, batch: int) -> list[Call]:
+        """Return the calls of all steps, which work on the same buffers for batches of one size."""
+        calls, compilations = self._made.get(batch, ([], -1))
+        if compilations == Fused.compilations:  # else newer loops may be missing
+            return calls
+        calls = []
+
+        def do(function: Callable[..., object], *arguments: object) -> None:
+            calls.extend(bound(function, *arguments))
+
+        product = self.buffer("product", (len(self.z), self.gates * self.units, batch))
+        for step in self.order:
+            do(np.matmul, recurrent, self.before[:, :, step], product)
+            sums = self.z[:, self._by_state, step]
+            do(np.add, sums, product, sums)
+            self.step(step, do)
+        self._made[batch] = calls, Fused.compilations
+        return calls
+
+    def prepare(self, batch: int) -> None:
+        """Make the arrays of a forward pass."""
+        self.before, self.after = self.kept("state", batch)
+
+    def backward(self, grad: Array) -> None:
+        """Fill the gradients of the parameters.
+
+        Parameters
+        ----------
+        grad : ndarray of shape (runs, units, length, batch), or (runs, units, batch)
+            Gradient with respect to the states after all steps, or after the last.
+        """
+        do, gradients = self.at.do, self.at.gradients
+        recurrent = self.at.parameters[f"{self.prefix}recurrent"]
+        self.back = {
+            state: self.buffer(f"back {state}", self.before[:, :, 0].shape) for state in self.states
+        }
+        back = self.back["state"]
+        for array in self.back.values():
+            do(array.fill, 0)
+        if grad.ndim == back.ndim:
+            do(np.copyto, back, grad)
+        product = self.buffer("back product", back.shape) if self.passes_on else back
+        for step in self.order[::-1]:
+            if grad.ndim > back.ndim:
+                do(np.add, back, grad[:, :, step], back)
+            self.step_back(step)
+            do(np.matmul, recurrent, self.z[:, self._by_state, step], product)
+            if self.passes_on:
+                do(np.add, back, product, back)
+        flat, prefix = self._flat(self.z), self.prefix
+        turned = flat.swapaxes(1, 2)
+        do(np.matmul, self.x, turned[:, :, self._by_inputs], gradients[f"{prefix}weights"])
+        before = self._flat(self.before)
+        do(np.matmul, before, turned[:, :, self._by_state], gradients[f"{prefix}recurrent"])
+        self._sum(flat, gradients[f"{prefix}bias"])
+        for state, array in self.back.items():
+            if prefix + state in gradients:
+                self._sum(array, gradients[prefix + state])
+
+    def input_gradient(self) -> Array:
+        """Return the gradient with respect to the inputs, after :meth:`backward`."""
+        weights = self.at.parameters[f"{self.prefix}weights"]
+        back = self.buffer("back inputs", (len(weights), *self.at.shape, self.z.shape[-1]))
+        sums = self._flat(self.z)[:, self._by_inputs]
+        self.at.do(np.matmul, weights, sums, self._flat(back))
+        return back
+
+    def _sum(self, array: Array, out: Array) -> None:
+        """Sum an array (runs, rows, n) over its last axis."""
+        ones = self.at.workspace.ones(array.shape[-1]).transpose()
+        self.at.do(np.matmul, array, ones, out[..., np.newaxis])
+
+    @staticmethod
+    def _flat(array: Array) -> Array:
+        """View (runs, rows, length, batch) as (runs, rows, length · batch)."""
+        return array.reshape(*array.shape[:2], -1)
+
+    def block(self, step: int, first: int, count: int = 1) -> Array:
+        """View some blocks of `z` at a step, (runs, count · units, batch)."""
+        return self.z[:, first * self.units : (first + count) * self.units, step]
+
+    @abstractmethod
+    def step(self, step: int, do: Callable[..., None]) -> None:
+        """Make the calls, by `do`, for the state after a step from that before it and `z`.
+
+        The sums of sigmoids in `z` are halved; it keeps what :meth:`step_back` needs.
+        """
+
+    @abstractmethod
+    def step_back(self, step: int) -> None:
+        """Replace `z` at a step by the gradients with respect to the sums.
+
+        `self.back` holds the gradients with respect to the states after the step. What reaches
+        the states before it other than through the sums is left there.
+        """

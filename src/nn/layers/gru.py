@@ -1,0 +1,118 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..speed.compile import Fused
+from .direction import Direction
+from .recurrent import Recurrent
+
+
+class GRUDirection(Direction):
+    """The passes of :class:`GRU` in one direction.
+
+    Blocks: the inputs' part of the candidate, the reset gate, the update gate, the state's part of
+    the candidate. The last is kept apart, since the reset gate multiplies it.
+    """
+
+    gates, blocks = 3, 4
+    sigmoids = (1, 2)
+    passes_on = True
+
+    @cached_property
+    def _candidate(self) -> Fused:
+        return self.fused(_candidate, "GRU candidate", 1, 3)
+
+    @cached_property
+    def _state(self) -> Fused:
+        return self.fused(_state, "GRU", 0, 1)
+
+    @cached_property
+    def _gradients(self) -> Fused:
+        return self.fused(_gradients, "GRU gradients", 3, 5)
+
+    def step(self, step: int, do: Callable[..., None]) -> None:
+        candidate, reset, update, from_state = (self.block(step, k) for k in range(4))
+        sigmoids = self.block(step, 1, 2)
+        do(np.tanh, sigmoids, sigmoids)
+        do(self._candidate, candidate, reset, update, from_state)
+        do(np.tanh, candidate, candidate)
+        before, after = self.before[:, :, step], self.after[:, :, step]
+        do(self._state, after, candidate, update, before)
+
+    def step_back(self, step: int) -> None:
+        blocks = (self.block(step, k) for k in range(4))
+        self.at.do(self._gradients, *blocks, self.back["state"], self.before[:, :, step])
+
+
+def _candidate(
+    candidate: Any, reset: Any, update: Any, from_state: Any, scratch: Sequence[Any]
+) -> None:
+    """Finish the sigmoids of the gates, and compute the candidate's sum."""
+    for gate in (reset, update):
+        np.multiply(gate, 0.5, out=gate)
+        np.add(gate, 0.5, out=gate)
+    [let_in] = scratch
+    np.multiply(reset, from_state, out=let_in)
+    np.add(candidate, let_in, out=candidate)
+
+
+def _state(after: Any, candidate: Any, update: Any, before: Any, _: Sequence[Any]) -> None:
+    """Compute the state after a step: candidate + update · (before - candidate)."""
+    np.subtract(before, candidate, out=after)
+    np.multiply(after, update, out=after)
+    np.add(after, candidate, out=after)
+
+
+def _gradients(
+    candidate: Any,
+    reset: Any,
+    update: Any,
+    from_state: Any,
+    back: Any,
+    before: Any,
+    scratch: Sequence[Any],
+) -> None:
+    """Replace the blocks by the gradients with respect to their sums; pass on what skips them."""
+    work, kept, slope = scratch
+    np.subtract(1, update, out=kept)
+    np.subtract(before, candidate, out=work)
+    np.multiply(candidate, candidate, out=slope)
+    np.subtract(1, slope, out=slope)
+    np.multiply(slope, kept, out=slope)
+    np.multiply(slope, back, out=candidate)
+
+    np.multiply(work, update, out=work)
+    np.multiply(work, kept, out=work)
+    np.multiply(work, back, out=work)
+    np.multiply(back, update, out=back)
+    np.copyto(update, work)
+
+    np.subtract(1, reset, out=work)
+    np.multiply(work, reset, out=work)
+    np.multiply(work, from_state, out=work)
+    np.multiply(work, candidate, out=work)
+    np.multiply(candidate, reset, out=from_state)
+    np.copyto(reset, work)
+
+
+@dataclass
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014), with the reset gate behind the product, as PyTorch's.
+
+    With r and z the sigmoids of their sums W·xₜ + U·hₜ₋₁ + b, the candidate is
+    n = tanh(W·xₜ + b + r·(U·hₜ₋₁ + b′)) and the state hₜ = (1 - z)·n + z·hₜ₋₁. The columns of the
+    weights of inputs are those of n, r and z, of the weights of states r, z and n, of the bias
+    n, r, z and n′.
+
+    Settings are those of :class:`nn.layers.recurrent.Recurrent`.
+    """
+
+    name: ClassVar[str] = "gru"
+    direction: ClassVar[type[Direction]] = GRUDirection
