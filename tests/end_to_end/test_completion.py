@@ -78,6 +78,6 @@ def test_a_shell_completes_settings_and_commands(shell: str, tmp_path: Path) -> 
         line = installing(shell, page).replace("compinit;", "compinit -u;", 1)
         terminal.type(f"{line}; echo rea''dy\n", "ready")
         terminal.type("descent optimizer=rms\t", "optimizer=rmsprop")
-        terminal.type("\x15descent compa\t", "descent compare|re ")
+        terminal.type("\x15descent predi\t", "descent predict|ct ")
     finally:
         terminal.close()

@@ -251,7 +251,7 @@ class TestInstalledWheel:
             hydra_bash_completion
             echo "${COMPREPLY[@]}"
         """
-        for typed, offered in [("optimizer=adad", "optimizer=adadelta"), ("comp", "compare")]:
+        for typed, offered in [("optimizer=adad", "optimizer=adadelta"), ("pred", "predict")]:
             script = f"PATH={shlex.quote(str(fresh))}:$PATH; {complete}"
             line = f"descent {typed}"
             assert call(Path("bash"), "-c", script, "-", line, folder=folder) == f"{offered}\n"
@@ -316,7 +316,7 @@ class TestInstalledWheel:
             try:
                 lines = iter(process.stdout.readline, "")
                 page = next(line for line in lines if f"http://127.0.0.1:{port}/#/" in line)
-                assert page.startswith("  descent: ")
+                assert page.startswith("  descent")
                 with urllib.request.urlopen(
                     f"http://127.0.0.1:{port}/health", timeout=30
                 ) as answer:

@@ -226,6 +226,8 @@ def describe(error: BaseException, uri: str, cure: str | None = None) -> tuple[s
         advice = fault.cure or _schema_cure(found["revision"])
         if is_server(uri) and fault in _OF_DATABASES:
             advice = "Whoever runs the server can put that right."
+        if fault in _OF_SERVERS:
+            advice = _address_cure(uri) or advice
         return (
             fault.cause.format(found=words, file=file or "it"),
             advice.format(file=file or "the database", uri=masked(uri)),
@@ -278,11 +280,16 @@ def _kind(error: Exception, of_record: bool) -> type[TrackingError]:
 def _default_cure(uri: str) -> str:
     if sqlite_file(uri) is not None:
         return "Check the file, or choose another (--uri or tracking.uri)."
+    if is_server(uri) and _address_cure(uri) is None:
+        return "Check that the server runs and can be reached (--uri or tracking.uri)."
+    return _address_cure(uri) or "Check the address (--uri or tracking.uri)."
+
+
+def _address_cure(uri: str) -> str | None:
+    """Return what to do about a password with a character that ends it; None if it has none."""
     if masked(uri) != uri and re.search("[@/?#]", uri.partition("://")[2].rpartition("@")[0]):
         return "In the user name and password of an address, write @ as %40 and / as %2F."
-    if is_server(uri):
-        return "Check that the server runs and can be reached (--uri or tracking.uri)."
-    return "Check the address (--uri or tracking.uri)."
+    return None
 
 
 def _schema_cure(revision: str | None) -> str:

@@ -401,7 +401,8 @@ def test_a_server_that_hangs_is_left_when_patience_ends(fake: str, tmp_path: Pat
             publishing.publish(destination, folder)
         published = publishing.finish(destination, on_wait=waited.append)
     assert (published.unpublished, published.where) == (2, [])
-    assert warnings == ["the tracker has not answered for 1 s"]
+    (warning,) = warnings
+    assert warning.startswith(f"MLflow at {fake}: could not open it: timed out")
     assert set(waited) == {2}
 
 
@@ -449,7 +450,7 @@ def test_a_process_killed_between_calls_leaves_what_the_next_completes(
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
         killed += 1
-    assert killed > 5
+    assert killed >= 5  # a call each, fewer as calls are saved
     number = client.get_experiment_by_name("died").experiment_id
     (run,) = client.search_runs([number])
     expected = client.get_run(Tracker(uri, "died-whole").publish(record, model=True))
