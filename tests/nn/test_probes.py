@@ -95,6 +95,7 @@ def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(made: Callable[[], A
         (nn.NAdam(eps=1e-3), lambda g: np.abs(g) + 1e-3),
         (nn.RMSprop(eps=1e-3), lambda g: np.abs(g) / 10 + 1e-3),
         (nn.RMSprop(eps=1e-3, centered=True), lambda g: np.abs(g) * np.sqrt(0.0099) + 1e-3),
+        (nn.AdamW(eps=1e-3, amsgrad=True), lambda g: np.abs(g) + 1e-3),
         (nn.AdaBelief(eps=1e-12), lambda g: np.sqrt((0.9 * g) ** 2 + 1e-9) + 1e-12),
         (nn.AdEMAMix(eps=1e-3), lambda g: np.abs(g) + 1e-3),
         (nn.Adan(eps=1e-3), lambda g: np.abs(g) + 1e-3),

@@ -3,7 +3,7 @@
 The file holds parameters before the first step, gradients, and parameters after each step, all in
 float64 with PyTorch 2.13: of iShohei220/adopt (6468572), apple/ml-ademamix (c3d73c0),
 juntang-zhuang/Adabelief-Optimizer (2855178, version 0.2.1), sail-sg/Adan (2c65bea),
-jettify/pytorch-optimizer (Yogi) and torch.optim.
+jettify/pytorch-optimizer (19c3e41, Yogi) and torch.optim.
 """
 
 from pathlib import Path
