@@ -87,7 +87,7 @@ def interrupted(
 
 
 def test_all_optimizers_are_here() -> None:
-    assert len(OPTIMIZERS) == 14
+    assert len(OPTIMIZERS) == 21
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
