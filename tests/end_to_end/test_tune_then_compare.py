@@ -286,7 +286,7 @@ def test_a_metric_that_no_run_has_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "optimizers"), [("classic", 4), ("all", 14)])
+@pytest.mark.parametrize(("name", "optimizers"), [("classic", 4), ("all", 20)])
 def test_scripts(name: str, optimizers: int, tmp_path: Path) -> None:
     few = ("hydra.sweeper.budget=2", "hydra.sweeper.widenings=0", "training.epochs=1")
     done = subprocess.run(
