@@ -113,7 +113,7 @@ def cnn(
     dimensions : {1, 2}, default 2
         Number of axes of a sample beside the channels: 2 for images.
     activation, initializer, bias_initializer, dropout, normalization
-        As of :func:`mlp`; dropout acts on the hidden dense layers.
+        See :func:`mlp`; dropout acts on the hidden dense layers.
 
     Returns
     -------

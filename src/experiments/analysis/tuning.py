@@ -124,7 +124,7 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
 def selection_of(tried: Sequence[Record]) -> tuple[str, str]:
     """Return the validation metric and the average by which these runs choose settings.
 
-    Of runs that do not say so, they are what tuning uses by default.
+    Runs that do not say so are taken to have used the defaults of tuning.
     """
     labels = tried[0].labels if tried else {}
     metric = labels.get("select", SELECTION)

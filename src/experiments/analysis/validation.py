@@ -39,7 +39,7 @@ def disagreement(
     metric : str
         The validation metric.
     means : mapping of str to float
-        Its mean in each group, by label.
+        The mean of the metric in each group, by label.
     order : sequence of str
         The labels, best first by the metric of the comparison.
     pairs : sequence of Pair

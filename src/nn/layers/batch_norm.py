@@ -17,7 +17,7 @@ from .normalization import Normalization
 class BatchNorm(Normalization):
     """Normalize each feature over the batch, then scale by γ and shift by β.
 
-    Of images and the like, normalize each channel over the batch and all places.
+    For images and sequences, normalize each channel over the batch and all places.
 
     Ioffe & Szegedy 2015, Algorithms 1 and 2: the batch's biased variance in training; at
     prediction running averages of the mean and of the unbiased variance (biased for a batch

@@ -1,4 +1,4 @@
-"""Made-up linear classification."""
+"""Points of two classes that a line separates but for noise, made up for linear models."""
 
 from __future__ import annotations
 

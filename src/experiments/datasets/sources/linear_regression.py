@@ -1,4 +1,4 @@
-"""Made-up linear regression."""
+"""Points with a linear target and noise, made up for linear regression."""
 
 from __future__ import annotations
 
