@@ -94,6 +94,8 @@ from .optimizers import (
     RAdam,
     RMSprop,
     Rprop,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
     Signum,
     Yogi,
 )
@@ -158,6 +160,8 @@ __all__ = [
     "Residual",
     "Rprop",
     "Schedule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Signum",
     "Value",
     "Yogi",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
+from .layers.layer import RunningAverage
 from .layers.shapes import names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
@@ -306,6 +307,36 @@ class Network:
         self.layout.fill(self.parameters, weights)
         self.statistics_layout.fill(self.statistics, weights)
 
+    @property
+    def is_random(self) -> bool:
+        """Whether a layer draws random numbers in training."""
+        layers = self._architectures[0]
+        return tuple(layers) != tuple(kept for layer in layers for kept in layer.without_noise())
+
+    def measure_statistics(self, runs: Sequence[int], blocks: Iterable[Array]) -> None:
+        """Measure the statistics of normalization layers anew, at the parameters as they are.
+
+        They become the means of the statistics of the blocks. Layers that draw random numbers are
+        left out.
+
+        Parameters
+        ----------
+        runs : sequence of int
+            The runs whose statistics are measured.
+        blocks : iterable of ndarray
+            Inputs, each of shape (all runs, rows, *shape), or (1, rows, *shape) if runs share them.
+        """
+        if not self.statistics.size:
+            return
+        quiet = self.only(runs)
+        if quiet.is_random:
+            quiet = quiet.without_noise(self.dtype)
+        quiet.statistics[...] = 0
+        for count, block in enumerate(blocks, 1):
+            quiet._averaging.batches = count
+            quiet.forward(block if len(block) == 1 else block[runs], training=True)
+        self.statistics[runs] = quiet.statistics
+
     def random_states(self, run: int) -> list[dict[str, Any]]:
         """Return the states of one run's random streams, one for each layer, ready for JSON."""
         return [dict(row[run].bit_generator.state) for row in self._generators]
@@ -374,7 +405,7 @@ class Network:
     def _bind(self) -> None:
         """Give each layer its views of the stack's arrays."""
         self.gradients = self.workspace.zeros(self.parameters.shape)
-        self._do = Tape()
+        self._do, self._averaging = Tape(), RunningAverage()
         # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
         # be reused.
         self._steps: dict[tuple[int, int, int], CapturedStep] = {}
@@ -396,6 +427,7 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
+                    averaging=self._averaging,
                 )
             )
             for position, (name, layer) in enumerate(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .averaging import Averaging
 from .batches import Batches
 from .network import Network
 from .optimizers import Optimizer, OptimizerStack
+from .optimizers.closure import Closure
 
 
 def fit(
@@ -20,6 +22,7 @@ def fit(
     *,
     epochs: int,
     batch_size: int | None = None,
+    averaging: Averaging | None = None,
 ) -> None:
     """Train all runs of a network.
 
@@ -39,13 +42,17 @@ def fit(
     batch_size : int, optional
         Number of rows in a step. Rows are shuffled before each epoch in an order that only the
         run's seed decides. By default each step uses all rows, in their order.
+    averaging : Averaging, optional
+        The average of the weights that training ends with, such as
+        :class:`nn.averaging.ExponentialAverage`; by default there is none.
 
     Raises
     ------
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
         cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
-        optimizers, or one of them needs all rows in every step and `batch_size` is smaller.
+        optimizers, or one of them needs all rows in every step and `batch_size` is smaller, one has
+        a group that matches no parameter, or the average would begin after the last step.
 
     Examples
     --------
@@ -76,12 +83,19 @@ def fit(
             raise ValueError(
                 f"{optimizer.label} needs all {rows} rows in every step; leave out batch_size"
             )
-    stack = OptimizerStack.of(network, optimizers)
     weights = network.objective.loss.row_weights(targets)
     if weights is not None:
         weights = weights.astype(network.dtype)
     batches = Batches(inputs, targets, batch_size or rows, network.seeds, weights=weights)
+    stack = OptimizerStack.of(network, optimizers, averaging, batches.steps, epochs)
     for _ in range(epochs):
         for batch in batches.epoch():
+            closure = Closure(network, batch) if stack.reevaluates else None
             network.backpropagate(*batch)
-            stack.step(network.parameters, network.gradients)
+            stack.step(network.parameters, network.gradients, closure=closure)
+    runs, evaluated = stack.evaluated(network.parameters)
+    if runs:
+        network.parameters[runs] = evaluated
+        size = batches.batch_size
+        blocks = (inputs[np.newaxis, first : first + size] for first in range(0, rows, size))
+        network.measure_statistics(runs, blocks)

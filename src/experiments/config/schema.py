@@ -16,6 +16,7 @@ from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
+from nn.averaging import Averaging, NoAveraging
 from nn.component import AtMost, Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.metrics import Metric
@@ -237,7 +238,7 @@ class Run(Component):
         :func:`check_experiment_name`.
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
-    dataset, model, loss, optimizer, schedule, training, comparison, tracking, checkpoint
+    dataset, model, loss, optimizer, schedule, averaging, training, comparison, tracking, checkpoint
         The parts of the run, each described by its own class. The dataset is read as the loss needs
         it (`Source.for_loss`).
     """
@@ -247,6 +248,7 @@ class Run(Component):
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule
+    averaging: Averaging = NoAveraging()
     training: Training = Training()
     comparison: Comparison = Comparison()
     tracking: Tracking = Tracking()
@@ -265,6 +267,18 @@ class Run(Component):
                 f"{self.optimizer.label} has none; choose momentum, nesterov or muon, or set "
                 "schedule.low_momentum and schedule.high_momentum to null"
             )
+
+        if self.optimizer.evaluates_elsewhere:
+            if not isinstance(self.averaging, NoAveraging):
+                raise ValueError(
+                    f"optimizer={self.optimizer.label} evaluates an average of its own; set "
+                    "averaging=none"
+                )
+            if self.training.box is not None:
+                raise ValueError(
+                    f"training.box holds the weights at which optimizer={self.optimizer.label} takes "
+                    "gradients, and not those that it evaluates; set training.box=null"
+                )
 
     @property
     def objective(self) -> Objective:

@@ -107,6 +107,7 @@ class Stack:
                 inputs["train"].of(own),
                 smoothed.of(own),
                 None if weights is None else weights.of(own),
+                epochs=[live.length.epochs for live in self.live[rows]],
             )
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
             for own in [[live.split for live in self.live[rows]]]
@@ -117,6 +118,8 @@ class Stack:
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
         # The parameters before training, which probes compare with.
         self.initial = self.network.parameters.copy() if settings.probes else None
+        # The weights and statistics in training, while the network holds those to evaluate.
+        self.trained: tuple[Array, Array] | None = None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
 
@@ -125,6 +128,9 @@ class Stack:
         """Train all runs for one epoch."""
         self.between_epochs = False
         self.epoch += 1
+        if self.trained is not None:
+            self.network.parameters[...], self.network.statistics[...] = self.trained
+            self.trained = None
         steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
         factors, momenta = self._factors(steps), self._momenta(steps)
         for rows, tile in self._placed_tiles():
@@ -178,6 +184,7 @@ class Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Evaluate all live runs after `epoch`, and yield and remove those that have ended."""
         began = self.epoch > 0
+        self._show_evaluated()
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
@@ -210,6 +217,19 @@ class Stack:
         self.between_epochs = True
         if ended:
             yield from self.leave(ended)
+
+    @_overflow_allowed
+    def _show_evaluated(self) -> None:
+        """Put into the network the weights to evaluate, of the runs where these are others."""
+        network = self.network
+        for rows, tile in self._placed_tiles():
+            own, weights = tile.optimizers.evaluated(network.parameters[rows])
+            if not own:
+                continue
+            if self.trained is None:
+                self.trained = network.parameters.copy(), network.statistics.copy()
+            tile.network.parameters[own] = weights
+            tile.measure_statistics(own)
 
     def _recorded(self, name: str, value: np.float64) -> float | None:
         """Return a value as it is recorded: None for a metric that is undefined."""
@@ -345,9 +365,10 @@ class Stack:
     def state(self, row: int) -> State:
         """Return the state from which a run can be resumed; its arrays are views."""
         live, network = self.live[row], self.network
+        parameters, statistics = self.trained or (network.parameters, network.statistics)
         arrays: dict[str, NDArray[Any]] = {
-            "parameters": network.parameters[row],
-            "statistics": network.statistics[row],
+            "parameters": parameters[row],
+            "statistics": statistics[row],
             "reported/parameters": self.reported[row],
             "reported/statistics": self.reported_statistics[row],
         }
@@ -388,6 +409,7 @@ class Stack:
             tile.batches.restore_random_state(own, values["batches"])
             live.snapshots = list(arrays.get("snapshots", ()))
             live.restore(self.epoch, values)
+        self._show_evaluated()
         self.between_epochs = True
 
     def leave(self, ended: dict[int, Status]) -> Iterator[Outcome]:
@@ -472,6 +494,9 @@ class Stack:
         self.tiles = tiles
         if self.initial is not None:
             self.initial = self.initial[rows]
+        if self.trained is not None:
+            parameters, statistics = self.trained
+            self.trained = parameters[rows], statistics[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]

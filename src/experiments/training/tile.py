@@ -22,6 +22,7 @@ from nn.gradients import (
 )
 from nn.network import Network
 from nn.optimizers import OptimizerStack
+from nn.optimizers.closure import Closure
 from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
@@ -44,6 +45,8 @@ class Tile:
         The training rows of each run.
     weights : TableRows, optional
         The weights with which they train.
+    epochs : sequence of int
+        The length of the training of each run.
 
     Attributes
     ----------
@@ -63,8 +66,11 @@ class Tile:
         inputs: TableRows,
         targets: TableRows,
         weights: TableRows | None = None,
+        *,
+        epochs: Sequence[int],
     ) -> None:
         settings = runs[0].training
+        self.inputs = inputs
         self.batches = Batches(
             inputs,
             targets,
@@ -75,7 +81,12 @@ class Tile:
             weights=weights,
         )
         self.optimizers = OptimizerStack(
-            [run.optimizer for run in runs], network.layout, network.dtype
+            [run.optimizer for run in runs],
+            network.layout,
+            network.dtype,
+            [run.averaging for run in runs],
+            self.batches.steps,
+            epochs,
         )
         self.norms = np.zeros(len(runs))
         self.gradient_norms: dict[str, Array] = {}
@@ -135,6 +146,9 @@ class Tile:
         for step, batch in enumerate(islice(self.batches.epoch(), steps)):
             timed = step == last_full
             began = perf_counter() if timed else 0.0
+            closure = None
+            if self.optimizers.reevaluates:
+                closure = Closure(network, batch, self._adjust)
             network.backpropagate(*batch)
             gradients = network.gradients
             self._penalize(gradients)
@@ -142,18 +156,21 @@ class Tile:
             norms += norm
             if measures_layers and timed:
                 self.gradient_norms = norms_by_layer(gradients, network.layout)
-            if self.clip_norm is not None:
-                clip_by_norm(gradients, norm, self.clip_norm)
-            if self.clip_value is not None:
-                clip_by_value(gradients, self.clip_value)
+            self._clip(gradients, norm)
             factor = None if factors is None else factors[min(step, len(factors) - 1)]
             momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
             if timed:
                 self.step_times += (perf_counter() - began) / network.runs
             times = self.step_times if timed else None
-            self.optimizers.step(network.parameters, gradients, factor, momentum, times)
-            if self.box is not None:
-                np.clip(network.parameters, *self.box, out=network.parameters)
+            self.optimizers.step(
+                network.parameters,
+                gradients,
+                factor,
+                momentum,
+                times,
+                closure=closure,
+                box=self.box,
+            )
         self.norms = norms[:, 0] / steps
 
     def _penalize(self, gradients: Array) -> None:
@@ -163,10 +180,32 @@ class Tile:
         if self.l1 is not None:
             add_l1_gradient(part, parameters[:, : self.penalized], self.l1, self.work)
 
+    def _clip(self, gradients: Array, norm: Array) -> None:
+        if self.clip_norm is not None:
+            clip_by_norm(gradients, norm, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(gradients, self.clip_value)
+
+    def _adjust(self) -> None:
+        """Do to the gradients of another pass what is done to those of the first."""
+        gradients = self.network.gradients
+        self._penalize(gradients)
+        self._clip(gradients, global_norm(gradients))
+
+    def measure_statistics(self, rows: Sequence[int]) -> None:
+        """Measure the statistics of some runs anew on the training part, in its order."""
+        size, count = self.batches.batch_size, len(self.inputs)
+        blocks = (
+            self.inputs.block(slice(first, min(first + size, count)))
+            for first in range(0, count, size)
+        )
+        self.network.measure_statistics(rows, blocks)
+
     def keep(self, rows: Sequence[int], network: Network) -> None:
         """Keep only the runs at `rows`, whose networks are `network`."""
         self.optimizers.keep(rows)
         self.batches.keep(rows)
+        self.inputs = self.inputs.keep(rows)
         self.norms, self.gradient_norms = self.norms[rows], {}
         self.step_times = self.step_times[rows]
         self._bind([self.runs[row] for row in rows], network)

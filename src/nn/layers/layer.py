@@ -30,6 +30,20 @@ from ..typing import Array, Shape
 
 
 @dataclass
+class RunningAverage:
+    """How a network averages the statistics of its batches.
+
+    Attributes
+    ----------
+    batches : int or None
+        The number of batches of a plain mean, with the one that is to come; None for the running
+        averages of training.
+    """
+
+    batches: int | None = None
+
+
+@dataclass
 class Binding:
     """A layer's place in a stack of runs.
 
@@ -51,6 +65,8 @@ class Binding:
         The layer's name, unique in the network.
     do : Tape
         The tape that makes, captures and replays the calls of a training step.
+    averaging : RunningAverage
+        How statistics are averaged; shared by the network.
     """
 
     peers: Sequence[Layer]
@@ -63,6 +79,7 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    averaging: RunningAverage
 
 
 @dataclass

@@ -16,10 +16,13 @@ from .muon import Muon
 from .nadam import NAdam
 from .nesterov import Nesterov
 from .optimizer import Optimizer
+from .parameter_group import ParameterGroup
 from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .rule import Rule
+from .schedule_free_adamw import ScheduleFreeAdamW
+from .schedule_free_sgd import ScheduleFreeSGD
 from .sgd import SGD
 from .signum import Signum
 from .stack import OptimizerStack
@@ -44,10 +47,13 @@ __all__ = [
     "Nesterov",
     "Optimizer",
     "OptimizerStack",
+    "ParameterGroup",
     "RAdam",
     "RMSprop",
     "Rprop",
     "Rule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Signum",
     "Yogi",
 ]

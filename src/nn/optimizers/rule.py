@@ -60,8 +60,10 @@ class Rule:
         self.decouples = self.kind.decouples()
         self.decayed = layout.size if self.kind.decay_biases else layout.decayed
         self.state: dict[str, Array] = {}
-        runs = len(self.optimizers)
-        self.running = {name: np.ones((runs, 1)) for name in self.kind.running}
+        self.running = {
+            name: np.array([[o.initial_state().get(name, 1.0)] for o in self.optimizers])
+            for name in self.kind.running
+        }
         self._hyperparameters = _columns(self.optimizers)
         self._options = self.kind.options()
         self._work: Array = np.empty((1, 0))
@@ -134,6 +136,11 @@ class Rule:
                 np.greater_equal(normal, tiny, out=normal)
                 block *= normal
 
+    def evaluated(self, theta: Array) -> Array | None:
+        """Return :meth:`Optimizer.evaluated` after the last step."""
+        h = Namespace(**self._hyperparameters, **self._options)
+        return self.kind.evaluated(h, theta, Namespace(**self.state))
+
     def preconditioner(self, t: int) -> Float64Array | None:
         """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
         state = {name: array.astype(np.float64) for name, array in self.state.items()}
@@ -179,7 +186,8 @@ class Rule:
             weights, gradient = matrices["theta"], matrices["g"]
             state = Namespace(**{name: matrices[name] for name in self.state})
             if self.decays:
-                self._decay(weights, gradient, own, self._workspace.array("decay", weights.shape))
+                work = [self._workspace.array("decay", weights.shape)]
+                self._decay(weights, gradient, state, own, work)
             self.kind.update_matrix(weights, gradient, state, own, self._workspace)
             for name, view in views.items():
                 if matrices[name] is not view:
@@ -214,16 +222,22 @@ class Rule:
         work = self._scratch(rows.stop - rows.start, columns.stop - columns.start, theta.dtype)
         if self.decays and columns.start < self.decayed:
             part = slice(columns.start, min(columns.stop, self.decayed))
-            spare = work[0][:, : part.stop - part.start]
-            self._decay(theta[rows, part], g[rows, part], c, spare)
-        state = Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
-        self.kind.update(theta[rows, columns], g[rows, columns], state, c, work)
+            spare = [array[:, : part.stop - part.start] for array in work]
+            self._decay(theta[rows, part], g[rows, part], self._state(rows, part), c, spare)
+        self.kind.update(
+            theta[rows, columns], g[rows, columns], self._state(rows, columns), c, work
+        )
 
-    def _decay(self, theta: Array, g: Array, c: Namespace, work: Array) -> None:
+    def _state(self, rows: slice, columns: slice) -> Namespace:
+        return Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
+
+    def _decay(
+        self, theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]
+    ) -> None:
         if self.decouples:
-            theta *= c.decay
+            self.kind.decoupled_decay(theta, g, s, c, work)
         else:
-            g += np.multiply(theta, c.decay, out=work)
+            g += np.multiply(theta, c.decay, out=work[0])
 
     def _loops(self, theta: Array, g: Array, coefficients: Coefficients) -> list[fusion.Bound]:
         """Return the rule compiled, for columns that decay and others, once that pays."""
@@ -268,9 +282,9 @@ class Rule:
         ) -> None:
             (theta, *state), (g,) = changed, read
             c = Namespace(**dict(zip(coefficients, numbers, strict=True)), **self._options)
-            if decays:
-                self._decay(theta, g, c, work[0])
             s = Namespace(**dict(zip(self.state, state, strict=True)))
+            if decays:
+                self._decay(theta, g, s, c, work)
             self.kind.update(theta, g, s, c, work)
 
         return fusion.fuse(
