@@ -74,6 +74,7 @@ from .network import Network
 from .objective import Objective
 from .optimizers import (
     ADOPT,
+    LBFGS,
     SGD,
     AdaBelief,
     Adadelta,
@@ -105,6 +106,7 @@ from .training import fit
 __all__ = [
     "ADOPT",
     "GRU",
+    "LBFGS",
     "LSTM",
     "RNN",
     "SGD",

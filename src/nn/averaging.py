@@ -37,7 +37,6 @@ class Averaging(Component):
     def share(self, n: int) -> float:
         """Return the share of the `n`-th weights, from 1, in the average of the first n."""
 
-
     def check(self, steps: int, per_epoch: int, epochs: int) -> None:
         """Check that a training of so many steps averages any weights.
 
@@ -48,13 +47,9 @@ class Averaging(Component):
         """
         if self.name != NoAveraging.name and self.count(steps, per_epoch, epochs) < 1:
             raise ValueError(
-                f"{self.label} averages no weights in {epochs} epochs: {self.late}"
+                f"{self.label} begins after the end, as it averages no weights in {epochs} epochs; "
+                "choose a smaller start, or train longer"
             )
-
-    @property
-    def late(self) -> str:
-        """What to do if the average begins after the end of training."""
-        return "choose a smaller start, or train longer"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,9 @@ from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
 from .layers.layer import RunningAverage
-from .layers.shapes import names_of, shapes_of
+from .layers.shapes import draws, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
-from .parameters import Layout
 from .randomness import stream
 from .speed import is_on
 from .speed.buffers import Workspace
@@ -100,18 +98,10 @@ class Network:
                 f"the last layer, {self._names[-1]}, gives samples of shape {self._shapes[-1]}, "
                 "but outputs are vectors; put nn.layers.Flatten and nn.layers.Dense after it"
             )
-        placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.parameters(shape)
-        )
-        self.statistics_layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.statistics(shape)
-        )
-        scratch = max(layer.scratch(shape) for _, layer, shape in placed)
+        self.layout = layout_of(self._architectures[0], self.shape)
+        self.statistics_layout = layout_of(self._architectures[0], self.shape, "statistics")
+        placed = zip(self._architectures[0], self._shapes, strict=False)
+        scratch = max(layer.scratch(shape) for layer, shape in placed)
         self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
@@ -310,8 +300,7 @@ class Network:
     @property
     def is_random(self) -> bool:
         """Whether a layer draws random numbers in training."""
-        layers = self._architectures[0]
-        return tuple(layers) != tuple(kept for layer in layers for kept in layer.without_noise())
+        return draws(self._architectures[0])
 
     def measure_statistics(self, runs: Sequence[int], blocks: Iterable[Array]) -> None:
         """Measure the statistics of normalization layers anew, at the parameters as they are.

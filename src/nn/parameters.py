@@ -117,7 +117,8 @@ class Layout:
             The columns of each part, its own layout, and its key.
         """
         parts, start = [], 0
-        for key, group in groupby(zip(self.parameters, keys, strict=True), key=lambda pair: pair[1]):
+        keyed = zip(self.parameters, keys, strict=True)
+        for key, group in groupby(keyed, key=lambda pair: pair[1]):
             layout = Layout(parameter for parameter, _ in group)
             parts.append((slice(start, start + layout.size), layout, key))
             start += layout.size

@@ -51,8 +51,9 @@ def fit(
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
         cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
-        optimizers, or one of them needs all rows in every step and `batch_size` is smaller, one has
-        a group that matches no parameter, or the average would begin after the last step.
+        optimizers. If an optimizer needs all rows in every step and `batch_size` is smaller, or the
+        same loss in every evaluation and a layer draws random numbers; if one of its groups matches
+        no parameter, or the average would begin after the last step.
 
     Examples
     --------
@@ -83,6 +84,11 @@ def fit(
             raise ValueError(
                 f"{optimizer.label} needs all {rows} rows in every step; leave out batch_size"
             )
+        if optimizer.searches and network.is_random:
+            raise ValueError(
+                f"{optimizer.label} needs the same loss in every evaluation; leave out the layers "
+                "that draw random numbers, such as dropout"
+            )
     weights = network.objective.loss.row_weights(targets)
     if weights is not None:
         weights = weights.astype(network.dtype)
@@ -91,7 +97,8 @@ def fit(
     for _ in range(epochs):
         for batch in batches.epoch():
             closure = Closure(network, batch) if stack.reevaluates else None
-            network.backpropagate(*batch)
+            if not stack.recall(network.gradients):
+                network.backpropagate(*batch)
             stack.step(network.parameters, network.gradients, closure=closure)
     runs, evaluated = stack.evaluated(network.parameters)
     if runs:

@@ -66,6 +66,9 @@ class Training(Component):
         Number of passes over the training part, at most a million.
     steps : int, optional
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
+    evaluations : int, optional
+        Number of gradients to evaluate, instead of `epochs` and `steps`: a step takes one, with SAM
+        two, and several where it searches along a line.
     batch_size : int or "full", default 32
         Number of rows in a step.
     order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
@@ -109,6 +112,7 @@ class Training(Component):
 
     epochs: Epochs = 20
     steps: Count | None = None
+    evaluations: Count | None = None
     batch_size: Count | Literal["full"] = 32
     order: Order = Shuffled()
     last_batch: Literal["keep", "drop"] = "keep"
@@ -131,6 +135,10 @@ class Training(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "probes", tuple(self.probes))  # settings are hashed
+        if self.steps is not None and self.evaluations is not None:
+            raise ValueError(
+                "steps and evaluations are two lengths of one training; set one of them to null"
+            )
         labels = [probe.label for probe in self.probes]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -276,8 +284,8 @@ class Run(Component):
                 )
             if self.training.box is not None:
                 raise ValueError(
-                    f"training.box holds the weights at which optimizer={self.optimizer.label} takes "
-                    "gradients, and not those that it evaluates; set training.box=null"
+                    f"training.box bounds the weights at which optimizer={self.optimizer.label} "
+                    "takes gradients, and not those that it evaluates; set training.box=null"
                 )
 
     @property

@@ -194,12 +194,16 @@ class Stack:
             values = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/{name}": column for name, column in values.items()}
         probed = self._probe(epoch)
+        evaluations = None
+        if any(tile.optimizers.reevaluates for tile in self.tiles):
+            evaluations = np.concatenate([tile.optimizers.evaluations for tile in self.tiles])
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
                 {
                     "epoch": epoch,
                     "step": live.length.after(epoch),
+                    **({} if evaluations is None else {"evaluations": float(evaluations[row])}),
                     "seconds": live.seconds + seconds,
                     **{
                         name: self._recorded(name, column[row]) for name, column in measured.items()
@@ -405,6 +409,8 @@ class Stack:
             slots = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             tile, own = self._place(row)
             tile.optimizers.restore(own, slots)
+            if "evaluations" in values["metrics"]:
+                tile.optimizers.evaluations[own] = values["metrics"]["evaluations"][-1]
             self.network.restore_random_states(row, values["layers"])
             tile.batches.restore_random_state(own, values["batches"])
             live.snapshots = list(arrays.get("snapshots", ()))

@@ -39,6 +39,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
     # The objects and not their repr: a user's class may have the name of one of ours.
     return (
         run.optimizer.sam > 0,
+        run.optimizer.searches,
         replace(run.dataset, seed=0),
         run.loss,
         run.model.output_activation,
@@ -47,6 +48,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         training.order,
         training.last_batch,
         training.steps,
+        training.evaluations,
         training.dtype,
         training.test_every_epoch,
         training.metrics,

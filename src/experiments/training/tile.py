@@ -148,10 +148,11 @@ class Tile:
             began = perf_counter() if timed else 0.0
             closure = None
             if self.optimizers.reevaluates:
-                closure = Closure(network, batch, self._adjust)
-            network.backpropagate(*batch)
+                closure = Closure(network, batch, self._adjust, self._penalty)
             gradients = network.gradients
-            self._penalize(gradients)
+            if not self.optimizers.recall(gradients):
+                network.backpropagate(*batch)
+                self._penalize(gradients)
             norm = global_norm(gradients)
             norms += norm
             if measures_layers and timed:
@@ -200,6 +201,17 @@ class Tile:
             for first in range(0, count, size)
         )
         self.network.measure_statistics(rows, blocks)
+
+    def _penalty(self) -> NDArray[np.float64]:
+        """Return what the penalties add to the loss of each run."""
+        part = self.network.parameters[:, : self.penalized].astype(np.float64)
+        total = np.zeros(len(part))
+        for run, row in enumerate(part):
+            if self.l2 is not None:
+                total[run] += 0.5 * float(self.l2[run, 0]) * np.dot(row, row)
+            if self.l1 is not None:
+                total[run] += float(self.l1[run, 0]) * np.abs(row).sum()
+        return total
 
     def keep(self, rows: Sequence[int], network: Network) -> None:
         """Keep only the runs at `rows`, whose networks are `network`."""

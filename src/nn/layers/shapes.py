@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
+from ..parameters import Layout
 from ..typing import Shape
 from .layer import Layer
 
@@ -55,6 +58,33 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
             raise ValueError(f"{name} gets samples of shape {_listed(shape)}: {error}") from error
         shapes.append(shape)
     return shapes
+
+
+def layout_of(
+    layers: Sequence[Layer],
+    shape: Shape,
+    arrays: Literal["parameters", "statistics"] = "parameters",
+) -> Layout:
+    """Return the layout of the parameters, or of the statistics, of all layers by their names.
+
+    Parameters
+    ----------
+    layers, shape
+        As in :func:`shapes_of`.
+    arrays : {"parameters", "statistics"}
+        The arrays to arrange.
+    """
+    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
+    return Layout(
+        replace(array, name=f"{name}/{array.name}")
+        for name, layer, at in placed
+        for array in getattr(layer, arrays)(at)
+    )
+
+
+def draws(layers: Sequence[Layer]) -> bool:
+    """Whether one of the layers draws random numbers in training."""
+    return tuple(layers) != tuple(kept for layer in layers for kept in layer.without_noise())
 
 
 def _listed(axes: Sequence[object]) -> str:

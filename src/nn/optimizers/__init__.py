@@ -10,6 +10,7 @@ from .adan import Adan
 from .ademamix import AdEMAMix
 from .adopt import ADOPT
 from .amsgrad import AMSGrad
+from .lbfgs import LBFGS
 from .lion import Lion
 from .momentum import Momentum
 from .muon import Muon
@@ -30,6 +31,7 @@ from .yogi import Yogi
 
 __all__ = [
     "ADOPT",
+    "LBFGS",
     "SGD",
     "AMSGrad",
     "AdEMAMix",

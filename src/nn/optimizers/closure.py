@@ -54,7 +54,8 @@ class Closure:
             self._adjust()
 
     def losses(self) -> Float64Array:
-        """Return the loss of each run, (runs,), at the parameters of the last call."""
+        """Fill the network's gradients, and return the loss of each run, (runs,)."""
+        self()
         targets, *weights = self._batch[1:]
         losses = self._network.objective.per_sample(self._logits, targets).astype(np.float64)
         if weights:

@@ -65,6 +65,10 @@ class Optimizer(Component):
         handles only biases, gains and shifts, including their decay.
     full_batch : bool
         Whether the rule makes sense only if every step uses all rows of the training data.
+    searches : bool
+        Whether a step evaluates the loss repeatedly, which must then always be the same function.
+    rule : type, optional
+        The class of :class:`~nn.optimizers.rule.Rule` that takes the steps; by default that class.
     """
 
     state: ClassVar[tuple[str, ...]] = ()
@@ -73,6 +77,8 @@ class Optimizer(Component):
     decoupled: ClassVar[bool] = False
     whole_matrices: ClassVar[bool] = False
     full_batch: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
+    rule: ClassVar[type[Any] | None] = None
 
     lr: Positive = 0.01
     weight_decay: NonNegative = 0.0
@@ -87,14 +93,19 @@ class Optimizer(Component):
         object.__setattr__(self, "groups", tuple(self.groups))  # optimizers are hashed
         if self.lookahead and self.evaluates_elsewhere:
             raise ValueError(
-                f"{type(self).__name__}: lookahead would move the weights away from the average that "
-                "this optimizer itself makes; leave one of them out"
+                f"{type(self).__name__}: lookahead would move the weights away from the average "
+                "that this optimizer makes itself; set lookahead to 0"
             )
 
     @property
     def evaluates_elsewhere(self) -> bool:
         """Whether the weights to evaluate differ from those at which gradients are taken."""
         return type(self).evaluated is not Optimizer.evaluated
+
+    @property
+    def gradients_per_step(self) -> int:
+        """The least number of gradients that a step takes."""
+        return 2 if self.sam else 1
 
     def variant(self) -> tuple[Any, ...]:
         """Return the settings that runs must share to be updated in one call."""
@@ -183,9 +194,7 @@ class Optimizer(Component):
         raise NotImplementedError
 
     @staticmethod
-    def decoupled_decay(
-        theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]
-    ) -> None:
+    def shrink(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         """Apply decoupled weight decay, in place, to parameters that decay, before the step.
 
         Parameters
@@ -197,7 +206,7 @@ class Optimizer(Component):
 
     @staticmethod
     def evaluated(h: Namespace, theta: Array, s: Namespace) -> Array | None:
-        """Return the weights to evaluate, where they differ from those at which gradients are taken.
+        """Return the weights to evaluate, if they are not those at which gradients are taken.
 
         Parameters
         ----------
@@ -238,8 +247,7 @@ class Optimizer(Component):
         return None
 
     def initial_state(self) -> dict[str, float]:
-        """Return the initial values of state arrays that do not start at 0, and of running
-        products that do not start at 1."""
+        """Return the initial values of :attr:`state` and :attr:`running` other than 0 and 1."""
         return {}
 
 

@@ -186,8 +186,8 @@ class Rule:
             weights, gradient = matrices["theta"], matrices["g"]
             state = Namespace(**{name: matrices[name] for name in self.state})
             if self.decays:
-                work = [self._workspace.array("decay", weights.shape)]
-                self._decay(weights, gradient, state, own, work)
+                spare = self._workspace.array("decay", weights.shape)
+                self._decay(weights, gradient, state, own, [spare])
             self.kind.update_matrix(weights, gradient, state, own, self._workspace)
             for name, view in views.items():
                 if matrices[name] is not view:
@@ -235,7 +235,7 @@ class Rule:
         self, theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]
     ) -> None:
         if self.decouples:
-            self.kind.decoupled_decay(theta, g, s, c, work)
+            self.kind.shrink(theta, g, s, c, work)
         else:
             g += np.multiply(theta, c.decay, out=work[0])
 

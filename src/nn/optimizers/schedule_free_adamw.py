@@ -74,9 +74,7 @@ class ScheduleFreeAdamW(Optimizer):
         }
 
     @staticmethod
-    def decoupled_decay(
-        theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]
-    ) -> None:
+    def shrink(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         schedule_free.decay(theta, s, c, work)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby, pairwise
 from time import perf_counter
 from typing import Any, NamedTuple, Self
@@ -16,6 +17,7 @@ from ..parameters import Layout
 from ..speed.buffers import Memory
 from ..typing import Array, Float64Array
 from .closure import Closure
+from .lbfgs import SearchRule
 from .lookahead import Lookahead
 from .optimizer import Optimizer
 from .parameter_group import assigned
@@ -93,9 +95,9 @@ class OptimizerStack:
         self.evaluations = np.zeros(runs, np.int64)
         self._sharpness_aware = SharpnessAware(optimizers, self._dtype)
         self._lookahead = Lookahead(optimizers, layout.size, memory)
-        self._averages = Averages(
-            averagings or [NoAveraging()] * runs, per_epoch, epochs or [1] * runs, layout.size, memory
-        )
+        averagings, epochs = averagings or [NoAveraging()] * runs, epochs or [1] * runs
+        self._averages = Averages(averagings, per_epoch, epochs, layout.size, memory)
+        self._recalled = False  # whether the gradients of the coming step were recalled
         # The arrays of the last step, and each group's views of them.
         self._parameters: Array | None = None
         self._gradients: Array | None = None
@@ -103,7 +105,24 @@ class OptimizerStack:
 
     @property
     def reevaluates(self) -> bool:
-        return bool(self._sharpness_aware.rows)
+        return bool(self._sharpness_aware.rows) or any(self._searches())
+
+    def _searches(self) -> list[bool]:
+        return [group.rule.kind.searches for group in self.groups]
+
+    def recall(self, gradients: Array) -> bool:
+        """Fill in the gradients at the parameters, (runs, P), if the last step ended with them.
+
+        Returns
+        -------
+        bool
+            Whether it did, so that they need not be evaluated.
+        """
+        self._recalled = self.t > 0 and all(self._searches())
+        if self._recalled:
+            for rows, columns, rule, _ in self.groups:
+                gradients[rows, columns] = rule.state["gradient"]
+        return self._recalled
 
     @classmethod
     def of(
@@ -177,10 +196,10 @@ class OptimizerStack:
         ValueError
             If the closure is missing.
         """
-        if self.reevaluates:
+        if self.reevaluates and closure is None:
+            raise ValueError("these optimizers evaluate a batch again: step needs a closure")
+        if closure is not None and self._sharpness_aware.rows:
             began = perf_counter()
-            if closure is None:
-                raise ValueError("these optimizers evaluate a batch again, for which step needs closure")
             self._sharpness_aware.replace(parameters, gradients, closure)
             self.evaluations[self._sharpness_aware.rows] += 1
             if times is not None:
@@ -188,7 +207,8 @@ class OptimizerStack:
         if self.t == 0:
             self._lookahead.start(parameters)
         self.t += 1
-        self.evaluations += 1
+        self.evaluations += not self._recalled
+        self._recalled = False
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
             self._parts = [
@@ -197,13 +217,13 @@ class OptimizerStack:
             ]
         for (rows, _, rule, _), (theta, g) in zip(self.groups, self._parts, strict=True):
             began = perf_counter() if times is not None else 0.0
-            rule.step(
-                theta,
-                g,
-                self.t,
-                None if factor is None else factor[rows],
-                None if momentum is None else momentum[rows],
-            )
+            own = None if factor is None else factor[rows]
+            if closure is not None and isinstance(rule, SearchRule):
+                self.evaluations[rows] += rule.search(
+                    theta, g, self.t, own, partial(_losses, closure, rows)
+                )
+            else:
+                rule.step(theta, g, self.t, own, None if momentum is None else momentum[rows])
             if times is not None:
                 times[rows] += (perf_counter() - began) / len(theta)
         if box is not None:
@@ -222,24 +242,26 @@ class OptimizerStack:
         Returns
         -------
         rows : list of int
-            The runs that have other weights.
+            The runs that have other weights, and those whose steps leave running statistics behind.
         weights : ndarray of shape (len(rows), P)
             The weights of these.
         """
         found: dict[int, Array] = {}
         for rows, columns, rule, _ in self.groups if self.t else ():
             part = rule.evaluated(parameters[rows, columns])
+            if isinstance(rule, SearchRule):
+                part = parameters[rows]
             if part is not None:
                 for run, weights in zip(range(rows.start, rows.stop), part, strict=True):
                     found.setdefault(run, parameters[run].copy())[columns] = weights
         if self.t:
             found |= zip(self._lookahead.rows, self._lookahead.weights, strict=True)
-        counts = self._averages.counts(self.t)
-        found |= {
-            row: average
-            for row, n, average in zip(self._averages.rows, counts, self._averages.weights, strict=True)
-            if n > 0
-        }
+        averages = self._averages
+        for row, n, average in zip(
+            averages.rows, averages.counts(self.t), averages.weights, strict=True
+        ):
+            if n > 0:
+                found[row] = average
         runs = sorted(found)
         return runs, np.array([found[run] for run in runs])
 
@@ -332,7 +354,8 @@ class OptimizerStack:
 def _groups(rows: slice, optimizers: Sequence[Optimizer], layout: Layout) -> Iterator[Group]:
     """Make the rules of runs of one variant: one for each part of the parameters' columns."""
     if not optimizers[0].groups:
-        yield Group(rows, slice(0, layout.size), Rule(optimizers, layout), "")
+        rule = optimizers[0].rule or Rule
+        yield Group(rows, slice(0, layout.size), rule(optimizers, layout), "")
         return
     keys = assigned(optimizers[0].groups, layout)
     places = [None if key is None else optimizers[0].groups.index(key) for key in keys]
@@ -341,3 +364,8 @@ def _groups(rows: slice, optimizers: Sequence[Optimizer], layout: Layout) -> Ite
         within = [o.within(None if place is None else o.groups[place]) for o in optimizers]
         prefix = f"{columns.start}/" if len(parts) > 1 else ""
         yield Group(rows, columns, Rule(within, own), prefix)
+
+
+def _losses(closure: Closure, rows: slice) -> Float64Array:
+    """Evaluate the batch again, and return the losses of some runs."""
+    return closure.losses()[rows]

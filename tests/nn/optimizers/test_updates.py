@@ -87,7 +87,17 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"min_step": 0.001, "max_step": 0.1, "weight_decay": 0.1},
     ],
     "signum": [{"beta": 0.0}, {"beta": 0.99, "lr": 0.1, "weight_decay": 0.1}],
+    "schedule_free_sgd": [
+        {"beta": 0.5, "warmup_steps": 10},
+        {"beta": 0.99, "weight_power": 2.0, "rate_power": 0.0, "lr": 0.01, "weight_decay": 0.1},
+    ],
+    "schedule_free_adamw": [
+        {"beta1": 0.98, "beta2": 0.9, "eps": 0.1, "warmup_steps": 10, "weight_decay": 0.5},
+        {"weight_power": 1.5, "rate_power": 0.5, "beta2": 0.0},
+    ],
 }
+# What goes around any rule has tests of its own.
+WRAPPERS = {"sam": 0, "lookahead": 0, "lookahead_rate": 0.5, "groups": ()}
 CASES = [
     pytest.param(name, options, id=f"{name}-{options}")
     for name in UPDATES
@@ -176,7 +186,7 @@ def test_follows_its_definition(name: str, options: dict[str, Any], scheduled: b
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_the_transcription_covers_every_option(name: str) -> None:
-    tried = {key for options in [*DECAY, *OPTIONS[name]] for key in options} | {"lr"}
+    tried = {key for options in [*DECAY, *OPTIONS[name]] for key in options} | {"lr", *WRAPPERS}
     fields = {f.name for f in dataclasses.fields(type(Optimizer.named(name)))}
     assert fields <= tried
 
@@ -217,6 +227,13 @@ DEFAULTS = {
     },
     "rprop": {"lr": 0.01, "eta_minus": 0.5, "eta_plus": 1.2, "min_step": 1e-6, "max_step": 50},
     "signum": {"lr": 0.001, "beta": 0.9},
+    "schedule_free_sgd": {
+        "lr": 1.0, "beta": 0.9, "warmup_steps": 0, "weight_power": 0, "rate_power": 2,
+    },
+    "schedule_free_adamw": {
+        "lr": 0.0025, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+        "warmup_steps": 0, "weight_power": 0, "rate_power": 2,
+    },
     "muon": {
         "lr": 0.02, "momentum": 0.95, "adamw_lr": 0.001,
         "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
@@ -226,7 +243,7 @@ DEFAULTS = {
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_defaults_are_those_of_the_definition(name: str) -> None:
-    expected = {"weight_decay": 0, "decay_biases": False} | DEFAULTS[name]
+    expected = {"weight_decay": 0, "decay_biases": False} | WRAPPERS | DEFAULTS[name]
     assert full_settings(Optimizer.named(name)) == expected
 
 
