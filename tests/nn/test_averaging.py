@@ -22,7 +22,7 @@ def averages(
 ) -> list[object]:
     """The average after each step through `weights`, (steps, P); None before it begins."""
     average = Averages([averaging], per_epoch, [epochs], weights.shape[1], Memory(weights.dtype))
-    found: list[object] = []
+    found: list[np.ndarray | None] = []
     for t, theta in enumerate(weights, 1):
         average.follow(theta[None], t)
         found.append(average.weights[0].copy() if average.counts(t)[0] else None)
