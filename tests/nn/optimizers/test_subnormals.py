@@ -8,10 +8,11 @@ import pytest
 from nn.optimizers import Momentum, Optimizer, OptimizerStack
 from nn.optimizers.rule import FLUSH_EVERY
 from nn.parameters import Layout, Parameter
+from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.speed.test_compile import assert_equal_bits, compile_after
 
 LAYOUT = Layout([Parameter("w", (3, 4), decays=True), Parameter("b", (2,))])
-STATEFUL = [name for name in Optimizer.names() if Optimizer.named(name).slots()]
+STATEFUL = [name for name in STEPPING if Optimizer.named(name).slots()]
 NEVER = 1 << 60
 
 

@@ -192,7 +192,7 @@ def test_the_transcription_covers_every_option(name: str) -> None:
 
 
 def test_every_optimizer_is_transcribed() -> None:
-    assert {*UPDATES, "muon"} == set(Optimizer.names())
+    assert {*UPDATES, "muon", "lbfgs"} == set(Optimizer.names())
 
 
 DEFAULTS = {
@@ -234,6 +234,7 @@ DEFAULTS = {
         "lr": 0.0025, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
         "warmup_steps": 0, "weight_power": 0, "rate_power": 2,
     },
+    "lbfgs": {"lr": 1.0, "history": 10, "evaluations": 25, "tolerance": 1e-9},
     "muon": {
         "lr": 0.02, "momentum": 0.95, "adamw_lr": 0.001,
         "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
