@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from experiments.analysis.groups import EPOCHS, course
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
@@ -19,6 +20,7 @@ from experiments.reporting.figures.curves import (
     plot_curves,
     score_of,
     shown_part,
+    units_of,
 )
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
@@ -30,7 +32,7 @@ from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
 from experiments.reporting.figures.verdicts import plot_verdicts
 from experiments.reporting.words.formatting import compact, listing, number
-from experiments.reporting.words.targets import long_target, target_source
+from experiments.reporting.words.targets import COUNTED, long_target, target_source
 from experiments.training.metrics import PROBE, metric_named
 
 if TYPE_CHECKING:
@@ -178,7 +180,8 @@ def _main(
     measured = [curves for one in families for curves in one.finished + one.diverged]
     for kind in ("loss", score_of(measured)):
         metric = f"{shown_part(measured)}/{kind}"
-        yield from _curves(families, metric, prefix)
+        for unit in units_of(families):
+            yield from _curves(families, metric, prefix, unit)
     yield _strips(entries, part.metric, prefix)
     pairs, note = _chosen_pairs(part)
     if pairs:
@@ -194,12 +197,13 @@ def _main(
         if len(pairs) < len(part.separable_pairs):
             # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
-    times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
+    clock = part.clock
+    times = [(look, entry.times[clock]) for entry, look in shown if clock in entry.times]
     if part.target and times:
         yield Picture(
             f"{prefix}time-to-target",
-            plot_times(times, long_target(part.target), _last_epoch(families)),
-            "The share of runs that reached the target, over the epochs. Next to the names: the "
+            plot_times(times, long_target(part.target), _last(families, clock)),
+            f"The share of runs that reached the target, over the {COUNTED[clock]}. Next to the names: the "
             "median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
@@ -303,7 +307,7 @@ def _networks(
     return pictures, "" if pictures else "the runs stored nothing that they could show."
 
 
-def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:
+def _curves(families: Sequence[Family], metric: str, prefix: str, unit: str) -> Iterator[Picture]:
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
@@ -317,10 +321,10 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         if not all(one.look.named for one in families):
             how += f" {OTHERS_ARE_GREY}"
         yield Picture(
-            f"{prefix}curves-{slug(metric)}",
-            plot_curves(families, metric),
+            f"{prefix}curves-{slug(metric)}{'' if unit == EPOCHS else f'-by-{unit}'}",
+            plot_curves(families, metric, unit),
             how,
-            f"Learning curves, {metric} by epoch: {listing([one.look.label for one in families])}.",
+            f"Learning curves, {metric} by {unit}: {listing([one.look.label for one in families])}.",
         )
 
 
@@ -355,10 +359,9 @@ def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
     return [pair for pair in pairs if pair.first == best], f"Pairs of {best} with each other group."
 
 
-def _last_epoch(families: Sequence[Family]) -> float:
-    return max(
-        (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
-    )
+def _last(families: Sequence[Family], unit: str) -> float:
+    ends = (float(course(curves, unit)[-1]) for one in families for curves in one.finished)
+    return max(ends, default=1.0)
 
 
 def _names(entries: Sequence[tuple[Look, object]]) -> str:

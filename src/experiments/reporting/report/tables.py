@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.analysis.groups import SETTING, show
+from experiments.analysis.groups import EPOCHS, SETTING, show
 from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
@@ -25,7 +25,7 @@ from experiments.reporting.words.formatting import (
     reach,
 )
 from experiments.reporting.words.reported import about_test
-from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.targets import COUNTED, short_target
 from experiments.runs.record import Record
 from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
 from experiments.training.status import Status
@@ -85,8 +85,9 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
             header.append(Cell("finished"))
             columns.append([_finished(entry) for entry in part.entries])
     if part.target:
-        header.append(Cell(f"epochs to {short_target(part.target)}"))
-        columns.append(_times_to(part.entries))
+        for unit in dict.fromkeys([part.clock, EPOCHS]):
+            header.append(Cell(f"{COUNTED[unit]} to {short_target(part.target)}"))
+            columns.append(_times_to(part.entries, unit))
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
@@ -94,7 +95,7 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     for metric in _shown(part):
         note += [text for text in about_test(metric, part.entries) if text not in note]
     if part.target:
-        note.append(notes.TIME_TO_TARGET)
+        note.append(notes.time_to_target(COUNTED[part.clock]))
     return Table(" ".join(note), tuple(header), tuple(zip(*columns, strict=True)))
 
 
@@ -300,8 +301,8 @@ def _mean_note(part: Part, spread: str) -> str:
     return notes.means([len(entry.seeds) for entry in part.entries if entry.seeds], spread)
 
 
-def _times_to(entries: Sequence[Entry]) -> list[Cell]:
-    found = [entry.times.get("epoch") for entry in entries]
+def _times_to(entries: Sequence[Entry], unit: str) -> list[Cell]:
+    found = [entry.times.get(unit) for entry in entries]
     medians = [one.median for one in found if one]
     flat = iter(counts([end for one in medians for end in (one.value, one.low, one.high)]))
     cells = []

@@ -20,8 +20,14 @@ STEP_TIME: Final = (
     "µs/step is the median time of a step without compiling: the passes, which the runs of a stack "
     "share alike, and the update of the optimizer."
 )
-TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."
+
+
+def time_to_target(counted: str) -> str:
+    """Say what a time to the target is, counted in epochs or gradients."""
+    return (
+        f"{counted.capitalize()} to the target are medians with 95% intervals; never: not reached."
+    )
 
 
 def means(seeds: Sequence[int], spread: str) -> str:
