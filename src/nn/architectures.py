@@ -229,6 +229,7 @@ def recurrent(
     outputs: int,
     *,
     output: Literal["last", "all"] = "last",
+    dropout: float = 0.0,
     initializer: Initializer | None = None,
     bias_initializer: Initializer | None = None,
     **settings: Any,
@@ -246,6 +247,9 @@ def recurrent(
     output : {"last", "all"}, default "last"
         What the output layer sees of the last recurrent layer: the state after the last step that
         is read, or those after all steps.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
+        at each step (Zaremba et al. 2014).
     initializer : Initializer, optional
         Initializer of the weights of inputs and of the output layer; N(0, 1/fan_in) by default.
     bias_initializer : Initializer, optional
@@ -260,7 +264,11 @@ def recurrent(
     weights = initializer or Initializer.named("scaled_gaussian")
     biases = bias_initializer or Initializer.named("zeros")
     shared = {"initializer": weights, "bias_initializer": biases, **settings}
-    layers: list[Layer] = [kind(count, output="all", **shared) for count in units[:-1]]
+    layers: list[Layer] = []
+    for count in units[:-1]:
+        layers.append(kind(count, output="all", **shared))
+        if dropout != 0:
+            layers.append(Dropout(dropout))
     layers.append(kind(units[-1], output=output, **shared))
     if output == "all":
         layers.append(Flatten())

@@ -55,6 +55,10 @@ class Network:
         The seed of each run, on which alone its initial weights and dropout depend.
     dtype : {"float32", "float64"}, default "float32"
         Precision of parameters and activations.
+    padded : bool, default False
+        Whether samples may end before their last step, along their last axis; the numbers of all
+        later steps are then NaN. Layers see zeros in their place, and those that read samples step
+        by step stop at their ends.
 
     Attributes
     ----------
@@ -84,9 +88,11 @@ class Network:
         output_activation: Activation | None = None,
         seeds: Sequence[int] = (0,),
         dtype: DTypeLike = np.float32,
+        padded: bool = False,
     ) -> None:
         self.objective = Objective(loss, output_activation)
         self.shape: Shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
+        self.padded = padded
         self.seeds = list(seeds)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -100,6 +106,12 @@ class Network:
                 "but outputs are vectors; put nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
+        for name, layer, shape in placed:
+            if padded and layer.stepwise and shape[-1] != self.shape[-1]:
+                raise ValueError(
+                    f"{name} reads samples of {shape[-1]} steps, but the samples of the data have "
+                    f"{self.shape[-1]} and may end earlier; nothing says where those of {name} end"
+                )
         self.layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed
@@ -155,6 +167,11 @@ class Network:
         """
         if x.shape[2:] != self.shape:
             x = x.reshape(*x.shape[:2], *self.shape)
+        if self.padded:
+            mask = self.workspace.array("mask", (self.runs, self.shape[-1], x.shape[1]))
+            zeroed = self.workspace.array("zeroed", x.shape)
+            self._do(_end_samples, x, zeroed, mask)
+            x = zeroed
         return self._chain.forward(x, training)
 
     def backpropagate(self, x: Array, targets: Array, weights: Array | None = None) -> Array:
@@ -333,6 +350,7 @@ class Network:
             output_activation=self.objective.activation,
             seeds=self.seeds,
             dtype=dtype,
+            padded=self.padded,
         )
         copied.parameters[...] = self.parameters
         copied.statistics[...] = self.statistics
@@ -396,6 +414,7 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
+                    padded=self.padded,
                 )
             )
             for position, (name, layer) in enumerate(
@@ -459,6 +478,15 @@ class Network:
             f"{what} have shape {array.shape}, not ({rows}, {numbers}) "
             f"or ({self.runs}, {rows}, {numbers})"
         )
+
+
+def _end_samples(x: Array, zeroed: Array, mask: Array) -> None:
+    """Write 0 for NaN, and into `mask`, (runs, length, batch), which steps have numbers."""
+    ended = np.isnan(x)
+    np.copyto(zeroed, x)
+    np.copyto(zeroed, 0, where=ended)
+    first = ended.reshape(*x.shape[:2], -1, x.shape[-1])[:, :, 0]  # all channels end together
+    np.logical_not(first.swapaxes(1, 2), out=mask)
 
 
 def _weigh(grad: Array, weights: Array) -> None:

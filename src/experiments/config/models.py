@@ -301,6 +301,8 @@ class RecurrentModel(Model):
         What the output layer sees: the state after the last step that is read, or those after all.
     learnt_state : bool, default False
         Whether the states before the first step are trained, from zero, or always zero.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1).
     shape : list of int, optional
         The shape of a sample, (channels, length), such as [1, 40] or, for an image whose rows are
         read as channels, [28, 28]; by default that of the dataset's.
@@ -317,6 +319,7 @@ class RecurrentModel(Model):
     bidirectional: bool = False
     output: Literal["last", "all"] = "last"
     learnt_state: bool = False
+    dropout: Probability = 0.0
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
     initializer: Initializer = ScaledGaussian()
     recurrent_initializer: Initializer = Orthogonal()
@@ -343,6 +346,7 @@ class RecurrentModel(Model):
             self.units,
             outputs,
             output=self.output,
+            dropout=self.dropout,
             initializer=self.initializer,
             bias_initializer=self.bias_initializer,
             **self.settings(),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Direction(ABC):
     gates of all steps are kept in `z`, (runs, blocks · units, length, batch), where the backward
     pass replaces them by the gradients with respect to their sums, so that the gradients of the
     weights are again one product over all steps.
+
+    If samples may end before the last step, the states keep their values in the steps after the
+    end, whose gradients pass by the gates.
 
     Parameters
     ----------
@@ -72,6 +75,14 @@ class Direction(ABC):
         return Fused(code, kind, scratch, self.at.workspace, changed)  # type: ignore[arg-type]
 
     @cached_property
+    def _hold(self) -> Fused:
+        return self.fused(_hold, "recurrent state after the end", 0, 1)
+
+    @cached_property
+    def _pass_by(self) -> Fused:
+        return self.fused(_pass_by, "recurrent gradient after the end", 0, 2)
+
+    @cached_property
     def _by_inputs(self) -> slice:
         """The rows of `z` to which the inputs contribute."""
         return slice(0, self.gates * self.units)
@@ -98,7 +109,7 @@ class Direction(ABC):
         self.at.do(np.multiply, array, self._scale[rows], scaled)
         return scaled
 
-    def kept(self, state: str, batch: int) -> tuple[Array, Array]:
+    def _kept(self, state: str, batch: int) -> tuple[Array, Array]:
         """Return a state before and after each step, (runs, units, length, batch), as views.
 
         The state before the first step is zero, or what the layer learns.
@@ -162,12 +173,18 @@ class Direction(ABC):
             sums = self.z[:, self._by_state, step]
             do(np.add, sums, product, sums)
             self.step(step, do)
+            if self.mask is not None:
+                read = self.mask[:, np.newaxis, step]
+                for before, after in self.kept.values():
+                    do(self._hold, after[:, :, step], before[:, :, step], read)
         self._made[batch] = calls, Fused.compilations
         return calls
 
     def prepare(self, batch: int) -> None:
         """Make the arrays of a forward pass."""
-        self.before, self.after = self.kept("state", batch)
+        self.kept = {state: self._kept(state, batch) for state in self.states}
+        self.before, self.after = self.kept["state"]
+        self.mask = self.at.mask(batch)
 
     def backward(self, grad: Array) -> None:
         """Fill the gradients of the parameters.
@@ -188,13 +205,21 @@ class Direction(ABC):
         if grad.ndim == back.ndim:
             do(np.copyto, back, grad)
         product = self.buffer("back product", back.shape) if self.passes_on else back
+        passing: dict[str, Array] = {}  # the gradients of states that a step left as they were
+        if self.mask is not None:
+            passing = {state: self.buffer(f"passing {state}", back.shape) for state in self.states}
         for step in self.order[::-1]:
             if grad.ndim > back.ndim:
                 do(np.add, back, grad[:, :, step], back)
+            if self.mask is not None:
+                for state, array in self.back.items():
+                    do(self._pass_by, array, passing[state], self.mask[:, np.newaxis, step])
             self.step_back(step)
             do(np.matmul, recurrent, self.z[:, self._by_state, step], product)
             if self.passes_on:
                 do(np.add, back, product, back)
+            for state, array in passing.items():
+                do(np.add, self.back[state], array, self.back[state])
         flat, prefix = self._flat(self.z), self.prefix
         turned = flat.swapaxes(1, 2)
         do(np.matmul, self.x, turned[:, :, self._by_inputs], gradients[f"{prefix}weights"])
@@ -241,3 +266,15 @@ class Direction(ABC):
         `self.back` holds the gradients with respect to the states after the step. What reaches
         the states before it other than through the sums is left there.
         """
+
+
+def _hold(after: Any, before: Any, read: Any, _: Sequence[Any]) -> None:
+    """Restore the state where a step is not read, which is where `read` is 0 and not 1."""
+    np.copyto(after, before, where=np.equal(read, 0))
+
+
+def _pass_by(back: Any, passing: Any, read: Any, _: Sequence[Any]) -> None:
+    """Move the gradients of a step that is not read to `passing`."""
+    np.subtract(1, read, out=passing)
+    np.multiply(passing, back, out=passing)
+    np.multiply(back, read, out=back)

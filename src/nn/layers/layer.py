@@ -51,6 +51,8 @@ class Binding:
         The layer's name, unique in the network.
     do : Tape
         The tape that makes, captures and replays the calls of a training step.
+    padded : bool
+        Whether samples may end before their last step; see :meth:`mask`.
     """
 
     peers: Sequence[Layer]
@@ -63,6 +65,19 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    padded: bool
+
+    def mask(self, batch: int) -> Array | None:
+        """Return which steps of the current batch belong to the samples.
+
+        Returns
+        -------
+        ndarray of shape (runs, length, batch), or None
+            1 up to the end of a sample and 0 after it; None if no sample ends early.
+        """
+        if not self.padded:
+            return None
+        return self.workspace.array("mask", (len(self.peers), self.shape[-1], batch))
 
 
 @dataclass
@@ -78,6 +93,9 @@ class Layer(Component):
         Fields that may differ between the runs of a stack.
     random : bool
         Whether the layer draws random numbers in training.
+    stepwise : bool
+        Whether the layer reads samples step by step, along their last axis, and stops at their
+        ends.
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
@@ -85,6 +103,7 @@ class Layer(Component):
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
+    stepwise: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
 
     def structure(self) -> tuple[Any, ...]:

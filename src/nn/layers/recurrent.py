@@ -24,7 +24,8 @@ class Recurrent(Layer):
     """A layer that reads a sequence step by step and keeps a state of `units` numbers.
 
     A sample is (channels, length): the channels are the features of a step in time. Layers follow
-    each other if all but the last one give all outputs.
+    each other if all but the last one give all outputs. The state stays as it is after the end of
+    a sample that ends before the last step.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ class Recurrent(Layer):
         "recurrent_initializer",
         "bias_initializer",
     )
+    stepwise: ClassVar[bool] = True
     axes: ClassVar[tuple[str, ...]] = ("channels", "length")
     direction: ClassVar[type[Direction]]
     units: Count

@@ -133,6 +133,34 @@ def test_central_differences(name: str, rows: int, compiled: bool, monkeypatch) 
     np.testing.assert_array_equal(network.gradients, first)
 
 
+PADDED = {
+    **{
+        f"{kind.name}, {output}": [kind(3, output=output, bidirectional=True, learnt_state=True),
+                                   *(END if output == "all" else [nn.Dense(3)])]
+        for kind in (nn.RNN, nn.LSTM, nn.GRU)
+        for output in ("last", "all")
+    },
+    "layers": [nn.Conv1d(3, 3, padding=1), nn.LSTM(2, bidirectional=True, output="all"),
+               nn.GRU(3, output="all"), nn.RNN(2, bidirectional=True), nn.Dense(3)],
+    "dense": [nn.Flatten(), nn.Dense(3)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PADDED)
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+def test_samples_that_end_early(name: str, length: int, compiled: bool, monkeypatch) -> None:
+    monkeypatch.setattr(fusion, "COMPILE_AFTER", 0 if compiled else 1e9)
+    network = network_of(PADDED[name], (2, length), padded=True)
+    x, y = batch(network, 6)
+    assert length == 1 or np.isnan(x).any()
+    assert gradient_error(network, x, y).max() < 1e-6
+    first = network.gradients.copy()
+    for _ in range(3):  # captured, then replayed
+        network.backpropagate(x, y)
+    np.testing.assert_array_equal(network.gradients, first)
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4)])
 @pytest.mark.parametrize(
     "random", [nn.ChannelDropout(0.4), nn.RandomShift(2), nn.RandomFlip()], ids=lambda r: r.name
