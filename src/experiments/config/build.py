@@ -156,6 +156,7 @@ def network_from_config(
     outputs: int,
     runs: int = 1,
     *,
+    padded: bool = False,
     parameters: int = PARAMETERS,
     trusted: frozenset[str],
 ) -> Network:
@@ -171,6 +172,8 @@ def network_from_config(
         Width of the network's output.
     runs : int, default 1
         Number of sets of weights that the network holds.
+    padded : bool, default False
+        Whether samples may end before their last step.
     parameters : int, default PARAMETERS
         Largest number of parameters. With weights to load, there are no more than they have.
     trusted : frozenset of str
@@ -211,6 +214,7 @@ def network_from_config(
             output_activation=model.output_activation,
             seeds=range(runs),
             dtype=dtype,
+            padded=padded,
         )
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error

@@ -16,6 +16,7 @@ from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable
 from experiments.datasets.reading.table_file import TableFormat, read_table
 from experiments.datasets.source import Source, SplitSource
+from experiments.datasets.sources.adding import Adding
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
 from experiments.datasets.sources.csv_table import Csv
@@ -32,6 +33,7 @@ from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
+from experiments.datasets.sources.temporal_order import TemporalOrder
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
 from experiments.datasets.splits import Split, split_rows
@@ -39,6 +41,7 @@ from experiments.datasets.table import Table
 
 __all__ = [
     "CACHE",
+    "Adding",
     "BreastCancer",
     "Circles",
     "Csv",
@@ -66,6 +69,7 @@ __all__ = [
     "Table",
     "TableFormat",
     "Task",
+    "TemporalOrder",
     "Wine",
     "Xor",
     "cached_dataset",

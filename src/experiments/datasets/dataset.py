@@ -184,6 +184,11 @@ class Dataset:
         """The number of classes (2 for a binary task), or of target columns."""
         return len(self.target_names)
 
+    @property
+    def padded(self) -> bool:
+        """Whether samples may end before their last step; see `Preprocessing.steps`."""
+        return self.preprocessing.steps is not None
+
     def _fault(self, part: Part) -> str | None:
         shape, targets = part.shape, part.targets
         if len(shape) != 2 or 0 in shape:

@@ -12,7 +12,13 @@ from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task, is_image
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
-from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
+from experiments.datasets.preprocessing import (
+    Impute,
+    Unknown,
+    beyond_single,
+    fit_preprocessing,
+    refuse_gaps,
+)
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
@@ -41,6 +47,7 @@ def prepare(
     impute: Impute | None = None,
     scale_targets: bool = True,
     shape: Shape | None = None,
+    padded: bool = False,
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -74,6 +81,9 @@ def prepare(
     shape : tuple of int, optional
         The shape of a row, whose columns are in this order: (channels, length) of a sequence, or
         (channels, height, width) of an image, whose inputs are float32. By default (features,).
+    padded : bool, default False
+        Whether sequences may end before their last step: their columns of all later steps are NaN.
+        They are not scaled.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -111,6 +121,11 @@ def prepare(
         rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
         available_memory(),
     )
+    steps = shape[-1] if padded and shape is not None else None
+    if steps is not None:
+        refuse_gaps(table.numbers, steps, table.row)
+        if scaling != "none":
+            raise DataError("sequences of different lengths need dataset.scaling=none.")
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
@@ -123,6 +138,7 @@ def prepare(
         dates=dates,
         unknown=unknown,
         channels=None if shape is None else shape[0],
+        steps=steps,
     )
 
     description: dict[str, Any] = {
@@ -138,6 +154,8 @@ def prepare(
         description["image_shape"] = shape[1:]  # records made before there were channels have it
     elif shape is not None:
         description["shape"] = shape
+    if padded:
+        description["padded"] = True
     table_digest, digest = dataset_digest(table, targets, split, description)
 
     def encode() -> EncodedTable:

@@ -25,6 +25,7 @@ from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
+from nn.lengths import lengths_of
 from nn.table_rows import Scaling as FillAndScale
 
 FORMAT: Final = 1
@@ -62,6 +63,10 @@ class Preprocessing:
     unknown : {"error", "ignore"}
         The treatment of a level that training had not seen: refuse it, or encode it as none of the
         levels.
+    steps : int, optional
+        The number of steps of sequences that may end earlier. The columns are the steps of the
+        first channel, those of the second and so on, and those after the end of a sequence are
+        missing in all channels. By default nothing may be missing without a replacement.
     """
 
     columns: tuple[str, ...]
@@ -75,6 +80,7 @@ class Preprocessing:
     notation: Notation = field(default_factory=Notation)
     dates: Mapping[str, str] = field(default_factory=dict)
     unknown: Unknown = "error"
+    steps: int | None = None
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -188,6 +194,9 @@ class Preprocessing:
         number : callable
             Returns the number of a row in its source, by which the message names it.
         """
+        if self.steps is not None:
+            refuse_gaps(features, self.steps, number)
+            return
         if features.dtype.kind != "f" or not np.isnan(features.max(initial=-np.inf)):
             return
         for column, slot in self._slots.items():
@@ -203,6 +212,8 @@ class Preprocessing:
         inputs, number
             The scaled features, and see `refuse_missing`.
         """
+        if self.steps is not None:
+            inputs = np.nan_to_num(inputs, nan=0.0, posinf=np.inf, neginf=-np.inf)
         if (place := beyond_single(inputs)) is not None:
             row, slot = place
             raise DataError(
@@ -258,6 +269,7 @@ class Preprocessing:
             "notation": self.notation.to_plain(),
             "dates": dict(self.dates),
             "unknown": self.unknown,
+            "steps": self.steps,
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -290,6 +302,7 @@ class Preprocessing:
                 notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
                 dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
                 unknown=contents.get("unknown", "error"),
+                steps=contents.get("steps"),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
@@ -304,6 +317,10 @@ class Preprocessing:
                 scale = np.array(preprocessing.scale, preprocessing.dtype)
             if not (np.isfinite(scale) & (scale > 0)).all():
                 raise ValueError("a scale is not a positive number")
+            if (steps := preprocessing.steps) is not None and (
+                type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
+            ):
+                raise ValueError(f"{str(steps)[:50]} steps do not fit the columns")
             if preprocessing.unknown not in get_args(Unknown):
                 raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
             if not set(preprocessing.dates.values()) <= set(FORMATS):
@@ -461,6 +478,24 @@ def beyond_single(values: NDArray[Any]) -> tuple[int, ...] | None:
     return tuple(np.argwhere(~(np.abs(values) <= _LARGEST))[0].tolist())
 
 
+def refuse_gaps(numbers: NDArray[Any], steps: int, number: Callable[[int], int]) -> None:
+    """Raise a DataError for a sequence without any step, or with a gap before its end.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (rows, channels · steps)
+        Sequences, NaN after their ends.
+    steps : int
+        The largest number of steps.
+    number : callable
+        Returns the number of a row in its source, by which the message names it.
+    """
+    try:
+        lengths_of(numbers, (numbers.shape[1] // steps, steps), number)
+    except ValueError as error:
+        raise DataError(f"{error}. Correct the row.") from None
+
+
 def fit_preprocessing(
     train: Table,
     *,
@@ -474,6 +509,7 @@ def fit_preprocessing(
     dates: Mapping[str, str] | None = None,
     unknown: Unknown = "error",
     channels: int | None = None,
+    steps: int | None = None,
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -500,6 +536,8 @@ def fit_preprocessing(
         See `Preprocessing`.
     channels : int, optional
         The number of channels, if rows are images or sequences.
+    steps : int, optional
+        See `Preprocessing`.
 
     Returns
     -------
@@ -513,7 +551,8 @@ def fit_preprocessing(
     """
     fills = {} if impute is None else _fills(train, levels, impute)
     names = train.number_names
-    center, scale = fit_scaling(_filled(train, fills), scaling, names, channels)
+    numbers = train.numbers if steps is not None else _filled(train, fills)
+    center, scale = fit_scaling(numbers, scaling, names, channels)
     statistics = dict(zip(names, zip(center.tolist(), scale.tolist(), strict=True), strict=True))
     encoded = [
         entry
@@ -537,6 +576,7 @@ def fit_preprocessing(
         notation=notation or Notation(),
         dates=dict(dates or {}),
         unknown=unknown,
+        steps=steps,
     )
 
 

@@ -305,6 +305,7 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
         "features": dataset.features,
         "shape": dataset.shape,
+        "padded": dataset.padded,
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),

@@ -62,6 +62,7 @@ def network_of(
             sample_shape(data),
             1 if data["task"] == Task.MINIMIZATION else _output_width(weights),
             runs,
+            padded=bool(data.get("padded")),
             parameters=numbers,
             trusted=trusted,
         )

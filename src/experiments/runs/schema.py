@@ -102,6 +102,8 @@ class Described:
         The shape of a sample; see :func:`sample_shape`.
     image_shape : list of two int, optional
         Height and width if the inputs are images, in records of version 0.1.
+    padded : bool
+        Whether sequences may end before their last step.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Described:
     feature_names: tuple[str, ...] = ()
     shape: Annotated[tuple[Count, ...], AtMost(_MOST_AXES)] | None = None
     image_shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    padded: bool = False
 
 
 def problem_with(data: Any, *, running: bool) -> str | None:

@@ -97,6 +97,7 @@ class Stack:
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
+            padded=dataset.padded,
         )
         smoothed = targets["train"].mapped(first.loss.smooth)
         weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)

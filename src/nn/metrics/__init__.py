@@ -9,6 +9,7 @@ from .r2 import R2
 from .recall import Recall
 from .rmse import RMSE
 from .roc_auc import ROCAUC
+from .wrong import Wrong
 
 __all__ = [
     "F1",
@@ -22,4 +23,5 @@ __all__ = [
     "Predictions",
     "Recall",
     "TaskName",
+    "Wrong",
 ]

@@ -25,7 +25,7 @@ class Predictions:
     ----------
     task : {"binary", "multiclass", "multilabel", "regression"}
         The kind of prediction.
-    outputs : float64 ndarray of shape (runs, rows, columns)
+    outputs : float64 ndarray of shape (runs, rows, ..., columns)
         The activated outputs: a column for each class (both of a binary task), label or target, the
         latter in the units of the data. All are finite.
     targets : float64 ndarray of shape (rows, columns)
@@ -49,8 +49,8 @@ class Predictions:
         """
         if self.task == "multilabel":
             return self.outputs > 0.5
-        columns = np.arange(self.outputs.shape[2])
-        largest: NDArray[np.bool_] = self.outputs.argmax(axis=2)[..., np.newaxis] == columns
+        columns = np.arange(self.outputs.shape[-1])
+        largest: NDArray[np.bool_] = self.outputs.argmax(axis=-1)[..., np.newaxis] == columns
         return largest
 
 

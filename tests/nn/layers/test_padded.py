@@ -42,13 +42,13 @@ def test_states_stay_after_the_end(kind) -> None:
     layer = kind(3, output="all", **OPTIONS)
     network = network_of([layer, nn.Flatten()], (2, 6), padded=True, seeds=[1])
     out = network.forward(samples((2, 6))[np.newaxis])[0].reshape(len(LENGTHS), 6, 6)
-    start = network.weights()["%s1/reverse/state" % layer.name]
+    start = network.weights()[f"{layer.name}1/reverse/state"]
     for states, length in zip(out, LENGTHS, strict=True):
         forward, reverse = states[:3], states[3:]
+        np.testing.assert_array_equal(forward[:, length:], forward[:, [length - 1] * (6 - length)])
         np.testing.assert_array_equal(
-            forward[:, length:], forward[:, [length - 1] * (6 - length)]
+            reverse[:, length:], start[:, np.newaxis] + 0 * reverse[:, length:]
         )
-        np.testing.assert_array_equal(reverse[:, length:], start[:, np.newaxis] + 0 * reverse[:, length:])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,7 +75,12 @@ def trained(runs: list[int], *, shared: bool) -> list[np.ndarray]:
     sizes = []
     for rows in (8, 3):
         each = [
-            [array[0] for array in batch(network_of(layers, (2, 6), padded=True, seeds=[seed]), rows, seed)]
+            [
+                array[0]
+                for array in batch(
+                    network_of(layers, (2, 6), padded=True, seeds=[seed]), rows, seed
+                )
+            ]
             for seed in ([0] if shared else seeds)
         ]
         sizes.append([np.stack(a).astype(np.float32) for a in zip(*each, strict=True)])
@@ -114,7 +119,7 @@ def test_other_layers_see_zeros() -> None:
 
 
 def test_a_layer_that_cannot_know_where_samples_end() -> None:
-    with pytest.raises(ValueError, match="gru1 reads samples of 3 steps, but.* have 6"):
+    with pytest.raises(ValueError, match=r"gru1 reads samples of 3 steps, but.* have 6"):
         network_of([nn.MaxPool1d(2), nn.GRU(2)], (1, 6), padded=True)
     network_of([nn.MaxPool1d(2), nn.Flatten(), nn.Dense(3)], (1, 6), padded=True)
 
@@ -130,7 +135,10 @@ def test_lengths() -> None:
     ("change", "message"),
     [
         (lambda x: x.__setitem__((1, slice(None), 0), np.nan), "row 2 is a sequence without any"),
-        (lambda x: x.__setitem__((0, slice(None), 3), np.nan), "row 1 lacks step 4, but has step 5"),
+        (
+            lambda x: x.__setitem__((0, slice(None), 3), np.nan),
+            "row 1 lacks step 4, but has step 5",
+        ),
         (lambda x: x.__setitem__((3, 1, 4), np.nan), "row 4 lacks some of the numbers of step 5"),
     ],
 )

@@ -1,0 +1,55 @@
+"""The number of rows that are predicted wrongly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..component import Positive
+from ..typing import Float64Array
+from .metric import Metric, Predictions
+
+
+@dataclass(frozen=True)
+class Wrong(Metric):
+    """Number of rows that are wrong; a sequence is wrong if any of its steps is.
+
+    Parameters
+    ----------
+    tolerance : float, optional
+        The smallest error of an output, or of the probability of a class or label, that makes a
+        row wrong. By default a row is wrong if the predicted class or labels are not the true ones;
+        numbers need a tolerance.
+    """
+
+    name: ClassVar[str] = "wrong"
+    title: ClassVar[str] = "wrong rows"
+    higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    tolerance: Positive | None = None
+
+    def misfit(self, task: str) -> str | None:
+        if task == "regression" and self.tolerance is None:
+            return (
+                "wrong needs a tolerance for numbers, such as "
+                "'training.metrics=[{name: wrong,tolerance: 0.04}]'"
+            )
+        return super().misfit(task)
+
+    def value(self, predictions: Predictions) -> Float64Array:
+        wrong = self.wrong(predictions)
+        rows: NDArray[np.bool_] = wrong.reshape(*wrong.shape[:2], -1).any(axis=2)
+        return rows.sum(axis=1, dtype=np.float64)
+
+    def wrong(self, predictions: Predictions) -> NDArray[np.bool_]:
+        """Return which outputs are wrong, (runs, rows, ..., columns)."""
+        if self.tolerance is None:
+            different: NDArray[np.bool_] = predictions.chosen != predictions.true
+            return different
+        error = np.abs(predictions.outputs - predictions.targets)
+        far: NDArray[np.bool_] = ~(error < self.tolerance)
+        return far
