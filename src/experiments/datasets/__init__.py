@@ -31,6 +31,7 @@ from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.series import Series
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
 from experiments.datasets.sources.temporal_order import TemporalOrder
@@ -61,6 +62,7 @@ __all__ = [
     "Part",
     "Preprocessing",
     "RawTable",
+    "Series",
     "Slopes",
     "Source",
     "Spirals",

@@ -48,6 +48,7 @@ def prepare(
     scale_targets: bool = True,
     shape: Shape | None = None,
     padded: bool = False,
+    series: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -84,6 +85,8 @@ def prepare(
     padded : bool, default False
         Whether sequences may end before their last step: their columns of all later steps are NaN.
         They are not scaled.
+    series : tuple of str, default ()
+        The series of whose windows the rows consist; see `Preprocessing`.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -139,6 +142,7 @@ def prepare(
         unknown=unknown,
         channels=None if shape is None else shape[0],
         steps=steps,
+        series=series,
     )
 
     description: dict[str, Any] = {

@@ -21,6 +21,7 @@ from experiments.datasets.reading.notation import Cells, Notation
 from experiments.datasets.reading.raw_table import column_name, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
+from experiments.datasets.series_windows import read_series, windows
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
@@ -67,6 +68,9 @@ class Preprocessing:
         The number of steps of sequences that may end earlier. The columns are the steps of the
         first channel, those of the second and so on, and those after the end of a sequence are
         missing in all channels. By default nothing may be missing without a replacement.
+    series : tuple of str
+        The series of whose windows the rows consist, if they do. A raw table may then have a column
+        for each series, and a row for each step.
     """
 
     columns: tuple[str, ...]
@@ -81,6 +85,12 @@ class Preprocessing:
     dates: Mapping[str, str] = field(default_factory=dict)
     unknown: Unknown = "error"
     steps: int | None = None
+    series: tuple[str, ...] = ()
+
+    @property
+    def window(self) -> int:
+        """The number of steps of a window of series."""
+        return len(self.columns) // len(self.series)
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -113,7 +123,8 @@ class Preprocessing:
         raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
             The raw rows. The columns of a frame or mapping, such as a `RawTable`, are looked up by
             name, and others are ignored; those of an array are in the order of `columns`. Numbers
-            may be text in the notation of the training table.
+            may be text in the notation of the training table. With a column for each of `series`
+            in place of these, the rows are steps in time, of which all windows are encoded.
 
         Returns
         -------
@@ -270,6 +281,7 @@ class Preprocessing:
             "dates": dict(self.dates),
             "unknown": self.unknown,
             "steps": self.steps,
+            "series": self.series,
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -303,6 +315,7 @@ class Preprocessing:
                 dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
                 unknown=contents.get("unknown", "error"),
                 steps=contents.get("steps"),
+                series=tuple(map(str, contents.get("series", ()))),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
@@ -321,6 +334,10 @@ class Preprocessing:
                 type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
             ):
                 raise ValueError(f"{str(steps)[:50]} steps do not fit the columns")
+            if (series := preprocessing.series) and (
+                len(preprocessing.columns) % len(series) or preprocessing.levels
+            ):
+                raise ValueError("the series do not fit the columns")
             if preprocessing.unknown not in get_args(Unknown):
                 raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
             if not set(preprocessing.dates.values()) <= set(FORMATS):
@@ -400,7 +417,9 @@ class Preprocessing:
     def _table(self, raw: Any) -> Table:
         if isinstance(raw, Table):
             return raw
-        cells = self._cells(raw)
+        if self.takes_steps(raw):
+            return self._windows(raw)
+        cells = self._cells(raw, self.columns)
         if isinstance(cells, np.ndarray):
             if not self.levels and not self.dates and cells.dtype.kind in "fiub":
                 return Table(self.columns, cells)
@@ -435,17 +454,38 @@ class Preprocessing:
             )
         return values
 
-    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, Cells]:
+    def takes_steps(self, raw: Any) -> bool:
+        """Whether a raw table has a column for each series, and a row for each step in time."""
+        if not self.series or not (hasattr(raw, "columns") or isinstance(raw, Mapping)):
+            return False
+        labels = raw.columns if hasattr(raw, "columns") else raw.keys()
+        return not {column_name(name) for name in self.columns} <= set(map(column_name, labels))
+
+    def _windows(self, raw: Any) -> Table:
+        """Cut the windows of a table of series."""
+        cells = self._cells(raw, self.series)
+        assert isinstance(cells, dict)
+        values = read_series(
+            cells, self.series, self.notation, lambda row, name: f"row {row + 1}, column {name!r}"
+        )
+        if len(values) < self.window:
+            raise DataError(
+                f"the table has {len(values)} rows, and a forecast needs the last {self.window} "
+                "steps. Give more rows."
+            )
+        return Table(self.columns, windows(values, self.window))
+
+    def _cells(self, raw: Any, columns: tuple[str, ...]) -> NDArray[Any] | dict[str, Cells]:
         """Extract the columns from a frame, a mapping or an array."""
         if hasattr(raw, "columns") or isinstance(raw, Mapping):
             labels = raw.columns if hasattr(raw, "columns") else raw.keys()
             found = {column_name(label): label for label in labels}
-            needed = {name: column_name(name) for name in self.columns}
+            needed = {name: column_name(name) for name in columns}
             absent = [name for name in needed.values() if name not in found]
             if absent:
                 raise DataError(
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
-                    f"are {listed(found)}; those needed are {listed(self.columns)}."
+                    f"are {listed(found)}; those needed are {listed(columns)}."
                 )
             columns = {name: _column(raw[found[label]]) for name, label in needed.items()}
             for name, column in columns.items():
@@ -459,10 +499,10 @@ class Preprocessing:
             array = raw if isinstance(raw, np.ndarray) else np.array(raw, object)
         except ValueError as error:
             raise DataError(f"the rows differ in length ({error}). Make them equal.") from None
-        if array.ndim != 2 or array.shape[1] != len(self.columns):
+        if array.ndim != 2 or array.shape[1] != len(columns):
             raise DataError(
-                f"the raw inputs have shape {array.shape}, not (rows, {len(self.columns)}): one "
-                f"column for each of {listed(self.columns)}."
+                f"the raw inputs have shape {array.shape}, not (rows, {len(columns)}): one "
+                f"column for each of {listed(columns)}."
             )
         return array
 
@@ -510,6 +550,7 @@ def fit_preprocessing(
     unknown: Unknown = "error",
     channels: int | None = None,
     steps: int | None = None,
+    series: tuple[str, ...] = (),
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -536,7 +577,7 @@ def fit_preprocessing(
         See `Preprocessing`.
     channels : int, optional
         The number of channels, if rows are images or sequences.
-    steps : int, optional
+    steps, series
         See `Preprocessing`.
 
     Returns
@@ -577,6 +618,7 @@ def fit_preprocessing(
         dates=dict(dates or {}),
         unknown=unknown,
         steps=steps,
+        series=series,
     )
 
 
