@@ -58,7 +58,7 @@ class Evaluated:
         score: Totals | float = 0.0
         kept = []
         for rows, logits in network.logits(self.inputs):
-            losses = network.objective.per_sample(logits, self.targets.block(rows))
+            losses = network.losses(logits, self.targets.block(rows))
             if each is not None:
                 each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
