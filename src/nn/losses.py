@@ -168,7 +168,7 @@ class Loss(Component):
 
         Returns
         -------
-        ndarray of shape (n, 1), or None
+        ndarray of shape (n, 1), or that of class indices for each step, or None
         """
         return None
 
@@ -194,24 +194,29 @@ class Loss(Component):
 
 
 def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array | None:
-    """Return the weight of the class of each row, (n, 1); see :meth:`Loss.row_weights`."""
+    """Return the weight of the class of each row; see :meth:`Loss.row_weights`."""
     if weights is None:
         return None
+    if targets.dtype.kind == "i":  # class indices
+        return _each_class(weights, np.bincount(targets.reshape(-1)))[targets]
     shares = np.asarray(targets, np.float64)
     if shares.shape[1] == 1:  # of the second of two classes
         shares = np.concatenate([1 - shares, shares], axis=1)
     counts = shares.sum(axis=0)
     if (np.abs(shares.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
         raise ValueError("class_weights needs one class in each row, but a row has several or none")
-    if weights == "balanced":
-        occurs = counts > 0
-        each = np.where(occurs, len(shares) / (occurs.sum() * np.where(occurs, counts, 1)), 0)
-    elif len(weights) == len(counts):
-        each = np.array(weights, np.float64)
-    else:
+    if weights != "balanced" and len(weights) != len(counts):
         raise ValueError(f"class_weights has {len(weights)} numbers for {len(counts)} classes")
-    weighed: Float64Array = (shares * each).sum(axis=1, keepdims=True)
+    weighed: Float64Array = (shares * _each_class(weights, counts)).sum(axis=1, keepdims=True)
     return weighed
+
+
+def _each_class(weights: ClassWeights, counts: Array) -> Float64Array:
+    """Return the weight of each class, of which there are so many rows."""
+    if weights != "balanced":
+        return np.array(weights, np.float64)
+    occurs, total = counts > 0, counts.sum()
+    return np.where(occurs, total / (occurs.sum() * np.where(occurs, counts, 1)), 0)
 
 
 def check_shapes(outputs: Array, targets: Array) -> None:

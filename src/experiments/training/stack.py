@@ -91,8 +91,8 @@ class Stack:
             for length in [length_of(run, dataset)]
         ]
         self.network = Network(
-            [run.model.layers(encoding.outputs) for run in runs],
-            first.model.input_shape(dataset.shape),
+            [run.model.layers(encoding.outputs, dataset.samples) for run in runs],
+            first.model.input_shape(dataset.samples),
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
