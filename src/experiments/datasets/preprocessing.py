@@ -23,6 +23,7 @@ from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.series_windows import read_series, windows
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
@@ -71,6 +72,9 @@ class Preprocessing:
     series : tuple of str
         The series of whose windows the rows consist, if they do. A raw table may then have a column
         for each series, and a row for each step.
+    vocabulary : Vocabulary, optional
+        The tokens, if the rows are sequences of tokens; then the only column is the text, which has
+        no scale.
     """
 
     columns: tuple[str, ...]
@@ -91,6 +95,8 @@ class Preprocessing:
     def window(self) -> int:
         """The number of steps of a window of series."""
         return len(self.columns) // len(self.series)
+
+    vocabulary: Vocabulary | None = None
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -282,6 +288,7 @@ class Preprocessing:
             "unknown": self.unknown,
             "steps": self.steps,
             "series": self.series,
+            **({} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_plain()}),
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -316,11 +323,17 @@ class Preprocessing:
                 unknown=contents.get("unknown", "error"),
                 steps=contents.get("steps"),
                 series=tuple(map(str, contents.get("series", ()))),
+                vocabulary=(
+                    Vocabulary.from_plain(contents["vocabulary"])
+                    if "vocabulary" in contents
+                    else None
+                ),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
-            if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
+            encoded = 0 if preprocessing.vocabulary else len(preprocessing.encoded_names)
+            if lengths != {encoded} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
             if any(scale <= 0 for scale in (*preprocessing.scale, *preprocessing.target_scale)):
                 raise ValueError("a scale is not positive")

@@ -91,13 +91,13 @@ class Stack:
             for length in [length_of(run, dataset)]
         ]
         self.network = Network(
-            [run.model.layers(encoding.outputs) for run in runs],
-            first.model.input_shape(dataset.shape),
+            [run.model.layers(encoding.outputs, dataset.samples) for run in runs],
+            first.model.input_shape(dataset.samples),
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
-            padded=dataset.padded,
+            padded=dataset.samples.padded,
         )
         smoothed = targets["train"].mapped(first.loss.smooth)
         weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)

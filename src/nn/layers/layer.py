@@ -53,6 +53,10 @@ class Binding:
         The tape that makes, captures and replays the calls of a training step.
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
+    tied : bool
+        Whether the network's last layer shares the weights of its embedding, and the layer is one
+        of the two. The last layer has them, and their gradient, by the name "tied"; its backward
+        pass writes that gradient, to which the embedding's adds.
     """
 
     peers: Sequence[Layer]
@@ -65,7 +69,8 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
-    padded: bool
+    padded: bool = False
+    tied: bool = False
 
     def mask(self, batch: int) -> Array | None:
         """Return which steps of the current batch belong to the samples.
@@ -99,12 +104,19 @@ class Layer(Component):
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
+    takes_tokens : bool
+        Whether samples are whole numbers and not real ones. Such a layer gets them with the batch
+        axis last.
+    tied : bool
+        Whether the layer shares the weights of the network's embedding; only the last one may.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
     stepwise: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
+    takes_tokens: ClassVar[bool] = False
+    tied = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

@@ -25,16 +25,20 @@ class Predictions:
     ----------
     task : {"binary", "multiclass", "multilabel", "regression"}
         The kind of prediction.
-    outputs : float64 ndarray of shape (runs, rows, ..., columns)
+    outputs : float64 ndarray of shape (runs, rows, columns)
         The activated outputs: a column for each class (both of a binary task), label or target, the
         latter in the units of the data. All are finite.
     targets : float64 ndarray of shape (rows, columns)
         The truth: 1 for the class or the labels of a row and 0 elsewhere, or the numbers.
+    sequences : ndarray of int, shape (rows,), optional
+        If the rows are the steps of sequences, one after the other: the sequence to which each
+        belongs, in ascending order.
     """
 
     task: str
     outputs: Float64Array
     targets: Float64Array
+    sequences: NDArray[np.intp] | None = None
 
     @cached_property
     def true(self) -> NDArray[np.bool_]:
@@ -49,8 +53,8 @@ class Predictions:
         """
         if self.task == "multilabel":
             return self.outputs > 0.5
-        columns = np.arange(self.outputs.shape[-1])
-        largest: NDArray[np.bool_] = self.outputs.argmax(axis=-1)[..., np.newaxis] == columns
+        columns = np.arange(self.outputs.shape[2])
+        largest: NDArray[np.bool_] = self.outputs.argmax(axis=2)[..., np.newaxis] == columns
         return largest
 
 

@@ -41,15 +41,17 @@ class Wrong(Metric):
         return super().misfit(task)
 
     def value(self, predictions: Predictions) -> Float64Array:
-        wrong = self.wrong(predictions)
-        rows: NDArray[np.bool_] = wrong.reshape(*wrong.shape[:2], -1).any(axis=2)
-        return rows.sum(axis=1, dtype=np.float64)
+        wrong, sequences = self.wrong(predictions), predictions.sequences
+        if sequences is not None:
+            first = np.flatnonzero(np.diff(sequences, prepend=-1))
+            wrong = np.logical_or.reduceat(wrong, first, axis=1)
+        return wrong.sum(axis=1, dtype=np.float64)
 
     def wrong(self, predictions: Predictions) -> NDArray[np.bool_]:
-        """Return which outputs are wrong, (runs, rows, ..., columns)."""
+        """Return which rows, or steps, are wrong, (runs, rows)."""
         if self.tolerance is None:
-            different: NDArray[np.bool_] = predictions.chosen != predictions.true
-            return different
-        error = np.abs(predictions.outputs - predictions.targets)
-        far: NDArray[np.bool_] = ~(error < self.tolerance)
-        return far
+            outputs = predictions.chosen != predictions.true
+        else:
+            outputs = ~(np.abs(predictions.outputs - predictions.targets) < self.tolerance)
+        rows: NDArray[np.bool_] = outputs.any(axis=2)
+        return rows

@@ -28,7 +28,7 @@ class ClassLoss(Probe):
         network, targets = probed.network, probed.targets
         losses = np.concatenate(
             [
-                network.objective.per_sample(logits, targets[:, rows])
+                network.losses(logits, targets[:, rows])
                 for rows, logits in network.logits(probed.inputs)
             ],
             axis=1,

@@ -187,7 +187,10 @@ def test_wrong_rows_counted_by_loops() -> None:
 
 
 def test_a_sequence_is_wrong_if_a_step_is() -> None:
-    targets = np.eye(3)[[[0, 1], [2, 2]]]
-    outputs = np.stack([targets, targets])
-    outputs[1, 1, 0] = [0.5, 0.4, 0.1]
-    assert Wrong().value(Predictions("multiclass", outputs, targets)).tolist() == [0, 1]
+    targets = np.eye(3)[[0, 1, 2, 2, 0, 1]]
+    outputs = np.stack([targets] * 4)
+    outputs[1, 1] = outputs[2, 2] = outputs[2, 4] = outputs[3, 3] = outputs[3, 5] = [0.5, 0.3, 0.2]
+    outputs[3, 4] = targets[4]
+    sequences = np.array([0, 0, 1, 2, 2, 2])
+    predictions = Predictions("multiclass", outputs, targets, sequences)
+    assert Wrong().value(predictions).tolist() == [0, 1, 1, 1]

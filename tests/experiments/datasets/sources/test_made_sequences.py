@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from experiments.datasets import Adding, TemporalOrder
+from experiments.datasets import Adding, Copy, EmbeddedReber, TemporalOrder
+from experiments.datasets.sources.embedded_reber import SYMBOLS, WrongStrings
 from experiments.errors import ConfigError, DataError
 from nn.lengths import lengths_of
+from nn.metrics import Predictions
 
 
 def read(dataset):
@@ -70,15 +72,86 @@ def test_temporal_order(relevant) -> None:
     assert places == [set(one) for one in PLACES[relevant]]
 
 
-@pytest.mark.parametrize("kind", [Adding, TemporalOrder])
+@pytest.mark.parametrize("delay", [1, 7])
+def test_copy(delay: int) -> None:
+    dataset = Copy(delay=delay, rows=200).load()
+    assert not dataset.samples.padded
+    seen = set()
+    for row, target in read(dataset):
+        text = "".join("abcdefgh_!"[symbol] for symbol in row.argmax(axis=0))
+        asked = "".join("abcdefgh_"[symbol] for symbol in target)
+        assert text[10:] == "_" * (delay - 1) + "!" + "_" * 10
+        assert asked == "_" * (delay + 10) + text[:10]
+        seen |= set(text[:10])
+    assert seen == set("abcdefgh")
+
+
+# The graph of Hochreiter & Schmidhuber (1997, figure 3), read by hand: what may follow the shortest
+# ways to all its places.
+AFTER = {
+    "": "B", "B": "TP", "BT": "SX", "BTS": "SX", "BTX": "XS", "BTXS": "E", "BTXX": "TV",
+    "BTXXV": "PV", "BTXXVP": "XS", "BTXXVV": "E", "BP": "TV", "BPT": "TV", "BPV": "PV",
+    "BPVV": "E", "BPVP": "XS", "BPVPX": "TV", "BPVPS": "E",
+}  # fmt: skip
+
+
+def reber_strings(dataset):
+    for row, target in read(dataset):
+        text = "".join(SYMBOLS[symbol] for symbol in row.argmax(axis=0))
+        assert target[: len(text) - 1].tolist() == [SYMBOLS.index(symbol) for symbol in text[1:]]
+        assert (target[len(text) :] == -1).all()
+        yield text + SYMBOLS[target[len(text) - 1]]
+
+
+def test_embedded_reber() -> None:
+    dataset = EmbeddedReber(rows=2000, longest=30).load()
+    strings = list(reber_strings(dataset))
+    lengths = set()
+    for string in strings:
+        assert string[0] == "B"
+        assert string[1] == string[-2] in "TP"
+        assert string[-1] == "E"
+        inner = string[2:-2]
+        assert (inner[0], inner[-1]) == ("B", "E")
+        for end, after in AFTER.items():  # the same choices at the beginning
+            if inner.startswith(end) and len(end) > 0:
+                assert inner[len(end)] in after
+        lengths.add(len(string))
+    assert min(lengths) == 9
+    assert max(lengths) <= 30
+    inner = [string[2:-2] for string in strings]
+    # Two symbols that may follow are equally likely.
+    for prefix, symbol in (("B", "T"), ("BT", "S"), ("BPV", "P"), ("BTX", "X")):
+        following = [one[len(prefix)] for one in inner if one.startswith(prefix)]
+        assert abs(following.count(symbol) / len(following) - 0.5) < 0.08
+    assert abs(sum(string[1] == "T" for string in strings) / len(strings) - 0.5) < 0.05
+
+
+def test_wrong_strings() -> None:
+    strings = ["BTBTXSETE", "BPBPVVEPE"]
+    may_follow = [
+        ["TP", "B", "TP", "SX", "XS", "E", "T", "E"],
+        ["TP", "B", "TP", "TV", "PV", "E", "P", "E"],
+    ]
+    right = np.array([[[symbol in m for symbol in SYMBOLS] for m in each] for each in may_follow])
+    right = right.reshape(-1, 7) * 1.0
+    targets = np.eye(7)[[SYMBOLS.index(symbol) for string in strings for symbol in string[1:]]]
+    outputs = np.stack([right] * 5)
+    outputs[1] = targets  # at a choice, the other symbol must be among the largest too
+    outputs[2, 6, SYMBOLS.index("P")] = 2  # the wrong one of T and P before the last symbol
+    outputs[3, 4, SYMBOLS.index("V")] = 1  # a tie with a symbol that may not follow
+    outputs[4, 8:] += np.linspace(0, 5, 8)[:, np.newaxis]
+    predictions = Predictions("multiclass", outputs, targets, np.repeat([0, 1], 8))
+    assert WrongStrings().value(predictions).tolist() == [0, 2, 1, 1, 0]
+
+
+@pytest.mark.parametrize("kind", [Adding, TemporalOrder, EmbeddedReber])
 def test_seed_counts_and_parts(kind) -> None:
     one, same, other = (kind(seed=seed, counts=(40, 0, 30)).load() for seed in (1, 1, 2))
     assert {name: len(part) for name, part in one.parts.items()} == {"train": 40, "test": 30}
     assert one.digest == same.digest != other.digest
     np.testing.assert_array_equal(one.train.inputs, same.train.inputs)
-    rows = [row.tobytes() for part in one.parts.values() for row in part.inputs]
-    assert len(set(rows)) == 70
-    assert one.padded
+    assert one.samples.padded
     assert np.isnan(one.train.inputs).any()
 
 
