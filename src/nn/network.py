@@ -339,7 +339,8 @@ class Network:
         if self.padded and self.steps:
             counted = targets >= 0
             total: Array = np.where(counted, losses, 0).sum(axis=-1)
-            return total / np.maximum(counted.sum(axis=-1), 1).astype(losses.dtype)
+            total /= np.maximum(counted.sum(axis=-1), 1)
+            return total
         return losses.mean(axis=-1) if self.steps else losses
 
     def loss(self, x: Array, targets: Array) -> Float64Array:

@@ -500,14 +500,14 @@ class Preprocessing:
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
                     f"are {listed(found)}; those needed are {listed(columns)}."
                 )
-            columns = {name: _column(raw[found[label]]) for name, label in needed.items()}
-            for name, column in columns.items():
+            given = {name: _column(raw[found[label]]) for name, label in needed.items()}
+            for name, column in given.items():
                 if isinstance(column, np.ndarray) and column.ndim != 1:
                     raise DataError(
                         f"column {name!r} has shape {column.shape}, not (rows,). "
                         "Is there more than one of this name?"
                     )
-            return columns
+            return given
         try:
             array = raw if isinstance(raw, np.ndarray) else np.array(raw, object)
         except ValueError as error:

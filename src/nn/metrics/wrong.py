@@ -45,7 +45,8 @@ class Wrong(Metric):
         if sequences is not None:
             first = np.flatnonzero(np.diff(sequences, prepend=-1))
             wrong = np.logical_or.reduceat(wrong, first, axis=1)
-        return wrong.sum(axis=1, dtype=np.float64)
+        count: Float64Array = wrong.sum(axis=1, dtype=np.float64)
+        return count
 
     def wrong(self, predictions: Predictions) -> NDArray[np.bool_]:
         """Return which rows, or steps, are wrong, (runs, rows)."""
