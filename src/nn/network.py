@@ -106,8 +106,6 @@ class Network:
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.takes_tokens = placed[0][1].takes_tokens
-        self._check_places(placed)
         self.layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed
@@ -133,29 +131,10 @@ class Network:
         self._bind()
         self._initialize()
 
-    def _check_places(self, placed: Sequence[tuple[str, Layer, Shape]]) -> None:
-        """Refuse an embedding that is not the first layer, and one that cannot share its weights.
-
-        The message of the latter names the layer that asks for them.
-        """
-        for name, layer, _ in placed[1:]:
-            if layer.takes_tokens:
-                raise ValueError(f"{name} takes tokens, so it must be the first layer")
-        for name, layer, shape in placed:
-            if not layer.tied:
-                continue
-            if layer is not placed[-1][1] or not self.takes_tokens:
-                raise ValueError(
-                    f"{name} shares the weights of an embedding, so it must be the last layer of a "
-                    "network that begins with one"
-                )
-            [weights] = placed[0][1].parameters(placed[0][2])
-            if weights.shape != (self.outputs, shape[0]):
-                raise ValueError(
-                    f"{name} shares the weights of an embedding, which has {weights.shape[0]} "
-                    f"tokens of {weights.shape[1]} units, but it has {self.outputs} outputs for "
-                    f"{shape[0]} channels; make both the same"
-                )
+    @property
+    def tokens(self) -> int:
+        """Number of different tokens of which samples consist; 0 if they are real numbers."""
+        return self._architectures[0][0].vocabulary
 
     @property
     def runs(self) -> int:
@@ -189,7 +168,7 @@ class Network:
         """
         if x.shape[2:] != self.shape:
             x = x.reshape(*x.shape[:2], *self.shape)
-        if self.takes_tokens:
+        if self.tokens:
             x = x.swapaxes(1, 2)
         logits = self._chain.forward(x, training)
         return logits.transpose(0, 3, 2, 1) if self.steps else logits
@@ -311,7 +290,7 @@ class Network:
         ndarray of shape (runs, batch)
         """
         losses = self.objective.per_sample(logits, targets)
-        return losses.mean(axis=-1) if self.steps else losses
+        return np.ascontiguousarray(losses).mean(axis=-1) if self.steps else losses
 
     def loss(self, x: Array, targets: Array) -> Float64Array:
         """Compute the mean loss of each run.
@@ -482,12 +461,12 @@ class Network:
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
-        first = self.takes_tokens
-        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=first)
+        takes = self.tokens > 0
+        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=takes)
         tied = self._architectures[0][-1].tied
         if tied:
-            shared = f"{self._names[0]}/weights", f"{self._names[-1]}/tied"
-            parameters[shared[1]], gradients[shared[1]] = parameters[shared[0]], gradients[shared[0]]
+            for views in (parameters, gradients):
+                views[f"{self._names[-1]}/tied"] = views[f"{self._names[0]}/weights"]
         self.layers = [
             layer.bind(
                 Binding(
@@ -508,7 +487,7 @@ class Network:
                 zip(self._names, self._architectures[0], strict=True)
             )
         ]
-        self._chain = Chain(self.layers, takes=self.takes_tokens, gives=bool(self.steps))
+        self._chain = Chain(self.layers, takes=takes, gives=bool(self.steps))
         self._replays = is_on("replay") and self._chain.replays
 
     def _initialize(self) -> None:
@@ -539,14 +518,13 @@ class Network:
         return copy
 
     def _inputs(self, x: Array) -> Array:
-        if not self.takes_tokens:
+        if not self.tokens:
             return self._stacked("inputs", x, None, self.shape, self.dtype)
         tokens = self._stacked("tokens", x, None, self.shape, np.dtype(np.intp))
-        known = self._architectures[0][0].tokens
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < known:
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.tokens:
             raise ValueError(
-                f"tokens must lie between 0 and {known - 1}, but range from {tokens.min()} to "
-                f"{tokens.max()}"
+                f"tokens must lie between 0 and {self.tokens - 1}, but range from {tokens.min()} "
+                f"to {tokens.max()}"
             )
         return tokens
 
@@ -565,7 +543,7 @@ class Network:
     def _check(self, targets: Array) -> None:
         """Check that the loss can have targets, a result of :meth:`_targets`."""
         if targets.dtype.kind == "i":
-            self.objective.loss.check_classes(targets, self.outputs)
+            self.objective.loss.check_classes(np.asarray(targets, np.intp), self.outputs)
         else:
             self.objective.loss.check(targets)
 
