@@ -62,7 +62,7 @@ class Loss(Component):
     def check_against(self, outputs: Array, targets: Array) -> None:
         """Check that targets are possible for this loss and these outputs; see :meth:`__call__`."""
         if is_classes(outputs, targets):
-            self.check_classes(targets, np.shape(outputs)[-1])
+            self.check_classes(np.asarray(targets, np.intp), np.shape(outputs)[-1])
         else:
             check_shapes(outputs, targets)
             self.check(targets)
@@ -200,7 +200,9 @@ def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array |
     if weights is None:
         return None
     if targets.dtype.kind == "i":  # class indices
-        return _each_class(weights, np.bincount(targets.reshape(-1)))[targets]
+        classes = np.asarray(targets, np.intp)
+        each: Float64Array = _each_class(weights, np.bincount(classes.reshape(-1)))[classes]
+        return each
     shares = np.asarray(targets, np.float64)
     if shares.shape[1] == 1:  # of the second of two classes
         shares = np.concatenate([1 - shares, shares], axis=1)
@@ -213,7 +215,9 @@ def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array |
     return weighed
 
 
-def _each_class(weights: ClassWeights, counts: Array) -> Float64Array:
+def _each_class(
+    weights: Literal["balanced"] | tuple[float, ...], counts: Array | Indices
+) -> Float64Array:
     """Return the weight of each class, of which there are so many rows."""
     if weights != "balanced":
         return np.array(weights, np.float64)
@@ -473,15 +477,21 @@ def _floors(outputs: Array) -> tuple[np.floating, np.floating]:
 def _surprise(log_probabilities: Array, targets: Array) -> Array:
     """Return -Σₖ yₖ log pₖ for distributions y or class indices; the logarithms may change."""
     if is_classes(log_probabilities, targets):
-        chosen = np.take_along_axis(log_probabilities, targets[..., np.newaxis], axis=-1)
-        return -chosen[..., 0]
+        places = np.asarray(targets, np.intp)[..., np.newaxis]
+        chosen: Array = np.take_along_axis(log_probabilities, places, axis=-1)[..., 0]
+        return -chosen
     log_probabilities *= targets
     return -row_sum(log_probabilities)[..., 0]
 
 
 def is_classes(outputs: Array, targets: Array) -> bool:
-    """Tell whether targets are class indices, of the shape of the outputs but for the last axis."""
-    return np.shape(targets) == np.shape(outputs)[:-1] and np.asarray(targets).dtype.kind in "iu"
+    """Tell whether targets are class indices, of the shape of the outputs but for the last axis.
+
+    All runs, the first axis, may share them.
+    """
+    given, needed = np.shape(targets), np.shape(outputs)[:-1]
+    fits = given == needed or given == (1, *needed[1:])
+    return fits and np.asarray(targets).dtype.kind in "iu"
 
 
 def _log_softmax(logits: Array) -> Array:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import names_of, shapes_of
+from .layers.shapes import check_ends, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
@@ -104,6 +104,8 @@ class Network:
         self._architectures = _one_each(layers, len(self.seeds))
         self._names = names_of(self._architectures[0])
         self._shapes = shapes_of(self._architectures[0], self.shape)
+        if padded:
+            check_ends(self._architectures[0], self._shapes)
         self.steps: Shape = self._shapes[-1][1:]
         if len(self.steps) > 1:
             raise ValueError(
@@ -112,8 +114,6 @@ class Network:
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.takes_tokens = placed[0][1].takes_tokens
-        self._check_places(placed)
         self.layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed
@@ -139,36 +139,10 @@ class Network:
         self._bind()
         self._initialize()
 
-    def _check_places(self, placed: Sequence[tuple[str, Layer, Shape]]) -> None:
-        """Refuse layers at places where they cannot be.
-
-        That is an embedding that is not the first layer, or cannot share its weights with the layer
-        that asks for them, and a layer that cannot know where samples end.
-        """
-        for name, layer, _ in placed[1:]:
-            if layer.takes_tokens:
-                raise ValueError(f"{name} takes tokens, so it must be the first layer")
-        for name, layer, shape in placed:
-            if self.padded and layer.stepwise and shape[-1] != self.shape[-1]:
-                raise ValueError(
-                    f"{name} reads samples of {shape[-1]} steps, but the samples of the data have "
-                    f"{self.shape[-1]} and may end earlier; nothing says where those of {name} end"
-                )
-        for name, layer, shape in placed:
-            if not layer.tied:
-                continue
-            if layer is not placed[-1][1] or not self.takes_tokens:
-                raise ValueError(
-                    f"{name} shares the weights of an embedding, so it must be the last layer of a "
-                    "network that begins with one"
-                )
-            [weights] = placed[0][1].parameters(placed[0][2])
-            if weights.shape != (self.outputs, shape[0]):
-                raise ValueError(
-                    f"{name} shares the weights of an embedding, which has {weights.shape[0]} "
-                    f"tokens of {weights.shape[1]} units, but it has {self.outputs} outputs for "
-                    f"{shape[0]} channels; make both the same"
-                )
+    @property
+    def tokens(self) -> int:
+        """Number of different tokens of which samples consist; 0 if they are real numbers."""
+        return self._architectures[0][0].vocabulary
 
     @property
     def runs(self) -> int:
@@ -204,11 +178,11 @@ class Network:
             x = x.reshape(*x.shape[:2], *self.shape)
         if self.padded:
             mask = self.workspace.array("mask", (self.runs, self.shape[-1], x.shape[1]))
-            memory = self._indices if self.takes_tokens else self.workspace
+            memory = self._indices if self.tokens else self.workspace
             zeroed = memory.array("zeroed", x.shape)
             self._do(_end_samples, x, zeroed, mask)
             x = zeroed
-        if self.takes_tokens:
+        if self.tokens:
             x = x.swapaxes(1, 2)
         logits = self._chain.forward(x, training)
         return logits.transpose(0, 3, 2, 1) if self.steps else logits
@@ -341,7 +315,7 @@ class Network:
             total: Array = np.where(counted, losses, 0).sum(axis=-1)
             total /= np.maximum(counted.sum(axis=-1), 1)
             return total
-        return losses.mean(axis=-1) if self.steps else losses
+        return np.ascontiguousarray(losses).mean(axis=-1) if self.steps else losses
 
     def loss(self, x: Array, targets: Array) -> Float64Array:
         """Compute the mean loss of each run.
@@ -513,15 +487,12 @@ class Network:
         parameters = self.layout.views(self.parameters)
         gradients = self.layout.views(self.gradients)
         statistics = self.statistics_layout.views(self.statistics)
-        first = self.takes_tokens
-        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=first)
+        takes = self.tokens > 0
+        batch_last = arrangements(self._architectures[0], self._shapes, batch_last=takes)
         tied = self._architectures[0][-1].tied
         if tied:
-            shared = f"{self._names[0]}/weights", f"{self._names[-1]}/tied"
-            parameters[shared[1]], gradients[shared[1]] = (
-                parameters[shared[0]],
-                gradients[shared[0]],
-            )
+            for views in (parameters, gradients):
+                views[f"{self._names[-1]}/tied"] = views[f"{self._names[0]}/weights"]
         self.layers = [
             layer.bind(
                 Binding(
@@ -543,7 +514,7 @@ class Network:
                 zip(self._names, self._architectures[0], strict=True)
             )
         ]
-        self._chain = Chain(self.layers, takes=self.takes_tokens, gives=bool(self.steps))
+        self._chain = Chain(self.layers, takes=takes, gives=bool(self.steps))
         self._replays = is_on("replay") and self._chain.replays
 
     def _initialize(self) -> None:
@@ -574,14 +545,13 @@ class Network:
         return copy
 
     def _inputs(self, x: Array) -> Array:
-        if not self.takes_tokens:
+        if not self.tokens:
             return self._stacked("inputs", x, None, self.shape, self.dtype)
         tokens = self._stacked("tokens", x, None, self.shape, np.dtype(np.intp))
-        known = self._architectures[0][0].tokens
-        if tokens.size and not -self.padded <= tokens.min() <= tokens.max() < known:
+        if tokens.size and not -self.padded <= tokens.min() <= tokens.max() < self.tokens:
             raise ValueError(
-                f"tokens must lie between 0 and {known - 1}, but range from {tokens.min()} to "
-                f"{tokens.max()}"
+                f"tokens must lie between 0 and {self.tokens - 1}, but range from {tokens.min()} "
+                f"to {tokens.max()}"
             )
         return tokens
 
@@ -601,7 +571,9 @@ class Network:
         """Check that the loss can have targets, a result of :meth:`_targets`."""
         if targets.dtype.kind == "i":
             self.objective.loss.check_classes(
-                targets, self.outputs, may_lack=self.padded and bool(self.steps)
+                np.asarray(targets, np.intp),
+                self.outputs,
+                may_lack=self.padded and bool(self.steps),
             )
         elif self.padded and self.steps:
             raise ValueError("steps of samples that may end early need targets as class indices")

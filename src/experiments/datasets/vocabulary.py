@@ -136,5 +136,5 @@ class Vocabulary:
 
 
 def split_text(text: str, unit: Unit) -> Sequence[str]:
-    """Divide a text into tokens: its characters, or its words, punctuation marks and line breaks."""
+    """Divide a text into characters, or into words, punctuation marks and line breaks."""
     return list(text) if unit == "characters" else _WORDS.findall(text)

@@ -14,6 +14,7 @@ from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, may_be_summarized
 from experiments.training.targets import encoding_for
+from nn.layers.shapes import check_ends, shapes_of
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -38,7 +39,10 @@ def check(run: Run, dataset: Dataset) -> None:
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
-            problem = too_large(layers, run.model.input_shape(dataset.samples))
+            shape = run.model.input_shape(dataset.samples)
+            problem = too_large(layers, shape)
+            if dataset.samples.padded:
+                check_ends(layers, shapes_of(layers, shape))
         except ValueError as error:
             faults.append(f"model: {error}")
         else:

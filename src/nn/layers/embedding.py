@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from ..parameters import Parameter
 from ..speed.replay import replayable
 from ..typing import Array, Indices, Shape
 from .layer import Layer
+
+_STANDARD: Final = initializers.Normal(std=1.0)
 
 
 @dataclass
@@ -36,10 +38,14 @@ class Embedding(Layer):
     name: ClassVar[str] = "embedding"
     per_run: ClassVar[tuple[str, ...]] = ("initializer",)
     axes: ClassVar[tuple[str, ...]] = ("length",)
-    takes_tokens: ClassVar[bool] = True
     tokens: Count
     units: Count
-    initializer: Initializer = initializers.Normal(std=1.0)
+    initializer: Initializer = _STANDARD
+
+    @property
+    def vocabulary(self) -> int:  # type: ignore[override]
+        """The number of different tokens."""
+        return self.tokens
 
     def output_shape(self, shape: Shape) -> Shape:
         return (self.units, *shape)

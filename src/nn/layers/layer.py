@@ -104,9 +104,9 @@ class Layer(Component):
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
-    takes_tokens : bool
-        Whether samples are whole numbers and not real ones. Such a layer gets them with the batch
-        axis last.
+    vocabulary : int
+        Number of different tokens if samples are such, whole numbers from 0, which the layer gets
+        with the batch axis last; 0 if samples are real numbers.
     tied : bool
         Whether the layer shares the weights of the network's embedding; only the last one may.
     """
@@ -115,7 +115,7 @@ class Layer(Component):
     random: ClassVar[bool] = False
     stepwise: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
-    takes_tokens: ClassVar[bool] = False
+    vocabulary = 0
     tied = False
 
     def structure(self) -> tuple[Any, ...]:

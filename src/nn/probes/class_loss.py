@@ -13,7 +13,7 @@ from .probe import Probe, Probed
 
 @dataclass(frozen=True)
 class ClassLoss(Probe):
-    """The mean loss of the rows of each class, as in evaluation; no value for an absent class.
+    """The mean loss of the rows, or steps, of each class; no value for a class without any.
 
     Parameters
     ----------
@@ -28,14 +28,17 @@ class ClassLoss(Probe):
         network, targets = probed.network, probed.targets
         losses = np.concatenate(
             [
-                network.losses(logits, targets[:, rows])
+                network.objective.per_sample(logits, targets[:, rows])
                 for rows, logits in network.logits(probed.inputs)
             ],
             axis=1,
-        )
+        ).reshape(network.runs, -1)  # each step of a sequence has a class
         (encoded,) = targets
-        classes = max(encoded.shape[1], 2)  # one output stands for two classes
-        labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
+        classes = max(network.outputs, 2)  # one output stands for two classes
+        if network.steps:
+            labels = encoded.reshape(-1)
+        else:
+            labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
         return {
             str(label): losses[:, labels == label].mean(axis=1)
             if (labels == label).any()

@@ -122,10 +122,13 @@ class Text(Source):
             target_names=vocabulary.tokens,
             vocabulary=vocabulary,
             split=Split(*np.split(np.arange(rows[-1]), rows[:2])),
-            notes=(
-                f"{len(tokens):,} {self.unit}, {len(vocabulary):,} different ones, in "
-                f"{rows[-1]:,} sequences of {self.length}",
-            ),
+            notes=(self._note(len(tokens), len(vocabulary), int(rows[-1])),),
+        )
+
+    def _note(self, tokens: int, different: int, rows: int) -> str:
+        return (
+            f"{tokens:,} {self.unit}, {different:,} different ones, in {rows:,} sequences of "
+            f"{self.length}"
         )
 
     def _text(self) -> str:
@@ -146,8 +149,8 @@ class Text(Source):
             ) from None
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{path}: byte {error.start + 1} is not {self.encoding}. Save the text as UTF-8, or "
-                "give its encoding, such as dataset.encoding=latin-1."
+                f"{path}: byte {error.start + 1} is not {self.encoding}. Save the text as UTF-8, "
+                "or give its encoding, such as dataset.encoding=latin-1."
             ) from None
         return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
