@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import check_ends, names_of, shapes_of
+from .layers.shapes import check_carrying, check_ends, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
@@ -32,6 +32,9 @@ cache."""
 _SCRATCH = 1 << 18
 """Most numbers that a layer keeps for the rows of such a block, beside its output. Sums depend on
 the size of a block, so that it follows from the architecture and not from the stack."""
+
+_STREAMS = 32
+"""Most streams of rows that continue each other, in prediction and evaluation."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -60,6 +63,11 @@ class Network:
         Whether samples may end before their last step, along their last axis; the numbers of all
         later steps are then NaN, their tokens -1. Layers see zeros in their place, and those that
         read samples step by step stop at their ends.
+    carries : bool, default False
+        Whether recurrent layers begin each batch with the states in which they left the batch
+        before, of which its samples are the continuation (:class:`nn.orders.Streams`), until
+        :meth:`restart`. Gradients end at the first step of a batch. Prediction and evaluation take
+        the rows as up to 32 streams of adjacent rows.
 
     Attributes
     ----------
@@ -93,10 +101,11 @@ class Network:
         seeds: Sequence[int] = (0,),
         dtype: DTypeLike = np.float32,
         padded: bool = False,
+        carries: bool = False,
     ) -> None:
         self.objective = Objective(loss, output_activation)
         self.shape: Shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
-        self.padded = padded
+        self.padded, self.carries = padded, carries
         self.seeds = list(seeds)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -106,6 +115,8 @@ class Network:
         self._shapes = shapes_of(self._architectures[0], self.shape)
         if padded:
             check_ends(self._architectures[0], self._shapes)
+        if carries:
+            check_carrying(self._architectures[0])
         self.steps: Shape = self._shapes[-1][1:]
         if len(self.steps) > 1:
             raise ValueError(
@@ -370,19 +381,34 @@ class Network:
         Yields
         ------
         rows : slice
-            The rows of `x` in this block.
+            The rows of `x` in this block; if states are carried, the next row of each stream.
         logits : ndarray of shape (runs, rows, *steps, outputs)
             In a buffer that the next block overwrites.
         """
         source = x if isinstance(x, TableRows) else self._inputs(x)
         count = len(source) if isinstance(source, TableRows) else source.shape[1]
-        for start in range(0, count, self._rows):
-            rows = slice(start, min(start + self._rows, count))
+        for rows in self._blocks(count):
             block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
                 logits = self.forward(self._inputs(block))
             yield rows, logits
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        """Divide rows into blocks."""
+        if not self.carries:
+            for start in range(0, count, self._rows):
+                yield slice(start, min(start + self._rows, count))
+            return
+        self.restart()
+        length = -(-count // min(_STREAMS, self._rows))
+        for step in range(min(length, count)):
+            yield slice(step, count, length)
+
+    def restart(self) -> None:
+        """Let recurrent layers begin the next batch anew, in training and in evaluation."""
+        for array in self._carried.values():
+            array.fill(0)
 
     def weights(self, run: int = 0) -> dict[str, Array]:
         """Copy one run's parameters and statistics, by name, without the run axis."""
@@ -437,6 +463,7 @@ class Network:
             seeds=self.seeds,
             dtype=dtype,
             padded=self.padded,
+            carries=self.carries,
         )
         copied.parameters[...] = self.parameters
         copied.statistics[...] = self.statistics
@@ -482,6 +509,7 @@ class Network:
         # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
         # be reused.
         self._steps: dict[tuple[int, int, int], CapturedStep] = {}
+        self._carried: dict[object, Array] = {}
         self._indices = Workspace(np.dtype(np.intp))
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
@@ -507,6 +535,7 @@ class Network:
                     name=name,
                     do=self._do,
                     padded=self.padded,
+                    carried=self._carried if self.carries else None,
                     tied=tied and position in (0, len(self._names) - 1),
                 )
             )

@@ -35,22 +35,22 @@ class Measures:
     dataset: Dataset
     part: str
 
-    def of(self, objective: Objective, logits: Sequence[Array]) -> dict[str, Totals]:
+    def of(self, objective: Objective, logits: Array) -> dict[str, Totals]:
         """Compute the metrics.
 
         Parameters
         ----------
         objective : Objective
             Turns logits into outputs.
-        logits : sequence of ndarray of shape (runs, rows, outputs)
-            The logits of all rows, in blocks.
+        logits : ndarray of shape (runs, rows, *steps, outputs)
+            The logits of all rows.
 
         Returns
         -------
         dict of str to ndarray of shape (runs,)
             The values by key; NaN where a metric is undefined or a run's outputs are not finite.
         """
-        outputs = np.concatenate([objective.outputs(block) for block in logits], axis=1)
+        outputs = objective.outputs(logits)
         sequences: NDArray[np.intp] | None = None
         targets = self.dataset.parts[self.part].targets
         if outputs.ndim == 4:  # each step with a target is a row

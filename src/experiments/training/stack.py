@@ -98,6 +98,7 @@ class Stack:
             seeds=[run.seed for run in runs],
             dtype=settings.dtype,
             padded=dataset.samples.padded,
+            carries=settings.order.carries,
         )
         smoothed = targets["train"].mapped(first.loss.smooth)
         weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)

@@ -132,6 +132,7 @@ class Tile:
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
         self.step_times[:] = 0
+        network.restart()  # the streams of an epoch begin anew
         for step, batch in enumerate(islice(self.batches.epoch(), steps)):
             timed = step == last_full
             began = perf_counter() if timed else 0.0

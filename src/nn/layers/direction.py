@@ -112,7 +112,8 @@ class Direction(ABC):
     def _kept(self, state: str, batch: int) -> tuple[Array, Array]:
         """Return a state before and after each step, (runs, units, length, batch), as views.
 
-        The state before the first step is zero, or what the layer learns.
+        The state before the first step is zero, what the layer learns, or the last state of the
+        batch before.
         """
         shape = (len(self.z), self.units, self.length + 1, batch)
         values = self.buffer(f"kept {state}", shape)
@@ -120,19 +121,34 @@ class Direction(ABC):
         before, after = views[::-1] if self.reverse else views
         first = before[:, :, self.order[0]]
         start = self.at.parameters.get(self.prefix + state)
-        if start is None:
+        if self.carried:
+            self.at.do(np.copyto, first, self.carried[state])
+        elif start is None:
             self.at.do(first.fill, 0)
         else:
             self.at.do(np.copyto, first, start[..., np.newaxis])
         return before, after
 
-    def forward(self, x: Array) -> Array:
+    def _carry(self, state: str, batch: int, training: bool) -> Array:
+        """Return the array, (runs, units, batch), in which a state goes from batch to batch."""
+        assert self.at.carried is not None
+        key = self.at.name, state, training
+        kept = self.at.carried.get(key)
+        if kept is None or kept.shape[-1] < batch:
+            shape = len(self.at.peers), self.units, batch
+            kept = self.at.carried[key] = np.zeros(shape, self.at.workspace.dtype)
+        return kept[..., :batch]
+
+    def forward(self, x: Array, training: bool) -> Array:
         """Read a batch.
 
         Parameters
         ----------
         x : ndarray of shape (runs, channels, length, batch), or (1, ...)
             The inputs, contiguous.
+        training : bool
+            Whether the pass is one of training, whose states are carried apart from those of
+            evaluation.
 
         Returns
         -------
@@ -140,6 +156,9 @@ class Direction(ABC):
             The state after each step.
         """
         do, batch = self.at.do, x.shape[-1]
+        self.carried = {}
+        if self.at.carried is not None:
+            self.carried = {state: self._carry(state, batch, training) for state in self.states}
         self.x = x.reshape(*x.shape[:2], -1)
         weights = self._scaled("weights", self._by_inputs)
         recurrent = self._scaled("recurrent", self._by_state).swapaxes(1, 2)
@@ -155,6 +174,8 @@ class Direction(ABC):
         self.prepare(batch)
         for call in self._calls(recurrent, batch):
             do(call)
+        for state, carried in self.carried.items():
+            do(np.copyto, carried, self.kept[state][1][:, :, self.order[-1]])
         return self.after
 
     def _calls(self, recurrent: Array, batch: int) -> list[Call]:

@@ -53,6 +53,9 @@ class Binding:
         The tape that makes, captures and replays the calls of a training step.
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
+    carried : dict of object to ndarray, optional
+        The arrays that hold what the layers of the network carry from batch to batch; None if each
+        batch begins anew.
     tied : bool
         Whether the network's last layer shares the weights of its embedding, and the layer is one
         of the two. The last layer has them, and their gradient, by the name "tied"; its backward
@@ -71,6 +74,7 @@ class Binding:
     do: Tape
     padded: bool = False
     tied: bool = False
+    carried: dict[object, Array] | None = None
 
     def mask(self, batch: int) -> Array | None:
         """Return which steps of the current batch belong to the samples.
@@ -123,6 +127,10 @@ class Layer(Component):
         fields = dataclasses.fields(self)
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
+
+    def carrying_fault(self) -> str | None:
+        """Describe why the layer cannot carry its state from batch to batch; None if it can."""
+        return None
 
     def without_noise(self) -> list[Layer]:
         """Return what remains of the layer without random numbers: itself, or nothing."""

@@ -75,6 +75,11 @@ class Recurrent(Layer):
     def batch_last(self, shape: Shape) -> bool | None:
         return True
 
+    def carrying_fault(self) -> str | None:
+        if self.bidirectional:
+            return "it reads sequences from their ends, too"
+        return "its state before the first step is learnt" if self.learnt_state else None
+
     @property
     def _prefixes(self) -> Sequence[str]:
         """The beginning of the parameters' names for each direction."""
@@ -126,7 +131,7 @@ class Recurrent(Layer):
         runs = len(self.at.parameters["weights"])
         out = self.buffer("out", (runs, *self.output_shape(self.at.shape), x.shape[-1]))
         for part, direction in zip(self._parts(out), self._directions, strict=True):
-            states = direction.forward(x)
+            states = direction.forward(x, training)
             given = states if self.output == "all" else states[:, :, direction.order[-1]]
             self.at.do(np.copyto, part, given)
         return out

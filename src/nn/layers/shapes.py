@@ -99,9 +99,17 @@ def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
     for name, layer, shape in zip(names_of(layers), layers, shapes, strict=False):
         if layer.stepwise and shape[-1] != steps:
             raise ValueError(
-                f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} and "
-                f"may end earlier, so that {name} does not know where they end"
+                f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} "
+                f"and may end earlier, so that {name} does not know where they end"
             )
+
+
+def check_carrying(layers: Sequence[Layer]) -> None:
+    """Raise a ValueError if a layer cannot carry its state from batch to batch."""
+    for name, layer in zip(names_of(layers), layers, strict=True):
+        fault = layer.carrying_fault()
+        if fault is not None:
+            raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
 
 
 def _listed(axes: Sequence[object]) -> str:
