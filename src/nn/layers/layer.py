@@ -86,6 +86,7 @@ class Layer(Component):
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
+    takes_sparse: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""
