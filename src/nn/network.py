@@ -19,11 +19,14 @@ from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
 from .randomness import stream
+from .sparse_rows import SparseMatrix, SparseRows, is_sparse
 from .speed import is_on
 from .speed.buffers import Workspace, is_transposed
 from .speed.replay import CapturedStep, Tape
 from .table_rows import TableRows
 from .typing import Array, Float64Array, Indices, Shape
+
+Inputs = Array | SparseRows | SparseMatrix
 
 _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
@@ -170,13 +173,14 @@ class Network:
         """Number of numbers of an input sample."""
         return math.prod(self.shape)
 
-    def forward(self, x: Array, *, training: bool = False) -> Array:
+    def forward(self, x: Array | SparseRows, *, training: bool = False) -> Array:
         """Compute the logits.
 
         Parameters
         ----------
         x : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if all runs share it
-            The inputs of the batch; each sample may also be one row, (inputs,).
+            The inputs of the batch, which may be :class:`~nn.sparse_rows.SparseRows`; each sample
+            may also be one row, (inputs,).
         training : bool, default False
             Whether dropout and batch statistics are in effect.
 
@@ -185,20 +189,21 @@ class Network:
         ndarray of shape (runs, batch, *steps, outputs)
             A buffer that the next call overwrites.
         """
-        if x.shape[2:] != self.shape:
-            x = x.reshape(*x.shape[:2], *self.shape)
-        if self.padded:
-            mask = self.workspace.array("mask", (self.runs, self.shape[-1], x.shape[1]))
-            memory = self._indices if self.tokens else self.workspace
-            zeroed = memory.array("zeroed", x.shape)
-            self._do(_end_samples, x, zeroed, mask)
-            x = zeroed
-        if self.tokens:
-            x = x.swapaxes(1, 2)
+        if isinstance(x, np.ndarray):
+            if x.shape[2:] != self.shape:
+                x = x.reshape(*x.shape[:2], *self.shape)
+            if self.padded:
+                mask = self.workspace.array("mask", (self.runs, self.shape[-1], x.shape[1]))
+                memory = self._indices if self.tokens else self.workspace
+                zeroed = memory.array("zeroed", x.shape)
+                self._do(_end_samples, x, zeroed, mask)
+                x = zeroed
+            if self.tokens:
+                x = x.swapaxes(1, 2)
         logits = self._chain.forward(x, training)
         return logits.transpose(0, 3, 2, 1) if self.steps else logits
 
-    def backpropagate(self, x: Array, targets: Array, weights: Array | None = None) -> Array:
+    def backpropagate(self, x: Inputs, targets: Array, weights: Array | None = None) -> Array:
         """Fill :attr:`gradients` with those of the batch's mean loss.
 
         Training is fastest if all batches are passed in the same arrays, which have the network's
@@ -207,7 +212,8 @@ class Network:
         Parameters
         ----------
         x : ndarray of shape (runs, batch, *shape), or (batch, *shape) if all runs share it
-            The inputs of the batch.
+            The inputs of the batch; or sparse rows, if the first layer takes them: a
+            :class:`~nn.sparse_rows.SparseRows`, or a matrix (batch, features) as SciPy makes it.
         targets : ndarray of shape (runs, batch, *steps, outputs), or (batch, *steps, outputs)
             The encoded targets of the batch, or class indices, whole numbers without the last
             axis. Only those of the first call are checked. If samples may end early, the class of
@@ -251,7 +257,7 @@ class Network:
             self._steps[id(x), id(targets), id(weights)] = CapturedStep(x, targets, weights)
         return self._pass(inputs, labels, shares)
 
-    def _pass(self, x: Array, targets: Array, weights: Array | None) -> Array:
+    def _pass(self, x: Array | SparseRows, targets: Array, weights: Array | None) -> Array:
         """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(self._rows_of(logits), self._distributions(targets))
@@ -328,13 +334,13 @@ class Network:
             return total
         return np.ascontiguousarray(losses).mean(axis=-1) if self.steps else losses
 
-    def loss(self, x: Array, targets: Array) -> Float64Array:
+    def loss(self, x: Inputs, targets: Array) -> Float64Array:
         """Compute the mean loss of each run.
 
         Parameters
         ----------
         x : ndarray of shape (n, *shape), or (runs, n, *shape)
-            The inputs.
+            The inputs, which may be sparse as in :meth:`backpropagate`.
         targets : ndarray of shape (n, *steps, outputs), or (runs, n, *steps, outputs)
             The encoded targets, or class indices, whole numbers without the last axis.
 
@@ -347,35 +353,35 @@ class Network:
         ValueError
             If an array has another shape or no rows, or the loss cannot have such targets.
         """
-        x = self._inputs(x)
-        targets = self._targets(targets, x.shape[1])
+        inputs = self._inputs(x)
+        targets = self._targets(targets, inputs.shape[1])
         self._check(targets)
         total = np.zeros(self.runs)
-        for rows, logits in self.logits(x):
+        for rows, logits in self.logits(inputs):
             losses = self.losses(logits, targets[:, rows])
             total += losses.astype(np.float64).sum(axis=1)
         mean: Float64Array = total / targets.shape[1]
         return mean
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Inputs) -> Array:
         """Compute the activated outputs.
 
         Parameters
         ----------
         x : ndarray of shape (n, *shape), or (runs, n, *shape)
-            The inputs.
+            The inputs, which may be sparse as in :meth:`backpropagate`.
 
         Returns
         -------
         ndarray of shape (runs, n, *steps, outputs)
         """
-        x = self._inputs(x)
-        outputs = np.empty((self.runs, x.shape[1], *self.steps, self.outputs), self.dtype)
-        for rows, logits in self.logits(x):
+        inputs = self._inputs(x)
+        outputs = np.empty((self.runs, inputs.shape[1], *self.steps, self.outputs), self.dtype)
+        for rows, logits in self.logits(inputs):
             outputs[:, rows] = self.objective.outputs(logits)
         return outputs
 
-    def logits(self, x: Array | TableRows) -> Iterator[tuple[slice, Array]]:
+    def logits(self, x: Inputs | TableRows) -> Iterator[tuple[slice, Array]]:
         """Iterate over `x`, (n, *shape), (runs, n, *shape) or rows of a table, in blocks of rows.
 
         Yields
@@ -388,7 +394,7 @@ class Network:
         source = x if isinstance(x, TableRows) else self._inputs(x)
         count = len(source) if isinstance(source, TableRows) else source.shape[1]
         for rows in self._blocks(count):
-            block = source.block(rows) if isinstance(source, TableRows) else source[:, rows]
+            block = source[:, rows] if isinstance(source, np.ndarray) else source.block(rows)
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
                 logits = self.forward(self._inputs(block))
@@ -573,9 +579,24 @@ class Network:
         self._do(np.copyto, copy, array)
         return copy
 
-    def _inputs(self, x: Array) -> Array:
-        if not self.tokens:
-            return self._stacked("inputs", x, None, self.shape, self.dtype)
+    def _inputs(self, x: Inputs) -> Array | SparseRows:
+        if isinstance(x, np.ndarray) or not is_sparse(x):
+            if self.tokens:
+                return self._token_inputs(np.asarray(x))
+            return self._stacked("inputs", np.asarray(x), None, self.shape, self.dtype)
+        rows = x if isinstance(x, SparseRows) else SparseRows.of(x, self.dtype)
+        if not self._architectures[0][0].takes_sparse:
+            raise ValueError(
+                f"the first layer, {self._names[0]}, takes no sparse rows; only nn.layers.Dense "
+                "does. Put it first, or give the rows as a dense array (x.toarray())"
+            )
+        if rows.shape[0] not in (1, self.runs) or rows.shape[2:] != self.shape:
+            raise ValueError(
+                f"sparse inputs have {rows.columns} columns, and the network takes {self.inputs}"
+            )
+        return rows.astype(self.dtype)
+
+    def _token_inputs(self, x: Array) -> Array:
         tokens = self._stacked("tokens", x, None, self.shape, np.dtype(np.intp))
         if tokens.size and not -self.padded <= tokens.min() <= tokens.max() < self.tokens:
             raise ValueError(

@@ -121,6 +121,7 @@ class Layer(Component):
     axes: ClassVar[tuple[str, ...] | None] = None
     vocabulary = 0
     tied = False
+    takes_sparse: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

@@ -40,7 +40,8 @@ class ClassLoss(Probe):
         else:
             labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
         return {
-            str(label): losses[:, labels == label].mean(axis=1)
+            # Contiguous, so that a run's sum has the same order in every stack.
+            str(label): np.ascontiguousarray(losses[:, labels == label]).mean(axis=1)
             if (labels == label).any()
             else np.full(network.runs, np.nan)
             for label in range(classes)
