@@ -47,6 +47,7 @@ from .layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -58,6 +59,7 @@ from .layers import (
     RandomShift,
     Reshape,
     Residual,
+    StepDense,
 )
 from .losses import (
     BinaryCrossEntropy,
@@ -131,6 +133,7 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -165,6 +168,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "Signum",
+    "StepDense",
     "Value",
     "Yogi",
     "activations",

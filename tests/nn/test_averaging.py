@@ -10,6 +10,7 @@ from nn.averaging import Averages, Averaging, ExponentialAverage, StochasticWeig
 from nn.optimizers import OptimizerStack
 from nn.parameters import Layout, Parameter
 from nn.speed.buffers import Memory
+from nn.table_rows import TableRows
 
 with np.load(Path(__file__).parents[1] / "fixtures" / "reference_optimizers.npz") as stored:
     REFERENCE = dict(stored)
@@ -121,7 +122,7 @@ class TestStatistics:
         views["dense1/weights"][1] = REFERENCE["update_bn weights"]
         views["dense1/bias"][1] = REFERENCE["update_bn bias"]
         network.statistics[...] = np.nan
-        network.measure_statistics([1], [x[None, i : i + 8] for i in range(0, 23, 8)])
+        network.measure_statistics([1], TableRows(x), 8)
         assert np.isnan(network.statistics[0]).all()
         found = network.weights(1)
         for name in ("mean", "variance"):
@@ -151,5 +152,5 @@ class TestStatistics:
             nn.mlp([4], 1, normalization="batch", dropout=0.5), 3, loss=nn.MeanSquaredError()
         )
         before = network.random_states(0)
-        network.measure_statistics([0], [np.ones((1, 5, 3), np.float32)])
+        network.measure_statistics([0], TableRows(np.ones((5, 3), np.float32)), 5)
         assert network.random_states(0) == before

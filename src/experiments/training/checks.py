@@ -15,7 +15,7 @@ from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, may_be_summarized
 from experiments.training.targets import encoding_for
 from nn.layers import Layer
-from nn.layers.shapes import draws, layout_of
+from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, shapes_of
 from nn.optimizers.parameter_group import assigned
 from nn.typing import Shape
 
@@ -37,12 +37,17 @@ def check(run: Run, dataset: Dataset) -> None:
     except ConfigError as error:
         faults.append(str(error))
     else:
-        layers = run.model.layers(outputs)
+        layers = run.model.layers(outputs, dataset.samples)
         misfit = run.model.misfit(dataset)
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
-            problem = too_large(layers, run.model.input_shape(dataset.shape))
+            shape = run.model.input_shape(dataset.samples)
+            problem = too_large(layers, shape)
+            if dataset.samples.padded:
+                check_ends(layers, shapes_of(layers, shape))
+            if run.training.order.carries:
+                check_carrying(layers)
         except ValueError as error:
             faults.append(f"model: {error}")
         else:
@@ -126,6 +131,13 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
         run.averaging.check(length.steps, length.per_epoch, length.epochs)
     except ValueError as error:
         yield f"averaging: {error}"
+    samples = dataset.samples
+    if training.order.carries and (samples.padded or not (samples.tokens and samples.steps)):
+        yield (
+            f"training.order={training.order.label} is for texts, whose sequences continue each "
+            f"other, as those of dataset=text do, and not for dataset {dataset.name}; choose "
+            "another order"
+        )
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"

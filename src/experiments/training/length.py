@@ -41,9 +41,8 @@ class Length:
 def length_of(run: Run, dataset: Dataset) -> Length:
     """Return the length of a run's training on a dataset."""
     training, rows = run.training, len(dataset.train)
-    per_epoch = steps_per_epoch(
-        rows, batch_rows(training, rows), drop_last=training.last_batch == "drop"
-    )
+    drops = training.last_batch == "drop" or training.order.carries
+    per_epoch = steps_per_epoch(rows, batch_rows(training, rows), drop_last=drops)
     steps = training.steps or training.epochs * per_epoch
     if training.evaluations is not None:
         # A step that searches may take more, and the run ends once it has evaluated as many.

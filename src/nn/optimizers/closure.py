@@ -14,8 +14,9 @@ from ..typing import Array, Float64Array
 class Closure:
     """Evaluates a batch again, at whatever the network's parameters then are.
 
-    It has to be made before the step's first pass, whose dropout masks and whose random changes of
-    the samples it repeats. The running statistics stay as the first pass leaves them.
+    It has to be made before the step's first pass, whose dropout masks and random changes of the
+    samples it repeats, from the same carried states. Running statistics and carried states stay as
+    the first pass leaves them.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ class Closure:
     ) -> None:
         self._network, self._batch = network, batch
         self._adjust, self._penalty = adjust, penalty
+        self._carried = {key: array.copy() for key, array in network.carried.items()}
         self._states: list[list[dict[str, Any]]] = []
         if network.is_random:
             self._states = [network.random_states(run) for run in range(network.runs)]
@@ -46,10 +48,15 @@ class Closure:
         """Fill the network's gradients."""
         network = self._network
         statistics = network.statistics.copy()
+        carried = {key: array.copy() for key, array in network.carried.items()}
+        for key, array in network.carried.items():
+            array[...] = self._carried.get(key, 0)
         for run, states in enumerate(self._states):
             network.restore_random_states(run, states)
         self._logits = network.backpropagate(*self._batch)
         network.statistics[...] = statistics
+        for key, array in carried.items():
+            network.carried[key][...] = array
         if self._adjust is not None:
             self._adjust()
 
@@ -57,7 +64,7 @@ class Closure:
         """Fill the network's gradients, and return the loss of each run, (runs,)."""
         self()
         targets, *weights = self._batch[1:]
-        losses = self._network.objective.per_sample(self._logits, targets).astype(np.float64)
+        losses = self._network.losses(self._logits, targets).astype(np.float64)
         if weights:
             shares = weights[0][:, :, 0].astype(np.float64)
             mean: Float64Array = (losses * shares).sum(axis=1) / shares.sum(axis=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby, pairwise
-from time import perf_counter
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -169,7 +168,6 @@ class OptimizerStack:
         gradients: Array,
         factor: Float64Array | None = None,
         momentum: Float64Array | None = None,
-        times: Float64Array | None = None,
         *,
         closure: Closure | None = None,
         box: tuple[Array, Array] | None = None,
@@ -184,8 +182,6 @@ class OptimizerStack:
             Factors of the schedules on the learning rates; 1 by default.
         momentum : ndarray of shape (runs, 1), float64, optional
             Momenta instead of those of the optimizers that have one.
-        times : ndarray of shape (runs,), float64, optional
-            Seconds, to which each run's share of the time of its own optimizer is added.
         closure : Closure, optional
             Evaluates the batch again; needed if the stack :attr:`reevaluates`.
         box : tuple of two ndarrays of shape (runs, 1), optional
@@ -199,11 +195,8 @@ class OptimizerStack:
         if self.reevaluates and closure is None:
             raise ValueError("these optimizers evaluate a batch again: step needs a closure")
         if closure is not None and self._sharpness_aware.rows:
-            began = perf_counter()
             self._sharpness_aware.replace(parameters, gradients, closure)
             self.evaluations[self._sharpness_aware.rows] += 1
-            if times is not None:
-                times += (perf_counter() - began) / len(parameters)
         if self.t == 0:
             self._lookahead.start(parameters)
         self.t += 1
@@ -216,7 +209,6 @@ class OptimizerStack:
                 for rows, columns, *_ in self.groups
             ]
         for (rows, _, rule, _), (theta, g) in zip(self.groups, self._parts, strict=True):
-            began = perf_counter() if times is not None else 0.0
             own = None if factor is None else factor[rows]
             if closure is not None and isinstance(rule, SearchRule):
                 self.evaluations[rows] += rule.search(
@@ -224,8 +216,6 @@ class OptimizerStack:
                 )
             else:
                 rule.step(theta, g, self.t, own, None if momentum is None else momentum[rows])
-            if times is not None:
-                times[rows] += (perf_counter() - began) / len(theta)
         if box is not None:
             np.clip(parameters, *box, out=parameters)
         self._lookahead.follow(parameters, self.t)

@@ -203,8 +203,8 @@ def _main(
         yield Picture(
             f"{prefix}time-to-target",
             plot_times(times, long_target(part.target), _last(families, clock)),
-            f"The share of runs that reached the target, over the {COUNTED[clock]}. Next to the names: the "
-            "median, or “never” if most runs miss the target. Target: "
+            f"The share of runs that reached the target, over the {COUNTED[clock]}. Next to the "
+            "names: the median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -324,7 +324,8 @@ def _curves(families: Sequence[Family], metric: str, prefix: str, unit: str) -> 
             f"{prefix}curves-{slug(metric)}{'' if unit == EPOCHS else f'-by-{unit}'}",
             plot_curves(families, metric, unit),
             how,
-            f"Learning curves, {metric} by {unit}: {listing([one.look.label for one in families])}.",
+            f"Learning curves, {metric} by {unit}: "
+            f"{listing([one.look.label for one in families])}.",
         )
 
 
