@@ -54,7 +54,7 @@ def check(run: Run, dataset: Dataset) -> None:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
             else:
-                faults += _optimizer_faults(run, layers, run.model.input_shape(dataset.shape))
+                faults += _optimizer_faults(run, layers, shape)
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Closure:
     ----------
     network : Network
         The networks.
-    batch : tuple of ndarray
+    batch : sequence of ndarray
         Inputs, targets and weights, as :meth:`~nn.network.Network.backpropagate` takes them.
     adjust : callable, optional
         Called after each pass to change the gradients, such as by those of penalties.
@@ -33,7 +33,7 @@ class Closure:
     def __init__(
         self,
         network: Network,
-        batch: tuple[Array, ...],
+        batch: Sequence[Array],
         adjust: Callable[[], object] | None = None,
         penalty: Callable[[], Float64Array] | None = None,
     ) -> None:

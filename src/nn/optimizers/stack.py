@@ -253,7 +253,7 @@ class OptimizerStack:
             if n > 0:
                 found[row] = average
         runs = sorted(found)
-        return runs, np.array([found[run] for run in runs])
+        return runs, np.array([found[run] for run in runs]).reshape(len(runs), parameters.shape[1])
 
     def preconditioner(self, parameters: int) -> Float64Array:
         """Return the diagonal by which each run's last step divided its direction.

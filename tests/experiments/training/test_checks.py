@@ -30,9 +30,7 @@ def test_rprop_refuses_mini_batches(settings: dict[str, str]) -> None:
 @pytest.mark.parametrize("optimizer", [nn.Rprop(), nn.LBFGS()])
 def test_what_needs_all_rows_refuses_to_draw_them(optimizer: nn.Optimizer) -> None:
     run = make_run(optimizer=optimizer, batch_size="full", order=WithReplacement())
-    with pytest.raises(
-        ConfigError, match=r"training.order=with_replacement leaves some .*shuffled"
-    ):
+    with pytest.raises(ConfigError, match=r"order=with_replacement leaves some .*shuffled"):
         check(run, DATASET)
 
 

@@ -1,5 +1,6 @@
 """Weights that are evaluated in place of those in training, and gradients that are counted."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_a_line_search_ends_when_its_gradients_are_spent() -> None:
     counted = outcome.metrics["evaluations"]
     assert counted[0] == 0
     assert counted[-2] < 20 <= counted[-1]
-    assert all(after > before for before, after in zip(counted, counted[1:], strict=False))
+    assert all(after > before for before, after in pairwise(counted))
 
 
 def test_a_line_search_lowers_the_penalized_loss_at_every_step() -> None:
