@@ -97,17 +97,17 @@ class OptimizerStack:
         averagings, epochs = averagings or [NoAveraging()] * runs, epochs or [1] * runs
         self._averages = Averages(averagings, per_epoch, epochs, layout.size, memory)
         self._recalled = False  # whether the gradients of the coming step were recalled
+        self._regroup()
+
+    def _regroup(self) -> None:
+        """Draw the consequences of other groups."""
+        searches = [isinstance(group.rule, SearchRule) for group in self.groups]
+        self.reevaluates = bool(self._sharpness_aware.rows) or any(searches)
+        self._recalls = all(searches)
         # The arrays of the last step, and each group's views of them.
         self._parameters: Array | None = None
         self._gradients: Array | None = None
-        self._parts: list[tuple[Array, Array]] = []
-
-    @property
-    def reevaluates(self) -> bool:
-        return bool(self._sharpness_aware.rows) or any(self._searches())
-
-    def _searches(self) -> list[bool]:
-        return [group.rule.kind.searches for group in self.groups]
+        self._parts: list[tuple[Group, Array, Array]] = []
 
     def recall(self, gradients: Array) -> bool:
         """Fill in the gradients at the parameters, (runs, P), if the last step ended with them.
@@ -117,7 +117,7 @@ class OptimizerStack:
         bool
             Whether it did, so that they need not be evaluated.
         """
-        self._recalled = self.t > 0 and all(self._searches())
+        self._recalled = self.t > 0 and self._recalls
         if self._recalled:
             for rows, columns, rule, _ in self.groups:
                 gradients[rows, columns] = rule.state["gradient"]
@@ -204,11 +204,12 @@ class OptimizerStack:
         self._recalled = False
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
+            # Searches come last, because they overwrite the gradients of all runs.
             self._parts = [
-                (parameters[rows, columns], gradients[rows, columns])
-                for rows, columns, *_ in self.groups
+                (group, parameters[group.rows, group.columns], gradients[group.rows, group.columns])
+                for group in sorted(self.groups, key=lambda one: isinstance(one.rule, SearchRule))
             ]
-        for (rows, _, rule, _), (theta, g) in zip(self.groups, self._parts, strict=True):
+        for (rows, _, rule, _), theta, g in self._parts:
             own = None if factor is None else factor[rows]
             if closure is not None and isinstance(rule, SearchRule):
                 self.evaluations[rows] += rule.search(
@@ -338,7 +339,7 @@ class OptimizerStack:
         self._lookahead.keep(runs, memory)
         self._averages.keep(runs, memory)
         self.evaluations = self.evaluations[list(runs)]
-        self._parameters = self._gradients = None
+        self._regroup()
 
 
 def _groups(rows: slice, optimizers: Sequence[Optimizer], layout: Layout) -> Iterator[Group]:

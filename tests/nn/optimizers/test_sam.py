@@ -109,3 +109,13 @@ def test_other_runs_do_not_suffer_from_a_gradient(value: float) -> None:
         stack.step(trained.parameters, trained.gradients, closure=closure)
     assert np.isfinite(trained.parameters[1:]).all()
     assert (trained.parameters[1:] != start[1:]).any(axis=1).all()
+
+
+def test_a_line_search_beside_it_disturbs_nobody() -> None:
+    optimizers = [nn.LBFGS(), nn.SGD(lr=0.1, sam=0.2), nn.Adam(), nn.LBFGS(lr=0.5)]
+    together = network(range(4))
+    nn.fit(together, optimizers, X, Y, epochs=5)
+    for run, optimizer in enumerate(optimizers):
+        alone = network([run])
+        nn.fit(alone, optimizer, X, Y, epochs=5)
+        np.testing.assert_array_equal(together.parameters[run], alone.parameters[0])
