@@ -116,7 +116,12 @@ def test_runs_of_a_stack_have_their_own() -> None:
 class TestStatistics:
     def test_they_are_those_of_pytorch(self) -> None:
         x = REFERENCE["update_bn x"]
-        layers = [nn.Dense(4), nn.BatchNorm(), nn.layers.ActivationLayer(), nn.Dense(1)]
+        layers = [
+            nn.Dense(4),
+            nn.BatchNorm(),
+            nn.layers.ActivationLayer(nn.activations.ReLU()),
+            nn.Dense(1),
+        ]
         network = nn.Network(layers, 3, loss=nn.MeanSquaredError(), seeds=[0, 1], dtype="float64")
         views = network.layout.views(network.parameters)
         views["dense1/weights"][1] = REFERENCE["update_bn weights"]

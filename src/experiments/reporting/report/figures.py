@@ -307,7 +307,9 @@ def _networks(
     return pictures, "" if pictures else "the runs stored nothing that they could show."
 
 
-def _curves(families: Sequence[Family], metric: str, prefix: str, unit: str) -> Iterator[Picture]:
+def _curves(
+    families: Sequence[Family], metric: str, prefix: str, unit: str = EPOCHS
+) -> Iterator[Picture]:
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
