@@ -74,6 +74,8 @@ from .network import Network
 from .objective import Objective
 from .optimizers import (
     ADOPT,
+    LAMB,
+    LARS,
     SGD,
     AdaBelief,
     Adadelta,
@@ -103,6 +105,8 @@ from .training import fit
 __all__ = [
     "ADOPT",
     "GRU",
+    "LAMB",
+    "LARS",
     "LSTM",
     "RNN",
     "SGD",

@@ -10,6 +10,8 @@ from .adan import Adan
 from .ademamix import AdEMAMix
 from .adopt import ADOPT
 from .amsgrad import AMSGrad
+from .lamb import LAMB
+from .lars import LARS
 from .lion import Lion
 from .momentum import Momentum
 from .muon import Muon
@@ -27,6 +29,8 @@ from .yogi import Yogi
 
 __all__ = [
     "ADOPT",
+    "LAMB",
+    "LARS",
     "SGD",
     "AMSGrad",
     "AdEMAMix",
