@@ -19,8 +19,8 @@ from .reductions import norm, trust_ratio
 class LAMB(Optimizer):
     """u = m̂/(√v̂ + ε) + λθ; θ ← θ - η·(‖θ‖/‖u‖)·u, with norms over each weight tensor.
 
-    m̂ and v̂ are those of :class:`~nn.optimizers.Adam`. The ratio is 1 if a norm is 0, and for biases,
-    gains and shifts unless ``decay_biases``.
+    m̂ and v̂ are those of :class:`~nn.optimizers.Adam`. The ratio is 1 if a norm is 0, and for
+    biases, gains and shifts unless ``decay_biases``.
 
     Parameters
     ----------

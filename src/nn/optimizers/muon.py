@@ -57,8 +57,8 @@ class Muon(Optimizer):
 
     References
     ----------
-    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; the second factor:
-    Liu et al. 2025, "Muon is scalable for LLM training", eq. 4.
+    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; the second factor
+    is that of Liu et al. 2025, "Muon is scalable for LLM training", eq. 4.
     """
 
     name: ClassVar[str] = "muon"
@@ -134,7 +134,7 @@ class Muon(Optimizer):
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         theta[:, c.decayed] *= c.adamw_decay
-        Adam.update(theta, g, s, c, work)
+        Adam.update(theta, g, s, Namespace(**vars(c), mask=None), work)
 
 
 def _factor(adjust_lr: str, fan_in: int, fan_out: int) -> float:

@@ -77,7 +77,7 @@ class Optimizer(Component):
         return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
 
     def options(self) -> dict[str, Any]:
-        """Return the fields that are not numbers."""
+        """Return the settings that are not numbers, or that all runs of a call must share."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: v for k, v in values.items() if not is_number(v)}
 
@@ -133,8 +133,8 @@ class Optimizer(Component):
         ----------
         h : namespace
             Each hyperparameter by name as a float64 array of shape (runs, 1), or (1, 1) if all
-            runs agree. `h.lr` includes the factor of the schedule, `h.schedule`. The
-            :attr:`running` numbers may be replaced.
+            runs agree, and the fields that are not numbers. `h.lr` includes the factor of the
+            schedule, `h.schedule`. The :attr:`running` numbers may be replaced.
         t : int
             The number of the step, from 1.
 

@@ -138,7 +138,7 @@ class Rule:
         momentum : ndarray of shape (runs, 1), optional
             Momentum instead of the optimizers' own, if they have one.
         """
-        h = Namespace(**self._hyperparameters, **self.running)
+        h = Namespace(**self._options | self._hyperparameters, **self.running)
         h.schedule = _ONE if factor is None else factor
         h.lr = h.lr * h.schedule
         if momentum is not None and hasattr(h, "momentum"):
@@ -174,7 +174,7 @@ class Rule:
     def preconditioner(self, t: int) -> Float64Array | None:
         """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
         state = {name: array.astype(np.float64) for name, array in self.state.items()}
-        h = Namespace(**self._hyperparameters, **self._options)
+        h = Namespace(**self._options | self._hyperparameters)
         return self.kind.preconditioner(h, Namespace(**state), t)
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
@@ -211,13 +211,14 @@ class Rule:
         for tensor in layout.parameters:
             columns = layout.slices[tensor.name]
             decayed = slice(None) if columns.start < self.decayed else slice(0)
-            last = parts[-1] if parts else None
             matrix = tensor if tensor in matrices else None
-            if whole is matrix is None and last and not last.matrix and last.decayed == decayed:
+            shapes = kind.tensor_state(tensor.matrix if matrix else (tensor.size,))
+            last = parts[-1] if parts else None
+            stands_alone = whole is not None or matrix is not None or shapes
+            if last and not (stands_alone or last.matrix) and last.decayed == decayed:
                 # An elementwise rule takes adjacent tensors at once, which saves calls.
                 parts[-1] = Part(slice(last.columns.start, columns.stop), decayed)
                 continue
-            shapes = kind.tensor_state(tensor.matrix if matrix else (tensor.size,))
             names = {name: f"{name}/{tensor.name}" for name in shapes}
             self._shapes |= {names[name]: shape for name, shape in shapes.items()}
             parts.append(Part(columns, decayed, matrix, names))
@@ -378,9 +379,9 @@ def _columns(optimizers: Sequence[Optimizer]) -> Coefficients:
     Both shapes give the same bits, but with the small one NumPy treats a block as one long row.
     """
     columns = {}
-    for field in fields(optimizers[0]):
-        values = [getattr(optimizer, field.name) for optimizer in optimizers]
+    for name in (f.name for f in fields(optimizers[0])):
+        values = [getattr(optimizer, name) for optimizer in optimizers]
         if is_number(values[0]):
             column = np.array(values, np.float64).reshape(-1, 1)
-            columns[field.name] = column[:1] if (column == column[0]).all() else column
+            columns[name] = column[:1] if (column == column[0]).all() else column
     return columns
