@@ -35,7 +35,7 @@ class Adafactor(Optimizer):
     clip : float, default 1.0
         Largest root mean square δ of the step before it is scaled.
     weight_decay : float, default 0.0
-        Weight decay λ, decoupled.
+        Weight decay λ, decoupled, with the rate η.
 
     References
     ----------
@@ -44,7 +44,7 @@ class Adafactor(Optimizer):
     """
 
     name: ClassVar[str] = "adafactor"
-    decoupled: ClassVar[bool] = True
+    decays_itself: ClassVar[bool] = True
     whole_matrices: ClassVar[bool] = True
     lr: Positive = 0.01
     decay_power: Annotated[float, Interval(0, closed="neither")] = 0.8
@@ -73,6 +73,7 @@ class Adafactor(Optimizer):
             "root_eps1": np.sqrt(h.eps1),
             "eps2": h.eps2,
             "clip": h.clip,
+            "decay": 1 - h.lr * h.weight_decay,
         }
 
     @staticmethod
@@ -107,7 +108,8 @@ def _average(root: Array, new: Array, c: Namespace) -> None:
 
 def _step(theta: Array, g: Array, divisor: Array, c: Namespace) -> None:
     """Take the step for the divisor √v̂; all arrays are overwritten."""
+    scale = np.maximum(root_mean_square(theta), c.eps2) * c.rate  # before weight decay
+    theta[:, c.decayed] *= c.decay
     g /= np.maximum(divisor, c.eps1, out=divisor)
-    scale = np.maximum(root_mean_square(theta), c.eps2) * c.rate
     g *= scale / np.maximum(root_mean_square(g) / c.clip, 1)
     theta -= g

@@ -20,7 +20,7 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class SOAP(Optimizer):
     """Weight matrices: m ← β₁m + (1-β₁)G; v ← β₂v + (1-β₂)(PᵀGQ)²; Θ ← Θ - η·P[PᵀmQ/(√v + ε)]Qᵀ.
 
-    m and v have Adam's bias corrections. P and Q are the eigenvectors of L ← β₃L + (1-β₃)GGᵀ and
+    The step is multiplied by Adam's bias corrections, √(1-β₂ᵗ)/(1-β₁ᵗ). P and Q are the eigenvectors of L ← β₃L + (1-β₃)GGᵀ and
     R ← β₃R + (1-β₃)GᵀG after the first step, which leaves the parameters where they are. Later they
     follow by one step of power iteration and a QR decomposition. A side with more than ``max_size``
     rows or columns is not rotated. Other parameters take Adam's step.
@@ -74,6 +74,7 @@ class SOAP(Optimizer):
         steps = t - 1
         return {
             **Adam.coefficients(h, max(steps, 1)),
+            "eps": h.eps / np.sqrt(1 - h.beta2),
             "beta3": h.shampoo_beta,
             "gain3": 1 - h.shampoo_beta,
             "first": np.full((1, 1), steps == 0),
