@@ -89,7 +89,7 @@ class Adafactor(Optimizer):
         _average(s.rows, largest * np.sqrt(by_row), c)
         _average(s.columns, largest * np.sqrt(by_column), c)
         scale = np.maximum(root_mean_square(s.rows), c.root_eps1)
-        divisor = np.multiply(s.rows / scale, s.columns, out=squares)
+        divisor = np.matmul(s.rows / scale, s.columns, out=squares)
         _step(theta, g, divisor, c)
 
     @staticmethod

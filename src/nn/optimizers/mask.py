@@ -38,14 +38,15 @@ def masked(step: Array, g: Array, mask: Mask) -> Array:
     """
     if mask is None:
         return step
+    # By signs, because products of small numbers would underflow.
     np.sign(g, out=g)
+    step *= g  # positive where the signs agree
     if mask == "grams":
         np.abs(step, out=step)
         step *= g
         return step
-    # Signs, because a product of small numbers would underflow.
-    g *= np.sign(step)
-    np.maximum(g, 0, out=g)
+    np.maximum(step, 0, out=step)
     step *= g
-    step /= np.maximum(total(g) / g.dtype.type(g.shape[1]), g.dtype.type(_LEAST))
+    agree = np.not_equal(step, 0, out=g)
+    step /= np.maximum(total(agree) / g.dtype.type(g.shape[1]), g.dtype.type(_LEAST))
     return step

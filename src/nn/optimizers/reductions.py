@@ -1,6 +1,7 @@
 """Sums over a tensor or a run, one number for each run of a stack.
 
-Each is a product of a run's own numbers, so that its bits do not depend on the other runs.
+Each is a product of a run's own numbers, or a sum along its contiguous row, so that its bits do not
+depend on the other runs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def root_mean_square(x: Array) -> Array:
 
 def total(x: Array) -> Array:
     """Return the sum of each run's numbers, shaped like :func:`norm`."""
-    return dot(x, np.ones_like(x))
+    return _as_columns(x.reshape(len(x), -1).sum(axis=1), x)
 
 
 def dot(x: Array, y: Array) -> Array:

@@ -75,14 +75,16 @@ class Shampoo(Optimizer):
     def update_matrix(theta: Array, g: Array, s: Namespace, c: Namespace, work: Workspace) -> None:
         transposed = g.transpose(0, 2, 1)
         for sums, root, gradient in ((s.l, s.l_root, g), (s.r, s.r_root, transposed)):
-            sums += _squares(gradient, work) if _is_diagonal(sums) else _gram(gradient)
+            sums += _squares(gradient, work) if _is_diagonal(sums) else _gram(gradient, work)
             if c.renews.any():
                 root[:] = _root(sums, c.eps)
         s.m *= c.momentum
         s.m += np.multiply(g, c.gain, out=g)
-        step = s.l_root * s.m if _is_diagonal(s.l_root) else np.matmul(s.l_root, s.m)
-        right = s.r_root.transpose(0, 2, 1)  # which is symmetric unless it is a diagonal
-        step = step * right if _is_diagonal(s.r_root) else np.matmul(step, right)
+        half, step = (work.array(key, g.shape) for key in ("half", "step"))
+        product = np.multiply if _is_diagonal(s.l_root) else np.matmul
+        product(s.l_root, s.m, out=half)
+        product = np.multiply if _is_diagonal(s.r_root) else np.matmul
+        product(half, s.r_root.transpose(0, 2, 1), out=step)  # symmetric unless it is a diagonal
         step *= c.lr
         theta -= step
 
@@ -103,15 +105,17 @@ def _is_diagonal(sums: Array) -> bool:
     return sums.shape[2] < sums.shape[1]
 
 
-def _gram(gradient: Array) -> Array:
+def _gram(gradient: Array, work: Workspace) -> Array:
     """Return GGᵀ of each run."""
-    product: Array = np.matmul(gradient, gradient.transpose(0, 2, 1))
-    return product
+    runs, n = gradient.shape[:2]
+    product = work.array("gram", (runs, n, n))
+    return np.matmul(gradient, gradient.transpose(0, 2, 1), out=product)
 
 
 def _squares(gradient: Array, work: Workspace) -> Array:
     """Return the diagonal of GGᵀ of each run, (runs, n, 1)."""
-    sums: Array = np.matmul(np.square(gradient), work.ones(gradient.shape[2]).T)
+    squares = np.square(gradient, out=work.array("squares", gradient.shape))
+    sums: Array = np.matmul(squares, work.ones(gradient.shape[2]).T)
     return sums
 
 

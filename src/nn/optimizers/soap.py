@@ -20,10 +20,11 @@ from .optimizer import Coefficients, Namespace, Optimizer
 class SOAP(Optimizer):
     """Weight matrices: m ← β₁m + (1-β₁)G; v ← β₂v + (1-β₂)(PᵀGQ)²; Θ ← Θ - η·P[PᵀmQ/(√v + ε)]Qᵀ.
 
-    The step is multiplied by Adam's bias corrections, √(1-β₂ᵗ)/(1-β₁ᵗ). P and Q are the eigenvectors of L ← β₃L + (1-β₃)GGᵀ and
-    R ← β₃R + (1-β₃)GᵀG after the first step, which leaves the parameters where they are. Later they
-    follow by one step of power iteration and a QR decomposition. A side with more than ``max_size``
-    rows or columns is not rotated. Other parameters take Adam's step.
+    The step is multiplied by Adam's bias corrections, √(1-β₂ᵗ)/(1-β₁ᵗ). P and Q are the
+    eigenvectors of L ← β₃L + (1-β₃)GGᵀ and R ← β₃R + (1-β₃)GᵀG after the first step, which leaves
+    the parameters where they are. Later they follow by one step of power iteration and a QR
+    decomposition. A side with more than ``max_size`` rows or columns is not rotated. Other
+    parameters take Adam's step.
 
     Parameters
     ----------
@@ -84,20 +85,31 @@ class SOAP(Optimizer):
     @staticmethod
     def update_matrix(theta: Array, g: Array, s: Namespace, c: Namespace, work: Workspace) -> None:
         if not c.first.any():
-            rotated = _rotated(g, s)
+            rotated = _rotated(g, s, work)
             s.m *= c.beta1
             s.m += g
             s.v *= c.beta2
             s.v += np.square(rotated, out=rotated)
-            root = np.sqrt(s.v, out=rotated)
+            step = _rotated(s.m, s, work)
+            root = np.sqrt(s.v, out=work.array("root", g.shape))
             root += c.eps
-            step = _rotated_back(_rotated(s.m, s) / root, s)
+            step /= root
+            step = _rotated_back(step, s, work)
             step *= c.step
             theta -= step
         transposed = g.transpose(0, 2, 1)
-        for average, basis, gradient, axis in (("l", "p", g, 1), ("r", "q", transposed, 2)):
-            if hasattr(s, average):
-                _follow(getattr(s, average), getattr(s, basis), gradient, s.v, axis, c)
+        for side, gradient, axis in (("lp", g, 1), ("rq", transposed, 2)):
+            if hasattr(s, side[0]):
+                average, basis = (getattr(s, name) for name in side)
+                gram = work.array("gram", average.shape)
+                np.matmul(gradient, gradient.transpose(0, 2, 1), out=gram)
+                gram *= c.gain3
+                average *= c.beta3
+                average += gram
+                if c.first.any():
+                    basis[:] = eigenvectors(average)[1]
+                elif c.renews.any():
+                    _follow(average, basis, s.v, axis)
 
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
@@ -105,29 +117,31 @@ class SOAP(Optimizer):
             Adam.update(theta, g, s, Namespace(**vars(c), mask=None), work)
 
 
-def _rotated(x: Array, s: Namespace) -> Array:
-    """Return PᵀXQ of each run."""
+def _rotated(x: Array, s: Namespace, work: Workspace) -> Array:
+    """Return PᵀXQ of each run, in a buffer."""
+    half, rotated = (work.array(key, x.shape) for key in ("half", "rotated"))
     if hasattr(s, "p"):
-        x = np.matmul(s.p.transpose(0, 2, 1), x)
-    return np.matmul(x, s.q) if hasattr(s, "q") else x.copy()
+        x = np.matmul(s.p.transpose(0, 2, 1), x, out=half)
+    if hasattr(s, "q"):
+        return np.matmul(x, s.q, out=rotated)
+    np.copyto(rotated, x)
+    return rotated
 
 
-def _rotated_back(x: Array, s: Namespace) -> Array:
-    """Return PXQᵀ of each run; a rotation may overwrite `x`."""
+def _rotated_back(x: Array, s: Namespace, work: Workspace) -> Array:
+    """Return PXQᵀ of each run, in a buffer or in `x`, which is that of :func:`_rotated`."""
+    half = work.array("half", x.shape)
+    if hasattr(s, "q"):
+        x = np.matmul(x, s.q.transpose(0, 2, 1), out=half)
     if hasattr(s, "p"):
-        x = np.matmul(s.p, x)
-    return np.matmul(x, s.q.transpose(0, 2, 1)) if hasattr(s, "q") else x
+        return np.matmul(s.p, x, out=work.array("step", x.shape))
+    return x
 
 
-def _follow(average: Array, basis: Array, g: Array, v: Array, axis: int, c: Namespace) -> None:
-    """Average GGᵀ; let its eigenvectors follow, and their `axis` of v, if it is time."""
-    average *= c.beta3
-    average += np.matmul(g, g.transpose(0, 2, 1)) * c.gain3
-    if c.first.any():
-        basis[:] = eigenvectors(average)[1]
-    elif c.renews.any():
-        ahead = np.matmul(average, basis)
-        sizes = np.matmul(basis.transpose(0, 2, 1), ahead).diagonal(axis1=1, axis2=2)
-        order = np.argsort(-sizes, axis=1, kind="stable")
-        v[:] = np.take_along_axis(v, np.expand_dims(order, 3 - axis), axis)
-        basis[:] = orthonormal(np.take_along_axis(ahead, order[:, np.newaxis], axis=2))
+def _follow(average: Array, basis: Array, v: Array, axis: int) -> None:
+    """Let the eigenvectors follow, the largest first, and the `axis` of v with them."""
+    ahead = np.matmul(average, basis)
+    sizes = np.matmul(basis.transpose(0, 2, 1), ahead).diagonal(axis1=1, axis2=2)
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    v[:] = np.take_along_axis(v, np.expand_dims(order, 3 - axis), axis)
+    basis[:] = orthonormal(np.take_along_axis(ahead, order[:, np.newaxis], axis=2))

@@ -18,9 +18,7 @@ from tests.nn.optimizers.test_updates import assert_follows, run_stack
 
 with np.load(Path(__file__).parents[2] / "fixtures" / "reference_tensors.npz") as stored:
     REFERENCE = dict(stored)
-LAYOUT = Layout(
-    [Parameter("dense1/weights", (4, 3), decays=True), Parameter("dense1/bias", (3,))]
-)
+LAYOUT = Layout([Parameter("dense1/weights", (4, 3), decays=True), Parameter("dense1/bias", (3,))])
 
 CASES = {
     "lamb": nn.LAMB(weight_decay=0.01),
