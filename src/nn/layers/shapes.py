@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..parameters import Layout
 from ..typing import Shape
 from .layer import Layer
 
@@ -55,6 +57,29 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
             raise ValueError(f"{name} gets samples of shape {_listed(shape)}: {error}") from error
         shapes.append(shape)
     return shapes
+
+
+def layout_of(layers: Sequence[Layer], shape: Shape) -> Layout:
+    """Return the layout of a network's parameters, named after their layers.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shape : tuple of int
+        Shape of an input sample.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take the samples that reach it.
+    """
+    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
+    return Layout(
+        replace(p, name=f"{name}/{p.name}")
+        for name, layer, shape in placed
+        for p in layer.parameters(shape)
+    )
 
 
 def _listed(axes: Sequence[object]) -> str:

@@ -50,7 +50,8 @@ def inverse_fourth_roots(matrices: Array, eps: Array) -> Array:
     """
     values, vectors = eigenvectors(matrices)
     scales = 1 / np.sqrt(np.sqrt(np.maximum(values, 0) + eps))
-    return np.matmul(vectors * scales[:, np.newaxis], vectors.transpose(0, 2, 1))
+    roots: Array = np.matmul(vectors * scales[:, np.newaxis], vectors.transpose(0, 2, 1))
+    return roots
 
 
 def orthonormal(matrices: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -140,9 +141,8 @@ class Muon(Optimizer):
 def _factor(adjust_lr: str, fan_in: int, fan_out: int) -> float:
     """Return the factor ρ of the learning rate of a matrix."""
     if adjust_lr == "match_rms_adamw":
-        return 0.2 * max(fan_in, fan_out) ** 0.5
-    factor: float = max(1.0, fan_out / fan_in) ** 0.5
-    return factor
+        return 0.2 * math.sqrt(max(fan_in, fan_out))
+    return math.sqrt(max(1.0, fan_out / fan_in))
 
 
 def newton_schulz(

@@ -246,7 +246,7 @@ class Rule:
             self.kind.update_matrix(weights, gradient, s, c, self._workspace)
         else:
             vars(s).update(self.running)
-            work = self._scratch(*weights.shape, weights.dtype)
+            work = self._scratch(len(weights), weights.shape[1], weights.dtype)
             self.kind.update(weights, gradient, s, c, work)
         for name, view in views.items():
             if arrays[name] is not view:
