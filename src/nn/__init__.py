@@ -47,6 +47,7 @@ from .layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -58,6 +59,7 @@ from .layers import (
     RandomShift,
     Reshape,
     Residual,
+    StepDense,
 )
 from .losses import (
     BinaryCrossEntropy,
@@ -142,6 +144,7 @@ __all__ = [
     "DAdaptation",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -177,6 +180,7 @@ __all__ = [
     "Schedule",
     "Shampoo",
     "Signum",
+    "StepDense",
     "Value",
     "Yogi",
     "activations",

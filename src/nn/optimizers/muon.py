@@ -141,8 +141,8 @@ class Muon(Optimizer):
 def _factor(adjust_lr: str, fan_in: int, fan_out: int) -> float:
     """Return the factor ρ of the learning rate of a matrix."""
     if adjust_lr == "match_rms_adamw":
-        return 0.2 * math.sqrt(max(fan_in, fan_out))
-    return math.sqrt(max(1.0, fan_out / fan_in))
+        return 0.2 * float(max(fan_in, fan_out) ** 0.5)
+    return float(max(1.0, fan_out / fan_in) ** 0.5)
 
 
 def newton_schulz(
