@@ -205,7 +205,7 @@ class Rule:
         whole, matrices = kind.reduces_over(), kind.updated_as_matrices(layout)
         if whole == "run":
             return [Part(slice(0, layout.size), slice(0, self.decayed))]
-        if whole is None and not matrices:
+        if whole is None and not kind.whole_matrices:
             return []
         parts: list[Part] = []
         for tensor in layout.parameters:

@@ -111,6 +111,13 @@ def test_runs_that_leave_do_not_show(rule: Optimizer) -> None:
     np.testing.assert_array_equal(theta, expected[-1][[0, 2]])
 
 
+@pytest.mark.parametrize("name", ["muon", "shampoo", "soap", "adafactor"])
+def test_a_network_without_weights(name: str) -> None:
+    start = np.ones((1, 3))
+    after = run_stack([Optimizer.named(name)], layout_with((3,)), start, np.ones((4, 1, 3)))
+    assert (after[-1] < start).all()
+
+
 def test_kernels_are_the_matrix_of_their_windows() -> None:
     """A convolution's kernels move like a dense matrix with a row for each number they see."""
     rng = np.random.default_rng(8)
