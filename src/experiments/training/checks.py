@@ -14,7 +14,7 @@ from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, may_be_summarized
 from experiments.training.targets import encoding_for
-from nn.layers.shapes import check_carrying, check_ends, shapes_of
+from nn.layers.shapes import check_carrying, check_ends, layout_of, shapes_of
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -50,6 +50,11 @@ def check(run: Run, dataset: Dataset) -> None:
         else:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+            try:
+                layout = layout_of(layers, run.model.input_shape(dataset.shape))
+                run.optimizer.updated_as_matrices(layout)
+            except ValueError as error:
+                faults.append(f"optimizer={run.optimizer.label}: {error}")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
