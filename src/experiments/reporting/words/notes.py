@@ -17,8 +17,8 @@ SEEDS_NEEDED: Final = (
     "Seeds needed: the number that would detect this difference with a power of 80%."
 )
 STEP_TIME: Final = (
-    "µs/step is the median time of a step without compiling: the passes, which the runs of a stack "
-    "share alike, and the update of the optimizer."
+    "µs/step is the time of a step (the passes and the update) of one run that trains alone, after "
+    "compiling."
 )
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."
