@@ -234,6 +234,7 @@ def recurrent(
     outputs: int,
     *,
     output: Literal["last", "all", "steps"] = "last",
+    dropout: float = 0.0,
     tokens: int = 0,
     embedding: int | None = None,
     tied: bool = False,
@@ -255,6 +256,9 @@ def recurrent(
         What the output layer sees of the last recurrent layer: the state after the last step that
         is read, or those after all steps; with "steps" it sees each by itself, and gives outputs
         for each.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
+        at each step (Zaremba et al. 2014).
     tokens : int, default 0
         Number of different tokens if samples are sequences of tokens; then the network begins with
         their embedding.
@@ -278,7 +282,11 @@ def recurrent(
     weights = initializer or Initializer.named("scaled_gaussian")
     biases = bias_initializer or Initializer.named("zeros")
     shared = {"initializer": weights, "bias_initializer": biases, **settings}
-    layers: list[Layer] = [kind(count, output="all", **shared) for count in units[:-1]]
+    layers: list[Layer] = []
+    for count in units[:-1]:
+        layers.append(kind(count, output="all", **shared))
+        if dropout != 0:
+            layers.append(Dropout(dropout))
     layers.append(kind(units[-1], output="last" if output == "last" else "all", **shared))
     if tokens:
         layers.insert(0, embedded(tokens, embedding or units[0], tied=tied))

@@ -313,6 +313,8 @@ class RecurrentModel(Model):
         If each step has a target, the output layer sees one state after the other.
     learnt_state : bool, default False
         Whether the states before the first step are trained, from zero, or always zero.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1).
     embedding : int, optional
         Number of numbers by which a token is represented, if the dataset has tokens; by default
         that of the first layer's units.
@@ -336,6 +338,7 @@ class RecurrentModel(Model):
     bidirectional: bool = False
     output: Literal["last", "all"] = "last"
     learnt_state: bool = False
+    dropout: Probability = 0.0
     embedding: Units | None = None
     tied: bool = False
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
@@ -358,6 +361,7 @@ class RecurrentModel(Model):
             self.units,
             outputs,
             output="steps" if samples.steps else self.output,
+            dropout=self.dropout,
             tokens=samples.tokens,
             embedding=self.embedding,
             tied=self.tied,

@@ -306,6 +306,7 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
         "features": dataset.features,
         "shape": dataset.shape,
+        "padded": dataset.samples.padded,
         "tokens": dataset.samples.tokens,
         "steps": dataset.samples.steps,
         "outputs": encoding_for(dataset, job.run.objective).outputs,

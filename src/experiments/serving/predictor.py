@@ -115,9 +115,10 @@ class Predictor:
         DataFrame with the index of `raw`
             For classification, the class as `prediction`. For several labels, a column of zeros
             and ones for each label. For regression, a column for each target, in its own unit. For
-            a function to minimize, its value at the trained point, as `value`. If
-            the network's outputs are probabilities, also a column `probability_<name>` for each
-            class or label.
+            a function to minimize, its value at the trained point, as `value`. If the network's
+            outputs are probabilities, also a column `probability_<name>` for each class or label.
+            A table with a column for each series has a forecast for each window, with the number
+            of the window's last row, from 1, as `after_row`.
 
         Raises
         ------
@@ -128,6 +129,9 @@ class Predictor:
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
+        before = self.preprocessing.window - 1 if self.preprocessing.takes_steps(raw) else 0
+        if index is not None:
+            index = index[before:]
         if not isinstance(raw, pd.DataFrame | Mapping):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
@@ -143,8 +147,10 @@ class Predictor:
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
+        if self.preprocessing.takes_steps(raw):
+            named["after_row"] = np.arange(len(outputs)) + before + 1
         if self._task.has_numbers:
-            named = dict(zip(self._targets, outputs.T, strict=True))
+            named |= dict(zip(self._targets, outputs.T, strict=True))
         elif not self._task.has_classes:
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:

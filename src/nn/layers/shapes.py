@@ -80,6 +80,38 @@ def _check_tied(name: str, layers: Sequence[Layer], shapes: Sequence[Shape], *, 
         )
 
 
+def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    """Check that layers that read samples step by step know where samples end.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shapes : sequence of tuple of int
+        A result of :func:`shapes_of`, for samples that may end before their last step.
+
+    Raises
+    ------
+    ValueError
+        If the number of steps has changed before such a layer.
+    """
+    steps = shapes[0][-1]
+    for name, layer, shape in zip(names_of(layers), layers, shapes, strict=False):
+        if layer.stepwise and shape[-1] != steps:
+            raise ValueError(
+                f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} "
+                f"and may end earlier, so that {name} does not know where they end"
+            )
+
+
+def check_carrying(layers: Sequence[Layer]) -> None:
+    """Raise a ValueError if a layer cannot carry its state from batch to batch."""
+    for name, layer in zip(names_of(layers), layers, strict=True):
+        fault = layer.carrying_fault()
+        if fault is not None:
+            raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
+
+
 def _listed(axes: Sequence[object]) -> str:
     return f"({', '.join(map(str, axes))}{',' if len(axes) == 1 else ''})"
 
