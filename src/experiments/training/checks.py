@@ -51,7 +51,7 @@ def check(run: Run, dataset: Dataset) -> None:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
             try:
-                layout = layout_of(layers, run.model.input_shape(dataset.shape))
+                layout = layout_of(layers, shape)
                 run.optimizer.updated_as_matrices(layout)
             except ValueError as error:
                 faults.append(f"optimizer={run.optimizer.label}: {error}")

@@ -103,7 +103,7 @@ class Shampoo(Optimizer):
 
 def _is_diagonal(sums: Array) -> bool:
     _, rows, columns = sums.shape
-    return columns < rows
+    return bool(columns < rows)
 
 
 def _gram(gradient: Array, work: Workspace) -> Array:
