@@ -40,6 +40,7 @@ from experiments.training.metrics import (
     AREA,
     HEADLINE,
     SELECTION,
+    check_margin,
     compared,
     default_metric,
     metric_named,
@@ -56,6 +57,7 @@ def analyse(
     by: Sequence[str] | None = None,
     metric: str | None = None,
     target: float | None = None,
+    margin: float | None = None,
     tolerance: float = 0.05,
 ) -> Study:
     """Compare runs.
@@ -79,6 +81,9 @@ def analyse(
         The target whose time is measured: a validation accuracy or R², or a validation loss if
         neither was measured. By default, on each task, the median best validation score of the
         best tuned group (of the best group if none is tuned).
+    margin : float, optional
+        The smallest difference of the metric that matters, which lets groups be equivalent; by
+        default that which the runs ask for (`comparison.margin`), if all ask for the same.
     tolerance : float, default 0.05
         The share of the training gain that may be lost within the width of a sensitivity.
 
@@ -89,7 +94,8 @@ def analyse(
     Raises
     ------
     ConfigError
-        If there are no records, no run has a grouping key, or no run measured the metric.
+        If there are no records, no run has a grouping key, no run measured the metric, or the
+        margin is not a possible difference of it.
     """
     records = list(records)
     runs, older = distinct(records), superseded(records)
@@ -102,7 +108,7 @@ def analyse(
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
         tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
-        parts.append(_part(name, part, tried, metric, target, tolerance))
+        parts.append(_part(name, part, tried, metric, target, margin, tolerance))
     overall = _overall(parts)
     labelled = reporting != runs
     versions: dict[str, set[str]] = {}
@@ -130,12 +136,16 @@ def _part(
     tried: Sequence[Record],
     wanted: str | None,
     target: float | None,
+    margin: float | None,
     tolerance: float,
 ) -> Part:
     """Compare the groups of one task; `tried` holds the runs that tuning used."""
     asked = wanted or _asked(groups)
     metric = wanted or (asked if asked in measured(groups) else metric_of(groups))
     higher = metric_named(metric).higher_is_better
+    margin = _asked_margin(groups) if margin is None else margin
+    if margin is not None:
+        check_margin(margin, metric)
     groups = ranked(groups, metric)
     shown = [
         {key.rsplit(".", 1)[-1]: value for key, value in chosen(group, tried).items()}
@@ -169,13 +179,14 @@ def _part(
         for entry in entries[:MOST_COMPARED]
         if metric in entry.metrics
     }
-    pairs = tuple(compare_pairs(values, metric=metric, higher=higher))
+    pairs = tuple(compare_pairs(values, metric=metric, higher=higher, margin=margin))
     focus = in_focus(entries, metric)
     return Part(
         task,
         metric,
         asked,
         higher,
+        margin,
         tuple(entries),
         pairs,
         aim,
@@ -341,6 +352,12 @@ def _asked(groups: Sequence[Group]) -> str:
     """Return the `comparison.metric` of runs; empty if they ask for none or for several."""
     asked = {run.compared_by for group in groups for run in group.runs}
     return asked.pop() or "" if len(asked) == 1 else ""
+
+
+def _asked_margin(groups: Sequence[Group]) -> float | None:
+    """Return the `comparison.margin` of runs; None if they ask for none or for several."""
+    asked = {run.margin for group in groups for run in group.runs}
+    return asked.pop() if len(asked) == 1 else None
 
 
 def _check(metric: str, groups: Sequence[Group]) -> None:

@@ -157,6 +157,8 @@ class Part:
         The metric that the user asked for, which differs if no run has measured it; empty if none.
     higher : bool
         Whether higher is better.
+    margin : float or None
+        The smallest difference of the metric that matters; None if none was given.
     entries : tuple of Entry
         The groups, ranked by the metric's mean, best first; those without a value last.
     pairs : tuple of Pair
@@ -183,6 +185,7 @@ class Part:
     metric: str
     asked: str
     higher: bool
+    margin: float | None
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...]
     target: Target | None

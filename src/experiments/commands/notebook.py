@@ -111,6 +111,7 @@ def compare(
     by: str | Sequence[str] | None = None,
     metric: str | None = None,
     target: float | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare runs over their seeds, as ``descent compare`` does.
 
@@ -126,6 +127,9 @@ def compare(
         test loss at the reported epoch.
     target : float, optional
         A validation accuracy, R² or loss to reach; by default the best group's median.
+    margin : float, optional
+        The smallest difference of the metric that matters, so that groups can be equivalent; by
+        default `comparison.margin` of the runs.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def compare(
     if isinstance(runs, str | os.PathLike):
         runs = Results.read(runs)
     keys = [by] if isinstance(by, str) else by
-    return Comparison(analyse(list(runs), by=keys, metric=metric, target=target))
+    return Comparison(analyse(list(runs), by=keys, metric=metric, target=target, margin=margin))
 
 
 class Results:
@@ -207,9 +211,10 @@ class Results:
         by: str | Sequence[str] | None = None,
         metric: str | None = None,
         target: float | None = None,
+        margin: float | None = None,
     ) -> Comparison:
         """Compare the runs over their seeds; see :func:`compare`."""
-        return compare(self, by=by, metric=metric, target=target)
+        return compare(self, by=by, metric=metric, target=target, margin=margin)
 
     def plot(self) -> Figure:
         """Draw the learning curves and final losses of all groups, or the curves of one run."""

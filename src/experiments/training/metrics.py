@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, get_args
 
+from experiments.errors import ConfigError
 from nn import metrics as measures
 from nn.metrics.averaged import Average, AveragedMetric
 
@@ -294,3 +295,21 @@ def metric_named(name: str) -> Metric:
     label = name.removeprefix(PROBE)
     curve = name if label != name else None
     return _TABLE.get(name) or _of_measure(name) or Metric(name, label, label, curve=curve)
+
+
+def check_margin(margin: float, metric: str) -> None:
+    """Check that a margin is a difference that two values of a metric can have.
+
+    Raises
+    ------
+    ConfigError
+        If it is not above 0, or not below the width of the metric's range.
+    """
+    described = metric_named(metric)
+    widest = described.range[1] - described.range[0]
+    if not 0 < margin < widest:
+        limit = "" if math.isinf(widest) else f" and below {widest:g}"
+        raise ConfigError(
+            f"The margin is {margin:g}, but must be above 0{limit}: it is the smallest difference "
+            f"of the {described.long} that matters."
+        )

@@ -179,3 +179,36 @@ def test_the_example_of_the_protocol_page():
     assert pair.p_value == pytest.approx(0.0005, abs=5e-5)
     apart = compare_pairs({"adam": seeded(adam), "sgd": seeded(sgd, first=50)}, metric="loss")
     assert apart[0].p_value == pytest.approx(0.36, abs=5e-3)
+
+
+def test_a_margin_makes_pairs_equivalent_or_undecided():
+    noise = np.random.default_rng(4).normal(size=(4, 10)) * 0.01
+    means = {"a": 0.0, "b": 0.001, "c": 0.05, "d": 0.1}
+    values = {
+        name: seeded(shift + own) for (name, shift), own in zip(means.items(), noise, strict=True)
+    }
+    pairs = compare_pairs(values, metric="m", margin=0.05)
+    verdicts = {pair.first + pair.second: pair.verdict for pair in pairs}
+    assert verdicts["ab"] == "equivalent"
+    assert verdicts["ad"] == verdicts["bd"] == "separated"
+    without = compare_pairs(values, metric="m")
+    assert {pair.verdict for pair in without} == {"separated", "not separated"}
+    assert [pair.adjusted for pair in pairs] == [pair.adjusted for pair in without]
+
+
+def test_a_difference_that_surely_does_not_matter_is_no_separation():
+    noise = np.random.default_rng(5).normal(size=10) * 0.001
+    values = {"a": seeded(noise), "b": seeded(0.01 + noise[::-1])}
+    (pair,) = compare_pairs(values, metric="m", margin=0.1)
+    assert pair.separated
+    assert pair.verdict == "equivalent"
+    assert not pair.first_is_better
+
+
+def test_an_undecided_pair_says_how_many_seeds_settle_it():
+    noise = np.random.default_rng(6).normal(size=(2, 6))
+    values = {"a": seeded(noise[0]), "b": seeded(0.1 + noise[1])}
+    (pair,) = compare_pairs(values, metric="m", margin=1.0)
+    (without,) = compare_pairs(values, metric="m")
+    assert pair.verdict == "undecided"
+    assert 6 < pair.seeds_needed < (without.seeds_needed or 10**5)

@@ -11,6 +11,7 @@ Cohen (1988), "Statistical power analysis for the behavioral sciences". Colas, S
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -39,17 +40,29 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
     int or None
         None if the difference is zero, or if more than `MOST` seeds would be needed.
     """
-    if not abs(effect) > 0 or power_of(abs(effect), MOST, alpha) < power:
+    if not abs(effect) > 0:
+        return None
+    return fewest_seeds(lambda count: power_of(abs(effect), count, alpha), power)
+
+
+def fewest_seeds(power_with: Callable[[int], float], power: float) -> int | None:
+    """Return the smallest number of seeds, at least 2, with a power; None if above `MOST`.
+
+    Parameters
+    ----------
+    power_with : callable
+        A function that returns the power with a number of seeds, which it grows with.
+    power : float
+        The wanted power.
+    """
+    if not power_with(MOST) >= power:
         return None
     low, high = 1, 2
-    while power_of(abs(effect), high, alpha) < power:
+    while power_with(high) < power:
         low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
-        if power_of(abs(effect), middle, alpha) < power:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if power_with(middle) < power else (low, middle)
     return high
 
 
@@ -61,13 +74,13 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
     """
     from scipy.special import ndtr
 
-    reach = student.quantile(1 - alpha, count - 1) * _spreads(count - 1)
+    reach = student.quantile(1 - alpha, count - 1) * spreads(count - 1)
     shift = abs(effect) * math.sqrt(count)
     return float(np.mean(ndtr(shift - reach) + ndtr(-shift - reach)))
 
 
 @lru_cache(maxsize=256)
-def _spreads(df: int) -> NDArray[np.float64]:
+def spreads(df: int) -> NDArray[np.float64]:
     """Return quantiles of the ratio of the estimated to the true standard deviation."""
     from scipy.special import gammaincinv, ndtri
 

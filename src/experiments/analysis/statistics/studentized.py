@@ -107,18 +107,19 @@ class Studentized:
             return Estimate(self.value, self.value, self.value)
         return self.interval()
 
-    def p_value(self) -> float:
-        """Return the two-sided p-value of the hypothesis that the true value is zero.
+    def p_value(self, truth: float = 0.0) -> float:
+        """Return the two-sided p-value of the hypothesis that the true value is `truth`.
 
         If all observations are equal, it is that of the sign test: *n* equal signs have
         probability :math:`2^{1-n}`.
         """
-        if self.count < 2 or self.value == 0:
+        off = self.value - truth
+        if self.count < 2 or off == 0:
             return 1.0
         if not self.error > 0:
             return float(2.0 ** (1 - self.count))
-        stretch = self.stretch_low if self.value > 0 else self.stretch_high
-        return student.beyond(self.value / (self.error * stretch), self.df)
+        stretch = self.stretch_low if off > 0 else self.stretch_high
+        return student.beyond(off / (self.error * stretch), self.df)
 
 
 def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> Studentized:

@@ -187,7 +187,8 @@ def _main(
             f"{prefix}differences",
             plot_differences(pairs, looks, metric_named(part.metric).title),
             f"{note} Lines are intervals corrected for all pairs (Holm); a pair whose interval "
-            "covers 0 is not separated.",
+            "covers 0 is not separated."
+            + (" Grey: differences below the margin." if part.margin is not None else ""),
             f"Forest plot of {len(pairs)} differences: "
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
@@ -216,7 +217,8 @@ def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
         f"{prefix}verdicts",
         plot_verdicts(rows, pairs, metric_named(part.metric).title),
         "The best group is on top. A square means that the row is better than the column and "
-        "separated from it; a dot means that the two are not separated.",
+        "separated from it; a dot means that the two are not separated."
+        + (" An equals sign means that they are equivalent." if part.margin is not None else ""),
         f"Table of verdicts over {len(pairs)} pairs: "
         f"{sum(pair.separated for pair in pairs)} separated.",
     )

@@ -26,6 +26,7 @@ from experiments.reporting.words.formatting import (
 )
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.verdicts import verdict_of
 from experiments.runs.record import Record
 from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
 from experiments.training.status import Status
@@ -136,14 +137,14 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
             Cell(p_value(pair.adjusted_p)),
             Cell(percent(pair.improvement.value), _percent(pair.improvement)),
             Cell(
-                f"{looks[pair.first].label} is better" if pair.separated else "not separated",
-                style="text" if pair.separated else "text weak",
+                verdict_of(pair, looks[pair.first].label),
+                style="text" if pair.settled else "text weak",
             ),
             Cell(_needed(pair)),
         )
         for pair in part.separable_pairs
     ]
-    note = f"{notes.DIFFERENCES} {notes.WINS} {notes.SEEDS_NEEDED}"
+    note = " ".join([notes.DIFFERENCES, *notes.margin(part), notes.WINS, notes.SEEDS_NEEDED])
     return Table(note, _header(header, text=(0, 4)), tuple(rows))
 
 
@@ -344,6 +345,6 @@ def _minus(text: str) -> str:
 
 
 def _needed(pair: Pair) -> str:
-    if pair.separated:
+    if pair.settled:
         return ""
     return _NONE if pair.seeds_needed is None else str(pair.seeds_needed)

@@ -145,11 +145,12 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
         Column("wins", tuple(wins), rank=2, notes=(notes.WINS,)),
         Column(
             "verdict",
-            tuple("separated" if pair.separated else "not separated" for pair in pairs),
+            tuple(pair.verdict.value for pair in pairs),
             is_text=True,
+            notes=tuple(notes.margin(part)),
         ),
     ]
-    needed = [None if pair.separated else pair.seeds_needed for pair in pairs]
+    needed = [None if pair.settled else pair.seeds_needed for pair in pairs]
     if any(needed):
         laid.append(
             Column(

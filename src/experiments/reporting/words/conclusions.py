@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import (
@@ -91,8 +92,9 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         return f"{best.base} has {metric} {value} and is the only group."
     pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
     rivals = [(one, pairs[one.label]) for one in entries[1:] if one.label in pairs]
-    close = [one for one, pair in rivals if pair.can_separate and not pair.separated]
-    behind = [one for one, pair in rivals if pair.separated]
+    close = [one for one, pair in rivals if pair.can_separate and not pair.settled]
+    behind = [one for one, pair in rivals if pair.first_is_better]
+    alike = [one for one, pair in rivals if pair.equivalent]
     unknown = [one for one, pair in rivals if not pair.can_separate]
     if len(best.metrics[part.metric].seeds) < 2:
         return (
@@ -105,21 +107,33 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         text = f"{names} are not separated by {metric}"
         if len(close) == 1:
             pair = pairs[close[0].label]
-            needed = pair.seeds_needed
-            more = "" if needed is None else f"; about {needed} seeds would probably separate them"
-            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{more})"
+            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{_more_seeds(pair)})"
         if behind:
             text += f"; {best.base} does better than {worse}"
     else:
         text = f"{best.base} has the best {metric}, {value}"
         if behind:
             text += f", separated from {worse}"
+    if alike:
+        text += (
+            f"; {listing([one.base for one in alike])} {'is' if len(alike) == 1 else 'are'} "
+            f"equivalent to {best.base}, with differences surely below {compact(part.margin or 0)}"
+        )
     if unknown:
         text += (
             f". Nothing can be said about {listing([one.base for one in unknown])} with so few "
             f"seeds: give every group the same, {ENOUGH_SEEDS}"
         )
     return text + "."
+
+
+def _more_seeds(pair: Pair) -> str:
+    needed = pair.seeds_needed
+    if needed is None:
+        return ""
+    outcome = "separate them" if pair.margin is None else "settle it"
+    more = f" ({needed - len(pair.seeds)} more)" if needed > len(pair.seeds) > 0 else ""
+    return f"; about {needed} seeds{more} would probably {outcome}"
 
 
 def _with_unit(metric: str, estimate: Estimate) -> str:
@@ -134,7 +148,7 @@ def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:
     close = {
         pair.second
         for pair in part.pairs
-        if pair.first == entries[0].label and pair.can_separate and not pair.separated
+        if pair.first == entries[0].label and pair.can_separate and not pair.first_is_better
     }
     return [one for one in entries if one is entries[0] or one.label in close]
 
@@ -252,7 +266,7 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
             effect = "same"
         elif pair is not None and not pair.can_separate:
             continue
-        elif pair is None or not pair.separated:
+        elif pair is None or not pair.first_is_better:
             effect = "close"
         else:
             effect = "better" if pair.first == entry.label else "worse"

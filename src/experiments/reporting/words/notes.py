@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from experiments.reporting.words.formatting import span
+from experiments.analysis.study import Part
+from experiments.reporting.words.formatting import compact, span
 
 DIFFERENCES: Final = (
     "A difference is the first group minus the second. Differences are paired by seed; their "
@@ -14,7 +15,7 @@ DIFFERENCES: Final = (
 IQM: Final = "IQM is the interquartile mean."
 MEDIAN_EPOCH: Final = "Epochs are medians."
 SEEDS_NEEDED: Final = (
-    "Seeds needed: the number that would detect this difference with a power of 80%."
+    "Seeds needed: the number that would settle the pair with a power of 80%, at this difference."
 )
 STEP_TIME: Final = (
     "µs/step is the median time of a step without compiling: the passes, which the runs of a stack "
@@ -22,6 +23,17 @@ STEP_TIME: Final = (
 )
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 WINS: Final = "Wins: the share of seeds on which the first group does better."
+
+
+def margin(part: Part) -> list[str]:
+    """Explain the verdicts of a comparison with a margin; nothing without one."""
+    if part.margin is None:
+        return []
+    return [
+        "Equivalent: two one-sided tests, corrected by Holm's method as well, show a difference below "
+        f"the margin of {compact(part.margin)}.",
+        "Undecided: neither separated nor equivalent.",
+    ]
 
 
 def means(seeds: Sequence[int], spread: str) -> str:

@@ -9,6 +9,7 @@ from experiments.analysis.groups import SPLIT
 from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning, selection_of
+from experiments.reporting.words import notes
 from experiments.reporting.words.formatting import listing, number, span
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import target_source
@@ -106,6 +107,8 @@ def _statistics(study: Study) -> Iterator[str]:
         "their mean difference over the seeds, corrected for all pairs by Holm's method, does not "
         "cover 0. Not separated does not mean equal."
     )
+    for part in study.parts:
+        yield from notes.margin(part)
 
 
 def _target(target: Target) -> str:

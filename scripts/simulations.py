@@ -1,0 +1,112 @@
+"""Simulate comparisons on results that are made up, so that the truth is known.
+
+Each simulation makes many families of results, judges them with the code of a comparison, and counts
+how often a verdict is wrong. Nothing is trained. `scripts/validate_protocol.py` prints them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.analysis.pairs import compare_pairs
+
+Values = NDArray[np.float64]
+
+SEEDS: Final = 10
+GROUPS: Final = ("adagrad", "adam", "rmsprop", "sgd")
+
+
+def rare(generator: np.random.Generator, shape: Sequence[int]) -> Values:
+    """Draw noise of which one value in ten is far off."""
+    noise = generator.normal(size=shape)
+    return noise + np.where(generator.random(shape) < 0.1, 20.0, 0.0) - 2.0
+
+
+NOISE: Final[dict[str, Callable[[np.random.Generator, Sequence[int]], Values]]] = {
+    "normal": lambda generator, shape: generator.normal(size=shape),
+    "gamma (shape 4)": lambda generator, shape: generator.gamma(4, size=shape) / 2 - 2,
+    "exponential": lambda generator, shape: generator.exponential(size=shape) - 1,
+    "Student's t (4)": lambda generator, shape: generator.standard_t(4, size=shape) / math.sqrt(2),
+    "rounded": lambda generator, shape: np.round(generator.normal(size=shape) * 2) / 2,
+    "one in ten far off": rare,
+}
+"""Noise of mean 0 and, except where values are far off, standard deviation 1, by name."""
+
+
+def made_up(
+    means: Sequence[float],
+    noise: str,
+    families: int,
+    seed: int,
+    seeds: int = SEEDS,
+    scales: Sequence[float] = (1.0,),
+) -> Values:
+    """Make up results: a mean, what a seed does to all groups, and noise.
+
+    Returns
+    -------
+    float64 ndarray of shape (families, groups, seeds)
+    """
+    generator = np.random.default_rng(seed)
+    shared = generator.normal(size=(families, 1, seeds))
+    own = NOISE[noise](generator, (families, len(means), seeds))
+    return np.asarray(means)[:, np.newaxis] + shared + own * np.asarray(scales)[:, np.newaxis]
+
+
+def by_group(results: Values, first: int = 0) -> dict[str, dict[int, float]]:
+    """Name the groups of one family and number its seeds."""
+    return {
+        group: dict(enumerate(map(float, own), start=first))
+        for group, own in zip(GROUPS, results, strict=False)
+    }
+
+
+def share(count: int, of: int) -> dict[str, Any]:
+    """Describe a rate in percent, and the most that 5% may reach by chance (two errors)."""
+    return {
+        "percent": round(100 * count / of, 2),
+        "of": of,
+        "5% and two standard errors": round(100 * (0.05 + 2 * math.sqrt(0.05 * 0.95 / of)), 2),
+    }
+
+
+def equivalence(families: int = 2000, margin: float = 1.0) -> dict[str, Any]:
+    """Count how often two groups that are a margin apart are called equivalent, which is wrong.
+
+    The noise of one is four times that of the other, so that their differences are skewed where
+    the noise is. Beside it stands how often two groups of one mean are called equivalent.
+    """
+    found = {}
+    for place, noise in enumerate(NOISE):
+        apart = made_up([0.0, margin], noise, families, place, scales=(1.0, 0.25))
+        wrong = sum(
+            any(p.equivalent for p in compare_pairs(by_group(one), metric="m", margin=margin))
+            for one in apart
+        )
+        alike = made_up([0.0] * 2, noise, families, 100 + place, seeds=4 * SEEDS)
+        right = sum(
+            compare_pairs(by_group(one), metric="m", margin=margin)[0].equivalent for one in alike
+        )
+        found[noise] = {
+            "wrongly equivalent": share(wrong, families),
+            "equivalent of one mean, 40 seeds, in percent": round(100 * right / families, 1),
+        }
+    return found
+
+
+def separation(families: int = 2000) -> dict[str, Any]:
+    """Count how often four groups of one mean have a separated pair, which is wrong."""
+    found = {}
+    for place, noise in enumerate(NOISE):
+        results = made_up([0.0] * 4, noise, families, 200 + place)
+        wrong = sum(
+            any(pair.separated for pair in compare_pairs(by_group(one), metric="m"))
+            for one in results
+        )
+        found[noise] = share(wrong, families)
+    return found

@@ -1,0 +1,73 @@
+r"""Equivalence by two one-sided tests: is a difference surely smaller than a margin?
+
+That a difference is not significant does not show that there is none. Equivalence is shown if both
+:math:`\theta \ge \delta` and :math:`\theta \le -\delta` are rejected, each at level *α*, which is
+the case exactly if the interval of level *1 - 2α* lies between :math:`-\delta` and :math:`\delta`.
+At most one of the two hypotheses is true, so no correction for two tests is needed.
+
+Reference: Schuirmann (1987), "A comparison of the two one-sided tests procedure and the power
+approach for assessing the equivalence of average bioavailability".
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from experiments.analysis.statistics import student
+from experiments.analysis.statistics.seeds_needed import fewest_seeds, spreads
+from experiments.analysis.statistics.studentized import Studentized
+
+
+def p_value(contrast: Studentized, margin: float) -> float:
+    """Return the larger p-value of the two one-sided tests; 1 if the estimate is not inside.
+
+    Parameters
+    ----------
+    contrast : Studentized
+        The estimated difference.
+    margin : float
+        The smallest difference that matters, above 0.
+
+    Returns
+    -------
+    float
+    """
+    if not abs(contrast.value) < margin:
+        return 1.0
+    return max(contrast.p_value(bound) for bound in (-margin, margin)) / 2
+
+
+def seeds_to_equivalence(
+    effect: float, margin: float, *, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """Return the number of seeds with which two one-sided paired t-tests show equivalence.
+
+    Parameters
+    ----------
+    effect, margin : float
+        The mean of the paired differences and the margin, both over their standard deviation.
+    alpha : float, default 0.05
+        The level of each test.
+    power : float, default 0.8
+        The probability with which equivalence should be shown.
+
+    Returns
+    -------
+    int or None
+        None if the effect is not smaller than the margin, or if more than
+        :data:`~experiments.analysis.statistics.seeds_needed.MOST` seeds would be needed.
+    """
+    if not abs(effect) < margin:
+        return None
+    return fewest_seeds(lambda count: power_of(effect, margin, count, alpha), power)
+
+
+def power_of(effect: float, margin: float, count: int, alpha: float = 0.05) -> float:
+    """Return the power of two one-sided paired t-tests with `count` pairs (at least 2)."""
+    from scipy.special import ndtr
+
+    reach = student.quantile(1 - 2 * alpha, count - 1) * spreads(count - 1)
+    low, high = ((side * margin - effect) * math.sqrt(count) for side in (-1, 1))
+    return float(np.mean(np.maximum(ndtr(high - reach) - ndtr(low + reach), 0)))
