@@ -1,7 +1,7 @@
 """Simulate comparisons on results that are made up, so that the truth is known.
 
-Each simulation makes many families of results, judges them with the code of a comparison, and counts
-how often a verdict is wrong. Nothing is trained. `scripts/validate_protocol.py` prints them.
+Each simulation makes many families of results, judges them with the code of a comparison, and
+counts how often a verdict is wrong. Nothing is trained. `scripts/validate_protocol.py` prints them.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from experiments.analysis.budgets import budgets
 from experiments.analysis.groups import (
     SETTING,
     TASK,
@@ -28,6 +29,7 @@ from experiments.analysis.statistics import divergence
 from experiments.analysis.statistics.profiles import Profile, performance_profiles
 from experiments.analysis.statistics.studentized import studentize
 from experiments.analysis.statistics.time_to_target import ranks
+from experiments.analysis.studies import means_of_studies, studies_by_seed
 from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, in_focus
 from experiments.analysis.targets import choose_target, times_to
 from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
@@ -151,7 +153,8 @@ def _part(
         {key.rsplit(".", 1)[-1]: value for key, value in chosen(group, tried).items()}
         for group in groups
     ]
-    names, samples = labels(groups, shown), _samples(groups, metric)
+    studies = studies_by_seed(run for group in groups for run in group.runs)
+    names, samples = labels(groups, shown), _samples(groups, metric, studies)
     aim = choose_target(groups, names, target)
     entries = []
     for group, label, name, base, tuned, found in zip(
@@ -190,12 +193,14 @@ def _part(
         tuple(entries),
         pairs,
         aim,
-        tuple(_time_pairs(entries[:MOST_COMPARED])),
+        tuple(_time_pairs(entries[:MOST_COMPARED], studies)),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
+        tuple(budgets(tried, groups[0].read, metric, margin)) if any(map(is_tuning, tried)) else (),
         tuple(sensitivities(tried, tolerance, groups[0].read)),
         tuple(dict.fromkeys([*tried, *(run for group in groups for run in group.runs)])),
         _disagreement(metric, focus, pairs),
         _few_rows(metric, focus, pairs),
+        len(set(studies.values())),
     )
 
 
@@ -223,20 +228,26 @@ def _few_rows(metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]) -> F
     return too_few_rows(metric, best.group, ((pair, groups[pair.second]) for pair in separated))
 
 
-def _samples(groups: Sequence[Group], ranking: str) -> list[dict[str, Sample]]:
+def _samples(
+    groups: Sequence[Group], ranking: str, studies: Mapping[int, int]
+) -> list[dict[str, Sample]]:
+    """Collect the values of each group; of several studies, the means of each study's seeds."""
     found: list[dict[str, Sample]] = [{} for _ in groups]
     measured = {name for group in groups for run in group.runs for name in run.summary}
     for metric in dict.fromkeys([ranking, *compared(measured)]):
         for samples, group, values in zip(found, groups, by_seed(groups, metric), strict=True):
             if values:
                 replaced = [run for run in group.counted if is_replaced(run, metric)]
+                units = means_of_studies(values, studies)
+                unit = {run.seed: studies.get(run.seed, run.seed) for run in replaced}
                 samples[metric] = Sample(
                     metric,
-                    tuple(values),
-                    tuple(values.values()),
-                    frozenset({run.seed for run in replaced} & values.keys()),
+                    tuple(units),
+                    tuple(units.values()),
+                    frozenset({*unit.values()} & units.keys()),
                     frozenset(
-                        {run.seed for run in replaced if stands_in(run, metric)} & values.keys()
+                        {unit[run.seed] for run in replaced if stands_in(run, metric)}
+                        & units.keys()
                     ),
                 )
     return found
@@ -246,11 +257,13 @@ def _task(run: Record) -> tuple[str | None, ...]:
     return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
-def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:
+def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int]) -> list[Pair]:
     timed = [entry for entry in entries if "epoch" in entry.times]
     ranked = ranks([entry.times["epoch"].times for entry in timed])
     values = {
-        entry.label: dict(zip(entry.times["epoch"].seeds, found, strict=True))
+        entry.label: means_of_studies(
+            dict(zip(entry.times["epoch"].seeds, found, strict=True)), studies
+        )
         for entry, found in zip(timed, ranked, strict=True)
     }
     return compare_pairs(values, metric=TIME)

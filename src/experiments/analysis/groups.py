@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.studies import study_of
 from experiments.errors import ConfigError
 from experiments.runs.identity import READING, WITHOUT_EFFECT
 from experiments.runs.record import Record, Scalar
@@ -81,8 +82,11 @@ class Group:
 
     @cached_property
     def differing(self) -> tuple[str, ...]:
-        """The settings other than the seed in which the group's runs differ."""
-        return tuple(sorted(varied(self.runs)))
+        """The settings other than the seed in which the group's runs differ within a study."""
+        studies: dict[str, list[Record]] = {}
+        for run in self.runs:
+            studies.setdefault(study_of(run), []).append(run)
+        return tuple(sorted({key for own in studies.values() for key in varied(own)}))
 
     @property
     def optimizer(self) -> str:
@@ -386,7 +390,8 @@ def _differing(runs: Sequence[Record]) -> list[str]:
     alike: dict[tuple[object, ...], list[Record]] = {}
     for run in runs:
         task = [value for key, value in sorted(run.choices.items()) if sets_the_task(key)]
-        alike.setdefault((run.labels.get(SETTING), run.labels.get(TASK), *task), []).append(run)
+        told = run.labels.get(SETTING), run.labels.get(TASK), study_of(run)
+        alike.setdefault((*told, *task), []).append(run)
     within = {key for part in alike.values() for key in varied(part)}
     kept = [key for key in differing if sets_the_task(key) or key in within]
     labelled = [key for key in (TASK, SETTING) if len({run.labels.get(key) for run in runs}) > 1]

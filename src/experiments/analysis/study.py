@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from experiments.analysis.budgets import Budget
 from experiments.analysis.groups import Group
 from experiments.analysis.pairs import Pair
 from experiments.analysis.rows import FewRows
@@ -170,6 +171,9 @@ class Part:
         *ranks* (1 is the fastest run of all), which makes runs that miss the target comparable.
     tuning : tuple of Tuning
         The tuning of each optimizer; empty if no run is labelled as a tuning run.
+    budgets : tuple of Budget
+        The comparison at every number of trials up to the full one; empty if no run is labelled
+        as a tuning run.
     sensitivities : tuple of Sensitivity
         The sensitivities over the tuning runs, or over all runs if none are labelled; empty if
         no number was varied.
@@ -179,6 +183,9 @@ class Part:
         What validation says about the order of the groups in `focus`, if it says something else.
     few_rows : FewRows or None
         The separated differences from the best group in `focus` that the rows do not tell.
+    studies : int
+        The number of studies if tuning was repeated; 0 if it was not. With studies, samples and
+        pairs are over their means: what stands for a seed elsewhere is the number of a study.
     """
 
     name: str
@@ -191,10 +198,12 @@ class Part:
     target: Target | None
     time_pairs: tuple[Pair, ...]
     tuning: tuple[Tuning, ...]
+    budgets: tuple[Budget, ...]
     sensitivities: tuple[Sensitivity, ...]
     records: tuple[Record, ...]
     disagreement: Disagreement | None
     few_rows: FewRows | None
+    studies: int = 0
 
     @property
     def focus(self) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-r"""Equivalence by two one-sided tests: is a difference surely smaller than a margin?
+r"""Equivalence by two one-sided tests: whether a difference is surely smaller than a margin.
 
 That a difference is not significant does not show that there is none. Equivalence is shown if both
 :math:`\theta \ge \delta` and :math:`\theta \le -\delta` are rejected, each at level *α*, which is

@@ -29,11 +29,11 @@ def margin(part: Part) -> list[str]:
     """Explain the verdicts of a comparison with a margin; nothing without one."""
     if part.margin is None:
         return []
-    return [
-        "Equivalent: two one-sided tests, corrected by Holm's method as well, show a difference below "
-        f"the margin of {compact(part.margin)}.",
-        "Undecided: neither separated nor equivalent.",
-    ]
+    equivalent = (
+        "Equivalent: two one-sided tests, corrected likewise, show that less than the margin of "
+        f"{compact(part.margin)} lies between two groups. Undecided: neither is shown."
+    )
+    return [equivalent]
 
 
 def means(seeds: Sequence[int], spread: str) -> str:

@@ -31,7 +31,7 @@ def test_equivalent_exactly_if_the_wider_interval_lies_inside():
     for _ in range(200):
         contrast = mean(generator.normal(0.1, 0.5, size=10))
         interval = contrast.interval(0.9)
-        inside = -0.4 < interval.low and interval.high < 0.4
+        inside = interval.low > -0.4 and interval.high < 0.4
         assert (p_value(contrast, 0.4) < 0.05) == inside
 
 
