@@ -83,6 +83,7 @@ class TuneThenCompareConf:
     _target_: str = "hydra_plugins.descent.TuneThenCompareSweeper"
     search: str = "grid"
     budget: int = 9
+    knobs: int | None = None
     search_seed: int = 0
     tuning_seeds: Any = "100-102"
     reporting_seeds: Any = "0-9"

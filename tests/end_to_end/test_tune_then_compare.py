@@ -260,7 +260,7 @@ REFUSED = [
     (("optimizer=sgd,adam", "optimizer.lr=0.1"), "optimizer.lr=0.1 sets a value that is searched"),
     (("hydra/launcher=basic",), "hydra/launcher=basic: hydra/sweeper=tune_then_compare works"),
     (("hydra.sweeper.tuning_seeds=5-6",), "tuning_seeds and reporting_seeds share 5, 6"),
-    (("~optimizer._search_.lr",), "there is nothing to tune"),
+    (("~optimizer._search_",), "there is nothing to tune"),
     (("+optimizer._search_.beta1=[0.5,0.9]",), "cannot have the 9 settings of the budget"),
     (("+optimizer._search_.beta3=[1,2,3]", "hydra.sweeper.search=random"), "optimizer.beta3"),
     (("optimizer=sgd,adm",), "did you mean 'adam'"),

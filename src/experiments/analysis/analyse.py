@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from experiments.analysis.budgets import budgets
+from experiments.analysis.diagnosis import diagnose
 from experiments.analysis.groups import (
     SETTING,
     TASK,
@@ -32,7 +33,7 @@ from experiments.analysis.statistics.time_to_target import ranks
 from experiments.analysis.studies import means_of_studies, studies_by_seed
 from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, in_focus
 from experiments.analysis.targets import choose_target, times_to
-from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
+from experiments.analysis.tuning import chosen, is_tuning, sensitivities, trials_of, tunings
 from experiments.analysis.validation import Disagreement, disagreement
 from experiments.analysis.values import by_seed, is_replaced, ranked, stands_in, untrained
 from experiments.errors import ConfigError
@@ -200,6 +201,11 @@ def _part(
         tuple(dict.fromkeys([*tried, *(run for group in groups for run in group.runs)])),
         _disagreement(metric, focus, pairs),
         _few_rows(metric, focus, pairs),
+        diagnose(
+            {entry.label: entry.group for entry in focus},
+            pairs,
+            trials_of([run for run in tried if is_tuning(run)], groups[0].read),
+        ),
         len(set(studies.values())),
     )
 

@@ -2,7 +2,8 @@
 
 For every budget of *k* trials, each optimizer has the expected result of the best of *k* of the
 settings that were tried (see `statistics.expected_best`). Settings are chosen by validation, as
-tuning does; the result is the metric of the comparison, of the tuning runs. Optimizers are compared
+tuning does; the result is the metric of the comparison, of the tuning runs. A run that made the
+network worse counts as the untrained one, which could have been kept. Optimizers are compared
 at each budget over the tuning seeds, or over the studies if tuning was repeated. The verdicts hold
 for the settings that were tried; those of the reporting runs, on seeds of their own, are what
 counts at the full budget.
@@ -10,6 +11,7 @@ counts at the full budget.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from experiments.analysis.statistics.expected_best import chances
 from experiments.analysis.statistics.studentized import mean
 from experiments.analysis.studies import study_of
 from experiments.analysis.tuning import Trial, trials_of
-from experiments.analysis.values import by_seed
+from experiments.analysis.values import by_seed, untrained
 from experiments.runs.record import Record
 from experiments.training.metrics import metric_named
 
@@ -100,20 +102,28 @@ def _ranked(
     found: dict[str, list[Results]] = {}
     for study in sorted({study_of(run) for run in tried}):
         trials = trials_of([run for run in tried if study_of(run) == study], read)
-        flat = [(optimizer, trial) for optimizer, own in trials.items() for trial in own]
-        results = by_seed([trial.group for _, trial in flat], metric)
+        flat = [trial for own in trials.values() for trial in own]
+        results = dict(zip(flat, by_seed([one.group for one in flat], metric), strict=True))
         for optimizer, own in trials.items():
-            mine = [
-                values
-                for (name, trial), values in zip(flat, results, strict=True)
-                if name == optimizer and _is_complete(trial, values)
+            complete = [
+                _limited(trial, results[trial], metric)
+                for trial in own
+                if {run.seed for run in trial.group.runs} == results[trial].keys()
             ]
-            found.setdefault(optimizer, []).append(mine)
+            found.setdefault(optimizer, []).append(complete)
     return found
 
 
-def _is_complete(trial: Trial, values: Mapping[int, float]) -> bool:
-    return {run.seed for run in trial.group.runs} == values.keys()
+def _limited(trial: Trial, values: Mapping[int, float], metric: str) -> dict[int, float]:
+    """Replace results that are worse than those of the untrained network by these."""
+    pick = max if metric_named(metric).higher_is_better else min
+    starts = {
+        run.seed: untrained(run, curves, metric) for run, curves in trial.group.curves.items()
+    }
+    return {
+        seed: pick(value, start) if math.isfinite(start := starts[seed]) else value
+        for seed, value in values.items()
+    }
 
 
 def _expected(studies: Sequence[Results], budget: int) -> dict[int, float]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Final
 
 from experiments.analysis.budgets import Budget
+from experiments.analysis.diagnosis import Diagnosis
 from experiments.analysis.groups import Group
 from experiments.analysis.pairs import Pair
 from experiments.analysis.rows import FewRows
@@ -183,6 +184,8 @@ class Part:
         What validation says about the order of the groups in `focus`, if it says something else.
     few_rows : FewRows or None
         The separated differences from the best group in `focus` that the rows do not tell.
+    diagnosis : Diagnosis
+        What the curves and trials of the groups in `focus` say about their settings.
     studies : int
         The number of studies if tuning was repeated; 0 if it was not. With studies, samples and
         pairs are over their means: what stands for a seed elsewhere is the number of a study.
@@ -203,6 +206,7 @@ class Part:
     records: tuple[Record, ...]
     disagreement: Disagreement | None
     few_rows: FewRows | None
+    diagnosis: Diagnosis
     studies: int = 0
 
     @property

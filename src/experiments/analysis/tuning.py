@@ -41,7 +41,7 @@ class Tuning:
     chosen : mapping of str to scalar
         The values chosen, by dotted name; empty if the records contain no tuned run.
     at_edge : tuple of str
-        The hyperparameters whose chosen value is the lowest or highest tried.
+        The hyperparameters whose chosen value is the lowest (unless 0) or highest tried.
     """
 
     optimizer: str
@@ -124,6 +124,7 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
             if len(searched.get(key, ())) > 2
             and isinstance(value, int | float)
             and value in (searched[key][0], searched[key][-1])
+            and value != 0  # nothing lies beyond
         )
         seeds = tuple(sorted({run.seed for run in runs}))
         result.append(Tuning(optimizer, len(settings), seeds, searched, picked, edge))
@@ -145,7 +146,7 @@ def selection_of(tried: Sequence[Record]) -> tuple[str, str]:
     return metric, labels.get("aggregate", "mean")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One setting of an optimizer that was tried.
 

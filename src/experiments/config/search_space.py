@@ -9,6 +9,10 @@ the sweeper reads the declaration: it is not passed to a constructor and not par
     _search_:
       lr: {low: 1e-5, high: 1e-1}   # log-spaced, as many points as the budget leaves
       beta1: [0.5, 0.9, 0.99]       # these values
+
+The order is that in which the settings of an optimizer are opened to the search, as far as the
+budget pays for them (the most important first; Godbole et al. 2023, "Deep learning tuning
+playbook").
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, Literal
 
@@ -33,6 +37,7 @@ Side = Literal["below", "above"]
 Edge = tuple[str, Side]
 """A key and one end of its range."""
 
+_COVERS: Final = 9  # points that cover a range: two for each power of ten, over four of them
 _LOG_DIGITS: Final = 3
 _LINEAR_DIGITS: Final = 6
 
@@ -180,6 +185,39 @@ class Space:
             )
             for row in places
         ]
+
+    def opened(self, knobs: int, node: str, asked: Collection[str] = ()) -> Space:
+        """Keep the first `knobs` axes of a node, those that are asked for, and all of other nodes.
+
+        Parameters
+        ----------
+        knobs : int
+            The number of axes, in the order in which the node declares them.
+        node : str
+            The node whose axes are opened in turn, such as ``optimizer``.
+        asked : collection of str
+            Keys of axes that are kept in any case.
+        """
+        own = [key for key in self.axes if key.startswith(f"{node}.")]
+        closed = set(own[knobs:]) - set(asked)
+        return replace(self, axes={k: axis for k, axis in self.axes.items() if k not in closed})
+
+    def is_paid_by(self, kind: Kind, budget: int) -> bool:
+        """Return whether a budget covers every axis.
+
+        A range in a grid needs at least nine points, unless it declares a number of its own; any
+        other search needs nine settings for the first axis, and three times as many for each more.
+        """
+        if kind != "grid":
+            return bool(budget >= _COVERS * 3 ** (len(self.axes) - 1))
+        try:
+            grid = self.with_points(budget)
+        except ConfigError:
+            return False
+        return all(
+            axis.points is not None or (grid.axes[key].points or 0) >= _COVERS
+            for key, axis in self.axes.items()
+        )
 
     def with_points(self, budget: int) -> Space:
         """Divide the budget among the ranges that do not declare a number of points.

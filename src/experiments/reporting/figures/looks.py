@@ -54,7 +54,12 @@ class Look:
     @property
     def of_curves(self) -> Look:
         """The look of the group's curves, which are grey unless the group stands out."""
-        return self if self.stands_out else replace(self, color=REST, dash="-", named=False)
+        return self if self.stands_out else self.in_background
+
+    @property
+    def in_background(self) -> Look:
+        """The look of a group that is grey and has no name."""
+        return replace(self, color=REST, dash="-", named=False)
 
     @property
     def filled(self) -> bool:

@@ -13,6 +13,9 @@ from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
+from experiments.escape import visible
+from experiments.palette import color_of
+from experiments.reporting.figures.budgets import plot_budgets
 from experiments.reporting.figures.curves import (
     Family,
     family_of,
@@ -29,6 +32,7 @@ from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
 from experiments.reporting.figures.verdicts import plot_verdicts
+from experiments.reporting.words.budgets import about_budgets
 from experiments.reporting.words.formatting import compact, listing, number
 from experiments.reporting.words.targets import long_target, target_source
 from experiments.training.metrics import PROBE, metric_named
@@ -138,7 +142,7 @@ def pictures_of(
     networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
-        tuple(_sensitivity(part, prefix)),
+        (*_sensitivity(part, prefix), *_budgets(part, prefix)),
         tuple(_more(part, main, rest, prefix)),
         networks,
         missing,
@@ -243,6 +247,22 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
             "tuning cannot choose; their points are the losses of the untrained network.",
             f"{metric_named(found[0].metric).title} over {key}; best at {best}.",
         )
+
+
+def _budgets(part: Part, prefix: str) -> Iterator[Picture]:
+    if not part.budgets:
+        return
+    looks = {name: Look(visible(name), color_of(name)) for name in part.budgets[0].expected}
+    units = "studies" if part.studies else "tuning seeds"
+    yield Picture(
+        f"{prefix}budgets",
+        plot_budgets(part.budgets, looks, metric_named(part.metric).title, higher=part.higher),
+        "What fewer settings would have given: the expected result of the best of as many of the "
+        f"settings tried, chosen by validation. Thin lines are 95% intervals over {units}. A "
+        "filled point: separated from all others. " + about_budgets(part.budgets),
+        f"{metric_named(part.metric).title} by the number of settings tried. "
+        + about_budgets(part.budgets),
+    )
 
 
 def _more(

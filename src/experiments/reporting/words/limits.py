@@ -30,6 +30,7 @@ def limits_of(study: Study) -> list[str]:
             *_seeds(part),
             *_unsound(part),
             *_tuning(part),
+            *_diagnosis(part),
             *_groups(part),
         ]
         said += [f"{part.name}: {text}" for text in found]
@@ -233,8 +234,40 @@ def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
     for key, names in named.items():
         yield (
             f"the best {key} of {listing(names)} is at the edge of the values tried; a better one "
-            "may lie beyond."
+            "may lie beyond, so widen its range."
         )
+
+
+def _diagnosis(part: Part) -> Iterable[str]:
+    """Say what the curves and trials of the chosen settings show, and what to do."""
+    if not part.tuning:
+        return
+    found = part.diagnosis
+    if found.improving:
+        yield (
+            f"{_most_runs(found.improving)} still improve at the last epoch, so more epochs may "
+            "change the order: raise training.epochs."
+        )
+    if found.rising:
+        yield (
+            f"{_most_runs(found.rising)} end with a validation loss that has risen again: stop "
+            "early (training.early_stopping.patience), or lower the rate (schedule=cosine)."
+        )
+    for label, inner in found.outdone.items():
+        yield (
+            f"{label} contains {listing(inner)} and yet does worse: its search space or budget is "
+            "too small. Search more of its settings (hydra.sweeper.knobs, hydra.sweeper.budget)."
+        )
+    if found.infeasible:
+        told = [f"{bad} of {all_} of {name}" for name, (bad, all_) in found.infeasible.items()]
+        yield (
+            f"settings that cannot be chosen, because a run diverged or failed: {listing(told)}. "
+            "Such trials are lost; search a range in which runs end well."
+        )
+
+
+def _most_runs(labels: Sequence[str]) -> str:
+    return f"most runs of {listing(labels)}"
 
 
 def _groups(part: Part) -> Iterable[str]:

@@ -7,8 +7,8 @@ these runs are compared. All randomness comes from seeds, so the same command ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
 from typing import Final
@@ -354,6 +354,7 @@ def _entrant(
             "there is nothing to tune; declare a search space in the optimizer's configuration: "
             f"{SEARCH}: {{lr: {{low: 1e-4, high: 1}}}}"
         )
+    space = _opened(space, protocol, {_key(override) for override in (*task, *choice)})
     for override in task:
         key = _key(override)
         if key in space.axes:
@@ -365,6 +366,35 @@ def _entrant(
         space = space.with_points(protocol.budget)
     defaults = Settings(tuple((key, _value(config, key)) for key in space.axes))
     return Entrant(task, choice, space, defaults)
+
+
+def _opened(space: Space, protocol: Protocol, overridden: Collection[str]) -> Space:
+    """Open as many settings of the optimizer as the protocol says or its budget pays for.
+
+    A setting whose declaration is overridden is opened in any case. One whose value is overridden
+    stays closed, unless it is the first.
+    """
+    asked = [
+        key for key in space.axes if any(name.startswith(_declaration(key)) for name in overridden)
+    ]
+    first = next((key for key in space.axes if key.startswith(f"{COMPARED}.")), "")
+    fixed = {key for key in space.axes if key in overridden and key not in (first, *asked)}
+    space = replace(space, axes={k: axis for k, axis in space.axes.items() if k not in fixed})
+    if protocol.knobs is not None:
+        return space.opened(protocol.knobs, COMPARED, asked)
+    opened = space.opened(1, COMPARED, asked)
+    for knobs in range(2, len(space.axes) + 1):
+        wider = space.opened(knobs, COMPARED, asked)
+        if not wider.is_paid_by(protocol.search, protocol.budget):
+            break
+        opened = wider
+    return opened
+
+
+def _declaration(key: str) -> str:
+    """Return the key under which an axis is declared: `optimizer._search_.lr`."""
+    node, _, name = key.rpartition(".")
+    return f"{node}.{SEARCH}.{name}"
 
 
 def _key(override: str) -> str:

@@ -14,7 +14,7 @@ from experiments.config.seeds import read_seeds
 from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
-from nn.component import Component, Finite, Interval
+from nn.component import Component, Count, Finite, Interval
 
 _WHERE = "hydra.sweeper"
 _SEEDS = ("tuning_seeds", "reporting_seeds")
@@ -35,6 +35,10 @@ class Protocol(Component):
         The search method.
     budget : int, default 9
         The number of settings that are tried for each optimizer.
+    knobs : int, optional
+        The number of settings of each optimizer that are searched, in the order in which its
+        ``_search_`` declares them; by default as many as the budget pays for (see
+        `Space.is_paid_by`).
     search_seed : int, default 0
         The seed of a random or quasi-random search.
     tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
@@ -56,6 +60,7 @@ class Protocol(Component):
 
     search: Kind = "grid"
     budget: Annotated[int, Interval(2)] = 9
+    knobs: Count | None = None
     search_seed: Annotated[int, Interval(0)] = 0
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
