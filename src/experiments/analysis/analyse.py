@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from experiments.analysis.groups import (
     scopes,
     superseded,
 )
+from experiments.analysis.overlaps import overlap_of
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.rows import FewRows, too_few_rows
 from experiments.analysis.statistics import divergence
@@ -155,7 +157,12 @@ def _part(
         for group in groups
     ]
     studies = studies_by_seed(run for group in groups for run in group.runs)
-    names, samples = labels(groups, shown), _samples(groups, metric, studies)
+    overlap = partial(
+        overlap_of,
+        [run for group in groups for run in group.runs],
+        seeds_of_a_study=len(studies) // max(1, len(set(studies.values()))) or 1,
+    )
+    names, samples = labels(groups, shown), _samples(groups, metric, studies, overlap)
     aim = choose_target(groups, names, target)
     entries = []
     for group, label, name, base, tuned, found in zip(
@@ -183,7 +190,9 @@ def _part(
         for entry in entries[:MOST_COMPARED]
         if metric in entry.metrics
     }
-    pairs = tuple(compare_pairs(values, metric=metric, higher=higher, margin=margin))
+    pairs = tuple(
+        compare_pairs(values, metric=metric, higher=higher, margin=margin, overlap=overlap(metric))
+    )
     focus = in_focus(entries, metric)
     return Part(
         task,
@@ -194,7 +203,7 @@ def _part(
         tuple(entries),
         pairs,
         aim,
-        tuple(_time_pairs(entries[:MOST_COMPARED], studies)),
+        tuple(_time_pairs(entries[:MOST_COMPARED], studies, overlap(SELECTION))),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
         tuple(budgets(tried, groups[0].read, metric, margin)) if any(map(is_tuning, tried)) else (),
         tuple(sensitivities(tried, tolerance, groups[0].read)),
@@ -235,7 +244,10 @@ def _few_rows(metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]) -> F
 
 
 def _samples(
-    groups: Sequence[Group], ranking: str, studies: Mapping[int, int]
+    groups: Sequence[Group],
+    ranking: str,
+    studies: Mapping[int, int],
+    overlap: Callable[[str], float],
 ) -> list[dict[str, Sample]]:
     """Collect the values of each group; of several studies, the means of each study's seeds."""
     found: list[dict[str, Sample]] = [{} for _ in groups]
@@ -255,6 +267,7 @@ def _samples(
                         {unit[run.seed] for run in replaced if stands_in(run, metric)}
                         & units.keys()
                     ),
+                    overlap(metric),
                 )
     return found
 
@@ -263,7 +276,7 @@ def _task(run: Record) -> tuple[str | None, ...]:
     return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
-def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int]) -> list[Pair]:
+def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int], overlap: float) -> list[Pair]:
     timed = [entry for entry in entries if "epoch" in entry.times]
     ranked = ranks([entry.times["epoch"].times for entry in timed])
     values = {
@@ -272,7 +285,7 @@ def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int]) -> list[Pa
         )
         for entry, found in zip(timed, ranked, strict=True)
     }
-    return compare_pairs(values, metric=TIME)
+    return compare_pairs(values, metric=TIME, overlap=overlap)
 
 
 def _way(run: Record, curves: Curves) -> str | None:

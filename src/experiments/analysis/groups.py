@@ -181,7 +181,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     differing = [key for key in choices if len({own.get(key, _ABSENT) for own in chosen}) > 1]
     settings = []
     for key in {key for flat in flats for key in flat} - choices:
-        if _is_ignored(key) or (key == SPLIT and _follow_their_seeds(runs)):
+        if _is_ignored(key) or (key == SPLIT and follow_their_seeds(runs)):
             continue
         group = _configuration_group(key, choices)
         seen: dict[str | None, set[object]] = {}
@@ -193,7 +193,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     return sorted(differing, key=lambda key: (key != "optimizer", key)) + sorted(settings)
 
 
-def _follow_their_seeds(runs: Sequence[Record]) -> bool:
+def follow_their_seeds(runs: Sequence[Record]) -> bool:
     """Whether each run's split has the seed of the run, as with ``dataset.seed=${seed}``."""
     return all(run.settings.get(SPLIT) == run.seed for run in runs)
 

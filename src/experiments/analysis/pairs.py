@@ -84,6 +84,8 @@ class Pair:
         The p-value of the two one-sided tests, after Holm's correction over all pairs.
     equivalence_level : float, optional
         The level at which Holm's procedure tested the equivalence.
+    overlap : float
+        The number of test rows over that of training rows, if each seed has its own split.
     """
 
     first: str
@@ -104,6 +106,7 @@ class Pair:
     margin: float | None = None
     equivalence_p: float = 1.0
     equivalence_level: float = ALPHA
+    overlap: float = 0.0
 
     @property
     def equivalent(self) -> bool:
@@ -137,11 +140,13 @@ class Pair:
         show that it is equivalent. None if the difference is zero, its spread is unknown, or more
         than ten thousand seeds would be needed.
         """
-        found = [seeds_needed(self.effect, alpha=self.level)]
+        found = [seeds_needed(self.effect, alpha=self.level, overlap=self.overlap)]
         if self.margin is not None and self.effect:
             room = self.margin * abs(self.effect / self.difference.value)
             found.append(
-                equivalence.seeds_to_equivalence(self.effect, room, alpha=self.equivalence_level)
+                equivalence.seeds_to_equivalence(
+                    self.effect, room, alpha=self.equivalence_level, overlap=self.overlap
+                )
             )
         return min((count for count in found if count is not None), default=None)
 
@@ -152,6 +157,7 @@ def compare_pairs(
     metric: str,
     higher: bool = False,
     margin: float | None = None,
+    overlap: float = 0.0,
 ) -> list[Pair]:
     """Compare every two groups.
 
@@ -165,6 +171,9 @@ def compare_pairs(
         Whether higher is better.
     margin : float, optional
         The smallest difference of the metric that matters, above 0.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each seed has its own split of the
+        data (see `statistics.studentized`).
 
     Returns
     -------
@@ -179,7 +188,7 @@ def compare_pairs(
         filled, key=lambda label: sign * math.fsum(values[label].values()) / len(values[label])
     )
     couples = list(itertools.combinations(ranked, 2))
-    found = [_contrast(values[first], values[second]) for first, second in couples]
+    found = [_contrast(values[first], values[second], overlap) for first, second in couples]
     raw = [contrast.p_value() for contrast, _ in found]
     adjusted, levels = holm.adjusted(raw), holm.levels(raw, ALPHA)
     same = [1.0 if margin is None else equivalence.p_value(one, margin) for one, _ in found]
@@ -207,29 +216,24 @@ def compare_pairs(
                     higher=higher,
                     paired=bool(seeds),
                 ),
-                _effect(contrast),
+                contrast.effect,
                 level,
                 contrast.count > 1,
                 far_off({seed: a[seed] - b[seed] for seed in seeds}),
                 margin,
                 same_p,
                 same_level,
+                overlap,
             )
         )
     return pairs
 
 
 def _contrast(
-    first: Mapping[int, float], second: Mapping[int, float]
+    first: Mapping[int, float], second: Mapping[int, float], overlap: float
 ) -> tuple[Studentized, tuple[int, ...]]:
     """Estimate the difference; return it with the seeds over which it is paired."""
     shared = tuple(sorted(first.keys() & second.keys()))
     if 2 * len(shared) >= min(len(first), len(second)):
-        return mean([first[seed] - second[seed] for seed in shared]), shared
-    return studentize([list(first.values()), list(second.values())], [1.0, -1.0]), ()
-
-
-def _effect(contrast: Studentized) -> float:
-    if not contrast.error > 0:
-        return math.nan
-    return contrast.value / (contrast.error * math.sqrt(contrast.count))
+        return mean([first[seed] - second[seed] for seed in shared], overlap), shared
+    return studentize([list(first.values()), list(second.values())], [1.0, -1.0], overlap), ()

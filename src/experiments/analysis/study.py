@@ -54,6 +54,8 @@ class Sample:
     stood_in : frozenset of int
         The seeds among these for which the value before training of another part stands in,
         because the record does not have that of the test part.
+    overlap : float
+        The number of test rows over that of training rows, if each seed has its own split.
     """
 
     metric: str
@@ -61,11 +63,12 @@ class Sample:
     values: tuple[float, ...]
     diverged: frozenset[int]
     stood_in: frozenset[int] = frozenset()
+    overlap: float = 0.0
 
     @cached_property
     def mean(self) -> Estimate:
         """The mean with its 95% interval (see `statistics.studentized`), within the range."""
-        return mean(self.values).sample_interval().within(*self._range)
+        return mean(self.values, self.overlap).sample_interval().within(*self._range)
 
     @property
     def sd(self) -> float:
@@ -75,7 +78,7 @@ class Sample:
     @cached_property
     def iqm(self) -> Estimate:
         """The interquartile mean with its 95% interval (see `statistics.interquartile`)."""
-        return interquartile_mean(self.values).sample_interval().within(*self._range)
+        return interquartile_mean(self.values, self.overlap).sample_interval().within(*self._range)
 
     @cached_property
     def median(self) -> Estimate:

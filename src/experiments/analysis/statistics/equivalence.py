@@ -40,7 +40,7 @@ def p_value(contrast: Studentized, margin: float) -> float:
 
 
 def seeds_to_equivalence(
-    effect: float, margin: float, *, alpha: float = 0.05, power: float = 0.8
+    effect: float, margin: float, *, alpha: float = 0.05, power: float = 0.8, overlap: float = 0.0
 ) -> int | None:
     """Return the number of seeds with which two one-sided paired t-tests show equivalence.
 
@@ -52,6 +52,8 @@ def seeds_to_equivalence(
         The level of each test.
     power : float, default 0.8
         The probability with which equivalence should be shown.
+    overlap : float, default 0.0
+        See :func:`~experiments.analysis.statistics.seeds_needed.seeds_needed`.
 
     Returns
     -------
@@ -61,13 +63,16 @@ def seeds_to_equivalence(
     """
     if not abs(effect) < margin:
         return None
-    return fewest_seeds(lambda count: power_of(effect, margin, count, alpha), power)
+    return fewest_seeds(lambda count: power_of(effect, margin, count, alpha, overlap), power)
 
 
-def power_of(effect: float, margin: float, count: int, alpha: float = 0.05) -> float:
+def power_of(
+    effect: float, margin: float, count: int, alpha: float = 0.05, overlap: float = 0.0
+) -> float:
     """Return the power of two one-sided paired t-tests with `count` pairs (at least 2)."""
     from scipy.special import ndtr
 
     reach = student.quantile(1 - 2 * alpha, count - 1) * spreads(count - 1)
-    low, high = ((side * margin - effect) * math.sqrt(count) for side in (-1, 1))
+    error = math.sqrt(1 / count + overlap)
+    low, high = ((side * margin - effect) / error for side in (-1, 1))
     return float(np.mean(np.maximum(ndtr(high - reach) - ndtr(low + reach), 0)))

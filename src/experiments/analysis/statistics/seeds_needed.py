@@ -23,7 +23,9 @@ from experiments.analysis.statistics import student
 MOST: Final = 10_000
 
 
-def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def seeds_needed(
+    effect: float, *, alpha: float = 0.05, power: float = 0.8, overlap: float = 0.0
+) -> int | None:
     """Return the number of seeds with which a two-sided paired t-test detects a difference.
 
     Parameters
@@ -34,6 +36,9 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
         The level of the test.
     power : float, default 0.8
         The probability with which the test should detect the difference.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each seed has its own split. No
+        number of seeds makes the standard error smaller than its root.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
     """
     if not abs(effect) > 0:
         return None
-    return fewest_seeds(lambda count: power_of(abs(effect), count, alpha), power)
+    return fewest_seeds(lambda count: power_of(abs(effect), count, alpha, overlap), power)
 
 
 def fewest_seeds(power_with: Callable[[int], float], power: float) -> int | None:
@@ -66,7 +71,7 @@ def fewest_seeds(power_with: Callable[[int], float], power: float) -> int | None
     return high
 
 
-def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
+def power_of(effect: float, count: int, alpha: float = 0.05, overlap: float = 0.0) -> float:
     """Return the power of a two-sided paired t-test with `count` pairs (at least 2).
 
     The mean of the differences is normal, and their standard deviation is an independent chi
@@ -75,7 +80,7 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
     from scipy.special import ndtr
 
     reach = student.quantile(1 - alpha, count - 1) * spreads(count - 1)
-    shift = abs(effect) * math.sqrt(count)
+    shift = abs(effect) / math.sqrt(1 / count + overlap)
     return float(np.mean(ndtr(shift - reach) + ndtr(-shift - reach)))
 
 

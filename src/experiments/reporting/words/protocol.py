@@ -36,7 +36,11 @@ def _splits(study: Study) -> Iterator[str]:
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
             how = "split with the dataset's seed"
             if len({run.settings.get(SPLIT) for run in part.records}) > 1:
-                how = "each seed with a split of its own, the same for all groups"
+                how = (
+                    "each seed with a split of its own, the same for all groups; as the training "
+                    "rows of different seeds overlap, the variance of means is corrected (Nadeau "
+                    "and Bengio 2003)"
+                )
             yield f"Rows of {part.name}: {counts}, {how}."
     rules = {run.report for part in study.parts for run in part.records if not is_tuning(run)}
     if rules <= {"best_loss"}:
