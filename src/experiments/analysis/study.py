@@ -218,6 +218,11 @@ class Part:
         return in_focus(self.entries, self.metric)
 
     @property
+    def units(self) -> str:
+        """What the statistics are over: seeds, or studies."""
+        return "studies" if self.studies else "seeds"
+
+    @property
     def metric_words(self) -> str:
         """The name of the metric in a sentence; of a task without data, what it minimizes."""
         tasks = {run.dataset.get("task") for run in self.records}

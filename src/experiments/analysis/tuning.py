@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +33,9 @@ class Tuning:
     optimizer : str
         The name of the optimizer.
     trials : int
-        The number of different settings tried.
+        The number of different settings tried; of several studies, in each.
     seeds : tuple of int
-        The tuning seeds.
+        The tuning seeds; of several studies, those of the first.
     searched : mapping of str to tuple of scalar
         The values tried for every hyperparameter that varied, sorted, by dotted name.
     chosen : mapping of str to scalar
@@ -109,26 +109,46 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)
-        settings = _settings(runs, keys)
-        searched = {
-            key: tuple(sorted({setting[i] for setting in settings}, key=_order))
-            for i, key in enumerate(keys)
-        }
         picked: dict[str, Scalar] = {}
+        winners: dict[str, Record] = {}
         for group in groups:
-            if group.optimizer == optimizer:
-                picked = chosen(group, tried) or picked
-        edge = tuple(
+            if group.optimizer == optimizer and (own := chosen(group, tried)):
+                picked = own
+                winners = {study_of(run): run for run in group.runs}
+        studies: dict[str, list[Record]] = {}
+        for run in runs:
+            studies.setdefault(study_of(run), []).append(run)
+        edge = {
             key
-            for key, value in picked.items()
-            if len(searched.get(key, ())) > 2
-            and isinstance(value, int | float)
-            and value in (searched[key][0], searched[key][-1])
-            and value != 0  # nothing lies beyond
+            for study, own in studies.items()
+            if study in winners
+            for key in _edges(_searched(own, keys), winners[study].settings)
+        }
+        first = next(iter(studies.values()))
+        result.append(
+            Tuning(
+                optimizer,
+                max(len(_settings(own, keys)) for own in studies.values()),
+                tuple(sorted({run.seed for run in first})),
+                _searched(runs, keys),
+                picked,
+                tuple(key for key in picked if key in edge),
+            )
         )
-        seeds = tuple(sorted({run.seed for run in runs}))
-        result.append(Tuning(optimizer, len(settings), seeds, searched, picked, edge))
     return result
+
+
+def _searched(runs: Sequence[Record], keys: Sequence[str]) -> dict[str, tuple[Scalar, ...]]:
+    return {key: tuple(sorted({run.settings.get(key) for run in runs}, key=_order)) for key in keys}
+
+
+def _edges(searched: Mapping[str, Sequence[Scalar]], chosen: Mapping[str, Scalar]) -> Iterator[str]:
+    """Name the settings whose chosen number is the lowest or highest of more than two tried."""
+    for key, values in searched.items():
+        value = chosen.get(key)
+        ends = {values[0], values[-1]} - {0}  # nothing lies beyond 0
+        if len(values) > 2 and isinstance(value, int | float) and value in ends:
+            yield key
 
 
 def selection_of(tried: Sequence[Record]) -> tuple[str, str]:

@@ -22,7 +22,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,11 +98,16 @@ class Range(Component):
         """Return the range with `points` points, or unchanged if it declares its own number."""
         return self if self.points is not None else replace(self, points=points)
 
-    def grid(self, below: int, above: int) -> tuple[float, ...]:
-        """Return the points of the grid, with `below` and `above` more beyond the two ends."""
+    def grid(self, below: int, above: int, shift: float) -> tuple[float, ...]:
+        """Return the points of the grid, with `below` and `above` more beyond the two ends.
+
+        On a log scale all points are shifted by a part of a step; on a linear one they would leave
+        ranges such as that from 0 on.
+        """
         assert self.points is not None
+        moved = shift if self.scale == "log" else 0.0
         steps = range(-below, self.points + above)
-        return tuple(self.at(step / (self.points - 1)) for step in steps)
+        return tuple(self.at((step + moved) / (self.points - 1)) for step in steps)
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class Values:
         """Return the values unchanged: their number is fixed."""
         return self
 
-    def grid(self, below: int, above: int) -> tuple[Any, ...]:
+    def grid(self, below: int, above: int, shift: float) -> tuple[Any, ...]:
         """Return all values."""
         return self.values
 
@@ -146,10 +151,13 @@ class Space:
         The axes by dotted key.
     steps : mapping of Edge to int
         Number of steps by which a grid was widened at each end of its ranges.
+    shift : float, default 0.0
+        Part of a step by which the points of a grid are shifted.
     """
 
     axes: Mapping[str, Range | Values]
     steps: Mapping[Edge, int] = field(default_factory=dict)
+    shift: float = 0.0
 
     def trials(self, kind: Kind, budget: int, seed: int) -> list[Settings]:
         """Return the settings to try, in order.
@@ -270,7 +278,8 @@ class Space:
 
     def _points(self, key: str) -> tuple[Any, ...]:
         axis = self.axes[key]
-        return axis.grid(self.steps.get((key, "below"), 0), self.steps.get((key, "above"), 0))
+        below, above = (self.steps.get((key, side), 0) for side in get_args(Side))
+        return axis.grid(below, above, self.shift)
 
 
 def declared_space(config: Mapping[str, Any]) -> Space:

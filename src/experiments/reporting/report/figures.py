@@ -183,7 +183,7 @@ def _main(
     for kind in ("loss", score_of(measured)):
         metric = f"{shown_part(measured)}/{kind}"
         yield from _curves(families, metric, prefix)
-    yield _strips(entries, part.metric, prefix)
+    yield _strips(entries, part.metric, prefix, "study" if part.studies else "seed")
     pairs, note = _chosen_pairs(part)
     if pairs:
         looks = {entry.label: look for entry, look in entries}
@@ -253,7 +253,7 @@ def _budgets(part: Part, prefix: str) -> Iterator[Picture]:
     if not part.budgets:
         return
     looks = {name: Look(visible(name), color_of(name)) for name in part.budgets[0].expected}
-    units = "studies" if part.studies else "tuning seeds"
+    units = part.units if part.studies else "tuning seeds"
     yield Picture(
         f"{prefix}budgets",
         plot_budgets(part.budgets, looks, metric_named(part.metric).title, higher=part.higher),
@@ -274,7 +274,7 @@ def _more(
         yield from _curves(families, probe, prefix)
     metric = final_metric(part)
     if metric != part.metric:
-        yield _strips([*main, *rest], metric, prefix)
+        yield _strips([*main, *rest], metric, prefix, "study" if part.studies else "seed")
     if rest:
         families = [family_of(entry.group, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
@@ -346,7 +346,7 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         )
 
 
-def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
+def _strips(entries: Sequence[Shown], metric: str, prefix: str, unit: str) -> Picture:
     higher = metric_named(metric).higher_is_better
     found = sorted(
         ((entry, look) for entry, look in entries if metric in entry.metrics),
@@ -358,7 +358,7 @@ def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
     return Picture(
         f"{prefix}final-{slug(metric)}",
         plot_strips(strips, metric_named(metric).title, higher=higher),
-        "Each seed is a point; the bar is the mean, the line its 95% interval."
+        f"Each {unit} is a point; the bar is the mean, the line its 95% interval."
         + (" Hollow points: default settings." if default else ""),
         f"Strip plot of the {metric_named(metric).long}; means: {said}.",
     )

@@ -82,6 +82,9 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     for metric in _shown(part):
         header.append(Cell(metric_named(metric).long))
         columns.append(_metric(part, metric))
+        if metric == part.metric and part.studies:
+            header.append(Cell("median study"))
+            columns.append(_medians(part))
         if metric == part.metric and any(map(_unfinished, part.entries)):
             header.append(Cell("finished"))
             columns.append([_finished(entry) for entry in part.entries])
@@ -124,7 +127,7 @@ def more_results(part: Part, looks: Sequence[Look]) -> Table:
 def pairs(part: Part, own: Sequence[Look]) -> Table:
     """Tabulate every pair of entries."""
     looks = {entry.label: look for entry, look in zip(part.entries, own, strict=True)}
-    header = ("", "difference", "p (Holm)", "wins", "verdict", "seeds needed")
+    header = ("", "difference", "p (Holm)", "wins", "verdict", f"{part.units} needed")
     ends = [pair.adjusted for pair in part.separable_pairs]
     notation = Notation.of([end.value for end in ends], map(reach, ends))
     rows = [
@@ -144,7 +147,9 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
         )
         for pair in part.separable_pairs
     ]
-    note = " ".join([notes.DIFFERENCES, *notes.margin(part), notes.WINS, notes.SEEDS_NEEDED])
+    note = " ".join(
+        [notes.differences(part), *notes.margin(part), notes.wins(part), notes.needed(part)]
+    )
     return Table(note, _header(header, text=(0, 4)), tuple(rows))
 
 
@@ -297,8 +302,19 @@ def _metric(part: Part, metric: str) -> list[Cell]:
     return cells
 
 
+def _medians(part: Part) -> list[Cell]:
+    found = [entry.metrics.get(part.metric) for entry in part.entries]
+    notation = Notation.of(
+        [math.nan if one is None else one.mean.value for one in found],
+        [math.nan if one is None else one.sd for one in found],
+    )
+    return [Cell(_NONE if one is None else notation.number(one.median.value)) for one in found]
+
+
 def _mean_note(part: Part, spread: str) -> str:
-    return notes.means([len(entry.seeds) for entry in part.entries if entry.seeds], spread)
+    samples = [e.metrics[part.metric] for e in part.entries if part.metric in e.metrics]
+    words = notes.means([len(one.values) for one in samples], spread, part.units)
+    return f"{words} {notes.MEDIAN_STUDY}" if part.studies else words
 
 
 def _times_to(entries: Sequence[Entry]) -> list[Cell]:

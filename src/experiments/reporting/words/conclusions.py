@@ -74,15 +74,25 @@ def how(study: Study, *, in_full: bool = True) -> list[str]:
         )
     if not in_full and any(pair.can_separate for part in study.parts for pair in part.pairs):
         words.append(
-            "Groups are separated at the 5% level by differences paired by seed, with Holm's "
-            "correction for all pairs."
+            "Groups are separated at the 5% level by differences paired by "
+            f"{'study' if _studies(study) else 'seed'}, with Holm's correction for all pairs."
         )
     if study.tuning_seeds:
         words.append(
-            f"Settings were tuned on {len(study.tuning_seeds)} other seeds. The results hold only "
-            "for the settings that were searched."
+            f"Settings were tuned on {len(study.tuning_seeds)} other seeds{_in_studies(study)}. The "
+            "results hold only for the settings that were searched."
         )
     return words
+
+
+def _studies(study: Study) -> int:
+    return max(part.studies for part in study.parts)
+
+
+def _in_studies(study: Study) -> str:
+    """Say that the tuning was repeated, if it was."""
+    count = _studies(study)
+    return f", in {count} studies whose means are compared" if count else ""
 
 
 def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
@@ -107,7 +117,7 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         text = f"{names} are not separated by {metric}"
         if len(close) == 1:
             pair = pairs[close[0].label]
-            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{_more_seeds(pair)})"
+            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{_more(part, pair)})"
         if behind:
             text += f"; {best.base} does better than {worse}"
     else:
@@ -127,13 +137,13 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     return text + "."
 
 
-def _more_seeds(pair: Pair) -> str:
+def _more(part: Part, pair: Pair) -> str:
     needed = pair.seeds_needed
     if needed is None:
         return ""
     outcome = "separate them" if pair.margin is None else "settle it"
     more = f" ({needed - len(pair.seeds)} more)" if needed > len(pair.seeds) > 0 else ""
-    return f"; about {needed} seeds{more} would probably {outcome}"
+    return f"; about {needed} {part.units}{more} would probably {outcome}"
 
 
 def _with_unit(metric: str, estimate: Estimate) -> str:

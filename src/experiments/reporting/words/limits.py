@@ -146,7 +146,7 @@ def _stand_ins(part: Part) -> Iterable[str]:
     missing = [
         _of(count, entry)
         for entry in part.entries
-        if (count := _valueless(entry, part.metric)) and part.metric in measured_in(part)
+        if (count := _valueless(part, entry)) and part.metric in measured_in(part)
     ]
     if missing:
         yield f"no {name} was measured, so these are left out: {listing(missing)}."
@@ -157,9 +157,11 @@ def measured_in(part: Part) -> set[str]:
     return {metric for entry in part.entries for metric in entry.metrics}
 
 
-def _valueless(entry: Entry, metric: str) -> int:
-    """Count the seeds of runs that count but have no value of a metric."""
-    sample = entry.metrics.get(metric)
+def _valueless(part: Part, entry: Entry) -> int:
+    """Count the seeds of runs that count but have no value of the part's metric."""
+    sample = entry.metrics.get(part.metric)
+    if part.studies and sample is not None:
+        return part.studies - len(sample.seeds)
     return len(set(entry.seeds) - set(sample.seeds if sample else ()))
 
 

@@ -76,6 +76,14 @@ def _tuning(study: Study) -> Iterator[str]:
         "diverged run counts as infinite. Conclusions hold for the settings searched; a different "
         "search may give a different order."
     )
+    studies = max(part.studies for part in study.parts)
+    if studies:
+        moved = ", grids shifted by parts of a step" if search == "grid" else ""
+        yield (
+            f"The whole tuning was repeated in {studies} studies on other seeds and settings"
+            f"{moved}, and the winners of each study were reported on seeds of its own (Dahl et al. "
+            "2023). Means, intervals and verdicts are over the means of studies."
+        )
     widened = max(int(label.get("widening", "0")) for label in labels)
     if widened:
         yield (
@@ -99,6 +107,7 @@ def _seeds(study: Study) -> Iterator[str]:
 
 
 def _statistics(study: Study) -> Iterator[str]:
+    units = study.parts[0].units
     named = listing(list(dict.fromkeys(part.metric_words for part in study.parts)))
     fair = ", by which nothing was chosen" if study.metrics == (HEADLINE,) else ""
     yield (
@@ -108,7 +117,7 @@ def _statistics(study: Study) -> Iterator[str]:
     )
     yield (
         "Intervals have a level of 95%. Two groups are separated if the studentized interval of "
-        "their mean difference over the seeds, corrected for all pairs by Holm's method, does not "
+        f"their mean difference over the {units}, corrected for all pairs by Holm's method, does not "
         "cover 0. Not separated does not mean equal."
     )
     for part in study.parts:

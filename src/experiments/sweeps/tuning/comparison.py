@@ -13,6 +13,7 @@ from functools import reduce
 from itertools import groupby
 from typing import Final
 
+from experiments.analysis.studies import STUDY
 from experiments.config.build import run_from_config
 from experiments.config.schema import SEARCH, without_search
 from experiments.config.search_space import Edge, Settings, Space, declared_space
@@ -52,6 +53,8 @@ class Entrant:
         The search space, including any widening.
     defaults : Settings
         The values of the space's keys in the optimizer's configuration.
+    study : int
+        The number of the study, from 0.
     scores : dict of Settings to Score
         The scores of the settings that were tried, in that order.
     """
@@ -60,6 +63,7 @@ class Entrant:
     choice: tuple[str, ...]
     space: Space
     defaults: Settings
+    study: int = 0
     scores: dict[Settings, Score] = field(default_factory=dict)
 
     @property
@@ -132,7 +136,9 @@ class TunedComparison:
         self._try(
             {
                 id(entrant): entrant.space.trials(
-                    self._protocol.search, self._protocol.budget, self._protocol.search_seed
+                    self._protocol.search,
+                    self._protocol.budget,
+                    self._protocol.search_seed + entrant.study,
                 )
                 for entrant in self._entrants
             },
@@ -157,7 +163,6 @@ class TunedComparison:
             for entrant in self._entrants
             for settings in trials.get(id(entrant), [])
         ]
-        seeds = self._protocol.tuning_seeds
         labels = {
             STAGE: TUNING,
             "search": self._protocol.search,
@@ -169,12 +174,13 @@ class TunedComparison:
             [
                 entrant.draft(settings, seed, labels | self._label(entrant))
                 for entrant, settings in pairs
-                for seed in seeds
+                for seed in self._protocol.tuning_seeds_of(entrant.study)
             ],
             f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
+        seeds = len(self._protocol.tuning_seeds)
         for number, (entrant, settings) in enumerate(pairs):
-            own = records[number * len(seeds) : (number + 1) * len(seeds)]
+            own = records[number * seeds : (number + 1) * seeds]
             entrant.scores[settings] = self._protocol.score(own)
         self._check_measured(records)
 
@@ -206,20 +212,22 @@ class TunedComparison:
     def _task_factors(self) -> list[str]:
         tasks = len({entrant.task for entrant in self._entrants})
         several = [_plural(tasks, "task")] if tasks > 1 else []
-        return [*several, _plural(len(self._entrants) // tasks, "optimizer")]
+        studies = self._protocol.tuning_studies
+        several += [_plural(studies, "study")] if studies > 1 else []
+        return [*several, _plural(len(self._entrants) // tasks // studies, "optimizer")]
 
     def _widen(self) -> None:
-        """Widen all grids of a task if the best settings of one lie at the edge of its grid."""
+        """Widen all grids of a study on a task if the best settings of one lie at an edge."""
         for widening in range(1, self._protocol.widenings + 1):
             trials: dict[int, list[Settings]] = {}
-            for _, task in groupby(self._entrants, key=lambda entrant: entrant.task):
-                trials |= self._widened(list(task))
+            for _, own in groupby(self._entrants, key=lambda one: (one.task, one.study)):
+                trials |= self._widened(list(own))
             if not trials:
                 return
             self._try(trials, widening)
 
     def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
-        """Widen the grids of one task; return the added settings, equally many per entrant."""
+        """Widen the grids of a study; return the added settings, equally many per entrant."""
         at = {
             entrant.name: entrant.space.edges(entrant.best)
             for entrant in entrants
@@ -233,7 +241,8 @@ class TunedComparison:
             for name, own in at.items()
             for key, side in sorted(own)
         )
-        where = f" ({self._name(entrants[0].task)})" if self._several_tasks else ""
+        named = self._where(entrants[0])
+        where = f" ({named})" if named else ""
         spaces = [entrant.space.widened(edges) for entrant in entrants]
         added = [
             wider.beyond(entrant.space) if wider is not None else []
@@ -274,17 +283,22 @@ class TunedComparison:
             ):
                 labels = {STAGE: REPORTING, SETTING: setting} | self._label(entrant)
                 drafts += [
-                    entrant.draft(settings, seed, labels) for seed in self._protocol.reporting_seeds
+                    entrant.draft(settings, seed, labels)
+                    for seed in self._protocol.reporting_seeds_of(entrant.study)
                 ]
             chosen.append(f"{entrant.name} {entrant.tuned}{_remark(entrant)}")
-        where = [entrant.task for entrant in self._entrants]
-        for task in dict.fromkeys(where):
-            own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == task)
-            prefix = f" for {self._name(task)}" if self._several_tasks else ""
-            self._say(f"chosen{prefix}: {own}")
+        where = [self._where(entrant) for entrant in self._entrants]
+        for place in dict.fromkeys(where):
+            own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == place)
+            self._say(f"chosen{f' for {place}' if place else ''}: {own}")
+        seeds = [
+            seed
+            for study in self._protocol.studies
+            for seed in self._protocol.reporting_seeds_of(study)
+        ]
         self._train(
             drafts,
-            f"reporting: tuned and default on seeds {show_seeds(self._protocol.reporting_seeds)}, "
+            f"reporting: tuned and default on seeds {show_seeds(seeds)}, "
             f"{_plural(len(drafts), 'run')}",
         )
 
@@ -296,14 +310,26 @@ class TunedComparison:
     def _several_tasks(self) -> bool:
         return len({entrant.task for entrant in self._entrants}) > 1
 
+    def _where(self, entrant: Entrant) -> str:
+        """Name the task and the study of an entrant, if there are several."""
+        task = [self._name(entrant.task)] if self._several_tasks else []
+        study = [f"study {entrant.study + 1}"] if self._protocol.tuning_studies > 1 else []
+        return ", ".join([*task, *study])
+
     def _label(self, entrant: Entrant) -> dict[str, str]:
-        """Return the label of a task: the overrides that differ, except for the dataset."""
+        """Return the labels of a task and a study, if there are several.
+
+        A task is labelled with the overrides that differ, except for the dataset.
+        """
         named = [
             override
             for override in self._name(entrant.task).split()
             if override.partition("=")[0] != "dataset"
         ]
-        return {TASK: " ".join(named)} if named else {}
+        several = self._protocol.tuning_studies > 1
+        return ({TASK: " ".join(named)} if named else {}) | (
+            {STUDY: str(entrant.study + 1)} if several else {}
+        )
 
     def _name(self, task: tuple[str, ...]) -> str:
         """Return the name of a task: the overrides that differ between tasks."""
@@ -334,12 +360,19 @@ def _entrants(
             )
     faults: list[str] = []
     for task in tasks:
+        entrants = []
         for choice in choices:
             try:
-                yield _entrant(composer, protocol, tuple(task), tuple(choice))
+                entrants.append(_entrant(composer, protocol, tuple(task), tuple(choice)))
             except ConfigError as error:
                 prefix = "".join(f"{override}: " for override in choice)
                 faults.append(prefix + str(error).removeprefix(prefix))
+        for study in protocol.studies:
+            shift = protocol.shift_of(study)
+            yield from (
+                replace(one, space=replace(one.space, shift=shift), study=study, scores={})
+                for one in entrants
+            )
     if faults:
         raise ConfigError("\n".join(dict.fromkeys(faults)))
 
@@ -420,4 +453,5 @@ def _remark(entrant: Entrant) -> str:
 
 
 def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"
+    several = f"{word.removesuffix('y')}ies" if word.endswith("dy") else f"{word}s"
+    return f"{count} {word if count == 1 else several}"

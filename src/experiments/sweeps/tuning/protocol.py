@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from experiments.config.build import build
 from experiments.config.search_space import Kind
-from experiments.config.seeds import read_seeds
+from experiments.config.seeds import read_seeds, show_seeds
 from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
@@ -44,6 +44,10 @@ class Protocol(Component):
     tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
         The seeds on which settings are chosen, and those on which results are reported, which must
         be disjoint.
+    tuning_studies : int, default 1
+        The number of times that the whole tuning is repeated, with other trials and seeds, each
+        study's winner being reported on its own seeds. The seeds of a study follow on those of the
+        one before. With several, verdicts are over means of studies.
     select : str, default "best/val_loss"
         The metric by which settings are chosen, on the validation data. `best` is the epoch that
         `training.report` chooses.
@@ -64,6 +68,7 @@ class Protocol(Component):
     search_seed: Annotated[int, Interval(0)] = 0
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
+    tuning_studies: Count = 1
     select: Literal[
         "best/val_loss",
         "best/val_accuracy",
@@ -82,12 +87,33 @@ class Protocol(Component):
             seeds = getattr(self, name)
             if not seeds or len(set(seeds)) < len(seeds):
                 raise ValueError(f"{name}: give at least one seed, and each once")
-        shared = sorted(set(self.tuning_seeds) & set(self.reporting_seeds))
+        shared = sorted(
+            {seed for study in self.studies for seed in self.tuning_seeds_of(study)}
+            & {seed for study in self.studies for seed in self.reporting_seeds_of(study)}
+        )
         if shared:
+            several = f" in the {self.tuning_studies} studies" if self.tuning_studies > 1 else ""
             raise ValueError(
-                f"tuning_seeds and reporting_seeds share {', '.join(map(str, shared))}; settings "
+                f"tuning_seeds and reporting_seeds share {show_seeds(shared)}{several}; settings "
                 "look better on the seeds they were tuned on, so report on others"
             )
+
+    @property
+    def studies(self) -> range:
+        """The numbers of the studies."""
+        return range(self.tuning_studies)
+
+    def tuning_seeds_of(self, study: int) -> tuple[int, ...]:
+        """Return the seeds on which a study chooses settings."""
+        return _following(self.tuning_seeds, study)
+
+    def reporting_seeds_of(self, study: int) -> tuple[int, ...]:
+        """Return the seeds on which a study's winners are reported."""
+        return _following(self.reporting_seeds, study)
+
+    def shift_of(self, study: int) -> float:
+        """Return by which part of a step a study's grids are shifted: 0, 1/n, -1/n, 2/n, ..."""
+        return (study + 1) // 2 * (1 if study % 2 else -1) / self.tuning_studies
 
     @classmethod
     def from_config(cls, node: Mapping[str, Any]) -> Self:
@@ -132,6 +158,12 @@ class Protocol(Component):
         all_values = values + [math.inf] * missed
         overall = (statistics.fmean if self.aggregate == "mean" else statistics.median)(all_values)
         return overall, missed, statistics.fmean(values) if values else math.inf
+
+
+def _following(seeds: tuple[int, ...], study: int) -> tuple[int, ...]:
+    """Return the seeds of a study, in the same distances, beyond those of the studies before."""
+    reach = max(seeds) - min(seeds) + 1
+    return tuple(seed + study * reach for seed in seeds)
 
 
 def finished(record: Record) -> bool:
