@@ -87,6 +87,7 @@ class TuneThenCompareConf:
     search_seed: int = 0
     tuning_seeds: Any = "100-102"
     reporting_seeds: Any = "0-9"
+    most_seeds: int = 40
     tuning_studies: int = 1
     select: str = "best/val_loss"
     aggregate: str = "mean"

@@ -14,6 +14,7 @@ import numpy as np
 from experiments.analysis.budgets import budgets
 from experiments.analysis.diagnosis import diagnose
 from experiments.analysis.groups import (
+    LOOKS,
     SETTING,
     TASK,
     Curves,
@@ -157,6 +158,7 @@ def _part(
         for group in groups
     ]
     studies = studies_by_seed(run for group in groups for run in group.runs)
+    looks = max(int(run.labels.get(LOOKS, 1)) for group in groups for run in group.runs)
     overlap = partial(
         overlap_of,
         [run for group in groups for run in group.runs],
@@ -191,7 +193,14 @@ def _part(
         if metric in entry.metrics
     }
     pairs = tuple(
-        compare_pairs(values, metric=metric, higher=higher, margin=margin, overlap=overlap(metric))
+        compare_pairs(
+            values,
+            metric=metric,
+            higher=higher,
+            margin=margin,
+            overlap=overlap(metric),
+            looks=looks,
+        )
     )
     focus = in_focus(entries, metric)
     return Part(
@@ -203,7 +212,7 @@ def _part(
         tuple(entries),
         pairs,
         aim,
-        tuple(_time_pairs(entries[:MOST_COMPARED], studies, overlap(SELECTION))),
+        tuple(_time_pairs(entries[:MOST_COMPARED], studies, overlap(SELECTION), looks)),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
         tuple(budgets(tried, groups[0].read, metric, margin)) if any(map(is_tuning, tried)) else (),
         tuple(sensitivities(tried, tolerance, groups[0].read)),
@@ -216,6 +225,7 @@ def _part(
             trials_of([run for run in tried if is_tuning(run)], groups[0].read),
         ),
         len(set(studies.values())),
+        looks,
     )
 
 
@@ -276,7 +286,9 @@ def _task(run: Record) -> tuple[str | None, ...]:
     return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
-def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int], overlap: float) -> list[Pair]:
+def _time_pairs(
+    entries: Sequence[Entry], studies: Mapping[int, int], overlap: float, looks: int
+) -> list[Pair]:
     timed = [entry for entry in entries if "epoch" in entry.times]
     ranked = ranks([entry.times["epoch"].times for entry in timed])
     values = {
@@ -285,7 +297,7 @@ def _time_pairs(entries: Sequence[Entry], studies: Mapping[int, int], overlap: f
         )
         for entry, found in zip(timed, ranked, strict=True)
     }
-    return compare_pairs(values, metric=TIME, overlap=overlap)
+    return compare_pairs(values, metric=TIME, overlap=overlap, looks=looks)
 
 
 def _way(run: Record, curves: Curves) -> str | None:

@@ -36,6 +36,9 @@ SETTING: Final = "setting"
 # The label that distinguishes the tasks when runs of several tasks are compared.
 TASK: Final = "task"
 
+# The label with the number of looks, if seeds are added until the verdicts are settled.
+LOOKS: Final = "looks"
+
 SPLIT: Final = "dataset.seed"
 
 Curves = Mapping[str, NDArray[np.float64]]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -158,6 +158,7 @@ def compare_pairs(
     higher: bool = False,
     margin: float | None = None,
     overlap: float = 0.0,
+    looks: int = 1,
 ) -> list[Pair]:
     """Compare every two groups.
 
@@ -174,6 +175,9 @@ def compare_pairs(
     overlap : float, default 0.0
         The number of test rows over that of training rows, if each seed has its own split of the
         data (see `statistics.studentized`).
+    looks : int, default 1
+        The number of times that verdicts may be reached on growing numbers of seeds. Each is at the
+        level of 5% divided by it (Bonferroni), and p-values are multiplied by it.
 
     Returns
     -------
@@ -190,9 +194,9 @@ def compare_pairs(
     couples = list(itertools.combinations(ranked, 2))
     found = [_contrast(values[first], values[second], overlap) for first, second in couples]
     raw = [contrast.p_value() for contrast, _ in found]
-    adjusted, levels = holm.adjusted(raw), holm.levels(raw, ALPHA)
+    adjusted, levels = _holm(raw, looks)
     same = [1.0 if margin is None else equivalence.p_value(one, margin) for one, _ in found]
-    equivalences = zip(holm.adjusted(same), holm.levels(same, ALPHA), strict=True)
+    equivalences = zip(*_holm(same, looks), strict=True)
     pairs = []
     for (first, second), (contrast, seeds), p, corrected, level, (same_p, same_level) in zip(
         couples, found, raw, adjusted, levels, equivalences, strict=True
@@ -227,6 +231,12 @@ def compare_pairs(
             )
         )
     return pairs
+
+
+def _holm(p_values: Sequence[float], looks: int) -> tuple[list[float], list[float]]:
+    """Return adjusted p-values and the levels of the tests."""
+    adjusted = [min(1.0, looks * p) for p in holm.adjusted(p_values)]
+    return adjusted, holm.levels(p_values, ALPHA / looks)
 
 
 def _contrast(

@@ -192,6 +192,8 @@ class Part:
     studies : int
         The number of studies if tuning was repeated; 0 if it was not. With studies, samples and
         pairs are over their means: what stands for a seed elsewhere is the number of a study.
+    looks : int
+        The number of times at which verdicts could be reached on growing numbers of seeds.
     """
 
     name: str
@@ -211,6 +213,7 @@ class Part:
     few_rows: FewRows | None
     diagnosis: Diagnosis
     studies: int = 0
+    looks: int = 1
 
     @property
     def focus(self) -> tuple[Entry, ...]:

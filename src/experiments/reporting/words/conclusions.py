@@ -79,8 +79,8 @@ def how(study: Study, *, in_full: bool = True) -> list[str]:
         )
     if study.tuning_seeds:
         words.append(
-            f"Settings were tuned on {len(study.tuning_seeds)} other seeds{_in_studies(study)}. The "
-            "results hold only for the settings that were searched."
+            f"Settings were tuned on {len(study.tuning_seeds)} other seeds{_in_studies(study)}. "
+            "The results hold only for the settings that were searched."
         )
     return words
 

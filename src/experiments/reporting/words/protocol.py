@@ -81,8 +81,8 @@ def _tuning(study: Study) -> Iterator[str]:
         moved = ", grids shifted by parts of a step" if search == "grid" else ""
         yield (
             f"The whole tuning was repeated in {studies} studies on other seeds and settings"
-            f"{moved}, and the winners of each study were reported on seeds of its own (Dahl et al. "
-            "2023). Means, intervals and verdicts are over the means of studies."
+            f"{moved}, and the winners of each study were reported on seeds of its own (Dahl et "
+            "al. 2023). Means, intervals and verdicts are over the means of studies."
         )
     widened = max(int(label.get("widening", "0")) for label in labels)
     if widened:
@@ -117,9 +117,15 @@ def _statistics(study: Study) -> Iterator[str]:
     )
     yield (
         "Intervals have a level of 95%. Two groups are separated if the studentized interval of "
-        f"their mean difference over the {units}, corrected for all pairs by Holm's method, does not "
-        "cover 0. Not separated does not mean equal."
+        f"their mean difference over the {units}, corrected for all pairs by Holm's method, does "
+        "not cover 0. Not separated does not mean equal."
     )
+    looks = max(part.looks for part in study.parts)
+    if looks > 1:
+        yield (
+            "Seeds were added until the verdicts on tuned settings were settled, in at most "
+            f"{looks} looks, fixed beforehand; every level is divided by {looks}."
+        )
     for part in study.parts:
         yield from notes.margin(part)
 

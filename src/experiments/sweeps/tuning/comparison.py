@@ -13,6 +13,8 @@ from functools import reduce
 from itertools import groupby
 from typing import Final
 
+from experiments.analysis.analyse import analyse
+from experiments.analysis.groups import LOOKS
 from experiments.analysis.studies import STUDY
 from experiments.config.build import run_from_config
 from experiments.config.schema import SEARCH, without_search
@@ -23,6 +25,7 @@ from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from experiments.sweeps.drafts import Composer, Draft
 from experiments.sweeps.sweep import Sweep
+from experiments.sweeps.tuning.looks import undecided
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
 from experiments.training.checks import check, check_tuning
 
@@ -53,18 +56,18 @@ class Entrant:
         The search space, including any widening.
     defaults : Settings
         The values of the space's keys in the optimizer's configuration.
-    study : int
-        The number of the study, from 0.
     scores : dict of Settings to Score
         The scores of the settings that were tried, in that order.
+    study : int, default 0
+        The number of the study.
     """
 
     task: tuple[str, ...]
     choice: tuple[str, ...]
     space: Space
     defaults: Settings
-    study: int = 0
     scores: dict[Settings, Score] = field(default_factory=dict)
+    study: int = 0
 
     @property
     def name(self) -> str:
@@ -274,33 +277,61 @@ class TunedComparison:
 
     def _report(self) -> None:
         """Train the chosen and the default settings on the reporting seeds."""
+        where = [self._where(entrant) for entrant in self._entrants]
+        for place in dict.fromkeys(where):
+            own = ", ".join(
+                f"{entrant.name} {entrant.tuned}{_remark(entrant)}"
+                for entrant, of in zip(self._entrants, where, strict=True)
+                if of == place
+            )
+            self._say(f"chosen{f' for {place}' if place else ''}: {own}")
+        first = 0
+        for look, last in enumerate(self._protocol.looks, start=1):
+            self._report_on(slice(first, last))
+            if look == len(self._protocol.looks) or not self._need_more(look):
+                return
+            first = last
+
+    def _report_on(self, part: slice) -> None:
+        """Train the chosen and the default settings on a part of the reporting seeds."""
         drafts: list[Draft] = []
-        chosen: list[str] = []
+        seeds: dict[int, None] = {}
+        looks = len(self._protocol.looks)
         for entrant in self._entrants:
+            own = self._protocol.reporting_seeds_of(entrant.study)[part]
+            seeds |= dict.fromkeys(own)
             same = entrant.tuned == entrant.defaults
             for setting, settings in (
                 [(BOTH, None)] if same else [(TUNED, entrant.tuned), (DEFAULT, None)]
             ):
                 labels = {STAGE: REPORTING, SETTING: setting} | self._label(entrant)
-                drafts += [
-                    entrant.draft(settings, seed, labels)
-                    for seed in self._protocol.reporting_seeds_of(entrant.study)
-                ]
-            chosen.append(f"{entrant.name} {entrant.tuned}{_remark(entrant)}")
-        where = [self._where(entrant) for entrant in self._entrants]
-        for place in dict.fromkeys(where):
-            own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == place)
-            self._say(f"chosen{f' for {place}' if place else ''}: {own}")
-        seeds = [
-            seed
-            for study in self._protocol.studies
-            for seed in self._protocol.reporting_seeds_of(study)
-        ]
+                labels |= {LOOKS: str(looks)} if looks > 1 else {}
+                drafts += [entrant.draft(settings, seed, labels) for seed in own]
         self._train(
             drafts,
-            f"reporting: tuned and default on seeds {show_seeds(seeds)}, "
+            f"reporting: tuned and default on seeds {show_seeds(list(seeds))}, "
             f"{_plural(len(drafts), 'run')}",
         )
+
+    def _need_more(self, look: int) -> bool:
+        """Return whether more seeds would probably settle verdicts on tuned settings; say why."""
+        most = self._protocol.most_seeds
+        pairs = []
+        for part in analyse(self._sweep.records).parts:
+            tuned = {entry.label for entry in part.focus}
+            pairs += [pair for pair in part.pairs if {pair.first, pair.second} <= tuned]
+        settled = sum(pair.settled for pair in pairs)
+        left = undecided(pairs, most)
+        seeds = self._protocol.looks[look - 1]
+        told = f"{settled} of {len(pairs)} pairs of tuned settings are settled by {seeds} seeds"
+        if left:
+            more = self._protocol.looks[look]
+            self._say(f"{told}; {more - seeds} more may settle {_plural(len(left), 'pair')}")
+        elif settled < len(pairs):
+            self._say(f"{told}; the others would need more than {most} (most_seeds)")
+        else:
+            self._say(told)
+        return bool(left)
 
     def _train(self, drafts: Sequence[Draft], title: str) -> list[Record]:
         jobs = self._composer.jobs(drafts, len(self._sweep.jobs))

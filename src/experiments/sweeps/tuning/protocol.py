@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from experiments.config.build import build
 from experiments.config.search_space import Kind
@@ -14,10 +14,14 @@ from experiments.config.seeds import read_seeds, show_seeds
 from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
+from experiments.sweeps.tuning.looks import FIRST, looks
 from nn.component import Component, Count, Finite, Interval
 
 _WHERE = "hydra.sweeper"
 _SEEDS = ("tuning_seeds", "reporting_seeds")
+
+AUTO: Final = "auto"
+"""The value of `reporting_seeds` that adds seeds until the verdicts are settled."""
 
 Seed = Annotated[int, Interval(0)]
 
@@ -44,6 +48,12 @@ class Protocol(Component):
     tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
         The seeds on which settings are chosen, and those on which results are reported, which must
         be disjoint.
+    adds_seeds : bool, default False
+        Whether seeds are added to the reporting ones, in the steps of `looks`, until the verdicts
+        on tuned settings are settled or no number of seeds up to `most_seeds` would settle more of
+        them. ``reporting_seeds=auto`` sets it.
+    most_seeds : int, default 40
+        The limit to that, above 10.
     tuning_studies : int, default 1
         The number of times that the whole tuning is repeated, with other trials and seeds, each
         study's winner being reported on its own seeds. The seeds of a study follow on those of the
@@ -68,6 +78,8 @@ class Protocol(Component):
     search_seed: Annotated[int, Interval(0)] = 0
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
+    adds_seeds: bool = False
+    most_seeds: Annotated[int, Interval(FIRST + 1)] = 4 * FIRST
     tuning_studies: Count = 1
     select: Literal[
         "best/val_loss",
@@ -87,6 +99,11 @@ class Protocol(Component):
             seeds = getattr(self, name)
             if not seeds or len(set(seeds)) < len(seeds):
                 raise ValueError(f"{name}: give at least one seed, and each once")
+        if self.adds_seeds and self.tuning_studies > 1:
+            raise ValueError(
+                "reporting_seeds=auto adds seeds, but verdicts on several tuning_studies are over "
+                "studies; give the number of seeds, such as reporting_seeds=0-9"
+            )
         shared = sorted(
             {seed for study in self.studies for seed in self.tuning_seeds_of(study)}
             & {seed for study in self.studies for seed in self.reporting_seeds_of(study)}
@@ -99,6 +116,11 @@ class Protocol(Component):
             )
 
     @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of reporting seeds at which verdicts are reached; one if none are added."""
+        return looks(self.most_seeds) if self.adds_seeds else (len(self.reporting_seeds),)
+
+    @property
     def studies(self) -> range:
         """The numbers of the studies."""
         return range(self.tuning_studies)
@@ -108,7 +130,7 @@ class Protocol(Component):
         return _following(self.tuning_seeds, study)
 
     def reporting_seeds_of(self, study: int) -> tuple[int, ...]:
-        """Return the seeds on which a study's winners are reported."""
+        """Return the seeds on which a study's winners are reported, at most."""
         return _following(self.reporting_seeds, study)
 
     def shift_of(self, study: int) -> float:
@@ -126,6 +148,9 @@ class Protocol(Component):
         """
         faults: list[str] = []
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
+        if settings.get("reporting_seeds") == AUTO:
+            most = settings.get("most_seeds", cls.most_seeds)
+            settings |= {"adds_seeds": True, "reporting_seeds": range(most)}
         for name in _SEEDS:
             settings[name] = read_seeds(settings.get(name))
         protocol = build(settings, cls, _WHERE, faults, trusted=frozenset())
