@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.pairs import compare_pairs
+from experiments.analysis.statistics.studentized import mean
+from experiments.sweeps.tuning.looks import looks, undecided
 
 Values = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ def made_up(
     seeds: int = SEEDS,
     scales: Sequence[float] = (1.0,),
 ) -> Values:
-    """Make up results: a mean, what a seed does to all groups, and noise.
+    """Make up results: a mean, what a seed does to all groups, and noise of some scale.
 
     Returns
     -------
@@ -55,7 +57,8 @@ def made_up(
     generator = np.random.default_rng(seed)
     shared = generator.normal(size=(families, 1, seeds))
     own = NOISE[noise](generator, (families, len(means), seeds))
-    return np.asarray(means)[:, np.newaxis] + shared + own * np.asarray(scales)[:, np.newaxis]
+    results = np.asarray(means)[:, np.newaxis] + shared + own * np.asarray(scales)[:, np.newaxis]
+    return np.asarray(results, np.float64)
 
 
 def by_group(results: Values, first: int = 0) -> dict[str, dict[int, float]]:
@@ -79,24 +82,29 @@ def equivalence(families: int = 2000, margin: float = 1.0) -> dict[str, Any]:
     """Count how often two groups that are a margin apart are called equivalent, which is wrong.
 
     The noise of one is four times that of the other, so that their differences are skewed where
-    the noise is. Beside it stands how often two groups of one mean are called equivalent.
+    the noise is; the rate is that of the worse direction. Beside it stands how often two groups of
+    one mean are called equivalent.
     """
     found = {}
     for place, noise in enumerate(NOISE):
-        apart = made_up([0.0, margin], noise, families, place, scales=(1.0, 0.25))
-        wrong = sum(
-            any(p.equivalent for p in compare_pairs(by_group(one), metric="m", margin=margin))
-            for one in apart
-        )
-        alike = made_up([0.0] * 2, noise, families, 100 + place, seeds=4 * SEEDS)
-        right = sum(
-            compare_pairs(by_group(one), metric="m", margin=margin)[0].equivalent for one in alike
-        )
+        wrong = []
+        for scales in ((1.0, 0.25), (0.25, 1.0)):
+            apart = made_up([0.0, margin], noise, families, place, scales=scales)
+            wrong.append(_equivalent(apart, margin))
+        alike = made_up([0.0, 0.0], noise, families, 100 + place, seeds=4 * SEEDS)
         found[noise] = {
-            "wrongly equivalent": share(wrong, families),
-            "equivalent of one mean, 40 seeds, in percent": round(100 * right / families, 1),
+            "a margin apart": share(max(wrong), families),
+            "of one mean, 40 seeds, in percent": round(
+                100 * _equivalent(alike, margin) / families, 1
+            ),
         }
     return found
+
+
+def _equivalent(results: Values, margin: float) -> int:
+    return sum(
+        compare_pairs(by_group(one), metric="m", margin=margin)[0].equivalent for one in results
+    )
 
 
 def separation(families: int = 2000) -> dict[str, Any]:
@@ -173,3 +181,47 @@ def overlapping_splits(families: int = 1000, rows: int = 300) -> dict[str, Any]:
             (pair,) = compare_pairs(by_group(losses), metric="m", overlap=overlap)
             wrong[name] += pair.separated
     return {name: share(count, families) for name, count in wrong.items()}
+
+
+def added_seeds(families: int = 2000, most: int = 40) -> dict[str, Any]:
+    """Count how often four groups of one mean have a separated pair where seeds are added.
+
+    Beside it stand the rate without the correction for looks, and how many seeds were used.
+    """
+    counts = looks(most)
+    found: dict[str, Any] = {}
+    for noise in ("normal", "exponential", "rounded"):
+        results = made_up([0.0] * 4, noise, families, 500, most)
+        for name, number in (("corrected", len(counts)), ("not corrected", 1)):
+            wrong = used = 0
+            for one in results:
+                for count in counts:
+                    pairs = compare_pairs(by_group(one[:, :count]), metric="m", looks=number)
+                    if any(pair.separated for pair in pairs) or not undecided(pairs, most):
+                        break
+                wrong += any(pair.separated for pair in pairs)
+                used += count
+            found[f"{noise}, {name}"] = share(wrong, families)
+            found[f"{noise}, {name}"]["seeds"] = round(used / families, 1)
+    return found
+
+
+def coverage(families: int = 2000) -> dict[str, Any]:
+    """Count how often the 95% interval of a mean over ten seeds holds the truth."""
+    found = {}
+    for place, (noise, draw) in enumerate(NOISE.items()):
+        values = draw(np.random.default_rng(600 + place), (families, SEEDS))
+        held = sum(mean(one).sample_interval().covers(0.0) for one in values)
+        found[noise] = round(100 * held / families, 1)
+    return found
+
+
+SIMULATIONS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
+    "pairs of four equal groups are separated": separation,
+    "two tunings of one optimizer are separated": studies,
+    "a pair is called equivalent": equivalence,
+    "four equal groups are separated where seeds are added": added_seeds,
+    "two equal learners are separated, each seed with its split": overlapping_splits,
+    "intervals of means that hold the truth, in percent": coverage,
+}
+"""What is counted, by name; each takes the number of families."""

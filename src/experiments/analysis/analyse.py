@@ -14,6 +14,7 @@ import numpy as np
 from experiments.analysis.budgets import budgets
 from experiments.analysis.diagnosis import diagnose
 from experiments.analysis.groups import (
+    DATA,
     LOOKS,
     SETTING,
     TASK,
@@ -113,7 +114,7 @@ def analyse(
     parts = []
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
-        tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
+        tried = [run for run in tuning if _same_task(run, part[0])]
         parts.append(_part(name, part, tried, metric, target, margin, tolerance))
     overall = _overall(parts)
     labelled = reporting != runs
@@ -280,6 +281,13 @@ def _samples(
                     overlap(metric),
                 )
     return found
+
+
+def _same_task(run: Record, group: Group) -> bool:
+    """Return whether a tuning run belongs to the task of a group that reports."""
+    reported = group.runs[0]
+    same_data = run.dataset.get("digest") == reported.dataset.get("digest")
+    return _task(run) == _task(reported) and (same_data or DATA not in group.by)
 
 
 def _task(run: Record) -> tuple[str | None, ...]:

@@ -39,6 +39,9 @@ TASK: Final = "task"
 # The label with the number of looks, if seeds are added until the verdicts are settled.
 LOOKS: Final = "looks"
 
+# The key that distinguishes data, if runs of one seed and task have several.
+DATA: Final = "data"
+
 SPLIT: Final = "dataset.seed"
 
 Curves = Mapping[str, NDArray[np.float64]]
@@ -203,7 +206,7 @@ def follow_their_seeds(runs: Sequence[Record]) -> bool:
 
 def sets_the_task(key: str) -> bool:
     """Return whether a key defines the task, so that losses across its values do not compare."""
-    return key.split(".")[0] in ("dataset", "loss", TASK)
+    return key.split(".")[0] in ("dataset", "loss", TASK, DATA)
 
 
 def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> list[Group]:
@@ -231,7 +234,7 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
     runs = distinct(records)
     if not runs:
         raise ConfigError("There are no runs to compare. Give folders with finished runs in them.")
-    keys = _grouping_keys(runs, by)
+    keys = _with_data(runs, _grouping_keys(runs, by))
     members: dict[tuple[Scalar, ...], list[Record]] = {}
     for run in runs:
         members.setdefault(tuple(_value(run, key) for key in keys), []).append(run)
@@ -327,7 +330,7 @@ def _names(
 def lacks(group: Group, key: str) -> bool:
     """Return whether a group has no such choice or setting, as SGD has no `optimizer.beta1`."""
     run = group.runs[0]
-    return key not in ("seed", SETTING, TASK) and key not in run.choices | run.settings
+    return key not in ("seed", SETTING, TASK, DATA) and key not in run.choices | run.settings
 
 
 def _at_rest(group: Group, key: str, optional: Set[str]) -> bool:
@@ -384,6 +387,31 @@ def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[st
     return tuple(dict.fromkeys([*by, *kept]))
 
 
+def _with_data(runs: Sequence[Record], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the data to the keys if runs of one seed and task differ in them.
+
+    Raises
+    ------
+    ConfigError
+        If each seed has its own split besides, so that no data are common to several seeds.
+    """
+    scope = [key for key in keys if sets_the_task(key)]
+    seen: dict[tuple[Scalar, ...], set[object]] = {}
+    for run in runs:
+        if digest := run.dataset.get("digest"):
+            task = run.choices.get("dataset"), run.seed, *(_value(run, key) for key in scope)
+            seen.setdefault(task, set()).add(digest)
+    if all(len(digests) == 1 for digests in seen.values()):
+        return keys
+    if follow_their_seeds(runs):
+        raise ConfigError(
+            "Runs of one seed were trained on different data, so their differences are not due to "
+            "the optimizers alone. Each seed has its own split besides: compare the runs of each "
+            "version of the data by themselves."
+        )
+    return (*keys, DATA)
+
+
 def _differing(runs: Sequence[Record]) -> list[str]:
     """Name what was varied; for tuned runs the label only, not the settings that tuning chose."""
     differing = varied(runs)
@@ -406,6 +434,8 @@ def _value(run: Record, key: str) -> Scalar:
         return run.seed
     if key in (SETTING, TASK):
         return run.labels.get(key)
+    if key == DATA:
+        return str(run.dataset.get("digest") or "unknown")[:8]
     choices = run.choices
     return choices[key] if key in choices else run.settings.get(key)
 

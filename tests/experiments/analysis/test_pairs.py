@@ -212,3 +212,31 @@ def test_an_undecided_pair_says_how_many_seeds_settle_it():
     (without,) = compare_pairs(values, metric="m")
     assert pair.verdict == "undecided"
     assert 6 < pair.seeds_needed < (without.seeds_needed or 10**5)
+
+
+def test_looks_divide_the_levels():
+    noise = np.random.default_rng(7).normal(size=(3, 10))
+    values = {name: seeded(own) for name, own in zip("abc", noise, strict=True)}
+    once = compare_pairs(values, metric="m", margin=2.0)
+    thrice = compare_pairs(values, metric="m", margin=2.0, looks=3)
+    for one, three in zip(once, thrice, strict=True):
+        assert three.adjusted_p == pytest.approx(min(1, 3 * one.adjusted_p))
+        assert three.equivalence_p == pytest.approx(min(1, 3 * one.equivalence_p))
+        assert three.separated == (three.adjusted_p <= ALPHA)
+        assert three.adjusted.covers(0) != three.separated
+
+
+def test_overlapping_splits_widen_every_interval():
+    noise = np.random.default_rng(8).normal(size=(2, 10))
+    values = {"a": seeded(noise[0]), "b": seeded(3 + noise[1])}
+    (apart,) = compare_pairs(values, metric="m")
+    (shared,) = compare_pairs(values, metric="m", overlap=1 / 3)
+    widths = [one.difference.high - one.difference.low for one in (apart, shared)]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(1 + 10 / 3))  # Nadeau and Bengio's
+    assert shared.effect == pytest.approx(apart.effect)
+    assert (
+        compare_pairs({**values, "b": seeded(0.5 + noise[1])}, metric="m", overlap=1 / 3)[
+            0
+        ].seeds_needed
+        is None
+    )  # no number of seeds makes up for splits that overlap
