@@ -9,6 +9,7 @@ import numpy as np
 
 from .orders import Order, Rows, Shuffled
 from .randomness import stream
+from .sparse_rows import SparseRows
 from .table_rows import TableRows
 from .typing import Array
 
@@ -34,7 +35,7 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, *shape), or TableRows
+    inputs : ndarray of shape (rows, *shape), SparseRows or TableRows
         The inputs of the training part; :class:`~nn.table_rows.TableRows` for each run's own.
     targets : ndarray of shape (rows, outputs), or TableRows
         The encoded targets, in the precision of the inputs.
@@ -60,7 +61,7 @@ class Batches:
 
     def __init__(
         self,
-        inputs: Array | TableRows,
+        inputs: Array | SparseRows | TableRows,
         targets: Array | TableRows,
         batch_size: int,
         seeds: Sequence[int],
@@ -84,12 +85,13 @@ class Batches:
         """The index of the epoch's last step of full size."""
         return self.rows // self.batch_size - 1
 
-    def epoch(self) -> Iterator[tuple[Array, ...]]:
+    def epoch(self) -> Iterator[tuple[Any, ...]]:
         """Iterate over one epoch.
 
         Yields
         ------
         inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
+            Or SparseRows.
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
         weights : ndarray of shape (runs, batch, 1), or (1, batch, 1), if there are any
             All are buffers that the next step overwrites, the same for all steps of one size.

@@ -10,11 +10,12 @@ loads, and not at all if :func:`load_dataset` finds the prepared dataset in the 
 
 from experiments.datasets.cache import CACHE, cached_dataset, load_dataset, quick_digest
 from experiments.datasets.dataset import Dataset, Part, Task
-from experiments.datasets.prepare import prepare
+from experiments.datasets.prepare import prepare, prepare_tokens
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable
 from experiments.datasets.reading.table_file import TableFormat, read_table
+from experiments.datasets.samples import Samples
 from experiments.datasets.source import Source, SplitSource
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
@@ -32,10 +33,12 @@ from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
+from experiments.datasets.sources.text import Text
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
 from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 
 __all__ = [
     "CACHE",
@@ -58,6 +61,7 @@ __all__ = [
     "Part",
     "Preprocessing",
     "RawTable",
+    "Samples",
     "Slopes",
     "Source",
     "Spirals",
@@ -66,11 +70,14 @@ __all__ = [
     "Table",
     "TableFormat",
     "Task",
+    "Text",
+    "Vocabulary",
     "Wine",
     "Xor",
     "cached_dataset",
     "load_dataset",
     "prepare",
+    "prepare_tokens",
     "quick_digest",
     "read_table",
     "split_rows",

@@ -12,12 +12,19 @@ from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task, is_image
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
-from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
+from experiments.datasets.preprocessing import (
+    Impute,
+    Preprocessing,
+    Unknown,
+    beyond_single,
+    fit_preprocessing,
+)
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 from experiments.errors import DataError
 from nn.typing import Shape
 
@@ -183,4 +190,66 @@ def prepare(
         shape=shape or (),
         notes=notes,
         warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
+    )
+
+
+def prepare_tokens(
+    *,
+    name: str,
+    task: Task,
+    tokens: NDArray[np.integer],
+    targets: NDArray[Any],
+    target_names: tuple[str, ...],
+    vocabulary: Vocabulary,
+    split: Split,
+    notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Dataset:
+    """Divide sequences of tokens into parts.
+
+    Parameters
+    ----------
+    name, task, target_names, split, notes
+        See :func:`prepare`.
+    tokens : ndarray of int, shape (rows, length)
+        The numbers of the tokens of all rows.
+    targets : ndarray
+        As in :func:`prepare`; or class indices of shape (rows, length), one for each step.
+    vocabulary : Vocabulary
+        The tokens.
+    warnings : tuple of str, default ()
+        Messages for people about what makes results on these data doubtful.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If tokens or targets do not match the description.
+    """
+    task = Task(task)
+    targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
+    description = {"task": str(task), "vocabulary": vocabulary.to_plain(), "targets": target_names}
+    _, digest = dataset_digest(Table.of_numbers(tokens), targets, split, description)
+
+    def part(rows: NDArray[np.intp]) -> Part | None:
+        return Part(tokens[rows].astype(np.int32), targets[rows]) if len(rows) else None
+
+    train = part(split.train)
+    if train is None:
+        raise DataError(f"dataset {name}: no row is left for training. Give more rows.")
+    return Dataset(
+        name=name,
+        task=task,
+        train=train,
+        validation=part(split.validation),
+        test=part(split.test),
+        feature_names=("text",),
+        target_names=target_names,
+        preprocessing=Preprocessing(("text",), (), (), vocabulary=vocabulary),
+        digest=digest,
+        notes=notes,
+        warnings=warnings,
     )

@@ -22,6 +22,7 @@ from experiments.datasets.reading.raw_table import column_name, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
@@ -62,6 +63,9 @@ class Preprocessing:
     unknown : {"error", "ignore"}
         The treatment of a level that training had not seen: refuse it, or encode it as none of the
         levels.
+    vocabulary : Vocabulary, optional
+        The tokens, if the rows are sequences of tokens; then the only column is the text, which has
+        no scale.
     """
 
     columns: tuple[str, ...]
@@ -75,6 +79,7 @@ class Preprocessing:
     notation: Notation = field(default_factory=Notation)
     dates: Mapping[str, str] = field(default_factory=dict)
     unknown: Unknown = "error"
+    vocabulary: Vocabulary | None = None
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -258,6 +263,7 @@ class Preprocessing:
             "notation": self.notation.to_plain(),
             "dates": dict(self.dates),
             "unknown": self.unknown,
+            **({} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_plain()}),
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -290,11 +296,17 @@ class Preprocessing:
                 notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
                 dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
                 unknown=contents.get("unknown", "error"),
+                vocabulary=(
+                    Vocabulary.from_plain(contents["vocabulary"])
+                    if "vocabulary" in contents
+                    else None
+                ),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
-            if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
+            encoded = 0 if preprocessing.vocabulary else len(preprocessing.encoded_names)
+            if lengths != {encoded} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
             if any(scale <= 0 for scale in (*preprocessing.scale, *preprocessing.target_scale)):
                 raise ValueError("a scale is not positive")

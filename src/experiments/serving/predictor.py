@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
-from experiments.runs.schema import sample_shape
+from experiments.runs.schema import samples_of
 from nn.typing import Shape
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Predictor:
         dataset = record.dataset
         self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
-        self.shape = sample_shape(dataset)
+        self._samples = samples_of(dataset)
+        self.shape = self._samples.shape
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")

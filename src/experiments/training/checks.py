@@ -33,12 +33,12 @@ def check(run: Run, dataset: Dataset) -> None:
     except ConfigError as error:
         faults.append(str(error))
     else:
-        layers = run.model.layers(outputs)
+        layers = run.model.layers(outputs, dataset.samples)
         misfit = run.model.misfit(dataset)
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
-            problem = too_large(layers, run.model.input_shape(dataset.shape))
+            problem = too_large(layers, run.model.input_shape(dataset.samples))
         except ValueError as error:
             faults.append(f"model: {error}")
         else:

@@ -58,7 +58,7 @@ class Evaluated:
         score: Totals | float = 0.0
         kept = []
         for rows, logits in network.logits(self.inputs):
-            losses = network.objective.per_sample(logits, self.targets.block(rows))
+            losses = network.losses(logits, self.targets.block(rows))
             if each is not None:
                 each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
@@ -89,12 +89,12 @@ class Score(ABC):
 
 
 class Accuracy(Score):
-    """Share of rows whose most probable class is the correct one.
+    """Share of rows, or of their steps, whose most probable class is the correct one.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (rows,)
-        The class index of each row.
+    labels : ndarray of int, shape (rows,) or (rows, steps)
+        The class index of each row, or of each of its steps.
     """
 
     name = "accuracy"
@@ -105,11 +105,12 @@ class Accuracy(Score):
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         objective = network.objective
         outputs = logits if objective.activation.keeps_order else objective.outputs(logits)
-        hits: Totals = (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
-        return hits
+        hits = outputs.argmax(axis=-1) == self.labels[rows]
+        total: Totals = hits.reshape(len(hits), -1).sum(axis=1, dtype=np.float64)
+        return total
 
     def finish(self, total: Totals) -> Totals:
-        return total / len(self.labels)
+        return total / self.labels.size
 
 
 class ThresholdAccuracy(Score):
@@ -186,6 +187,7 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Sc
         return None
     if task is Task.REGRESSION:
         return R2(encoded.whole()[0])
-    if task is Task.MULTILABEL or encoded.columns == 1:
+    by_step = task.has_classes and labels.ndim == 2
+    if task is Task.MULTILABEL or (encoded.columns == 1 and not by_step):
         return ThresholdAccuracy(labels.reshape(-1, encoded.columns))
     return Accuracy(labels.astype(np.intp, copy=False))

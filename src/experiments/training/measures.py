@@ -50,6 +50,7 @@ class Measures:
             The values by key; NaN where a metric is undefined or a run's outputs are not finite.
         """
         outputs = np.concatenate([objective.outputs(block) for block in logits], axis=1)
+        outputs = outputs.reshape(len(outputs), -1, outputs.shape[-1])  # each step is a row
         finite = np.isfinite(outputs).all(axis=(1, 2))
         predictions = self._predictions(np.ascontiguousarray(outputs[finite], np.float64))
         measured = {}
@@ -62,7 +63,7 @@ class Measures:
     def _predictions(self, outputs: Totals) -> Predictions:
         dataset, targets = self.dataset, self.dataset.parts[self.part].targets
         if dataset.task.has_classes:
-            targets = np.eye(dataset.outputs)[targets]
+            targets = np.eye(dataset.outputs)[targets.reshape(-1)]
             if outputs.shape[2] == 1:  # of the second of two classes
                 outputs = np.concatenate([1 - outputs, outputs], axis=2)
         else:  # unchanged, unless they are scaled numbers

@@ -51,6 +51,10 @@ class Binding:
         The layer's name, unique in the network.
     do : Tape
         The tape that makes, captures and replays the calls of a training step.
+    tied : bool
+        Whether the network's last layer shares the weights of its embedding, and the layer is one
+        of the two. The last layer has them, and their gradient, by the name "tied"; its backward
+        pass writes that gradient, to which the embedding's adds.
     """
 
     peers: Sequence[Layer]
@@ -63,6 +67,7 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    tied: bool = False
 
 
 @dataclass
@@ -81,11 +86,19 @@ class Layer(Component):
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
+    vocabulary : int
+        Number of different tokens if samples are such, whole numbers from 0, which the layer gets
+        with the batch axis last; 0 if samples are real numbers.
+    tied : bool
+        Whether the layer shares the weights of the network's embedding; only the last one may.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
+    vocabulary = 0
+    tied = False
+    takes_sparse: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

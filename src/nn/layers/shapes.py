@@ -34,10 +34,11 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
     ------
     ValueError
         If a layer cannot take the samples that reach it; the message names the layer, the shape
-        that it gets and the one that it needs.
+        that it gets and the one that it needs. If an embedding is not the first layer, or cannot
+        share its weights with the last one.
     """
-    shapes = [shape]
-    for name, layer in zip(names_of(layers), layers, strict=True):
+    shapes, names = [shape], names_of(layers)
+    for name, layer in zip(names, layers, strict=True):
         if callable(getattr(type(layer), "width", None)):
             raise ValueError(
                 f"{name}: {type(layer).__name__} has a method width(fan_in), which layers had "
@@ -54,7 +55,29 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
         except ValueError as error:
             raise ValueError(f"{name} gets samples of shape {_listed(shape)}: {error}") from error
         shapes.append(shape)
+    for position, (name, layer) in enumerate(zip(names, layers, strict=True)):
+        if layer.vocabulary and position > 0:
+            raise ValueError(f"{name} takes tokens, so it must be the first layer")
+        if layer.tied:
+            _check_tied(name, layers, shapes, last=layer is layers[-1])
     return shapes
+
+
+def _check_tied(name: str, layers: Sequence[Layer], shapes: Sequence[Shape], *, last: bool) -> None:
+    """Check that a layer can share the weights of the network's embedding."""
+    if not last or not layers[0].vocabulary:
+        raise ValueError(
+            f"{name} shares the weights of an embedding, so it must be the last layer of a network "
+            "that begins with one"
+        )
+    channels, outputs = shapes[-2][0], shapes[-1][0]
+    [weights] = layers[0].parameters(shapes[0])
+    if weights.shape != (outputs, channels):
+        raise ValueError(
+            f"{name} shares the weights of an embedding, which has {weights.shape[0]} tokens of "
+            f"{weights.shape[1]} units, but it has {outputs} outputs for {channels} channels; make "
+            "both the same"
+        )
 
 
 def _listed(axes: Sequence[object]) -> str:

@@ -4,6 +4,7 @@ from .average_precision import AveragePrecision
 from .f1 import F1
 from .mae import MAE
 from .metric import Metric, Predictions, TaskName
+from .perplexity import BitsPerCharacter, Perplexity
 from .precision import Precision
 from .r2 import R2
 from .recall import Recall
@@ -17,7 +18,9 @@ __all__ = [
     "RMSE",
     "ROCAUC",
     "AveragePrecision",
+    "BitsPerCharacter",
     "Metric",
+    "Perplexity",
     "Precision",
     "Predictions",
     "Recall",

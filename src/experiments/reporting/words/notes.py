@@ -11,8 +11,8 @@ from experiments.reporting.words.formatting import compact, span
 IQM: Final = "IQM is the interquartile mean."
 MEDIAN_EPOCH: Final = "Epochs are medians."
 STEP_TIME: Final = (
-    "µs/step is the median time of a step without compiling: the passes, which the runs of a stack "
-    "share alike, and the update of the optimizer."
+    "µs/step is the time of a step (the passes and the update) of one run that trains alone, after "
+    "compiling."
 )
 TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 MEDIAN_STUDY: Final = "Studies repeat the whole tuning; beside their mean stands the median study."
