@@ -152,8 +152,8 @@ def studies(families: int = 2000) -> dict[str, Any]:
     for count in (1, 5):
         generator = np.random.default_rng(300 + count)
         one, other = (tuned_studies(generator, families, count) for _ in range(2))
-        units = (lambda own: own[:, 0]) if count == 1 else (lambda own: own.mean(axis=-1))
-        values = np.stack([units(one), units(other)], axis=1)
+        values = np.stack([one, other], axis=1)  # (families, 2, studies, seeds)
+        values = values[:, :, 0] if count == 1 else values.mean(axis=-1)
         wrong = sum(compare_pairs(by_group(own), metric="m")[0].separated for own in values)
         found[f"{count} {'study' if count == 1 else 'studies'}"] = share(wrong, families)
     return found

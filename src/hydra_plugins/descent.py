@@ -92,6 +92,7 @@ class TuneThenCompareConf:
     select: str = "best/val_loss"
     aggregate: str = "mean"
     widenings: int = 2
+    vary: Any = None
     target: float | None = None
     params: dict[str, str] | None = None
 

@@ -129,6 +129,8 @@ _OTHERS: Final = (
            by_median=True, range=NOT_NEGATIVE),
     Metric("time/us_per_step", "time per step in µs", "µs/step", by_median=True,
            range=NOT_NEGATIVE),
+    Metric("memory/state_bytes", "bytes of the optimizer's state", "state", by_median=True,
+           range=NOT_NEGATIVE),
     Metric("time/seconds", "seconds of the run", "seconds", by_median=True, range=NOT_NEGATIVE),
 )  # fmt: skip
 
@@ -265,6 +267,7 @@ COMPARED: Final = (
     "best/epoch",
     "test_peak/epoch",
     "time/us_per_step",
+    "memory/state_bytes",
 )
 """The metrics of all runs that a comparison summarizes over seeds, in the order of its tables."""
 

@@ -199,13 +199,21 @@ def _main(
         if len(pairs) < len(part.separable_pairs):
             # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
-    times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
+    yield from _times(part, shown, "epoch", prefix, _last_epoch(families))
+
+
+def _times(
+    part: Part, shown: Sequence[Shown], unit: str, prefix: str, last: float
+) -> Iterator[Picture]:
+    """Draw when runs reach the target, in epochs or in seconds of training steps."""
+    times = [(look, entry.times[unit]) for entry, look in shown if unit in entry.times]
     if part.target and times:
+        over = {"epoch": "epochs", "seconds": "seconds of training steps, measured one by one"}
         yield Picture(
-            f"{prefix}time-to-target",
-            plot_times(times, long_target(part.target), _last_epoch(families)),
-            "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median, or “never” if most runs miss the target. Target: "
+            f"{prefix}time-to-target{'' if unit == 'epoch' else f'-{unit}'}",
+            plot_times(times, long_target(part.target), last),
+            f"The share of runs that reached the target, over the {over[unit]}. Next to the names: "
+            "the median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -272,6 +280,7 @@ def _more(
     yield from _curves(families, "train/loss", prefix)
     for probe in _probes(families)[:_MOST_PROBES]:
         yield from _curves(families, probe, prefix)
+    yield from _times(part, main, "seconds", prefix, _last_second(main))
     metric = final_metric(part)
     if metric != part.metric:
         yield _strips([*main, *rest], metric, prefix, "study" if part.studies else "seed")
@@ -381,6 +390,17 @@ def _last_epoch(families: Sequence[Family]) -> float:
     return max(
         (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
     )
+
+
+def _last_second(shown: Sequence[Shown]) -> float:
+    """Return the longest training, in seconds of steps."""
+    lengths = [
+        float(curves["step"][-1]) * 1e-6 * (run.summary.get("time/us_per_step") or 0.0)
+        for entry, _ in shown
+        for run, curves in entry.group.curves.items()
+        if "step" in curves
+    ]
+    return max(lengths, default=0.0) or 1.0
 
 
 def _names(entries: Sequence[tuple[Look, object]]) -> str:

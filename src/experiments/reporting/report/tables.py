@@ -9,6 +9,7 @@ from typing import Final
 
 from experiments.analysis.groups import SETTING, show
 from experiments.analysis.pairs import Pair
+from experiments.analysis.robustness import flips
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.palette import color_of
@@ -188,6 +189,29 @@ def settings(part: Part) -> Table | None:
         "reaches the lowest or highest value tried."
     )
     return Table(note, _header(header, text=(0, 1)), tuple(rows)) if rows else None
+
+
+def robustness(study: Study) -> Table:
+    """Map the ranks of the groups in focus over variations, and where their order turns round."""
+    names = list(dict.fromkeys(e.base for part in study.parts for e in part.focus))
+    turned = {(one.variation, one.worse) for one in flips(study.parts)}
+    rows = []
+    for part in study.parts:
+        ranks = {entry.base: place for place, entry in enumerate(part.focus, start=1)}
+        marks = {name: " ⇅" if (part.name, name) in turned else "" for name in names}
+        cells = [
+            Cell(
+                f"{ranks[name]}{marks[name]}" if name in ranks else _NONE,
+                style="best" if ranks.get(name) == 1 else "",
+            )
+            for name in names
+        ]
+        rows.append((Cell(part.name), *cells))
+    note = (
+        "The rank of each group's mean. ⇅ marks a group that does better than another which is "
+        "better as configured, both separated."
+    )
+    return Table(note, _header(("", *names), text=(0,)), tuple(rows))
 
 
 def overall(study: Study, looks: Mapping[str, Look]) -> Table:

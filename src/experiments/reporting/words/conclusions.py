@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.analysis.pairs import Pair
+from experiments.analysis.robustness import AS_CONFIGURED
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import (
@@ -15,6 +16,7 @@ from experiments.reporting.words.formatting import (
     listing,
 )
 from experiments.reporting.words.limits import ENOUGH_SEEDS
+from experiments.reporting.words.robustness import about_robustness
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
 from experiments.training.status import Status
@@ -24,7 +26,17 @@ def conclusions(study: Study) -> list[str]:
     """Write the conclusions of a study, one paragraph per part."""
     if len(study.parts) == 1:
         return [conclude(study.parts[0])]
-    return [f"On {part.name}: {conclude(part)}" for part in study.parts]
+    return [
+        *about_robustness(study),
+        *(f"{_on(part.name)}: {conclude(part)}" for part in study.parts),
+    ]
+
+
+def _on(name: str) -> str:
+    """Name a part at the start of a sentence: a dataset, or what was varied."""
+    if name == AS_CONFIGURED:
+        return name.capitalize()
+    return f"With {name}" if "=" in name else f"On {name}"
 
 
 def conclude(part: Part) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import LOOKS
+from experiments.analysis.robustness import AS_CONFIGURED
 from experiments.analysis.studies import STUDY
 from experiments.config.build import run_from_config
 from experiments.config.schema import SEARCH, without_search
@@ -27,6 +28,7 @@ from experiments.sweeps.drafts import Composer, Draft
 from experiments.sweeps.sweep import Sweep
 from experiments.sweeps.tuning.looks import undecided
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
+from experiments.sweeps.tuning.variations import variations
 from experiments.training.checks import check, check_tuning
 
 COMPARED: Final = "optimizer"
@@ -132,7 +134,8 @@ class TunedComparison:
         self._protocol = protocol
         self._composer = composer
         self._say = say
-        self._entrants = list(_entrants(composer, protocol, choices, tasks))
+        varied = [task for own in tasks for task in _varied(composer, protocol, choices, own)]
+        self._entrants = list(_entrants(composer, protocol, choices, varied))
 
     def run(self) -> None:
         """Tune, widening the grids where needed, and train the runs to be reported."""
@@ -352,11 +355,8 @@ class TunedComparison:
 
         A task is labelled with the overrides that differ, except for the dataset.
         """
-        named = [
-            override
-            for override in self._name(entrant.task).split()
-            if override.partition("=")[0] != "dataset"
-        ]
+        name = self._name(entrant.task)
+        named = [one for one in name.split() if one.partition("=")[0] != "dataset"]
         several = self._protocol.tuning_studies > 1
         return ({TASK: " ".join(named)} if named else {}) | (
             {STUDY: str(entrant.study + 1)} if several else {}
@@ -365,14 +365,25 @@ class TunedComparison:
     def _name(self, task: tuple[str, ...]) -> str:
         """Return the name of a task: the overrides that differ between tasks."""
         tasks = {entrant.task for entrant in self._entrants}
-        return " ".join(
-            override
-            for place, override in enumerate(task)
-            if len({other[place] for other in tasks}) > 1
-        )
+        differing = [one for one in task if not all(one in other for other in tasks)]
+        return " ".join(differing) or (AS_CONFIGURED if len(tasks) > 1 else "")
 
 
 _END: Final = {"below": "lower", "above": "upper"}
+
+
+def _varied(
+    composer: Composer,
+    protocol: Protocol,
+    choices: Sequence[Sequence[str]],
+    task: Sequence[str],
+) -> Iterator[Sequence[str]]:
+    """Yield a task and its variations."""
+    yield task
+    if protocol.vary:
+        config = composer.config(Draft((*task, *choices[0])))
+        for what in protocol.vary:
+            yield from ((*task, override) for override in variations(config, what))
 
 
 def _entrants(

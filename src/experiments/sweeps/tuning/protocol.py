@@ -15,6 +15,7 @@ from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from experiments.sweeps.tuning.looks import FIRST, looks
+from experiments.sweeps.tuning.variations import ALL, Varied
 from nn.component import Component, Count, Finite, Interval
 
 _WHERE = "hydra.sweeper"
@@ -67,6 +68,10 @@ class Protocol(Component):
     widenings : int, default 2
         The largest number of times that all grids are widened by a step because the best settings
         of an optimizer lie at the edge of its grid.
+    vary : tuple of str, default ()
+        What is varied around the comparison, one thing at a time, to see where its order turns
+        round: ``batch_size``, ``width``, ``length`` and ``initializer`` (``all`` of them). Each
+        variation is a comparison of its own, tuned anew.
     target : float, optional
         The target for comparing the time that runs take to reach it; by default the median of the
         best optimizer.
@@ -91,6 +96,7 @@ class Protocol(Component):
     ] = "best/val_loss"
     aggregate: Literal["mean", "median"] = "mean"
     widenings: Annotated[int, Interval(0)] = 2
+    vary: tuple[Varied, ...] = ()
     target: Finite | None = None
 
     def __post_init__(self) -> None:
@@ -153,6 +159,8 @@ class Protocol(Component):
             settings |= {"adds_seeds": True, "reporting_seeds": range(most)}
         for name in _SEEDS:
             settings[name] = read_seeds(settings.get(name))
+        if settings.get("vary") in ("all", None):
+            settings["vary"] = list(ALL) if settings.get("vary") else []
         protocol = build(settings, cls, _WHERE, faults, trusted=frozenset())
         if protocol is None:
             raise ConfigError("\n".join(faults))
