@@ -323,8 +323,14 @@ def test_different_data_of_one_seed_are_compared_apart(tmp_path):
 def test_different_data_and_splits_of_each_seed_are_refused(tmp_path):
     def run(name, seed, digest):
         made = make_run(tmp_path / name, "sgd", seed, settings={"dataset": {"seed": seed}})
-        return make_run(tmp_path / f"{name}d", "sgd", seed, identity=name,
-                        settings={"dataset": {"seed": seed}}, **other_data(made, digest))  # fmt: skip
+        return make_run(
+            tmp_path / f"{name}d",
+            "sgd",
+            seed,
+            identity=name,
+            settings={"dataset": {"seed": seed}},
+            **other_data(made, digest),
+        )
 
     own = [run("a", 0, "one"), run("b", 1, "two")]
     assert len(group_runs(own)) == 1

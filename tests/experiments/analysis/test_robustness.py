@@ -37,6 +37,6 @@ def test_where_the_order_turns_round(tmp_path):
     study = study_of(tmp_path)
     assert flips(study.parts) == [Flip("training.batch_size=8", "adam", "sgd")]
     assert conclusions(study)[0] == (
-        "adam has the best mean in 1 of 2 variations. Where the order turns round: adam does better "
-        "than sgd as configured, and worse with training.batch_size=8."
+        "adam has the best mean in 1 of 2 variations. Where the order turns round: adam does "
+        "better than sgd as configured, and worse with training.batch_size=8."
     )
