@@ -58,7 +58,7 @@ MOST: Final = 200
 _CALIBRATED: Final = 0.95
 MOST_STRETCHED: Final = 1.5
 # The share of the difference between the tails: a half, reduced because few seeds estimate it.
-_SHARE: Final = 0.4
+SHARE: Final = 0.4
 _FAR: Final = 1e6
 
 
@@ -194,7 +194,7 @@ def _stretches(
         moved += w * means
         variance += w * w * np.maximum(squares - means**2, 0) / (x.size - 1)
     above, below = tails(moved, np.sqrt(variance), df)
-    skew = _SHARE * (above - below)
+    skew = SHARE * (above - below)
     # The bootstrap's upper tail shows how far the estimate may lie above the truth.
     return min(max(1.0, 1 + skew), MOST_STRETCHED), min(max(1.0, 1 - skew), MOST_STRETCHED)
 
