@@ -11,7 +11,7 @@ def test_p_values_are_those_of_scipys_one_sided_tests():
     for margin in (0.2, 0.5, 2.0):
         below = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
         above = stats.ttest_1samp(differences, margin, alternative="less").pvalue
-        expected = max(below, above) if abs(differences.mean()) < margin else 1.0
+        expected = 2 * max(below, above) if abs(differences.mean()) < margin else 1.0
         assert p_value(mean(differences), margin) == pytest.approx(expected)
 
 
@@ -22,17 +22,23 @@ def test_an_estimate_outside_of_the_margin_is_never_equivalent():
 
 
 def test_equal_differences_count_signs():
-    assert p_value(mean([0.0] * 5), 0.1) == 2**-5
-    assert p_value(mean([0.0] * 4), 0.1) > 0.05
+    assert p_value(mean([0.0] * 6), 0.1) == 2**-5
+    assert p_value(mean([0.0] * 5), 0.1) > 0.05
 
 
-def test_equivalent_exactly_if_the_wider_interval_lies_inside():
+def test_equivalent_only_if_the_interval_lies_inside():
     generator = np.random.default_rng(1)
-    for _ in range(200):
-        contrast = mean(generator.normal(0.1, 0.5, size=10))
-        interval = contrast.interval(0.9)
-        inside = interval.low > -0.4 and interval.high < 0.4
-        assert (p_value(contrast, 0.4) < 0.05) == inside
+    found = 0
+    for _ in range(300):
+        contrast = mean(generator.normal(0.0, 0.4, size=10).tolist())
+        interval = contrast.interval(0.95)
+        inside = -0.4 < interval.low and interval.high < 0.4
+        equivalent = p_value(contrast, 0.4) < 0.05
+        assert inside or not equivalent
+        if contrast.stretch_low == contrast.stretch_high == 1:
+            assert equivalent == inside
+        found += equivalent
+    assert 100 < found < 290
 
 
 def test_seeds_to_equivalence_reach_the_power():
@@ -40,7 +46,7 @@ def test_seeds_to_equivalence_reach_the_power():
     for effect, margin in ((0.0, 1.0), (0.3, 1.0), (-0.1, 0.5)):
         count = seeds_to_equivalence(effect, margin)
         draws = generator.normal(effect, 1, size=(4000, count))
-        reach = stats.t.ppf(0.95, count - 1) * draws.std(axis=1, ddof=1) / np.sqrt(count)
+        reach = stats.t.ppf(0.975, count - 1) * draws.std(axis=1, ddof=1) / np.sqrt(count)
         shown = (draws.mean(axis=1) + reach < margin) & (draws.mean(axis=1) - reach > -margin)
         assert shown.mean() == pytest.approx(0.8, abs=0.06)
         assert power_of(effect, margin, count) >= 0.8 > power_of(effect, margin, count - 1)

@@ -40,6 +40,7 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
         "adds_seeds": False,
         "most_seeds": 40,
         "tuning_studies": 1,
+        "vary": (),
     }
     assert Protocol() == protocol()
 
