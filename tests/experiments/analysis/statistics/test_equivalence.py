@@ -32,7 +32,7 @@ def test_equivalent_only_if_the_interval_lies_inside():
     for _ in range(300):
         contrast = mean(generator.normal(0.0, 0.4, size=10).tolist())
         interval = contrast.interval(0.95)
-        inside = -0.4 < interval.low and interval.high < 0.4
+        inside = interval.low > -0.4 and interval.high < 0.4
         equivalent = p_value(contrast, 0.4) < 0.05
         assert inside or not equivalent
         if contrast.stretch_low == contrast.stretch_high == 1:
