@@ -206,9 +206,13 @@ class Comparison(Component):
     metric : str, optional
         The metric by which groups are ranked and separated, such as ``test/accuracy``; by default
         the test loss at the reported epoch.
+    margin : float, optional
+        The smallest difference of the metric that matters, in its unit. With it, two groups can
+        also turn out to be equivalent.
     """
 
     metric: str | None = None
+    margin: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
