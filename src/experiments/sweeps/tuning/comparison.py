@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from experiments.config.build import run_from_config
-from experiments.config.schema import SEARCH, without_search
+from experiments.config.schema import SEARCH, without_declarations
 from experiments.config.search_space import Edge, Settings, Space, declared_space
 from experiments.config.seeds import show_seeds
 from experiments.config.trust import named_packages
@@ -258,7 +258,7 @@ class TunedComparison:
         """Return whether the optimizer accepts these settings."""
         config = self._composer.config(entrant.draft(settings, 0))
         try:
-            run_from_config(without_search(config), trusted=named_packages(config))
+            run_from_config(without_declarations(config), trusted=named_packages(config))
         except ConfigError:
             return False
         return True
