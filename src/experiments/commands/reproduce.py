@@ -204,7 +204,7 @@ class Reproduction:
         if self._options.smoke:
             self._say(f"{len(todo) - len(self._missing)} of {len(todo)} run; no verdicts (--smoke)")
             return 0
-        self._print_table(names, results)
+        self._print_verdicts(names, results)
         return 1 if self._missing else 0
 
     def _say(self, text: str) -> None:
@@ -241,7 +241,7 @@ class Reproduction:
         if self._options.smoke:
             return None
         judged = [
-            Judged(node, {g: [claim.measure.of(r) for r in records[g]] for g in claim.groups})
+            Judged(node, {group: claim.measure.of_all(records[group]) for group in claim.groups})
             for claim, node in zip(published.claims, claims, strict=True)
         ]
         about = environment()
@@ -296,15 +296,16 @@ class Reproduction:
                 yield sweep
                 sweep.close()
 
-    def _print_table(self, names: Sequence[str], results: Mapping[str, Result]) -> None:
+    def _print_verdicts(self, names: Sequence[str], results: Mapping[str, Result]) -> None:
         """Print the verdicts: of this command, and the stored ones of what it has not run."""
-        from experiments.reporting.tables.published import counts_in_words, verdicts_table
+        from experiments.reporting.tables.published import counts_in_words, verdict_lines
 
         shown = {name: results.get(name) or self._stored.get(name) for name in names}
-        self._console.print()
-        self._console.print(verdicts_table(shown, now=set(results)))
-        told = [result for result in shown.values() if result is not None]
-        self._say(f"{counts_in_words(told)}")
         for name, result in shown.items():
             if result is None:
-                self._say(f"{name}: not run")
+                self._say(f"{name}\n  not run")
+                continue
+            for line in verdict_lines(result, now=name in results):
+                self._say(line)
+        told = [result for result in shown.values() if result is not None]
+        self._say(counts_in_words(told))

@@ -62,12 +62,12 @@ class Repetition:
             If it was interrupted; what has finished is kept.
         """
         self._tune()
-        seeds = self._first(self.published.seeds, _SMOKE_SEEDS)
+        common = self.published.seeds
         return self._train(
             {
                 group: [
                     [*runs.settings, *_written(self.chosen.get(group, {})), f"seed={seed}"]
-                    for seed in seeds
+                    for seed in self._first(runs.seeds or common, _SMOKE_SEEDS)
                 ]
                 for group, runs in self.published.runs.items()
             }

@@ -72,11 +72,14 @@ class Runs(Component):
     ----------
     settings : sequence of str, default ()
         Settings as on a command line, beside those of the experiment's file.
+    seeds : sequence of int, optional
+        The seeds of the group; by default those of the result.
     tune : Tuning, optional
         A setting that is chosen first.
     """
 
     settings: tuple[str, ...] = ()
+    seeds: tuple[int, ...] | None = None
     tune: Tuning | None = None
 
 
@@ -217,6 +220,8 @@ def _runs(node: Any, where: str, faults: list[str]) -> Any:
     if isinstance(node, list):
         node = {"settings": node}
     node = dict(_mapping(node))
+    if "seeds" in node:
+        node["seeds"] = read_seeds(node["seeds"])
     if "tune" in node:
         tune = dict(_mapping(node["tune"]))
         tune["measure"] = _measure(tune.get("measure"))

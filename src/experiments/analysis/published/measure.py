@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
@@ -38,6 +38,9 @@ class Measure(Component):
         Whether `reaches` is reached from below.
     unit : {"epoch", "step"}, default "epoch"
         The unit of that number.
+    only_if : str, optional
+        A metric of the summary that must be 1 for a run to count, such as
+        ``final/train_accuracy``, where the source speaks of runs that have learnt the task.
     never : float, optional
         What counts for a run that does not reach it; by default infinity, with which no interval
         is bounded. Where a lower bound is enough for the claim, the length of the run.
@@ -50,6 +53,7 @@ class Measure(Component):
     reaches: Finite | None = None
     higher: bool = True
     unit: Literal["epoch", "step"] = "epoch"
+    only_if: str | None = None
     never: NonNegative | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +66,13 @@ class Measure(Component):
         """The number of ways of reading a curve that are given; 0 reads the summary."""
         given = (self.epoch, self.since, self.extreme, self.reaches)
         return sum(way is not None for way in given)
+
+    def of_all(self, records: Iterable[Record]) -> list[float]:
+        """Measure the runs that count; see :meth:`of`."""
+        return [self.of(record) for record in records if self._counts(record)]
+
+    def _counts(self, record: Record) -> bool:
+        return self.only_if is None or _named(self.only_if, record.summary, record) == 1
 
     def of(self, record: Record) -> float:
         """Measure a run; infinity for a run that diverged.

@@ -84,7 +84,7 @@ class Claim(Component):
         Parameters
         ----------
         values : mapping of str to sequence of float
-            At least one value for each of `groups`, which may be infinite.
+            The values of each of `groups`, which may be infinite, or none.
         """
 
     @property

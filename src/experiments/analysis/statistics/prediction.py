@@ -26,8 +26,8 @@ def prediction_interval(values: Sequence[float], draws: int = 1, level: float = 
     Parameters
     ----------
     values : sequence of float
-        The values, at least one. The interval of a single value is unbounded, and so is that of
-        values that are not all finite.
+        The values. The interval of fewer than two is unbounded, and so is that of values that are
+        not all finite.
     draws : int, default 1
         The number of further values whose mean is predicted.
     level : float, default 0.95
@@ -38,7 +38,7 @@ def prediction_interval(values: Sequence[float], draws: int = 1, level: float = 
     Estimate
     """
     array = np.asarray(values, np.float64)
-    mean = float(array.mean())
+    mean = float(array.mean()) if len(array) else math.nan
     if len(array) < 2 or not np.isfinite(array).all():
         return Estimate(mean, -math.inf, math.inf, level)
     spread = float(array.std(ddof=1))

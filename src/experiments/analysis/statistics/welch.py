@@ -44,12 +44,11 @@ class Sample:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """Summarize values; the spread of a single one is infinite."""
+        """Summarize values; the spread of fewer than two, and of infinite ones, is infinite."""
         array = np.asarray(values, np.float64)
-        if not np.isfinite(array).all():
-            return cls(float(array.mean()), math.inf, len(array))
-        spread = float(array.std(ddof=1)) if len(array) > 1 else math.inf
-        return cls(float(array.mean()), spread, len(array))
+        known = len(array) > 1 and np.isfinite(array).all()
+        spread = float(array.std(ddof=1)) if known else math.inf
+        return cls(float(array.mean()) if len(array) else math.nan, spread, max(len(array), 1))
 
 
 def welch_interval(left: Sample, right: Sample, level: float = 0.95) -> Estimate:

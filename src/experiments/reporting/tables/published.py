@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
-
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.analysis.published.result import Judged, Result
 from experiments.analysis.published.verdict import Order, Verdict
 from experiments.analysis.statistics.estimate import Estimate
-from experiments.escape import visible
+from experiments.analysis.statistics.welch import Sample
 from experiments.reporting.words.formatting import duration
 
 HEAD = """# Published results, repeated
@@ -81,31 +78,22 @@ def page(results: Mapping[str, Result], missing: Sequence[str] = ()) -> str:
     return "\n".join(parts)
 
 
-def verdicts_table(shown: Mapping[str, Result | None], now: Set[str]) -> Table:
-    """Return the verdicts as a table for the terminal.
+def verdict_lines(result: Result, *, now: bool) -> Iterator[str]:
+    """Yield a result's verdicts, a line each, below its name.
 
     Parameters
     ----------
-    shown : mapping of str to Result or None
-        The results by the experiment's name.
-    now : set of str
-        The names of those that were repeated now; the others have the date of their runs.
+    result : Result
+        The result.
+    now : bool
+        Whether it was repeated now; otherwise its name is followed by the date of its runs.
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("experiment", no_wrap=True)
-    table.add_column("claim", overflow="fold")
-    table.add_column("published", overflow="fold")
-    table.add_column("measured [95%]", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    for name, result in shown.items():
-        for one in result.judged if result is not None else ():
-            claim, verdict = one.claim, str(one.finding.verdict)
-            cells = [name, claim.says, claim.published, measured(one)]
-            if name not in now and result is not None:
-                verdict = f"{verdict} ({result.date})"
-            table.add_row(*map(visible, cells), verdict)
-            name = ""
-    return table
+    yield result.name if now else f"{result.name} (stored, {result.date})"
+    for one in result.judged:
+        yield (
+            f"  {one.finding.verdict:<14}  {one.claim.says}: published {one.claim.published}, "
+            f"measured {measured(one)}"
+        )
 
 
 def _section(result: Result) -> str:
@@ -145,8 +133,7 @@ def measured(one: Judged) -> str:
         (found,) = finding.intervals
         return f"{_number(found.value)} {_interval(found)}, {_seeds(one.values[group])}"
     means = ", ".join(
-        f"{group} {_number(sum(one.values[group]) / len(one.values[group]))}"
-        for group in claim.order
+        f"{group} {_number(Sample.of(one.values[group]).mean)}" for group in claim.order
     )
     differences = ", ".join(f"{_number(f.value)} {_interval(f)}" for f in finding.intervals)
     return f"{means}; difference {differences}, {_seeds(one.values[claim.order[0]])}"
