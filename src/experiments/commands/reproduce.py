@@ -121,31 +121,31 @@ def _reproduce(options: argparse.Namespace) -> int:
         for name in chosen:
             print(f"{name}: {composed.read(name)[0].title}")
         return 0
-    read = (composed.dataset(name) for name in chosen)
-    folders = _folders(options.data, sorted({name for name, node in read if "dir" in node}))
+    folders = _folders(options.data, composed.of_files(known), composed.of_files(chosen))
     return Reproduction(options, composed, stored, folders).run(chosen)
 
 
-def _folders(given: Sequence[str], datasets: Sequence[str]) -> dict[str, str]:
+def _folders(given: Sequence[str], known: Sequence[str], needed: Sequence[str]) -> dict[str, str]:
     """Read ``--data [DATASET=]FOLDER``; return the folders by dataset.
 
     Parameters
     ----------
     given : sequence of str
         The values of the option.
-    datasets : sequence of str
-        The datasets that the experiments read from files.
+    known : sequence of str
+        The datasets that any experiment reads from files.
+    needed : sequence of str
+        Those that the chosen experiments read; the only one need not be named.
     """
     folders = {}
-    known = ", ".join(datasets) or "none"
     for one in given:
         dataset, equals, folder = one.rpartition("=")
-        if not equals and len(datasets) == 1:
-            (dataset,) = datasets
-        if dataset not in datasets:
+        if not equals and len(needed) == 1:
+            (dataset,) = needed
+        if dataset not in known:
             raise ConfigError(
-                f"--data {one}: give DATASET=FOLDER{suggestion(dataset, datasets)} (the datasets "
-                f"that these experiments read from files: {known})"
+                f"--data {one}: give DATASET=FOLDER{suggestion(dataset, known)} (the datasets "
+                f"that experiments read from files: {', '.join(known)})"
             )
         folders[dataset] = folder
     return folders

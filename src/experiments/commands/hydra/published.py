@@ -53,6 +53,11 @@ class Experiments:
         composed = self._composer.compose([f"experiment={FOLDER}/{name}"])
         return str(composed.hydra["runtime"]["choices"]["dataset"]), composed.resolved["dataset"]
 
+    def of_files(self, names: Sequence[str]) -> list[str]:
+        """Return the datasets that experiments read from files, sorted."""
+        read = (self.dataset(name) for name in names)
+        return sorted({choice for choice, settings in read if "dir" in settings})
+
     def jobs(
         self,
         name: str,
