@@ -25,7 +25,7 @@ from .speed.replay import CapturedStep, Tape
 from .table_rows import TableRows
 from .typing import Array, Float64Array, Indices, Shape
 
-Inputs = Array | SparseRows | SparseMatrix
+Inputs = Array | Indices | SparseRows | SparseMatrix
 
 _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
@@ -37,6 +37,9 @@ the size of a block, so that it follows from the architecture and not from the s
 
 _STREAMS = 32
 """Most streams of rows that continue each other, in prediction and evaluation."""
+
+_LEAST = 32
+"""Least rows of a block of sequences with outputs for each step."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -130,9 +133,9 @@ class Network:
         self.statistics_layout = layout_of(self._architectures[0], self.shape, "statistics")
         placed = zip(self._architectures[0], self._shapes, strict=False)
         scratch = max(layer.scratch(shape) for layer, shape in placed)
-        if self.steps:
-            scratch = max(scratch, math.prod(self._shapes[-1]))
-        self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
+        # Each step of a sequence is a product with all weights, which few samples do not repay.
+        least = _LEAST if self.steps else 1
+        self._rows = max(least, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))

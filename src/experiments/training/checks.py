@@ -12,7 +12,7 @@ from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
-from experiments.training.metrics import COMPARED, may_be_summarized
+from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
 from nn.layers import Layer
 from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, shapes_of
@@ -70,9 +70,13 @@ def check(run: Run, dataset: Dataset) -> None:
 
 def _optimizer_faults(run: Run, layers: Sequence[Layer], shape: Shape) -> Iterator[str]:
     """Describe why the optimizer cannot train a network of these layers."""
-    optimizer = run.optimizer
+    optimizer, layout = run.optimizer, layout_of(layers, shape)
     try:
-        assigned(optimizer.groups, layout_of(layers, shape))
+        optimizer.updated_as_matrices(layout)
+    except ValueError as error:
+        yield f"optimizer={optimizer.label}: {error}"
+    try:
+        assigned(optimizer.groups, layout)
     except ValueError as error:
         yield f"optimizer.{error}"
     if optimizer.searches and draws(layers):
@@ -145,6 +149,11 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
         yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
+    elif run.comparison.margin is not None:
+        try:
+            check_margin(run.comparison.margin, asked or HEADLINE)
+        except ConfigError as error:
+            yield f"comparison.margin: {error}"
     if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "
