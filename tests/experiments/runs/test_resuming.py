@@ -88,7 +88,7 @@ def interrupted(
 
 
 def test_all_optimizers_are_here() -> None:
-    assert len(OPTIMIZERS) == 24
+    assert len(OPTIMIZERS) == 33
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
