@@ -436,7 +436,8 @@ class Stack:
             tile, own = self._place(row)
             tile.optimizers.restore(own, slots)
             if "evaluations" in values["metrics"]:
-                tile.optimizers.evaluations[own] = values["metrics"]["evaluations"][-1]
+                spent = values["metrics"]["evaluations"][-1]
+                tile.optimizers.extra[own] = spent - tile.optimizers.t
             self.network.restore_random_states(row, values["layers"])
             tile.batches.restore_random_state(own, values["batches"])
             live.snapshots = list(arrays.get("snapshots", ()))

@@ -58,8 +58,8 @@ class OptimizerStack:
     ----------
     t : int
         The number of steps that were taken.
-    evaluations : ndarray of int, shape (runs,)
-        The number of gradients that each run has evaluated.
+    extra : ndarray of int, shape (runs,)
+        The number of gradients that each run has evaluated beyond one a step.
     reevaluates : bool
         Whether a step needs a :class:`~nn.optimizers.closure.Closure`.
 
@@ -91,7 +91,7 @@ class OptimizerStack:
         for each in self.groups:
             each.rule.start(memory)
         runs = len(optimizers)
-        self.evaluations = np.zeros(runs, np.int64)
+        self.extra = np.zeros(runs, np.int64)
         self._sharpness_aware = SharpnessAware(optimizers, self._dtype)
         self._lookahead = Lookahead(optimizers, layout.size, memory)
         averagings, epochs = averagings or [NoAveraging()] * runs, epochs or [1] * runs
@@ -108,6 +108,11 @@ class OptimizerStack:
         self._parameters: Array | None = None
         self._gradients: Array | None = None
         self._parts: list[tuple[Group, Array, Array]] = []
+
+    @property
+    def evaluations(self) -> NDArray[np.int64]:
+        """The number of gradients that each run has evaluated, (runs,)."""
+        return self.t + self.extra
 
     def recall(self, gradients: Array) -> bool:
         """Fill in the gradients at the parameters, (runs, P), if the last step ended with them.
@@ -196,12 +201,13 @@ class OptimizerStack:
             raise ValueError("these optimizers evaluate a batch again: step needs a closure")
         if closure is not None and self._sharpness_aware.rows:
             self._sharpness_aware.replace(parameters, gradients, closure)
-            self.evaluations[self._sharpness_aware.rows] += 1
+            self.extra[self._sharpness_aware.rows] += 1
         if self.t == 0:
             self._lookahead.start(parameters)
         self.t += 1
-        self.evaluations += not self._recalled
-        self._recalled = False
+        if self._recalled:
+            self.extra -= 1
+            self._recalled = False
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
             # Searches come last, because they overwrite the gradients of all runs.
@@ -212,15 +218,17 @@ class OptimizerStack:
         for (rows, _, rule, _), theta, g in self._parts:
             own = None if factor is None else factor[rows]
             if closure is not None and isinstance(rule, SearchRule):
-                self.evaluations[rows] += rule.search(
+                self.extra[rows] += rule.search(
                     theta, g, self.t, own, partial(_losses, closure, rows)
                 )
             else:
                 rule.step(theta, g, self.t, own, None if momentum is None else momentum[rows])
         if box is not None:
             np.clip(parameters, *box, out=parameters)
-        self._lookahead.follow(parameters, self.t)
-        self._averages.follow(parameters, self.t)
+        if self._lookahead.rows:
+            self._lookahead.follow(parameters, self.t)
+        if self._averages.rows:
+            self._averages.follow(parameters, self.t)
 
     def evaluated(self, parameters: Array) -> tuple[list[int], Array]:
         """Return the weights to evaluate, where they differ from those that are trained.
@@ -269,7 +277,7 @@ class OptimizerStack:
         ndarray of shape (runs, P), float64
             NaN for runs whose optimizer has no such diagonal, and before the first step.
         """
-        diagonals = np.full((len(self.evaluations), parameters), np.nan)
+        diagonals = np.full((len(self.extra), parameters), np.nan)
         for rows, columns, rule, _ in self.groups if self.t else ():
             found = rule.preconditioner(self.t)
             if found is not None:
@@ -280,9 +288,9 @@ class OptimizerStack:
         """Return views of one run's state, by name.
 
         The state arrays have the shape of the parameters that a rule updates, and running products
-        the shape (1,). A checkpoint needs these, :attr:`t` and :attr:`evaluations`.
+        the shape (1,). A checkpoint needs these, :attr:`t` and :attr:`extra`.
         """
-        if not 0 <= run < len(self.evaluations):
+        if not 0 <= run < len(self.extra):
             raise IndexError(run)
         state = {
             prefix + name: array[run - rows.start]
@@ -338,7 +346,7 @@ class OptimizerStack:
         self._sharpness_aware.keep(runs)
         self._lookahead.keep(runs, memory)
         self._averages.keep(runs, memory)
-        self.evaluations = self.evaluations[list(runs)]
+        self.extra = self.extra[list(runs)]
         self._regroup()
 
 
