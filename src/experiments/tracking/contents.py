@@ -219,7 +219,7 @@ def _schema(preprocessing_json: str) -> str:
     columns = [
         {
             "name": name,
-            "type": "string" if name in preprocessing.levels else "double",
+            "type": "double" if preprocessing.has_numbers(name) else "string",
             "required": True,
         }
         for name in preprocessing.columns
