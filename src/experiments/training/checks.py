@@ -51,8 +51,7 @@ def check(run: Run, dataset: Dataset) -> None:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
             try:
-                layout = layout_of(layers, run.model.input_shape(dataset.shape))
-                run.optimizer.updated_as_matrices(layout)
+                run.optimizer.updated_as_matrices(layout_of(layers, shape))
             except ValueError as error:
                 faults.append(f"optimizer={run.optimizer.label}: {error}")
         # A record with a larger table of metrics could not be read.

@@ -102,8 +102,7 @@ class Shampoo(Optimizer):
 
 
 def _is_diagonal(sums: Array) -> bool:
-    _, rows, columns = sums.shape
-    return columns < rows
+    return bool(sums.shape[2] < sums.shape[1])
 
 
 def _gram(gradient: Array, work: Workspace) -> Array:
