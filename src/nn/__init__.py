@@ -32,7 +32,7 @@ from . import (
     schedules,
 )
 from .activations import Activation
-from .architectures import cnn, mlp, recurrent, resnet
+from .architectures import cnn, mlp, recurrent, resnet, transformer
 from .component import Component
 from .initializers import Initializer
 from .layers import (
@@ -55,11 +55,14 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    Positions,
     RandomFlip,
     RandomShift,
     Reshape,
     Residual,
+    SelfAttention,
     StepDense,
+    StepNorm,
 )
 from .losses import (
     BinaryCrossEntropy,
@@ -169,6 +172,7 @@ __all__ = [
     "Objective",
     "Optimizer",
     "OptimizerStack",
+    "Positions",
     "Prodigy",
     "RAdam",
     "RMSprop",
@@ -178,9 +182,11 @@ __all__ = [
     "Residual",
     "Rprop",
     "Schedule",
+    "SelfAttention",
     "Shampoo",
     "Signum",
     "StepDense",
+    "StepNorm",
     "Value",
     "Yogi",
     "activations",
@@ -197,4 +203,5 @@ __all__ = [
     "recurrent",
     "resnet",
     "schedules",
+    "transformer",
 ]

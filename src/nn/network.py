@@ -39,6 +39,9 @@ the size of a block, so that it follows from the architecture and not from the s
 _STREAMS = 32
 """Most streams of rows that continue each other, in prediction and evaluation."""
 
+_LEAST = 32
+"""Least rows of a block of sequences with outputs for each step."""
+
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
 
@@ -135,9 +138,9 @@ class Network:
             for p in layer.statistics(shape)
         )
         scratch = max(layer.scratch(shape) for _, layer, shape in placed)
-        if self.steps:
-            scratch = max(scratch, math.prod(self._shapes[-1]))
-        self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
+        # Each step of a sequence is a product with all weights, which few samples do not repay.
+        least = _LEAST if self.steps else 1
+        self._rows = max(least, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))
