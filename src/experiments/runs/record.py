@@ -271,6 +271,12 @@ class Record:
         asked = self.settings.get("comparison.metric")
         return asked if isinstance(asked, str) else None
 
+    @property
+    def margin(self) -> float | None:
+        """The smallest difference that the run's comparison cares about (`comparison.margin`)."""
+        asked = self.settings.get("comparison.margin")
+        return float(asked) if isinstance(asked, int | float) else None
+
     def reported(self, quantity: str) -> float | None:
         """Return a value such as `val_loss` at the reported epoch; None if it was not measured.
 
