@@ -102,7 +102,8 @@ class Shampoo(Optimizer):
 
 
 def _is_diagonal(sums: Array) -> bool:
-    return bool(sums.shape[2] < sums.shape[1])
+    _, rows, columns = sums.shape
+    return bool(columns < rows)
 
 
 def _gram(gradient: Array, work: Workspace) -> Array:
