@@ -16,6 +16,7 @@ from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable
 from experiments.datasets.reading.table_file import TableFormat, read_table
 from experiments.datasets.source import Source, SplitSource
+from experiments.datasets.sources.bag_of_words import BagOfWords
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
 from experiments.datasets.sources.csv_table import Csv
@@ -30,15 +31,18 @@ from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.names import Names
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
+from experiments.datasets.sparse_preprocessing import SparsePreprocessing
 from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.table import Table
 
 __all__ = [
     "CACHE",
+    "BagOfWords",
     "BreastCancer",
     "Circles",
     "Csv",
@@ -54,12 +58,14 @@ __all__ = [
     "Mnist",
     "Mnist1d",
     "Moons",
+    "Names",
     "Notation",
     "Part",
     "Preprocessing",
     "RawTable",
     "Slopes",
     "Source",
+    "SparsePreprocessing",
     "Spirals",
     "Split",
     "SplitSource",

@@ -17,6 +17,7 @@ from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
 from experiments.runs.schema import sample_shape
+from nn.sparse_rows import SparseMatrix, is_sparse
 from nn.typing import Shape
 
 if TYPE_CHECKING:
@@ -98,16 +99,17 @@ class Predictor:
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
 
-    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any] | SparseMatrix) -> pd.DataFrame:
         """Predict for every row of a raw table.
 
         Parameters
         ----------
-        raw : DataFrame, RawTable or ndarray of shape (rows, columns)
+        raw : DataFrame, RawTable, ndarray of shape (rows, columns) or sparse matrix
             The raw inputs. A table has the columns `features` in any order; other columns are
             ignored. An array has them in the order of `features`, or the shape of the samples:
             (rows, channels, length), (rows, channels, height, width), (rows, height, width) if
-            there is one channel, or (rows, height, width, channels).
+            there is one channel, or (rows, height, width, channels). A run on texts takes an array
+            of them, too, and a run on sparse rows a matrix of compressed rows, such as SciPy's.
 
         Returns
         -------
@@ -127,7 +129,7 @@ class Predictor:
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
-        if not isinstance(raw, pd.DataFrame | Mapping):
+        if not isinstance(raw, pd.DataFrame | Mapping) and not is_sparse(raw):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.

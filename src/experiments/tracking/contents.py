@@ -216,12 +216,8 @@ def _schema(preprocessing_json: str) -> str:
 
     preprocessing = Preprocessing.from_json(preprocessing_json)
     columns = [
-        {
-            "name": name,
-            "type": "string" if name in preprocessing.levels else "double",
-            "required": True,
-        }
-        for name in preprocessing.columns
+        {"name": name, "type": kind, "required": True}
+        for name, kind in preprocessing.column_types.items()
     ]
     return json.dumps({"mlflow_colspec": columns})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from experiments.training.metrics import PROBE
 from nn.losses import Loss
 from nn.network import Network
 from nn.probes import Probe, Probed
+from nn.sparse_rows import SparseRows
 from nn.table_rows import TableRows
 
 
@@ -77,7 +79,9 @@ def _weights(loss: Loss, targets: TableRows, count: int | None) -> NDArray[np.fl
     return None if weights is None else np.array(weights[np.newaxis, :count], np.float64)
 
 
-def _first(rows: TableRows, count: int | None) -> NDArray[np.float64]:
+def _first(rows: TableRows, count: int | None) -> Any:
     """Copy the first rows of one split in float64: (1, rows, *shape)."""
     block = rows.block(slice(0, len(rows) if count is None else min(count, len(rows))))
+    if isinstance(block, SparseRows):
+        return block.run(0).astype(np.float64)
     return np.array(block[:1], np.float64)
