@@ -47,6 +47,7 @@ from .layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -58,6 +59,7 @@ from .layers import (
     RandomShift,
     Reshape,
     Residual,
+    StepDense,
 )
 from .losses import (
     BinaryCrossEntropy,
@@ -127,6 +129,7 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -159,6 +162,7 @@ __all__ = [
     "Rprop",
     "Schedule",
     "Signum",
+    "StepDense",
     "Value",
     "Yogi",
     "activations",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from .activations import Activation, ReLU
-from .initializers import Initializer
+from .initializers import Initializer, Normal
 from .layers import (
     ActivationLayer,
     BatchNorm,
@@ -15,6 +15,7 @@ from .layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -23,6 +24,7 @@ from .layers import (
     MaxPool1d,
     MaxPool2d,
     Residual,
+    StepDense,
 )
 from .layers.recurrent import Recurrent
 
@@ -228,7 +230,11 @@ def recurrent(
     units: Sequence[int],
     outputs: int,
     *,
-    output: Literal["last", "all"] = "last",
+    output: Literal["last", "all", "steps"] = "last",
+    dropout: float = 0.0,
+    tokens: int = 0,
+    embedding: int | None = None,
+    tied: bool = False,
     initializer: Initializer | None = None,
     bias_initializer: Initializer | None = None,
     **settings: Any,
@@ -243,9 +249,22 @@ def recurrent(
         Number of units of each recurrent layer.
     outputs : int
         Width of the output layer.
-    output : {"last", "all"}, default "last"
+    output : {"last", "all", "steps"}, default "last"
         What the output layer sees of the last recurrent layer: the state after the last step that
-        is read, or those after all steps.
+        is read, or those after all steps; with "steps" it sees each by itself, and gives outputs
+        for each.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
+        at each step (Zaremba et al. 2014).
+    tokens : int, default 0
+        Number of different tokens if samples are sequences of tokens; then the network begins with
+        their embedding.
+    embedding : int, optional
+        Number of numbers by which a token is represented; by default that of the first layer's
+        units.
+    tied : bool, default False
+        Whether the output layer, of each step, shares the weights of the embedding. Then these
+        begin with the deviation 1/√units, and not 1, so that outputs are not too large.
     initializer : Initializer, optional
         Initializer of the weights of inputs and of the output layer; N(0, 1/fan_in) by default.
     bias_initializer : Initializer, optional
@@ -260,8 +279,22 @@ def recurrent(
     weights = initializer or Initializer.named("scaled_gaussian")
     biases = bias_initializer or Initializer.named("zeros")
     shared = {"initializer": weights, "bias_initializer": biases, **settings}
-    layers: list[Layer] = [kind(count, output="all", **shared) for count in units[:-1]]
-    layers.append(kind(units[-1], output=output, **shared))
+    layers: list[Layer] = []
+    for count in units[:-1]:
+        layers.append(kind(count, output="all", **shared))
+        if dropout != 0:
+            layers.append(Dropout(dropout))
+    layers.append(kind(units[-1], output="last" if output == "last" else "all", **shared))
+    if tokens:
+        layers.insert(0, embedded(tokens, embedding or units[0], tied=tied))
+    if output == "steps":
+        return [*layers, StepDense(outputs, tied and tokens > 0, weights, biases)]
     if output == "all":
         layers.append(Flatten())
     return [*layers, Dense(outputs, weights, biases)]
+
+
+def embedded(tokens: int, units: int, *, tied: bool) -> Embedding:
+    """Return an embedding, whose weights are small if the output layer shares them."""
+    deviation = 1 / math.sqrt(units) if tied else 1.0
+    return Embedding(tokens, units, Normal(std=deviation))

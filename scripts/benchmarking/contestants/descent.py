@@ -12,7 +12,7 @@ import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
 from experiments.config.models import CNN, MLP, Model
 from experiments.config.schema import Run, Training
-from experiments.datasets import Dataset, Part, Source, Task
+from experiments.datasets import Dataset, Part, Samples, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
@@ -89,7 +89,7 @@ class Descent(Contestant):
     def _network(self, seeds: range) -> nn.Network:
         return nn.Network(
             self.run.model.layers(self.size.widths[-1]),
-            self.run.model.input_shape(self.size.widths[:1]),
+            self.run.model.input_shape(Samples(self.size.widths[:1])),
             loss=self.run.loss,
             seeds=seeds,
         )

@@ -67,9 +67,11 @@ class Training(Component):
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
         Number of rows in a step.
-    order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
+    order : {"shuffled", "once", "with_replacement", "as_given", "streams"}, default "shuffled"
         The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
-        drawn with replacement (as many as there are rows), or as in the training part.
+        drawn with replacement (as many as there are rows), or as in the training part. With
+        "streams", for a text, each batch continues the one before, and recurrent layers carry their
+        states on, until the epoch ends; see :class:`nn.orders.Streams`.
     last_batch : {"keep", "drop"}, default "keep"
         Whether the rows that are left at the end of an epoch make a short batch, or none.
     dtype : {"float32", "float64"}, default "float32"

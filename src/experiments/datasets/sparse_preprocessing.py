@@ -113,7 +113,7 @@ class SparsePreprocessing(Preprocessing):
                     f"the run takes rows of {self.width} numbers, not a table. Give a svmlight "
                     "file, or a sparse matrix."
                 )
-            return self.encode_texts(texts_of(self._cells(raw)[self.columns[0]]))
+            return self.encode_texts(texts_of(self._cells(raw, self.columns)[self.columns[0]]))
         array = np.asarray(raw)
         if array.dtype.kind in "fiub" and array.ndim == 2:
             return self.encoded(self._checked(_compressed(array)))

@@ -266,7 +266,8 @@ class Execution:
         if self.dataset is not None and outcome.metrics:
             outputs = encoding_for(self.dataset, self.job.run.objective).outputs
             model = self.job.run.model
-            lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
+            samples = self.dataset.samples
+            lines.append(summary(model.layers(outputs, samples), model.input_shape(samples)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
             values = ", ".join(
@@ -305,6 +306,9 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
         "features": dataset.features,
         "shape": dataset.shape,
+        "padded": dataset.samples.padded,
+        "tokens": dataset.samples.tokens,
+        "steps": dataset.samples.steps,
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),

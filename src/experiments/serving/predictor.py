@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
-from experiments.runs.schema import sample_shape
+from experiments.runs.schema import samples_of
 from nn.sparse_rows import SparseMatrix, is_sparse
 from nn.typing import Shape
 
@@ -73,7 +73,8 @@ class Predictor:
         dataset = record.dataset
         self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
-        self.shape = sample_shape(dataset)
+        self._samples = samples_of(dataset)
+        self.shape = self._samples.shape
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
@@ -116,9 +117,10 @@ class Predictor:
         DataFrame with the index of `raw`
             For classification, the class as `prediction`. For several labels, a column of zeros
             and ones for each label. For regression, a column for each target, in its own unit. For
-            a function to minimize, its value at the trained point, as `value`. If
-            the network's outputs are probabilities, also a column `probability_<name>` for each
-            class or label.
+            a function to minimize, its value at the trained point, as `value`. If the network's
+            outputs are probabilities, also a column `probability_<name>` for each class or label.
+            A table with a column for each series has a forecast for each window, with the number
+            of the window's last row, from 1, as `after_row`.
 
         Raises
         ------
@@ -129,6 +131,9 @@ class Predictor:
         import pandas as pd
 
         index = raw.index if isinstance(raw, pd.DataFrame) else None
+        before = self.preprocessing.window - 1 if self.preprocessing.takes_steps(raw) else 0
+        if index is not None:
+            index = index[before:]
         if not isinstance(raw, pd.DataFrame | Mapping) and not is_sparse(raw):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
@@ -144,8 +149,10 @@ class Predictor:
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
+        if self.preprocessing.takes_steps(raw):
+            named["after_row"] = np.arange(len(outputs)) + before + 1
         if self._task.has_numbers:
-            named = dict(zip(self._targets, outputs.T, strict=True))
+            named |= dict(zip(self._targets, outputs.T, strict=True))
         elif not self._task.has_classes:
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:

@@ -433,7 +433,7 @@ def _give_up(execution: Execution) -> Record:
 def _notes(job: Job, dataset: Dataset) -> Iterator[str]:
     """Explain how the model and the loss of a run take its data, where that may surprise."""
     loss, model = job.run.loss, job.run.model
-    if len(model.input_shape(dataset.shape)) == 1 < len(dataset.shape):
+    if len(model.input_shape(dataset.samples)) == 1 < len(dataset.shape):
         size = " × ".join(map(str, dataset.shape))
         yield (
             f"the network gets the {size} samples of {dataset.name} as rows of "

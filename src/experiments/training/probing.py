@@ -80,8 +80,8 @@ def _weights(loss: Loss, targets: TableRows, count: int | None) -> NDArray[np.fl
 
 
 def _first(rows: TableRows, count: int | None) -> Any:
-    """Copy the first rows of one split in float64: (1, rows, *shape)."""
+    """Copy the first rows of one split, (1, rows, *shape): numbers in float64, indices as such."""
     block = rows.block(slice(0, len(rows) if count is None else min(count, len(rows))))
     if isinstance(block, SparseRows):
         return block.run(0).astype(np.float64)
-    return np.array(block[:1], np.float64)
+    return np.array(block[:1], np.float64 if block.dtype.kind == "f" else block.dtype)

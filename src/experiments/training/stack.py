@@ -91,7 +91,8 @@ class Stack:
             for position, (run, one) in enumerate(zip(runs, datasets, strict=True))
             for length in [length_of(run, dataset)]
         ]
-        self._outputs, self._shape = encoding.outputs, first.model.input_shape(dataset.shape)
+        self._outputs, self._samples = encoding.outputs, dataset.samples
+        self._shape = first.model.input_shape(dataset.samples)
         self._rows = (
             inputs["train"],
             targets["train"].mapped(first.loss.smooth),
@@ -117,12 +118,14 @@ class Stack:
         """Create the networks of some runs, as they are before training."""
         first = runs[0]
         return Network(
-            [run.model.layers(self._outputs) for run in runs],
+            [run.model.layers(self._outputs, self._samples) for run in runs],
             self._shape,
             loss=first.loss,
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=first.training.dtype,
+            padded=self._samples.padded,
+            carries=first.training.order.carries,
         )
 
     def _tile(self, runs: Sequence[Run], network: Network, splits: Sequence[int]) -> Tile:

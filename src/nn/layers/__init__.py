@@ -8,6 +8,7 @@ from .conv1d import Conv1d
 from .conv2d import Conv2d
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .flatten import Flatten
 from .global_average_pool import GlobalAvgPool
 from .group_norm import GroupNorm
@@ -21,6 +22,7 @@ from .random_shift import RandomShift
 from .reshape import Reshape
 from .residual import Residual
 from .rnn import RNN
+from .step_dense import StepDense
 
 __all__ = [
     "GRU",
@@ -36,6 +38,7 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -47,4 +50,5 @@ __all__ = [
     "RandomShift",
     "Reshape",
     "Residual",
+    "StepDense",
 ]
