@@ -23,7 +23,7 @@ class Names(TermSource):
 
     Parameters
     ----------
-    seed, limit, split, counts, validation, test, scaling, lowercase, least_texts, most_terms, form
+    seed, limit, split, counts, validation, test, scaling, lowercase, least_texts, form
         See `TermSource`.
     analyzer : {"word", "char", "char_wb"}, default "char_wb"
         What terms are.
@@ -31,11 +31,14 @@ class Names(TermSource):
         The least and the largest number of letters in a row.
     weighting : {"tfidf", "counts", "presence"}, default "presence"
         The number of a term in a name.
+    most_terms : int or None, default 2000
+        The largest number of terms.
     """
 
     analyzer: Analyzer = "char_wb"
     ngrams: tuple[Count, ...] = (1, 4)
     weighting: Weighting = "presence"
+    most_terms: Count | None = 2000
 
     def files(self) -> tuple[Path, ...]:
         """Return the files of the package."""

@@ -40,8 +40,8 @@ class TermSource(SplitSource):
         Whether texts are compared in small letters.
     least_texts : int, default 1
         The number of training texts that must have a term.
-    most_terms : int, optional
-        The largest number of terms, of which the most frequent ones are kept; by default all.
+    most_terms : int or None, default 20000
+        The largest number of terms, of which the most frequent ones are kept; None for all.
     form : {"sparse", "dense", "mixed"}, default "sparse"
         The form of the inputs; see `SparsePreprocessing`.
     """
@@ -52,13 +52,14 @@ class TermSource(SplitSource):
     weighting: Weighting = "tfidf"
     lowercase: bool = True
     least_texts: Count = 1
-    most_terms: Count | None = None
+    most_terms: Count | None = 20000
     form: Form = "sparse"
 
     def __post_init__(self) -> None:
+        if isinstance(self.ngrams, Sequence) and not isinstance(self.ngrams, str):
+            object.__setattr__(self, "ngrams", tuple(self.ngrams))  # sources are hashed
         super().__post_init__()
         where = f"dataset {type(self).__name__}"
-        object.__setattr__(self, "ngrams", tuple(self.ngrams))  # sources are hashed
         if self.scaling not in ("none", "max"):
             raise ConfigError(
                 f"{where}: dataset.scaling={self.scaling} would move the zeros of sparse rows. "
