@@ -38,6 +38,6 @@ def test_what_is_wrong_is_one_message(tmp_path: Path) -> None:
         (("dataset=bag_of_words", "dataset.path=absent.svm"), "there is no such file"),
     ):
         finished = run(*settings, NOT_TRACKED, folder=tmp_path)
-        assert finished.code != 0
+        assert finished.status != 0
         assert message in finished.err
         assert "Traceback" not in finished.err
