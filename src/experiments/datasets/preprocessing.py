@@ -92,13 +92,16 @@ class Preprocessing:
     unknown: Unknown = "error"
     steps: int | None = None
     series: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @property
     def window(self) -> int:
         """The number of steps of a window of series."""
         return len(self.columns) // len(self.series)
 
-    vocabulary: Vocabulary | None = None
+    def has_numbers(self, column: str) -> bool:
+        """Whether a raw column holds numbers, or dates that count as such, and not texts."""
+        return self.vocabulary is None and column not in self.levels
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -113,6 +116,8 @@ class Preprocessing:
 
     def example(self) -> dict[str, float | str]:
         """Make up a raw row: the fitted centre of each number, the first level of each category."""
+        if self.vocabulary is not None:
+            return {self.columns[0]: self.vocabulary.decode(range(min(3, len(self.vocabulary))))}
         row: dict[str, float | str] = {}
         for column, slot in self._slots.items():
             if column in self.levels:
@@ -277,11 +282,6 @@ class Preprocessing:
     def takes_table(self) -> bool:
         """Whether raw rows are those of a table."""
         return True
-
-    @property
-    def column_types(self) -> dict[str, str]:
-        """The type of each raw column, as MLflow calls it."""
-        return {name: "string" if name in self.levels else "double" for name in self.columns}
 
     @property
     def requirements(self) -> tuple[str, ...]:

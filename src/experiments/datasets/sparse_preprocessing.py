@@ -69,10 +69,8 @@ class SparsePreprocessing(Preprocessing):
         """Whether raw rows are those of a table, with a column of texts."""
         return self.terms is not None
 
-    @property
-    def column_types(self) -> dict[str, str]:
-        """The type of each raw column, as MLflow calls it."""
-        return dict.fromkeys(self.columns, "double" if self.terms is None else "string")
+    def has_numbers(self, column: str) -> bool:
+        return self.terms is None
 
     @property
     def requirements(self) -> tuple[str, ...]:
