@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import check_carrying, check_ends, names_of, shapes_of
+from .layers.shapes import check_carrying, check_ends, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
@@ -26,7 +26,7 @@ from .speed.replay import CapturedStep, Tape
 from .table_rows import TableRows
 from .typing import Array, Float64Array, Indices, Shape
 
-Inputs = Array | SparseRows | SparseMatrix
+Inputs = Array | Indices | SparseRows | SparseMatrix
 
 _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
@@ -38,6 +38,9 @@ the size of a block, so that it follows from the architecture and not from the s
 
 _STREAMS = 32
 """Most streams of rows that continue each other, in prediction and evaluation."""
+
+_LEAST = 32
+"""Least rows of a block of sequences with outputs for each step."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -128,20 +131,16 @@ class Network:
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.parameters(shape)
-        )
+        self.layout = layout_of(self._architectures[0], self.shape)
         self.statistics_layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed
             for p in layer.statistics(shape)
         )
         scratch = max(layer.scratch(shape) for _, layer, shape in placed)
-        if self.steps:
-            scratch = max(scratch, math.prod(self._shapes[-1]))
-        self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
+        # Each step of a sequence is a product with all weights, which few samples do not repay.
+        least = _LEAST if self.steps else 1
+        self._rows = max(least, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))

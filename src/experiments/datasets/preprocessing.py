@@ -90,13 +90,16 @@ class Preprocessing:
     unknown: Unknown = "error"
     steps: int | None = None
     series: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @property
     def window(self) -> int:
         """The number of steps of a window of series."""
         return len(self.columns) // len(self.series)
 
-    vocabulary: Vocabulary | None = None
+    def has_numbers(self, column: str) -> bool:
+        """Whether a raw column holds numbers, or dates that count as such, and not texts."""
+        return self.vocabulary is None and column not in self.levels
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -111,6 +114,8 @@ class Preprocessing:
 
     def example(self) -> dict[str, float | str]:
         """Make up a raw row: the fitted centre of each number, the first level of each category."""
+        if self.vocabulary is not None:
+            return {self.columns[0]: self.vocabulary.decode(range(min(3, len(self.vocabulary))))}
         row: dict[str, float | str] = {}
         for column, slot in self._slots.items():
             if column in self.levels:
