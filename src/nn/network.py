@@ -26,7 +26,7 @@ from .speed.replay import CapturedStep, Tape
 from .table_rows import TableRows
 from .typing import Array, Float64Array, Indices, Shape
 
-Inputs = Array | SparseRows | SparseMatrix
+Inputs = Array | Indices | SparseRows | SparseMatrix
 
 _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
