@@ -149,6 +149,7 @@ def test_suggestion() -> None:
 REQUIRED = {
     "units": 3,
     "tokens": 5,
+    "heads": 2,
     "function": nn.activations.ReLU(),
     "channels": 4,
     "kernel": 3,
