@@ -18,6 +18,7 @@ _SCRIPTS: Final = (
     "pictures.py",
     "predict.py",
     "publish.py",
+    "reproduce.py",
     "sample.py",
     "ui.py",
 )

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import check_carrying, check_ends, names_of, shapes_of
+from .layers.shapes import check_carrying, check_ends, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
@@ -131,11 +131,7 @@ class Network:
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.parameters(shape)
-        )
+        self.layout = layout_of(self._architectures[0], self.shape)
         self.statistics_layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed

@@ -86,7 +86,7 @@ def test_orders_differ_between_seeds_and_epochs() -> None:
 
 
 def test_rows_drawn_with_replacement_are_uniform() -> None:
-    drawn = WithReplacement().draw(np.random.default_rng(0), 10_000)
+    drawn = WithReplacement().draw(np.random.default_rng(0), 10_000, 32)
     # Each row is left out with probability 1/e.
     assert abs(len(set(drawn.tolist())) / 10_000 - (1 - np.exp(-1))) < 0.02
 

@@ -149,7 +149,6 @@ def test_suggestion() -> None:
 REQUIRED = {
     "units": 3,
     "tokens": 5,
-    "heads": 2,
     "function": nn.activations.ReLU(),
     "channels": 4,
     "kernel": 3,

@@ -19,7 +19,9 @@ from experiments.errors import UserError
 from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
-COMMANDS: Final = ("compare", "describe", "predict", "sample", "publish", "pictures", "ui")
+COMMANDS: Final = (
+    "compare", "describe", "predict", "sample", "publish", "pictures", "reproduce", "ui",
+)  # fmt: skip
 """What can be done beside training; each is a module of `experiments.commands` with a `main`."""
 
 _OTHER_WORDS: Final = {
@@ -33,6 +35,7 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("evaluate", "inference", "test"), "predict"),
     **dict.fromkeys(("generate", "write", "complete"), "sample"),
     **dict.fromkeys(("upload", "push", "sync"), "publish"),
+    **dict.fromkeys(("repeat", "replicate", "published"), "reproduce"),
     **dict.fromkeys(("serve", "show", "view", "browse", "mlflow"), "ui"),
 }
 """Words that people try, with the command that does what they want; options train, or help."""
@@ -68,6 +71,9 @@ def run(command: str | None = None) -> None:
             return
         if arguments[:1] in (["-sc"], ["--shell-completion"]) and _completes(arguments[1:]):
             return
+        repeated = _published(arguments)
+        if repeated is not None:
+            sys.exit(run_command("reproduce", repeated))
         _train(arguments)
 
 
@@ -76,6 +82,20 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
     with interrupts_end_the_program():
         main: Callable[..., int] = import_module(f"experiments.commands.{command}").main
         return main(arguments)
+
+
+def _published(arguments: Sequence[str]) -> list[str] | None:
+    """Return the arguments of `reproduce` for a command that is about a published result alone.
+
+    Beside ``experiment=published/NAME`` it may say where the data are. With any other setting it
+    trains, as with any other experiment.
+    """
+    settings = dict(argument.partition("=")[::2] for argument in arguments)
+    name = settings.pop("experiment", "").removeprefix("published/")
+    folder = settings.pop("dataset.dir", None)
+    if settings or f"experiment=published/{name}" not in arguments:
+        return None
+    return [name, *(["--data", folder] if folder is not None else [])]
 
 
 def _train(arguments: Sequence[str]) -> None:

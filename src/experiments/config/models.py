@@ -434,8 +434,8 @@ class Transformer(Model):
         Dropout rate, in [0, 1), of the sum of tokens and places, and of what each block adds.
     shape : list of int, optional
         The shape of a sample, (channels, length), such as [1, 40]; by default the dataset's.
-    activation : Activation, optional
-        Activation within blocks; by default GELU in the form "tanh".
+    activation : Activation, default GELU(form="tanh")
+        Activation within blocks.
     initializer : Initializer, default ScaledGaussian
         Initializer of all weights but those of the embedding.
     """
@@ -450,7 +450,7 @@ class Transformer(Model):
     tied: bool = False
     dropout: Probability = 0.0
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
-    activation: Activation | None = None
+    activation: Activation = nn.activations.GELU(form="tanh")
     initializer: Initializer = ScaledGaussian()
 
     def input_shape(self, samples: Samples) -> Shape:

@@ -28,6 +28,9 @@ from nn.schedules import Schedule
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
 
+PUBLISHED: Final = "_published_"
+"""The key under which an experiment says what was published; not part of a run either."""
+
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _TAKEN: Final = frozenset({"loss", "accuracy", "epoch"})
 """The names under which every run has other values."""
@@ -206,9 +209,13 @@ class Comparison(Component):
     metric : str, optional
         The metric by which groups are ranked and separated, such as ``test/accuracy``; by default
         the test loss at the reported epoch.
+    margin : float, optional
+        The smallest difference of the metric that matters, in its unit. With it, two groups can
+        also turn out to be equivalent.
     """
 
     metric: str | None = None
+    margin: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,10 +299,10 @@ def check_experiment_name(name: str) -> None:
     )
 
 
-def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a configuration without the search spaces that its nodes declare."""
+def without_declarations(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration without what only says something about it: `_search_`, `_published_`."""
     return {
-        key: without_search(value) if isinstance(value, Mapping) else value
+        key: without_declarations(value) if isinstance(value, Mapping) else value
         for key, value in config.items()
-        if key != SEARCH
+        if key not in (SEARCH, PUBLISHED)
     }

@@ -12,9 +12,9 @@ from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
-from experiments.training.metrics import COMPARED, may_be_summarized
+from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
-from nn.layers.shapes import check_carrying, check_ends, shapes_of
+from nn.layers.shapes import check_carrying, check_ends, layout_of, shapes_of
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -50,6 +50,11 @@ def check(run: Run, dataset: Dataset) -> None:
         else:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+            try:
+                layout = layout_of(layers, shape)
+                run.optimizer.updated_as_matrices(layout)
+            except ValueError as error:
+                faults.append(f"optimizer={run.optimizer.label}: {error}")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
@@ -107,6 +112,11 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
         yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
+    elif run.comparison.margin is not None:
+        try:
+            check_margin(run.comparison.margin, asked or HEADLINE)
+        except ConfigError as error:
+            yield f"comparison.margin: {error}"
     if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "

@@ -444,6 +444,9 @@ class Stack:
             summary = live.summary(self.scores)
             if ended[row] is not Status.INTERRUPTED:
                 summary["time/us_per_step"] = self._seconds_per_step(live) * 1e6
+                tile, own = self._place(row)
+                state = tile.optimizers.state(own).values()
+                summary["memory/state_bytes"] = float(sum(array.nbytes for array in state))
             if live.reported_epoch is not None:
                 for name, column in tested.items():
                     if (value := self._recorded(name, column[i])) is not None:

@@ -28,7 +28,7 @@ class SelfAttention(Layer):
 
     Parameters
     ----------
-    heads : int
+    heads : int, default 4
         Number of heads, which divides that of the channels.
     causal : bool, default False
         Whether a step attends only to itself and the steps before it.
@@ -44,7 +44,7 @@ class SelfAttention(Layer):
     name: ClassVar[str] = "self_attention"
     axes: ClassVar[tuple[str, ...]] = ("channels", "length")
     per_run: ClassVar[tuple[str, ...]] = ("initializer",)
-    heads: Count
+    heads: Count = 4
     causal: bool = False
     initializer: Initializer = initializers.ScaledGaussian()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..parameters import Layout
 from ..typing import Shape
 from .layer import Layer
 
@@ -110,6 +112,29 @@ def check_carrying(layers: Sequence[Layer]) -> None:
         fault = layer.carrying_fault()
         if fault is not None:
             raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
+
+
+def layout_of(layers: Sequence[Layer], shape: Shape) -> Layout:
+    """Return the layout of a network's parameters, named after their layers.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shape : tuple of int
+        Shape of an input sample.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take the samples that reach it.
+    """
+    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
+    return Layout(
+        replace(p, name=f"{name}/{p.name}")
+        for name, layer, shape in placed
+        for p in layer.parameters(shape)
+    )
 
 
 def _listed(axes: Sequence[object]) -> str:
