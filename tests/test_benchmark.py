@@ -219,7 +219,9 @@ def test_other_networks_than_dense_ones_are_measured_too(size: Size) -> None:
     assert ScikitLearn.dense_only
 
 
-@pytest.mark.parametrize("size", [TINY, CONVOLVED, RECURRENT, *OF_TOKENS, *SIZES], ids=lambda size: size.name)
+@pytest.mark.parametrize(
+    "size", [TINY, CONVOLVED, RECURRENT, *OF_TOKENS, *SIZES], ids=lambda size: size.name
+)
 def test_a_size_goes_through_json(size: Size) -> None:
     assert Size.of_json(json.loads(json.dumps(asdict(size)))) == size
 
