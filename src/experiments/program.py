@@ -12,7 +12,16 @@ VERSION: Final = "0.2.0"
 """The version of this distribution; `pyproject.toml` has it, too."""
 
 _RUN: Final = "run.py"
-_SCRIPTS: Final = ("compare.py", "describe.py", "pictures.py", "predict.py", "publish.py", "ui.py")
+_SCRIPTS: Final = (
+    "compare.py",
+    "describe.py",
+    "pictures.py",
+    "predict.py",
+    "publish.py",
+    "reproduce.py",
+    "sample.py",
+    "ui.py",
+)
 
 
 def is_script(program: str) -> bool:

@@ -32,7 +32,7 @@ from . import (
     schedules,
 )
 from .activations import Activation
-from .architectures import cnn, mlp, recurrent, resnet
+from .architectures import cnn, mlp, recurrent, resnet, transformer
 from .component import Component
 from .initializers import Initializer
 from .layers import (
@@ -55,11 +55,14 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    Positions,
     RandomFlip,
     RandomShift,
     Reshape,
     Residual,
+    SelfAttention,
     StepDense,
+    StepNorm,
 )
 from .losses import (
     BinaryCrossEntropy,
@@ -76,9 +79,14 @@ from .network import Network
 from .objective import Objective
 from .optimizers import (
     ADOPT,
+    LAMB,
+    LARS,
+    MARS,
     SGD,
+    SOAP,
     AdaBelief,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     Adamax,
@@ -86,16 +94,20 @@ from .optimizers import (
     Adan,
     AdEMAMix,
     AMSGrad,
+    DAdaptation,
     Lion,
     Momentum,
     Muon,
     NAdam,
     Nesterov,
+    NovoGrad,
     Optimizer,
     OptimizerStack,
+    Prodigy,
     RAdam,
     RMSprop,
     Rprop,
+    Shampoo,
     Signum,
     Yogi,
 )
@@ -105,14 +117,19 @@ from .training import fit
 __all__ = [
     "ADOPT",
     "GRU",
+    "LAMB",
+    "LARS",
     "LSTM",
+    "MARS",
     "RNN",
     "SGD",
+    "SOAP",
     "AMSGrad",
     "Activation",
     "AdEMAMix",
     "AdaBelief",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -127,6 +144,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "CrossEntropy",
+    "DAdaptation",
     "Dense",
     "Dropout",
     "Embedding",
@@ -150,9 +168,12 @@ __all__ = [
     "NAdam",
     "Nesterov",
     "Network",
+    "NovoGrad",
     "Objective",
     "Optimizer",
     "OptimizerStack",
+    "Positions",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "RandomFlip",
@@ -161,8 +182,11 @@ __all__ = [
     "Residual",
     "Rprop",
     "Schedule",
+    "SelfAttention",
+    "Shampoo",
     "Signum",
     "StepDense",
+    "StepNorm",
     "Value",
     "Yogi",
     "activations",
@@ -179,4 +203,5 @@ __all__ = [
     "recurrent",
     "resnet",
     "schedules",
+    "transformer",
 ]

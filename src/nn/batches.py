@@ -74,6 +74,7 @@ class Batches:
         self._parts = [a if isinstance(a, TableRows) else TableRows(a) for a in arrays]
         self.rows = len(self._parts[0])
         self.order = order or Shuffled()
+        drop_last = drop_last or self.order.carries
         self.steps = steps_per_epoch(self.rows, batch_size, drop_last=drop_last)
         self.batch_size = min(batch_size, self.rows)
         self.seeds = list(seeds)
@@ -106,7 +107,10 @@ class Batches:
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""
         # Runs with the same seed see the same order.
-        orders = {seed: self.order.draw(rng, self.rows) for seed, rng in self._streams.items()}
+        orders = {
+            seed: self.order.draw(rng, self.rows, self.batch_size)
+            for seed, rng in self._streams.items()
+        }
         seeds = self.seeds if self.order.depends_on_seed else self.seeds[:1]
         return np.stack([orders[seed] for seed in seeds])
 

@@ -67,8 +67,10 @@ class Loss(Component):
             check_shapes(outputs, targets)
             self.check(targets)
 
-    def check_classes(self, classes: Indices, outputs: int) -> None:
+    def check_classes(self, classes: Indices, outputs: int, *, may_lack: bool = False) -> None:
         """Check that targets may be class indices, and that these are from 0 to outputs - 1.
+
+        If some may lack, -1 stands for them.
 
         Raises
         ------
@@ -79,7 +81,7 @@ class Loss(Component):
             raise ValueError(
                 f"{self.label} takes targets of the shape of the outputs, and not class indices"
             )
-        if classes.size and not 0 <= classes.min() <= classes.max() < outputs:
+        if classes.size and not -may_lack <= classes.min() <= classes.max() < outputs:
             raise ValueError(
                 f"class indices must lie between 0 and {outputs - 1}, but range from "
                 f"{classes.min()} to {classes.max()}"

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import names_of, shapes_of
+from .layers.shapes import check_carrying, check_ends, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
 from .parameters import Layout
@@ -24,9 +24,9 @@ from .speed import is_on
 from .speed.buffers import Workspace, is_transposed
 from .speed.replay import CapturedStep, Tape
 from .table_rows import TableRows
-from .typing import Array, Float64Array, Shape
+from .typing import Array, Float64Array, Indices, Shape
 
-Inputs = Array | SparseRows | SparseMatrix
+Inputs = Array | Indices | SparseRows | SparseMatrix
 
 _ROWS = 512
 """Most rows of a block in prediction and evaluation: few, so that a stack's activations stay in the
@@ -35,6 +35,12 @@ cache."""
 _SCRATCH = 1 << 18
 """Most numbers that a layer keeps for the rows of such a block, beside its output. Sums depend on
 the size of a block, so that it follows from the architecture and not from the stack."""
+
+_STREAMS = 32
+"""Most streams of rows that continue each other, in prediction and evaluation."""
+
+_LEAST = 32
+"""Least rows of a block of sequences with outputs for each step."""
 
 _STEPS = 2
 """Batches whose steps are captured: the last batch of an epoch may be shorter than the others."""
@@ -59,6 +65,15 @@ class Network:
         The seed of each run, on which alone its initial weights and dropout depend.
     dtype : {"float32", "float64"}, default "float32"
         Precision of parameters and activations.
+    padded : bool, default False
+        Whether samples may end before their last step, along their last axis; the numbers of all
+        later steps are then NaN, their tokens -1. Layers see zeros in their place, and those that
+        read samples step by step stop at their ends.
+    carries : bool, default False
+        Whether recurrent layers begin each batch with the states in which they left the batch
+        before, of which its samples are the continuation (:class:`nn.orders.Streams`), until
+        :meth:`restart`. Gradients end at the first step of a batch. Prediction and evaluation take
+        the rows as up to 32 streams of adjacent rows.
 
     Attributes
     ----------
@@ -91,9 +106,12 @@ class Network:
         output_activation: Activation | None = None,
         seeds: Sequence[int] = (0,),
         dtype: DTypeLike = np.float32,
+        padded: bool = False,
+        carries: bool = False,
     ) -> None:
         self.objective = Objective(loss, output_activation)
         self.shape: Shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
+        self.padded, self.carries = padded, carries
         self.seeds = list(seeds)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -101,6 +119,10 @@ class Network:
         self._architectures = _one_each(layers, len(self.seeds))
         self._names = names_of(self._architectures[0])
         self._shapes = shapes_of(self._architectures[0], self.shape)
+        if padded:
+            check_ends(self._architectures[0], self._shapes)
+        if carries:
+            check_carrying(self._architectures[0])
         self.steps: Shape = self._shapes[-1][1:]
         if len(self.steps) > 1:
             raise ValueError(
@@ -109,20 +131,16 @@ class Network:
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
         placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
-        self.layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.parameters(shape)
-        )
+        self.layout = layout_of(self._architectures[0], self.shape)
         self.statistics_layout = Layout(
             replace(p, name=f"{name}/{p.name}")
             for name, layer, shape in placed
             for p in layer.statistics(shape)
         )
         scratch = max(layer.scratch(shape) for _, layer, shape in placed)
-        if self.steps:
-            scratch = max(scratch, math.prod(self._shapes[-1]))
-        self._rows = max(1, min(_ROWS, _SCRATCH // max(scratch, 1)))
+        # Each step of a sequence is a product with all weights, which few samples do not repay.
+        least = _LEAST if self.steps else 1
+        self._rows = max(least, min(_ROWS, _SCRATCH // max(scratch, 1)))
         self._generators = [
             [stream(seed, "dropout", position) for seed in self.seeds]
             for position in range(len(self._names))
@@ -173,6 +191,12 @@ class Network:
         if isinstance(x, np.ndarray):
             if x.shape[2:] != self.shape:
                 x = x.reshape(*x.shape[:2], *self.shape)
+            if self.padded:
+                mask = self.workspace.array("mask", (self.runs, self.shape[-1], x.shape[1]))
+                memory = self._indices if self.tokens else self.workspace
+                zeroed = memory.array("zeroed", x.shape)
+                self._do(_end_samples, x, zeroed, mask)
+                x = zeroed
             if self.tokens:
                 x = x.swapaxes(1, 2)
         logits = self._chain.forward(x, training)
@@ -191,7 +215,9 @@ class Network:
             :class:`~nn.sparse_rows.SparseRows`, or a matrix (batch, features) as SciPy makes it.
         targets : ndarray of shape (runs, batch, *steps, outputs), or (batch, *steps, outputs)
             The encoded targets of the batch, or class indices, whole numbers without the last
-            axis. Only those of the first call are checked.
+            axis. Only those of the first call are checked. If samples may end early, the class of
+            each step after the end, or of others without a target, is -1: the loss of a sample is
+            the mean over its steps with a target.
         weights : ndarray of shape (runs, batch, 1), or (batch, 1), optional
             The weights of the rows, at least 0: the mean loss is then Σ wᵢ Lᵢ / Σ wᵢ. With a target
             for each step, (runs, batch, *steps), or (batch, *steps): those of the steps.
@@ -234,6 +260,10 @@ class Network:
         """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(self._rows_of(logits), self._distributions(targets))
+        if self.padded and self.steps:
+            shares = self.workspace.array("shares of steps", targets.shape)
+            self._do(_share, targets, weights, shares)
+            weights = shares
         if weights is not None:
             if self.steps:
                 weights = self._steps_as_rows(self.workspace, "weights", weights)[..., np.newaxis]
@@ -282,7 +312,7 @@ class Network:
         return self.workspace.transposed if self.steps or several else self.workspace.array
 
     def losses(self, logits: Array, targets: Array) -> Array:
-        """Return the loss of each sample, which is the mean over its steps.
+        """Return the loss of each sample, which is the mean over its steps with a target.
 
         Parameters
         ----------
@@ -296,6 +326,11 @@ class Network:
         ndarray of shape (runs, batch)
         """
         losses = self.objective.per_sample(logits, targets)
+        if self.padded and self.steps:
+            counted = targets >= 0
+            total: Array = np.where(counted, losses, 0).sum(axis=-1)
+            total /= np.maximum(counted.sum(axis=-1), 1)
+            return total
         return np.ascontiguousarray(losses).mean(axis=-1) if self.steps else losses
 
     def loss(self, x: Inputs, targets: Array) -> Float64Array:
@@ -351,19 +386,34 @@ class Network:
         Yields
         ------
         rows : slice
-            The rows of `x` in this block.
+            The rows of `x` in this block; if states are carried, the next row of each stream.
         logits : ndarray of shape (runs, rows, *steps, outputs)
             In a buffer that the next block overwrites.
         """
         source = x if isinstance(x, TableRows) else self._inputs(x)
         count = len(source) if isinstance(source, TableRows) else source.shape[1]
-        for start in range(0, count, self._rows):
-            rows = slice(start, min(start + self._rows, count))
+        for rows in self._blocks(count):
             block = source[:, rows] if isinstance(source, np.ndarray) else source.block(rows)
             # OpenBLAS may raise the flag for intermediate results that it discards.
             with np.errstate(invalid="ignore"):
                 logits = self.forward(self._inputs(block))
             yield rows, logits
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        """Divide rows into blocks."""
+        if not self.carries:
+            for start in range(0, count, self._rows):
+                yield slice(start, min(start + self._rows, count))
+            return
+        self.restart()
+        length = -(-count // min(_STREAMS, self._rows))
+        for step in range(min(length, count)):
+            yield slice(step, count, length)
+
+    def restart(self) -> None:
+        """Let recurrent layers begin the next batch anew, in training and in evaluation."""
+        for array in self._carried.values():
+            array.fill(0)
 
     def weights(self, run: int = 0) -> dict[str, Array]:
         """Copy one run's parameters and statistics, by name, without the run axis."""
@@ -417,6 +467,8 @@ class Network:
             output_activation=self.objective.activation,
             seeds=self.seeds,
             dtype=dtype,
+            padded=self.padded,
+            carries=self.carries,
         )
         copied.parameters[...] = self.parameters
         copied.statistics[...] = self.statistics
@@ -462,6 +514,7 @@ class Network:
         # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
         # be reused.
         self._steps: dict[tuple[int, int, int], CapturedStep] = {}
+        self._carried: dict[object, Array] = {}
         self._indices = Workspace(np.dtype(np.intp))
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)
@@ -486,6 +539,8 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
+                    padded=self.padded,
+                    carried=self._carried if self.carries else None,
                     tied=tied and position in (0, len(self._names) - 1),
                 )
             )
@@ -542,7 +597,7 @@ class Network:
 
     def _token_inputs(self, x: Array) -> Array:
         tokens = self._stacked("tokens", x, None, self.shape, np.dtype(np.intp))
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.tokens:
+        if tokens.size and not -self.padded <= tokens.min() <= tokens.max() < self.tokens:
             raise ValueError(
                 f"tokens must lie between 0 and {self.tokens - 1}, but range from {tokens.min()} "
                 f"to {tokens.max()}"
@@ -564,7 +619,13 @@ class Network:
     def _check(self, targets: Array) -> None:
         """Check that the loss can have targets, a result of :meth:`_targets`."""
         if targets.dtype.kind == "i":
-            self.objective.loss.check_classes(np.asarray(targets, np.intp), self.outputs)
+            self.objective.loss.check_classes(
+                np.asarray(targets, np.intp),
+                self.outputs,
+                may_lack=self.padded and bool(self.steps),
+            )
+        elif self.padded and self.steps:
+            raise ValueError("steps of samples that may end early need targets as class indices")
         else:
             self.objective.loss.check(targets)
 
@@ -590,6 +651,26 @@ class Network:
             f"{what} have shape {array.shape}, not ({rows}{numbers or ','}) "
             f"or ({self.runs}, {rows}{numbers})"
         )
+
+
+def _end_samples(x: Array, zeroed: Array, mask: Array) -> None:
+    """Write 0 after the ends of samples, and into `mask`, (runs, length, batch), what is not."""
+    ended = x < 0 if x.dtype.kind == "i" else np.isnan(x)
+    np.copyto(zeroed, x)
+    np.copyto(zeroed, 0, where=ended)
+    first = ended.reshape(*x.shape[:2], -1, x.shape[-1])[:, :, 0]  # all channels end together
+    np.logical_not(first.swapaxes(1, 2), out=mask)
+
+
+def _share(classes: Indices, weights: Array | None, out: Array) -> None:
+    """Divide the weight of each sample among its steps with a target: all are (runs, batch, steps).
+
+    Steps without a target get 0.
+    """
+    counted = classes >= 0
+    np.divide(counted, np.maximum(counted.sum(axis=2, keepdims=True), 1), out=out)
+    if weights is not None:
+        out *= weights
 
 
 def _weigh(grad: Array, weights: Array) -> None:

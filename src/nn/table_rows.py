@@ -231,12 +231,13 @@ class TableRows:
             yield self.take(places[:, start : start + size])
 
     def block(self, rows: slice) -> Any:
-        """Read adjacent rows of each run, of the shape of :meth:`take`."""
+        """Read some rows of each run, of the shape of :meth:`take`."""
         if self.chosen is None and self._copies:
             if isinstance(self.table, SparseRows):
                 return self.table.block(rows)
             return self.table[np.newaxis, rows]
-        return self.take(self.places(np.arange(rows.start, rows.stop)[np.newaxis]))
+        places = np.arange(rows.start, rows.stop, rows.step)
+        return self.take(self.places(places[np.newaxis]))
 
     def whole(self) -> Any:
         """Read all rows of each run, in one array that stays the same."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .batches import Batches
+from .lengths import lengths_of
 from .network import Network
 from .optimizers import Optimizer, OptimizerStack
 from .sparse_rows import SparseMatrix, SparseRows, is_sparse
@@ -33,7 +34,8 @@ def fit(
         One optimizer for all runs, or one for each run. Every call starts from the optimizer's
         initial state.
     x : array_like of shape (n, *shape)
-        The inputs of the training data; or a sparse matrix of compressed rows, as SciPy makes it.
+        The inputs of the training data, NaN after the end of a sample of a padded network; or a
+        sparse matrix of compressed rows, as SciPy makes it.
     y : array_like of shape (n, outputs)
         The targets; classes are one-hot encoded.
     epochs : int
@@ -46,7 +48,8 @@ def fit(
     ------
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
-        cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
+        cannot have such targets (:meth:`nn.losses.Loss.check`), a padded sample has no step or a
+        gap (:func:`nn.lengths.lengths_of`), or there are too few or too many
         optimizers, or one of them needs all rows in every step and `batch_size` is smaller.
 
     Examples
@@ -75,7 +78,9 @@ def fit(
             f"x and y must have shapes (n, {sample}) and (n, {network.outputs}), but have "
             f"{shape} and {targets.shape}"
         )
-    if not np.isfinite(numbers).all():
+    if network.padded:
+        lengths_of(numbers, network.shape)
+    if (np.isinf(numbers) if network.padded else ~np.isfinite(numbers)).any():
         raise ValueError(f"x holds a number that is NaN, or infinite in {network.dtype}")
     network.objective.loss.check(targets)
     if batch_size is not None and batch_size < 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
-from experiments.config.models import CNN, MLP, Model
+from experiments.config.models import CNN, GRU, LSTM, MLP, Model
 from experiments.config.schema import Run, Training
 from experiments.datasets import Dataset, Part, Samples, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
@@ -37,7 +37,7 @@ class Descent(Contestant):
     """
 
     ways = ("stacked",)
-    convolves = True
+    dense_only = False
     compile_after: ClassVar[float] = 0
 
     def prepare(self) -> None:
@@ -61,7 +61,18 @@ class Descent(Contestant):
         self.compile_seconds = self._compile()
 
     def _model(self) -> Model:
-        hidden, each = self.size.widths[1:-1], self.size.convolutions
+        hidden, each, recurrence = (
+            self.size.widths[1:-1],
+            self.size.convolutions,
+            self.size.recurrence,
+        )
+        if recurrence is not None:
+            return {"lstm": LSTM, "gru": GRU}[recurrence.kind](
+                units=(recurrence.units,),
+                bidirectional=recurrence.bidirectional,
+                output="all" if recurrence.all_outputs else "last",
+                shape=self.size.shape,
+            )
         if not each:
             return MLP(hidden=hidden)
         return CNN(

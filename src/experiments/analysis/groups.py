@@ -452,6 +452,7 @@ def _worth(record: Record) -> tuple[bool, float, str]:
     return record.status.is_final, record.finished.timestamp(), record.uid
 
 
+@cache
 def _is_ignored(key: str) -> bool:
     return key.split(".")[0].split("/")[0] in _NO_RESULT or key in _NO_RESULT_KEYS
 

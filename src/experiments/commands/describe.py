@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _describe(options: argparse.Namespace) -> None:
     from experiments.config.build import run_from_config
-    from experiments.config.schema import without_search
+    from experiments.config.schema import without_declarations
     from experiments.datasets import cached_dataset
     from experiments.training.checks import check
     from experiments.training.targets import encoding_for
@@ -40,7 +40,7 @@ def _describe(options: argparse.Namespace) -> None:
     else:
         from experiments.commands.hydra import call
 
-        config = without_search(call.compose(given, options.config_dir))
+        config = without_declarations(call.compose(given, options.config_dir))
         trusted = named_packages(config)
     run = run_from_config(config, trusted=trusted)
     dataset = cached_dataset(run.dataset)

@@ -19,7 +19,9 @@ from experiments.errors import UserError
 from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
-COMMANDS: Final = ("compare", "describe", "predict", "publish", "pictures", "ui")
+COMMANDS: Final = (
+    "compare", "describe", "predict", "sample", "publish", "pictures", "reproduce", "ui",
+)  # fmt: skip
 """What can be done beside training; each is a module of `experiments.commands` with a `main`."""
 
 _OTHER_WORDS: Final = {
@@ -31,7 +33,9 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("summary", "model", "architecture", "layers"), "describe"),
     **dict.fromkeys(("plot", "draw", "picture", "figures"), "pictures"),
     **dict.fromkeys(("evaluate", "inference", "test"), "predict"),
+    **dict.fromkeys(("generate", "write", "complete"), "sample"),
     **dict.fromkeys(("upload", "push", "sync"), "publish"),
+    **dict.fromkeys(("repeat", "replicate", "published"), "reproduce"),
     **dict.fromkeys(("serve", "show", "view", "browse", "mlflow"), "ui"),
 }
 """Words that people try, with the command that does what they want; options train, or help."""
@@ -67,6 +71,9 @@ def run(command: str | None = None) -> None:
             return
         if arguments[:1] in (["-sc"], ["--shell-completion"]) and _completes(arguments[1:]):
             return
+        repeated = _published(arguments)
+        if repeated is not None:
+            sys.exit(run_command("reproduce", repeated))
         _train(arguments)
 
 
@@ -75,6 +82,20 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
     with interrupts_end_the_program():
         main: Callable[..., int] = import_module(f"experiments.commands.{command}").main
         return main(arguments)
+
+
+def _published(arguments: Sequence[str]) -> list[str] | None:
+    """Return the arguments of `reproduce` for a command that is about a published result alone.
+
+    Beside ``experiment=published/NAME`` it may say where the data are. With any other setting it
+    trains, as with any other experiment.
+    """
+    settings = dict(argument.partition("=")[::2] for argument in arguments)
+    name = settings.pop("experiment", "").removeprefix("published/")
+    folder = settings.pop("dataset.dir", None)
+    if settings or f"experiment=published/{name}" not in arguments:
+        return None
+    return [name, *(["--data", folder] if folder is not None else [])]
 
 
 def _train(arguments: Sequence[str]) -> None:
@@ -88,7 +109,9 @@ def _train(arguments: Sequence[str]) -> None:
 def _only_prints(arguments: Sequence[str]) -> bool:
     """Return whether a command line does nothing but print."""
     options = {argument.partition("=")[0] for argument in arguments}
-    return arguments[:1] in (["compare"], ["predict"]) or not options.isdisjoint(_PRINTING)
+    return arguments[:1] in (["compare"], ["predict"], ["sample"]) or not options.isdisjoint(
+        _PRINTING
+    )
 
 
 def no_such_command(arguments: Sequence[str]) -> str:

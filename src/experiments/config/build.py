@@ -210,6 +210,7 @@ def network_from_config(
             output_activation=model.output_activation,
             seeds=range(runs),
             dtype=dtype,
+            padded=samples.padded,
         )
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error

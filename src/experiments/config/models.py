@@ -313,6 +313,8 @@ class RecurrentModel(Model):
         If each step has a target, the output layer sees one state after the other.
     learnt_state : bool, default False
         Whether the states before the first step are trained, from zero, or always zero.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1).
     embedding : int, optional
         Number of numbers by which a token is represented, if the dataset has tokens; by default
         that of the first layer's units.
@@ -336,6 +338,7 @@ class RecurrentModel(Model):
     bidirectional: bool = False
     output: Literal["last", "all"] = "last"
     learnt_state: bool = False
+    dropout: Probability = 0.0
     embedding: Units | None = None
     tied: bool = False
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
@@ -349,16 +352,7 @@ class RecurrentModel(Model):
             raise ValueError("units must name at least one recurrent layer, such as [64]")
 
     def input_shape(self, samples: Samples) -> Shape:
-        if samples.tokens:
-            return samples.shape
-        given = _chosen(self.shape, samples.shape)
-        if len(given) != 2:
-            raise ValueError(
-                f"it takes samples of shape (channels, length), but those of the dataset are "
-                f"{given}. Choose a dataset of sequences, such as dataset=mnist1d, or give "
-                f"model.shape, such as {[1, math.prod(given)]}"
-            )
-        return given
+        return _sequence(self.shape, samples)
 
     def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         samples = samples or Samples(())
@@ -367,6 +361,7 @@ class RecurrentModel(Model):
             self.units,
             outputs,
             output="steps" if samples.steps else self.output,
+            dropout=self.dropout,
             tokens=samples.tokens,
             embedding=self.embedding,
             tied=self.tied,
@@ -416,6 +411,71 @@ class GRU(RecurrentModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Transformer(Model):
+    """Transformer of sequences; see :func:`nn.transformer`.
+
+    Parameters
+    ----------
+    depth : int, default 2
+        Number of blocks.
+    width : int, default 64
+        Number of channels between them; a multiple of the heads.
+    heads : int, default 4
+        Number of heads of the attention.
+    expansion : int, default 4
+        How many times the width the inner dense layer of a block has.
+    causal : bool, optional
+        Whether a step sees only itself and those before it; by default if each step has a target.
+    positions : {"sinusoidal", "learnt"}, default "sinusoidal"
+        The vectors for places; see :class:`nn.layers.Positions`.
+    tied : bool, default False
+        Whether the output layer shares the weights of the embedding, if each step has a target.
+    dropout : float, default 0.0
+        Dropout rate, in [0, 1), of the sum of tokens and places, and of what each block adds.
+    shape : list of int, optional
+        The shape of a sample, (channels, length), such as [1, 40]; by default the dataset's.
+    activation : Activation, default GELU(form="tanh")
+        Activation within blocks.
+    initializer : Initializer, default ScaledGaussian
+        Initializer of all weights but those of the embedding.
+    """
+
+    takes_sequences: ClassVar[bool] = True
+    depth: Annotated[int, Interval(1, 1_000)] = 2
+    width: Units = 64
+    heads: Count = 4
+    expansion: Annotated[int, Interval(1, 1_000)] = 4
+    causal: bool | None = None
+    positions: Literal["sinusoidal", "learnt"] = "sinusoidal"
+    tied: bool = False
+    dropout: Probability = 0.0
+    shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    activation: Activation = nn.activations.GELU(form="tanh")
+    initializer: Initializer = ScaledGaussian()
+
+    def input_shape(self, samples: Samples) -> Shape:
+        return _sequence(self.shape, samples)
+
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
+        samples = samples or Samples(())
+        return nn.transformer(
+            self.depth,
+            self.width,
+            outputs,
+            heads=self.heads,
+            expansion=self.expansion,
+            tokens=samples.tokens,
+            steps=samples.steps > 0,
+            causal=self.causal,
+            positions=self.positions,
+            tied=self.tied,
+            dropout=self.dropout,
+            activation=self.activation,
+            initializer=self.initializer,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Minimization(Model):
     """A function whose point is trained in place of a network's weights.
 
@@ -446,5 +506,19 @@ def _chosen(given: tuple[int, ...] | None, shape: Shape) -> Shape:
         raise ValueError(
             f"model.shape={list(chosen)} has {math.prod(chosen)} numbers, and a sample of the "
             f"dataset has {math.prod(shape)}"
+        )
+    return chosen
+
+
+def _sequence(given: tuple[int, ...] | None, samples: Samples) -> Shape:
+    """Return the shape of sequences for a model's setting: that of tokens, or with channels."""
+    if samples.tokens:
+        return samples.shape
+    chosen = _chosen(given, samples.shape)
+    if len(chosen) != 2:
+        raise ValueError(
+            f"it takes samples of shape (channels, length), but those of the dataset are {chosen}. "
+            "Choose a dataset of sequences, such as dataset=mnist1d, or give model.shape, such as "
+            f"{[1, math.prod(chosen)]}"
         )
     return chosen

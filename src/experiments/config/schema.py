@@ -28,6 +28,9 @@ from nn.schedules import Schedule
 SEARCH: Final = "_search_"
 """The key under which a node declares the settings that a comparison tunes; not part of a run."""
 
+PUBLISHED: Final = "_published_"
+"""The key under which an experiment says what was published; not part of a run either."""
+
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _TAKEN: Final = frozenset({"loss", "accuracy", "epoch"})
 """The names under which every run has other values."""
@@ -67,9 +70,11 @@ class Training(Component):
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
         Number of rows in a step.
-    order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
+    order : {"shuffled", "once", "with_replacement", "as_given", "streams"}, default "shuffled"
         The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
-        drawn with replacement (as many as there are rows), or as in the training part.
+        drawn with replacement (as many as there are rows), or as in the training part. With
+        "streams", for a text, each batch continues the one before, and recurrent layers carry their
+        states on, until the epoch ends; see :class:`nn.orders.Streams`.
     last_batch : {"keep", "drop"}, default "keep"
         Whether the rows that are left at the end of an epoch make a short batch, or none.
     dtype : {"float32", "float64"}, default "float32"
@@ -294,10 +299,10 @@ def check_experiment_name(name: str) -> None:
     )
 
 
-def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a configuration without the search spaces that its nodes declare."""
+def without_declarations(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration without what only says something about it: `_search_`, `_published_`."""
     return {
-        key: without_search(value) if isinstance(value, Mapping) else value
+        key: without_declarations(value) if isinstance(value, Mapping) else value
         for key, value in config.items()
-        if key != SEARCH
+        if key not in (SEARCH, PUBLISHED)
     }

@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any, Final
 
 _OURS: Final = frozenset({"nn", "experiments"})
-_PARTS: Final = ("nn", "experiments.datasets", "experiments.config.models")
+_PARTS: Final = (
+    "nn",
+    "experiments.datasets",
+    "experiments.published",
+    "experiments.config.models",
+)
+_SELDOM: Final = "experiments.published."
+"""Parts whose source is in the identity of the runs that name them, as a user's own parts are."""
 _ALLOWED: Final = "DESCENT_TRUSTED_PACKAGES"  # an environment variable, separated by commas
 
 
@@ -92,7 +99,9 @@ def why_untrusted(target: str, trusted: frozenset[str]) -> str | None:
 
 
 def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
-    """Read the source files of classes from outside this project, and of their base classes.
+    """Read the source files of classes of the user and of `experiments.published`.
+
+    Those of their base classes count, too; the code that all runs share has a hash of its own.
 
     Parameters
     ----------
@@ -107,13 +116,20 @@ def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
     sources: dict[str, bytes] = {}
     for target in sorted(set(targets)):
         module_name, _, name = target.rpartition(".")
-        if module_name.partition(".")[0] in _OURS or not module_name:
+        if not _is_own(module_name):
             continue
         found = getattr(importlib.import_module(module_name), name, None)
         for kind in inspect.getmro(found) if inspect.isclass(found) else ():
-            if kind.__module__.partition(".")[0] not in _OURS | sys.stdlib_module_names:
+            if _is_own(kind.__module__):
                 sources[kind.__module__] = _source_of(kind)
     return dict(sorted(sources.items()))
+
+
+def _is_own(module: str) -> bool:
+    """Whether a module belongs to neither the code that all runs share nor the standard library."""
+    if module.startswith(_SELDOM):
+        return True
+    return module.partition(".")[0] not in _OURS | sys.stdlib_module_names | {""}
 
 
 def _source_of(kind: type) -> bytes:

@@ -17,12 +17,15 @@ from experiments.datasets.reading.raw_table import RawTable
 from experiments.datasets.reading.table_file import TableFormat, read_table
 from experiments.datasets.samples import Samples
 from experiments.datasets.source import Source, SplitSource
+from experiments.datasets.sources.adding import Adding
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
+from experiments.datasets.sources.copy_task import Copy
 from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.displacements import Displacements
+from experiments.datasets.sources.embedded_reber import EmbeddedReber
 from experiments.datasets.sources.fashion_mnist import FashionMnist
 from experiments.datasets.sources.images import Images
 from experiments.datasets.sources.iris import Iris
@@ -31,8 +34,10 @@ from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.series import Series
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
+from experiments.datasets.sources.temporal_order import TemporalOrder
 from experiments.datasets.sources.text import Text
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
@@ -42,13 +47,16 @@ from experiments.datasets.vocabulary import Vocabulary
 
 __all__ = [
     "CACHE",
+    "Adding",
     "BreastCancer",
     "Circles",
+    "Copy",
     "Csv",
     "Dataset",
     "Diabetes",
     "Digits",
     "Displacements",
+    "EmbeddedReber",
     "FashionMnist",
     "Images",
     "Iris",
@@ -62,6 +70,7 @@ __all__ = [
     "Preprocessing",
     "RawTable",
     "Samples",
+    "Series",
     "Slopes",
     "Source",
     "Spirals",
@@ -70,6 +79,7 @@ __all__ = [
     "Table",
     "TableFormat",
     "Task",
+    "TemporalOrder",
     "Text",
     "Vocabulary",
     "Wine",

@@ -189,7 +189,8 @@ class Dataset:
         vocabulary, targets = self.preprocessing.vocabulary, self.train.targets
         by_step = self.task.has_classes and targets.ndim == 2
         tokens = 0 if vocabulary is None else len(vocabulary)
-        return Samples(self.shape, tokens, targets.shape[1] if by_step else 0)
+        padded = self.preprocessing.steps is not None
+        return Samples(self.shape, tokens, targets.shape[1] if by_step else 0, padded)
 
     @property
     def outputs(self) -> int:
@@ -239,7 +240,8 @@ class Dataset:
             )
         if beyond_single(targets) is not None:
             return "a target is not a number, infinite or beyond single precision"
-        if self.task.has_classes and not 0 <= targets.min() <= targets.max() < self.outputs:
+        least = -1 if self.samples.padded and self.samples.steps else 0  # -1: no target
+        if self.task.has_classes and not least <= targets.min() <= targets.max() < self.outputs:
             return f"a class index lies outside 0 to {self.outputs - 1}"
         if self.task is Task.MULTILABEL and not np.isin(targets, (0.0, 1.0)).all():
             return "a label is neither 0 nor 1"

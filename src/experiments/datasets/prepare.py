@@ -18,6 +18,7 @@ from experiments.datasets.preprocessing import (
     Unknown,
     beyond_single,
     fit_preprocessing,
+    refuse_gaps,
 )
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
@@ -48,6 +49,8 @@ def prepare(
     impute: Impute | None = None,
     scale_targets: bool = True,
     shape: Shape | None = None,
+    padded: bool = False,
+    series: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -65,7 +68,8 @@ def prepare(
         The raw inputs of all rows. The levels of categorical columns are taken from all rows,
         as classes are: they define the possible values and are not statistics.
     targets : ndarray
-        Class indices of shape (rows,) for binary and multiclass; zeros and ones of shape
+        Class indices of shape (rows,) for binary and multiclass, or of shape (rows, steps) if each
+        step of a sequence has a class, -1 after the end of a padded one; zeros and ones of shape
         (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression; zeros
         of shape (rows, 1) for minimization.
     target_names : tuple of str
@@ -81,6 +85,11 @@ def prepare(
     shape : tuple of int, optional
         The shape of a row, whose columns are in this order: (channels, length) of a sequence, or
         (channels, height, width) of an image, whose inputs are float32. By default (features,).
+    padded : bool, default False
+        Whether sequences may end before their last step: their columns of all later steps are NaN.
+        They are not scaled.
+    series : tuple of str, default ()
+        The series of whose windows the rows consist; see `Preprocessing`.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -118,6 +127,11 @@ def prepare(
         rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
         available_memory(),
     )
+    steps = shape[-1] if padded and shape is not None else None
+    if steps is not None:
+        refuse_gaps(table.numbers, steps, table.row)
+        if scaling != "none":
+            raise DataError("sequences of different lengths need dataset.scaling=none.")
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
@@ -130,6 +144,8 @@ def prepare(
         dates=dates,
         unknown=unknown,
         channels=None if shape is None else shape[0],
+        steps=steps,
+        series=series,
     )
 
     description: dict[str, Any] = {
@@ -145,6 +161,8 @@ def prepare(
         description["image_shape"] = shape[1:]  # records made before there were channels have it
     elif shape is not None:
         description["shape"] = shape
+    if padded:
+        description["padded"] = True
     table_digest, digest = dataset_digest(table, targets, split, description)
 
     def encode() -> EncodedTable:

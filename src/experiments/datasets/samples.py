@@ -19,8 +19,11 @@ class Samples:
         The number of different tokens if a sample is a sequence of tokens, (length,) whole numbers.
     steps : int, default 0
         The number of steps of a sequence of which each has a target; 0 if a row has one.
+    padded : bool, default False
+        Whether samples may end before their last step; see :class:`nn.Network`.
     """
 
     shape: Shape
     tokens: int = 0
     steps: int = 0
+    padded: bool = False

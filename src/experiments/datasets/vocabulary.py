@@ -99,7 +99,7 @@ class Vocabulary:
         numbers = np.array([self._numbers.get(token, default) for token in tokens], np.int32)
         if len(numbers) and numbers.min() < 0:
             place = int(np.argmax(numbers < 0))
-            one = "character" if self.unit == "characters" else "word"
+            one = self.unit.removesuffix("s")
             raise DataError(
                 f"{where}, {one} {place + 1}: {tokens[place]!r} does not occur in the "
                 f"{len(self):,} {self.unit} that the network was trained on. Replace or remove it."

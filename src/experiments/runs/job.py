@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.build import run_from_config
-from experiments.config.schema import Run, without_search
+from experiments.config.schema import Run, without_declarations
 from experiments.files.masking import masked, remember_secrets
 
 _ALWAYS_IN_NAME = ("optimizer", "seed")
@@ -71,8 +71,8 @@ def make_job(
     Parameters
     ----------
     config, choices, overrides, folder, sweep, labels
-        See :class:`Job`; choices of Hydra's own groups and declarations of search spaces are
-        removed.
+        See :class:`Job`; choices of Hydra's own groups and declarations, such as search
+        spaces, are removed.
     trusted : frozenset of str
         The packages whose classes may be imported; see `experiments.config.build`.
     varied : sequence of str
@@ -83,7 +83,7 @@ def make_job(
     ConfigError
         If the configuration is invalid; the message lists all faults.
     """
-    config = without_search(config)
+    config = without_declarations(config)
     remember_secrets(config)
     overrides = masked(overrides)
     run = run_from_config(config, trusted=trusted)

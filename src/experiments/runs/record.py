@@ -149,7 +149,7 @@ class Record:
             If one is a symbolic link, which may point to any file, or no file at all.
         """
         paths = [self.folder / name for name in (*FILES, SNAPSHOTS)]
-        present = [path for path in paths if path.is_symlink() or path.exists()]
+        present = [path for path in paths if os.path.lexists(path)]
         for path in present:
             if not is_plain_file(path):
                 raise corrupt(path, "it is a link or no file")

@@ -104,6 +104,8 @@ class Described:
         See :class:`experiments.datasets.samples.Samples`.
     image_shape : list of two int, optional
         Height and width if the inputs are images, in records of version 0.1.
+    padded : bool
+        Whether sequences may end before their last step.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Described:
     tokens: _Size = 0
     steps: _Size = 0
     image_shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    padded: bool = False
 
 
 def problem_with(data: Any, *, running: bool) -> str | None:
@@ -156,7 +159,12 @@ def samples_of(described: Mapping[str, Any]) -> Samples:
     """
     image = described.get("image_shape")
     shape = described.get("shape") or ((1, *image) if image else (described["features"],))
-    return Samples(tuple(shape), described.get("tokens", 0), described.get("steps", 0))
+    return Samples(
+        tuple(shape),
+        described.get("tokens", 0),
+        described.get("steps", 0),
+        described.get("padded", False),
+    )
 
 
 def utc(text: str) -> datetime:

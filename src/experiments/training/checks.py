@@ -14,6 +14,7 @@ from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
+from nn.layers.shapes import check_carrying, check_ends, layout_of, shapes_of
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -38,12 +39,22 @@ def check(run: Run, dataset: Dataset) -> None:
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
-            problem = too_large(layers, run.model.input_shape(dataset.samples))
+            shape = run.model.input_shape(dataset.samples)
+            problem = too_large(layers, shape)
+            if dataset.samples.padded:
+                check_ends(layers, shapes_of(layers, shape))
+            if run.training.order.carries:
+                check_carrying(layers)
         except ValueError as error:
             faults.append(f"model: {error}")
         else:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+            try:
+                layout = layout_of(layers, shape)
+                run.optimizer.updated_as_matrices(layout)
+            except ValueError as error:
+                faults.append(f"optimizer={run.optimizer.label}: {error}")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
@@ -86,6 +97,13 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
             f"optimizer={run.optimizer.label} needs the gradient of all {rows:,} training rows in "
             f"every step, but training.batch_size is {batch}; set training.batch_size=full, or "
             f"leave it out, as in 'optimizer=glob(*,exclude={run.optimizer.label})'"
+        )
+    samples = dataset.samples
+    if training.order.carries and (samples.padded or not (samples.tokens and samples.steps)):
+        yield (
+            f"training.order={training.order.label} is for texts, whose sequences continue each "
+            f"other, as those of dataset=text do, and not for dataset {dataset.name}; choose "
+            "another order"
         )
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:

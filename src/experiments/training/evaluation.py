@@ -56,7 +56,7 @@ class Evaluated:
         """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
-        kept = []
+        kept: Array | None = None
         for rows, logits in network.logits(self.inputs):
             losses = network.losses(logits, self.targets.block(rows))
             if each is not None:
@@ -65,11 +65,14 @@ class Evaluated:
             if self.score is not None:
                 score = score + self.score.total(network, logits, rows)
             if self.measures is not None:
-                kept.append(logits.copy())
+                if kept is None:
+                    shape = len(logits), len(self.inputs), *logits.shape[2:]
+                    kept = np.empty(shape, logits.dtype)
+                kept[:, rows] = logits
         measured = {"loss": loss / len(self.inputs)}
         if self.score is not None:
             measured[self.score.name] = self.score.finish(np.asarray(score))
-        if self.measures is not None:
+        if self.measures is not None and kept is not None:
             measured |= self.measures.of(network.objective, kept)
         return measured
 
@@ -94,13 +97,15 @@ class Accuracy(Score):
     Parameters
     ----------
     labels : ndarray of int, shape (rows,) or (rows, steps)
-        The class index of each row, or of each of its steps.
+        The class index of each row, or of each of its steps; -1 for a step without a target, which
+        does not count.
     """
 
     name = "accuracy"
 
     def __init__(self, labels: NDArray[np.integer]) -> None:
         self.labels = labels
+        self.count = int(np.sum(labels >= 0))
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         objective = network.objective
@@ -110,7 +115,7 @@ class Accuracy(Score):
         return total
 
     def finish(self, total: Totals) -> Totals:
-        return total / self.labels.size
+        return total / self.count
 
 
 class ThresholdAccuracy(Score):

@@ -124,6 +124,8 @@ class Stack:
             output_activation=first.model.output_activation,
             seeds=[run.seed for run in runs],
             dtype=first.training.dtype,
+            padded=self._samples.padded,
+            carries=first.training.order.carries,
         )
 
     def _tile(self, runs: Sequence[Run], network: Network, splits: Sequence[int]) -> Tile:

@@ -126,6 +126,7 @@ class Tile:
         network = self.network
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
+        network.restart()  # the streams of an epoch begin anew
         for step, batch in enumerate(islice(self.batches.epoch(), steps)):
             norms += self.step(
                 batch,

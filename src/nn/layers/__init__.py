@@ -17,12 +17,15 @@ from .layer import Binding, Layer
 from .layer_norm import LayerNorm
 from .lstm import LSTM
 from .max_pool import MaxPool1d, MaxPool2d
+from .positions import Positions
 from .random_flip import RandomFlip
 from .random_shift import RandomShift
 from .reshape import Reshape
 from .residual import Residual
 from .rnn import RNN
+from .self_attention import SelfAttention
 from .step_dense import StepDense
+from .step_norm import StepNorm
 
 __all__ = [
     "GRU",
@@ -46,9 +49,12 @@ __all__ = [
     "LayerNorm",
     "MaxPool1d",
     "MaxPool2d",
+    "Positions",
     "RandomFlip",
     "RandomShift",
     "Reshape",
     "Residual",
+    "SelfAttention",
     "StepDense",
+    "StepNorm",
 ]

@@ -10,6 +10,7 @@ from .r2 import R2
 from .recall import Recall
 from .rmse import RMSE
 from .roc_auc import ROCAUC
+from .wrong import Wrong
 
 __all__ = [
     "F1",
@@ -25,4 +26,5 @@ __all__ = [
     "Predictions",
     "Recall",
     "TaskName",
+    "Wrong",
 ]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..sparse_rows import SparseRows
-from ..typing import Array
+from ..typing import Array, Indices
 from . import compile as compiling
 
 Call = Callable[[], object]
@@ -87,7 +87,7 @@ class CapturedStep:
         newer loops.
     """
 
-    x: Array | SparseRows
+    x: Array | Indices | SparseRows
     targets: Array
     weights: Array | None
     logits: Array = field(init=False)

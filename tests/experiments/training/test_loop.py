@@ -111,11 +111,32 @@ OPTIMIZERS = [
 ]
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
-        ("beta", "beta1", "beta2", "beta3", "rho", "momentum", "dampening", "alpha"), decay
+        (
+            *("beta", "beta1", "beta2", "beta3", "shampoo_beta", "rho", "momentum", "dampening"),
+            *("alpha", "gamma"),
+        ),
+        decay,
     ),
-    **dict.fromkeys(("eps", "adamw_lr", "initial_accumulator", "lr_decay"), small),
+    **dict.fromkeys(("eps", "adamw_lr", "initial_accumulator", "lr_decay", "d0", "trust"), small),
+    **dict.fromkeys(("eps1", "eps2"), small),
     **dict.fromkeys(("alpha_warmup", "beta3_warmup"), st.integers(0, 5)),
-    **dict.fromkeys(("centered", "amsgrad", "decoupled_decay"), st.booleans()),
+    **dict.fromkeys(
+        (
+            *("centered", "amsgrad", "decoupled_decay", "nesterov", "bias_correction"),
+            *("safeguard_warmup", "averaging"),
+        ),
+        st.booleans(),
+    ),
+    "mask": st.sampled_from([None, "cautious", "grams"]),
+    "ns_steps": st.integers(1, 5),
+    "ns_coefficients": st.just((2.0, -1.5, 0.5)),
+    "adjust_lr": st.sampled_from(["original", "match_rms_adamw"]),
+    "matrices": st.just("all"),  # some networks have no hidden ones
+    "d_coef": st.floats(0.5, 2),
+    "decay_power": st.floats(0.3, 1),
+    "clip": st.floats(0.5, 2),
+    "interval": st.integers(1, 3),
+    "max_size": st.sampled_from([3, 1200]),
     "momentum_decay": st.sampled_from([0.0, 0.004, 0.1]),
     "eta_minus": st.floats(0.1, 0.9),
     "eta_plus": st.floats(1, 2),

@@ -40,7 +40,7 @@ def _identity(page: str) -> str:
     from yaml import YAMLError
 
     from experiments.config.build import run_from_config
-    from experiments.config.schema import without_search
+    from experiments.config.schema import without_declarations
     from experiments.config.trust import named_packages
     from experiments.datasets import CACHE, quick_digest
     from experiments.errors import UserError
@@ -49,7 +49,7 @@ def _identity(page: str) -> str:
     try:
         config = OmegaConf.to_container(OmegaConf.create(page), resolve=True)
         assert isinstance(config, dict)
-        config = without_search({str(key): value for key, value in config.items()})
+        config = without_declarations({str(key): value for key, value in config.items()})
         source = run_from_config(config, trusted=named_packages(config)).dataset
         digest = quick_digest(source, CACHE / "datasets")
     except (UserError, OmegaConfBaseException, YAMLError) as error:

@@ -18,7 +18,7 @@ from experiments.analysis.groups import LOOKS
 from experiments.analysis.robustness import AS_CONFIGURED
 from experiments.analysis.studies import STUDY
 from experiments.config.build import run_from_config
-from experiments.config.schema import SEARCH, without_search
+from experiments.config.schema import SEARCH, without_declarations
 from experiments.config.search_space import Edge, Settings, Space, declared_space
 from experiments.config.seeds import show_seeds
 from experiments.config.trust import named_packages
@@ -273,7 +273,7 @@ class TunedComparison:
         """Return whether the optimizer accepts these settings."""
         config = self._composer.config(entrant.draft(settings, 0))
         try:
-            run_from_config(without_search(config), trusted=named_packages(config))
+            run_from_config(without_declarations(config), trusted=named_packages(config))
         except ConfigError:
             return False
         return True

@@ -1,0 +1,1 @@
+"""Published results: what a source claims, what repeating it gave, and the verdict."""
