@@ -51,12 +51,14 @@ def test_an_interrupted_call_goes_on_when_it_is_called_again(tmp_path: Path) -> 
 
 PICTURES = """
 import descent
+from experiments.errors import UserError
 
-runs = descent.sweep("dataset=moons", "training.epochs=2", "tracking=none", optimizer=["sgd", "adam"])
+few = ["dataset=moons", "training.epochs=2", "tracking=none"]
+runs = descent.sweep(*few, optimizer=["sgd", "adam"])
 print(type(runs.plot("boundaries")).__name__)
 try:
     runs.plot("maps")
-except descent.UserError as error:
+except UserError as error:
     print(error)
 """
 
