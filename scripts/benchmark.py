@@ -21,6 +21,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
@@ -100,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         default=list(OPTIMIZERS),
         metavar="NAME[,NAME]",
         help=f"some of {', '.join(OPTIMIZERS)}; both by default",
+    )
+    part.add_argument(
+        "--networks",
+        type=int,
+        metavar="N",
+        help="number of networks of each size, such as 1; by default as many as the size has",
     )
     part = parser.add_argument_group("sweeps")
     part.add_argument(
@@ -218,8 +225,11 @@ def _machine() -> str:
 
 def _steps(options: argparse.Namespace, core: int) -> list[Measurement]:
     print(f"\nTraining steps on core {core} ...")
+    sizes = [SIZES_BY_NAME[name] for name in options.sizes]
+    if options.networks is not None:
+        sizes = [replace(size, runs=options.networks) for size in sizes]
     found = steps.measure(
-        [SIZES_BY_NAME[name] for name in options.sizes],
+        sizes,
         options.optimizers,
         repeats=options.repeats or 7,
         core=core,

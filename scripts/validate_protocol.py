@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Validate the protocol on real training: it must separate some optimizers, and others not.
+"""Validate the protocol: it must separate some optimizers, and others not.
 
+    scripts/validate_protocol.py simulated             # results that are made up: no training
     scripts/validate_protocol.py copies                # one optimizer under two names
     scripts/validate_protocol.py harmful               # an optimizer with a harmful setting
     scripts/validate_protocol.py stability             # the classic comparison on other seeds
     scripts/validate_protocol.py copies --comparisons 20 --set dataset=wine
 
-Each comparison is complete, with separate seeds for tuning and reporting, and uses the code of
-`hydra/sweeper=tune_then_compare`. The script prints the results as JSON, and with --output also
+Each trained comparison is complete, with separate seeds for tuning and reporting, and uses the code
+of `hydra/sweeper=tune_then_compare`. The script prints the results as JSON, and with --output also
 writes them to a file.
 """
 
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     checks = parser.add_subparsers(required=True, metavar="CHECK")
     for name, check, usual in [
+        ("simulated", check_simulated, 2000),
         ("copies", check_copies, 100),
         ("harmful", check_harmful, 100),
         ("stability", check_stability, 10),
@@ -79,6 +81,16 @@ def _parser() -> argparse.ArgumentParser:
             "--output", type=Path, metavar="FILE", help="also write the results to this file"
         )
     return parser
+
+
+def check_simulated(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:
+    """Judge results that are made up, of which the truth is known."""
+    from simulations import SIMULATIONS
+
+    del scratch
+    if settings:
+        raise UserError("simulated results have no settings; leave out --set")
+    return {"check": "simulated"} | {name: one(count) for name, one in SIMULATIONS.items()}
 
 
 def check_copies(scratch: Path, count: int, settings: Sequence[str]) -> dict[str, Any]:

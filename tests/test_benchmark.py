@@ -23,7 +23,7 @@ from benchmarking.contestants.worker import make_data, mean_cross_entropy
 from benchmarking.cores import available, pinned
 from benchmarking.measurements import OURS, Measurement, ratio, write_csv
 from benchmarking.picture import draw
-from benchmarking.sizes import OPTIMIZERS, SIZES, Convolution, Size
+from benchmarking.sizes import OPTIMIZERS, SIZES, Convolution, Recurrence, Size
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = str(ROOT / "scripts")
@@ -183,18 +183,31 @@ CONVOLVED = Size(
 )
 
 
-def test_networks_with_convolutions_are_measured_too() -> None:
-    contestant = Descent(CONVOLVED, "sgd", 0.1, *make_data(CONVOLVED))
+RECURRENT = Size(
+    (16, 2),
+    batch=8,
+    runs=3,
+    rows=32,
+    epochs=1,
+    label="recurrent",
+    shape=(2, 8),
+    recurrence=Recurrence("gru", 3, bidirectional=True, all_outputs=True),
+)
+
+
+@pytest.mark.parametrize("size", [CONVOLVED, RECURRENT], ids=lambda size: size.name)
+def test_other_networks_than_dense_ones_are_measured_too(size: Size) -> None:
+    contestant = Descent(size, "sgd", 0.1, *make_data(size))
     contestant.start("stacked")
     contestant.train(1)
     before = contestant.loss()
     contestant.train(60)
     assert contestant.loss() < 0.7 * before
-    assert not Blas.convolves
-    assert not ScikitLearn.convolves
+    assert Blas.dense_only
+    assert ScikitLearn.dense_only
 
 
-@pytest.mark.parametrize("size", [TINY, CONVOLVED, *SIZES], ids=lambda size: size.name)
+@pytest.mark.parametrize("size", [TINY, CONVOLVED, RECURRENT, *SIZES], ids=lambda size: size.name)
 def test_a_size_goes_through_json(size: Size) -> None:
     assert Size.of_json(json.loads(json.dumps(asdict(size)))) == size
 

@@ -26,6 +26,28 @@ class Convolution:
 
 
 @dataclass(frozen=True)
+class Recurrence:
+    """A recurrent layer, which the dense layers follow.
+
+    Parameters
+    ----------
+    kind : {"lstm", "gru"}
+        What it is.
+    units : int
+        Number of units.
+    bidirectional : bool, default False
+        Whether it reads sequences from their ends, too.
+    all_outputs : bool, default False
+        Whether the dense layers see the states after all steps, and not the last ones.
+    """
+
+    kind: str
+    units: int
+    bidirectional: bool = False
+    all_outputs: bool = False
+
+
+@dataclass(frozen=True)
 class Size:
     """Networks of one architecture, trained on one dataset.
 
@@ -44,9 +66,11 @@ class Size:
     label : str, default ""
         Name of the architecture, if its widths do not say what it is.
     shape : tuple of int, default ()
-        Shape of a sample, if there are convolutions.
+        Shape of a sample, if there are convolutions or a recurrent layer.
     convolutions : tuple of Convolution, default ()
         Convolutions before the dense layers.
+    recurrence : Recurrence, optional
+        A recurrent layer before the dense layers.
     """
 
     widths: tuple[int, ...]
@@ -57,13 +81,21 @@ class Size:
     label: str = ""
     shape: tuple[int, ...] = ()
     convolutions: tuple[Convolution, ...] = ()
+    recurrence: Recurrence | None = None
 
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Self:
         """Return the size whose ``dataclasses.asdict`` went through JSON."""
         convolutions = tuple(Convolution(**one) for one in values["convolutions"])
         tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
-        return cls(**{**values, **tuples, "convolutions": convolutions})
+        recurrence = values["recurrence"] and Recurrence(**values["recurrence"])
+        given = {**tuples, "convolutions": convolutions, "recurrence": recurrence}
+        return cls(**{**values, **given})
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the networks have dense layers only."""
+        return not self.convolutions and self.recurrence is None
 
     @property
     def name(self) -> str:
@@ -124,10 +156,31 @@ SIZES: Final = (
             Convolution(64, 5, padding=2, pool=2),
         ),
     ),
+    Size(
+        (200, 2),
+        batch=32,
+        runs=20,
+        rows=640,
+        epochs=1,
+        label="adding",
+        shape=(2, 100),
+        recurrence=Recurrence("lstm", 16),
+    ),
+    Size(
+        (40, 10),
+        batch=100,
+        runs=20,
+        rows=1000,
+        epochs=1,
+        label="bigru",
+        shape=(1, 40),
+        recurrence=Recurrence("gru", 6, bidirectional=True, all_outputs=True),
+    ),
 )
 """Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
 (2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
-2019)."""
+2019); and recurrent ones: an LSTM for sequences like those of the adding problem (Hochreiter &
+Schmidhuber 1997), and a GRU in both directions for MNIST-1D."""
 
 OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
 """The optimizers and their learning rates."""

@@ -30,6 +30,15 @@ _COLORS: Final = {
     "yogi": "#b8860b",
     "rprop": "#4a6741",
     "signum": "#7b3fbf",
+    "lars": "#8c510a",
+    "lamb": "#bf812d",
+    "novograd": "#5e8c00",
+    "adafactor": "#c51b7d",
+    "mars": "#d73027",
+    "prodigy": "#2166ac",
+    "d_adaptation": "#4393c3",
+    "shampoo": "#01665e",
+    "soap": "#35978f",
 }
 
 

@@ -19,6 +19,7 @@ _SCRIPTS: Final = (
     "predict.py",
     "publish.py",
     "reproduce.py",
+    "sample.py",
     "ui.py",
 )
 

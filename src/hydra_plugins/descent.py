@@ -83,12 +83,16 @@ class TuneThenCompareConf:
     _target_: str = "hydra_plugins.descent.TuneThenCompareSweeper"
     search: str = "grid"
     budget: int = 9
+    knobs: int | None = None
     search_seed: int = 0
     tuning_seeds: Any = "100-102"
     reporting_seeds: Any = "0-9"
+    most_seeds: int = 40
+    tuning_studies: int = 1
     select: str = "best/val_loss"
     aggregate: str = "mean"
     widenings: int = 2
+    vary: Any = None
     target: float | None = None
     params: dict[str, str] | None = None
 

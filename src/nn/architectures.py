@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from .activations import Activation, ReLU
-from .initializers import Initializer
+from .activations import GELU, Activation, ReLU
+from .initializers import Initializer, Normal
 from .layers import (
     ActivationLayer,
     BatchNorm,
@@ -15,6 +15,7 @@ from .layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -22,7 +23,11 @@ from .layers import (
     LayerNorm,
     MaxPool1d,
     MaxPool2d,
+    Positions,
     Residual,
+    SelfAttention,
+    StepDense,
+    StepNorm,
 )
 from .layers.recurrent import Recurrent
 
@@ -228,7 +233,11 @@ def recurrent(
     units: Sequence[int],
     outputs: int,
     *,
-    output: Literal["last", "all"] = "last",
+    output: Literal["last", "all", "steps"] = "last",
+    dropout: float = 0.0,
+    tokens: int = 0,
+    embedding: int | None = None,
+    tied: bool = False,
     initializer: Initializer | None = None,
     bias_initializer: Initializer | None = None,
     **settings: Any,
@@ -243,9 +252,22 @@ def recurrent(
         Number of units of each recurrent layer.
     outputs : int
         Width of the output layer.
-    output : {"last", "all"}, default "last"
+    output : {"last", "all", "steps"}, default "last"
         What the output layer sees of the last recurrent layer: the state after the last step that
-        is read, or those after all steps.
+        is read, or those after all steps; with "steps" it sees each by itself, and gives outputs
+        for each.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
+        at each step (Zaremba et al. 2014).
+    tokens : int, default 0
+        Number of different tokens if samples are sequences of tokens; then the network begins with
+        their embedding.
+    embedding : int, optional
+        Number of numbers by which a token is represented; by default that of the first layer's
+        units.
+    tied : bool, default False
+        Whether the output layer, of each step, shares the weights of the embedding. Then these
+        begin with the deviation 1/√units, and not 1, so that outputs are not too large.
     initializer : Initializer, optional
         Initializer of the weights of inputs and of the output layer; N(0, 1/fan_in) by default.
     bias_initializer : Initializer, optional
@@ -260,8 +282,100 @@ def recurrent(
     weights = initializer or Initializer.named("scaled_gaussian")
     biases = bias_initializer or Initializer.named("zeros")
     shared = {"initializer": weights, "bias_initializer": biases, **settings}
-    layers: list[Layer] = [kind(count, output="all", **shared) for count in units[:-1]]
-    layers.append(kind(units[-1], output=output, **shared))
+    layers: list[Layer] = []
+    for count in units[:-1]:
+        layers.append(kind(count, output="all", **shared))
+        if dropout != 0:
+            layers.append(Dropout(dropout))
+    layers.append(kind(units[-1], output="last" if output == "last" else "all", **shared))
+    if tokens:
+        layers.insert(0, embedded(tokens, embedding or units[0], tied=tied))
+    if output == "steps":
+        return [*layers, StepDense(outputs, tied and tokens > 0, weights, biases)]
     if output == "all":
         layers.append(Flatten())
     return [*layers, Dense(outputs, weights, biases)]
+
+
+def transformer(
+    layers: int,
+    width: int,
+    outputs: int,
+    *,
+    heads: int = 4,
+    expansion: int = 4,
+    tokens: int = 0,
+    steps: bool = False,
+    causal: bool | None = None,
+    positions: Literal["sinusoidal", "learnt"] = "sinusoidal",
+    tied: bool = False,
+    dropout: float = 0.0,
+    activation: Activation | None = None,
+    initializer: Initializer | None = None,
+) -> list[Layer]:
+    """Build a transformer whose blocks normalize first (Vaswani et al. 2017; Xiong et al. 2020).
+
+    A block is x + attention(norm(x)), then x + dense(activation(dense(norm(x)))), each step by
+    itself. After the last block, one more normalization and the output layer.
+
+    Parameters
+    ----------
+    layers : int
+        Number of blocks.
+    width : int
+        Number of channels between them.
+    outputs : int
+        Width of the output layer.
+    heads : int, default 4
+        Number of heads of the attention.
+    expansion : int, default 4
+        How many times the width the inner dense layer of a block has.
+    tokens : int, default 0
+        Number of different tokens if samples are sequences of tokens, which an embedding turns into
+        vectors; otherwise a dense layer takes the channels of each step.
+    steps : bool, default False
+        Whether there are outputs for each step; otherwise the output layer sees the mean of all.
+    causal : bool, optional
+        Whether a step sees only itself and those before it; by default if there are outputs for
+        each step.
+    positions : {"sinusoidal", "learnt"}, default "sinusoidal"
+        The vectors for places; see :class:`nn.layers.Positions`.
+    tied : bool, default False
+        Whether the output layer, of each step, shares the weights of the embedding.
+    dropout : float, default 0.0
+        Dropout rate of the sum of tokens and places, and of what each block adds.
+    activation : Activation, default GELU("tanh")
+        Activation within blocks.
+    initializer : Initializer, optional
+        Initializer of all weights but those of the embedding; N(0, 1/fan_in) by default.
+
+    Returns
+    -------
+    list of Layer
+    """
+    weights = initializer or Initializer.named("scaled_gaussian")
+    inner = activation or GELU("tanh")
+    dropped = [Dropout(dropout)] if dropout else []
+    sees_past = steps if causal is None else causal
+    first = embedded(tokens, width, tied=tied) if tokens else StepDense(width, False, weights)
+    network: list[Layer] = [first, Positions(positions), *dropped]
+    for _ in range(layers):
+        attends = [StepNorm(), SelfAttention(heads, sees_past, weights), *dropped]
+        computes = [
+            StepNorm(),
+            StepDense(expansion * width, False, weights),
+            ActivationLayer(inner),
+            StepDense(width, False, weights),
+            *dropped,
+        ]
+        network += [Residual(tuple(attends)), Residual(tuple(computes))]
+    network.append(StepNorm())
+    if steps:
+        return [*network, StepDense(outputs, tied and tokens > 0, weights)]
+    return [*network, GlobalAvgPool(), Dense(outputs, weights)]
+
+
+def embedded(tokens: int, units: int, *, tied: bool) -> Embedding:
+    """Return an embedding, whose weights are small if the output layer shares them."""
+    deviation = 1 / math.sqrt(units) if tied else 1.0
+    return Embedding(tokens, units, Normal(std=deviation))

@@ -9,6 +9,7 @@ import numpy as np
 
 from .orders import Order, Rows, Shuffled
 from .randomness import stream
+from .sparse_rows import SparseRows
 from .table_rows import TableRows
 from .typing import Array
 
@@ -34,7 +35,7 @@ class Batches:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, *shape), or TableRows
+    inputs : ndarray of shape (rows, *shape), SparseRows or TableRows
         The inputs of the training part; :class:`~nn.table_rows.TableRows` for each run's own.
     targets : ndarray of shape (rows, outputs), or TableRows
         The encoded targets, in the precision of the inputs.
@@ -60,7 +61,7 @@ class Batches:
 
     def __init__(
         self,
-        inputs: Array | TableRows,
+        inputs: Array | SparseRows | TableRows,
         targets: Array | TableRows,
         batch_size: int,
         seeds: Sequence[int],
@@ -73,6 +74,7 @@ class Batches:
         self._parts = [a if isinstance(a, TableRows) else TableRows(a) for a in arrays]
         self.rows = len(self._parts[0])
         self.order = order or Shuffled()
+        drop_last = drop_last or self.order.carries
         self.steps = steps_per_epoch(self.rows, batch_size, drop_last=drop_last)
         self.batch_size = min(batch_size, self.rows)
         self.seeds = list(seeds)
@@ -84,12 +86,13 @@ class Batches:
         """The index of the epoch's last step of full size."""
         return self.rows // self.batch_size - 1
 
-    def epoch(self) -> Iterator[tuple[Array, ...]]:
+    def epoch(self) -> Iterator[tuple[Any, ...]]:
         """Iterate over one epoch.
 
         Yields
         ------
         inputs : ndarray of shape (runs, batch, *shape), or (1, batch, *shape) if shared
+            Or SparseRows.
         targets : ndarray of shape (runs, batch, outputs), or (1, batch, outputs)
         weights : ndarray of shape (runs, batch, 1), or (1, batch, 1), if there are any
             All are buffers that the next step overwrites, the same for all steps of one size.
@@ -104,7 +107,10 @@ class Batches:
     def _draw(self) -> Rows:
         """Draw the order of an epoch: (runs, rows), or (1, rows) for all runs."""
         # Runs with the same seed see the same order.
-        orders = {seed: self.order.draw(rng, self.rows) for seed, rng in self._streams.items()}
+        orders = {
+            seed: self.order.draw(rng, self.rows, self.batch_size)
+            for seed, rng in self._streams.items()
+        }
         seeds = self.seeds if self.order.depends_on_seed else self.seeds[:1]
         return np.stack([orders[seed] for seed in seeds])
 

@@ -69,7 +69,7 @@ def numerical_gradients(network: Network, x: Array, targets: Array, step: float 
         for sign in (1, -1):
             network.parameters[:, column] = original + sign * h
             logits = network.forward(x, training=True)
-            values.append(network.objective.per_sample(logits, targets).mean(axis=1))
+            values.append(network.losses(logits, targets).mean(axis=1))
         network.parameters[:, column] = original
         gradients[:, column] = (values[0] - values[1]) / (2 * h)
     network.statistics[...] = statistics
@@ -96,7 +96,7 @@ def gradient_error(network: Network, x: Array, targets: Array) -> Float64Array:
     statistics = network.statistics.copy()
     logits = network.backpropagate(x, targets)
     network.statistics[...] = statistics
-    losses = network.objective.per_sample(logits, targets).mean(axis=1)
+    losses = network.losses(logits, targets).mean(axis=1)
     noise = rounding_noise(losses) * np.sqrt(network.layout.size)
     distance = np.linalg.norm(network.gradients - expected, axis=1)
     size = np.linalg.norm(network.gradients, axis=1) + np.linalg.norm(expected, axis=1)

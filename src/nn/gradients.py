@@ -59,7 +59,7 @@ def global_norm(gradients: Array) -> Array:
         if least < norm < math.inf:
             continue
         # The squares overflow or underflow, which is rare enough for a loop over runs.
-        largest = max(gradients[run].max(), -gradients[run].min())
+        largest = max(gradients[run].max(initial=0), -gradients[run].min(initial=0))
         if 0 < largest < math.inf:
             scaled = gradients[run] / largest
             norms[run] = largest * np.sqrt(scaled @ scaled)

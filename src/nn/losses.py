@@ -15,7 +15,7 @@ import numpy as np
 
 from .activations import row_maximum, row_sum
 from .component import Component, Positive, Probability
-from .typing import Array, Float64Array
+from .typing import Array, Float64Array, Indices
 
 Reduction = Literal["mean", "sum"]
 TargetForm = Literal["values", "labels", "classes", "none"]
@@ -56,9 +56,36 @@ class Loss(Component):
             If the loss cannot have such targets (see :meth:`check`), or their rows and columns are
             not those of the outputs.
         """
-        check_shapes(outputs, targets)
-        self.check(targets)
+        self.check_against(outputs, targets)
         return self.value(outputs, targets)
+
+    def check_against(self, outputs: Array, targets: Array) -> None:
+        """Check that targets are possible for this loss and these outputs; see :meth:`__call__`."""
+        if is_classes(outputs, targets):
+            self.check_classes(np.asarray(targets, np.intp), np.shape(outputs)[-1])
+        else:
+            check_shapes(outputs, targets)
+            self.check(targets)
+
+    def check_classes(self, classes: Indices, outputs: int, *, may_lack: bool = False) -> None:
+        """Check that targets may be class indices, and that these are from 0 to outputs - 1.
+
+        If some may lack, -1 stands for them.
+
+        Raises
+        ------
+        ValueError
+            If they are not.
+        """
+        if self.target_form != "classes":
+            raise ValueError(
+                f"{self.label} takes targets of the shape of the outputs, and not class indices"
+            )
+        if classes.size and not -may_lack <= classes.min() <= classes.max() < outputs:
+            raise ValueError(
+                f"class indices must lie between 0 and {outputs - 1}, but range from "
+                f"{classes.min()} to {classes.max()}"
+            )
 
     def check(self, targets: Array) -> None:
         """Check that targets are possible for this loss, where data enter and not in each step.
@@ -107,7 +134,8 @@ class Loss(Component):
         Parameters
         ----------
         outputs, targets : ndarray of shape (..., batch, outputs)
-            Activated outputs ŷ of the network, and targets y.
+            Activated outputs ŷ of the network, and targets y. A loss over exclusive classes also
+            takes class indices, whole numbers of shape (..., batch).
 
         Returns
         -------
@@ -142,9 +170,21 @@ class Loss(Component):
 
         Returns
         -------
-        ndarray of shape (n, 1), or None
+        ndarray of shape (n, 1), or that of class indices for each step, or None
         """
         return None
+
+    def distributions(self, classes: Indices, out: Array) -> None:
+        """Write the distributions to train on, with label smoothing if there is any, into `out`.
+
+        Parameters
+        ----------
+        classes : ndarray of int, shape (..., batch)
+            Class indices.
+        out : ndarray of shape (..., batch, outputs)
+            The array that receives the distributions.
+        """
+        np.equal(classes[..., np.newaxis], np.arange(out.shape[-1]), out=out)
 
     def smooth(self, targets: Array) -> Array:
         """Return the targets to train on, (n, outputs), with label smoothing if there is any.
@@ -156,24 +196,33 @@ class Loss(Component):
 
 
 def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array | None:
-    """Return the weight of the class of each row, (n, 1); see :meth:`Loss.row_weights`."""
+    """Return the weight of the class of each row; see :meth:`Loss.row_weights`."""
     if weights is None:
         return None
+    if targets.dtype.kind == "i":  # class indices
+        classes = np.asarray(targets, np.intp)
+        each: Float64Array = _each_class(weights, np.bincount(classes.reshape(-1)))[classes]
+        return each
     shares = np.asarray(targets, np.float64)
     if shares.shape[1] == 1:  # of the second of two classes
         shares = np.concatenate([1 - shares, shares], axis=1)
     counts = shares.sum(axis=0)
     if (np.abs(shares.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
         raise ValueError("class_weights needs one class in each row, but a row has several or none")
-    if weights == "balanced":
-        occurs = counts > 0
-        each = np.where(occurs, len(shares) / (occurs.sum() * np.where(occurs, counts, 1)), 0)
-    elif len(weights) == len(counts):
-        each = np.array(weights, np.float64)
-    else:
+    if weights != "balanced" and len(weights) != len(counts):
         raise ValueError(f"class_weights has {len(weights)} numbers for {len(counts)} classes")
-    weighed: Float64Array = (shares * each).sum(axis=1, keepdims=True)
+    weighed: Float64Array = (shares * _each_class(weights, counts)).sum(axis=1, keepdims=True)
     return weighed
+
+
+def _each_class(
+    weights: Literal["balanced"] | tuple[float, ...], counts: Array | Indices
+) -> Float64Array:
+    """Return the weight of each class, of which there are so many rows."""
+    if weights != "balanced":
+        return np.array(weights, np.float64)
+    occurs, total = counts > 0, counts.sum()
+    return np.where(occurs, total / (occurs.sum() * np.where(occurs, counts, 1)), 0)
 
 
 def check_shapes(outputs: Array, targets: Array) -> None:
@@ -368,19 +417,14 @@ class CrossEntropy(Loss):
     class_weights: ClassWeights = None
 
     def value(self, outputs: Array, targets: Array) -> Array:
-        tiny = np.finfo(outputs.dtype).tiny
-        loss = np.log(np.maximum(outputs, tiny))
-        loss *= targets
-        return -row_sum(loss)[..., 0]
+        return _surprise(np.log(np.maximum(outputs, np.finfo(outputs.dtype).tiny)), targets)
 
     def gradient(self, outputs: Array, targets: Array, out: Array) -> None:
         np.divide(targets, np.maximum(outputs, np.finfo(outputs.dtype).tiny), out=out)
         np.negative(out, out=out)
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array:
-        log_probabilities = _log_softmax(logits)
-        log_probabilities *= targets
-        return -row_sum(log_probabilities)[..., 0]
+        return _surprise(_log_softmax(logits), targets)
 
     def fused_factor(self, outputs: int) -> float:
         return 1.0
@@ -393,6 +437,12 @@ class CrossEntropy(Loss):
             return targets
         share: float = self.label_smoothing / targets.shape[-1]
         return targets * (1 - self.label_smoothing) + share
+
+    def distributions(self, classes: Indices, out: Array) -> None:
+        super().distributions(classes, out)
+        if self.label_smoothing:
+            out *= 1 - self.label_smoothing
+            out += self.label_smoothing / out.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -408,10 +458,10 @@ class KLDivergence(CrossEntropy):
     name: ClassVar[str] = "kl_divergence"
 
     def value(self, outputs: Array, targets: Array) -> Array:
-        return super().value(outputs, targets) - _entropy(targets)
+        return super().value(outputs, targets) - _entropy(outputs, targets)
 
     def value_from_logits(self, logits: Array, targets: Array) -> Array:
-        return super().value_from_logits(logits, targets) - _entropy(targets)
+        return super().value_from_logits(logits, targets) - _entropy(logits, targets)
 
 
 def _floors(outputs: Array) -> tuple[np.floating, np.floating]:
@@ -424,13 +474,36 @@ def _floors(outputs: Array) -> tuple[np.floating, np.floating]:
     return info.tiny, info.epsneg
 
 
+def _surprise(log_probabilities: Array, targets: Array) -> Array:
+    """Return -Σₖ yₖ log pₖ for distributions y or class indices; the logarithms may change."""
+    if is_classes(log_probabilities, targets):
+        places = np.asarray(targets, np.intp)[..., np.newaxis]
+        chosen: Array = np.take_along_axis(log_probabilities, places, axis=-1)[..., 0]
+        return -chosen
+    log_probabilities *= targets
+    return -row_sum(log_probabilities)[..., 0]
+
+
+def is_classes(outputs: Array, targets: Array) -> bool:
+    """Tell whether targets are class indices, of the shape of the outputs but for the last axis.
+
+    All runs, the first axis, may share them.
+    """
+    given, needed = np.shape(targets), np.shape(outputs)[:-1]
+    fits = given == needed or given == (1, *needed[1:])
+    return fits and np.asarray(targets).dtype.kind in "iu"
+
+
 def _log_softmax(logits: Array) -> Array:
     shifted = logits - row_maximum(logits)
     shifted -= np.log(row_sum(np.exp(shifted)))
     return shifted
 
 
-def _entropy(targets: Array) -> Array:
+def _entropy(outputs: Array, targets: Array) -> Array | int:
+    """Return the entropy of each distribution among the targets; that of a class index is 0."""
+    if is_classes(outputs, targets):
+        return 0
     tiny = np.finfo(targets.dtype).tiny
     entropy: Array = -row_sum(targets * np.log(np.maximum(targets, tiny)))[..., 0]
     return entropy

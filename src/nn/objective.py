@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .activations import Activation
-from .losses import Loss, check_shapes
+from .losses import Loss
 from .speed.buffers import Workspace
 from .speed.compile import Fused
 from .typing import Array
@@ -42,14 +42,13 @@ class Objective:
 
     def __call__(self, logits: Array, targets: Array) -> Array:
         """Check the targets (:meth:`nn.losses.Loss.check`) and return :meth:`per_sample`."""
-        check_shapes(logits, targets)
-        self.loss.check(targets)
+        self.loss.check_against(logits, targets)
         return self.per_sample(logits, targets)
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
         """Return each sample's loss, (..., batch), for arrays of shape (..., batch, outputs).
 
-        The targets are not checked.
+        The targets may be class indices, (..., batch). They are not checked.
         """
         if self._canonical:
             losses = self.loss.value_from_logits(logits, targets)

@@ -26,14 +26,18 @@ class Order(Component):
         Whether an epoch has each row once, so that a batch of all rows needs no order.
     depends_on_seed : bool
         Whether runs with different seeds have different orders.
+    carries : bool
+        Whether each row of a batch continues the same row of the batch before, so that recurrent
+        layers carry their states on; see :class:`nn.Network`. A short batch is then left out.
     """
 
     renews: ClassVar[bool] = True
     is_permutation: ClassVar[bool] = True
     depends_on_seed: ClassVar[bool] = True
+    carries: ClassVar[bool] = False
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator, rows: int) -> Rows:
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
         """Return the row numbers of an epoch, in the order in which batches take them.
 
         Parameters
@@ -42,6 +46,8 @@ class Order(Component):
             The run's random stream for batches.
         rows : int
             Number of rows of the training part.
+        batch_size : int
+            Number of rows of a batch.
 
         Returns
         -------
@@ -55,7 +61,7 @@ class Shuffled(Order):
 
     name: ClassVar[str] = "shuffled"
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Rows:
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
         return rng.permutation(rows)
 
 
@@ -66,7 +72,7 @@ class ShuffledOnce(Order):
     name: ClassVar[str] = "once"
     renews: ClassVar[bool] = False
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Rows:
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
         return rng.permutation(rows)
 
 
@@ -77,7 +83,7 @@ class WithReplacement(Order):
     name: ClassVar[str] = "with_replacement"
     is_permutation: ClassVar[bool] = False
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Rows:
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
         return rng.integers(rows, size=rows)
 
 
@@ -89,5 +95,24 @@ class AsGiven(Order):
     renews: ClassVar[bool] = False
     depends_on_seed: ClassVar[bool] = False
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Rows:
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
         return np.arange(rows)
+
+
+@dataclass(frozen=True)
+class Streams(Order):
+    """As many streams of consecutive rows as a batch has rows, each batch the next row of each.
+
+    For rows that continue each other, as the sequences of a text do: row r of batch k is row
+    r · K + k of the K · B rows that an epoch of K batches of B rows takes.
+    """
+
+    name: ClassVar[str] = "streams"
+    renews: ClassVar[bool] = False
+    depends_on_seed: ClassVar[bool] = False
+    carries: ClassVar[bool] = True
+
+    def draw(self, rng: np.random.Generator, rows: int, batch_size: int) -> Rows:
+        steps = rows // batch_size
+        taken = np.arange(steps * batch_size).reshape(batch_size, steps).transpose()
+        return np.concatenate([taken.reshape(-1), np.arange(taken.size, rows)])

@@ -42,6 +42,13 @@ class Parameter:
         """Number of entries."""
         return math.prod(self.shape)
 
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Shape (fan_in, fan_out) of :meth:`as_matrices`, without the run axis."""
+        rows = self.shape[0]
+        rest = self.size // rows
+        return (rows, rest) if len(self.shape) <= 2 else (rest, rows)
+
     @staticmethod
     def as_matrices(weights: Array) -> Array:
         """View weights as one matrix for each run, (runs, fan_in, fan_out).

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .sparse_rows import SparseRows
 from .speed.buffers import Workspace
 from .typing import Array
 
@@ -96,7 +97,7 @@ class TableRows:
     Parameters
     ----------
     table : ndarray of shape (all rows, columns), or (all rows, *shape) without scaling
-        The table, which is not changed.
+        The table, which is not changed; or SparseRows, (1, all rows, columns), without scaling.
     chosen : ndarray of int, shape (splits, rows), optional
         The place in the table of each row of each split.
     scaling : Scaling, optional
@@ -110,7 +111,7 @@ class TableRows:
 
     def __init__(
         self,
-        table: NDArray[Any],
+        table: NDArray[Any] | SparseRows,
         chosen: Places | None = None,
         scaling: Scaling | None = None,
         dtype: DTypeLike | None = None,
@@ -123,18 +124,21 @@ class TableRows:
         self.splits = list(splits)
         self._own = scaling.of(self.splits) if scaling is not None else None
         self._copies = scaling is None and self.dtype == table.dtype  # rows are read as they are
-        self._whole: Array | None = None
+        self._whole: Any = None
+        self._sparse: dict[tuple[int, ...], SparseRows] = {}
         self._buffers = Workspace(self.dtype)
         self._raw = Workspace(table.dtype)
         self._arithmetic = Workspace(self.dtype if scaling is None else scaling.scale.dtype)
 
     def __len__(self) -> int:
-        return len(self.table) if self.chosen is None else int(self.chosen.shape[1])
+        if self.chosen is not None:
+            return int(self.chosen.shape[1])
+        return self.table.shape[1] if isinstance(self.table, SparseRows) else len(self.table)
 
     @property
     def columns(self) -> int:
         """The number of columns."""
-        return int(self.table.shape[1])
+        return int(self.table.shape[-1])
 
     def of(self, splits: Sequence[int]) -> TableRows:
         """Return the same rows for runs with these splits."""
@@ -142,6 +146,7 @@ class TableRows:
 
     def mapped(self, change: Callable[[Array], Array]) -> TableRows:
         """Return the rows of the table that `change`, which works row by row, makes of this one."""
+        assert isinstance(self.table, np.ndarray)
         table = change(self.table).astype(self.dtype, copy=False)
         return TableRows(table, self.chosen, self.scaling, self.dtype, self.splits)
 
@@ -166,7 +171,7 @@ class TableRows:
         places: Places = self.chosen[np.array(self.splits)[:, np.newaxis], rows]
         return places
 
-    def take(self, places: Places) -> Array:
+    def take(self, places: Places) -> Any:
         """Read the rows at these places of the table.
 
         Parameters
@@ -176,20 +181,28 @@ class TableRows:
 
         Returns
         -------
-        ndarray of shape (runs or 1, count, columns), or (runs or 1, count, *shape)
+        ndarray of shape (runs or 1, count, columns), or (runs or 1, count, *shape), or SparseRows
             A buffer that the next call for as many rows overwrites.
         """
-        shape = places.shape + self.table.shape[1:]
+        if isinstance(self.table, SparseRows):
+            buffer = self._sparse.get(places.shape)
+            if buffer is None:
+                buffer = self._sparse[places.shape] = self.table.empty(*places.shape)
+            return self.table.take(places, buffer)
+        return self._take(self.table, places)
+
+    def _take(self, table: NDArray[Any], places: Places) -> Array:
+        shape = places.shape + table.shape[1:]
         buffer = self._buffers.array("rows", shape)
         if self._copies:  # mode="clip" writes directly into the buffer; the default copies first
-            return self.table.take(places, 0, buffer, "clip")
+            return table.take(places, 0, buffer, "clip")
         values = buffer
         if self._arithmetic.dtype != self.dtype:
             values = self._arithmetic.array("values", shape)
         raw = values
-        if self.table.dtype != values.dtype:
+        if table.dtype != values.dtype:
             raw = self._raw.array("raw", shape)
-        self.table.take(places, 0, raw, "clip")
+        table.take(places, 0, raw, "clip")
         if raw is not values:
             np.copyto(values, raw)
         # What overflows ends the run as diverged, as it does in data that were scaled before.
@@ -200,7 +213,7 @@ class TableRows:
                 np.copyto(buffer, values, casting="same_kind")
         return buffer
 
-    def batches(self, rows: Places, size: int, steps: int) -> Iterator[Array]:
+    def batches(self, rows: Places, size: int, steps: int) -> Iterator[Any]:
         """Read the first rows of an order in `steps` batches, of `size` rows but for the last.
 
         Parameters
@@ -210,20 +223,23 @@ class TableRows:
 
         Yields
         ------
-        ndarray
+        ndarray or SparseRows
             See :meth:`take`.
         """
         places = self.places(rows)
         for start in range(0, steps * size, size):
             yield self.take(places[:, start : start + size])
 
-    def block(self, rows: slice) -> Array:
-        """Read adjacent rows of each run, of the shape of :meth:`take`."""
+    def block(self, rows: slice) -> Any:
+        """Read some rows of each run, of the shape of :meth:`take`."""
         if self.chosen is None and self._copies:
+            if isinstance(self.table, SparseRows):
+                return self.table.block(rows)
             return self.table[np.newaxis, rows]
-        return self.take(self.places(np.arange(rows.start, rows.stop)[np.newaxis]))
+        places = np.arange(rows.start, rows.stop, rows.step)
+        return self.take(self.places(places[np.newaxis]))
 
-    def whole(self) -> Array:
+    def whole(self) -> Any:
         """Read all rows of each run, in one array that stays the same."""
         if self._whole is None:
             self._whole = self.block(slice(0, len(self)))

@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .batches import Batches
+from .lengths import lengths_of
 from .network import Network
 from .optimizers import Optimizer, OptimizerStack
+from .sparse_rows import SparseMatrix, SparseRows, is_sparse
+from .typing import Array
 
 
 def fit(
     network: Network,
     optimizers: Optimizer | Sequence[Optimizer],
-    x: ArrayLike,
+    x: ArrayLike | SparseMatrix,
     y: ArrayLike,
     *,
     epochs: int,
@@ -31,7 +34,8 @@ def fit(
         One optimizer for all runs, or one for each run. Every call starts from the optimizer's
         initial state.
     x : array_like of shape (n, *shape)
-        The inputs of the training data.
+        The inputs of the training data, NaN after the end of a sample of a padded network; or a
+        sparse matrix of compressed rows, as SciPy makes it.
     y : array_like of shape (n, outputs)
         The targets; classes are one-hot encoded.
     epochs : int
@@ -44,7 +48,8 @@ def fit(
     ------
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
-        cannot have such targets (:meth:`nn.losses.Loss.check`), or there are too few or too many
+        cannot have such targets (:meth:`nn.losses.Loss.check`), a padded sample has no step or a
+        gap (:func:`nn.lengths.lengths_of`), or there are too few or too many
         optimizers, or one of them needs all rows in every step and `batch_size` is smaller.
 
     Examples
@@ -57,16 +62,25 @@ def fit(
     True
     """
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-        inputs, targets = np.asarray(x, network.dtype), np.asarray(y, network.dtype)
-    rows = len(inputs) if inputs.ndim else 0
+        targets = np.asarray(y, network.dtype)
+        inputs: Array | SparseRows
+        if not isinstance(x, np.ndarray) and is_sparse(x):
+            inputs = x if isinstance(x, SparseRows) else SparseRows.of(x, network.dtype)
+            shape, numbers = inputs.shape[1:], inputs.data
+        else:
+            inputs = numbers = np.asarray(x, network.dtype)
+            shape = inputs.shape
+    rows = shape[0] if shape else 0
     wanted = (rows, *network.shape), (rows, network.outputs)
-    if rows == 0 or (inputs.shape, targets.shape) != wanted:
-        shape = ", ".join(map(str, network.shape))
+    if rows == 0 or (shape, targets.shape) != wanted:
+        sample = ", ".join(map(str, network.shape))
         raise ValueError(
-            f"x and y must have shapes (n, {shape}) and (n, {network.outputs}), but have "
-            f"{inputs.shape} and {targets.shape}"
+            f"x and y must have shapes (n, {sample}) and (n, {network.outputs}), but have "
+            f"{shape} and {targets.shape}"
         )
-    if not np.isfinite(inputs).all():
+    if network.padded:
+        lengths_of(numbers, network.shape)
+    if (np.isinf(numbers) if network.padded else ~np.isfinite(numbers)).any():
         raise ValueError(f"x holds a number that is NaN, or infinite in {network.dtype}")
     network.objective.loss.check(targets)
     if batch_size is not None and batch_size < 1:

@@ -11,4 +11,7 @@ Array = NDArray[np.floating]
 Float64Array = NDArray[np.float64]
 """An array that is float64 whatever the network's precision."""
 
+Indices = NDArray[np.integer]
+"""Whole numbers that say which: tokens, or classes."""
+
 Shape = tuple[int, ...]

@@ -90,7 +90,10 @@ def test_cfg_shows_the_configuration_and_runs_nothing(tmp_path: Path) -> None:
             "optimizer=ada",
             {
                 f"optimizer={name}"
-                for name in ("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamw", "adan")
+                for name in (
+                    *("adabelief", "adadelta", "adafactor", "adagrad"),
+                    *("adam", "adamax", "adamw", "adan"),
+                )
             },
         ),
         ("optimizer.b", {"optimizer.beta1=", "optimizer.beta2="}),

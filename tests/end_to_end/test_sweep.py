@@ -228,7 +228,8 @@ def test_batches_are_compared_together(tmp_path: Path) -> None:
 
 OPTIMIZERS = (
     "sgd,momentum,nesterov,adagrad,adadelta,rmsprop,adam,amsgrad,adamax,nadam,radam,adamw,lion,muon,"
-    "signum,yogi,adabelief,adopt,ademamix,adan"
+    "signum,yogi,adabelief,adopt,ademamix,adan,lars,lamb,novograd,adafactor,mars,prodigy,"
+    "d_adaptation,shampoo,soap"
 )
 EVERY = (
     "-m",
@@ -254,7 +255,7 @@ def test_the_same_command_gives_the_same_bits_for_every_optimizer(
     again = succeeded(run(*EVERY, folder=tmp_path))
     first, second = every.records(), again.records()
     assert len(first) == len(second) == 20
-    assert len({record.choices["optimizer"] for record in first}) == 20
+    assert len({record.choices["optimizer"] for record in first}) == 29
     for one, other in zip(first, second, strict=True):
         assert one.identity == other.identity
         assert one.uid != other.uid

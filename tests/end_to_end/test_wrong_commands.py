@@ -58,6 +58,12 @@ WRONG = [
     wrong("dataset.validation=0 training.report=best_loss", "no validation part", "last"),
     wrong("dataset.validation=0 training.early_stopping.patience=3", "no validation part"),
     wrong("dataset.validation=0 schedule=reduce_on_plateau", "no validation part"),
+    wrong(
+        "optimizer=muon optimizer.matrices=hidden model.hidden=[8]",
+        *("optimizer=muon: matrices=hidden", "only those of dense1, dense2", "matrices=all"),
+    ),
+    wrong("optimizer=muon optimizer.ns_coefficients=[1,2]", "three numbers"),
+    wrong("optimizer=adam optimizer.mask=gram", "one of cautious, grams or null"),
     wrong("dataset.validation=0 experiment=compare_classic", "tuning chooses settings"),
     wrong("dataset.counts=[100,50]", "must be 3 numbers of rows"),
     wrong("dataset.counts=[1999,9,9]", "asks for 2017 rows, but there are 1797"),

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from experiments.commands import compare, predict, publish
 from experiments.config.build import network_from_config, run_from_config, source_from_config
 from experiments.config.trust import named_packages
-from experiments.datasets import CACHE, Xor
+from experiments.datasets import CACHE, Samples, Xor
 from experiments.errors import ConfigError
 from experiments.reporting.figures.networks import figures_for
 from experiments.runs.execute import execute
@@ -98,7 +98,7 @@ def test_what_is_trusted_is_said_with_every_call(part: str, trace: Path) -> None
         run_from_config(config, trusted=named_packages(config))
         assert trace.exists()
         with pytest.raises(ConfigError, match=CURE):
-            network_from_config(config, (2,), 2, trusted=frozenset())
+            network_from_config(config, Samples((2,)), 2, trusted=frozenset())
 
 
 def test_a_network_and_a_source_are_built_without_the_other_parts(trace: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_network_and_a_source_are_built_without_the_other_parts(trace: Path) -
     for_data = naming(config, "model", "loss", "optimizer", "schedule")
     assert source_from_config(for_data, trusted=frozenset()) == Xor()
     for_network = naming({**config, "training": {"dtype": "float32"}}, "dataset", "optimizer")
-    assert network_from_config(for_network, (2,), 2, trusted=frozenset()).inputs == 2
+    assert network_from_config(for_network, Samples((2,)), 2, trusted=frozenset()).inputs == 2
     assert not trace.exists()
 
 

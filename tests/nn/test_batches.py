@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.batches import Batches
-from nn.orders import AsGiven, Order, Shuffled, ShuffledOnce, WithReplacement
+from nn.orders import AsGiven, Order, Shuffled, ShuffledOnce, Streams, WithReplacement
 
 SEEDS = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 
@@ -86,7 +86,7 @@ def test_orders_differ_between_seeds_and_epochs() -> None:
 
 
 def test_rows_drawn_with_replacement_are_uniform() -> None:
-    drawn = WithReplacement().draw(np.random.default_rng(0), 10_000)
+    drawn = WithReplacement().draw(np.random.default_rng(0), 10_000, 32)
     # Each row is left out with probability 1/e.
     assert abs(len(set(drawn.tolist())) / 10_000 - (1 - np.exp(-1))) < 0.02
 
@@ -161,3 +161,18 @@ def test_one_buffer_serves_all_steps_of_one_size() -> None:
 def test_precision_is_that_of_the_data() -> None:
     batches = Batches(np.zeros((5, 2), np.float32), np.zeros((5, 1), np.float32), 2, [0])
     assert {a.dtype for step in batches.epoch() for a in step} == {np.dtype(np.float32)}
+
+
+@given(rows=st.integers(1, 30), batch_size=st.integers(1, 40))
+def test_streams_continue_from_batch_to_batch(rows: int, batch_size: int) -> None:
+    inputs = np.arange(rows, dtype=np.float32)[:, np.newaxis]
+    batches = Batches(
+        inputs, np.hstack([-inputs, -2 * inputs]), batch_size, [0, 7], order=Streams()
+    )
+    size = min(batch_size, rows)
+    assert batches.steps == rows // size
+    for epoch in (orders(batches), orders(batches)):
+        assert epoch[0] == epoch[1]
+        assert all(len(step) == size for step in epoch[0])
+        streams = list(zip(*epoch[0], strict=True))
+        assert list(chain.from_iterable(streams)) == list(range(batches.steps * size))

@@ -148,6 +148,7 @@ def test_suggestion() -> None:
 
 REQUIRED = {
     "units": 3,
+    "tokens": 5,
     "function": nn.activations.ReLU(),
     "channels": 4,
     "kernel": 3,

@@ -12,6 +12,7 @@ import pytest
 
 import nn
 from nn import gradients as regularization
+from nn import initializers
 from nn.component import Component
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/mathematics.md").read_text()
@@ -47,7 +48,9 @@ def calls() -> list[tuple[str, dict[str, object]]]:
         if match:
             call = ast.parse(text, mode="eval").body
             assert isinstance(call, ast.Call)
-            shown.append((match[1], {k.arg: ast.literal_eval(k.value) for k in call.keywords}))
+            names = vars(initializers)  # which stand for themselves among the arguments
+            values = {k.arg: eval(ast.unparse(k.value), dict(names)) for k in call.keywords}
+            shown.append((match[1], values))
     return shown
 
 

@@ -438,7 +438,7 @@ class TestWrongUse:
         # n equal to the number of outputs is where (n,) would slip through as (1, n).
         network = nn.Network(nn.mlp([], 5), 3, loss=nn.CrossEntropy())
         with pytest.raises(ValueError, match="shape"):
-            network.loss(np.zeros((5, 3)), np.arange(5))
+            network.loss(np.zeros((5, 3)), np.arange(5.0))
 
     def test_no_runs_no_layers(self) -> None:
         loss = nn.MeanSquaredError()

@@ -60,8 +60,8 @@ def test_a_wrong_number_of_axes_names_layer_shape_and_cure() -> None:
 
 
 def test_outputs_must_be_vectors() -> None:
-    with pytest.raises(ValueError, match=r"passing1, gives samples of shape \(2, 3\)"):
-        nn.Network([PassingOn()], (2, 3), loss=nn.MeanSquaredError())
+    with pytest.raises(ValueError, match=r"passing1, gives samples of shape \(2, 3, 4\)"):
+        nn.Network([PassingOn()], (2, 3, 4), loss=nn.MeanSquaredError())
 
 
 def test_the_old_width_is_refused_in_words() -> None:

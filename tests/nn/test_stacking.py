@@ -175,24 +175,46 @@ def optimizers() -> st.SearchStrategy[Optimizer]:
     }
     unit = st.sampled_from([0.0, 0.5, 0.9, 0.99])
     betas = {"beta1": unit, "beta2": unit, "eps": st.sampled_from([1e-8, 1e-3])}
+    masks = {"mask": st.sampled_from([None, "cautious", "grams"])}
+    sides = st.sampled_from([4, 1200])
     extra: dict[str, dict] = {
         "momentum": {"momentum": unit, "dampening": unit},
         "nesterov": {"momentum": unit},
         "adagrad": {"initial_accumulator": unit, "lr_decay": unit},
         "adadelta": {"rho": unit},
         "rmsprop": {"rho": unit, "momentum": unit, "centered": st.booleans()},
-        "lion": {"beta1": unit, "beta2": unit},
-        "muon": {"momentum": unit, **betas},
-        "ademamix": {"beta3": unit, "alpha": unit, "beta3_warmup": st.integers(0, 3), **betas},
+        "lion": {"beta1": unit, "beta2": unit, **masks},
+        "muon": {
+            "momentum": unit,
+            "nesterov": st.booleans(),
+            "adjust_lr": st.sampled_from(["original", "match_rms_adamw"]),
+            **betas,
+        },
+        "lars": {"momentum": unit},
+        "d_adaptation": {"bias_correction": st.booleans(), **betas},
+        "prodigy": {"bias_correction": st.booleans(), **betas},
+        "novograd": {"averaging": st.booleans(), **betas},
+        "adafactor": {"decay_power": st.sampled_from([0.5, 0.8])},
+        "shampoo": {"momentum": unit, "interval": st.integers(1, 3), "max_size": sides},
+        "soap": {"interval": st.integers(1, 3), "max_size": sides, **betas},
+        "ademamix": {
+            "beta3": unit,
+            "alpha": unit,
+            "beta3_warmup": st.integers(0, 3),
+            **betas,
+            **masks,
+        },
         "adan": {"beta3": unit, **betas},
         "rprop": {"eta_minus": st.sampled_from([0.3, 0.5]), "eta_plus": st.sampled_from([1.2, 2])},
         "signum": {"beta": unit},
     }
     for name in (
         *("adam", "amsgrad", "adamax", "nadam", "radam", "adamw"),
-        *("adopt", "adabelief", "yogi"),
+        *("adopt", "adabelief", "yogi", "lamb", "mars"),
     ):
         extra[name] = betas
+    for name in ("adam", "amsgrad", "nadam", "radam", "adamw"):
+        extra[name] = betas | masks
     return st.sampled_from(Optimizer.names()).flatmap(
         lambda name: st.builds(
             lambda options: Optimizer.named(name, **options),

@@ -25,7 +25,7 @@ class Blas(Descent):
     """
 
     ways = ("stack by stack", "run by run")
-    convolves = False
+    dense_only = True
     compile_after = math.inf
 
     def start(self, way: str) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
-from experiments.config.models import CNN, MLP, Model
+from experiments.config.models import CNN, GRU, LSTM, MLP, Model
 from experiments.config.schema import Run, Training
-from experiments.datasets import Dataset, Part, Source, Task
+from experiments.datasets import Dataset, Part, Samples, Source, Task
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
@@ -37,7 +37,7 @@ class Descent(Contestant):
     """
 
     ways = ("stacked",)
-    convolves = True
+    dense_only = False
     compile_after: ClassVar[float] = 0
 
     def prepare(self) -> None:
@@ -61,7 +61,18 @@ class Descent(Contestant):
         self.compile_seconds = self._compile()
 
     def _model(self) -> Model:
-        hidden, each = self.size.widths[1:-1], self.size.convolutions
+        hidden, each, recurrence = (
+            self.size.widths[1:-1],
+            self.size.convolutions,
+            self.size.recurrence,
+        )
+        if recurrence is not None:
+            return {"lstm": LSTM, "gru": GRU}[recurrence.kind](
+                units=(recurrence.units,),
+                bidirectional=recurrence.bidirectional,
+                output="all" if recurrence.all_outputs else "last",
+                shape=self.size.shape,
+            )
         if not each:
             return MLP(hidden=hidden)
         return CNN(
@@ -89,7 +100,7 @@ class Descent(Contestant):
     def _network(self, seeds: range) -> nn.Network:
         return nn.Network(
             self.run.model.layers(self.size.widths[-1]),
-            self.run.model.input_shape(self.size.widths[:1]),
+            self.run.model.input_shape(Samples(self.size.widths[:1])),
             loss=self.run.loss,
             seeds=seeds,
         )

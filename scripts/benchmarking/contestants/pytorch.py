@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from benchmarking.contestants.worker import Contestant, serve
+from benchmarking.sizes import Recurrence
 
 
 class PyTorch(Contestant):
     """PyTorch; rows are gathered for each batch, or permuted once per epoch and sliced."""
 
     ways = ("rows by batch", "rows by epoch")
-    convolves = True
+    dense_only = False
 
     def prepare(self) -> None:
         import torch
@@ -36,10 +37,31 @@ class PyTorch(Contestant):
     def _network(self) -> Any:
         nn, size = self.torch.nn, self.size
         layers: list[Any] = self._convolutions() if size.convolutions else []
+        if size.recurrence is not None:
+            layers = [nn.Unflatten(1, size.shape), self._recurrent(size.recurrence), nn.Flatten()]
         inputs = nn.Sequential(*layers)(self.x[:1]).shape[1]
         for fan_in, fan_out in pairwise((inputs, *size.widths[1:])):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
         return nn.Sequential(*layers[:-1])
+
+    def _recurrent(self, recurrence: Recurrence) -> Any:
+        nn, channels = self.torch.nn, self.size.shape[0]
+
+        class Reading(nn.Module):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                self.layer = getattr(nn, recurrence.kind.upper())(
+                    channels,
+                    recurrence.units,
+                    batch_first=True,
+                    bidirectional=recurrence.bidirectional,
+                )
+
+            def forward(self, x: Any) -> Any:
+                states, _ = self.layer(x.transpose(1, 2))
+                return states if recurrence.all_outputs else states[:, -1]
+
+        return Reading()
 
     def _convolutions(self) -> list[Any]:
         nn, shape = self.torch.nn, self.size.shape

@@ -48,12 +48,12 @@ class Contestant(ABC):
         Ways of training. All are tried before the measurement, and the fastest is measured.
     compile_seconds : float
         Time spent on compiling, for all ways together; it is not part of any repetition.
-    convolves : bool
-        Whether it trains networks with convolutions.
+    dense_only : bool
+        Whether it trains networks of dense layers only.
     """
 
     ways: ClassVar[tuple[str, ...]]
-    convolves: ClassVar[bool] = False
+    dense_only: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ def serve(kind: type[Contestant]) -> None:
 
     asked = json.loads(sys.argv[1])
     size = Size.of_json(asked["size"])
-    if size.convolutions and not kind.convolves:
+    if kind.dense_only and not size.is_dense:
         answer(unsuitable=True)
         return
     try:

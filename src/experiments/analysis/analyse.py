@@ -5,12 +5,17 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from experiments.analysis.budgets import budgets
+from experiments.analysis.diagnosis import diagnose
 from experiments.analysis.groups import (
+    DATA,
+    LOOKS,
     SETTING,
     TASK,
     Curves,
@@ -22,15 +27,17 @@ from experiments.analysis.groups import (
     scopes,
     superseded,
 )
+from experiments.analysis.overlaps import overlap_of
 from experiments.analysis.pairs import MOST_COMPARED, Pair, compare_pairs
 from experiments.analysis.rows import FewRows, too_few_rows
 from experiments.analysis.statistics import divergence
 from experiments.analysis.statistics.profiles import Profile, performance_profiles
 from experiments.analysis.statistics.studentized import studentize
 from experiments.analysis.statistics.time_to_target import ranks
+from experiments.analysis.studies import means_of_studies, studies_by_seed
 from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, in_focus
 from experiments.analysis.targets import choose_target, times_to
-from experiments.analysis.tuning import chosen, is_tuning, sensitivities, tunings
+from experiments.analysis.tuning import chosen, is_tuning, sensitivities, trials_of, tunings
 from experiments.analysis.validation import Disagreement, disagreement
 from experiments.analysis.values import by_seed, is_replaced, ranked, stands_in, untrained
 from experiments.errors import ConfigError
@@ -40,6 +47,7 @@ from experiments.training.metrics import (
     AREA,
     HEADLINE,
     SELECTION,
+    check_margin,
     compared,
     default_metric,
     metric_named,
@@ -56,6 +64,7 @@ def analyse(
     by: Sequence[str] | None = None,
     metric: str | None = None,
     target: float | None = None,
+    margin: float | None = None,
     tolerance: float = 0.05,
 ) -> Study:
     """Compare runs.
@@ -79,6 +88,9 @@ def analyse(
         The target whose time is measured: a validation accuracy or R², or a validation loss if
         neither was measured. By default, on each task, the median best validation score of the
         best tuned group (of the best group if none is tuned).
+    margin : float, optional
+        The smallest difference of the metric that matters, which lets groups be equivalent; by
+        default that which the runs ask for (`comparison.margin`), if all ask for the same.
     tolerance : float, default 0.05
         The share of the training gain that may be lost within the width of a sensitivity.
 
@@ -89,7 +101,8 @@ def analyse(
     Raises
     ------
     ConfigError
-        If there are no records, no run has a grouping key, or no run measured the metric.
+        If there are no records, no run has a grouping key, no run measured the metric, or the
+        margin is not a possible difference of it.
     """
     records = list(records)
     runs, older = distinct(records), superseded(records)
@@ -101,8 +114,8 @@ def analyse(
     parts = []
     divided = scopes(groups)
     for part, name in zip(divided, scope_names(divided), strict=True):
-        tried = [run for run in tuning if _task(run) == _task(part[0].runs[0])]
-        parts.append(_part(name, part, tried, metric, target, tolerance))
+        tried = [run for run in tuning if _same_task(run, part[0])]
+        parts.append(_part(name, part, tried, metric, target, margin, tolerance))
     overall = _overall(parts)
     labelled = reporting != runs
     versions: dict[str, set[str]] = {}
@@ -130,18 +143,29 @@ def _part(
     tried: Sequence[Record],
     wanted: str | None,
     target: float | None,
+    margin: float | None,
     tolerance: float,
 ) -> Part:
     """Compare the groups of one task; `tried` holds the runs that tuning used."""
     asked = wanted or _asked(groups)
     metric = wanted or (asked if asked in measured(groups) else metric_of(groups))
     higher = metric_named(metric).higher_is_better
+    margin = _asked_margin(groups) if margin is None else margin
+    if margin is not None:
+        check_margin(margin, metric)
     groups = ranked(groups, metric)
     shown = [
         {key.rsplit(".", 1)[-1]: value for key, value in chosen(group, tried).items()}
         for group in groups
     ]
-    names, samples = labels(groups, shown), _samples(groups, metric)
+    studies = studies_by_seed(run for group in groups for run in group.runs)
+    looks = max(int(run.labels.get(LOOKS, 1)) for group in groups for run in group.runs)
+    overlap = partial(
+        overlap_of,
+        [run for group in groups for run in group.runs],
+        seeds_of_a_study=len(studies) // max(1, len(set(studies.values()))) or 1,
+    )
+    names, samples = labels(groups, shown), _samples(groups, metric, studies, overlap)
     aim = choose_target(groups, names, target)
     entries = []
     for group, label, name, base, tuned, found in zip(
@@ -169,22 +193,40 @@ def _part(
         for entry in entries[:MOST_COMPARED]
         if metric in entry.metrics
     }
-    pairs = tuple(compare_pairs(values, metric=metric, higher=higher))
+    pairs = tuple(
+        compare_pairs(
+            values,
+            metric=metric,
+            higher=higher,
+            margin=margin,
+            overlap=overlap(metric),
+            looks=looks,
+        )
+    )
     focus = in_focus(entries, metric)
     return Part(
         task,
         metric,
         asked,
         higher,
+        margin,
         tuple(entries),
         pairs,
         aim,
-        tuple(_time_pairs(entries[:MOST_COMPARED])),
+        tuple(_time_pairs(entries[:MOST_COMPARED], studies, overlap(SELECTION), looks)),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
+        tuple(budgets(tried, groups[0].read, metric, margin)) if any(map(is_tuning, tried)) else (),
         tuple(sensitivities(tried, tolerance, groups[0].read)),
         tuple(dict.fromkeys([*tried, *(run for group in groups for run in group.runs)])),
         _disagreement(metric, focus, pairs),
         _few_rows(metric, focus, pairs),
+        diagnose(
+            {entry.label: entry.group for entry in focus},
+            pairs,
+            trials_of([run for run in tried if is_tuning(run)], groups[0].read),
+        ),
+        len(set(studies.values())),
+        looks,
     )
 
 
@@ -212,37 +254,58 @@ def _few_rows(metric: str, entries: Sequence[Entry], pairs: Sequence[Pair]) -> F
     return too_few_rows(metric, best.group, ((pair, groups[pair.second]) for pair in separated))
 
 
-def _samples(groups: Sequence[Group], ranking: str) -> list[dict[str, Sample]]:
+def _samples(
+    groups: Sequence[Group],
+    ranking: str,
+    studies: Mapping[int, int],
+    overlap: Callable[[str], float],
+) -> list[dict[str, Sample]]:
+    """Collect the values of each group; of several studies, the means of each study's seeds."""
     found: list[dict[str, Sample]] = [{} for _ in groups]
     measured = {name for group in groups for run in group.runs for name in run.summary}
     for metric in dict.fromkeys([ranking, *compared(measured)]):
         for samples, group, values in zip(found, groups, by_seed(groups, metric), strict=True):
             if values:
                 replaced = [run for run in group.counted if is_replaced(run, metric)]
+                units = means_of_studies(values, studies)
+                unit = {run.seed: studies.get(run.seed, run.seed) for run in replaced}
                 samples[metric] = Sample(
                     metric,
-                    tuple(values),
-                    tuple(values.values()),
-                    frozenset({run.seed for run in replaced} & values.keys()),
+                    tuple(units),
+                    tuple(units.values()),
+                    frozenset({*unit.values()} & units.keys()),
                     frozenset(
-                        {run.seed for run in replaced if stands_in(run, metric)} & values.keys()
+                        {unit[run.seed] for run in replaced if stands_in(run, metric)}
+                        & units.keys()
                     ),
+                    overlap(metric),
                 )
     return found
+
+
+def _same_task(run: Record, group: Group) -> bool:
+    """Return whether a tuning run belongs to the task of a group that reports."""
+    reported = group.runs[0]
+    same_data = run.dataset.get("digest") == reported.dataset.get("digest")
+    return _task(run) == _task(reported) and (same_data or DATA not in group.by)
 
 
 def _task(run: Record) -> tuple[str | None, ...]:
     return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
-def _time_pairs(entries: Sequence[Entry]) -> list[Pair]:
+def _time_pairs(
+    entries: Sequence[Entry], studies: Mapping[int, int], overlap: float, looks: int
+) -> list[Pair]:
     timed = [entry for entry in entries if "epoch" in entry.times]
     ranked = ranks([entry.times["epoch"].times for entry in timed])
     values = {
-        entry.label: dict(zip(entry.times["epoch"].seeds, found, strict=True))
+        entry.label: means_of_studies(
+            dict(zip(entry.times["epoch"].seeds, found, strict=True)), studies
+        )
         for entry, found in zip(timed, ranked, strict=True)
     }
-    return compare_pairs(values, metric=TIME)
+    return compare_pairs(values, metric=TIME, overlap=overlap, looks=looks)
 
 
 def _way(run: Record, curves: Curves) -> str | None:
@@ -341,6 +404,12 @@ def _asked(groups: Sequence[Group]) -> str:
     """Return the `comparison.metric` of runs; empty if they ask for none or for several."""
     asked = {run.compared_by for group in groups for run in group.runs}
     return asked.pop() or "" if len(asked) == 1 else ""
+
+
+def _asked_margin(groups: Sequence[Group]) -> float | None:
+    """Return the `comparison.margin` of runs; None if they ask for none or for several."""
+    asked = {run.margin for group in groups for run in group.runs}
+    return asked.pop() if len(asked) == 1 else None
 
 
 def _check(metric: str, groups: Sequence[Group]) -> None:

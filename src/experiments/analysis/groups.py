@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.studies import study_of
 from experiments.errors import ConfigError
 from experiments.runs.identity import READING, WITHOUT_EFFECT
 from experiments.runs.record import Record, Scalar
@@ -34,6 +35,12 @@ SETTING: Final = "setting"
 
 # The label that distinguishes the tasks when runs of several tasks are compared.
 TASK: Final = "task"
+
+# The label with the number of looks, if seeds are added until the verdicts are settled.
+LOOKS: Final = "looks"
+
+# The key that distinguishes data, if runs of one seed and task have several.
+DATA: Final = "data"
 
 SPLIT: Final = "dataset.seed"
 
@@ -81,8 +88,11 @@ class Group:
 
     @cached_property
     def differing(self) -> tuple[str, ...]:
-        """The settings other than the seed in which the group's runs differ."""
-        return tuple(sorted(varied(self.runs)))
+        """The settings other than the seed in which the group's runs differ within a study."""
+        studies: dict[str, list[Record]] = {}
+        for run in self.runs:
+            studies.setdefault(study_of(run), []).append(run)
+        return tuple(sorted({key for own in studies.values() for key in varied(own)}))
 
     @property
     def optimizer(self) -> str:
@@ -177,7 +187,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     differing = [key for key in choices if len({own.get(key, _ABSENT) for own in chosen}) > 1]
     settings = []
     for key in {key for flat in flats for key in flat} - choices:
-        if _is_ignored(key) or (key == SPLIT and _follow_their_seeds(runs)):
+        if _is_ignored(key) or (key == SPLIT and follow_their_seeds(runs)):
             continue
         group = _configuration_group(key, choices)
         seen: dict[str | None, set[object]] = {}
@@ -189,14 +199,14 @@ def varied(records: Iterable[Record]) -> list[str]:
     return sorted(differing, key=lambda key: (key != "optimizer", key)) + sorted(settings)
 
 
-def _follow_their_seeds(runs: Sequence[Record]) -> bool:
+def follow_their_seeds(runs: Sequence[Record]) -> bool:
     """Whether each run's split has the seed of the run, as with ``dataset.seed=${seed}``."""
     return all(run.settings.get(SPLIT) == run.seed for run in runs)
 
 
 def sets_the_task(key: str) -> bool:
     """Return whether a key defines the task, so that losses across its values do not compare."""
-    return key.split(".")[0] in ("dataset", "loss", TASK)
+    return key.split(".")[0] in ("dataset", "loss", TASK, DATA)
 
 
 def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> list[Group]:
@@ -224,7 +234,7 @@ def group_runs(records: Iterable[Record], by: Sequence[str] | None = None) -> li
     runs = distinct(records)
     if not runs:
         raise ConfigError("There are no runs to compare. Give folders with finished runs in them.")
-    keys = _grouping_keys(runs, by)
+    keys = _with_data(runs, _grouping_keys(runs, by))
     members: dict[tuple[Scalar, ...], list[Record]] = {}
     for run in runs:
         members.setdefault(tuple(_value(run, key) for key in keys), []).append(run)
@@ -320,7 +330,7 @@ def _names(
 def lacks(group: Group, key: str) -> bool:
     """Return whether a group has no such choice or setting, as SGD has no `optimizer.beta1`."""
     run = group.runs[0]
-    return key not in ("seed", SETTING, TASK) and key not in run.choices | run.settings
+    return key not in ("seed", SETTING, TASK, DATA) and key not in run.choices | run.settings
 
 
 def _at_rest(group: Group, key: str, optional: Set[str]) -> bool:
@@ -377,6 +387,31 @@ def _grouping_keys(runs: Sequence[Record], by: Sequence[str] | None) -> tuple[st
     return tuple(dict.fromkeys([*by, *kept]))
 
 
+def _with_data(runs: Sequence[Record], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the data to the keys if runs of one seed and task differ in them.
+
+    Raises
+    ------
+    ConfigError
+        If each seed has its own split besides, so that no data are common to several seeds.
+    """
+    scope = [key for key in keys if sets_the_task(key)]
+    seen: dict[tuple[Scalar, ...], set[object]] = {}
+    for run in runs:
+        if digest := run.dataset.get("digest"):
+            task = run.choices.get("dataset"), run.seed, *(_value(run, key) for key in scope)
+            seen.setdefault(task, set()).add(digest)
+    if all(len(digests) == 1 for digests in seen.values()):
+        return keys
+    if follow_their_seeds(runs):
+        raise ConfigError(
+            "Runs of one seed were trained on different data, so their differences are not due to "
+            "the optimizers alone. Each seed has its own split besides: compare the runs of each "
+            "version of the data by themselves."
+        )
+    return (*keys, DATA)
+
+
 def _differing(runs: Sequence[Record]) -> list[str]:
     """Name what was varied; for tuned runs the label only, not the settings that tuning chose."""
     differing = varied(runs)
@@ -386,7 +421,8 @@ def _differing(runs: Sequence[Record]) -> list[str]:
     alike: dict[tuple[object, ...], list[Record]] = {}
     for run in runs:
         task = [value for key, value in sorted(run.choices.items()) if sets_the_task(key)]
-        alike.setdefault((run.labels.get(SETTING), run.labels.get(TASK), *task), []).append(run)
+        told = run.labels.get(SETTING), run.labels.get(TASK), study_of(run)
+        alike.setdefault((*told, *task), []).append(run)
     within = {key for part in alike.values() for key in varied(part)}
     kept = [key for key in differing if sets_the_task(key) or key in within]
     labelled = [key for key in (TASK, SETTING) if len({run.labels.get(key) for run in runs}) > 1]
@@ -398,6 +434,8 @@ def _value(run: Record, key: str) -> Scalar:
         return run.seed
     if key in (SETTING, TASK):
         return run.labels.get(key)
+    if key == DATA:
+        return str(run.dataset.get("digest") or "unknown")[:8]
     choices = run.choices
     return choices[key] if key in choices else run.settings.get(key)
 
@@ -414,6 +452,7 @@ def _worth(record: Record) -> tuple[bool, float, str]:
     return record.status.is_final, record.finished.timestamp(), record.uid
 
 
+@cache
 def _is_ignored(key: str) -> bool:
     return key.split(".")[0].split("/")[0] in _NO_RESULT or key in _NO_RESULT_KEYS
 

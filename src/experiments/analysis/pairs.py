@@ -5,18 +5,24 @@ over the seeds that both groups have (`statistics.studentized`). Holm's correcti
 all pairs, and a pair is *separated* if its adjusted p-value is at most 0.05. The interval printed
 with the pair has the level at which Holm's procedure tested it, so that it excludes zero exactly
 if the pair is separated. (The pair's uncorrected 95% interval is narrower.)
+
+If a margin says which differences are too small to matter, two one-sided tests decide whether a
+pair is *equivalent* (`statistics.equivalence`), with Holm's correction over all pairs as well. A
+pair that is neither is *undecided*. A separated pair may be equivalent, too: its difference is
+surely there, and surely small.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from experiments.analysis.statistics import holm
+from experiments.analysis.statistics import equivalence, holm
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.far_off import far_off
 from experiments.analysis.statistics.improvement import probability_of_improvement
@@ -28,6 +34,15 @@ ALPHA: Final = 0.05
 
 # The number of pairs grows with the square of the number of groups; nobody reads that many.
 MOST_COMPARED: Final = 30
+
+
+class Verdict(StrEnum):
+    """What the seeds show about a pair. The last two need a margin."""
+
+    SEPARATED = "separated"
+    NOT_SEPARATED = "not separated"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,14 @@ class Pair:
         Whether the seeds have a spread at all. A single seed says nothing about a difference.
     far_off : tuple of int
         The seeds whose difference is far from those of all others (see `statistics.far_off`).
+    margin : float, optional
+        The smallest difference that matters; None if none is given.
+    equivalence_p : float, optional
+        The p-value of the two one-sided tests, after Holm's correction over all pairs.
+    equivalence_level : float, optional
+        The level at which Holm's procedure tested the equivalence.
+    overlap : float
+        The number of test rows over that of training rows, if each seed has its own split.
     """
 
     first: str
@@ -80,19 +103,62 @@ class Pair:
     level: float
     can_separate: bool
     far_off: tuple[int, ...] = ()
+    margin: float | None = None
+    equivalence_p: float = 1.0
+    equivalence_level: float = ALPHA
+    overlap: float = 0.0
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the difference is surely smaller than the margin."""
+        return self.equivalence_p <= ALPHA
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the seeds show; a difference that surely does not matter is no separation."""
+        if self.equivalent:
+            return Verdict.EQUIVALENT
+        if self.separated:
+            return Verdict.SEPARATED
+        return Verdict.NOT_SEPARATED if self.margin is None else Verdict.UNDECIDED
+
+    @property
+    def first_is_better(self) -> bool:
+        """Whether the first group is surely better, and not by less than matters."""
+        return self.verdict is Verdict.SEPARATED
+
+    @property
+    def settled(self) -> bool:
+        """Whether more seeds are not needed: the pair is separated or equivalent."""
+        return self.verdict in (Verdict.SEPARATED, Verdict.EQUIVALENT)
 
     @cached_property
     def seeds_needed(self) -> int | None:
-        """The number of seeds that would separate this difference with a power of 80%.
+        """The number of seeds that would settle the pair with a power of 80%.
 
-        None if the difference is zero, its spread is unknown, or more than ten thousand seeds
-        would be needed.
+        They separate this difference or, if there is a margin and fewer seeds are needed for it,
+        show that it is equivalent. None if the difference is zero, its spread is unknown, or more
+        than ten thousand seeds would be needed.
         """
-        return seeds_needed(self.effect, alpha=self.level)
+        found = [seeds_needed(self.effect, alpha=self.level, overlap=self.overlap)]
+        if self.margin is not None and self.effect:
+            room = self.margin * abs(self.effect / self.difference.value)
+            found.append(
+                equivalence.seeds_to_equivalence(
+                    self.effect, room, alpha=self.equivalence_level, overlap=self.overlap
+                )
+            )
+        return min((count for count in found if count is not None), default=None)
 
 
 def compare_pairs(
-    values: Mapping[str, Mapping[int, float]], *, metric: str, higher: bool = False
+    values: Mapping[str, Mapping[int, float]],
+    *,
+    metric: str,
+    higher: bool = False,
+    margin: float | None = None,
+    overlap: float = 0.0,
+    looks: int = 1,
 ) -> list[Pair]:
     """Compare every two groups.
 
@@ -104,6 +170,14 @@ def compare_pairs(
         The name of the metric, which the result repeats.
     higher : bool, default False
         Whether higher is better.
+    margin : float, optional
+        The smallest difference of the metric that matters, above 0.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each seed has its own split of the
+        data (see `statistics.studentized`).
+    looks : int, default 1
+        The number of times that verdicts may be reached on growing numbers of seeds. Each is at the
+        level of 5% divided by it (Bonferroni), and p-values are multiplied by it.
 
     Returns
     -------
@@ -118,12 +192,14 @@ def compare_pairs(
         filled, key=lambda label: sign * math.fsum(values[label].values()) / len(values[label])
     )
     couples = list(itertools.combinations(ranked, 2))
-    found = [_contrast(values[first], values[second]) for first, second in couples]
+    found = [_contrast(values[first], values[second], overlap) for first, second in couples]
     raw = [contrast.p_value() for contrast, _ in found]
-    adjusted, levels = holm.adjusted(raw), holm.levels(raw, ALPHA)
+    adjusted, levels = _holm(raw, looks)
+    same = [1.0 if margin is None else equivalence.p_value(one, margin) for one, _ in found]
+    equivalences = zip(*_holm(same, looks), strict=True)
     pairs = []
-    for (first, second), (contrast, seeds), p, corrected, level in zip(
-        couples, found, raw, adjusted, levels, strict=True
+    for (first, second), (contrast, seeds), p, corrected, level, (same_p, same_level) in zip(
+        couples, found, raw, adjusted, levels, equivalences, strict=True
     ):
         a, b = values[first], values[second]
         pairs.append(
@@ -144,26 +220,30 @@ def compare_pairs(
                     higher=higher,
                     paired=bool(seeds),
                 ),
-                _effect(contrast),
+                contrast.effect,
                 level,
                 contrast.count > 1,
                 far_off({seed: a[seed] - b[seed] for seed in seeds}),
+                margin,
+                same_p,
+                same_level,
+                overlap,
             )
         )
     return pairs
 
 
+def _holm(p_values: Sequence[float], looks: int) -> tuple[list[float], list[float]]:
+    """Return adjusted p-values and the levels of the tests."""
+    adjusted = [min(1.0, looks * p) for p in holm.adjusted(p_values)]
+    return adjusted, holm.levels(p_values, ALPHA / looks)
+
+
 def _contrast(
-    first: Mapping[int, float], second: Mapping[int, float]
+    first: Mapping[int, float], second: Mapping[int, float], overlap: float
 ) -> tuple[Studentized, tuple[int, ...]]:
     """Estimate the difference; return it with the seeds over which it is paired."""
     shared = tuple(sorted(first.keys() & second.keys()))
     if 2 * len(shared) >= min(len(first), len(second)):
-        return mean([first[seed] - second[seed] for seed in shared]), shared
-    return studentize([list(first.values()), list(second.values())], [1.0, -1.0]), ()
-
-
-def _effect(contrast: Studentized) -> float:
-    if not contrast.error > 0:
-        return math.nan
-    return contrast.value / (contrast.error * math.sqrt(contrast.count))
+        return mean([first[seed] - second[seed] for seed in shared], overlap), shared
+    return studentize([list(first.values()), list(second.values())], [1.0, -1.0], overlap), ()

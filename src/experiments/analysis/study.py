@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from experiments.analysis.budgets import Budget
+from experiments.analysis.diagnosis import Diagnosis
 from experiments.analysis.groups import Group
 from experiments.analysis.pairs import Pair
 from experiments.analysis.rows import FewRows
@@ -52,6 +54,8 @@ class Sample:
     stood_in : frozenset of int
         The seeds among these for which the value before training of another part stands in,
         because the record does not have that of the test part.
+    overlap : float
+        The number of test rows over that of training rows, if each seed has its own split.
     """
 
     metric: str
@@ -59,11 +63,12 @@ class Sample:
     values: tuple[float, ...]
     diverged: frozenset[int]
     stood_in: frozenset[int] = frozenset()
+    overlap: float = 0.0
 
     @cached_property
     def mean(self) -> Estimate:
         """The mean with its 95% interval (see `statistics.studentized`), within the range."""
-        return mean(self.values).sample_interval().within(*self._range)
+        return mean(self.values, self.overlap).sample_interval().within(*self._range)
 
     @property
     def sd(self) -> float:
@@ -73,7 +78,7 @@ class Sample:
     @cached_property
     def iqm(self) -> Estimate:
         """The interquartile mean with its 95% interval (see `statistics.interquartile`)."""
-        return interquartile_mean(self.values).sample_interval().within(*self._range)
+        return interquartile_mean(self.values, self.overlap).sample_interval().within(*self._range)
 
     @cached_property
     def median(self) -> Estimate:
@@ -157,6 +162,8 @@ class Part:
         The metric that the user asked for, which differs if no run has measured it; empty if none.
     higher : bool
         Whether higher is better.
+    margin : float or None
+        The smallest difference of the metric that matters; None if none was given.
     entries : tuple of Entry
         The groups, ranked by the metric's mean, best first; those without a value last.
     pairs : tuple of Pair
@@ -168,6 +175,9 @@ class Part:
         *ranks* (1 is the fastest run of all), which makes runs that miss the target comparable.
     tuning : tuple of Tuning
         The tuning of each optimizer; empty if no run is labelled as a tuning run.
+    budgets : tuple of Budget
+        The comparison at every number of trials up to the full one; empty if no run is labelled
+        as a tuning run.
     sensitivities : tuple of Sensitivity
         The sensitivities over the tuning runs, or over all runs if none are labelled; empty if
         no number was varied.
@@ -177,26 +187,43 @@ class Part:
         What validation says about the order of the groups in `focus`, if it says something else.
     few_rows : FewRows or None
         The separated differences from the best group in `focus` that the rows do not tell.
+    diagnosis : Diagnosis
+        What the curves and trials of the groups in `focus` say about their settings.
+    studies : int
+        The number of studies if tuning was repeated; 0 if it was not. With studies, samples and
+        pairs are over their means: what stands for a seed elsewhere is the number of a study.
+    looks : int
+        The number of times at which verdicts could be reached on growing numbers of seeds.
     """
 
     name: str
     metric: str
     asked: str
     higher: bool
+    margin: float | None
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...]
     target: Target | None
     time_pairs: tuple[Pair, ...]
     tuning: tuple[Tuning, ...]
+    budgets: tuple[Budget, ...]
     sensitivities: tuple[Sensitivity, ...]
     records: tuple[Record, ...]
     disagreement: Disagreement | None
     few_rows: FewRows | None
+    diagnosis: Diagnosis
+    studies: int = 0
+    looks: int = 1
 
     @property
     def focus(self) -> tuple[Entry, ...]:
         """The entries that a conclusion is about: the tuned ones, if there are others beside."""
         return in_focus(self.entries, self.metric)
+
+    @property
+    def units(self) -> str:
+        """What the statistics are over: seeds, or studies."""
+        return "studies" if self.studies else "seeds"
 
     @property
     def metric_words(self) -> str:

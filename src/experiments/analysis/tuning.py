@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.analysis.groups import SETTING, Curves, Group, varied
 from experiments.analysis.statistics.sensitivity import Sensitivity, sensitivity
+from experiments.analysis.studies import study_of
 from experiments.analysis.values import by_seed, untrained
 from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import SELECTION, default_metric, metric_named
@@ -32,15 +33,15 @@ class Tuning:
     optimizer : str
         The name of the optimizer.
     trials : int
-        The number of different settings tried.
+        The number of different settings tried; of several studies, in each.
     seeds : tuple of int
-        The tuning seeds.
+        The tuning seeds; of several studies, those of the first.
     searched : mapping of str to tuple of scalar
         The values tried for every hyperparameter that varied, sorted, by dotted name.
     chosen : mapping of str to scalar
         The values chosen, by dotted name; empty if the records contain no tuned run.
     at_edge : tuple of str
-        The hyperparameters whose chosen value is the lowest or highest tried.
+        The hyperparameters whose chosen value is the lowest (unless 0) or highest tried.
     """
 
     optimizer: str
@@ -74,12 +75,20 @@ def _settings(
 
 
 def chosen(group: Group, tried: Sequence[Record]) -> dict[str, Scalar]:
-    """Return a tuned group's values of the settings that varied between its tuning runs."""
+    """Return a tuned group's values of the settings that varied between its tuning runs.
+
+    If several studies have chosen different values, it is their lower median, or the first of
+    values that are no numbers.
+    """
     if group.runs[0].labels.get(SETTING) != "tuned":
         return {}
     mine = [run for run in tried if is_tuning(run) and run.choices == group.runs[0].choices]
-    flat = group.runs[0].settings
-    return {key: flat.get(key) for key in varied(mine)}
+    winners = {study_of(run): run.settings for run in group.runs}
+    return {key: _middle([flat.get(key) for flat in winners.values()]) for key in varied(mine)}
+
+
+def _middle(values: Sequence[Scalar]) -> Scalar:
+    return sorted(values, key=_order)[(len(values) - 1) // 2]
 
 
 def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
@@ -100,25 +109,46 @@ def tunings(groups: Sequence[Group], tried: Sequence[Record]) -> list[Tuning]:
     result = []
     for optimizer, runs in _by_optimizer(tried).items():
         keys = varied(runs)
-        settings = _settings(runs, keys)
-        searched = {
-            key: tuple(sorted({setting[i] for setting in settings}, key=_order))
-            for i, key in enumerate(keys)
-        }
         picked: dict[str, Scalar] = {}
+        winners: dict[str, Record] = {}
         for group in groups:
-            if group.optimizer == optimizer:
-                picked = chosen(group, tried) or picked
-        edge = tuple(
+            if group.optimizer == optimizer and (own := chosen(group, tried)):
+                picked = own
+                winners = {study_of(run): run for run in group.runs}
+        studies: dict[str, list[Record]] = {}
+        for run in runs:
+            studies.setdefault(study_of(run), []).append(run)
+        edge = {
             key
-            for key, value in picked.items()
-            if len(searched.get(key, ())) > 2
-            and isinstance(value, int | float)
-            and value in (searched[key][0], searched[key][-1])
+            for study, own in studies.items()
+            if study in winners
+            for key in _edges(_searched(own, keys), winners[study].settings)
+        }
+        first = next(iter(studies.values()))
+        result.append(
+            Tuning(
+                optimizer,
+                max(len(_settings(own, keys)) for own in studies.values()),
+                tuple(sorted({run.seed for run in first})),
+                _searched(runs, keys),
+                picked,
+                tuple(key for key in picked if key in edge),
+            )
         )
-        seeds = tuple(sorted({run.seed for run in runs}))
-        result.append(Tuning(optimizer, len(settings), seeds, searched, picked, edge))
     return result
+
+
+def _searched(runs: Sequence[Record], keys: Sequence[str]) -> dict[str, tuple[Scalar, ...]]:
+    return {key: tuple(sorted({run.settings.get(key) for run in runs}, key=_order)) for key in keys}
+
+
+def _edges(searched: Mapping[str, Sequence[Scalar]], chosen: Mapping[str, Scalar]) -> Iterator[str]:
+    """Name the settings whose chosen number is the lowest or highest of more than two tried."""
+    for key, values in searched.items():
+        value = chosen.get(key)
+        ends = {values[0], values[-1]} - {0}  # nothing lies beyond 0
+        if len(values) > 2 and isinstance(value, int | float) and value in ends:
+            yield key
 
 
 def selection_of(tried: Sequence[Record]) -> tuple[str, str]:
@@ -134,6 +164,63 @@ def selection_of(tried: Sequence[Record]) -> tuple[str, str]:
     if metric not in measured:
         metric = default_metric(measured)
     return metric, labels.get("aggregate", "mean")
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One setting of an optimizer that was tried.
+
+    Attributes
+    ----------
+    group : Group
+        The runs with the setting; the keys are what varied between the trials.
+    results : tuple of float
+        The values of the metric by which settings are chosen, one for each seed.
+    score : float
+        Their average, which is infinitely bad if a tuning run did not reach its end.
+    """
+
+    group: Group
+    results: tuple[float, ...]
+    score: float
+
+
+def trials_of(tried: Sequence[Record], read: Callable[[Record], Curves]) -> dict[str, list[Trial]]:
+    """Score the settings of each optimizer as tuning does, the best first.
+
+    Parameters
+    ----------
+    tried : sequence of Record
+        The tuning runs of one task, or all runs if none are labelled.
+    read : callable
+        A function that reads the curves of a run.
+
+    Returns
+    -------
+    dict of str to list of Trial
+        The trials with results; optimizers of which nothing varied are left out.
+    """
+    metric, average = selection_of(tried)
+    sign = -1 if metric_named(metric).higher_is_better else 1
+    result = {}
+    for optimizer, runs in _by_optimizer(tried).items():
+        keys = varied(runs)
+        if not keys:
+            continue
+        members = [
+            Group(tuple(keys), setting, tuple(own), read)
+            for setting, own in _settings(runs, keys).items()
+        ]
+        trials = []
+        for group, values in zip(members, by_seed(members, metric), strict=True):
+            missed = [r for r in group.runs if is_tuning(r) and not r.status.ended_well]
+            if values:
+                found = tuple(values.values())
+                reached = [values[run.seed] for run in group.finished if run.seed in values]
+                counted = [*reached, *(sign * math.inf for _ in missed)] if missed else found
+                trials.append(Trial(group, found, _AVERAGES[average](counted)))
+        result[optimizer] = sorted(trials, key=lambda trial: sign * trial.score)
+    return result
 
 
 def sensitivities(
@@ -160,50 +247,32 @@ def sensitivities(
     """
     metric, average = selection_of(tried)
     higher = metric_named(metric).higher_is_better
-    worst = -math.inf if higher else math.inf
     result = []
-    for optimizer, runs in _by_optimizer(tried).items():
-        keys = varied(runs)
-        if not keys:
-            continue
-        members = [
-            Group(tuple(keys), setting, tuple(own), read)
-            for setting, own in _settings(runs, keys).items()
-        ]
-        curves = (pair for group in members for pair in group.curves.items())
+    for optimizer, trials in trials_of(tried, read).items():
+        curves = (pair for trial in trials for pair in trial.group.curves.items())
         starts = [value for pair in curves if math.isfinite(value := untrained(*pair, metric))]
         if not starts:
             continue
-        scored = []
-        for group, values in zip(members, by_seed(members, metric), strict=True):
-            missed = [worst for run in group.runs if is_tuning(run) and not run.status.ended_well]
-            if values:
-                found = list(values.values())
-                reached = [values[run.seed] for run in group.finished if run.seed in values]
-                counted = found if not missed else [*reached, *missed]
-                scored.append((group, found, _AVERAGES[average](counted)))
-        # Sorted best first, so that the first setting seen for a value is the best with it.
-        scored.sort(key=lambda one: one[2] * (-1 if higher else 1))
-        for place, key in enumerate(keys):
-            best: dict[float, tuple[Group, list[float], float]] = {}
-            for one in scored:
-                tried_value = one[0].values[place]
+        for place, key in enumerate(trials[0].group.by):
+            best: dict[float, Trial] = {}
+            for trial in trials:  # the first trial with a value is the best with it
+                tried_value = trial.group.values[place]
                 if isinstance(tried_value, int | float) and not isinstance(tried_value, bool):
-                    best.setdefault(float(tried_value), one)
+                    best.setdefault(float(tried_value), trial)
             if len(best) > 1:
                 result.append(
                     sensitivity(
                         optimizer,
                         key,
                         metric,
-                        {value: found for value, (_, found, _) in best.items()},
-                        {value: middle for value, (_, _, middle) in best.items()},
+                        {value: trial.results for value, trial in best.items()},
+                        {value: trial.score for value, trial in best.items()},
                         average=average,
                         start=float(np.median(starts)),
                         higher=higher,
                         tolerance=tolerance,
                         diverged={
-                            v: group.count(Status.DIVERGED) for v, (group, _, _) in best.items()
+                            v: trial.group.count(Status.DIVERGED) for v, trial in best.items()
                         },
                     )
                 )

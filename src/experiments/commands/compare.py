@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         help="validation accuracy, R² or loss; the time to reach it is compared "
         "(default: the best group's median)",
     )
+    how.add_argument(
+        "--margin",
+        type=float,
+        metavar="VALUE",
+        help="smallest difference of the metric that matters, so that groups can be equivalent "
+        "(default: comparison.margin of the runs)",
+    )
     files = parser.add_argument_group("also write")
     files.add_argument(
         "--csv", type=Path, metavar="FILE", help="table of groups, and of pairs in FILE-pairs.csv"
@@ -97,7 +104,13 @@ def _compare_and_write(options: argparse.Namespace, scratch: Path) -> None:
     from experiments.reporting.tables.terminal import print_study
 
     records = _records(options, scratch)
-    study = analyse(records, by=keys_of(options.by), metric=options.metric, target=options.target)
+    study = analyse(
+        records,
+        by=keys_of(options.by),
+        metric=options.metric,
+        target=options.target,
+        margin=options.margin,
+    )
     print_study(study)
     written = _write(options, study, records)
     if written:

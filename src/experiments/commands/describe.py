@@ -45,9 +45,9 @@ def _describe(options: argparse.Namespace) -> None:
     run = run_from_config(config, trusted=trusted)
     dataset = cached_dataset(run.dataset)
     check(run, dataset)
-    layers = run.model.layers(encoding_for(dataset, run.objective).outputs)
+    layers = run.model.layers(encoding_for(dataset, run.objective).outputs, dataset.samples)
     try:
-        print(summary(layers, run.model.input_shape(dataset.shape)))
+        print(summary(layers, run.model.input_shape(dataset.samples)))
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error
 

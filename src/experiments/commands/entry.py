@@ -19,7 +19,9 @@ from experiments.errors import UserError
 from experiments.program import VERSION, program
 from experiments.workers.garbage import garbage_left
 
-COMMANDS: Final = ("compare", "describe", "predict", "publish", "pictures", "reproduce", "ui")
+COMMANDS: Final = (
+    "compare", "describe", "predict", "sample", "publish", "pictures", "reproduce", "ui",
+)  # fmt: skip
 """What can be done beside training; each is a module of `experiments.commands` with a `main`."""
 
 _OTHER_WORDS: Final = {
@@ -31,6 +33,7 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("summary", "model", "architecture", "layers"), "describe"),
     **dict.fromkeys(("plot", "draw", "picture", "figures"), "pictures"),
     **dict.fromkeys(("evaluate", "inference", "test"), "predict"),
+    **dict.fromkeys(("generate", "write", "complete"), "sample"),
     **dict.fromkeys(("upload", "push", "sync"), "publish"),
     **dict.fromkeys(("repeat", "replicate", "published"), "reproduce"),
     **dict.fromkeys(("serve", "show", "view", "browse", "mlflow"), "ui"),
@@ -106,7 +109,9 @@ def _train(arguments: Sequence[str]) -> None:
 def _only_prints(arguments: Sequence[str]) -> bool:
     """Return whether a command line does nothing but print."""
     options = {argument.partition("=")[0] for argument in arguments}
-    return arguments[:1] in (["compare"], ["predict"]) or not options.isdisjoint(_PRINTING)
+    return arguments[:1] in (["compare"], ["predict"], ["sample"]) or not options.isdisjoint(
+        _PRINTING
+    )
 
 
 def no_such_command(arguments: Sequence[str]) -> str:

@@ -109,7 +109,7 @@ class LivePublishing:
 
                 for record in chosen:
                     write_learning_curves(record)
-            folders = [record.folder for record in own]
+            folders = [record.folder for record in chosen]
             self.start().publish_models(destination, folders, trusted=trusted)
 
     def publish_comparison(

@@ -111,6 +111,7 @@ def compare(
     by: str | Sequence[str] | None = None,
     metric: str | None = None,
     target: float | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare runs over their seeds, as ``descent compare`` does.
 
@@ -126,6 +127,9 @@ def compare(
         test loss at the reported epoch.
     target : float, optional
         A validation accuracy, R² or loss to reach; by default the best group's median.
+    margin : float, optional
+        The smallest difference of the metric that matters, so that groups can be equivalent; by
+        default `comparison.margin` of the runs.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def compare(
     if isinstance(runs, str | os.PathLike):
         runs = Results.read(runs)
     keys = [by] if isinstance(by, str) else by
-    return Comparison(analyse(list(runs), by=keys, metric=metric, target=target))
+    return Comparison(analyse(list(runs), by=keys, metric=metric, target=target, margin=margin))
 
 
 class Results:
@@ -207,12 +211,28 @@ class Results:
         by: str | Sequence[str] | None = None,
         metric: str | None = None,
         target: float | None = None,
+        margin: float | None = None,
     ) -> Comparison:
         """Compare the runs over their seeds; see :func:`compare`."""
-        return compare(self, by=by, metric=metric, target=target)
+        return compare(self, by=by, metric=metric, target=target, margin=margin)
 
-    def plot(self) -> Figure:
-        """Draw the learning curves and final losses of all groups, or the curves of one run."""
+    def plot(self, picture: str | None = None) -> Figure:
+        """Draw the learning curves and final losses of all groups, or the curves of one run.
+
+        Parameters
+        ----------
+        picture : str, optional
+            A picture of what networks learnt instead, as ``descent pictures`` draws them:
+            ``"boundaries"``, ``"paths"``, ``"confusion"``, ``"hardest"``, ``"filters"``,
+            ``"predictions"``, ``"network"`` or ``"norms"``.
+
+        Raises
+        ------
+        ConfigError
+            If the runs have no such picture; the message names those that they have.
+        """
+        if picture is not None:
+            return _network_picture(self.records, picture)
         if len(self.records) > 1:
             return self.compare().plot()
         from experiments.reporting.figures.run import plot_run
@@ -275,6 +295,17 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _network_picture(records: Sequence[Record], name: str) -> Figure:
+    """Draw one picture of what networks learnt."""
+    from experiments.commands.pictures import pictures_of
+
+    drawn = {picture.name: picture.figure for picture in pictures_of(records)}
+    if name in drawn:
+        return drawn[name]
+    have = f"they have {', '.join(drawn)}" if drawn else "no picture fits them"
+    raise ConfigError(f"There is no picture {name!r} of these runs: {have} (docs/pictures.md).")
 
 
 # ---- settings as overrides

@@ -75,6 +75,23 @@ def add_tracker(parser: argparse._ActionsContainer, default: str = DEFAULT_TRACK
     parser.add_argument("--uri", help=f"MLflow's server or database (default: {default})")
 
 
+def add_run(parser: argparse._ActionsContainer) -> None:
+    """Add the argument ``RUN``."""
+    parser.add_argument(
+        "run", metavar="RUN", help="a run's folder, runs:/ID, or a run id in MLflow"
+    )
+
+
+def add_weights(parser: argparse._ActionsContainer) -> None:
+    """Add the option ``--weights``."""
+    parser.add_argument(
+        "--weights",
+        choices=("best", "final"),
+        default="best",
+        help="weights of the epoch that the run reports, or of the last (default: best)",
+    )
+
+
 def keys_of(given: Sequence[str] | None) -> list[str] | None:
     """Return the keys of an option ``--by KEY[,KEY]`` that may be repeated; None if not given."""
     if given is None:

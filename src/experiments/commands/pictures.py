@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.commands.parsing import carry_out, command_parser, keys_of
 from experiments.config.trust import allowed_packages
@@ -23,6 +24,10 @@ from experiments.errors import UserError
 from experiments.escape import visible
 from experiments.files.paths import shown
 from experiments.warning import say
+
+if TYPE_CHECKING:
+    from experiments.reporting.figures.networks import NetworkPicture
+    from experiments.runs.record import Record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,17 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> None:
     # Slow to import, and not needed for --help.
-    from experiments.config.build import source_from_config
-    from experiments.datasets import cached_dataset
     from experiments.files.atomic import write_output
     from experiments.reporting.figures.drawing import saved
-    from experiments.reporting.figures.networks import figures_for
     from experiments.runs.find import find_records
 
-    trusted = allowed_packages()
     records = [record for folder in options.folders for record in find_records(folder)]
-    examples = {str(record.dataset.get("digest")): record for record in records}
-    splits = Counter(record.dataset.get("name") for record in examples.values())
     if not records:
         raise UserError(
             f"{', '.join(map(str, options.folders))}: no finished runs here. "
@@ -56,6 +55,39 @@ def _draw(options: argparse.Namespace) -> None:
             f"{folder}: cannot be made: {error.strerror}. Choose another with --output."
         ) from error
     drawn = 0
+    for picture in pictures_of(records, keys_of(options.by)):
+        path = folder / f"{picture.name}.{options.format}"
+        write_output(path, saved(picture.figure, options.format))
+        print(visible(f"{shown(path.absolute())}: {picture.title}. {picture.caption}"))
+        drawn += 1
+    if not drawn:
+        raise UserError("no picture fits these runs; docs/pictures.md says what each needs.")
+
+
+def pictures_of(
+    records: Sequence[Record], by: Sequence[str] | None = None
+) -> Iterator[NetworkPicture]:
+    """Draw the pictures that fit runs, which may be on several datasets.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        The runs.
+    by : sequence of str, optional
+        Grouping keys; by default the optimizer and what was varied.
+
+    Yields
+    ------
+    NetworkPicture
+        A picture, whose name says the dataset if there are several.
+    """
+    from experiments.config.build import source_from_config
+    from experiments.datasets import cached_dataset
+    from experiments.reporting.figures.networks import figures_for
+
+    trusted = allowed_packages()
+    examples = {str(record.dataset.get("digest")): record for record in records}
+    splits = Counter(record.dataset.get("name") for record in examples.values())
     for digest, record in examples.items():
         source = source_from_config(record.config, trusted=trusted)
         dataset = cached_dataset(source)
@@ -65,16 +97,11 @@ def _draw(options: argparse.Namespace) -> None:
                 "left out"
             )
             continue
-        for picture in figures_for(records, dataset, keys_of(options.by), trusted=trusted):
+        for picture in figures_for(records, dataset, by, trusted=trusted):
             name = picture.name if len(examples) == 1 else f"{dataset.name}-{picture.name}"
             if splits[dataset.name] > 1:
                 name += f"-split{source.seed}"
-            path = folder / f"{name}.{options.format}"
-            write_output(path, saved(picture.figure, options.format))
-            print(visible(f"{shown(path.absolute())}: {picture.title}. {picture.caption}"))
-            drawn += 1
-    if not drawn:
-        raise UserError("no picture fits these runs; docs/pictures.md says what each needs.")
+            yield picture._replace(name=name)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.commands.parsing import add_tracker, carry_out, command_parser
+from experiments.commands.parsing import (
+    add_run,
+    add_tracker,
+    add_weights,
+    carry_out,
+    command_parser,
+)
 from experiments.config.trust import allowed_packages
 from experiments.datasets import RawTable, read_table
 from experiments.datasets.reading.opening import regular_file
@@ -51,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(options: argparse.Namespace) -> None:
     with scratch_folder() as scratch, _progress_shown():
         _check_order(options.run, options.input)
-        record = _record(options.run, options.uri, scratch)
+        record = record_of(options.run, options.uri, scratch)
         predictor = Predictor(record, options.weights, trusted=allowed_packages())
         table = _predicted(predictor, options.input)
     text = csv_text(table)
@@ -81,7 +87,18 @@ def _predicted(predictor: Predictor, path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: {error}") from error
 
 
-def _record(run: str, uri: str | None, scratch: Path) -> Record:
+def record_of(run: str, uri: str | None, scratch: Path) -> Record:
+    """Return the record of a run's folder, or of a run in MLflow.
+
+    Parameters
+    ----------
+    run : str
+        The folder, or the run's id.
+    uri : str or None
+        The address of MLflow; None for the default one.
+    scratch : Path
+        A folder for what is fetched.
+    """
     run_id = _RUN_ID.fullmatch(run)
     if run_id is not None and not Path(run).is_dir():
         return fetch_record(uri, run_id[1], scratch)
@@ -122,16 +139,9 @@ def _progress_shown() -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("predict", __doc__ or "")
-    parser.add_argument(
-        "run", metavar="RUN", help="a run's folder, runs:/ID, or a run id in MLflow"
-    )
+    add_run(parser)
     parser.add_argument("input", metavar="INPUT", type=Path, help="a table or a .npy array")
     parser.add_argument("--output", type=Path, help="CSV file to write (default: print)")
-    parser.add_argument(
-        "--weights",
-        choices=("best", "final"),
-        default="best",
-        help="weights of the epoch that the run reports, or of the last (default: best)",
-    )
+    add_weights(parser)
     add_tracker(parser)
     return parser

@@ -102,10 +102,10 @@ class Standings:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-        table.add_column("best loss so far", no_wrap=True, overflow="ellipsis", max_width=36)
-        table.add_column(self._average, justify="right", no_wrap=True)
+        table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=36)
+        table.add_column(f"{self._average} of best losses", justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
-        table.add_column("runs left", justify="right", no_wrap=True)
+        table.add_column("left", justify="right", no_wrap=True)
         runs: dict[str, list[int]] = {}
         for run, group in enumerate(self._groups):
             runs.setdefault(group, []).append(run)
@@ -122,7 +122,8 @@ class Standings:
             name, value = mark + Text(visible(group)), _shown(average) if measured else ""
             table.add_row(name, value, middle, str(left or "–"))
         if len(rows) > room:
-            table.add_row(Text(f"  and {len(rows) - room} more", style="dim"))
+            hidden = f"  {len(rows) - room} of {len(rows)} groups are not shown"
+            table.add_row(Text(hidden, style="dim"))
         return table
 
     def _averaged(self, values: Sequence[float | None]) -> float:

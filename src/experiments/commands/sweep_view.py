@@ -28,12 +28,13 @@ def view_of(study: Study, records: Iterable[Record]) -> View:
         The records that were compared.
     """
     # A study may count one run in two groups, and labels it accordingly.
-    published = {record.uid: dict(param_values(record)) | record.labels for record in records}
+    published = {record.uid: record for record in records}
     entries = [entry for part in study.parts for entry in part.entries]
     groups = [entry.group for entry in entries]
     by = telling_keys(groups)
     labels = [key for key in by if key in (SETTING, TASK)]
-    values = [published[group.runs[0].uid] for group in groups]
+    firsts = [published[group.runs[0].uid] for group in groups]
+    values = [dict(param_values(record)) | record.labels for record in firsts]
     summarized = {name for group in groups for run in group.runs for name in run.summary}
     measured = {name for group in groups for own in group.curves.values() for name in own}
     finished = max(run.finished for group in groups for run in group.runs)

@@ -19,12 +19,11 @@ from experiments.config.limits import PARAMETERS, too_large
 from experiments.config.models import Model
 from experiments.config.schema import Run
 from experiments.config.trust import why_untrusted
-from experiments.datasets import Source
+from experiments.datasets import Samples, Source
 from experiments.errors import ConfigError
 from nn.component import Component, problems, type_hints
 from nn.losses import Loss
 from nn.network import Network
-from nn.typing import Shape
 
 T = TypeVar("T")
 
@@ -152,7 +151,7 @@ def source_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) ->
 
 def network_from_config(
     config: Mapping[str, Any],
-    shape: Shape,
+    samples: Samples,
     outputs: int,
     runs: int = 1,
     *,
@@ -165,8 +164,8 @@ def network_from_config(
     ----------
     config : mapping
         The run's resolved configuration.
-    shape : tuple of int
-        Shape of the dataset's samples.
+    samples : Samples
+        The dataset's samples.
     outputs : int
         Width of the network's output.
     runs : int, default 1
@@ -197,7 +196,7 @@ def network_from_config(
     if dtype not in ("float32", "float64"):
         raise ConfigError("training.dtype must be one of float32, float64")
     try:
-        layers, inputs = model.layers(outputs), model.input_shape(shape)
+        layers, inputs = model.layers(outputs, samples), model.input_shape(samples)
         problem = too_large(layers, inputs, parameters)
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error
@@ -211,6 +210,7 @@ def network_from_config(
             output_activation=model.output_activation,
             seeds=range(runs),
             dtype=dtype,
+            padded=samples.padded,
         )
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
-from experiments.datasets import Dataset, Task
+from experiments.datasets import Dataset, Samples, Task
 from nn.activations import Activation
 from nn.component import AtMost, Component, Count, Finite, Interval, Probability
 from nn.functions import Function
@@ -32,13 +32,13 @@ class Model(Component):
 
     output_activation: Activation | None = None
 
-    def input_shape(self, shape: Shape) -> Shape:
+    def input_shape(self, samples: Samples) -> Shape:
         """Return the shape in which the network takes samples.
 
         Parameters
         ----------
-        shape : tuple of int
-            The shape of the dataset's samples, such as (1, 28, 28) or (13,).
+        samples : Samples
+            The dataset's samples, of a shape such as (1, 28, 28) or (13,).
 
         Returns
         -------
@@ -50,24 +50,35 @@ class Model(Component):
         ValueError
             If the model is not for such samples.
         """
-        return (math.prod(shape),)
+        return (math.prod(samples.shape),)
 
     @abstractmethod
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         """Return the layers of a network.
 
         Parameters
         ----------
         outputs : int
             Width of the output layer.
+        samples : Samples, optional
+            The dataset's samples; by default rows of numbers, with one target each.
 
         Returns
         -------
         list of Layer
         """
 
+    takes_sequences: ClassVar[bool] = False
+    """Whether the model takes tokens, and targets for each step of a sequence."""
+
     def misfit(self, dataset: Dataset) -> str | None:
         """Describe why the model cannot be trained on a dataset; None if it can."""
+        if (dataset.samples.tokens or dataset.samples.steps) and not self.takes_sequences:
+            what = "sequences of tokens" if dataset.samples.tokens else "a target for each step"
+            return (
+                f"dataset {dataset.name} has {what}, which this model does not take; choose "
+                "model=lstm, gru, rnn or transformer"
+            )
         if dataset.task is Task.MINIMIZATION:
             return (
                 f"dataset {dataset.name} displaces the point of a function to minimize, and a "
@@ -104,7 +115,7 @@ class MLP(Model):
     normalization: Literal["batch", "layer"] | None = None
     dropout: Probability = 0.0
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         return nn.mlp(
             self.hidden,
             outputs,
@@ -131,11 +142,11 @@ class Sequential(Model):
 
     hidden_layers: Annotated[tuple[Layer, ...], Depth]
 
-    def input_shape(self, shape: Shape) -> Shape:
+    def input_shape(self, samples: Samples) -> Shape:
         axes = next((layer.axes for layer in self.hidden_layers if layer.axes is not None), ())
-        return shape if len(axes) > 1 else super().input_shape(shape)
+        return samples.shape if len(axes) > 1 else super().input_shape(samples)
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         return [*self.hidden_layers, nn.Dense(outputs)]
 
 
@@ -173,8 +184,8 @@ class Convolutional(Model):
         shift = [nn.RandomShift(self.random_shift)] if self.random_shift else []
         return [*shift, *([nn.RandomFlip()] if self.random_flip else [])]
 
-    def input_shape(self, shape: Shape) -> Shape:
-        given = _chosen(self.shape, shape)
+    def input_shape(self, samples: Samples) -> Shape:
+        given = _chosen(self.shape, samples.shape)
         if len(given) != 1 + self.dimensions:
             axes = "(channels, height, width)" if self.dimensions == 2 else "(channels, length)"
             example = [1, 28, 28] if self.dimensions == 2 else [1, 40]
@@ -231,7 +242,7 @@ class CNN(Convolutional):
                     f"for each, but is {list(value)}"
                 )
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         depth, padding = len(self.channels), self.padding
         layers = nn.cnn(
             self.channels,
@@ -274,7 +285,7 @@ class ResNet(Convolutional):
         if not self.channels:
             raise ValueError("channels must name at least one stage, such as [16]")
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         layers = nn.resnet(
             self.channels,
             outputs,
@@ -299,8 +310,17 @@ class RecurrentModel(Model):
         Whether each layer reads the sequence from its end, too, with weights of its own.
     output : {"last", "all"}, default "last"
         What the output layer sees: the state after the last step that is read, or those after all.
+        If each step has a target, the output layer sees one state after the other.
     learnt_state : bool, default False
         Whether the states before the first step are trained, from zero, or always zero.
+    dropout : float, default 0.0
+        Dropout rate between recurrent layers, in [0, 1).
+    embedding : int, optional
+        Number of numbers by which a token is represented, if the dataset has tokens; by default
+        that of the first layer's units.
+    tied : bool, default False
+        Whether the output layer shares the weights of the embedding; see
+        :class:`nn.layers.StepDense`.
     shape : list of int, optional
         The shape of a sample, (channels, length), such as [1, 40] or, for an image whose rows are
         read as channels, [28, 28]; by default that of the dataset's.
@@ -313,10 +333,14 @@ class RecurrentModel(Model):
     """
 
     kind: ClassVar[type[Recurrent]]
+    takes_sequences: ClassVar[bool] = True
     units: Annotated[tuple[Units, ...], Depth] = (64,)
     bidirectional: bool = False
     output: Literal["last", "all"] = "last"
     learnt_state: bool = False
+    dropout: Probability = 0.0
+    embedding: Units | None = None
+    tied: bool = False
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
     initializer: Initializer = ScaledGaussian()
     recurrent_initializer: Initializer = Orthogonal()
@@ -327,22 +351,20 @@ class RecurrentModel(Model):
         if not self.units:
             raise ValueError("units must name at least one recurrent layer, such as [64]")
 
-    def input_shape(self, shape: Shape) -> Shape:
-        given = _chosen(self.shape, shape)
-        if len(given) != 2:
-            raise ValueError(
-                f"it takes samples of shape (channels, length), but those of the dataset are "
-                f"{given}. Choose a dataset of sequences, such as dataset=mnist1d, or give "
-                f"model.shape, such as {[1, math.prod(given)]}"
-            )
-        return given
+    def input_shape(self, samples: Samples) -> Shape:
+        return _sequence(self.shape, samples)
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
+        samples = samples or Samples(())
         return nn.recurrent(
             self.kind,
             self.units,
             outputs,
-            output=self.output,
+            output="steps" if samples.steps else self.output,
+            dropout=self.dropout,
+            tokens=samples.tokens,
+            embedding=self.embedding,
+            tied=self.tied,
             initializer=self.initializer,
             bias_initializer=self.bias_initializer,
             **self.settings(),
@@ -389,6 +411,71 @@ class GRU(RecurrentModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Transformer(Model):
+    """Transformer of sequences; see :func:`nn.transformer`.
+
+    Parameters
+    ----------
+    depth : int, default 2
+        Number of blocks.
+    width : int, default 64
+        Number of channels between them; a multiple of the heads.
+    heads : int, default 4
+        Number of heads of the attention.
+    expansion : int, default 4
+        How many times the width the inner dense layer of a block has.
+    causal : bool, optional
+        Whether a step sees only itself and those before it; by default if each step has a target.
+    positions : {"sinusoidal", "learnt"}, default "sinusoidal"
+        The vectors for places; see :class:`nn.layers.Positions`.
+    tied : bool, default False
+        Whether the output layer shares the weights of the embedding, if each step has a target.
+    dropout : float, default 0.0
+        Dropout rate, in [0, 1), of the sum of tokens and places, and of what each block adds.
+    shape : list of int, optional
+        The shape of a sample, (channels, length), such as [1, 40]; by default the dataset's.
+    activation : Activation, default GELU(form="tanh")
+        Activation within blocks.
+    initializer : Initializer, default ScaledGaussian
+        Initializer of all weights but those of the embedding.
+    """
+
+    takes_sequences: ClassVar[bool] = True
+    depth: Annotated[int, Interval(1, 1_000)] = 2
+    width: Units = 64
+    heads: Count = 4
+    expansion: Annotated[int, Interval(1, 1_000)] = 4
+    causal: bool | None = None
+    positions: Literal["sinusoidal", "learnt"] = "sinusoidal"
+    tied: bool = False
+    dropout: Probability = 0.0
+    shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    activation: Activation = nn.activations.GELU(form="tanh")
+    initializer: Initializer = ScaledGaussian()
+
+    def input_shape(self, samples: Samples) -> Shape:
+        return _sequence(self.shape, samples)
+
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
+        samples = samples or Samples(())
+        return nn.transformer(
+            self.depth,
+            self.width,
+            outputs,
+            heads=self.heads,
+            expansion=self.expansion,
+            tokens=samples.tokens,
+            steps=samples.steps > 0,
+            causal=self.causal,
+            positions=self.positions,
+            tied=self.tied,
+            dropout=self.dropout,
+            activation=self.activation,
+            initializer=self.initializer,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Minimization(Model):
     """A function whose point is trained in place of a network's weights.
 
@@ -400,7 +487,7 @@ class Minimization(Model):
 
     function: Function
 
-    def layers(self, outputs: int) -> list[Layer]:
+    def layers(self, outputs: int, samples: Samples | None = None) -> list[Layer]:
         return [self.function]
 
     def misfit(self, dataset: Dataset) -> str | None:
@@ -419,5 +506,19 @@ def _chosen(given: tuple[int, ...] | None, shape: Shape) -> Shape:
         raise ValueError(
             f"model.shape={list(chosen)} has {math.prod(chosen)} numbers, and a sample of the "
             f"dataset has {math.prod(shape)}"
+        )
+    return chosen
+
+
+def _sequence(given: tuple[int, ...] | None, samples: Samples) -> Shape:
+    """Return the shape of sequences for a model's setting: that of tokens, or with channels."""
+    if samples.tokens:
+        return samples.shape
+    chosen = _chosen(given, samples.shape)
+    if len(chosen) != 2:
+        raise ValueError(
+            f"it takes samples of shape (channels, length), but those of the dataset are {chosen}. "
+            "Choose a dataset of sequences, such as dataset=mnist1d, or give model.shape, such as "
+            f"{[1, math.prod(chosen)]}"
         )
     return chosen

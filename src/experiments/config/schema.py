@@ -70,9 +70,11 @@ class Training(Component):
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
     batch_size : int or "full", default 32
         Number of rows in a step.
-    order : {"shuffled", "once", "with_replacement", "as_given"}, default "shuffled"
+    order : {"shuffled", "once", "with_replacement", "as_given", "streams"}, default "shuffled"
         The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
-        drawn with replacement (as many as there are rows), or as in the training part.
+        drawn with replacement (as many as there are rows), or as in the training part. With
+        "streams", for a text, each batch continues the one before, and recurrent layers carry their
+        states on, until the epoch ends; see :class:`nn.orders.Streams`.
     last_batch : {"keep", "drop"}, default "keep"
         Whether the rows that are left at the end of an epoch make a short batch, or none.
     dtype : {"float32", "float64"}, default "float32"
@@ -207,9 +209,13 @@ class Comparison(Component):
     metric : str, optional
         The metric by which groups are ranked and separated, such as ``test/accuracy``; by default
         the test loss at the reported epoch.
+    margin : float, optional
+        The smallest difference of the metric that matters, in its unit. With it, two groups can
+        also turn out to be equivalent.
     """
 
     metric: str | None = None
+    margin: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,10 @@ the sweeper reads the declaration: it is not passed to a constructor and not par
     _search_:
       lr: {low: 1e-5, high: 1e-1}   # log-spaced, as many points as the budget leaves
       beta1: [0.5, 0.9, 0.99]       # these values
+
+The order is that in which the settings of an optimizer are opened to the search, as far as the
+budget pays for them (the most important first; Godbole et al. 2023, "Deep learning tuning
+playbook").
 """
 
 from __future__ import annotations
@@ -16,9 +20,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +37,7 @@ Side = Literal["below", "above"]
 Edge = tuple[str, Side]
 """A key and one end of its range."""
 
+_COVERS: Final = 9  # points that cover a range: two for each power of ten, over four of them
 _LOG_DIGITS: Final = 3
 _LINEAR_DIGITS: Final = 6
 
@@ -93,11 +98,16 @@ class Range(Component):
         """Return the range with `points` points, or unchanged if it declares its own number."""
         return self if self.points is not None else replace(self, points=points)
 
-    def grid(self, below: int, above: int) -> tuple[float, ...]:
-        """Return the points of the grid, with `below` and `above` more beyond the two ends."""
+    def grid(self, below: int, above: int, shift: float) -> tuple[float, ...]:
+        """Return the points of the grid, with `below` and `above` more beyond the two ends.
+
+        On a log scale all points are shifted by a part of a step; on a linear one they would leave
+        ranges such as that from 0 on.
+        """
         assert self.points is not None
+        moved = shift if self.scale == "log" else 0.0
         steps = range(-below, self.points + above)
-        return tuple(self.at(step / (self.points - 1)) for step in steps)
+        return tuple(self.at((step + moved) / (self.points - 1)) for step in steps)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ class Values:
         """Return the values unchanged: their number is fixed."""
         return self
 
-    def grid(self, below: int, above: int) -> tuple[Any, ...]:
+    def grid(self, below: int, above: int, shift: float) -> tuple[Any, ...]:
         """Return all values."""
         return self.values
 
@@ -141,10 +151,13 @@ class Space:
         The axes by dotted key.
     steps : mapping of Edge to int
         Number of steps by which a grid was widened at each end of its ranges.
+    shift : float, default 0.0
+        Part of a step by which the points of a grid are shifted.
     """
 
     axes: Mapping[str, Range | Values]
     steps: Mapping[Edge, int] = field(default_factory=dict)
+    shift: float = 0.0
 
     def trials(self, kind: Kind, budget: int, seed: int) -> list[Settings]:
         """Return the settings to try, in order.
@@ -180,6 +193,39 @@ class Space:
             )
             for row in places
         ]
+
+    def opened(self, knobs: int, node: str, asked: Collection[str] = ()) -> Space:
+        """Keep the first `knobs` axes of a node, those that are asked for, and all of other nodes.
+
+        Parameters
+        ----------
+        knobs : int
+            The number of axes, in the order in which the node declares them.
+        node : str
+            The node whose axes are opened in turn, such as ``optimizer``.
+        asked : collection of str
+            Keys of axes that are kept in any case.
+        """
+        own = [key for key in self.axes if key.startswith(f"{node}.")]
+        closed = set(own[knobs:]) - set(asked)
+        return replace(self, axes={k: axis for k, axis in self.axes.items() if k not in closed})
+
+    def is_paid_by(self, kind: Kind, budget: int) -> bool:
+        """Return whether a budget covers every axis.
+
+        A range in a grid needs at least nine points, unless it declares a number of its own; any
+        other search needs nine settings for the first axis, and three times as many for each more.
+        """
+        if kind != "grid":
+            return bool(budget >= _COVERS * 3 ** (len(self.axes) - 1))
+        try:
+            grid = self.with_points(budget)
+        except ConfigError:
+            return False
+        return all(
+            axis.points is not None or (grid.axes[key].points or 0) >= _COVERS
+            for key, axis in self.axes.items()
+        )
 
     def with_points(self, budget: int) -> Space:
         """Divide the budget among the ranges that do not declare a number of points.
@@ -232,7 +278,8 @@ class Space:
 
     def _points(self, key: str) -> tuple[Any, ...]:
         axis = self.axes[key]
-        return axis.grid(self.steps.get((key, "below"), 0), self.steps.get((key, "above"), 0))
+        below, above = (self.steps.get((key, side), 0) for side in get_args(Side))
+        return axis.grid(below, above, self.shift)
 
 
 def declared_space(config: Mapping[str, Any]) -> Space:

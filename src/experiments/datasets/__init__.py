@@ -10,18 +10,22 @@ loads, and not at all if :func:`load_dataset` finds the prepared dataset in the 
 
 from experiments.datasets.cache import CACHE, cached_dataset, load_dataset, quick_digest
 from experiments.datasets.dataset import Dataset, Part, Task
-from experiments.datasets.prepare import prepare
+from experiments.datasets.prepare import prepare, prepare_tokens
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable
 from experiments.datasets.reading.table_file import TableFormat, read_table
+from experiments.datasets.samples import Samples
 from experiments.datasets.source import Source, SplitSource
+from experiments.datasets.sources.adding import Adding
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
+from experiments.datasets.sources.copy_task import Copy
 from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.sources.diabetes import Diabetes
 from experiments.datasets.sources.digits import Digits
 from experiments.datasets.sources.displacements import Displacements
+from experiments.datasets.sources.embedded_reber import EmbeddedReber
 from experiments.datasets.sources.fashion_mnist import FashionMnist
 from experiments.datasets.sources.images import Images
 from experiments.datasets.sources.iris import Iris
@@ -30,22 +34,29 @@ from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.series import Series
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
+from experiments.datasets.sources.temporal_order import TemporalOrder
+from experiments.datasets.sources.text import Text
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
 from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 
 __all__ = [
     "CACHE",
+    "Adding",
     "BreastCancer",
     "Circles",
+    "Copy",
     "Csv",
     "Dataset",
     "Diabetes",
     "Digits",
     "Displacements",
+    "EmbeddedReber",
     "FashionMnist",
     "Images",
     "Iris",
@@ -58,6 +69,8 @@ __all__ = [
     "Part",
     "Preprocessing",
     "RawTable",
+    "Samples",
+    "Series",
     "Slopes",
     "Source",
     "Spirals",
@@ -66,11 +79,15 @@ __all__ = [
     "Table",
     "TableFormat",
     "Task",
+    "TemporalOrder",
+    "Text",
+    "Vocabulary",
     "Wine",
     "Xor",
     "cached_dataset",
     "load_dataset",
     "prepare",
+    "prepare_tokens",
     "quick_digest",
     "read_table",
     "split_rows",

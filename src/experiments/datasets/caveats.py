@@ -76,7 +76,8 @@ def _absent(
         if not len(rows):
             continue
         if task.has_classes:
-            counts = np.bincount(targets[rows], minlength=len(target_names))
+            classes = targets[rows]
+            counts = np.bincount(classes[classes >= 0], minlength=len(target_names))
         else:
             counts = targets[rows].sum(axis=0)
         for name, count in zip(target_names, counts, strict=True):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets.encoded_table import DrawnRows
 from experiments.datasets.preprocessing import Preprocessing, beyond_single
+from experiments.datasets.samples import Samples
 from experiments.errors import DataError
 from nn.typing import Shape
 
@@ -51,11 +52,13 @@ class Part:
     Parameters
     ----------
     inputs : ndarray of shape (rows, features), or DrawnRows
-        The encoded and scaled inputs: float64, or float32 for images, whose 8-bit pixels would
+        Tokens are int32 numbers of the vocabulary, (rows, length). Otherwise the encoded and scaled
+        inputs: float64, or float32 for images, whose 8-bit pixels would
         take hundreds of megabytes as float64 for no gain in precision. Rows that are drawn from a
         table, which other splits share, are scaled when they are read.
     targets : ndarray
-        The targets. Binary and multiclass: int64 class indices of shape (rows,). Multilabel:
+        The targets. Binary and multiclass: int64 class indices of shape (rows,), or (rows, steps)
+        if each step of a sequence has one. Multilabel:
         float64 zeros and ones of shape (rows, labels). Regression: float64 of shape
         (rows, outputs), in scaled units, which :meth:`Preprocessing.decode_targets` converts
         back to raw ones. Minimization: float64 zeros of shape (rows, 1).
@@ -129,7 +132,8 @@ class Dataset:
         SHA-256 in hexadecimal of the raw data, the split and the preprocessing options.
     shape : tuple of int
         The shape of a sample: (channels, height, width) of an image, (channels, length) of a
-        sequence, whose numbers are a row of the inputs in this order; by default (features,).
+        sequence, whose numbers are a row of the inputs in this order; by default (features,), which
+        is (length,) of tokens.
     notes : tuple of str
         Messages for people about how the data were interpreted, such as the inferred types.
     warnings : tuple of str
@@ -180,30 +184,55 @@ class Dataset:
         return int(self.train.shape[1])
 
     @property
+    def samples(self) -> Samples:
+        """The form of the rows, on which a network's layers depend."""
+        vocabulary, targets = self.preprocessing.vocabulary, self.train.targets
+        by_step = self.task.has_classes and targets.ndim == 2
+        tokens = 0 if vocabulary is None else len(vocabulary)
+        padded = self.preprocessing.steps is not None
+        return Samples(self.shape, tokens, targets.shape[1] if by_step else 0, padded)
+
+    @property
     def outputs(self) -> int:
         """The number of classes (2 for a binary task), or of target columns."""
         return len(self.target_names)
+
+    def _fault_of_inputs(self, part: Part) -> str | None:
+        """Describe what is wrong with the type or the values of a part's inputs."""
+        vocabulary, columns = self.preprocessing.vocabulary, part.shape[1]
+        if vocabulary is not None:
+            if part.dtype != np.int32:
+                return f"the tokens are {part.dtype}, not int32"
+            if not 0 <= part.inputs.min() <= part.inputs.max() < len(vocabulary):
+                return f"a token lies outside 0 to {len(vocabulary) - 1}"
+            return None
+        if part.dtype not in (np.float64, np.float32):
+            return f"the inputs are {part.dtype}, not float64 (float32 for images)"
+        if columns != len(self.preprocessing.scale):
+            return (
+                f"the inputs have {columns} features, but the preprocessing produces "
+                f"{len(self.preprocessing.scale)}"
+            )
+        if part.drawn is None and beyond_single(part.inputs) is not None:
+            return "an input is not a number, infinite or beyond single precision"
+        return None
 
     def _fault(self, part: Part) -> str | None:
         shape, targets = part.shape, part.targets
         if len(shape) != 2 or 0 in shape:
             return f"the inputs have shape {shape}, not (rows, features), neither of them 0"
-        if part.dtype not in (np.float64, np.float32):
-            return f"the inputs are {part.dtype}, not float64 (float32 for images)"
-        if shape[1] != len(self.preprocessing.scale):
-            return (
-                f"the inputs have {shape[1]} features, but the preprocessing produces "
-                f"{len(self.preprocessing.scale)}"
-            )
+        fault = self._fault_of_inputs(part)
+        if fault is not None:
+            return fault
         # `prepare` has checked the rows of a shared table, and names the row at fault.
         if shape[1] != math.prod(self.shape):
             return f"the inputs have {shape[1]} features, which do not make {self.shape}"
-        if part.drawn is None and beyond_single(part.inputs) is not None:
-            return "an input is not a number, infinite or beyond single precision"
         if self.task is Task.BINARY and self.outputs != 2:
             return f"a binary task has two classes, not {self.outputs}"
         kind = np.int64 if self.task.has_classes else np.float64
         expected = (len(part),) if self.task.has_classes else (len(part), self.outputs)
+        if self.samples.steps:
+            expected = len(part), self.samples.steps
         if targets.shape != expected or targets.dtype != kind:
             return (
                 f"the targets are {targets.dtype} of shape {targets.shape}, not "
@@ -211,7 +240,8 @@ class Dataset:
             )
         if beyond_single(targets) is not None:
             return "a target is not a number, infinite or beyond single precision"
-        if self.task.has_classes and not 0 <= targets.min() <= targets.max() < self.outputs:
+        least = -1 if self.samples.padded and self.samples.steps else 0  # -1: no target
+        if self.task.has_classes and not least <= targets.min() <= targets.max() < self.outputs:
             return f"a class index lies outside 0 to {self.outputs - 1}"
         if self.task is Task.MULTILABEL and not np.isin(targets, (0.0, 1.0)).all():
             return "a label is neither 0 nor 1"

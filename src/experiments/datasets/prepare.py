@@ -12,12 +12,20 @@ from experiments.datasets.caveats import caveats
 from experiments.datasets.dataset import Dataset, Part, Task, is_image
 from experiments.datasets.digest import dataset_digest
 from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
-from experiments.datasets.preprocessing import Impute, Unknown, beyond_single, fit_preprocessing
+from experiments.datasets.preprocessing import (
+    Impute,
+    Preprocessing,
+    Unknown,
+    beyond_single,
+    fit_preprocessing,
+    refuse_gaps,
+)
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 from experiments.errors import DataError
 from nn.typing import Shape
 
@@ -41,6 +49,8 @@ def prepare(
     impute: Impute | None = None,
     scale_targets: bool = True,
     shape: Shape | None = None,
+    padded: bool = False,
+    series: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
@@ -58,7 +68,8 @@ def prepare(
         The raw inputs of all rows. The levels of categorical columns are taken from all rows,
         as classes are: they define the possible values and are not statistics.
     targets : ndarray
-        Class indices of shape (rows,) for binary and multiclass; zeros and ones of shape
+        Class indices of shape (rows,) for binary and multiclass, or of shape (rows, steps) if each
+        step of a sequence has a class, -1 after the end of a padded one; zeros and ones of shape
         (rows, labels) for multilabel; raw numbers of shape (rows, outputs) for regression; zeros
         of shape (rows, 1) for minimization.
     target_names : tuple of str
@@ -74,6 +85,11 @@ def prepare(
     shape : tuple of int, optional
         The shape of a row, whose columns are in this order: (channels, length) of a sequence, or
         (channels, height, width) of an image, whose inputs are float32. By default (features,).
+    padded : bool, default False
+        Whether sequences may end before their last step: their columns of all later steps are NaN.
+        They are not scaled.
+    series : tuple of str, default ()
+        The series of whose windows the rows consist; see `Preprocessing`.
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
@@ -111,6 +127,11 @@ def prepare(
         rows * features * np.dtype(dtype).itemsize + table.numbers.nbytes,
         available_memory(),
     )
+    steps = shape[-1] if padded and shape is not None else None
+    if steps is not None:
+        refuse_gaps(table.numbers, steps, table.row)
+        if scaling != "none":
+            raise DataError("sequences of different lengths need dataset.scaling=none.")
     preprocessing = fit_preprocessing(
         table.take(split.train),
         levels=levels,
@@ -123,6 +144,8 @@ def prepare(
         dates=dates,
         unknown=unknown,
         channels=None if shape is None else shape[0],
+        steps=steps,
+        series=series,
     )
 
     description: dict[str, Any] = {
@@ -138,6 +161,8 @@ def prepare(
         description["image_shape"] = shape[1:]  # records made before there were channels have it
     elif shape is not None:
         description["shape"] = shape
+    if padded:
+        description["padded"] = True
     table_digest, digest = dataset_digest(table, targets, split, description)
 
     def encode() -> EncodedTable:
@@ -183,4 +208,66 @@ def prepare(
         shape=shape or (),
         notes=notes,
         warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
+    )
+
+
+def prepare_tokens(
+    *,
+    name: str,
+    task: Task,
+    tokens: NDArray[np.integer],
+    targets: NDArray[Any],
+    target_names: tuple[str, ...],
+    vocabulary: Vocabulary,
+    split: Split,
+    notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Dataset:
+    """Divide sequences of tokens into parts.
+
+    Parameters
+    ----------
+    name, task, target_names, split, notes
+        See :func:`prepare`.
+    tokens : ndarray of int, shape (rows, length)
+        The numbers of the tokens of all rows.
+    targets : ndarray
+        As in :func:`prepare`; or class indices of shape (rows, length), one for each step.
+    vocabulary : Vocabulary
+        The tokens.
+    warnings : tuple of str, default ()
+        Messages for people about what makes results on these data doubtful.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If tokens or targets do not match the description.
+    """
+    task = Task(task)
+    targets = np.asarray(targets, np.int64 if task.has_classes else np.float64)
+    description = {"task": str(task), "vocabulary": vocabulary.to_plain(), "targets": target_names}
+    _, digest = dataset_digest(Table.of_numbers(tokens), targets, split, description)
+
+    def part(rows: NDArray[np.intp]) -> Part | None:
+        return Part(tokens[rows].astype(np.int32), targets[rows]) if len(rows) else None
+
+    train = part(split.train)
+    if train is None:
+        raise DataError(f"dataset {name}: no row is left for training. Give more rows.")
+    return Dataset(
+        name=name,
+        task=task,
+        train=train,
+        validation=part(split.validation),
+        test=part(split.test),
+        feature_names=("text",),
+        target_names=target_names,
+        preprocessing=Preprocessing(("text",), (), (), vocabulary=vocabulary),
+        digest=digest,
+        notes=notes,
+        warnings=warnings,
     )

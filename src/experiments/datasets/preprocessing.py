@@ -21,10 +21,13 @@ from experiments.datasets.reading.notation import Cells, Notation
 from experiments.datasets.reading.raw_table import column_name, quoted
 from experiments.datasets.reading.text_column import TextColumn
 from experiments.datasets.scaling import Scaling, fit_scaling
+from experiments.datasets.series_windows import read_series, windows
 from experiments.datasets.table import Table
+from experiments.datasets.vocabulary import Vocabulary
 from experiments.errors import ConfigError, DataError
 from experiments.files.json import parse_json
 from nn.component import suggestion
+from nn.lengths import lengths_of
 from nn.table_rows import Scaling as FillAndScale
 
 FORMAT: Final = 1
@@ -62,6 +65,16 @@ class Preprocessing:
     unknown : {"error", "ignore"}
         The treatment of a level that training had not seen: refuse it, or encode it as none of the
         levels.
+    steps : int, optional
+        The number of steps of sequences that may end earlier. The columns are the steps of the
+        first channel, those of the second and so on, and those after the end of a sequence are
+        missing in all channels. By default nothing may be missing without a replacement.
+    series : tuple of str
+        The series of whose windows the rows consist, if they do. A raw table may then have a column
+        for each series, and a row for each step.
+    vocabulary : Vocabulary, optional
+        The tokens, if the rows are sequences of tokens; then the only column is the text, which has
+        no scale.
     """
 
     columns: tuple[str, ...]
@@ -75,6 +88,18 @@ class Preprocessing:
     notation: Notation = field(default_factory=Notation)
     dates: Mapping[str, str] = field(default_factory=dict)
     unknown: Unknown = "error"
+    steps: int | None = None
+    series: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
+
+    @property
+    def window(self) -> int:
+        """The number of steps of a window of series."""
+        return len(self.columns) // len(self.series)
+
+    def has_numbers(self, column: str) -> bool:
+        """Whether a raw column holds numbers, or dates that count as such, and not texts."""
+        return self.vocabulary is None and column not in self.levels
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -89,6 +114,8 @@ class Preprocessing:
 
     def example(self) -> dict[str, float | str]:
         """Make up a raw row: the fitted centre of each number, the first level of each category."""
+        if self.vocabulary is not None:
+            return {self.columns[0]: self.vocabulary.decode(range(min(3, len(self.vocabulary))))}
         row: dict[str, float | str] = {}
         for column, slot in self._slots.items():
             if column in self.levels:
@@ -107,7 +134,8 @@ class Preprocessing:
         raw : pandas.DataFrame, mapping of str to column, or array-like of shape (rows, columns)
             The raw rows. The columns of a frame or mapping, such as a `RawTable`, are looked up by
             name, and others are ignored; those of an array are in the order of `columns`. Numbers
-            may be text in the notation of the training table.
+            may be text in the notation of the training table. With a column for each of `series`
+            in place of these, the rows are steps in time, of which all windows are encoded.
 
         Returns
         -------
@@ -188,6 +216,9 @@ class Preprocessing:
         number : callable
             Returns the number of a row in its source, by which the message names it.
         """
+        if self.steps is not None:
+            refuse_gaps(features, self.steps, number)
+            return
         if features.dtype.kind != "f" or not np.isnan(features.max(initial=-np.inf)):
             return
         for column, slot in self._slots.items():
@@ -203,6 +234,8 @@ class Preprocessing:
         inputs, number
             The scaled features, and see `refuse_missing`.
         """
+        if self.steps is not None:
+            inputs = np.nan_to_num(inputs, nan=0.0, posinf=np.inf, neginf=-np.inf)
         if (place := beyond_single(inputs)) is not None:
             row, slot = place
             raise DataError(
@@ -258,6 +291,9 @@ class Preprocessing:
             "notation": self.notation.to_plain(),
             "dates": dict(self.dates),
             "unknown": self.unknown,
+            "steps": self.steps,
+            "series": self.series,
+            **({} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_plain()}),
         }
         return json.dumps(contents, allow_nan=False)
 
@@ -290,11 +326,19 @@ class Preprocessing:
                 notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
                 dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
                 unknown=contents.get("unknown", "error"),
+                steps=contents.get("steps"),
+                series=tuple(map(str, contents.get("series", ()))),
+                vocabulary=(
+                    Vocabulary.from_plain(contents["vocabulary"])
+                    if "vocabulary" in contents
+                    else None
+                ),
             )
             preprocessing._check_columns()
             lengths = {len(preprocessing.center), len(preprocessing.scale)}
             targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
-            if lengths != {len(preprocessing.encoded_names)} or len(targets) != 1:
+            encoded = 0 if preprocessing.vocabulary else len(preprocessing.encoded_names)
+            if lengths != {encoded} or len(targets) != 1:
                 raise ValueError("the columns do not fit their scaling")
             if any(scale <= 0 for scale in (*preprocessing.scale, *preprocessing.target_scale)):
                 raise ValueError("a scale is not positive")
@@ -304,6 +348,14 @@ class Preprocessing:
                 scale = np.array(preprocessing.scale, preprocessing.dtype)
             if not (np.isfinite(scale) & (scale > 0)).all():
                 raise ValueError("a scale is not a positive number")
+            if (steps := preprocessing.steps) is not None and (
+                type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
+            ):
+                raise ValueError(f"{str(steps)[:50]} steps do not fit the columns")
+            if (series := preprocessing.series) and (
+                len(preprocessing.columns) % len(series) or preprocessing.levels
+            ):
+                raise ValueError("the series do not fit the columns")
             if preprocessing.unknown not in get_args(Unknown):
                 raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
             if not set(preprocessing.dates.values()) <= set(FORMATS):
@@ -383,7 +435,9 @@ class Preprocessing:
     def _table(self, raw: Any) -> Table:
         if isinstance(raw, Table):
             return raw
-        cells = self._cells(raw)
+        if self.takes_steps(raw):
+            return self._windows(raw)
+        cells = self._cells(raw, self.columns)
         if isinstance(cells, np.ndarray):
             if not self.levels and not self.dates and cells.dtype.kind in "fiub":
                 return Table(self.columns, cells)
@@ -418,34 +472,55 @@ class Preprocessing:
             )
         return values
 
-    def _cells(self, raw: Any) -> NDArray[Any] | dict[str, Cells]:
+    def takes_steps(self, raw: Any) -> bool:
+        """Whether a raw table has a column for each series, and a row for each step in time."""
+        if not self.series or not (hasattr(raw, "columns") or isinstance(raw, Mapping)):
+            return False
+        labels = raw.columns if hasattr(raw, "columns") else raw.keys()
+        return not {column_name(name) for name in self.columns} <= set(map(column_name, labels))
+
+    def _windows(self, raw: Any) -> Table:
+        """Cut the windows of a table of series."""
+        cells = self._cells(raw, self.series)
+        assert isinstance(cells, dict)
+        values = read_series(
+            cells, self.series, self.notation, lambda row, name: f"row {row + 1}, column {name!r}"
+        )
+        if len(values) < self.window:
+            raise DataError(
+                f"the table has {len(values)} rows, and a forecast needs the last {self.window} "
+                "steps. Give more rows."
+            )
+        return Table(self.columns, windows(values, self.window))
+
+    def _cells(self, raw: Any, columns: tuple[str, ...]) -> NDArray[Any] | dict[str, Cells]:
         """Extract the columns from a frame, a mapping or an array."""
         if hasattr(raw, "columns") or isinstance(raw, Mapping):
             labels = raw.columns if hasattr(raw, "columns") else raw.keys()
             found = {column_name(label): label for label in labels}
-            needed = {name: column_name(name) for name in self.columns}
+            needed = {name: column_name(name) for name in columns}
             absent = [name for name in needed.values() if name not in found]
             if absent:
                 raise DataError(
                     f"no column is called {absent[0]!r}{suggestion(absent[0], found)}. The columns "
-                    f"are {listed(found)}; those needed are {listed(self.columns)}."
+                    f"are {listed(found)}; those needed are {listed(columns)}."
                 )
-            columns = {name: _column(raw[found[label]]) for name, label in needed.items()}
-            for name, column in columns.items():
+            given = {name: _column(raw[found[label]]) for name, label in needed.items()}
+            for name, column in given.items():
                 if isinstance(column, np.ndarray) and column.ndim != 1:
                     raise DataError(
                         f"column {name!r} has shape {column.shape}, not (rows,). "
                         "Is there more than one of this name?"
                     )
-            return columns
+            return given
         try:
             array = raw if isinstance(raw, np.ndarray) else np.array(raw, object)
         except ValueError as error:
             raise DataError(f"the rows differ in length ({error}). Make them equal.") from None
-        if array.ndim != 2 or array.shape[1] != len(self.columns):
+        if array.ndim != 2 or array.shape[1] != len(columns):
             raise DataError(
-                f"the raw inputs have shape {array.shape}, not (rows, {len(self.columns)}): one "
-                f"column for each of {listed(self.columns)}."
+                f"the raw inputs have shape {array.shape}, not (rows, {len(columns)}): one "
+                f"column for each of {listed(columns)}."
             )
         return array
 
@@ -461,6 +536,24 @@ def beyond_single(values: NDArray[Any]) -> tuple[int, ...] | None:
     return tuple(np.argwhere(~(np.abs(values) <= _LARGEST))[0].tolist())
 
 
+def refuse_gaps(numbers: NDArray[Any], steps: int, number: Callable[[int], int]) -> None:
+    """Raise a DataError for a sequence without any step, or with a gap before its end.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (rows, channels · steps)
+        Sequences, NaN after their ends.
+    steps : int
+        The largest number of steps.
+    number : callable
+        Returns the number of a row in its source, by which the message names it.
+    """
+    try:
+        lengths_of(numbers, (numbers.shape[1] // steps, steps), number)
+    except ValueError as error:
+        raise DataError(f"{error}. Correct the row.") from None
+
+
 def fit_preprocessing(
     train: Table,
     *,
@@ -474,6 +567,8 @@ def fit_preprocessing(
     dates: Mapping[str, str] | None = None,
     unknown: Unknown = "error",
     channels: int | None = None,
+    steps: int | None = None,
+    series: tuple[str, ...] = (),
 ) -> Preprocessing:
     """Fit the preprocessing on the training part.
 
@@ -500,6 +595,8 @@ def fit_preprocessing(
         See `Preprocessing`.
     channels : int, optional
         The number of channels, if rows are images or sequences.
+    steps, series
+        See `Preprocessing`.
 
     Returns
     -------
@@ -513,7 +610,8 @@ def fit_preprocessing(
     """
     fills = {} if impute is None else _fills(train, levels, impute)
     names = train.number_names
-    center, scale = fit_scaling(_filled(train, fills), scaling, names, channels)
+    numbers = train.numbers if steps is not None else _filled(train, fills)
+    center, scale = fit_scaling(numbers, scaling, names, channels)
     statistics = dict(zip(names, zip(center.tolist(), scale.tolist(), strict=True), strict=True))
     encoded = [
         entry
@@ -537,6 +635,8 @@ def fit_preprocessing(
         notation=notation or Notation(),
         dates=dict(dates or {}),
         unknown=unknown,
+        steps=steps,
+        series=series,
     )
 
 

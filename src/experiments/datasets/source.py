@@ -210,7 +210,7 @@ class SplitSource(DividedSource):
         """
         split = split_rows(
             len(table),
-            targets if task.has_classes else None,
+            targets if task.has_classes and targets.ndim == 1 else None,
             seed=self.seed,
             limit=self.limit,
             validation=self.validation,

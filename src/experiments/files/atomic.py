@@ -8,8 +8,12 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 from experiments.errors import UserError
+
+WRITERS: Final = 4
+"""Threads that write durably side by side, because each waits for the disk most of the time."""
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:

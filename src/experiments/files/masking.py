@@ -36,8 +36,9 @@ _VARIABLE: Final = re.compile(
 )
 
 # Hydra escapes a colon or an equals sign in an override with a backslash, JSON escapes it again.
-_PASSWORD: Final = r"(?<=://)(?P<user>[^\s:/@'\"<>\\]*)(?P<colon>\\*:)(?P<secret>{any}*)(?=@)"
-_USER: Final = r"(?<=://)(?P<user>)(?P<colon>)(?P<secret>[^\s:/'\"<>]+)(?=@)"
+# The patterns begin with a literal: Python finds it ten times as fast as a lookbehind.
+_PASSWORD: Final = r"(?P<user>://[^\s:/@'\"<>\\]*)(?P<colon>\\*:)(?P<secret>{any}*)(?=@)"
+_USER: Final = r"(?P<user>://)(?P<colon>)(?P<secret>[^\s:/'\"<>]+)(?=@)"
 _IN_TEXT: Final = [re.compile(_PASSWORD.format(any=r"[^\s'\"<>]")), re.compile(_USER)]
 _IN_ADDRESS: Final = [re.compile(_PASSWORD.format(any="."), re.DOTALL), re.compile(_USER)]
 _IS_ADDRESS: Final = re.compile(r"(?:[+~]*[\w.@/-]+=)?['\"]?[A-Za-z][\w+.-]*\\*://")
@@ -48,6 +49,11 @@ _PAIR: Final = re.compile(
     r"(?!(?:null|none|true|false)\b)"
     r"(?P<secret>\"(?:[^\"\\]|\\.)*\"|'[^']*'|['\"]?[^\s&'\"<>]*[^\s&'\"<>\\,;:.)}\]])",
     re.IGNORECASE,
+)
+# The end of each such key, in text without capitals. Few texts have one, and searching for it takes
+# a tenth of the time.
+_END_OF_KEY: Final = re.compile(
+    r"(?:password|passwd|passphrase|pwd|secret|token|credentials?|key)(?:\\*[\"'])?\\*[=:]"
 )
 
 _remembered: set[str] = set()
@@ -122,7 +128,7 @@ def _mask_text(text: str, by_value: re.Pattern[str] | None) -> str:
     if "://" in text:
         for pattern in _IN_TEXT:
             text = pattern.sub(rf"\g<user>\g<colon>{HIDDEN}", text)
-    return _PAIR.sub(_mask_pair, text) if "=" in text or ":" in text else text
+    return _PAIR.sub(_mask_pair, text) if _END_OF_KEY.search(text.casefold()) else text
 
 
 def _mask_pair(match: re.Match[str]) -> str:

@@ -76,7 +76,10 @@ def read_file(path: Path, most: int = TEXT) -> bytes:
 
 def is_plain_file(path: Path) -> bool:
     """Return whether there is a regular file at a path, and not a link to one."""
-    return not path.is_symlink() and path.is_file()
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _kind(mode: int) -> str:

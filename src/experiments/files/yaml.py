@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,11 @@ NODES: Final = 100_000
 
 DEPTH: Final = 50
 """Most levels of nesting."""
+
+_ENTRY: Final = re.compile(r"^\w+:(?: .*)?\n(?:(?:(?: |- ).*|-)?\n)*", re.MULTILINE)
+"""An entry of a mapping as `dump_yaml` writes it: its other lines are indented or list items."""
+
+_LONGEST: Final = 1 << 14  # characters of a text whose entries are kept
 
 _PLAIN: Final = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
@@ -65,6 +71,9 @@ def _text(pickled: bytes, dumper: Any) -> str:
 def parse_yaml(content: bytes | str) -> Any:
     """Parse one document of plain values, as the configuration of a run is.
 
+    The configurations of a sweep's runs have most entries in common, so what an entry means is
+    kept for the next text that contains it.
+
     Parameters
     ----------
     content : bytes or str
@@ -82,6 +91,29 @@ def parse_yaml(content: bytes | str) -> Any:
         mapping already has, or a value of another type, such as a date.
     """
     text = content.decode() if isinstance(content, bytes) else content
+    entries = _entries(text)
+    try:
+        parsed = [pickle.loads(_parsed_entry(entry)) for entry in entries]
+    except ValueError:  # whose lines count from the beginning of the entry
+        return _parse(text)
+    merged = {key: value for entry in parsed for key, value in entry.items()}
+    return merged if entries and len(merged) == len(entries) else _parse(text)
+
+
+def _entries(text: str) -> list[str]:
+    """Divide a document into entries that can be parsed one by one; none if it has others."""
+    if len(text) > _LONGEST or "&" in text:  # an anchor counts in the entries after it
+        return []
+    entries = _ENTRY.findall(text)
+    return entries if "".join(entries) == text else []
+
+
+@lru_cache(maxsize=1024)
+def _parsed_entry(text: str) -> bytes:
+    return pickle.dumps(_parse(text))
+
+
+def _parse(text: str) -> Any:
     try:
         loader = _Loader(text)
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from experiments.errors import UserError
+from experiments.files.atomic import WRITERS
 from experiments.runs.execution import Execution, this_environment
 from experiments.runs.write import discard_record
 from experiments.training.loop import EpochListener, train
@@ -21,7 +22,6 @@ from experiments.training.widths import equal_parts
 from experiments.warning import warn_once
 
 _SHARE = 0.05  # largest share of the time that writing checkpoints may take
-_WRITERS = 4  # threads
 
 
 def execute(
@@ -120,7 +120,7 @@ def _written(outcomes: Iterator[Outcome], left: dict[int, Execution]) -> Iterato
     failures: list[BaseException] = []
     writing: deque[tuple[int, Future[Path]]] = deque()
     this_environment()  # runs Git, so it is called once, before the threads need it
-    with ThreadPoolExecutor(_WRITERS) as writers:
+    with ThreadPoolExecutor(WRITERS) as writers:
         for outcome in _until_failure(outcomes, failures):
             position = outcome.position
             writing.append((position, writers.submit(left[position].write, outcome)))

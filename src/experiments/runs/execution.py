@@ -105,14 +105,22 @@ class Execution:
         Record or None
             The earlier record; None if no execution of this run is finished.
         """
-        record = self.finished_runs.find(self.identity)
-        if record is None:
-            return None
+        record = self.finished()
+        if record is not None:
+            self.copy(record)
+        return record
+
+    def finished(self) -> Record | None:
+        """Return the record of an earlier, finished execution of the same run, if there is one."""
+        return self.finished_runs.find(self.identity)
+
+    def copy(self, record: Record) -> Record:
+        """Copy the record of an earlier execution to the job's folder; return the copy."""
         # Names and labels are those of this command; results and times are the earlier run's.
         data = {**record.data, **self._job_data()}
         self._add_to_index()
-        copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
-        return record
+        folder = copy_record(record, self.job.folder, data=data, config_yaml=self._config_yaml())
+        return Record.read(folder)
 
     def reason_to_retrain(self) -> str | None:
         """Explain why the run is trained although a run of its configuration is finished."""
@@ -266,7 +274,8 @@ class Execution:
         if self.dataset is not None and outcome.metrics:
             outputs = encoding_for(self.dataset, self.job.run.objective).outputs
             model = self.job.run.model
-            lines.append(summary(model.layers(outputs), model.input_shape(self.dataset.shape)))
+            samples = self.dataset.samples
+            lines.append(summary(model.layers(outputs, samples), model.input_shape(samples)))
         measured = [name for name in outcome.metrics if name.startswith(("train/", "val/"))]
         for row, epoch in enumerate(outcome.metrics.get("epoch", [])):
             values = ", ".join(
@@ -305,6 +314,9 @@ def _describe(job: Job, dataset: Dataset | None) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
         "features": dataset.features,
         "shape": dataset.shape,
+        "padded": dataset.samples.padded,
+        "tokens": dataset.samples.tokens,
+        "steps": dataset.samples.steps,
         "outputs": encoding_for(dataset, job.run.objective).outputs,
         "target_names": list(dataset.target_names),
         "feature_names": list(dataset.feature_names),

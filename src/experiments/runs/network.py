@@ -13,7 +13,7 @@ from experiments.datasets import Task
 from experiments.errors import RecordError
 from experiments.runs.layout import WEIGHTS
 from experiments.runs.record import Record
-from experiments.runs.schema import sample_shape
+from experiments.runs.schema import samples_of
 from nn.network import Network
 
 
@@ -59,7 +59,7 @@ def network_of(
     try:
         network = network_from_config(
             record.config,
-            sample_shape(data),
+            samples_of(data),
             1 if data["task"] == Task.MINIMIZATION else _output_width(weights),
             runs,
             parameters=numbers,
@@ -75,14 +75,14 @@ def network_of(
 
 
 def _output_width(weights: Mapping[str, NDArray[Any]]) -> int:
-    """Return the number of outputs of the last dense layer.
+    """Return the number of outputs of the last dense layer, or that of each step.
 
     It does not follow from the data: for two classes, some losses need one output, others two.
     """
     biases: dict[int, int] = {
         int(layer[1]): bias.shape[-1]
         for name, bias in weights.items()
-        if bias.ndim and (layer := re.fullmatch(r"dense(\d{1,9})/bias", name)) is not None
+        if bias.ndim and (layer := re.fullmatch(r"(?:step_)?dense(\d{1,9})/bias", name)) is not None
     }
     if not biases:
         raise ValueError("there is no output layer among them")

@@ -45,6 +45,8 @@ def refuse_other_run(folder: Path, identity: Identity) -> None:
     UserError
         If the folder holds something else; the message says what, and what to do.
     """
+    if not folder.exists():  # as in most sweeps
+        return
     there = run_in(folder)
     if there is not None:
         if there.identity != identity.id:

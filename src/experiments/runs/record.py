@@ -149,7 +149,7 @@ class Record:
             If one is a symbolic link, which may point to any file, or no file at all.
         """
         paths = [self.folder / name for name in (*FILES, SNAPSHOTS)]
-        present = [path for path in paths if path.is_symlink() or path.exists()]
+        present = [path for path in paths if os.path.lexists(path)]
         for path in present:
             if not is_plain_file(path):
                 raise corrupt(path, "it is a link or no file")
@@ -270,6 +270,12 @@ class Record:
         """The metric by which the run asks to be compared (`comparison.metric`), if any."""
         asked = self.settings.get("comparison.metric")
         return asked if isinstance(asked, str) else None
+
+    @property
+    def margin(self) -> float | None:
+        """The smallest difference that the run's comparison cares about (`comparison.margin`)."""
+        asked = self.settings.get("comparison.margin")
+        return float(asked) if isinstance(asked, int | float) else None
 
     def reported(self, quantity: str) -> float | None:
         """Return a value such as `val_loss` at the reported epoch; None if it was not measured.

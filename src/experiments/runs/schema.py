@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from experiments.datasets.dataset import Task
+from experiments.datasets.samples import Samples
 from experiments.training.status import Status
 from nn.component import AtMost, Count, Interval, problems
-from nn.typing import Shape
 
 FORMAT: Final = 1
 """The version of the format that this program reads and writes."""
@@ -99,9 +99,13 @@ class Described:
     target_names, feature_names : list of str
         The names of classes or targets, and of the inputs.
     shape : list of int, optional
-        The shape of a sample; see :func:`sample_shape`.
+        The shape of a sample; see :func:`samples_of`.
+    tokens, steps : int, default 0
+        See :class:`experiments.datasets.samples.Samples`.
     image_shape : list of two int, optional
         Height and width if the inputs are images, in records of version 0.1.
+    padded : bool
+        Whether sequences may end before their last step.
     """
 
     name: str
@@ -113,7 +117,10 @@ class Described:
     target_names: tuple[str, ...]
     feature_names: tuple[str, ...] = ()
     shape: Annotated[tuple[Count, ...], AtMost(_MOST_AXES)] | None = None
+    tokens: _Size = 0
+    steps: _Size = 0
     image_shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
+    padded: bool = False
 
 
 def problem_with(data: Any, *, running: bool) -> str | None:
@@ -145,15 +152,19 @@ def problem_with(data: Any, *, running: bool) -> str | None:
     return None
 
 
-def sample_shape(described: Mapping[str, Any]) -> Shape:
-    """Return the shape of a sample from the description of the data, a :class:`Described`.
+def samples_of(described: Mapping[str, Any]) -> Samples:
+    """Return the form of the samples from the description of the data, a :class:`Described`.
 
     Records of version 0.1 have the height and the width of images, or the number of features.
     """
-    if shape := described.get("shape"):
-        return tuple(shape)
     image = described.get("image_shape")
-    return (1, *image) if image else (described["features"],)
+    shape = described.get("shape") or ((1, *image) if image else (described["features"],))
+    return Samples(
+        tuple(shape),
+        described.get("tokens", 0),
+        described.get("steps", 0),
+        described.get("padded", False),
+    )
 
 
 def utc(text: str) -> datetime:

@@ -201,19 +201,24 @@ def copy_record(
     """
     folder = Path(folder)
     contents, config = _contents(data), _config_bytes(config_yaml)
+    files = {CONFIG: config}
     if not (folder.is_dir() and folder.samefile(record.folder)):
         _make(folder)
         discard_record(folder)
-        for name in (METRICS, WEIGHTS, PREPROCESSING, SNAPSHOTS):
-            if (record.folder / name).exists():
-                _link(record.folder / name, folder / name)
+        linked = [METRICS, WEIGHTS, PREPROCESSING, SNAPSHOTS]
+        linked = [name for name in linked if (record.folder / name).exists()]
+        if record.checksums.get(CONFIG) == sha256(config):
+            linked.append(CONFIG)
+            files = {}
+        for name in linked:
+            _link(record.folder / name, folder / name)
         if (record.folder / LOG).exists():
             _write_log(folder, (record.folder / LOG).read_bytes())
     elif _holds(folder, {CONFIG: config, RECORD: contents}):
         return folder
     else:  # all other files stay
         _remove(folder / RECORD)
-    _complete(folder, {CONFIG: config}, contents, record.checksums)
+    _complete(folder, files, contents, record.checksums)
     return folder
 
 

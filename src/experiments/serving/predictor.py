@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 from experiments.errors import DataError, RecordError
 from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
-from experiments.runs.schema import sample_shape
+from experiments.runs.schema import samples_of
+from experiments.serving.language_model import LanguageModel
 from nn.typing import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from experiments.datasets import RawTable
+
+_BITS: Final = "bits_per_token"
 
 
 class Predictor:
@@ -72,11 +76,13 @@ class Predictor:
         dataset = record.dataset
         self._task = Task(dataset["task"])
         self._targets = tuple(dataset["target_names"])
-        self.shape = sample_shape(dataset)
+        self._samples = samples_of(dataset)
+        self.shape = self._samples.shape
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
         self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
+        self._is_of_texts = self.preprocessing.vocabulary is not None
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
             raise corrupt(record.folder / layout.PREPROCESSING, problem)
@@ -91,9 +97,28 @@ class Predictor:
         """Whether the network takes images or sequences as such, and not their numbers in a row."""
         return len(self._network.shape) > 1
 
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The network as one that predicts what follows in texts.
+
+        Raises
+        ------
+        DataError
+            If it is not such a network.
+        """
+        vocabulary = self.preprocessing.vocabulary
+        if vocabulary is None or not self._samples.steps or vocabulary.tokens != self._targets:
+            raise DataError(
+                "the run was not trained to predict the next token of a text, such as by "
+                "dataset=text. Choose one that was."
+            )
+        return LanguageModel(self._network, vocabulary)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the predictions, in this order."""
+        if self._is_of_texts:
+            return ("prediction", _BITS)
         probabilities = tuple(f"probability_{name}" for name in self._targets)
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
@@ -114,9 +139,12 @@ class Predictor:
         DataFrame with the index of `raw`
             For classification, the class as `prediction`. For several labels, a column of zeros
             and ones for each label. For regression, a column for each target, in its own unit. For
-            a function to minimize, its value at the trained point, as `value`. If
-            the network's outputs are probabilities, also a column `probability_<name>` for each
-            class or label.
+            a function to minimize, its value at the trained point, as `value`. If the network's
+            outputs are probabilities, also a column `probability_<name>` for each class or label.
+            A table with a column for each series has a forecast for each window, with the number
+            of the window's last row, from 1, as `after_row`. For texts, the most probable token
+            after each as `prediction`, and the mean number of bits, -log₂ of the probability, that
+            each token after its first takes, as `bits_per_token`.
 
         Raises
         ------
@@ -126,7 +154,12 @@ class Predictor:
         """
         import pandas as pd
 
+        if self._is_of_texts:
+            return self._predict_texts(raw)
         index = raw.index if isinstance(raw, pd.DataFrame) else None
+        before = self.preprocessing.window - 1 if self.preprocessing.takes_steps(raw) else 0
+        if index is not None:
+            index = index[before:]
         if not isinstance(raw, pd.DataFrame | Mapping):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
@@ -142,8 +175,10 @@ class Predictor:
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
+        if self.preprocessing.takes_steps(raw):
+            named["after_row"] = np.arange(len(outputs)) + before + 1
         if self._task.has_numbers:
-            named = dict(zip(self._targets, outputs.T, strict=True))
+            named |= dict(zip(self._targets, outputs.T, strict=True))
         elif not self._task.has_classes:
             named = dict(zip(self._targets, (outputs > 0.5).astype(np.int64).T, strict=True))
         else:
@@ -158,10 +193,33 @@ class Predictor:
             }
         return pd.DataFrame(named, index=index)
 
+    def _predict_texts(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+        """Predict what follows each text of a column."""
+        import pandas as pd
+
+        model, [column] = self.language_model, self.features
+        if isinstance(raw, pd.DataFrame | Mapping):
+            if column not in raw:
+                raise DataError(
+                    f"column {column!r} is missing. Give the texts in a column {column}."
+                )
+            texts = list(raw[column])
+        else:
+            texts = list(np.asarray(raw).reshape(-1))
+        rows = []
+        for number, text in enumerate(texts, 1):
+            given = text if isinstance(text, str) else ""
+            tokens = model.encode(given, f"row {number}, column {column!r}: the text")
+            with self._lock:
+                following = model.vocabulary.tokens[int(model.next(tokens).argmax())]
+                rows.append((following, model.bits(tokens)))
+        index = raw.index if isinstance(raw, pd.DataFrame) else None
+        return pd.DataFrame(rows, columns=list(self.columns), index=index)
+
     def _misfit(self, features: int, outputs: int) -> str | None:
         """Describe how preprocessing and network do not fit each other; None if they do."""
         encoded, targets = self.preprocessing.encoded_names, self._targets
-        if len(encoded) != features:
+        if not self._is_of_texts and len(encoded) != features:
             return f"it gives {len(encoded)} features, and the network takes {features}"
         if len(targets) != outputs and (self._by_target or (outputs, len(targets)) != (1, 2)):
             return f"the network has {outputs} outputs for {len(targets)} names of targets"

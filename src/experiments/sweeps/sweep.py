@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -15,6 +16,7 @@ from experiments.config.schema import Run
 from experiments.config.trust import allowed_packages, named_packages
 from experiments.datasets import CACHE, Dataset, Source, cached_dataset
 from experiments.errors import ConfigError, UserError
+from experiments.files.atomic import WRITERS
 from experiments.runs.claims import Claims
 from experiments.runs.environment import blas_core
 from experiments.runs.execution import Execution
@@ -250,13 +252,18 @@ class Sweep:
 
     def _reuse(self, executions: Mapping[int, Execution]) -> dict[int, Record]:
         """Copy the records of finished runs; return the copies by position."""
-        records = {}
+        finished: dict[int, Record] = {}  # all of them before a copy replaces any
         for position, execution in executions.items():
             if execution.job.run.rerun:
                 execution.forget()
-            elif (earlier := execution.reuse()) is not None:
-                records[position] = Record.read(execution.job.folder)
-                self.listener.run_reused(execution.job, records[position], earlier)
+            elif (earlier := execution.finished()) is not None:
+                finished[position] = earlier
+        records = {}
+        with ThreadPoolExecutor(WRITERS) as writers:
+            copies = writers.map(lambda at: executions[at].copy(finished[at]), finished)
+            for (position, earlier), record in zip(finished.items(), copies, strict=True):
+                records[position] = record
+                self.listener.run_reused(executions[position].job, record, earlier)
         return records
 
     def _complete(
@@ -433,7 +440,7 @@ def _give_up(execution: Execution) -> Record:
 def _notes(job: Job, dataset: Dataset) -> Iterator[str]:
     """Explain how the model and the loss of a run take its data, where that may surprise."""
     loss, model = job.run.loss, job.run.model
-    if len(model.input_shape(dataset.shape)) == 1 < len(dataset.shape):
+    if len(model.input_shape(dataset.samples)) == 1 < len(dataset.shape):
         size = " × ".join(map(str, dataset.shape))
         yield (
             f"the network gets the {size} samples of {dataset.name} as rows of "

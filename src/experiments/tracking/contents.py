@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +53,7 @@ END_STATUS: Final = {
 
 def tags(record: Record) -> dict[str, str]:
     """Describe a run for filters, and for people in a note."""
-    environment = record.environment
+    environment, columns = record.environment, record.measurements()
     given = {
         "kind": "run",
         "uid": record.uid,
@@ -64,8 +65,8 @@ def tags(record: Record) -> dict[str, str]:
         "message": record.message,
         "command": record.command,
         "commit": environment.get("commit"),
-        "non_finite": ", ".join(_non_finite(record)) or None,
-        "mlflow.note.content": _note(record),
+        "non_finite": ", ".join(_non_finite(record, columns)) or None,
+        "mlflow.note.content": _note(record, has_curves=bool(columns)),
         "mlflow.runColor": color_of(record.choices.get("optimizer", "")),
         "mlflow.user": store.user(),
         "mlflow.source.name": "run.py",
@@ -102,7 +103,7 @@ def sweep_key(sweep: str) -> str:
     return key_of(f"sweep.{sweep}")
 
 
-def _note(record: Record) -> str:
+def _note(record: Record, *, has_curves: bool) -> str:
     """Describe the run in Markdown."""
     said = f": {for_markdown(record.message)}" if record.message else ""
     lines = [f"**{record.status.words}**{said}", ""]
@@ -110,7 +111,7 @@ def _note(record: Record) -> str:
     for key, value in record.summary.items():
         number = "not finite" if value is None else format(value, ".6g")
         lines.append(f"| {for_markdown(key)} | {number} |")
-    if record.measurements():
+    if has_curves:
         lines += ["", "The learning curves are on the tab *Model metrics*."]
     if record.report == "test_peak":
         lines += ["", "The epoch of `test_peak` was chosen on the test part, and so was the model."]
@@ -178,14 +179,14 @@ def summary_metrics(record: Record) -> list[Metric]:
     ]
 
 
-def _non_finite(record: Record) -> list[str]:
+def _non_finite(record: Record, columns: Mapping[str, Sequence[float | None]]) -> list[str]:
     """Name the metrics with values that are not published: NaN breaks MLflow's page."""
-    columns = [
+    measured = [
         name
-        for name, column in record.measurements().items()
+        for name, column in columns.items()
         if any(value is not None and not math.isfinite(value) for value in column)
     ]
-    return columns + [name for name, value in record.summary.items() if value is None]
+    return measured + [name for name, value in record.summary.items() if value is None]
 
 
 def dataset_input(record: Record) -> DatasetInput | None:
@@ -218,7 +219,7 @@ def _schema(preprocessing_json: str) -> str:
     columns = [
         {
             "name": name,
-            "type": "string" if name in preprocessing.levels else "double",
+            "type": "double" if preprocessing.has_numbers(name) else "string",
             "required": True,
         }
         for name in preprocessing.columns

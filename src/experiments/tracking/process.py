@@ -158,11 +158,10 @@ class PublishingProcess:
         self._opened.add(destination)
 
     def publish(self, destination: Destination, folder: Path) -> None:
-        """Publish the record in a folder, together with others if the process is busy."""
+        """Publish the record in a folder, with others that end until the process is idle."""
         self._unpublished.add(folder)
         self._gathered.append((destination, folder))
-        busy = self._asked and not self._asked[-1].done()
-        if not busy or len(self._gathered) >= _TOGETHER:
+        if len(self._gathered) >= _TOGETHER:
             self._pass_on()
 
     def _pass_on(self) -> None:
@@ -226,10 +225,11 @@ class PublishingProcess:
         self._ask(_publish_comparison, destination, sweep, list(files), note, view)
 
     def poll(self) -> None:
-        """Process the answers so far, and show their warnings."""
-        self._pass_on()
+        """Process the answers so far, show their warnings, and keep the process busy."""
         while self._asked and self._asked[0].done():
             self._hear(self._asked.popleft())
+        if not self._asked:
+            self._pass_on()
 
     def finish(
         self,
@@ -256,6 +256,7 @@ class PublishingProcess:
             The number of unpublished records, and how to open the UI.
         """
         anew = False
+        self._pass_on()
         while (self._asked or self._waiting) and not self._broken:
             if not self._asked:
                 self._ask(_work if anew else _try_anew)

@@ -48,13 +48,12 @@ def add_run(rows: Rows, record: Record, run_id: str, experiment_id: int, artifac
     from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
 
     tags = {**contents.tags(record), MLFLOW_RUN_NAME: record.name}
-    metrics, params, _ = validation._validate_batch_log_data(  # type: ignore[no-untyped-call]
-        [*contents.epoch_metrics(record), *contents.summary_metrics(record)],
-        contents.params(record),
-        [],
+    metrics = [*contents.epoch_metrics(record), *contents.summary_metrics(record)]
+    _, params, _ = validation._validate_batch_log_data(  # type: ignore[no-untyped-call]
+        _representatives(metrics), contents.params(record), []
     )
     validation._validate_param_keys_unique(params)  # type: ignore[no-untyped-call]
-    points = _points(metrics)
+    points = _points(metrics, run_id)
     own = {"run_uuid": run_id}
     run = {
         "name": record.name,
@@ -74,8 +73,8 @@ def add_run(rows: Rows, record: Record, run_id: str, experiment_id: int, artifac
     rows["runs"].append(own | run)
     rows["tags"] += [own | {"key": key, "value": value} for key, value in tags.items()]
     rows["params"] += [own | {"key": pair.key, "value": pair.value} for pair in params]
-    rows["metrics"] += [own | point for point in points]
-    rows["latest_metrics"] += [own | point for point in _latest(points)]
+    rows["metrics"] += points
+    rows["latest_metrics"] += _latest(points)
 
 
 def add_dataset(
@@ -139,14 +138,27 @@ def add_dataset(
     ]
 
 
-def _points(metrics: Iterable[Metric]) -> list[Row]:
-    """Return the points of metrics without duplicates, which the table refuses."""
+def _representatives(metrics: Iterable[Metric]) -> list[Metric]:
+    """Return the earliest point of each metric, which is valid if all its points are.
+
+    All values are finite numbers, and only names and negative times are refused.
+    """
+    earliest: dict[str, Metric] = {}
+    for metric in metrics:
+        if metric.timestamp < earliest.setdefault(metric.key, metric).timestamp:
+            earliest[metric.key] = metric
+    return list(earliest.values())
+
+
+def _points(metrics: Iterable[Metric], run_id: str) -> list[Row]:
+    """Return the rows of a run's points without duplicates, which the table refuses."""
     points: dict[tuple[object, ...], Row] = {}
     for metric in metrics:
         # As in MLflow: SQL has neither NaN nor infinity.
         is_nan = math.isnan(metric.value)
         value = 0.0 if is_nan else min(max(metric.value, -_LARGEST), _LARGEST)
         point = {
+            "run_uuid": run_id,
             "key": metric.key,
             "value": value,
             "timestamp": metric.timestamp,

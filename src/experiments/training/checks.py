@@ -12,8 +12,9 @@ from experiments.datasets.preprocessing import listed
 from experiments.errors import ConfigError
 from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
-from experiments.training.metrics import COMPARED, may_be_summarized
+from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
+from nn.layers.shapes import check_carrying, check_ends, layout_of, shapes_of
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -33,17 +34,27 @@ def check(run: Run, dataset: Dataset) -> None:
     except ConfigError as error:
         faults.append(str(error))
     else:
-        layers = run.model.layers(outputs)
+        layers = run.model.layers(outputs, dataset.samples)
         misfit = run.model.misfit(dataset)
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
-            problem = too_large(layers, run.model.input_shape(dataset.shape))
+            shape = run.model.input_shape(dataset.samples)
+            problem = too_large(layers, shape)
+            if dataset.samples.padded:
+                check_ends(layers, shapes_of(layers, shape))
+            if run.training.order.carries:
+                check_carrying(layers)
         except ValueError as error:
             faults.append(f"model: {error}")
         else:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
+            try:
+                layout = layout_of(layers, shape)
+                run.optimizer.updated_as_matrices(layout)
+            except ValueError as error:
+                faults.append(f"optimizer={run.optimizer.label}: {error}")
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
@@ -87,6 +98,13 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
             f"every step, but training.batch_size is {batch}; set training.batch_size=full, or "
             f"leave it out, as in 'optimizer=glob(*,exclude={run.optimizer.label})'"
         )
+    samples = dataset.samples
+    if training.order.carries and (samples.padded or not (samples.tokens and samples.steps)):
+        yield (
+            f"training.order={training.order.label} is for texts, whose sequences continue each "
+            f"other, as those of dataset=text do, and not for dataset {dataset.name}; choose "
+            "another order"
+        )
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
@@ -94,6 +112,11 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
         yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
+    elif run.comparison.margin is not None:
+        try:
+            check_margin(run.comparison.margin, asked or HEADLINE)
+        except ConfigError as error:
+            yield f"comparison.margin: {error}"
     if training.report == "best_accuracy" and dataset.task.has_numbers:
         yield (
             f"training.report=best_accuracy: dataset {dataset.name} is about numbers, which have "

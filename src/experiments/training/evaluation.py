@@ -56,20 +56,23 @@ class Evaluated:
         """
         loss = np.zeros(network.runs)
         score: Totals | float = 0.0
-        kept = []
+        kept: Array | None = None
         for rows, logits in network.logits(self.inputs):
-            losses = network.objective.per_sample(logits, self.targets.block(rows))
+            losses = network.losses(logits, self.targets.block(rows))
             if each is not None:
                 each[:, rows] = losses
             loss += losses.astype(np.float64).sum(axis=1)
             if self.score is not None:
                 score = score + self.score.total(network, logits, rows)
             if self.measures is not None:
-                kept.append(logits.copy())
+                if kept is None:
+                    shape = len(logits), len(self.inputs), *logits.shape[2:]
+                    kept = np.empty(shape, logits.dtype)
+                kept[:, rows] = logits
         measured = {"loss": loss / len(self.inputs)}
         if self.score is not None:
             measured[self.score.name] = self.score.finish(np.asarray(score))
-        if self.measures is not None:
+        if self.measures is not None and kept is not None:
             measured |= self.measures.of(network.objective, kept)
         return measured
 
@@ -89,27 +92,30 @@ class Score(ABC):
 
 
 class Accuracy(Score):
-    """Share of rows whose most probable class is the correct one.
+    """Share of rows, or of their steps, whose most probable class is the correct one.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (rows,)
-        The class index of each row.
+    labels : ndarray of int, shape (rows,) or (rows, steps)
+        The class index of each row, or of each of its steps; -1 for a step without a target, which
+        does not count.
     """
 
     name = "accuracy"
 
     def __init__(self, labels: NDArray[np.integer]) -> None:
         self.labels = labels
+        self.count = int(np.sum(labels >= 0))
 
     def total(self, network: Network, logits: Array, rows: slice) -> Totals:
         objective = network.objective
         outputs = logits if objective.activation.keeps_order else objective.outputs(logits)
-        hits: Totals = (outputs.argmax(axis=2) == self.labels[rows]).sum(axis=1, dtype=np.float64)
-        return hits
+        hits = outputs.argmax(axis=-1) == self.labels[rows]
+        total: Totals = hits.reshape(len(hits), -1).sum(axis=1, dtype=np.float64)
+        return total
 
     def finish(self, total: Totals) -> Totals:
-        return total / len(self.labels)
+        return total / self.count
 
 
 class ThresholdAccuracy(Score):
@@ -186,6 +192,7 @@ def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Sc
         return None
     if task is Task.REGRESSION:
         return R2(encoded.whole()[0])
-    if task is Task.MULTILABEL or encoded.columns == 1:
+    by_step = task.has_classes and labels.ndim == 2
+    if task is Task.MULTILABEL or (encoded.columns == 1 and not by_step):
         return ThresholdAccuracy(labels.reshape(-1, encoded.columns))
     return Accuracy(labels.astype(np.intp, copy=False))

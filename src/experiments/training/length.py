@@ -41,9 +41,8 @@ class Length:
 def length_of(run: Run, dataset: Dataset) -> Length:
     """Return the length of a run's training on a dataset."""
     training, rows = run.training, len(dataset.train)
-    per_epoch = steps_per_epoch(
-        rows, batch_rows(training, rows), drop_last=training.last_batch == "drop"
-    )
+    drops = training.last_batch == "drop" or training.order.carries
+    per_epoch = steps_per_epoch(rows, batch_rows(training, rows), drop_last=drops)
     return Length(per_epoch, training.steps or training.epochs * per_epoch)
 
 

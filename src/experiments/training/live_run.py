@@ -58,8 +58,6 @@ class LiveRun:
         The epoch at which this process took up the run; 0 for a run that was not resumed.
     seconds : float
         The time that the run had taken by then.
-    step_times : list of float
-        The seconds of the one step that is timed in each epoch (see `Tile.step_times`).
     untrained : dict of str to float
         The test metrics before training, by their names in the summary.
     """
@@ -79,7 +77,6 @@ class LiveRun:
     message: str | None = None
     resumed_at: int = 0
     seconds: float = 0.0
-    step_times: list[float] = field(default_factory=list)
     untrained: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -172,10 +169,6 @@ class LiveRun:
                 for score in scores:
                     add(f"best/val_{score}", f"val/{score}", reported)
                 add("best/train_loss", "train/loss", reported)
-        if self.step_times:
-            # The first steps include the time for compiling.
-            settled = self.step_times[1:] or self.step_times
-            summary["time/us_per_step"] = float(np.median(settled)) * 1e6
         if self.metrics:  # empty if interrupted before the first evaluation
             for part in (name.removesuffix("/loss") for name in _JUDGED if name in self.metrics):
                 add(f"final/{part}_loss", f"{part}/loss", -1)
@@ -195,7 +188,6 @@ class LiveRun:
             "reported_epoch": self.reported_epoch,
             "waited": self.waited,
             "to_beat": self.to_beat,
-            "step_times": self.step_times,
             "untrained": self.untrained,
         }
 
@@ -215,4 +207,4 @@ class LiveRun:
         self.to_beat = values["to_beat"]
         self.resumed_at = epoch
         self.seconds = self.metrics["seconds"][-1] or 0.0
-        self.step_times, self.untrained = values["step_times"], values["untrained"]
+        self.untrained = values["untrained"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,24 +35,33 @@ class Measures:
     dataset: Dataset
     part: str
 
-    def of(self, objective: Objective, logits: Sequence[Array]) -> dict[str, Totals]:
+    def of(self, objective: Objective, logits: Array) -> dict[str, Totals]:
         """Compute the metrics.
 
         Parameters
         ----------
         objective : Objective
             Turns logits into outputs.
-        logits : sequence of ndarray of shape (runs, rows, outputs)
-            The logits of all rows, in blocks.
+        logits : ndarray of shape (runs, rows, *steps, outputs)
+            The logits of all rows.
 
         Returns
         -------
         dict of str to ndarray of shape (runs,)
             The values by key; NaN where a metric is undefined or a run's outputs are not finite.
         """
-        outputs = np.concatenate([objective.outputs(block) for block in logits], axis=1)
+        outputs = objective.outputs(logits)
+        sequences: NDArray[np.intp] | None = None
+        targets = self.dataset.parts[self.part].targets
+        if outputs.ndim == 4:  # each step with a target is a row
+            counted = np.flatnonzero(targets >= 0)
+            sequences = counted // targets.shape[1]
+            targets = targets.reshape(-1)[counted]
+            outputs = outputs.reshape(len(outputs), -1, outputs.shape[-1])[:, counted]
         finite = np.isfinite(outputs).all(axis=(1, 2))
-        predictions = self._predictions(np.ascontiguousarray(outputs[finite], np.float64))
+        predictions = self._predictions(
+            np.ascontiguousarray(outputs[finite], np.float64), targets, sequences
+        )
         measured = {}
         for metric in self.metrics:
             values = measured[metric.key] = np.full(len(outputs), np.nan)
@@ -59,12 +69,14 @@ class Measures:
                 values[finite] = metric.value(predictions)
         return measured
 
-    def _predictions(self, outputs: Totals) -> Predictions:
-        dataset, targets = self.dataset, self.dataset.parts[self.part].targets
+    def _predictions(
+        self, outputs: Totals, targets: NDArray[Any], sequences: NDArray[np.intp] | None
+    ) -> Predictions:
+        dataset = self.dataset
         if dataset.task.has_classes:
             targets = np.eye(dataset.outputs)[targets]
             if outputs.shape[2] == 1:  # of the second of two classes
                 outputs = np.concatenate([1 - outputs, outputs], axis=2)
         else:  # unchanged, unless they are scaled numbers
             outputs, targets = map(dataset.preprocessing.decode_targets, (outputs, targets))
-        return Predictions(dataset.task.value, outputs, targets)
+        return Predictions(dataset.task.value, outputs, targets, sequences)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, get_args
 
+from experiments.errors import ConfigError
 from nn import metrics as measures
 from nn.metrics.averaged import Average, AveragedMetric
 
@@ -127,6 +128,8 @@ _OTHERS: Final = (
     Metric("test_peak/epoch", "epoch of the peak, chosen on test", "test peak epoch",
            by_median=True, range=NOT_NEGATIVE),
     Metric("time/us_per_step", "time per step in µs", "µs/step", by_median=True,
+           range=NOT_NEGATIVE),
+    Metric("memory/state_bytes", "bytes of the optimizer's state", "state", by_median=True,
            range=NOT_NEGATIVE),
     Metric("time/seconds", "seconds of the run", "seconds", by_median=True, range=NOT_NEGATIVE),
 )  # fmt: skip
@@ -264,6 +267,7 @@ COMPARED: Final = (
     "best/epoch",
     "test_peak/epoch",
     "time/us_per_step",
+    "memory/state_bytes",
 )
 """The metrics of all runs that a comparison summarizes over seeds, in the order of its tables."""
 
@@ -294,3 +298,21 @@ def metric_named(name: str) -> Metric:
     label = name.removeprefix(PROBE)
     curve = name if label != name else None
     return _TABLE.get(name) or _of_measure(name) or Metric(name, label, label, curve=curve)
+
+
+def check_margin(margin: float, metric: str) -> None:
+    """Check that a margin is a difference that two values of a metric can have.
+
+    Raises
+    ------
+    ConfigError
+        If it is not above 0, or not below the width of the metric's range.
+    """
+    described = metric_named(metric)
+    widest = described.range[1] - described.range[0]
+    if not 0 < margin < widest:
+        limit = "" if math.isinf(widest) else f" and below {widest:g}"
+        raise ConfigError(
+            f"The margin is {margin:g}, but must be above 0{limit}: it is the smallest difference "
+            f"of the {described.long} that matters."
+        )

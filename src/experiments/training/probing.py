@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def _weights(loss: Loss, targets: TableRows, count: int | None) -> NDArray[np.fl
     return None if weights is None else np.array(weights[np.newaxis, :count], np.float64)
 
 
-def _first(rows: TableRows, count: int | None) -> NDArray[np.float64]:
-    """Copy the first rows of one split in float64: (1, rows, *shape)."""
+def _first(rows: TableRows, count: int | None) -> NDArray[Any]:
+    """Copy the first rows of one split, (1, rows, *shape): numbers in float64, indices as such."""
     block = rows.block(slice(0, len(rows) if count is None else min(count, len(rows))))
-    return np.array(block[:1], np.float64)
+    return np.array(block[:1], np.float64 if block.dtype.kind == "f" else block.dtype)

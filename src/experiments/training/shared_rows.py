@@ -91,7 +91,7 @@ def _drawn(datasets: Sequence[Dataset]) -> dict[str, list[DrawnRows]] | None:
 
 
 def _ready(part: Part, dtype: str) -> NDArray[Any]:
-    return np.ascontiguousarray(part.inputs, dtype)
+    return np.ascontiguousarray(part.inputs, dtype if part.dtype.kind == "f" else np.intp)
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> TableRows:

@@ -25,6 +25,7 @@ from experiments.training.shared_rows import inputs_of, targets_of, weights_of
 from experiments.training.snapshots import snapshot_epochs
 from experiments.training.state import State
 from experiments.training.status import Status
+from experiments.training.step_time import seconds_per_step
 from experiments.training.targets import encoding_for
 from experiments.training.tile import Tile
 from experiments.training.widths import equal_parts, tile_width
@@ -90,27 +91,20 @@ class Stack:
             for position, (run, one) in enumerate(zip(runs, datasets, strict=True))
             for length in [length_of(run, dataset)]
         ]
-        self.network = Network(
-            [run.model.layers(encoding.outputs) for run in runs],
-            first.model.input_shape(dataset.shape),
-            loss=first.loss,
-            output_activation=first.model.output_activation,
-            seeds=[run.seed for run in runs],
-            dtype=settings.dtype,
+        self._outputs, self._samples = encoding.outputs, dataset.samples
+        self._shape = first.model.input_shape(dataset.samples)
+        self._rows = (
+            inputs["train"],
+            targets["train"].mapped(first.loss.smooth),
+            weights_of(list(splits.values()), encoding, first.loss, settings.dtype),
         )
-        smoothed = targets["train"].mapped(first.loss.smooth)
-        weights = weights_of(list(splits.values()), encoding, first.loss, settings.dtype)
+        self.network = self._network(runs)
         self.tiles = [
-            Tile(
-                runs[rows],
-                self.network.part(rows),
-                inputs["train"].of(own),
-                smoothed.of(own),
-                None if weights is None else weights.of(own),
-            )
+            self._tile(runs[rows], self.network.part(rows), own)
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
             for own in [[live.split for live in self.live[rows]]]
         ]
+        self._step_times: dict[tuple[Any, ...], float] = {}
         self.epoch = 0
         self.between_epochs = False  # a state may be taken only between two epochs
         self.started = time.perf_counter()
@@ -119,6 +113,40 @@ class Stack:
         self.initial = self.network.parameters.copy() if settings.probes else None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
+
+    def _network(self, runs: Sequence[Run]) -> Network:
+        """Create the networks of some runs, as they are before training."""
+        first = runs[0]
+        return Network(
+            [run.model.layers(self._outputs, self._samples) for run in runs],
+            self._shape,
+            loss=first.loss,
+            output_activation=first.model.output_activation,
+            seeds=[run.seed for run in runs],
+            dtype=first.training.dtype,
+            padded=self._samples.padded,
+            carries=first.training.order.carries,
+        )
+
+    def _tile(self, runs: Sequence[Run], network: Network, splits: Sequence[int]) -> Tile:
+        """Create a tile of some runs, which train on the rows of these splits."""
+        inputs, targets, weights = self._rows
+        return Tile(
+            runs,
+            network,
+            inputs.of(splits),
+            targets.of(splits),
+            None if weights is None else weights.of(splits),
+        )
+
+    @_overflow_allowed
+    def _seconds_per_step(self, live: LiveRun) -> float:
+        """Return the time of a step of a run that trains alone, measured once an optimizer."""
+        kind = live.run.optimizer.variant()
+        if kind not in self._step_times:
+            alone = self._tile([live.run], self._network([live.run]), [live.split])
+            self._step_times[kind] = seconds_per_step(alone)
+        return self._step_times[kind]
 
     @_overflow_allowed
     def train_epoch(self) -> None:
@@ -134,8 +162,6 @@ class Stack:
                 None if momenta is None else momenta[:, rows],
                 measures_layers=_measures_layers(self.epoch),
             )
-            for live, seconds in zip(self.live[rows], tile.step_times.tolist(), strict=True):
-                live.step_times.append(seconds)
         last = np.ones((self.network.runs, 1)) if factors is None else factors[-1]
         rates = [live.run.optimizer.lr for live in self.live]
         self.rates = last[:, 0] * np.array(rates)
@@ -416,6 +442,11 @@ class Stack:
                 array[np.isnan(array)] = np.nan
             weights = {f"final/{name}": array for name, array in finals[i].items()}
             summary = live.summary(self.scores)
+            if ended[row] is not Status.INTERRUPTED:
+                summary["time/us_per_step"] = self._seconds_per_step(live) * 1e6
+                tile, own = self._place(row)
+                state = tile.optimizers.state(own).values()
+                summary["memory/state_bytes"] = float(sum(array.nbytes for array in state))
             if live.reported_epoch is not None:
                 for name, column in tested.items():
                     if (value := self._recorded(name, column[i])) is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from experiments.config.schema import Run
-from experiments.datasets import Dataset, Source
+from experiments.datasets import Dataset, Samples, Source
 from experiments.training.targets import encoding_for
 from experiments.training.widths import equal_parts, stack_width
 
@@ -15,7 +15,7 @@ _LARGE: Final = 32 * 2**20
 """The size in bytes above which only splits of one table share a stack."""
 
 
-def stack_key(run: Run, outputs: int) -> Hashable:
+def stack_key(run: Run, outputs: int, samples: Samples | None = None) -> Hashable:
     """Return the settings that runs must have in common to train in one stack.
 
     These settings determine array shapes and code paths: dataset, architecture, loss, batches,
@@ -28,6 +28,8 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         The configuration of the run.
     outputs : int
         Width of the network's output.
+    samples : Samples, optional
+        The form of the dataset's rows; by default numbers.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def stack_key(run: Run, outputs: int) -> Hashable:
         replace(run.dataset, seed=0),
         run.loss,
         run.model.output_activation,
-        tuple(layer.structure() for layer in run.model.layers(outputs)),
+        tuple(layer.structure() for layer in run.model.layers(outputs, samples)),
         training.batch_size,
         training.order,
         training.last_batch,
@@ -102,7 +104,7 @@ def make_stacks(
     for position, run in enumerate(runs):
         dataset = datasets[run.dataset]
         outputs = encoding_for(dataset, run.objective).outputs
-        key = stack_key(run, outputs), _form(dataset)
+        key = stack_key(run, outputs, dataset.samples), _form(dataset)
         alike.setdefault(key, []).append(position)
     share = -(-len(runs) // workers)
     stacks = []

@@ -23,13 +23,23 @@ class Encoding:
         Width of the network's output.
     one_hot : bool
         Whether a class index becomes a row of zeros with a 1 at that index.
+    by_step : bool
+        Whether each step of a sequence has a class, whose index the loss gets.
     """
 
     outputs: int
     one_hot: bool
+    by_step: bool = False
 
-    def encode(self, targets: NDArray[Any], dtype: str) -> NDArray[np.floating]:
-        """Encode the targets of some rows as an array of shape (rows, outputs) and type `dtype`."""
+    def encode(self, targets: NDArray[Any], dtype: str) -> NDArray[Any]:
+        """Encode the targets of some rows.
+
+        Returns
+        -------
+        ndarray of shape (rows, outputs) and type `dtype`, or (rows, steps) of int
+        """
+        if self.by_step:
+            return targets.astype(np.intp)
         if not self.one_hot:
             return targets.reshape(len(targets), self.outputs).astype(dtype)
         rows: NDArray[np.floating] = np.eye(self.outputs, dtype=dtype)[targets]
@@ -83,6 +93,10 @@ def encoding_for(dataset: Dataset, objective: Objective) -> Encoding:
     if task is Task.REGRESSION:
         return Encoding(dataset.train.targets.shape[1], one_hot=False)
     classes = len(dataset.target_names)
+    if dataset.samples.steps:
+        if loss.target_form != "classes":
+            raise _misfit(dataset, loss.label, "cross_entropy")
+        return Encoding(classes, one_hot=False, by_step=True)
     if classes == 2 and not exclusive and loss.target_form != "classes":
         return Encoding(1, one_hot=False)
     return Encoding(classes, one_hot=True)

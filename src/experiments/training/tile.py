@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +50,6 @@ class Tile:
         Mean gradient norm in the last epoch.
     gradient_norms : dict of str to ndarray
         Norm of each layer's gradient for the last full batch, of shape (runs,), where requested.
-    step_times : ndarray of shape (runs,)
-        Seconds of one step of the last epoch: each run's equal share of the passes, which are the
-        same for all optimizers, and its share of the update of its own optimizer.
     """
 
     def __init__(
@@ -79,7 +75,6 @@ class Tile:
         )
         self.norms = np.zeros(len(runs))
         self.gradient_norms: dict[str, Array] = {}
-        self.step_times = np.zeros(len(runs))
         self._bind(runs, network)
 
     def _bind(self, runs: Sequence[Run], network: Network) -> None:
@@ -131,30 +126,55 @@ class Tile:
         network = self.network
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
-        self.step_times[:] = 0
+        network.restart()  # the streams of an epoch begin anew
         for step, batch in enumerate(islice(self.batches.epoch(), steps)):
-            timed = step == last_full
-            began = perf_counter() if timed else 0.0
-            network.backpropagate(*batch)
-            gradients = network.gradients
-            self._penalize(gradients)
-            norm = global_norm(gradients)
-            norms += norm
-            if measures_layers and timed:
-                self.gradient_norms = norms_by_layer(gradients, network.layout)
-            if self.clip_norm is not None:
-                clip_by_norm(gradients, norm, self.clip_norm)
-            if self.clip_value is not None:
-                clip_by_value(gradients, self.clip_value)
-            factor = None if factors is None else factors[min(step, len(factors) - 1)]
-            momentum = None if momenta is None else momenta[min(step, len(momenta) - 1)]
-            if timed:
-                self.step_times += (perf_counter() - began) / network.runs
-            times = self.step_times if timed else None
-            self.optimizers.step(network.parameters, gradients, factor, momentum, times)
-            if self.box is not None:
-                np.clip(network.parameters, *self.box, out=network.parameters)
+            norms += self.step(
+                batch,
+                None if factors is None else factors[min(step, len(factors) - 1)],
+                None if momenta is None else momenta[min(step, len(momenta) - 1)],
+                measures_layers=measures_layers and step == last_full,
+            )
         self.norms = norms[:, 0] / steps
+
+    def step(
+        self,
+        batch: Sequence[Array],
+        factor: NDArray[np.float64] | None = None,
+        momentum: NDArray[np.float64] | None = None,
+        *,
+        measures_layers: bool = False,
+    ) -> Array:
+        """Take one step.
+
+        Parameters
+        ----------
+        batch : sequence of ndarray
+            A batch of :attr:`batches`.
+        factor, momentum : ndarray of shape (runs, 1), optional
+            The factors of the learning rates, and the momenta, as in :meth:`train_epoch`.
+        measures_layers : bool, default False
+            Whether to update :attr:`gradient_norms`.
+
+        Returns
+        -------
+        ndarray of shape (runs, 1)
+            The norms of the gradients, before they are clipped.
+        """
+        network = self.network
+        network.backpropagate(*batch)
+        gradients = network.gradients
+        self._penalize(gradients)
+        norm = global_norm(gradients)
+        if measures_layers:
+            self.gradient_norms = norms_by_layer(gradients, network.layout)
+        if self.clip_norm is not None:
+            clip_by_norm(gradients, norm, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(gradients, self.clip_value)
+        self.optimizers.step(network.parameters, gradients, factor, momentum)
+        if self.box is not None:
+            np.clip(network.parameters, *self.box, out=network.parameters)
+        return norm
 
     def _penalize(self, gradients: Array) -> None:
         part, parameters = gradients[:, : self.penalized], self.network.parameters
@@ -168,5 +188,4 @@ class Tile:
         self.optimizers.keep(rows)
         self.batches.keep(rows)
         self.norms, self.gradient_norms = self.norms[rows], {}
-        self.step_times = self.step_times[rows]
         self._bind([self.runs[row] for row in rows], network)

@@ -62,8 +62,9 @@ def equal_parts(count: int, most: int) -> list[slice]:
 
 def _touched(run: Run, dataset: Dataset) -> int:
     """Return the size in bytes of a run's parameters, gradients, state and activations."""
-    layers = run.model.layers(encoding_for(dataset, run.objective).outputs)
-    shapes = shapes_of(layers, run.model.input_shape(dataset.shape))
+    samples = dataset.samples
+    layers = run.model.layers(encoding_for(dataset, run.objective).outputs, samples)
+    shapes = shapes_of(layers, run.model.input_shape(samples))
     placed = list(zip(layers, shapes, strict=False))
     parameters = sum(p.size for layer, shape in placed for p in layer.parameters(shape))
     units = sum(map(math.prod, shapes))

@@ -8,6 +8,7 @@ from .conv1d import Conv1d
 from .conv2d import Conv2d
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .flatten import Flatten
 from .global_average_pool import GlobalAvgPool
 from .group_norm import GroupNorm
@@ -16,11 +17,15 @@ from .layer import Binding, Layer
 from .layer_norm import LayerNorm
 from .lstm import LSTM
 from .max_pool import MaxPool1d, MaxPool2d
+from .positions import Positions
 from .random_flip import RandomFlip
 from .random_shift import RandomShift
 from .reshape import Reshape
 from .residual import Residual
 from .rnn import RNN
+from .self_attention import SelfAttention
+from .step_dense import StepDense
+from .step_norm import StepNorm
 
 __all__ = [
     "GRU",
@@ -36,6 +41,7 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -43,8 +49,12 @@ __all__ = [
     "LayerNorm",
     "MaxPool1d",
     "MaxPool2d",
+    "Positions",
     "RandomFlip",
     "RandomShift",
     "Reshape",
     "Residual",
+    "SelfAttention",
+    "StepDense",
+    "StepNorm",
 ]

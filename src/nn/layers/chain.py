@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Chain:
         """Whether all that the layers do in a training step goes through the tape."""
         return all(layer.replays for layer in self.layers)
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Any, training: bool) -> Array:
         """Pass the input through all layers; see :meth:`nn.layers.Layer.forward`."""
         for position, layer in enumerate(self.layers):
             if self._turns(position):
@@ -63,7 +64,8 @@ class Chain:
             x = layer.forward(x, training)
         if self._turns(len(self.layers)):
             x = _turned(x, self.layers[-1], "turned output", self._last[-1])
-        return x
+        output: Array = x  # there is at least one layer, or the input is an array
+        return output
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         """Pass the gradient back through all layers that need it."""

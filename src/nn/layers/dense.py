@@ -12,9 +12,11 @@ from .. import initializers
 from ..component import Count
 from ..initializers import Initializer
 from ..parameters import Parameter
+from ..sparse_rows import SparseRows
 from ..speed.buffers import is_transposed
 from ..speed.compile import Fused
 from ..speed.replay import replayable
+from ..speed.sparse import multiply, multiply_transposed
 from ..typing import Array, Shape
 from .layer import Layer, with_batch_axis
 
@@ -22,6 +24,9 @@ from .layer import Layer, with_batch_axis
 @dataclass
 class Dense(Layer):
     """Affine map z = x·W + b.
+
+    As the first layer it takes sparse rows, too: then only the entries that are there are
+    multiplied, and the gradient of W is 0 in the rows of all other columns.
 
     Parameters
     ----------
@@ -36,6 +41,7 @@ class Dense(Layer):
     name: ClassVar[str] = "dense"
     per_run: ClassVar[tuple[str, ...]] = ("initializer", "bias_initializer")
     axes: ClassVar[tuple[str, ...]] = ("features",)
+    takes_sparse: ClassVar[bool] = True
     units: Count
     initializer: Initializer = initializers.ScaledGaussian()
     bias_initializer: Initializer = initializers.Zeros()
@@ -70,11 +76,11 @@ class Dense(Layer):
         return Fused(lambda z, bias, _: np.add(z, bias, out=z), "bias", 0, self.at.workspace)
 
     @replayable
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array | SparseRows, training: bool) -> Array:
         self.x = x
         weights = self.at.parameters["weights"]
         z = self.buffer("z", (len(weights), x.shape[1], self.units))
-        self.at.do(np.matmul, x, weights, z)
+        self.at.do(multiply if isinstance(x, SparseRows) else np.matmul, x, weights, z)
         self.at.do(self.add_bias, z, self.bias)
         return z
 
@@ -83,6 +89,10 @@ class Dense(Layer):
         do, weights = self.at.do, self.at.parameters["weights"]
         # A sum over the batch as a product, which is twice as fast; and while it is in the cache.
         do(np.matmul, self.at.workspace.ones(grad.shape[1]), grad, self.bias_gradient)
+        if isinstance(self.x, SparseRows):
+            grad = self.contiguous("grad", grad)
+            do(multiply_transposed, self.x, grad, self.at.gradients["weights"])
+            return grad  # sparse rows are data: nothing before them is trained
         do(np.matmul, self.x.transpose(0, 2, 1), grad, self.at.gradients["weights"])
         if not input_gradient:
             return grad

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Direction(ABC):
     gates of all steps are kept in `z`, (runs, blocks · units, length, batch), where the backward
     pass replaces them by the gradients with respect to their sums, so that the gradients of the
     weights are again one product over all steps.
+
+    If samples may end before the last step, the states keep their values in the steps after the
+    end, whose gradients pass by the gates.
 
     Parameters
     ----------
@@ -72,6 +75,14 @@ class Direction(ABC):
         return Fused(code, kind, scratch, self.at.workspace, changed)  # type: ignore[arg-type]
 
     @cached_property
+    def _hold(self) -> Fused:
+        return self.fused(_hold, "recurrent state after the end", 0, 1)
+
+    @cached_property
+    def _pass_by(self) -> Fused:
+        return self.fused(_pass_by, "recurrent gradient after the end", 0, 2)
+
+    @cached_property
     def _by_inputs(self) -> slice:
         """The rows of `z` to which the inputs contribute."""
         return slice(0, self.gates * self.units)
@@ -98,10 +109,11 @@ class Direction(ABC):
         self.at.do(np.multiply, array, self._scale[rows], scaled)
         return scaled
 
-    def kept(self, state: str, batch: int) -> tuple[Array, Array]:
+    def _kept(self, state: str, batch: int) -> tuple[Array, Array]:
         """Return a state before and after each step, (runs, units, length, batch), as views.
 
-        The state before the first step is zero, or what the layer learns.
+        The state before the first step is zero, what the layer learns, or the last state of the
+        batch before.
         """
         shape = (len(self.z), self.units, self.length + 1, batch)
         values = self.buffer(f"kept {state}", shape)
@@ -109,19 +121,34 @@ class Direction(ABC):
         before, after = views[::-1] if self.reverse else views
         first = before[:, :, self.order[0]]
         start = self.at.parameters.get(self.prefix + state)
-        if start is None:
+        if self.carried:
+            self.at.do(np.copyto, first, self.carried[state])
+        elif start is None:
             self.at.do(first.fill, 0)
         else:
             self.at.do(np.copyto, first, start[..., np.newaxis])
         return before, after
 
-    def forward(self, x: Array) -> Array:
+    def _carry(self, state: str, batch: int, training: bool) -> Array:
+        """Return the array, (runs, units, batch), in which a state goes from batch to batch."""
+        assert self.at.carried is not None
+        key = self.at.name, state, training
+        kept = self.at.carried.get(key)
+        if kept is None or kept.shape[-1] < batch:
+            shape = len(self.at.peers), self.units, batch
+            kept = self.at.carried[key] = np.zeros(shape, self.at.workspace.dtype)
+        return kept[..., :batch]
+
+    def forward(self, x: Array, training: bool) -> Array:
         """Read a batch.
 
         Parameters
         ----------
         x : ndarray of shape (runs, channels, length, batch), or (1, ...)
             The inputs, contiguous.
+        training : bool
+            Whether the pass is one of training, whose states are carried apart from those of
+            evaluation.
 
         Returns
         -------
@@ -129,6 +156,9 @@ class Direction(ABC):
             The state after each step.
         """
         do, batch = self.at.do, x.shape[-1]
+        self.carried = {}
+        if self.at.carried is not None:
+            self.carried = {state: self._carry(state, batch, training) for state in self.states}
         self.x = x.reshape(*x.shape[:2], -1)
         weights = self._scaled("weights", self._by_inputs)
         recurrent = self._scaled("recurrent", self._by_state).swapaxes(1, 2)
@@ -144,6 +174,8 @@ class Direction(ABC):
         self.prepare(batch)
         for call in self._calls(recurrent, batch):
             do(call)
+        for state, carried in self.carried.items():
+            do(np.copyto, carried, self.kept[state][1][:, :, self.order[-1]])
         return self.after
 
     def _calls(self, recurrent: Array, batch: int) -> list[Call]:
@@ -162,12 +194,18 @@ class Direction(ABC):
             sums = self.z[:, self._by_state, step]
             do(np.add, sums, product, sums)
             self.step(step, do)
+            if self.mask is not None:
+                read = self.mask[:, np.newaxis, step]
+                for before, after in self.kept.values():
+                    do(self._hold, after[:, :, step], before[:, :, step], read)
         self._made[batch] = calls, Fused.compilations
         return calls
 
     def prepare(self, batch: int) -> None:
         """Make the arrays of a forward pass."""
-        self.before, self.after = self.kept("state", batch)
+        self.kept = {state: self._kept(state, batch) for state in self.states}
+        self.before, self.after = self.kept["state"]
+        self.mask = self.at.mask(batch)
 
     def backward(self, grad: Array) -> None:
         """Fill the gradients of the parameters.
@@ -188,13 +226,21 @@ class Direction(ABC):
         if grad.ndim == back.ndim:
             do(np.copyto, back, grad)
         product = self.buffer("back product", back.shape) if self.passes_on else back
+        passing: dict[str, Array] = {}  # the gradients of states that a step left as they were
+        if self.mask is not None:
+            passing = {state: self.buffer(f"passing {state}", back.shape) for state in self.states}
         for step in self.order[::-1]:
             if grad.ndim > back.ndim:
                 do(np.add, back, grad[:, :, step], back)
+            if self.mask is not None:
+                for state, array in self.back.items():
+                    do(self._pass_by, array, passing[state], self.mask[:, np.newaxis, step])
             self.step_back(step)
             do(np.matmul, recurrent, self.z[:, self._by_state, step], product)
             if self.passes_on:
                 do(np.add, back, product, back)
+            for state, array in passing.items():
+                do(np.add, self.back[state], array, self.back[state])
         flat, prefix = self._flat(self.z), self.prefix
         turned = flat.swapaxes(1, 2)
         do(np.matmul, self.x, turned[:, :, self._by_inputs], gradients[f"{prefix}weights"])
@@ -241,3 +287,15 @@ class Direction(ABC):
         `self.back` holds the gradients with respect to the states after the step. What reaches
         the states before it other than through the sums is left there.
         """
+
+
+def _hold(after: Any, before: Any, read: Any, _: Sequence[Any]) -> None:
+    """Restore the state where a step is not read, which is where `read` is 0 and not 1."""
+    np.copyto(after, before, where=np.equal(read, 0))
+
+
+def _pass_by(back: Any, passing: Any, read: Any, _: Sequence[Any]) -> None:
+    """Move the gradients of a step that is not read to `passing`."""
+    np.subtract(1, read, out=passing)
+    np.multiply(passing, back, out=passing)
+    np.multiply(back, read, out=back)

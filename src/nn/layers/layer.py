@@ -51,6 +51,15 @@ class Binding:
         The layer's name, unique in the network.
     do : Tape
         The tape that makes, captures and replays the calls of a training step.
+    padded : bool
+        Whether samples may end before their last step; see :meth:`mask`.
+    carried : dict of object to ndarray, optional
+        The arrays that hold what the layers of the network carry from batch to batch; None if each
+        batch begins anew.
+    tied : bool
+        Whether the network's last layer shares the weights of its embedding, and the layer is one
+        of the two. The last layer has them, and their gradient, by the name "tied"; its backward
+        pass writes that gradient, to which the embedding's adds.
     """
 
     peers: Sequence[Layer]
@@ -63,6 +72,21 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    padded: bool = False
+    tied: bool = False
+    carried: dict[object, Array] | None = None
+
+    def mask(self, batch: int) -> Array | None:
+        """Return which steps of the current batch belong to the samples.
+
+        Returns
+        -------
+        ndarray of shape (runs, length, batch), or None
+            1 up to the end of a sample and 0 after it; None if no sample ends early.
+        """
+        if not self.padded:
+            return None
+        return self.workspace.array("mask", (len(self.peers), self.shape[-1], batch))
 
 
 @dataclass
@@ -78,20 +102,36 @@ class Layer(Component):
         Fields that may differ between the runs of a stack.
     random : bool
         Whether the layer draws random numbers in training.
+    stepwise : bool
+        Whether the layer reads samples step by step, along their last axis, and stops at their
+        ends.
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
+    vocabulary : int
+        Number of different tokens if samples are such, whole numbers from 0, which the layer gets
+        with the batch axis last; 0 if samples are real numbers.
+    tied : bool
+        Whether the layer shares the weights of the network's embedding; only the last one may.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
+    stepwise: ClassVar[bool] = False
     axes: ClassVar[tuple[str, ...] | None] = None
+    vocabulary = 0
+    tied = False
+    takes_sparse: ClassVar[bool] = False
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""
         fields = dataclasses.fields(self)
         shared = (getattr(self, f.name) for f in fields if f.init and f.name not in self.per_run)
         return (type(self), *shared)
+
+    def carrying_fault(self) -> str | None:
+        """Describe why the layer cannot carry its state from batch to batch; None if it can."""
+        return None
 
     def without_noise(self) -> list[Layer]:
         """Return what remains of the layer without random numbers: itself, or nothing."""

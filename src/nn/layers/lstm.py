@@ -25,7 +25,7 @@ class LSTMDirection(Direction):
 
     def prepare(self, batch: int) -> None:
         super().prepare(batch)
-        self.cell_before, self.cell_after = self.kept("cell", batch)
+        self.cell_before, self.cell_after = self.kept["cell"]
         self.squashed = self.buffer("squashed cell", self.after.shape)
 
     @cached_property

@@ -24,7 +24,8 @@ class Recurrent(Layer):
     """A layer that reads a sequence step by step and keeps a state of `units` numbers.
 
     A sample is (channels, length): the channels are the features of a step in time. Layers follow
-    each other if all but the last one give all outputs.
+    each other if all but the last one give all outputs. The state stays as it is after the end of
+    a sample that ends before the last step.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ class Recurrent(Layer):
         "recurrent_initializer",
         "bias_initializer",
     )
+    stepwise: ClassVar[bool] = True
     axes: ClassVar[tuple[str, ...]] = ("channels", "length")
     direction: ClassVar[type[Direction]]
     units: Count
@@ -72,6 +74,11 @@ class Recurrent(Layer):
 
     def batch_last(self, shape: Shape) -> bool | None:
         return True
+
+    def carrying_fault(self) -> str | None:
+        if self.bidirectional:
+            return "it reads sequences from their ends, too"
+        return "its state before the first step is learnt" if self.learnt_state else None
 
     @property
     def _prefixes(self) -> Sequence[str]:
@@ -124,7 +131,7 @@ class Recurrent(Layer):
         runs = len(self.at.parameters["weights"])
         out = self.buffer("out", (runs, *self.output_shape(self.at.shape), x.shape[-1]))
         for part, direction in zip(self._parts(out), self._directions, strict=True):
-            states = direction.forward(x)
+            states = direction.forward(x, training)
             given = states if self.output == "all" else states[:, :, direction.order[-1]]
             self.at.do(np.copyto, part, given)
         return out

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..parameters import Layout
 from ..typing import Shape
 from .layer import Layer
 
@@ -34,10 +36,11 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
     ------
     ValueError
         If a layer cannot take the samples that reach it; the message names the layer, the shape
-        that it gets and the one that it needs.
+        that it gets and the one that it needs. If an embedding is not the first layer, or cannot
+        share its weights with the last one.
     """
-    shapes = [shape]
-    for name, layer in zip(names_of(layers), layers, strict=True):
+    shapes, names = [shape], names_of(layers)
+    for name, layer in zip(names, layers, strict=True):
         if callable(getattr(type(layer), "width", None)):
             raise ValueError(
                 f"{name}: {type(layer).__name__} has a method width(fan_in), which layers had "
@@ -54,7 +57,84 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
         except ValueError as error:
             raise ValueError(f"{name} gets samples of shape {_listed(shape)}: {error}") from error
         shapes.append(shape)
+    for position, (name, layer) in enumerate(zip(names, layers, strict=True)):
+        if layer.vocabulary and position > 0:
+            raise ValueError(f"{name} takes tokens, so it must be the first layer")
+        if layer.tied:
+            _check_tied(name, layers, shapes, last=layer is layers[-1])
     return shapes
+
+
+def _check_tied(name: str, layers: Sequence[Layer], shapes: Sequence[Shape], *, last: bool) -> None:
+    """Check that a layer can share the weights of the network's embedding."""
+    if not last or not layers[0].vocabulary:
+        raise ValueError(
+            f"{name} shares the weights of an embedding, so it must be the last layer of a network "
+            "that begins with one"
+        )
+    channels, outputs = shapes[-2][0], shapes[-1][0]
+    [weights] = layers[0].parameters(shapes[0])
+    if weights.shape != (outputs, channels):
+        raise ValueError(
+            f"{name} shares the weights of an embedding, which has {weights.shape[0]} tokens of "
+            f"{weights.shape[1]} units, but it has {outputs} outputs for {channels} channels; make "
+            "both the same"
+        )
+
+
+def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    """Check that layers that read samples step by step know where samples end.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shapes : sequence of tuple of int
+        A result of :func:`shapes_of`, for samples that may end before their last step.
+
+    Raises
+    ------
+    ValueError
+        If the number of steps has changed before such a layer.
+    """
+    steps = shapes[0][-1]
+    for name, layer, shape in zip(names_of(layers), layers, shapes, strict=False):
+        if layer.stepwise and shape[-1] != steps:
+            raise ValueError(
+                f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} "
+                f"and may end earlier, so that {name} does not know where they end"
+            )
+
+
+def check_carrying(layers: Sequence[Layer]) -> None:
+    """Raise a ValueError if a layer cannot carry its state from batch to batch."""
+    for name, layer in zip(names_of(layers), layers, strict=True):
+        fault = layer.carrying_fault()
+        if fault is not None:
+            raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
+
+
+def layout_of(layers: Sequence[Layer], shape: Shape) -> Layout:
+    """Return the layout of a network's parameters, named after their layers.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shape : tuple of int
+        Shape of an input sample.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take the samples that reach it.
+    """
+    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
+    return Layout(
+        replace(p, name=f"{name}/{p.name}")
+        for name, layer, shape in placed
+        for p in layer.parameters(shape)
+    )
 
 
 def _listed(axes: Sequence[object]) -> str:

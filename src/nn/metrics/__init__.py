@@ -4,11 +4,13 @@ from .average_precision import AveragePrecision
 from .f1 import F1
 from .mae import MAE
 from .metric import Metric, Predictions, TaskName
+from .perplexity import BitsPerCharacter, Perplexity
 from .precision import Precision
 from .r2 import R2
 from .recall import Recall
 from .rmse import RMSE
 from .roc_auc import ROCAUC
+from .wrong import Wrong
 
 __all__ = [
     "F1",
@@ -17,9 +19,12 @@ __all__ = [
     "RMSE",
     "ROCAUC",
     "AveragePrecision",
+    "BitsPerCharacter",
     "Metric",
+    "Perplexity",
     "Precision",
     "Predictions",
     "Recall",
     "TaskName",
+    "Wrong",
 ]

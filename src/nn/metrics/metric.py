@@ -30,11 +30,15 @@ class Predictions:
         latter in the units of the data. All are finite.
     targets : float64 ndarray of shape (rows, columns)
         The truth: 1 for the class or the labels of a row and 0 elsewhere, or the numbers.
+    sequences : ndarray of int, shape (rows,), optional
+        If the rows are the steps of sequences, one after the other: the sequence to which each
+        belongs, in ascending order.
     """
 
     task: str
     outputs: Float64Array
     targets: Float64Array
+    sequences: NDArray[np.intp] | None = None
 
     @cached_property
     def true(self) -> NDArray[np.bool_]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from ..component import Decay, Positive
 from ..typing import Array, Float64Array
+from .mask import Mask, masked, reduced
 from .optimizer import Coefficients, Namespace, Optimizer
 
 
@@ -28,6 +29,9 @@ class Adam(Optimizer):
         Decay of the averages of g and g², in [0, 1).
     eps : float, default 1e-8
         Constant ε, outside the root.
+    mask : {"cautious", "grams"}, optional
+        What becomes of the entries of the step whose signs are not the gradient's
+        (:mod:`nn.optimizers.mask`); by default nothing.
 
     References
     ----------
@@ -40,6 +44,10 @@ class Adam(Optimizer):
     beta1: Decay = 0.9
     beta2: Decay = 0.999
     eps: Positive = 1e-8
+    mask: Mask = None
+
+    def reduces_over(self) -> Literal["tensor"] | None:
+        return reduced(self.mask)
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
@@ -56,11 +64,12 @@ class Adam(Optimizer):
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         average_moments(g, s, c, work[0])
-        np.sqrt(s.v, out=g)
-        g += c.eps
-        np.divide(s.m, g, out=g)
-        g *= c.step
-        theta -= g
+        step = work[0] if c.mask else g
+        np.sqrt(s.v, out=step)
+        step += c.eps
+        np.divide(s.m, step, out=step)
+        step *= c.step
+        theta -= masked(step, g, c.mask)
 
     @staticmethod
     def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:

@@ -24,7 +24,7 @@ class AdamW(Adam):
         (the paper multiplies it by the schedule alone).
     amsgrad : bool, default False
         Whether the step is that of :class:`~nn.optimizers.AMSGrad`.
-    lr, beta1, beta2, eps
+    lr, beta1, beta2, eps, mask
         See :class:`~nn.optimizers.Adam`.
 
     References

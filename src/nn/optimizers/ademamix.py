@@ -11,6 +11,7 @@ import numpy as np
 from ..component import Decay, Interval, NonNegative
 from ..typing import Array, Float64Array
 from .adam import Adam, average_moments
+from .mask import masked
 from .optimizer import Coefficients, Namespace
 
 
@@ -23,7 +24,7 @@ class AdEMAMix(Adam):
 
     Parameters
     ----------
-    lr, beta1, beta2, eps
+    lr, beta1, beta2, eps, mask
         See :class:`~nn.optimizers.Adam`.
     beta3 : float, default 0.9999
         Decay of the slow average n, in [0, 1).
@@ -43,6 +44,7 @@ class AdEMAMix(Adam):
     name: ClassVar[str] = "ademamix"
     state: ClassVar[tuple[str, ...]] = ("m", "v", "slow")
     decoupled: ClassVar[bool] = True
+    scratch: ClassVar[int] = 2
     beta3: Decay = 0.9999
     alpha: NonNegative = 2.0
     alpha_warmup: Annotated[int, Interval(0)] = 0
@@ -60,14 +62,13 @@ class AdEMAMix(Adam):
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         average_moments(g, s, c, work[0])
         s.slow *= c.beta3
-        g *= c.gain3
-        s.slow += g
-        np.multiply(s.m, c.step, out=g)
-        g += np.multiply(s.slow, c.slow_step, out=work[0])
+        s.slow += np.multiply(g, c.gain3, out=work[0])
+        step = np.multiply(s.m, c.step, out=work[1] if c.mask else g)
+        step += np.multiply(s.slow, c.slow_step, out=work[0])
         root = np.sqrt(s.v, out=work[0])
         root += c.eps
-        g /= root
-        theta -= g
+        step /= root
+        theta -= masked(step, g, c.mask)
 
 
 def _progress(t: int, warmup: Float64Array) -> Float64Array:

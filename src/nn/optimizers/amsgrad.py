@@ -10,6 +10,7 @@ import numpy as np
 
 from ..typing import Array, Float64Array
 from .adam import Adam, average_moments, divisor
+from .mask import masked
 from .optimizer import Namespace
 
 
@@ -22,7 +23,7 @@ class AMSGrad(Adam):
 
     Parameters
     ----------
-    lr, beta1, beta2, eps
+    lr, beta1, beta2, eps, mask
         See :class:`~nn.optimizers.Adam`.
 
     References
@@ -36,12 +37,13 @@ class AMSGrad(Adam):
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         average_moments(g, s, c, work[0])
+        step = work[0] if c.mask else g
         np.maximum(s.v_max, s.v, out=s.v_max)
-        np.sqrt(s.v_max, out=g)
-        g += c.eps
-        np.divide(s.m, g, out=g)
-        g *= c.step
-        theta -= g
+        np.sqrt(s.v_max, out=step)
+        step += c.eps
+        np.divide(s.m, step, out=step)
+        step *= c.step
+        theta -= masked(step, g, c.mask)
 
     @staticmethod
     def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:

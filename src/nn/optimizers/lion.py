@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from ..component import Decay, Positive
 from ..typing import Array
+from .mask import Mask, masked, reduced
 from .optimizer import Coefficients, Namespace, Optimizer
 
 
@@ -25,6 +26,9 @@ class Lion(Optimizer):
         Interpolation of the step and decay of the average, in [0, 1).
     weight_decay : float, default 0.0
         Weight decay λ, decoupled.
+    mask : {"cautious", "grams"}, optional
+        What becomes of the entries of the step whose signs are not the gradient's
+        (:mod:`nn.optimizers.mask`); by default nothing.
 
     References
     ----------
@@ -38,6 +42,10 @@ class Lion(Optimizer):
     lr: Positive = 1e-4
     beta1: Decay = 0.9
     beta2: Decay = 0.99
+    mask: Mask = None
+
+    def reduces_over(self) -> Literal["tensor"] | None:
+        return reduced(self.mask)
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
@@ -58,4 +66,4 @@ class Lion(Optimizer):
         s.m *= c.beta2
         s.m += np.multiply(g, c.gain2, out=spare)
         direction *= c.lr
-        theta -= direction
+        theta -= masked(direction, g, c.mask)

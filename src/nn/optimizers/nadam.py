@@ -11,6 +11,7 @@ import numpy as np
 from ..component import NonNegative, Positive
 from ..typing import Array
 from .adam import Adam, average_moments
+from .mask import masked
 from .optimizer import Coefficients, Namespace
 
 
@@ -24,7 +25,7 @@ class NAdam(Adam):
     ----------
     lr : float, default 0.002
         Learning rate η.
-    beta1, beta2, eps
+    beta1, beta2, eps, mask
         See :class:`~nn.optimizers.Adam`.
     momentum_decay : float, default 0.004
         Rate ψ at which the momentum rises to β₁, at least 0.
@@ -38,6 +39,7 @@ class NAdam(Adam):
 
     name: ClassVar[str] = "nadam"
     running: ClassVar[tuple[str, ...]] = ("mu_product",)
+    scratch: ClassVar[int] = 2
     lr: Positive = 0.002
     momentum_decay: NonNegative = 0.004
     decoupled_decay: bool = False
@@ -66,10 +68,10 @@ class NAdam(Adam):
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         average_moments(g, s, c, work[0])
-        g *= c.g_step
-        g += np.multiply(s.m, c.m_step, out=work[0])
+        step = np.multiply(g, c.g_step, out=work[1] if c.mask else g)
+        step += np.multiply(s.m, c.m_step, out=work[0])
         root = np.sqrt(s.v, out=work[0])
         root *= c.root
         root += c.eps
-        g /= root
-        theta -= g
+        step /= root
+        theta -= masked(step, g, c.mask)

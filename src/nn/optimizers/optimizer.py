@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ..component import Component, NonNegative, Positive
+from ..parameters import Layout, Parameter
 from ..speed.buffers import Workspace
 from ..typing import Array, Float64Array
 
@@ -25,8 +26,8 @@ class Optimizer(Component):
     - :meth:`coefficients` is called once per step and turns hyperparameters into the numbers that
       the rule multiplies by: float64 arrays of shape (runs, 1), which are then rounded to the
       network's precision.
-    - :meth:`update` is elementwise and changes parameters and state in place. It is called for
-      blocks of parameters that fit the cache.
+    - :meth:`update` changes parameters and state in place. It is elementwise and called for blocks
+      of parameters that fit the cache, unless :meth:`reduces_over` says what it needs as a whole.
 
     Parameters
     ----------
@@ -43,14 +44,18 @@ class Optimizer(Component):
     state : tuple of str
         Names of the state arrays, each of the shape of the parameters and initially 0.
     running : tuple of str
-        Names of running products of coefficients, float64 of shape (runs, 1) and initially 1.
+        Names of numbers that each run carries from step to step, float64 of shape (runs, 1) and
+        initially 1, such as products of coefficients.
     scratch : int
         Number of scratch arrays that :meth:`update` needs.
     decoupled : bool
         Whether weight decay is θ ← θ(1 - ηλ) before the step (Loshchilov & Hutter 2019).
+    decays_itself : bool
+        Whether the rule applies weight decay itself, because it is neither coupled nor decoupled in
+        this sense: to the entries `c.decayed`.
     whole_matrices : bool
-        Whether :meth:`update_matrix` updates each weight matrix as a whole. :meth:`update` then
-        handles only biases, gains and shifts, including their decay.
+        Whether :meth:`update_matrix` updates each of :meth:`updated_as_matrices`, and
+        :meth:`update` all other parameters.
     full_batch : bool
         Whether the rule makes sense only if every step uses all rows of the training data.
     """
@@ -59,6 +64,7 @@ class Optimizer(Component):
     running: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1
     decoupled: ClassVar[bool] = False
+    decays_itself: ClassVar[bool] = False
     whole_matrices: ClassVar[bool] = False
     full_batch: ClassVar[bool] = False
 
@@ -71,7 +77,7 @@ class Optimizer(Component):
         return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
 
     def options(self) -> dict[str, Any]:
-        """Return the fields that are not numbers."""
+        """Return the settings that are not numbers, or that all runs of a call must share."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: v for k, v in values.items() if not is_number(v)}
 
@@ -83,6 +89,41 @@ class Optimizer(Component):
         """Return whether these settings decouple weight decay."""
         return self.decoupled
 
+    def reduces_over(self) -> Literal["tensor", "run"] | None:
+        """Return what :meth:`update` must get as a whole, since it takes sums or norms over it.
+
+        Returns
+        -------
+        {"tensor", "run"} or None
+            A named array of a layer, all parameters of a run, or nothing: the rule is elementwise.
+        """
+        return None
+
+    def updated_as_matrices(self, layout: Layout) -> list[Parameter]:
+        """Return the parameters that :meth:`update_matrix` updates: by default all weights.
+
+        Raises
+        ------
+        ValueError
+            If the settings ask for matrices that the network does not have.
+        """
+        return [p for p in layout.parameters if p.decays] if self.whole_matrices else []
+
+    def tensor_state(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of a tensor's state that is not of the shape of the parameters.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (fan_in, fan_out) of a matrix that :meth:`update_matrix` updates, (n,) of any other.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            The shapes by name, without the run axis; the arrays are initially 0.
+        """
+        return {}
+
     @staticmethod
     @abstractmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
@@ -92,8 +133,8 @@ class Optimizer(Component):
         ----------
         h : namespace
             Each hyperparameter by name as a float64 array of shape (runs, 1), or (1, 1) if all
-            runs agree. `h.lr` includes the factor of the schedule, `h.schedule`. The
-            :attr:`running` products are to be updated.
+            runs agree, and the fields that are not numbers. `h.lr` includes the factor of the
+            schedule, `h.schedule`. The :attr:`running` numbers may be replaced.
         t : int
             The number of the step, from 1.
 
@@ -110,14 +151,16 @@ class Optimizer(Component):
         Parameters
         ----------
         theta : ndarray of shape (runs, n)
-            Parameters, or a block of them.
+            Parameters: any block of them, or what :meth:`reduces_over` names.
         g : ndarray of shape (runs, n)
             Gradients, which may be overwritten.
         s : namespace of ndarrays of shape (runs, n)
-            The :attr:`state`.
+            The :attr:`state`; with a tensor, its :meth:`tensor_state`; with a run, the
+            :attr:`running` numbers, which may be changed in place.
         c : namespace of ndarrays of shape (runs, 1) or (1, 1)
             The :meth:`coefficients` in the network's precision, and the fields that are not
-            numbers.
+            numbers. Unless the rule is elementwise, `c.decayed` is the slice of the n entries on
+            which weight decay acts if there is any.
         work : sequence of :attr:`scratch` ndarrays of shape (runs, n)
             Scratch space.
         """
@@ -133,9 +176,10 @@ class Optimizer(Component):
             convolution are a matrix with a row for each number that a kernel sees, and a column
             for each channel.
         s : namespace of ndarrays of shape (runs, fan_in, fan_out)
-            The :attr:`state`.
+            The :attr:`state`, and the :meth:`tensor_state` with its own shapes.
         c : namespace of ndarrays of shape (runs, 1, 1) or (1, 1, 1)
-            The coefficients, as in :meth:`update` with one more axis.
+            The coefficients, as in :meth:`update` with one more axis; `c.decayed` is a slice of
+            the rows.
         work : Workspace
             Buffers that persist between steps.
         """
@@ -163,7 +207,7 @@ class Optimizer(Component):
         return None
 
     def initial_state(self) -> dict[str, float]:
-        """Return the initial values of state arrays that do not start at 0."""
+        """Return the initial values of :attr:`state` and :attr:`running` other than 0 and 1."""
         return {}
 
 

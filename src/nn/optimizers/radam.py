@@ -10,6 +10,7 @@ import numpy as np
 
 from ..typing import Array, Float64Array
 from .adam import Adam, average_moments
+from .mask import masked
 from .optimizer import Coefficients, Namespace
 
 
@@ -22,7 +23,7 @@ class RAdam(Adam):
 
     Parameters
     ----------
-    lr, beta1, beta2, eps
+    lr, beta1, beta2, eps, mask
         See :class:`~nn.optimizers.Adam`.
     decoupled_decay : bool, default False
         Whether weight decay is decoupled, as in :class:`~nn.optimizers.AdamW`.
@@ -60,12 +61,13 @@ class RAdam(Adam):
     @staticmethod
     def update(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
         average_moments(g, s, c, work[0])
-        np.sqrt(s.v, out=g)
-        g += c.eps
-        np.copyto(g, 1, where=c.rectified == 0)
-        np.divide(s.m, g, out=g)
-        g *= c.step
-        theta -= g
+        step = work[0] if c.mask else g
+        np.sqrt(s.v, out=step)
+        step += c.eps
+        np.copyto(step, 1, where=c.rectified == 0)
+        np.divide(s.m, step, out=step)
+        step *= c.step
+        theta -= masked(step, g, c.mask)
 
     @staticmethod
     def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array:

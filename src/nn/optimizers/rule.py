@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from ..parameters import Layout
+from ..parameters import Layout, Parameter
 from ..speed import compile as fusion
 from ..speed.buffers import Memory, Workspace
 from ..typing import Array, Float64Array
@@ -34,6 +34,35 @@ _updated: Counter[type[Optimizer]] = Counter()
 """Number of elements that this process has updated by each rule."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Parameters that a rule gets as a whole.
+
+    Parameters
+    ----------
+    columns : slice
+        Their place among the parameters.
+    decayed : slice
+        The entries of theirs on which weight decay acts.
+    matrix : Parameter, optional
+        The weight matrix that they are, if :meth:`Optimizer.update_matrix` updates it.
+    state : dict of str to str
+        The names of its own state arrays in :attr:`Rule.state`, by their name in the rule.
+    """
+
+    columns: slice
+    decayed: slice
+    matrix: Parameter | None = None
+    state: Mapping[str, str] = field(default_factory=dict)
+
+    def view(self, array: Array) -> Array:
+        """View the entries of an array (runs, P), as (runs, n) or (runs, fan_in, fan_out)."""
+        own = array[:, self.columns]
+        if self.matrix is None:
+            return own
+        return self.matrix.as_matrices(own.reshape(len(own), *self.matrix.shape))
+
+
 class Rule:
     """The update of a group of runs by one optimizer class.
 
@@ -47,21 +76,26 @@ class Rule:
     Attributes
     ----------
     state : dict of str to ndarray
-        State arrays of shape (runs, P) by name. A checkpoint needs these and :attr:`running`.
+        State arrays by name: (runs, P), or of one tensor. A checkpoint needs these and
+        :attr:`running`.
     running : dict of str to ndarray
-        Running products, float64 of shape (runs, 1).
+        Numbers of each run, float64 of shape (runs, 1).
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], layout: Layout) -> None:
         self.optimizers = list(optimizers)
         self.layout = layout
         self.kind = optimizers[0]
-        self.decays = self.kind.weight_decay > 0
         self.decouples = self.kind.decouples()
+        self.decays = self.kind.weight_decay > 0 and not self.kind.decays_itself
         self.decayed = layout.size if self.kind.decay_biases else layout.decayed
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of the state of single tensors
+        self.parts = self._parts()
         self.state: dict[str, Array] = {}
-        runs = len(self.optimizers)
-        self.running = {name: np.ones((runs, 1)) for name in self.kind.running}
+        self.running = {
+            name: np.array([[o.initial_state().get(name, 1.0)] for o in self.optimizers])
+            for name in self.kind.running
+        }
         self._hyperparameters = _columns(self.optimizers)
         self._options = self.kind.options()
         self._work: Array = np.empty((1, 0))
@@ -75,10 +109,13 @@ class Rule:
     def start(self, memory: Memory) -> None:
         """Allocate the state at its initial values."""
         self._workspace = Workspace(memory.dtype)
+        runs = len(self.optimizers)
         for name in self.kind.slots():
-            self.state[name] = memory.zeros((len(self.optimizers), self.layout.size))
+            self.state[name] = memory.zeros((runs, self.layout.size))
             for row, optimizer in enumerate(self.optimizers):
                 self.state[name][row] = optimizer.initial_state().get(name, 0)
+        for name, shape in self._shapes.items():
+            self.state[name] = memory.zeros((runs, *shape))
 
     def step(
         self,
@@ -101,7 +138,7 @@ class Rule:
         momentum : ndarray of shape (runs, 1), optional
             Momentum instead of the optimizers' own, if they have one.
         """
-        h = Namespace(**self._hyperparameters, **self.running)
+        h = Namespace(**self._options | self._hyperparameters, **self.running)
         h.schedule = _ONE if factor is None else factor
         h.lr = h.lr * h.schedule
         if momentum is not None and hasattr(h, "momentum"):
@@ -137,13 +174,15 @@ class Rule:
     def preconditioner(self, t: int) -> Float64Array | None:
         """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
         state = {name: array.astype(np.float64) for name, array in self.state.items()}
-        h = Namespace(**self._hyperparameters, **self._options)
+        h = Namespace(**self._options | self._hyperparameters)
         return self.kind.preconditioner(h, Namespace(**state), t)
 
     def _apply(self, theta: Array, g: Array, coefficients: Coefficients) -> None:
         """Update in one compiled pass if possible, else in many passes of NumPy: the same bits."""
-        if self.kind.whole_matrices:
-            self._apply_to_matrices(theta, g, self._rounded(coefficients, theta.dtype))
+        if self.parts:
+            c = self._rounded(coefficients, theta.dtype)
+            for part in self.parts:
+                self._apply_to_part(part, theta, g, c)
             return
         loops = self._loops(theta, g, coefficients)
         if not loops:
@@ -160,35 +199,58 @@ class Rule:
             **{name: value.astype(dtype) for name, value in coefficients.items()}, **self._options
         )
 
-    def _apply_to_matrices(self, theta: Array, g: Array, c: Namespace) -> None:
-        """Update each weight matrix by itself, then all other parameters in one call."""
-        runs, size = theta.shape
-        own = _mapped(c, lambda value: value[..., np.newaxis])
-        for parameter in self.layout.parameters:
-            if not parameter.decays:
+    def _parts(self) -> list[Part]:
+        """Return what the rule must get as a whole; nothing if it is elementwise."""
+        kind, layout = self.kind, self.layout
+        whole, matrices = kind.reduces_over(), kind.updated_as_matrices(layout)
+        if whole == "run":
+            return [Part(slice(0, layout.size), slice(0, self.decayed))]
+        if whole is None and not kind.whole_matrices:
+            return []
+        parts: list[Part] = []
+        for tensor in layout.parameters:
+            columns = layout.slices[tensor.name]
+            decayed = slice(None) if columns.start < self.decayed else slice(0)
+            matrix = tensor if tensor in matrices else None
+            shapes = kind.tensor_state(tensor.matrix if matrix else (tensor.size,))
+            last = parts[-1] if parts else None
+            stands_alone = whole is not None or matrix is not None or shapes
+            if last and not (stands_alone or last.matrix) and last.decayed == decayed:
+                # An elementwise rule takes adjacent tensors at once, which saves calls.
+                parts[-1] = Part(slice(last.columns.start, columns.stop), decayed)
                 continue
-            columns = self.layout.slices[parameter.name]
-            views = {"theta": theta, "g": g, **self.state}
-            views = {
-                name: parameter.as_matrices(array[:, columns].reshape(runs, *parameter.shape))
-                for name, array in views.items()
-            }
+            names = {name: f"{name}/{tensor.name}" for name in shapes}
+            self._shapes |= {names[name]: shape for name, shape in shapes.items()}
+            parts.append(Part(columns, decayed, matrix, names))
+        return parts
+
+    def _apply_to_part(self, part: Part, theta: Array, g: Array, c: Namespace) -> None:
+        """Update a matrix, a tensor, several tensors or all parameters."""
+        c = c if part.matrix is None else _mapped(c, lambda value: value[..., np.newaxis])
+        c.decayed = part.decayed
+        views = {name: part.view(self.state[name]) for name in self.kind.slots()}
+        views |= {"theta": part.view(theta), "g": part.view(g)}
+        arrays = views
+        if part.matrix is not None:
             # NumPy cannot prove that a strided view does not overlap itself, so it would make a
             # copy in every operation that writes to one.
-            matrices = {name: self._contiguous(name, view) for name, view in views.items()}
-            weights, gradient = matrices["theta"], matrices["g"]
-            state = Namespace(**{name: matrices[name] for name in self.state})
-            if self.decays:
-                self._decay(weights, gradient, own, self._workspace.array("decay", weights.shape))
-            self.kind.update_matrix(weights, gradient, state, own, self._workspace)
-            for name, view in views.items():
-                if matrices[name] is not view:
-                    np.copyto(view, matrices[name])
-        rest = slice(self.layout.decayed, size)
-        if rest.start < rest.stop:
-            work = self._scratch(runs, rest.stop - rest.start, theta.dtype)
-            state = Namespace(**{name: array[:, rest] for name, array in self.state.items()})
-            self.kind.update(theta[:, rest], g[:, rest], state, c, work)
+            arrays = {name: self._contiguous(name, view) for name, view in views.items()}
+        weights, gradient = arrays["theta"], arrays["g"]
+        s = Namespace(**{name: arrays[name] for name in self.kind.slots()})
+        vars(s).update({name: self.state[place] for name, place in part.state.items()})
+        if self.decays:
+            rows = part.decayed
+            spare = self._workspace.array("decay", weights[:, rows].shape)
+            self._decay(weights[:, rows], gradient[:, rows], c, spare)
+        if part.matrix is not None:
+            self.kind.update_matrix(weights, gradient, s, c, self._workspace)
+        else:
+            vars(s).update(self.running)
+            work = self._scratch(len(weights), weights.shape[1], weights.dtype)
+            self.kind.update(weights, gradient, s, c, work)
+        for name, view in views.items():
+            if arrays[name] is not view:
+                np.copyto(view, arrays[name])
 
     def _contiguous(self, name: str, view: Array) -> Array:
         """Return a contiguous copy of a view in a buffer, or the view if it is contiguous."""
@@ -317,9 +379,9 @@ def _columns(optimizers: Sequence[Optimizer]) -> Coefficients:
     Both shapes give the same bits, but with the small one NumPy treats a block as one long row.
     """
     columns = {}
-    for field in fields(optimizers[0]):
-        values = [getattr(optimizer, field.name) for optimizer in optimizers]
+    for name in (f.name for f in fields(optimizers[0])):
+        values = [getattr(optimizer, name) for optimizer in optimizers]
         if is_number(values[0]):
             column = np.array(values, np.float64).reshape(-1, 1)
-            columns[field.name] = column[:1] if (column == column[0]).all() else column
+            columns[name] = column[:1] if (column == column[0]).all() else column
     return columns

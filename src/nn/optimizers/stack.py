@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
-from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -80,7 +79,6 @@ class OptimizerStack:
         gradients: Array,
         factor: Float64Array | None = None,
         momentum: Float64Array | None = None,
-        times: Float64Array | None = None,
     ) -> None:
         """Take one step of every run, in place.
 
@@ -92,15 +90,12 @@ class OptimizerStack:
             Factors of the schedules on the learning rates; 1 by default.
         momentum : ndarray of shape (runs, 1), float64, optional
             Momenta instead of those of the optimizers that have one.
-        times : ndarray of shape (runs,), float64, optional
-            Seconds, to which each run's share of the time of its own optimizer is added.
         """
         self.t += 1
         if parameters is not self._parameters or gradients is not self._gradients:
             self._parameters, self._gradients = parameters, gradients
             self._parts = [(parameters[rows], gradients[rows]) for rows, _ in self.groups]
         for (rows, rule), (theta, g) in zip(self.groups, self._parts, strict=True):
-            began = perf_counter() if times is not None else 0.0
             rule.step(
                 theta,
                 g,
@@ -108,8 +103,6 @@ class OptimizerStack:
                 None if factor is None else factor[rows],
                 None if momentum is None else momentum[rows],
             )
-            if times is not None:
-                times[rows] += (perf_counter() - began) / len(theta)
 
     def preconditioner(self, parameters: int) -> Float64Array:
         """Return the diagonal by which each run's last step divided its direction.

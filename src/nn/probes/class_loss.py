@@ -13,7 +13,7 @@ from .probe import Probe, Probed
 
 @dataclass(frozen=True)
 class ClassLoss(Probe):
-    """The mean loss of the rows of each class, as in evaluation; no value for an absent class.
+    """The mean loss of the rows, or steps, of each class; no value for a class without any.
 
     Parameters
     ----------
@@ -32,12 +32,16 @@ class ClassLoss(Probe):
                 for rows, logits in network.logits(probed.inputs)
             ],
             axis=1,
-        )
+        ).reshape(network.runs, -1)  # each step of a sequence has a class
         (encoded,) = targets
-        classes = max(encoded.shape[1], 2)  # one output stands for two classes
-        labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
+        classes = max(network.outputs, 2)  # one output stands for two classes
+        if network.steps:
+            labels = encoded.reshape(-1)
+        else:
+            labels = encoded.argmax(axis=1) if encoded.shape[1] > 1 else encoded[:, 0] > 0.5
         return {
-            str(label): losses[:, labels == label].mean(axis=1)
+            # Contiguous, so that a run's sum has the same order in every stack.
+            str(label): np.ascontiguousarray(losses[:, labels == label]).mean(axis=1)
             if (labels == label).any()
             else np.full(network.runs, np.nan)
             for label in range(classes)

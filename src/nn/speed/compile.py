@@ -235,7 +235,7 @@ def _compile_all(traced: Callable[[], Trace], numbers: int = 0) -> list[Loop | N
         steps: list[Loop | NumpyCall] = []
         for i, (stretch, program) in enumerate(zip(trace.stretches, programs, strict=True)):
             if stretch.stores:
-                steps.append(Loop(_compile(program), stretch, trace))
+                steps.append(Loop(machine_code(program), stretch, trace))
             steps += [NumpyCall(*call) for call in trace.calls[i : i + 1]]
         return steps
     # Code written for arrays may raise anything when it gets stand-ins, and so may a version of
@@ -414,8 +414,8 @@ def _imported_llvm() -> Any:
 
 
 @functools.cache
-def _compile(program: str) -> Any:
-    """Compile a program; return its loop."""
+def machine_code(program: str) -> Any:
+    """Compile a program; return its function `loop`, which takes the address of its inputs."""
     llvm = _llvm()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from ..typing import Array
+from ..sparse_rows import SparseRows
+from ..typing import Array, Indices
 from . import compile as compiling
 
 Call = Callable[[], object]
@@ -75,8 +76,8 @@ class CapturedStep:
     Attributes
     ----------
     x, targets, weights : ndarray
-        The batch; `weights` is None if its rows have none. Holding the arrays keeps their ids from
-        being reused.
+        The batch; `x` may be :class:`~nn.sparse_rows.SparseRows`, and `weights` is None if its rows
+        have none. Holding the arrays keeps their ids from being reused.
     logits : ndarray
         The buffer that receives the logits.
     calls : list of callable
@@ -86,7 +87,7 @@ class CapturedStep:
         newer loops.
     """
 
-    x: Array
+    x: Array | Indices | SparseRows
     targets: Array
     weights: Array | None
     logits: Array = field(init=False)

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import (
     distinct,
     group_runs,
@@ -12,6 +13,7 @@ from experiments.analysis.groups import (
     varied,
 )
 from experiments.errors import ConfigError
+from experiments.reporting.words.limits import limits_of
 from tests.experiments.analysis.made_up_sweeps import make_run, sweep
 
 
@@ -297,3 +299,40 @@ def test_groups_are_named_by_what_they_have(tmp_path):
         ),
     ]
     assert set(labels(group_runs(runs))) == {"sgd", "adam (beta1=0.8)", "adam (beta1=0.7)"}
+
+
+def other_data(run, digest="other"):
+    return {"dataset": {**run.dataset, "digest": digest}}
+
+
+def test_different_data_of_one_seed_are_compared_apart(tmp_path):
+    runs = sweep(tmp_path, ["sgd", "adam"], seeds=range(2))
+    changed = [
+        make_run(tmp_path / f"n{i}", "adam", seed, summary={"test/loss": 0.1}, identity=f"n{i}",
+                 **other_data(runs[0]))
+        for i, seed in enumerate(range(2))
+    ]  # fmt: skip
+    groups = group_runs([*runs, *changed])
+    assert [len(part) for part in scopes(groups)] == [2, 1]
+    assert {group.by for group in groups} == {("optimizer", "data")}
+    study = analyse([*runs, *changed])
+    assert all("data=" in part.name for part in study.parts)
+    assert any("trained on different data" in text for text in limits_of(study))
+
+
+def test_different_data_and_splits_of_each_seed_are_refused(tmp_path):
+    def run(name, seed, digest):
+        made = make_run(tmp_path / name, "sgd", seed, settings={"dataset": {"seed": seed}})
+        return make_run(
+            tmp_path / f"{name}d",
+            "sgd",
+            seed,
+            identity=name,
+            settings={"dataset": {"seed": seed}},
+            **other_data(made, digest),
+        )
+
+    own = [run("a", 0, "one"), run("b", 1, "two")]
+    assert len(group_runs(own)) == 1
+    with pytest.raises(ConfigError, match="Runs of one seed were trained on different data"):
+        group_runs([*own, run("c", 0, "three")])

@@ -179,3 +179,64 @@ def test_the_example_of_the_protocol_page():
     assert pair.p_value == pytest.approx(0.0005, abs=5e-5)
     apart = compare_pairs({"adam": seeded(adam), "sgd": seeded(sgd, first=50)}, metric="loss")
     assert apart[0].p_value == pytest.approx(0.36, abs=5e-3)
+
+
+def test_a_margin_makes_pairs_equivalent_or_undecided():
+    noise = np.random.default_rng(4).normal(size=(4, 10)) * 0.01
+    means = {"a": 0.0, "b": 0.001, "c": 0.05, "d": 0.1}
+    values = {
+        name: seeded(shift + own) for (name, shift), own in zip(means.items(), noise, strict=True)
+    }
+    pairs = compare_pairs(values, metric="m", margin=0.05)
+    verdicts = {pair.first + pair.second: pair.verdict for pair in pairs}
+    assert verdicts["ab"] == "equivalent"
+    assert verdicts["ad"] == verdicts["bd"] == "separated"
+    without = compare_pairs(values, metric="m")
+    assert {pair.verdict for pair in without} == {"separated", "not separated"}
+    assert [pair.adjusted for pair in pairs] == [pair.adjusted for pair in without]
+
+
+def test_a_difference_that_surely_does_not_matter_is_no_separation():
+    noise = np.random.default_rng(5).normal(size=10) * 0.001
+    values = {"a": seeded(noise), "b": seeded(0.01 + noise[::-1])}
+    (pair,) = compare_pairs(values, metric="m", margin=0.1)
+    assert pair.separated
+    assert pair.verdict == "equivalent"
+    assert not pair.first_is_better
+
+
+def test_an_undecided_pair_says_how_many_seeds_settle_it():
+    noise = np.random.default_rng(6).normal(size=(2, 6))
+    values = {"a": seeded(noise[0]), "b": seeded(0.1 + noise[1])}
+    (pair,) = compare_pairs(values, metric="m", margin=1.0)
+    (without,) = compare_pairs(values, metric="m")
+    assert pair.verdict == "undecided"
+    assert 6 < pair.seeds_needed < (without.seeds_needed or 10**5)
+
+
+def test_looks_divide_the_levels():
+    noise = np.random.default_rng(7).normal(size=(3, 10))
+    values = {name: seeded(own) for name, own in zip("abc", noise, strict=True)}
+    once = compare_pairs(values, metric="m", margin=2.0)
+    thrice = compare_pairs(values, metric="m", margin=2.0, looks=3)
+    for one, three in zip(once, thrice, strict=True):
+        assert three.adjusted_p == pytest.approx(min(1, 3 * one.adjusted_p))
+        assert three.equivalence_p == pytest.approx(min(1, 3 * one.equivalence_p))
+        assert three.separated == (three.adjusted_p <= ALPHA)
+        assert three.adjusted.covers(0) != three.separated
+
+
+def test_overlapping_splits_widen_every_interval():
+    noise = np.random.default_rng(8).normal(size=(2, 10))
+    values = {"a": seeded(noise[0]), "b": seeded(3 + noise[1])}
+    (apart,) = compare_pairs(values, metric="m")
+    (shared,) = compare_pairs(values, metric="m", overlap=1 / 3)
+    widths = [one.difference.high - one.difference.low for one in (apart, shared)]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(1 + 10 / 3))  # Nadeau and Bengio's
+    assert shared.effect == pytest.approx(apart.effect)
+    assert (
+        compare_pairs({**values, "b": seeded(0.5 + noise[1])}, metric="m", overlap=1 / 3)[
+            0
+        ].seeds_needed
+        is None
+    )  # no number of seeds makes up for splits that overlap

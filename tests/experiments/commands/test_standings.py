@@ -92,7 +92,8 @@ def test_no_line_is_broken_and_the_table_fits_the_terminal(width: int, count: in
     assert len(lines) <= 23
     assert all(len(line) <= width for line in lines)
     assert len([line for line in lines if "●" in line]) == min(count, 19)
-    assert ("more" in "".join(lines)) == (count > 19)
+    assert (f"{count - 19} of {count} groups are not shown" in "".join(lines)) == (count > 19)
+    assert "mean of best losses" in lines[0]
 
 
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:

@@ -24,6 +24,7 @@ from experiments.config.schema import (
     check_experiment_name,
 )
 from experiments.config.trust import named_packages
+from experiments.datasets import Samples
 from experiments.errors import ConfigError
 from nn.activations import Activation, LeakyReLU, Tanh
 from nn.initializers import Filled, Initializer
@@ -557,7 +558,7 @@ def test_whatever_stands_there_gives_a_run_or_a_list_of_faults(node: dict[str, A
 
 def test_the_network_of_a_run_takes_its_weights() -> None:
     config = changed({"model.normalization": "batch", "training.dtype": "float64"})
-    network = network_from_config(config, shape=(3,), outputs=2, trusted=frozenset())
+    network = network_from_config(config, samples=Samples((3,)), outputs=2, trusted=frozenset())
     assert network.runs == 1
     assert (network.inputs, network.outputs, network.dtype) == (3, 2, np.float64)
     shapes = {name: array.shape for name, array in network.weights().items()}
@@ -596,5 +597,5 @@ def test_the_network_of_a_run_takes_its_weights() -> None:
 def test_a_record_that_no_network_can_be_made_of() -> None:
     config = changed({"model.activation": "rleu", "loss._target_": "nn.Gone"})
     with pytest.raises(ConfigError) as caught:
-        network_from_config(config, shape=(3,), outputs=2, trusted=frozenset())
+        network_from_config(config, samples=Samples((3,)), outputs=2, trusted=frozenset())
     assert len(str(caught.value).splitlines()) == 2

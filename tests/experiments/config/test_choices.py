@@ -74,8 +74,9 @@ def as_written(value: Any) -> Any:
     if isinstance(value, EarlyStopping):
         return dataclasses.asdict(value)
     if isinstance(value, Component):
-        assert value == type(value)(), "a default that a name alone does not give"
-        return value.name
+        usual = {f.name: f.default for f in dataclasses.fields(value)}
+        own = {key: v for key, v in dataclasses.asdict(value).items() if v != usual[key]}
+        return {"name": value.name, **own} if own else value.name
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -62,7 +62,7 @@ def test_two_open_ranges_share_the_budget_equally() -> None:
 def test_grid_points_are_equally_far_apart(
     low: float, factor: float, points: int, below: int, above: int
 ) -> None:
-    grid = Range(low=low, high=low * factor, points=points).grid(below, above)
+    grid = Range(low=low, high=low * factor, points=points).grid(below, above, 0.0)
     assert len(grid) == points + below + above
     logs = np.log([low * factor ** (i / (points - 1)) for i in range(-below, points + above)])
     # Rounded to three digits, which is half of one part in a hundred at most.

@@ -107,12 +107,17 @@ def test_whole_population_is_in_every_part():
 @given(st.integers(3, 90), limits, st.just(0) | shares, shares)
 def test_a_split_by_position_is_the_rows_in_their_order(rows, limit, validation, test):
     used = min(rows, limit or rows)
-    split = split_rows(
-        rows, None, seed=0, limit=limit, validation=validation, test=test, method="position"
-    )
+    tested = max(1, round(used * test))
+    validated = max(1, round(used * validation)) if validation else 0
+    asked = {"seed": 0, "limit": limit, "validation": validation, "test": test}
+    if tested + validated >= used:  # as of 4 rows with shares of 3/8, each of which is 2 rows
+        with pytest.raises(DataError, match=f"{used} rows cannot be split"):
+            split_rows(rows, None, method="position", **asked)
+        return
+    split = split_rows(rows, None, method="position", **asked)
     np.testing.assert_array_equal(np.concatenate(parts(split)), np.arange(used))
-    assert len(split.test) == max(1, round(used * test))
-    assert len(split.validation) == (max(1, round(used * validation)) if validation else 0)
+    assert len(split.test) == tested
+    assert len(split.validation) == validated
 
 
 @given(st.integers(0, 50), st.integers(3, 60), st.integers(0, 30), st.integers(1, 30))

@@ -132,3 +132,18 @@ def test_pieces_of_an_address_are_masked_in_a_message_about_it() -> None:
     assert mask_secrets(said, pieces(found)) == (
         'could not translate host name "***" to address, database "***" unknown (class)'
     )
+
+
+def test_a_text_is_searched_for_keys_only_where_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_PAIR", None)  # searching takes ten times as long
+    text = "hydra:\n  job:\n    exclude_keys: []\n  passed: 3\n"
+    assert mask_secrets(text) == text
+
+
+KEYS = "password passwd passphrase pwd secret token credential credentials api_key signing-key"
+
+
+@pytest.mark.parametrize("key", KEYS.split())
+@pytest.mark.parametrize("end", ["=", ": ", "': ", '\\": ', "\\="])
+def test_the_end_of_every_key_is_seen(key: str, end: str) -> None:
+    assert mask_secrets(f"{key.upper()}{end}x") == f"{key.upper()}{end}***"

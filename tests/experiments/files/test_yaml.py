@@ -1,5 +1,8 @@
 """YAML that may come from anywhere is parsed within bounds, and only to plain values."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 import yaml
 from hypothesis import given
@@ -26,6 +29,30 @@ def test_entries_are_written_as_the_whole(content: dict[str, object] | list[obje
     for _ in range(2):  # the second time from what was kept
         whole = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
         assert parse_yaml(dump_yaml(content)) == parse_yaml(whole)
+
+
+LINES = """
+a:|b: 1|a: [1, 2]|c: >|  text|- 1|- a: 2|-| - 3||d: 'x|e': y|f: &x [1]|g: *x|---|...|# said
+? h|: 4|yes: 1|on: 2|i: !!str|j: {k: 1,|l: 2}|m: "|n: >+|o: x # y|p:\tz|é: 1|1: 2|<<: {q: 1}
+""".strip()
+
+
+@given(
+    st.lists(st.sampled_from(re.split(r"[|\n]", LINES)), max_size=6), st.sampled_from(["", "\n"])
+)
+def test_entries_mean_the_same_as_in_the_whole(lines: list[str], end: str) -> None:
+    def outcome(parse: Callable[[str], object]) -> object:
+        try:
+            return parse("\n".join(lines) + end)
+        except ValueError as error:
+            return str(error)
+
+    assert repr(outcome(parse_yaml)) == repr(outcome(module._parse))
+
+
+def test_what_is_kept_of_an_entry_is_not_changed() -> None:
+    parse_yaml("a:\n- 1\n")["a"].append(2)
+    assert parse_yaml("a:\n- 1\n") == {"a": [1]}
 
 
 def test_the_order_of_keys_and_an_object_in_two_entries() -> None:

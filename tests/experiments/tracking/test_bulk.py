@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils import validation
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -310,6 +311,11 @@ def test_what_the_client_refuses_is_refused(tmp_path: Path, tracker: Tracker, ur
             preprocessing=preprocessing_json().replace("height", "h" * 1_100_000),
         ),
         make_record(tmp_path / "time", seed=4, started="1900-01-01T00:00:00+00:00"),
+        make_record(
+            tmp_path / "later time",
+            seed=6,
+            metrics={"epoch": [0, 1], "seconds": [0.0, -1e10], "train/loss": [1.0, 0.5]},
+        ),
     ]
     for record in odd:
         with pytest.raises(RefusedError):
@@ -413,9 +419,15 @@ def test_the_number_of_statements_and_writes_does_not_grow_with_the_runs(
     tmp_path: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statements: list[str] = []
+    validated: list[str] = []
     copies: list[Path] = []
     journals: list[str] = []
-    real_copy, real_write = shutil.copy2, Path.write_text
+    real_copy, real_write, validate = shutil.copy2, Path.write_text, validation._validate_metric
+    monkeypatch.setattr(
+        validation,
+        "_validate_metric",
+        lambda key, *rest, **place: (validated.append(key), validate(key, *rest, **place)),
+    )
     monkeypatch.setattr(
         shutil, "copy2", lambda source, to: (copies.append(source), real_copy(source, to))
     )
@@ -428,7 +440,7 @@ def test_the_number_of_statements_and_writes_does_not_grow_with_the_runs(
 
     for count in (1, 20):
         made = [make_record(tmp_path / f"{count}-{n}", seed=100 * count + n) for n in range(count)]
-        statements.clear(), copies.clear(), journals.clear()
+        statements.clear(), copies.clear(), journals.clear(), validated.clear()
         event.listen(Engine, "before_cursor_execute", note)
         tracker.publish_together(made)
         event.remove(Engine, "before_cursor_execute", note)
@@ -438,6 +450,7 @@ def test_the_number_of_statements_and_writes_does_not_grow_with_the_runs(
         assert len(asked) == 4  # the experiment, the schema, which runs are there, the datasets
         assert len(copies) == count * len(FILES)
         assert len(journals) == 1
+        assert len(validated) == count * len(set(validated))  # each metric once, not each epoch
         reused = [taken_over(record, tmp_path / "reused" / record.folder.name) for record in made]
         statements.clear()
         event.listen(Engine, "before_cursor_execute", note)

@@ -111,11 +111,32 @@ OPTIMIZERS = [
 ]
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
-        ("beta", "beta1", "beta2", "beta3", "rho", "momentum", "dampening", "alpha"), decay
+        (
+            *("beta", "beta1", "beta2", "beta3", "shampoo_beta", "rho", "momentum", "dampening"),
+            *("alpha", "gamma"),
+        ),
+        decay,
     ),
-    **dict.fromkeys(("eps", "adamw_lr", "initial_accumulator", "lr_decay"), small),
+    **dict.fromkeys(("eps", "adamw_lr", "initial_accumulator", "lr_decay", "d0", "trust"), small),
+    **dict.fromkeys(("eps1", "eps2"), small),
     **dict.fromkeys(("alpha_warmup", "beta3_warmup"), st.integers(0, 5)),
-    **dict.fromkeys(("centered", "amsgrad", "decoupled_decay"), st.booleans()),
+    **dict.fromkeys(
+        (
+            *("centered", "amsgrad", "decoupled_decay", "nesterov", "bias_correction"),
+            *("safeguard_warmup", "averaging"),
+        ),
+        st.booleans(),
+    ),
+    "mask": st.sampled_from([None, "cautious", "grams"]),
+    "ns_steps": st.integers(1, 5),
+    "ns_coefficients": st.just((2.0, -1.5, 0.5)),
+    "adjust_lr": st.sampled_from(["original", "match_rms_adamw"]),
+    "matrices": st.just("all"),  # some networks have no hidden ones
+    "d_coef": st.floats(0.5, 2),
+    "decay_power": st.floats(0.3, 1),
+    "clip": st.floats(0.5, 2),
+    "interval": st.integers(1, 3),
+    "max_size": st.sampled_from([3, 1200]),
     "momentum_decay": st.sampled_from([0.0, 0.004, 0.1]),
     "eta_minus": st.floats(0.1, 0.9),
     "eta_plus": st.floats(1, 2),
@@ -976,7 +997,7 @@ def test_columns_and_summary(task: Task) -> None:
         "untrained/test_loss": outcome.summary["untrained/test_loss"],
         f"untrained/test_{score}": outcome.summary[f"untrained/test_{score}"],
     }
-    assert 0 < outcome.summary["time/us_per_step"] * 12 <= seconds[-1] * 1e6
+    assert outcome.summary["time/us_per_step"] > 0
 
 
 class Ticking:
@@ -996,27 +1017,44 @@ class Ticking:
         return timed
 
 
-def test_a_step_is_timed_for_each_optimizer_without_the_first_that_compiles(
+def test_a_step_is_timed_for_each_optimizer_alone_without_the_first_that_compile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Ticking()
-    taken = iter(range(1000))
+    widths: list[int] = []
 
     def passes(network: Network) -> float:
-        return 100.0 if next(taken) < STEPS else 4e-6  # compiling in the first epoch
+        widths.append(network.runs)
+        compiles = network.runs == 1 and widths.count(1) % 33 in (1, 2, 3)
+        return 100.0 if compiles else 4e-6 * network.runs
 
     def update(rule: Rule) -> float:
         return 30e-6 if isinstance(rule.optimizers[0], nn.Adam) else 6e-6
 
-    monkeypatch.setattr("experiments.training.tile.perf_counter", clock)
-    monkeypatch.setattr("nn.optimizers.stack.perf_counter", clock)
+    monkeypatch.setattr("experiments.training.step_time.perf_counter", clock)
     monkeypatch.setattr(Network, "backpropagate", clock.takes(passes, Network.backpropagate))
     monkeypatch.setattr(Rule, "step", clock.takes(update, Rule.step))
-    optimizers = [nn.Adam(), nn.Adam(), nn.Adam(), nn.SGD()]
+    optimizers = [nn.Adam(), nn.Adam(lr=1), nn.Adam(), nn.SGD()]
     runs = [make_run(epochs=3, seed=seed, optimizer=one) for seed, one in enumerate(optimizers)]
     found = [one.summary["time/us_per_step"] for one in outcomes(runs, make_dataset())]
-    # A quarter of the passes each, and a third of Adam's update or all of SGD's.
-    assert found == pytest.approx([11, 11, 11, 7])
+    assert found == pytest.approx([34, 34, 34, 10])
+    assert widths.count(1) == 2 * 33  # one measurement for Adam, and one for SGD
+    assert widths.count(4) == 3 * STEPS
+
+
+def test_slow_steps_are_timed_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Ticking()
+    steps: list[int] = []
+
+    def passes(network: Network) -> float:
+        steps.append(network.runs)
+        return 2.0
+
+    monkeypatch.setattr("experiments.training.step_time.perf_counter", clock)
+    monkeypatch.setattr(Network, "backpropagate", clock.takes(passes, Network.backpropagate))
+    (outcome,) = outcomes([make_run(epochs=1)], make_dataset())
+    assert outcome.summary["time/us_per_step"] == pytest.approx(2e6)
+    assert len(steps) == STEPS + 6
 
 
 def test_the_test_losses_of_the_rows_and_of_the_untrained_network_are_kept() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from experiments.config.models import CNN, GRU, LSTM, MLP, RNN, Model, ResNet, Sequential
-from experiments.datasets import Dataset
+from experiments.datasets import Dataset, Samples
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
@@ -114,11 +114,15 @@ def test_a_number_for_each_convolution_or_one_for_all(name: str) -> None:
 
 
 def test_vectors_are_what_most_models_take() -> None:
-    assert MLP().input_shape((3, 4, 5)) == (60,)
-    assert Sequential(hidden_layers=(nn.Dropout(), nn.Dense(3))).input_shape((3, 4)) == (12,)
-    assert Sequential(hidden_layers=(nn.Dropout(), nn.Conv1d(3, 2))).input_shape((3, 4)) == (3, 4)
-    assert CNN(shape=(3, 4, 5)).input_shape((60,)) == (3, 4, 5)
-    assert GRU(shape=(12, 5)).input_shape((3, 4, 5)) == (12, 5)
+    assert MLP().input_shape(Samples((3, 4, 5))) == (60,)
+    assert Sequential(hidden_layers=(nn.Dropout(), nn.Dense(3))).input_shape(Samples((3, 4))) == (
+        12,
+    )
+    assert Sequential(hidden_layers=(nn.Dropout(), nn.Conv1d(3, 2))).input_shape(
+        Samples((3, 4))
+    ) == (3, 4)
+    assert CNN(shape=(3, 4, 5)).input_shape(Samples((60,))) == (3, 4, 5)
+    assert GRU(shape=(12, 5)).input_shape(Samples((3, 4, 5))) == (12, 5)
 
 
 def test_stacks_are_narrower_for_what_convolutions_keep() -> None:

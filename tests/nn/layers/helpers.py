@@ -14,10 +14,17 @@ def tanh() -> nn.Layer:
 
 
 def network_of(
-    layers: Sequence[nn.Layer], shape: tuple[int, ...], *, seeds=(1, 2), dtype="float64"
+    layers: Sequence[nn.Layer],
+    shape: tuple[int, ...],
+    *,
+    seeds=(1, 2),
+    dtype="float64",
+    padded: bool = False,
 ) -> nn.Network:
     """A network whose parameters are all away from their initial zeros and ones."""
-    network = nn.Network([*layers], shape, loss=nn.CrossEntropy(), seeds=seeds, dtype=dtype)
+    network = nn.Network(
+        [*layers], shape, loss=nn.CrossEntropy(), seeds=seeds, dtype=dtype, padded=padded
+    )
     for row, seed in enumerate(seeds):
         draws = np.random.default_rng(seed).normal(0, 0.3, network.layout.size)
         network.parameters[row] += draws.astype(dtype)
@@ -28,7 +35,16 @@ def batch(network: nn.Network, rows: int, seed: int = 0) -> tuple[np.ndarray, np
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((network.runs, rows, *network.shape)).astype(network.dtype)
     classes = rng.integers(0, network.outputs, (network.runs, rows))
+    if network.padded:
+        lengths = rng.integers(1, network.shape[-1] + 1, (network.runs, rows))
+        cut(x, lengths)
     return x, np.eye(network.outputs, dtype=network.dtype)[classes]
+
+
+def cut(x: np.ndarray, lengths: np.ndarray) -> None:
+    """End each sample of `x`, (..., channels, length), after so many steps."""
+    ended = np.arange(x.shape[-1]) >= lengths[..., np.newaxis]
+    np.copyto(x, np.nan, where=ended[..., np.newaxis, :])
 
 
 class Alone:

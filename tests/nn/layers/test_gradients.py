@@ -6,7 +6,7 @@ import pytest
 import nn
 from nn.gradient_check import gradient_error
 from nn.speed import compile as fusion
-from tests.nn.layers.helpers import batch, network_of, tanh
+from tests.nn.layers.helpers import batch, cut, network_of, tanh
 
 IMAGE, SEQUENCE = (2, 7, 6), (2, 9)
 END = [nn.Flatten(), nn.Dense(3)]
@@ -131,6 +131,86 @@ def test_central_differences(name: str, rows: int, compiled: bool, monkeypatch) 
     for _ in range(3):  # captured, then replayed
         network.backpropagate(x, y)
     np.testing.assert_array_equal(network.gradients, first)
+
+
+PADDED = {
+    **{
+        f"{kind.name}, {output}": [kind(3, output=output, bidirectional=True, learnt_state=True),
+                                   *(END if output == "all" else [nn.Dense(3)])]
+        for kind in (nn.RNN, nn.LSTM, nn.GRU)
+        for output in ("last", "all")
+    },
+    "layers": [nn.Conv1d(3, 3, padding=1), nn.LSTM(2, bidirectional=True, output="all"),
+               nn.GRU(3, output="all"), nn.RNN(2, bidirectional=True), nn.Dense(3)],
+    "dense": [nn.Flatten(), nn.Dense(3)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PADDED)
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+def test_samples_that_end_early(name: str, length: int, compiled: bool, monkeypatch) -> None:
+    monkeypatch.setattr(fusion, "COMPILE_AFTER", 0 if compiled else 1e9)
+    network = network_of(PADDED[name], (2, length), padded=True)
+    x, y = batch(network, 6)
+    assert length == 1 or np.isnan(x).any()
+    assert gradient_error(network, x, y).max() < 1e-6
+    first = network.gradients.copy()
+    for _ in range(3):  # captured, then replayed
+        network.backpropagate(x, y)
+    np.testing.assert_array_equal(network.gradients, first)
+
+
+STEPWISE = {
+    "lstm": [nn.LSTM(3, bidirectional=True, output="all"), nn.StepDense(3)],
+    "gru": [nn.GRU(2, output="all"), nn.RNN(3, output="all", learnt_state=True), nn.StepDense(3)],
+    "tokens": [nn.Embedding(4, 2), nn.GRU(3, output="all"), nn.StepDense(3)],
+}
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+@pytest.mark.parametrize("length", [1, 5])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+def test_steps_without_a_target(name, length, weighted: bool, compiled: bool, monkeypatch) -> None:
+    """The mean over samples of the mean over the steps of each, with weights or without."""
+    monkeypatch.setattr(fusion, "COMPILE_AFTER", 0 if compiled else 1e9)
+    tokens = name == "tokens"
+    network = network_of(STEPWISE[name], (length,) if tokens else (2, length), padded=True)
+    rng = np.random.default_rng(2)
+    lengths = rng.integers(1, length + 1, (network.runs, 6))
+    ended = np.arange(length) >= lengths[..., np.newaxis]
+    y = rng.integers(0, 3, ended.shape)
+    y[ended | (rng.random(ended.shape) < 0.3)] = -1
+    if tokens:
+        x = np.where(ended, -1, rng.integers(0, 4, ended.shape))
+    else:
+        x = rng.standard_normal((network.runs, 6, 2, length))
+        cut(x, lengths)
+    weights = rng.random((network.runs, 6, length)) if weighted else None
+
+    def loss() -> np.ndarray:
+        outputs = network.objective.outputs(network.forward(x, training=True))
+        counted = y >= 0
+        own = np.take_along_axis(outputs, np.maximum(y, 0)[..., np.newaxis], 3)[..., 0]
+        shares = counted / np.maximum(counted.sum(axis=2, keepdims=True), 1)
+        shares = shares if weights is None else shares * weights
+        return (-np.log(own) * shares).sum(axis=(1, 2)) / shares.sum(axis=(1, 2))
+
+    if not weighted and (y >= 0).any(axis=2).all():
+        logits = network.forward(x, training=True)
+        np.testing.assert_allclose(network.losses(logits, y).mean(axis=1), loss(), rtol=1e-12)
+    expected = np.zeros_like(network.gradients)
+    for column in range(network.layout.size):
+        losses = []
+        for sign in (1, -1):
+            network.parameters[:, column] += sign * 1e-5
+            losses.append(loss())
+            network.parameters[:, column] -= sign * 1e-5
+        expected[:, column] = (losses[0] - losses[1]) / 2e-5
+    for _ in range(4):  # captured, then replayed
+        network.backpropagate(x, y, weights)
+        np.testing.assert_allclose(network.gradients, expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4)])

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from nn.metrics import F1, MAE, R2, RMSE, ROCAUC, AveragePrecision, Metric, Precision, Recall
+from nn.metrics import (
+    F1,
+    MAE,
+    R2,
+    RMSE,
+    ROCAUC,
+    AveragePrecision,
+    Metric,
+    Precision,
+    Recall,
+    Wrong,
+)
 from nn.metrics.metric import Predictions
 
 RUNS = 3
@@ -151,3 +162,35 @@ def test_names_tasks_and_directions() -> None:
     assert "binary" in str(MAE().misfit("binary"))
     with pytest.raises(ValueError, match="average must be one of binary, macro, weighted"):
         F1(average="median")
+
+
+def test_wrong_rows_counted_by_loops() -> None:
+    rng = np.random.default_rng(4)
+    outputs, targets = rng.random((RUNS, 30, 2)), rng.random((30, 2))
+    targets[0] = outputs[0, 0] + [0.25, 0.0]  # an error of the tolerance itself is too large
+    found = Wrong(tolerance=0.25).value(Predictions("regression", outputs, targets))
+    for run in range(RUNS):
+        pairs = zip(outputs[run], targets, strict=True)
+        assert found[run] == sum(
+            any(abs(a - b) >= 0.25 for a, b in zip(*p, strict=True)) for p in pairs
+        )
+    labels = rng.integers(3, size=40)
+    outputs = rng.dirichlet(np.ones(3), (RUNS, 40))
+    predictions = Predictions("multiclass", outputs, np.eye(3)[labels])
+    assert Wrong().value(predictions).tolist() == [
+        sum(each.argmax(axis=1) != labels) for each in outputs
+    ]
+    strict = Wrong(tolerance=0.3).value(predictions)
+    assert strict.tolist() == [
+        sum((np.abs(each - np.eye(3)[labels]) >= 0.3).any(axis=1)) for each in outputs
+    ]
+
+
+def test_a_sequence_is_wrong_if_a_step_is() -> None:
+    targets = np.eye(3)[[0, 1, 2, 2, 0, 1]]
+    outputs = np.stack([targets] * 4)
+    outputs[1, 1] = outputs[2, 2] = outputs[2, 4] = outputs[3, 3] = outputs[3, 5] = [0.5, 0.3, 0.2]
+    outputs[3, 4] = targets[4]
+    sequences = np.array([0, 0, 1, 2, 2, 2])
+    predictions = Predictions("multiclass", outputs, targets, sequences)
+    assert Wrong().value(predictions).tolist() == [0, 1, 1, 1]

@@ -14,6 +14,7 @@ from tests.nn.optimizers.transcriptions import UPDATES, muon_trajectory, traject
 STEPS = 80
 TOLERANCE = 1e-10  # two hundred times the rounding of so many steps
 DECAY = [{"weight_decay": 0.03}, {"weight_decay": 0.3, "decay_biases": True}]
+MASKS = [{"mask": "cautious"}, {"mask": "grams"}]
 BETAS = [
     {"beta1": 0.0},
     {"beta2": 0.0},
@@ -47,25 +48,35 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"momentum": 0.5, "centered": True, "rho": 0.9, "eps": 1e-3},
         {"momentum": 1.0, "centered": True, "weight_decay": 0.2, "decay_biases": True},
     ],
-    "adam": BETAS,
-    "amsgrad": BETAS,
+    "adam": [*BETAS, *MASKS],
+    "amsgrad": [*BETAS, *MASKS],
     "adamax": BETAS,
     "nadam": [
         *BETAS,
+        *MASKS,
         {"momentum_decay": 0.0},
         {"momentum_decay": 0.5, "decoupled_decay": True, "weight_decay": 0.3},
     ],
     # ρ∞ is at most 5 for β₂ up to 2/3: never rectified.
     "radam": [
         *BETAS,
+        *MASKS,
         {"decoupled_decay": True, "weight_decay": 0.3},
         {"beta2": 0.6},
         {"beta2": 0.5},
         {"beta2": 2 / 3},
         {"beta2": 0.67},
     ],
-    "adamw": [*BETAS, {"weight_decay": 0.0}, {"lr": 1.5, "weight_decay": 0.9}, {"amsgrad": True}],
+    "adamw": [
+        *BETAS,
+        *MASKS,
+        {"weight_decay": 0.0},
+        {"lr": 1.5, "weight_decay": 0.9},
+        {"amsgrad": True},
+        {"amsgrad": True, "mask": "cautious", "decay_biases": True},
+    ],
     "lion": [
+        *MASKS,
         {"beta1": 0.0, "beta2": 0.0},
         {"beta1": 0.5, "beta2": 0.5},
         {"lr": 0.1, "weight_decay": 0.1},
@@ -73,6 +84,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "adopt": BETAS,
     "ademamix": [
         *BETAS,
+        *MASKS,
         {"beta3": 0.0, "alpha": 0.0},
         {"beta3": 0.99, "alpha": 8.0, "alpha_warmup": 30, "beta3_warmup": 50},
         {"beta1": 0.0, "beta3_warmup": 20},
@@ -182,8 +194,15 @@ def test_the_transcription_covers_every_option(name: str) -> None:
 
 
 def test_every_optimizer_is_transcribed() -> None:
-    assert {*UPDATES, "muon"} == set(Optimizer.names())
+    assert {*UPDATES, *WHOLE} == set(Optimizer.names())
 
+
+# Rules of tensors, matrices and runs. Numbers of others hold them to their definitions, and a
+# transcription of its own holds Shampoo (test_tensor_references.py).
+WHOLE = (
+    *("muon", "lamb", "lars", "prodigy", "d_adaptation", "mars", "novograd", "adafactor"),
+    *("shampoo", "soap"),
+)
 
 DEFAULTS = {
     "sgd": {"lr": 0.1},
@@ -218,8 +237,26 @@ DEFAULTS = {
     "rprop": {"lr": 0.01, "eta_minus": 0.5, "eta_plus": 1.2, "min_step": 1e-6, "max_step": 50},
     "signum": {"lr": 0.001, "beta": 0.9},
     "muon": {
-        "lr": 0.02, "momentum": 0.95, "adamw_lr": 0.001,
-        "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+        "lr": 0.02, "momentum": 0.95, "nesterov": True, "ns_steps": 5,
+        "ns_coefficients": (3.4445, -4.775, 2.0315), "adjust_lr": "original", "matrices": "all",
+        "adamw_lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+    },
+    "lamb": {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-6},
+    "lars": {"lr": 1, "momentum": 0.9, "trust": 0.001, "eps": 1e-8},
+    "prodigy": {
+        "lr": 1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "d0": 1e-6, "d_coef": 1,
+        "bias_correction": False, "safeguard_warmup": False,
+    },
+    "d_adaptation": {
+        "lr": 1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "d0": 1e-6, "bias_correction": False,
+    },
+    "mars": {"lr": 0.003, "beta1": 0.95, "beta2": 0.99, "eps": 1e-8, "gamma": 0.025},
+    "novograd": {"lr": 0.01, "beta1": 0.95, "beta2": 0.98, "eps": 1e-8, "averaging": False},
+    "adafactor": {"lr": 0.01, "decay_power": 0.8, "eps1": 1e-15, "eps2": 1e-3, "clip": 1},
+    "shampoo": {"lr": 0.1, "momentum": 0.9, "eps": 1e-6, "interval": 10, "max_size": 1200},
+    "soap": {
+        "lr": 0.003, "beta1": 0.95, "beta2": 0.95, "shampoo_beta": 0.95, "eps": 1e-8,
+        "interval": 10, "max_size": 1200,
     },
 }  # fmt: skip
 
@@ -227,6 +264,8 @@ DEFAULTS = {
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_defaults_are_those_of_the_definition(name: str) -> None:
     expected = {"weight_decay": 0, "decay_biases": False} | DEFAULTS[name]
+    if name in ("adam", "amsgrad", "nadam", "radam", "adamw", "ademamix", "lion"):
+        expected["mask"] = None
     assert full_settings(Optimizer.named(name)) == expected
 
 
@@ -240,6 +279,8 @@ class TestMuon:
         {"momentum": 1.0},
         {"weight_decay": 0.2, "decay_biases": True, "adamw_lr": 0.05},
         {"adamw_lr": 0.1, "beta1": 0.5, "beta2": 0.6, "eps": 1e-3, "weight_decay": 0.3},
+        {"nesterov": False, "ns_steps": 2},
+        {"ns_coefficients": (2.0, -1.5, 0.5), "adjust_lr": "match_rms_adamw"},
     )
 
     @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
@@ -267,7 +308,7 @@ class TestMuon:
             else:  # AdamW, with a rate of its own
                 expected = trajectory(
                     "adamw",
-                    settings | {"lr": settings["adamw_lr"], "amsgrad": False},
+                    settings | {"lr": settings["adamw_lr"], "amsgrad": False, "mask": None},
                     start[0, where].tolist(),
                     [False] * 7,
                     gradients[:, 0, where].tolist(),
@@ -277,6 +318,31 @@ class TestMuon:
             # Relative to the matrix: its entries are sums over rows and columns.
             error = np.abs(actual[:, 0, where] - wanted).max() / np.abs(wanted).max()
             assert error <= TOLERANCE, name
+
+    def test_hidden_leaves_the_first_and_the_last_layer_to_adamw(self) -> None:
+        shapes = {"first/weights": (3, 4), "middle/recurrent": (4, 4), "last/weights": (4, 2)}
+        layout = Layout(Parameter(name, shape, decays=True) for name, shape in shapes.items())
+        rng = np.random.default_rng(7)
+        start = rng.standard_normal((1, layout.size))
+        gradients = rng.standard_normal((9, 1, layout.size))
+        settings = {"weight_decay": 0.1, "adamw_lr": 0.03}
+        hidden = run_stack([nn.Muon(matrices="hidden", **settings)], layout, start, gradients)
+        everything = run_stack([nn.Muon(**settings)], layout, start, gradients)
+        adamw = run_stack([nn.AdamW(lr=0.03, weight_decay=0.1)], layout, start, gradients)
+        middle = layout.slices["middle/recurrent"]
+        np.testing.assert_array_equal(hidden[..., middle], everything[..., middle])
+        for name in ("first/weights", "last/weights"):
+            where = layout.slices[name]
+            np.testing.assert_allclose(hidden[..., where], adamw[..., where], rtol=1e-12)
+
+    def test_hidden_is_refused_where_a_network_has_none(self) -> None:
+        layout = Layout([Parameter(f"{layer}/weights", (2, 2), decays=True) for layer in "ab"])
+        with pytest.raises(ValueError, match=r"matrices=hidden .* only those of a, b; use"):
+            OptimizerStack([nn.Muon(matrices="hidden")], layout, np.dtype(float))
+
+    def test_three_coefficients(self) -> None:
+        with pytest.raises(ValueError, match=r"ns_coefficients must be three numbers"):
+            nn.Muon(ns_coefficients=(1.0, 2.0))
 
     def test_a_matrix_without_gradient_stays(self) -> None:
         layout = layout_with((3, 2), (2,))
@@ -374,7 +440,7 @@ class TestByHand:
         assert np.isfinite(after).all()
 
 
-@pytest.mark.parametrize("name", [*UPDATES, "muon"])
+@pytest.mark.parametrize("name", Optimizer.names())
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_zero_gradients_move_nothing_and_warn_of_nothing(name: str, dtype: type) -> None:
     layout = layout_with((3, 4), (4,))
@@ -385,7 +451,7 @@ def test_zero_gradients_move_nothing_and_warn_of_nothing(name: str, dtype: type)
     np.testing.assert_array_equal(after[-1], start)
 
 
-@pytest.mark.parametrize("name", [*UPDATES, "muon"])
+@pytest.mark.parametrize("name", Optimizer.names())
 def test_single_precision_follows_double(name: str) -> None:
     rng = np.random.default_rng(1)
     layout = layout_with((3, 4), (4,))

@@ -7,6 +7,7 @@ comes from the package under test.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 Matrix = list[list[float]]
@@ -21,6 +22,8 @@ class Number:
     decays: bool
     state: dict[str, float] = field(default_factory=dict)
     t: int = 0
+    step: float = 0.0  # of this step, before a mask
+    gradient: float = 0.0
 
     def get(self, name: str) -> float:
         """State starts at 0."""
@@ -112,7 +115,7 @@ def adam_step(n: Number, g: float, eta: float) -> None:
     m, v = moments(n, g)
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     v_hat = v / (1 - n.settings["beta2"] ** n.t)
-    n.theta -= eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"])
+    n.step, n.gradient = eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"]), g
 
 
 def adam(n: Number, g: float, eta: float) -> None:
@@ -133,7 +136,7 @@ def amsgrad_step(n: Number, g: float, eta: float) -> None:
     n.state["largest"] = max(n.get("largest"), v)
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     v_hat = n.state["largest"] / (1 - n.settings["beta2"] ** n.t)
-    n.theta -= eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"])
+    n.step, n.gradient = eta * m_hat / (math.sqrt(v_hat) + n.settings["eps"]), g
 
 
 def adamax(n: Number, g: float, eta: float) -> None:
@@ -154,31 +157,33 @@ def nadam(n: Number, g: float, eta: float) -> None:
     product = n.state.get("product", 1.0) * now
     n.state["product"] = product
     d = math.sqrt(v / (1 - n.settings["beta2"] ** n.t)) + n.settings["eps"]
-    n.theta -= eta * (1 - now) / (1 - product) * g / d
-    n.theta -= eta * following / (1 - product * following) * m / d
+    n.step = eta * (1 - now) / (1 - product) * g / d
+    n.step += eta * following / (1 - product * following) * m / d
+    n.gradient = g
 
 
 def radam(n: Number, g: float, eta: float) -> None:
-    m, v = moments(n, decayed(n, g, eta))
+    g = decayed(n, g, eta)
+    m, v = moments(n, g)
     beta2 = n.settings["beta2"]
     m_hat = m / (1 - n.settings["beta1"] ** n.t)
     limit = 2 / (1 - beta2) - 1
     rho = limit - 2 * n.t * beta2**n.t / (1 - beta2**n.t)
+    n.gradient = g
     if rho <= 5:
-        n.theta -= eta * m_hat
+        n.step = eta * m_hat
         return
     r = math.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
     correction = math.sqrt(1 - beta2**n.t)
-    n.theta -= eta * r * m_hat * correction / (math.sqrt(v) + n.settings["eps"])
+    n.step = eta * r * m_hat * correction / (math.sqrt(v) + n.settings["eps"])
 
 
 def lion(n: Number, g: float, eta: float) -> None:
     beta1, beta2 = n.settings["beta1"], n.settings["beta2"]
     mixed = beta1 * n.get("m") + (1 - beta1) * g
-    sign = (mixed > 0) - (mixed < 0)
+    n.step, n.gradient = eta * ((mixed > 0) - (mixed < 0)), g
     n.state["m"] = beta2 * n.get("m") + (1 - beta2) * g
     shrink(n, eta)
-    n.theta -= eta * sign
 
 
 def adopt(n: Number, g: float, eta: float) -> None:
@@ -210,7 +215,8 @@ def ademamix(n: Number, g: float, eta: float) -> None:
     m_hat = m / (1 - beta1**n.t)
     v_hat = v / (1 - n.settings["beta2"] ** n.t)
     shrink(n, eta)
-    n.theta -= eta * (m_hat + alpha * n.state["slow"]) / (math.sqrt(v_hat) + n.settings["eps"])
+    mixed = m_hat + alpha * n.state["slow"]
+    n.step, n.gradient = eta * mixed / (math.sqrt(v_hat) + n.settings["eps"]), g
 
 
 def adabelief(n: Number, g: float, eta: float) -> None:
@@ -295,6 +301,20 @@ UPDATES: dict[str, Callable[[Number, float, float], None]] = {
 }
 
 
+def move(tensor: list[Number], mask: str | None) -> None:
+    """Subtract the steps from the parameters of one tensor."""
+    sign = {True: 1, False: -1}
+    agree = [n.step * sign[n.gradient > 0] > 0 and n.gradient != 0 for n in tensor]
+    share = max(sum(agree) / len(agree), 1e-3)
+    for n, agrees in zip(tensor, agree, strict=True):
+        if mask == "cautious":
+            n.theta -= n.step / share if agrees else 0
+        elif mask == "grams":
+            n.theta -= abs(n.step) * sign[n.gradient > 0] if n.gradient else 0
+        else:
+            n.theta -= n.step
+
+
 def trajectory(
     name: str,
     settings: dict[str, Any],
@@ -309,7 +329,10 @@ def trajectory(
     for row, factor in zip(gradients, factors, strict=True):
         for n, g in zip(numbers, row, strict=True):
             n.t += 1
+            n.step = 0.0
             UPDATES[name](n, g, settings["lr"] * factor)
+        for _, tensor in groupby(numbers, key=lambda n: n.decays):
+            move(list(tensor), settings.get("mask"))
         result.append([n.theta for n in numbers])
     return result
 
@@ -327,15 +350,15 @@ def combined(p: float, a: Matrix, q: float, b: Matrix) -> Matrix:
     return [[p * x + q * y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
 
 
-def orthogonalized(u: Matrix) -> Matrix:
-    """u/(‖u‖_F + 1e-7) through five Newton-Schulz steps, on the short side."""
-    a, b, c = 3.4445, -4.7750, 2.0315
+def orthogonalized(u: Matrix, steps: int, coefficients: tuple[float, float, float]) -> Matrix:
+    """u/(‖u‖_F + 1e-7) through Newton-Schulz steps, on the short side."""
+    a, b, c = coefficients
     length = math.sqrt(math.fsum(x * x for row in u for x in row)) + 1e-7
     x = [[value / length for value in row] for row in u]
     tall = len(x) > len(x[0])
     if tall:
         x = transposed(x)
-    for _ in range(5):
+    for _ in range(steps):
         gram = product(x, transposed(x))
         x = combined(a, x, 1, product(combined(b, gram, c, product(gram, gram)), x))
     return transposed(x) if tall else x
@@ -352,8 +375,14 @@ def muon_trajectory(
     for g, factor in zip(gradients, factors, strict=True):
         eta = settings["lr"] * factor
         m = combined(mu, m, 1 - mu, g)
-        step = orthogonalized(combined(1 - mu, g, mu, m))
+        step = orthogonalized(
+            combined(1 - mu, g, mu, m) if settings["nesterov"] else m,
+            settings["ns_steps"],
+            settings["ns_coefficients"],
+        )
         stretch = math.sqrt(max(1.0, len(start[0]) / len(start)))
+        if settings["adjust_lr"] == "match_rms_adamw":
+            stretch = 0.2 * math.sqrt(max(len(start), len(start[0])))
         theta = combined(1 - eta * decay, theta, -eta * stretch, step)
         result.append(theta)
     return result

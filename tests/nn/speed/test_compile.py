@@ -32,6 +32,11 @@ from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers,
 
 NEVER = 1 << 60
 DTYPES = [np.float32, np.float64]
+ELEMENTWISE = [
+    name
+    for name in Optimizer.names()
+    if not (Optimizer.named(name).reduces_over() or Optimizer.named(name).whole_matrices)
+]
 
 needs_llvmlite = pytest.mark.skipif(
     fusion._llvm() is None, reason="llvmlite, the extra `fast`, is not installed"
@@ -87,7 +92,7 @@ def assert_equal_bits(actual: list[np.ndarray], expected: list[np.ndarray]) -> N
 @needs_llvmlite
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}, {"decay_biases": True}])
-@pytest.mark.parametrize("name", sorted({*Optimizer.names()} - {"muon"}))
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_elementwise_rule_is_compiled(name: str, options: dict, dtype: type) -> None:
     rules = [Optimizer.named(name, lr=lr, **options) for lr in (0.1, 0.2, 0.3)]
     numpy, (plain,) = trajectory(rules, layout(37, 5), dtype, after=NEVER)

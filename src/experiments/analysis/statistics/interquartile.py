@@ -33,7 +33,7 @@ from experiments.analysis.statistics.studentized import (
 _LEAST_STRETCHED: Final = 0.8
 
 
-def interquartile_mean(values: Sequence[float]) -> Studentized:
+def interquartile_mean(values: Sequence[float], overlap: float = 0.0) -> Studentized:
     """Estimate the interquartile mean.
 
     Parameters
@@ -41,6 +41,8 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
     values : sequence of float
         The finite values, at least one. A quarter of them, rounded down, is trimmed at each end;
         fewer than four values are averaged as they are.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each value has its own split.
 
     Returns
     -------
@@ -52,6 +54,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
     kept = size - 2 * (size // 4)
     if size < 2:
         return Studentized(float(middle[0]), math.nan, math.nan, size)
+    error = error * math.sqrt(1 + size * overlap)
     if error[0] <= 1e-12 * float(np.abs(ordered).max()):
         return Studentized(float(middle[0]), 0.0, math.nan, size)
     df = kept - 1.0
@@ -67,7 +70,7 @@ def interquartile_mean(values: Sequence[float]) -> Studentized:
             min(max(_LEAST_STRETCHED, tail), MOST_STRETCHED)
             for tail in tails(middles - middle[0], errors, df)
         )
-    return Studentized(float(middle[0]), float(error[0]), df, size, low, high)
+    return Studentized(float(middle[0]), float(error[0]), df, size, low, high, overlap)
 
 
 def _trimmed(ordered: Values) -> tuple[Values, Values]:

@@ -11,6 +11,7 @@ Cohen (1988), "Statistical power analysis for the behavioral sciences". Colas, S
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +23,9 @@ from experiments.analysis.statistics import student
 MOST: Final = 10_000
 
 
-def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def seeds_needed(
+    effect: float, *, alpha: float = 0.05, power: float = 0.8, overlap: float = 0.0
+) -> int | None:
     """Return the number of seeds with which a two-sided paired t-test detects a difference.
 
     Parameters
@@ -33,27 +36,42 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
         The level of the test.
     power : float, default 0.8
         The probability with which the test should detect the difference.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each seed has its own split. No
+        number of seeds makes the standard error smaller than its root.
 
     Returns
     -------
     int or None
         None if the difference is zero, or if more than `MOST` seeds would be needed.
     """
-    if not abs(effect) > 0 or power_of(abs(effect), MOST, alpha) < power:
+    if not abs(effect) > 0:
+        return None
+    return fewest_seeds(lambda count: power_of(abs(effect), count, alpha, overlap), power)
+
+
+def fewest_seeds(power_with: Callable[[int], float], power: float) -> int | None:
+    """Return the smallest number of seeds, at least 2, with a power; None if above `MOST`.
+
+    Parameters
+    ----------
+    power_with : callable
+        A function that returns the power with a number of seeds, which it grows with.
+    power : float
+        The wanted power.
+    """
+    if not power_with(MOST) >= power:
         return None
     low, high = 1, 2
-    while power_of(abs(effect), high, alpha) < power:
+    while power_with(high) < power:
         low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
-        if power_of(abs(effect), middle, alpha) < power:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if power_with(middle) < power else (low, middle)
     return high
 
 
-def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
+def power_of(effect: float, count: int, alpha: float = 0.05, overlap: float = 0.0) -> float:
     """Return the power of a two-sided paired t-test with `count` pairs (at least 2).
 
     The mean of the differences is normal, and their standard deviation is an independent chi
@@ -61,13 +79,13 @@ def power_of(effect: float, count: int, alpha: float = 0.05) -> float:
     """
     from scipy.special import ndtr
 
-    reach = student.quantile(1 - alpha, count - 1) * _spreads(count - 1)
-    shift = abs(effect) * math.sqrt(count)
+    reach = student.quantile(1 - alpha, count - 1) * spreads(count - 1)
+    shift = abs(effect) / math.sqrt(1 / count + overlap)
     return float(np.mean(ndtr(shift - reach) + ndtr(-shift - reach)))
 
 
 @lru_cache(maxsize=256)
-def _spreads(df: int) -> NDArray[np.float64]:
+def spreads(df: int) -> NDArray[np.float64]:
     """Return quantiles of the ratio of the estimated to the true standard deviation."""
     from scipy.special import gammaincinv, ndtri
 

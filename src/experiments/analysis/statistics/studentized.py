@@ -9,7 +9,10 @@ means, and a mean over several datasets. Each is a weighted sum of means of inde
     \nu = s^4 \Big/ \sum_i \frac{(w_i^2 s_i^2 / n_i)^2}{n_i - 1}
 
 where one stratum with weight 1 gives Student's :math:`\nu = n - 1`, and two with weights 1 and -1
-give Welch's test. The interval is
+give Welch's test. If each seed has its own split of the same data, training sets overlap, and the
+values of different seeds are correlated. Then :math:`1/n_i + \rho` replaces :math:`1/n_i`, where
+:math:`\rho` is the number of test rows over that of training rows (Nadeau and Bengio). The interval
+is
 
 .. math:: [\hat\theta - c_\text{low}\, t_{\nu}\, s,\; \hat\theta + c_\text{high}\, t_{\nu}\, s]
 
@@ -26,7 +29,8 @@ References
 ----------
 Student (1908), "The probable error of a mean". Welch (1947), "The generalization of Student's
 problem". Efron and Tibshirani (1993), "An introduction to the bootstrap", ch. 12.5. Hesterberg
-(2015), "What teachers should know about the bootstrap". Colas, Sigaud and Oudeyer (2019), "A
+(2015), "What teachers should know about the bootstrap". Nadeau and Bengio (2003), "Inference for
+the generalization error". Colas, Sigaud and Oudeyer (2019), "A
 hitchhiker's guide to statistical comparisons of reinforcement learning algorithms".
 """
 
@@ -54,7 +58,7 @@ MOST: Final = 200
 _CALIBRATED: Final = 0.95
 MOST_STRETCHED: Final = 1.5
 # The share of the difference between the tails: a half, reduced because few seeds estimate it.
-_SHARE: Final = 0.4
+SHARE: Final = 0.4
 _FAR: Final = 1e6
 
 
@@ -74,6 +78,8 @@ class Studentized:
         The number of observations in the smallest stratum.
     stretch_low, stretch_high : float
         The factor by which the interval extends beyond Student's on each side.
+    overlap : float
+        The number of test rows over that of training rows, if each value has its own split.
     """
 
     value: float
@@ -82,6 +88,14 @@ class Studentized:
     count: int
     stretch_low: float = 1.0
     stretch_high: float = 1.0
+    overlap: float = 0.0
+
+    @property
+    def effect(self) -> float:
+        """The estimate over the standard deviation of one value; NaN if that is unknown."""
+        if not self.error > 0:
+            return math.nan
+        return self.value / self.error * math.sqrt(1 / self.count + self.overlap)
 
     def interval(self, level: float = 0.95) -> Estimate:
         """Return the interval of a level between 0 and 1.
@@ -107,21 +121,24 @@ class Studentized:
             return Estimate(self.value, self.value, self.value)
         return self.interval()
 
-    def p_value(self) -> float:
-        """Return the two-sided p-value of the hypothesis that the true value is zero.
+    def p_value(self, truth: float = 0.0) -> float:
+        """Return the two-sided p-value of the hypothesis that the true value is `truth`.
 
         If all observations are equal, it is that of the sign test: *n* equal signs have
         probability :math:`2^{1-n}`.
         """
-        if self.count < 2 or self.value == 0:
+        off = self.value - truth
+        if self.count < 2 or off == 0:
             return 1.0
         if not self.error > 0:
             return float(2.0 ** (1 - self.count))
-        stretch = self.stretch_low if self.value > 0 else self.stretch_high
-        return student.beyond(self.value / (self.error * stretch), self.df)
+        stretch = self.stretch_low if off > 0 else self.stretch_high
+        return student.beyond(off / (self.error * stretch), self.df)
 
 
-def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> Studentized:
+def studentize(
+    strata: Sequence[Sequence[float]], weights: Sequence[float], overlap: float = 0.0
+) -> Studentized:
     """Estimate a weighted sum of the means of independent strata.
 
     Parameters
@@ -130,6 +147,8 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
         The finite observations of each stratum, at least one per stratum.
     weights : sequence of float
         The weight of each stratum.
+    overlap : float, default 0.0
+        The number of test rows over that of training rows, if each value has its own split.
 
     Returns
     -------
@@ -141,7 +160,10 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
     if count < 2:
         return Studentized(value, math.nan, math.nan, count)
     parts = np.array(
-        [w * w * x.var(ddof=1) / x.size for w, x in zip(weights, samples, strict=True)]
+        [
+            w * w * x.var(ddof=1) * (1 / x.size + overlap)
+            for w, x in zip(weights, samples, strict=True)
+        ]
     )
     variance = float(parts.sum())
     size = max(float(np.abs(x).max()) * abs(w) for w, x in zip(weights, samples, strict=True))
@@ -150,12 +172,12 @@ def studentize(strata: Sequence[Sequence[float]], weights: Sequence[float]) -> S
     shares = parts / variance
     df = 1 / float(sum(p * p / (x.size - 1) for p, x in zip(shares, samples, strict=True)))
     low, high = _stretches(samples, weights, df)
-    return Studentized(value, math.sqrt(variance), df, count, low, high)
+    return Studentized(value, math.sqrt(variance), df, count, low, high, overlap)
 
 
-def mean(values: Sequence[float]) -> Studentized:
+def mean(values: Sequence[float], overlap: float = 0.0) -> Studentized:
     """Estimate the mean of one sample (of paired differences, for example)."""
-    return studentize([values], [1.0])
+    return studentize([values], [1.0], overlap)
 
 
 def _stretches(
@@ -172,7 +194,7 @@ def _stretches(
         moved += w * means
         variance += w * w * np.maximum(squares - means**2, 0) / (x.size - 1)
     above, below = tails(moved, np.sqrt(variance), df)
-    skew = _SHARE * (above - below)
+    skew = SHARE * (above - below)
     # The bootstrap's upper tail shows how far the estimate may lie above the truth.
     return min(max(1.0, 1 + skew), MOST_STRETCHED), min(max(1.0, 1 - skew), MOST_STRETCHED)
 

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.preprocessing import Unknown
-from experiments.datasets.reading.dates import ISO, formats_of, read_dates
-from experiments.datasets.reading.notation import MISSING, Notation
+from experiments.datasets.reading.dates import formats_of
 from experiments.datasets.reading.quantities import quantity_cure, sample
 from experiments.datasets.reading.raw_table import RawTable, column_name, quoted
-from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
 from experiments.datasets.reading.text_column import mapped
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sources.csv_targets import Targets, check_finite, read_targets
-from experiments.datasets.sources.paths import user_path
+from experiments.datasets.sources.table_options import TableOptions
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from nn.component import Interval, suggestion
@@ -31,8 +29,8 @@ from nn.losses import Loss, TargetForm
 
 
 @dataclass(frozen=True, kw_only=True)
-class Csv(SplitSource):
-    r"""A table with a header line.
+class Csv(TableOptions, SplitSource):
+    """A table with a header line.
 
     A column is numeric if at least half of its cells are numbers (any other cell is then an
     error), else categorical and one-hot encoded. What was inferred is logged.
@@ -41,10 +39,8 @@ class Csv(SplitSource):
     ----------
     seed, limit, split, counts, validation, test, scaling
         See `SplitSource`; `scaling` is for the numeric columns.
-    path : str
-        The file, relative to `dir`: CSV, also compressed (gzip, bzip2, xz or zip), or Parquet.
-    dir : str, default "."
-        A folder, relative to where the command is given.
+    path, dir, missing_values, delimiter, decimal, thousands, encoding, verify
+        See `TableOptions`.
     target : str or sequence of str
         The column to predict, or several columns.
     task : {"binary", "multiclass", "multilabel", "regression"}, optional
@@ -67,24 +63,10 @@ class Csv(SplitSource):
     unknown : {"error", "ignore"}, default "error"
         The treatment, in prediction, of a level that the table does not have: refuse the row, or
         encode it as none of the levels.
-    missing_values : sequence of str
-        The texts that mean a missing value, whatever their case; an empty cell always does. An
-        empty list keeps texts such as NA.
-    delimiter : str, optional
-        A single character, or \t for a tab; by default detected (comma, semicolon, tab or |).
-    decimal : str, default "."
-        The decimal mark of numbers.
-    thousands : str, optional
-        The character between groups of digits, as in 1,234; none by default.
-    encoding : str, default "utf-8"
-        The encoding of the text, as Python calls it: "latin-1", "cp1252", "utf-16".
     max_levels : int, default 50
         Largest number of levels in a categorical column; a column with more is likely a name.
     scale_targets : bool, default True
         Whether regression targets are standardised.
-    verify : bool, default False
-        Whether to read the file even if it looks unchanged since it was cached. Two sources that
-        differ in nothing else are equal.
 
     Raises
     ------
@@ -93,23 +75,15 @@ class Csv(SplitSource):
         `categorical` or `ignore`.
     """
 
-    path: str
     target: str | tuple[str, ...]
-    dir: str = "."
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     missing: Literal["refuse", "mean", "median", "drop"] = "refuse"
     categorical: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     unknown: Unknown = "error"
-    missing_values: tuple[str | float | None, ...] = MISSING
-    delimiter: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
-    encoding: str = "utf-8"
     max_levels: Annotated[int, Interval(2)] = 50
     scale_targets: bool = True
-    verify: bool = field(default=False, compare=False)
     target_form: TargetForm | None = field(default=None, init=False)  # set by `for_loss`
 
     def __post_init__(self) -> None:
@@ -119,9 +93,6 @@ class Csv(SplitSource):
             if isinstance(value, Sequence) and not isinstance(value, str):
                 value = tuple(column_name(v) if isinstance(v, str) else v for v in value)
             object.__setattr__(self, name, column_name(value) if isinstance(value, str) else value)
-        if isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str):
-            object.__setattr__(self, "missing_values", tuple(map(_text, self.missing_values)))
-        object.__setattr__(self, "delimiter", unescaped(self.delimiter))
         super().__post_init__()
         if not self._targets:
             raise ConfigError("dataset Csv: dataset.target names no column. Name at least one.")
@@ -133,25 +104,6 @@ class Csv(SplitSource):
                     f"dataset Csv: {both[0]!r} is in dataset.{one} and in dataset.{other}. "
                     "Take it out of one."
                 )
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
-            raise ConfigError(
-                f"dataset Csv: dataset.delimiter is {self.delimiter!r}. Give one character, such "
-                "as ',' or ';', neither quote nor line end."
-            )
-        if not is_encoding(self.encoding):
-            raise ConfigError(
-                f"dataset Csv: dataset.encoding is {self.encoding!r}, which Python does not know. "
-                "Give one such as utf-8, latin-1, cp1252 or utf-16."
-            )
-        try:
-            _ = self.notation
-        except ConfigError as error:
-            raise ConfigError(f"dataset Csv: {error}") from None
-
-    @property
-    def notation(self) -> Notation:
-        """How the cells write numbers and missing values."""
-        return Notation(self.decimal, self.thousands, tuple(map(_text, self.missing_values)))
 
     @property
     def _named_inputs(self) -> dict[str, tuple[str, ...]]:
@@ -168,17 +120,13 @@ class Csv(SplitSource):
         object.__setattr__(source, "target_form", loss.target_form)
         return source
 
-    def files(self) -> tuple[Path, ...]:
-        """Return the table's file."""
-        return (user_path(self.dir) / Path(self.path).expanduser(),)
-
     def load(self) -> Dataset:
         """Read the file, infer the types of its columns, then split and encode the table."""
-        (path,) = self.files()
-        cells = read_table(path, TableFormat(self.delimiter, self.encoding))
+        cells = self.read()
+        path = cells.path
         names = self._inputs(cells)
         cells, kept, dropped = self._complete(cells, names)
-        formats = {name: self._date_format(cells, name) for name in self.dates}
+        formats = {name: self.date_format(cells, name, "dataset.dates") for name in self.dates}
         table = self._table(cells, names, formats, kept + 1)
         cells = cells.only(self._targets)  # which frees the text of the inputs
         task = None if self.task is None else Task(self.task)
@@ -274,7 +222,7 @@ class Csv(SplitSource):
         for name in names:
             values: NDArray[np.float64] | None = None
             if name in formats:
-                values = self._days(cells, name, formats[name])
+                values = self.days(cells, name, formats[name])
             elif name not in self.categorical:
                 values = self._numbers(cells, name)
             if values is None:
@@ -318,36 +266,6 @@ class Csv(SplitSource):
                 "list the column in dataset.categorical or dataset.ignore."
             )
         check_finite(cells, name, values)
-        return values
-
-    def _date_format(self, cells: RawTable, name: str) -> str:
-        """Return the format in which a column writes dates."""
-        column = cells[name]
-        if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-            return ISO
-        formats = formats_of(column, self.notation)
-        if len(formats) == 1:
-            return formats[0]
-        example = quoted(next((c for c in column if not self.notation.is_missing(c)), ""))
-        if not formats:
-            raise DataError(
-                f"{cells.path}: dataset.dates names the column {name!r}, most of whose cells are "
-                f"not dates (such as {example}). Write them as 2024-03-21, or take the column out "
-                "of dataset.dates."
-            )
-        raise DataError(
-            f"{cells.path}: nothing in the column {name!r} tells days from months (such as "
-            f"{example}). Write dates as 2024-03-21."
-        )
-
-    def _days(self, cells: RawTable, name: str, form: str) -> NDArray[np.float64]:
-        """Read a column of dates as days since 1970-01-01."""
-        values, wrong = read_dates(cells[name], form, self.notation)
-        if wrong is not None:
-            raise DataError(
-                f"{cells.where(wrong, name)}: {quoted(cells[name][wrong])} is not a date as in the "
-                "rest of this column. Correct it."
-            )
         return values
 
     def _other_notation(self, cells: Iterable[Any]) -> str:
@@ -394,8 +312,3 @@ class Csv(SplitSource):
             f"{path.name} has {rows}; the inputs are {', '.join(kinds)}",
             f"the network learns to predict {', '.join(self._targets)} ({found})",
         )
-
-
-def _text(entry: Any) -> str:
-    """Return an entry of `missing_values`; YAML reads some texts as numbers or null."""
-    return "null" if entry is None else str(entry)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.pairs import Pair
 from experiments.reporting.figures.drawing import (
+    GRID,
     MUTED,
     PALE,
     new_figure,
@@ -19,6 +20,7 @@ from experiments.reporting.figures.drawing import (
 )
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.words.formatting import number
+from experiments.reporting.words.verdicts import verdict_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +54,7 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
     with style():
         names = text_width(firsts) + 0.04 if not best else 0.0
         seconds = [second.label if best else f"– {second.label}" for _, second, _ in rows]
-        verdicts = text_width([_verdict(first, pair) for first, _, pair in rows])
+        verdicts = text_width([verdict_of(pair, first.label) for first, _, pair in rows])
         left = _LEFT + names + text_width(seconds) + _GAP
         height = _ROW * len(pairs) + 0.08
         heading = f"{title}: {f'{best.label} minus the others' if best else 'differences'}"
@@ -70,8 +72,8 @@ def plot_differences(pairs: Sequence[Pair], looks: Mapping[str, Look], title: st
                 axes, names_at + names / _WIDTH, row, text,
                 readable(second.color) if best else MUTED,
             )  # fmt: skip
-            shade = readable(first.color) if pair.separated else MUTED
-            _say(axes, 1 + _GAP / _WIDTH, row, _verdict(first, pair), shade)
+            shade = readable(first.color) if pair.first_is_better else MUTED
+            _say(axes, 1 + _GAP / _WIDTH, row, verdict_of(pair, first.label), shade)
     return figure
 
 
@@ -97,12 +99,14 @@ def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
     axes.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
+    if (margin := pairs[0].margin) is not None:
+        axes.axvspan(max(-margin, low - room), min(margin, high + room), color=GRID, zorder=0)
     axes.set_xlabel("first minus second" if len({pair.first for pair in pairs}) > 1 else "")
 
 
 def _draw(axes: Axes, row: int, pair: Pair, first: Look) -> None:
     start, end = axes.get_xlim()
-    color = first.color if pair.separated else PALE
+    color = first.color if pair.first_is_better else PALE
     value, interval = pair.difference.value, pair.adjusted
     if not start <= value <= end:
         inside, arrow, side = (0.015, "◂ {}", "left") if value < start else (0.985, "{} ▸", "right")
@@ -115,14 +119,10 @@ def _draw(axes: Axes, row: int, pair: Pair, first: Look) -> None:
     if math.isfinite(interval.low + interval.high):
         axes.plot([low, high], [row, row], color=color, linewidth=2.2, zorder=3)
     axes.plot(
-        [value], [row], "o", markersize=5.5, markerfacecolor=color if pair.separated else "white",
+        [value], [row], "o", markersize=5.5, markerfacecolor=color if pair.settled else "white",
         markeredgecolor=color, markeredgewidth=1.4, zorder=5,
     )  # fmt: skip
 
 
 def _say(axes: Axes, x: float, row: int, text: str, color: str) -> None:
     axes.text(x, row, text, transform=axes.get_yaxis_transform(), color=color, va="center_baseline")
-
-
-def _verdict(first: Look, pair: Pair) -> str:
-    return f"{first.label} is better" if pair.separated else "not separated"

@@ -54,7 +54,12 @@ class Look:
     @property
     def of_curves(self) -> Look:
         """The look of the group's curves, which are grey unless the group stands out."""
-        return self if self.stands_out else replace(self, color=REST, dash="-", named=False)
+        return self if self.stands_out else self.in_background
+
+    @property
+    def in_background(self) -> Look:
+        """The look of a group that is grey and has no name."""
+        return replace(self, color=REST, dash="-", named=False)
 
     @property
     def filled(self) -> bool:
@@ -109,7 +114,7 @@ def emphasized(
     if len(ranked) <= MOST_CURVES:
         return list(ranked)
     best = ranked[0][0].label
-    open_ = {pair.second for pair in pairs if pair.first == best and not pair.separated}
+    open_ = {pair.second for pair in pairs if pair.first == best and not pair.first_is_better}
     kept = [entry.label for entry, _ in ranked if entry.label in {best, *open_}][:MOST_CURVES]
     return [(entry, replace(look, stands_out=entry.label in kept)) for entry, look in ranked]
 

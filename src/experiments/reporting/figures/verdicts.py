@@ -25,7 +25,9 @@ _CELL: Final = 0.22  # inches
 
 
 def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], title: str) -> Figure:
-    """Draw each pair as a square in the row's colour if the row is better, or as a grey dot.
+    """Draw each pair as a square in the row's colour if the row is better, as a grey dot if not.
+
+    Equivalent groups have an equals sign.
 
     Parameters
     ----------
@@ -63,9 +65,10 @@ def plot_verdicts(entries: Sequence[tuple[str, Look]], pairs: Sequence[Pair], ti
             tick.set_color(readable(look.color))
         for pair in pairs:
             row, column = places[pair.first], places[pair.second]
-            color = entries[row][1].color if pair.separated else REST
-            axes.plot(
-                [column], [row], "s" if pair.separated else "o", color=color,
-                markersize=11 if pair.separated else 3, markeredgewidth=0,
-            )  # fmt: skip
+            mark, size, color = "o", 3, REST
+            if pair.first_is_better:
+                mark, size, color = "s", 11, entries[row][1].color
+            elif pair.equivalent:
+                mark, size, color = "$=$", 8, MUTED
+            axes.plot([column], [row], mark, color=color, markersize=size, markeredgewidth=0)
     return figure

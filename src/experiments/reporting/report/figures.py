@@ -13,6 +13,9 @@ from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
 from experiments.datasets import cached_dataset
 from experiments.errors import ConfigError, UserError
+from experiments.escape import visible
+from experiments.palette import color_of
+from experiments.reporting.figures.budgets import plot_budgets
 from experiments.reporting.figures.curves import (
     Family,
     family_of,
@@ -29,6 +32,7 @@ from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
 from experiments.reporting.figures.verdicts import plot_verdicts
+from experiments.reporting.words.budgets import about_budgets
 from experiments.reporting.words.formatting import compact, listing, number
 from experiments.reporting.words.targets import long_target, target_source
 from experiments.training.metrics import PROBE, metric_named
@@ -138,7 +142,7 @@ def pictures_of(
     networks, missing = _networks(main, prefix, trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
-        tuple(_sensitivity(part, prefix)),
+        (*_sensitivity(part, prefix), *_budgets(part, prefix)),
         tuple(_more(part, main, rest, prefix)),
         networks,
         missing,
@@ -179,7 +183,7 @@ def _main(
     for kind in ("loss", score_of(measured)):
         metric = f"{shown_part(measured)}/{kind}"
         yield from _curves(families, metric, prefix)
-    yield _strips(entries, part.metric, prefix)
+    yield _strips(entries, part.metric, prefix, "study" if part.studies else "seed")
     pairs, note = _chosen_pairs(part)
     if pairs:
         looks = {entry.label: look for entry, look in entries}
@@ -187,20 +191,29 @@ def _main(
             f"{prefix}differences",
             plot_differences(pairs, looks, metric_named(part.metric).title),
             f"{note} Lines are intervals corrected for all pairs (Holm); a pair whose interval "
-            "covers 0 is not separated.",
+            "covers 0 is not separated."
+            + (" Grey: differences below the margin." if part.margin is not None else ""),
             f"Forest plot of {len(pairs)} differences: "
             f"{sum(pair.separated for pair in pairs)} separated.",
         )
         if len(pairs) < len(part.separable_pairs):
             # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
-    times = [(look, entry.times["epoch"]) for entry, look in shown if "epoch" in entry.times]
+    yield from _times(part, shown, "epoch", prefix, _last_epoch(families))
+
+
+def _times(
+    part: Part, shown: Sequence[Shown], unit: str, prefix: str, last: float
+) -> Iterator[Picture]:
+    """Draw when runs reach the target, in epochs or in seconds of training steps."""
+    times = [(look, entry.times[unit]) for entry, look in shown if unit in entry.times]
     if part.target and times:
+        over = {"epoch": "epochs", "seconds": "seconds of training steps, measured one by one"}
         yield Picture(
-            f"{prefix}time-to-target",
-            plot_times(times, long_target(part.target), _last_epoch(families)),
-            "The share of runs that reached the target, over the epochs. Next to the names: the "
-            "median, or “never” if most runs miss the target. Target: "
+            f"{prefix}time-to-target{'' if unit == 'epoch' else f'-{unit}'}",
+            plot_times(times, long_target(part.target), last),
+            f"The share of runs that reached the target, over the {over[unit]}. Next to the names: "
+            "the median, or “never” if most runs miss the target. Target: "
             f"{target_source(part.target)}.",
             f"Step curves of the share of runs that reached {long_target(part.target)}: "
             f"{_names(times)}.",
@@ -216,7 +229,8 @@ def _verdicts(part: Part, entries: Sequence[Shown], prefix: str) -> Picture:
         f"{prefix}verdicts",
         plot_verdicts(rows, pairs, metric_named(part.metric).title),
         "The best group is on top. A square means that the row is better than the column and "
-        "separated from it; a dot means that the two are not separated.",
+        "separated from it; a dot means that the two are not separated."
+        + (" An equals sign means that they are equivalent." if part.margin is not None else ""),
         f"Table of verdicts over {len(pairs)} pairs: "
         f"{sum(pair.separated for pair in pairs)} separated.",
     )
@@ -243,6 +257,22 @@ def _sensitivity(part: Part, prefix: str) -> Iterator[Picture]:
         )
 
 
+def _budgets(part: Part, prefix: str) -> Iterator[Picture]:
+    if not part.budgets:
+        return
+    looks = {name: Look(visible(name), color_of(name)) for name in part.budgets[0].expected}
+    units = part.units if part.studies else "tuning seeds"
+    yield Picture(
+        f"{prefix}budgets",
+        plot_budgets(part.budgets, looks, metric_named(part.metric).title, higher=part.higher),
+        "What fewer settings would have given: the expected result of the best of as many of the "
+        f"settings tried, chosen by validation. Thin lines are 95% intervals over {units}. A "
+        "filled point: separated from all others. " + about_budgets(part.budgets),
+        f"{metric_named(part.metric).title} by the number of settings tried. "
+        + about_budgets(part.budgets),
+    )
+
+
 def _more(
     part: Part, main: Sequence[Shown], rest: Sequence[Shown], prefix: str
 ) -> Iterator[Picture]:
@@ -250,9 +280,10 @@ def _more(
     yield from _curves(families, "train/loss", prefix)
     for probe in _probes(families)[:_MOST_PROBES]:
         yield from _curves(families, probe, prefix)
+    yield from _times(part, main, "seconds", prefix, _last_second(main))
     metric = final_metric(part)
     if metric != part.metric:
-        yield _strips([*main, *rest], metric, prefix)
+        yield _strips([*main, *rest], metric, prefix, "study" if part.studies else "seed")
     if rest:
         families = [family_of(entry.group, look) for entry, look in rest]
         yield from _curves(families, "val/loss", f"{prefix}default-")
@@ -324,7 +355,7 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         )
 
 
-def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
+def _strips(entries: Sequence[Shown], metric: str, prefix: str, unit: str) -> Picture:
     higher = metric_named(metric).higher_is_better
     found = sorted(
         ((entry, look) for entry, look in entries if metric in entry.metrics),
@@ -336,7 +367,7 @@ def _strips(entries: Sequence[Shown], metric: str, prefix: str) -> Picture:
     return Picture(
         f"{prefix}final-{slug(metric)}",
         plot_strips(strips, metric_named(metric).title, higher=higher),
-        "Each seed is a point; the bar is the mean, the line its 95% interval."
+        f"Each {unit} is a point; the bar is the mean, the line its 95% interval."
         + (" Hollow points: default settings." if default else ""),
         f"Strip plot of the {metric_named(metric).long}; means: {said}.",
     )
@@ -359,6 +390,17 @@ def _last_epoch(families: Sequence[Family]) -> float:
     return max(
         (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
     )
+
+
+def _last_second(shown: Sequence[Shown]) -> float:
+    """Return the longest training, in seconds of steps."""
+    lengths = [
+        float(curves["step"][-1]) * 1e-6 * (run.summary.get("time/us_per_step") or 0.0)
+        for entry, _ in shown
+        for run, curves in entry.group.curves.items()
+        if "step" in curves
+    ]
+    return max(lengths, default=0.0) or 1.0
 
 
 def _names(entries: Sequence[tuple[Look, object]]) -> str:

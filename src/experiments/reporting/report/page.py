@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from experiments.analysis.robustness import is_varied
 from experiments.analysis.study import Study
 from experiments.errors import RecordError
 from experiments.escape import for_terminal
@@ -146,6 +147,7 @@ def compose(
         conclusion=conclusions(study),
         warnings=warnings_of(study),
         overall=tables.overall(study, names) if study.overall else None,
+        robustness=tables.robustness(study) if is_varied(study.parts) else None,
         across=across,
         parts=[
             {

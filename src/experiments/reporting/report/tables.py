@@ -9,6 +9,7 @@ from typing import Final
 
 from experiments.analysis.groups import SETTING, show
 from experiments.analysis.pairs import Pair
+from experiments.analysis.robustness import flips
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.palette import color_of
@@ -26,6 +27,7 @@ from experiments.reporting.words.formatting import (
 )
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.verdicts import verdict_of
 from experiments.runs.record import Record
 from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
 from experiments.training.status import Status
@@ -81,6 +83,9 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     for metric in _shown(part):
         header.append(Cell(metric_named(metric).long))
         columns.append(_metric(part, metric))
+        if metric == part.metric and part.studies:
+            header.append(Cell("median study"))
+            columns.append(_medians(part))
         if metric == part.metric and any(map(_unfinished, part.entries)):
             header.append(Cell("finished"))
             columns.append([_finished(entry) for entry in part.entries])
@@ -123,7 +128,7 @@ def more_results(part: Part, looks: Sequence[Look]) -> Table:
 def pairs(part: Part, own: Sequence[Look]) -> Table:
     """Tabulate every pair of entries."""
     looks = {entry.label: look for entry, look in zip(part.entries, own, strict=True)}
-    header = ("", "difference", "p (Holm)", "wins", "verdict", "seeds needed")
+    header = ("", "difference", "p (Holm)", "wins", "verdict", f"{part.units} needed")
     ends = [pair.adjusted for pair in part.separable_pairs]
     notation = Notation.of([end.value for end in ends], map(reach, ends))
     rows = [
@@ -136,14 +141,16 @@ def pairs(part: Part, own: Sequence[Look]) -> Table:
             Cell(p_value(pair.adjusted_p)),
             Cell(percent(pair.improvement.value), _percent(pair.improvement)),
             Cell(
-                f"{looks[pair.first].label} is better" if pair.separated else "not separated",
-                style="text" if pair.separated else "text weak",
+                verdict_of(pair, looks[pair.first].label),
+                style="text" if pair.settled else "text weak",
             ),
             Cell(_needed(pair)),
         )
         for pair in part.separable_pairs
     ]
-    note = f"{notes.DIFFERENCES} {notes.WINS} {notes.SEEDS_NEEDED}"
+    note = " ".join(
+        [notes.differences(part), *notes.margin(part), notes.wins(part), notes.needed(part)]
+    )
     return Table(note, _header(header, text=(0, 4)), tuple(rows))
 
 
@@ -182,6 +189,29 @@ def settings(part: Part) -> Table | None:
         "reaches the lowest or highest value tried."
     )
     return Table(note, _header(header, text=(0, 1)), tuple(rows)) if rows else None
+
+
+def robustness(study: Study) -> Table:
+    """Map the ranks of the groups in focus over variations, and where their order turns round."""
+    names = list(dict.fromkeys(e.base for part in study.parts for e in part.focus))
+    turned = {(one.variation, one.worse) for one in flips(study.parts)}
+    rows = []
+    for part in study.parts:
+        ranks = {entry.base: place for place, entry in enumerate(part.focus, start=1)}
+        marks = {name: " ⇅" if (part.name, name) in turned else "" for name in names}
+        cells = [
+            Cell(
+                f"{ranks[name]}{marks[name]}" if name in ranks else _NONE,
+                style="best" if ranks.get(name) == 1 else "",
+            )
+            for name in names
+        ]
+        rows.append((Cell(part.name), *cells))
+    note = (
+        "The rank of each group's mean. ⇅ marks a group that does better than another which is "
+        "better as configured, both separated."
+    )
+    return Table(note, _header(("", *names), text=(0,)), tuple(rows))
 
 
 def overall(study: Study, looks: Mapping[str, Look]) -> Table:
@@ -296,8 +326,19 @@ def _metric(part: Part, metric: str) -> list[Cell]:
     return cells
 
 
+def _medians(part: Part) -> list[Cell]:
+    found = [entry.metrics.get(part.metric) for entry in part.entries]
+    notation = Notation.of(
+        [math.nan if one is None else one.mean.value for one in found],
+        [math.nan if one is None else one.sd for one in found],
+    )
+    return [Cell(_NONE if one is None else notation.number(one.median.value)) for one in found]
+
+
 def _mean_note(part: Part, spread: str) -> str:
-    return notes.means([len(entry.seeds) for entry in part.entries if entry.seeds], spread)
+    samples = [e.metrics[part.metric] for e in part.entries if part.metric in e.metrics]
+    words = notes.means([len(one.values) for one in samples], spread, part.units)
+    return f"{words} {notes.MEDIAN_STUDY}" if part.studies else words
 
 
 def _times_to(entries: Sequence[Entry]) -> list[Cell]:
@@ -344,6 +385,6 @@ def _minus(text: str) -> str:
 
 
 def _needed(pair: Pair) -> str:
-    if pair.separated:
+    if pair.settled:
         return ""
     return _NONE if pair.seeds_needed is None else str(pair.seeds_needed)

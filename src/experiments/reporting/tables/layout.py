@@ -95,7 +95,11 @@ def result_columns(part: Part) -> list[Column]:
     laid = [Column("group", _marked(entries, [one.label for one in entries]), is_text=True)]
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
-        own = _intervals(metric, found) if metric == part.metric else [_means(metric, found)]
+        own = (
+            _intervals(part, metric, found)
+            if metric == part.metric
+            else [_means(part, metric, found)]
+        )
         laid += _about_test(own, metric, entries)
         laid += _finished(entries) if metric == part.metric else []
     if part.target is not None:
@@ -114,7 +118,7 @@ def narrow_columns(part: Part) -> list[Column]:
     for metric in _measured(part):
         found = [one.metrics.get(metric) for one in entries]
         rank = 0 if metric == part.metric else _rank(metric)
-        laid += _about_test([_means(metric, found, rank)], metric, entries)
+        laid += _about_test([_means(part, metric, found, rank)], metric, entries)
         laid += _finished(entries) if metric == part.metric else []
     for metric in ("best/epoch", "time/us_per_step"):
         medians = [_median(one.metrics.get(metric)) for one in entries]
@@ -136,27 +140,30 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
     laid = [
         Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
         Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
-        Column("difference", tuple(map(notation.with_interval, ends)), notes=(notes.DIFFERENCES,)),
+        Column(
+            "difference", tuple(map(notation.with_interval, ends)), notes=(notes.differences(part),)
+        ),
         Column(
             "p (Holm)",
             tuple(p_value(pair.adjusted_p) for pair in pairs),
             rank=1,
         ),
-        Column("wins", tuple(wins), rank=2, notes=(notes.WINS,)),
+        Column("wins", tuple(wins), rank=2, notes=(notes.wins(part),)),
         Column(
             "verdict",
-            tuple("separated" if pair.separated else "not separated" for pair in pairs),
+            tuple(pair.verdict.value for pair in pairs),
             is_text=True,
+            notes=tuple(notes.margin(part)),
         ),
     ]
-    needed = [None if pair.separated else pair.seeds_needed for pair in pairs]
+    needed = [None if pair.settled else pair.seeds_needed for pair in pairs]
     if any(needed):
         laid.append(
             Column(
-                "seeds needed",
+                f"{part.units} needed",
                 tuple(str(count or "") for count in needed),
                 rank=3,
-                notes=(notes.SEEDS_NEEDED,),
+                notes=(notes.needed(part),),
             )
         )
     return laid
@@ -205,23 +212,27 @@ def _measured(part: Part) -> list[str]:
     return [metric for metric in shown if metric in measured]
 
 
-def _intervals(metric: str, found: Sequence[Sample | None]) -> list[Column]:
+def _intervals(part: Part, metric: str, found: Sequence[Sample | None]) -> list[Column]:
     """Lay out the means of a metric with their intervals, and its interquartile means."""
     label, means = in_unit(metric, [_UNKNOWN if one is None else one.mean for one in found])
     notation = Notation.of([mean.value for mean in means], map(reach, means))
-    _, middles = in_unit(metric, [_UNKNOWN if one is None else one.iqm for one in found])
+    name, note = ("median study", notes.MEDIAN_STUDY) if part.studies else ("IQM", notes.IQM)
+    _, middles = in_unit(
+        metric,
+        [_UNKNOWN if one is None else one.median if part.studies else one.iqm for one in found],
+    )
     several = any(len(one.values) > 1 for one in found if one)
     laid = [
         Column(
             label + " [95%]" * several,
             tuple(map(notation.with_interval, means)),
             _best_of(metric, [mean.value for mean in means], notation),
-            notes=_explained(found, "with its 95% interval"),
+            notes=_explained(part, found, "with its 95% interval"),
         )
     ]
     if several:
         cells = tuple(notation.number(one.value) for one in middles)
-        laid.append(Column("IQM", cells, rank=5, notes=(notes.IQM,)))
+        laid.append(Column(name, cells, rank=5, notes=(note,)))
     return laid
 
 
@@ -229,7 +240,9 @@ def _is_bounded(estimate: Estimate) -> bool:
     return math.isfinite(estimate.low + estimate.high)
 
 
-def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None) -> Column:
+def _means(
+    part: Part, metric: str, found: Sequence[Sample | None], rank: int | None = None
+) -> Column:
     """Lay out the means of a metric with their standard deviations."""
     means, deviations = [_mean(one) for one in found], [_sd(one) for one in found]
     return Column(
@@ -237,12 +250,12 @@ def _means(metric: str, found: Sequence[Sample | None], rank: int | None = None)
         tuple(column(means, deviations)),
         _best_of(metric, means, Notation.of(means, deviations)),
         _rank(metric) if rank is None else rank,
-        notes=_explained(found, "± standard deviation"),
+        notes=_explained(part, found, "± standard deviation"),
     )
 
 
-def _explained(found: Sequence[Sample | None], spread: str) -> tuple[str, ...]:
-    return (notes.means([len(one.values) for one in found if one], spread),)
+def _explained(part: Part, found: Sequence[Sample | None], spread: str) -> tuple[str, ...]:
+    return (notes.means([len(one.values) for one in found if one], spread, part.units),)
 
 
 def _about_test(laid: list[Column], metric: str, entries: Sequence[Entry]) -> list[Column]:

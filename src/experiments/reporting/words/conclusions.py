@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.analysis.pairs import Pair
+from experiments.analysis.robustness import AS_CONFIGURED
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.study import Entry, Part, Study
 from experiments.reporting.words.formatting import (
@@ -14,6 +16,7 @@ from experiments.reporting.words.formatting import (
     listing,
 )
 from experiments.reporting.words.limits import ENOUGH_SEEDS
+from experiments.reporting.words.robustness import about_robustness
 from experiments.reporting.words.targets import short_target
 from experiments.training.metrics import metric_named
 from experiments.training.status import Status
@@ -23,7 +26,17 @@ def conclusions(study: Study) -> list[str]:
     """Write the conclusions of a study, one paragraph per part."""
     if len(study.parts) == 1:
         return [conclude(study.parts[0])]
-    return [f"On {part.name}: {conclude(part)}" for part in study.parts]
+    return [
+        *about_robustness(study),
+        *(f"{_on(part.name)}: {conclude(part)}" for part in study.parts),
+    ]
+
+
+def _on(name: str) -> str:
+    """Name a part at the start of a sentence: a dataset, or what was varied."""
+    if name == AS_CONFIGURED:
+        return name.capitalize()
+    return f"With {name}" if "=" in name else f"On {name}"
 
 
 def conclude(part: Part) -> str:
@@ -73,15 +86,25 @@ def how(study: Study, *, in_full: bool = True) -> list[str]:
         )
     if not in_full and any(pair.can_separate for part in study.parts for pair in part.pairs):
         words.append(
-            "Groups are separated at the 5% level by differences paired by seed, with Holm's "
-            "correction for all pairs."
+            "Groups are separated at the 5% level by differences paired by "
+            f"{'study' if _studies(study) else 'seed'}, with Holm's correction for all pairs."
         )
     if study.tuning_seeds:
         words.append(
-            f"Settings were tuned on {len(study.tuning_seeds)} other seeds. The results hold only "
-            "for the settings that were searched."
+            f"Settings were tuned on {len(study.tuning_seeds)} other seeds{_in_studies(study)}. "
+            "The results hold only for the settings that were searched."
         )
     return words
+
+
+def _studies(study: Study) -> int:
+    return max(part.studies for part in study.parts)
+
+
+def _in_studies(study: Study) -> str:
+    """Say that the tuning was repeated, if it was."""
+    count = _studies(study)
+    return f", in {count} studies whose means are compared" if count else ""
 
 
 def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
@@ -91,8 +114,9 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         return f"{best.base} has {metric} {value} and is the only group."
     pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
     rivals = [(one, pairs[one.label]) for one in entries[1:] if one.label in pairs]
-    close = [one for one, pair in rivals if pair.can_separate and not pair.separated]
-    behind = [one for one, pair in rivals if pair.separated]
+    close = [one for one, pair in rivals if pair.can_separate and not pair.settled]
+    behind = [one for one, pair in rivals if pair.first_is_better]
+    alike = [one for one, pair in rivals if pair.equivalent]
     unknown = [one for one, pair in rivals if not pair.can_separate]
     if len(best.metrics[part.metric].seeds) < 2:
         return (
@@ -105,21 +129,33 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         text = f"{names} are not separated by {metric}"
         if len(close) == 1:
             pair = pairs[close[0].label]
-            needed = pair.seeds_needed
-            more = "" if needed is None else f"; about {needed} seeds would probably separate them"
-            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{more})"
+            text += f" (difference {_with_unit(part.metric, pair.adjusted)}{_more(part, pair)})"
         if behind:
             text += f"; {best.base} does better than {worse}"
     else:
         text = f"{best.base} has the best {metric}, {value}"
         if behind:
             text += f", separated from {worse}"
+    if alike:
+        text += (
+            f"; {listing([one.base for one in alike])} {'is' if len(alike) == 1 else 'are'} "
+            f"equivalent to {best.base}, with differences surely below {compact(part.margin or 0)}"
+        )
     if unknown:
         text += (
             f". Nothing can be said about {listing([one.base for one in unknown])} with so few "
             f"seeds: give every group the same, {ENOUGH_SEEDS}"
         )
     return text + "."
+
+
+def _more(part: Part, pair: Pair) -> str:
+    needed = pair.seeds_needed
+    if needed is None:
+        return ""
+    outcome = "separate them" if pair.margin is None else "settle it"
+    more = f" ({needed - len(pair.seeds)} more)" if needed > len(pair.seeds) > 0 else ""
+    return f"; about {needed} {part.units}{more} would probably {outcome}"
 
 
 def _with_unit(metric: str, estimate: Estimate) -> str:
@@ -134,7 +170,7 @@ def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:
     close = {
         pair.second
         for pair in part.pairs
-        if pair.first == entries[0].label and pair.can_separate and not pair.separated
+        if pair.first == entries[0].label and pair.can_separate and not pair.first_is_better
     }
     return [one for one in entries if one is entries[0] or one.label in close]
 
@@ -252,7 +288,7 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
             effect = "same"
         elif pair is not None and not pair.can_separate:
             continue
-        elif pair is None or not pair.separated:
+        elif pair is None or not pair.first_is_better:
             effect = "close"
         else:
             effect = "better" if pair.first == entry.label else "worse"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from experiments.analysis.groups import show
+from experiments.analysis.groups import DATA, show
 from experiments.analysis.study import Entry, Part, Study
+from experiments.reporting.words.budgets import verdict_at
 from experiments.reporting.words.formatting import listing
+from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import HEADLINE, SELECTION, metric_named
 from experiments.training.status import Status
 
@@ -22,7 +24,7 @@ def warnings_of(study: Study) -> list[str]:
 
 def limits_of(study: Study) -> list[str]:
     """List what limits the numbers of a study, except the provenance of its runs."""
-    said = [*_left_out(study), *_kernels(study)]
+    said = [*_left_out(study), *_kernels(study), *_different_data(study)]
     for part in study.parts:
         found = [
             *_chosen_on_test(part),
@@ -30,6 +32,7 @@ def limits_of(study: Study) -> list[str]:
             *_seeds(part),
             *_unsound(part),
             *_tuning(part),
+            *_diagnosis(part),
             *_groups(part),
         ]
         said += [f"{part.name}: {text}" for text in found]
@@ -82,6 +85,15 @@ def _kernels(study: Study) -> Iterable[str]:
         yield (
             f"BLAS kernels for different processors trained these runs: {listing(counted)}. They "
             "round differently, which may explain some differences."
+        )
+
+
+def _different_data(study: Study) -> Iterable[str]:
+    """Say that groups are compared apart because their data differ."""
+    if any(DATA in entry.group.by for part in study.parts for entry in part.entries):
+        yield (
+            "Runs of one seed were trained on different data (data=...), so their differences are "
+            "not due to the optimizers alone: each version of the data is compared by itself."
         )
 
 
@@ -145,7 +157,7 @@ def _stand_ins(part: Part) -> Iterable[str]:
     missing = [
         _of(count, entry)
         for entry in part.entries
-        if (count := _valueless(entry, part.metric)) and part.metric in measured_in(part)
+        if (count := _valueless(part, entry)) and part.metric in measured_in(part)
     ]
     if missing:
         yield f"no {name} was measured, so these are left out: {listing(missing)}."
@@ -156,9 +168,11 @@ def measured_in(part: Part) -> set[str]:
     return {metric for entry in part.entries for metric in entry.metrics}
 
 
-def _valueless(entry: Entry, metric: str) -> int:
-    """Count the seeds of runs that count but have no value of a metric."""
-    sample = entry.metrics.get(metric)
+def _valueless(part: Part, entry: Entry) -> int:
+    """Count the seeds of runs that count but have no value of the part's metric."""
+    sample = entry.metrics.get(part.metric)
+    if part.studies and sample is not None:
+        return part.studies - len(sample.seeds)
     return len(set(entry.seeds) - set(sample.seeds if sample else ()))
 
 
@@ -170,6 +184,12 @@ def _seeds(part: Part) -> Iterable[str]:
             f"only {few} {'seed' if few == 1 else 'seeds'}: intervals are wide or missing, and "
             f"small differences cannot be detected. Take {ENOUGH_SEEDS}."
         )
+    lengths = {show(value) for run in _runs(part) for value in _length(run)}
+    if len(lengths) > 1:
+        yield (
+            f"runs were trained for different lengths ({listing(sorted(lengths))}): a difference "
+            "between groups may be due to that alone."
+        )
     if len({entry.seeds for entry in part.entries if entry.seeds}) > 1:
         yield (
             "not all groups have the same seeds; a difference uses the seeds that both groups have."
@@ -180,6 +200,18 @@ def _seeds(part: Part) -> Iterable[str]:
             f"{unpaired} of {len(part.pairs)} pairs share too few seeds to be paired by seed and "
             "are compared as independent samples."
         )
+
+
+def _runs(part: Part) -> list[Record]:
+    return [run for entry in part.entries for run in entry.group.runs]
+
+
+def _length(run: Record) -> list[Scalar]:
+    """Return the length of a run's training as it was set: epochs or steps."""
+    for unit in ("steps", "epochs"):
+        if (count := run.settings.get(f"training.{unit}")) is not None:
+            return [f"{count} {unit}"]
+    return []
 
 
 def _unsound(part: Part) -> Iterable[str]:
@@ -208,7 +240,10 @@ def _tuning(part: Part) -> Iterable[str]:
     budgets = {(one.trials, len(one.seeds)) for one in part.tuning}
     if len(budgets) > 1:
         told = [f"{one.optimizer} {one.trials} × {len(one.seeds)}" for one in part.tuning]
-        yield f"tuning budgets (settings × seeds) are not equal: {listing(told)}."
+        yield (
+            f"tuning budgets (settings × seeds) are not equal: {listing(told)}, which favours "
+            f"those that were tuned more.{_at_equal_budget(part)}"
+        )
     if part.tuning:
         return
     yield from _at_edge(
@@ -225,6 +260,13 @@ def _tuning(part: Part) -> Iterable[str]:
         )
 
 
+def _at_equal_budget(part: Part) -> str:
+    if not part.budgets:
+        return ""
+    last = part.budgets[-1]
+    return f" With {last.trials} settings for each, on the tuning seeds, {verdict_at(last)}."
+
+
 def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
     """Warn about each setting whose best value is the lowest or highest that was tried."""
     named: dict[str, list[str]] = {}
@@ -233,8 +275,40 @@ def _at_edge(found: Iterable[tuple[str, str]]) -> Iterable[str]:
     for key, names in named.items():
         yield (
             f"the best {key} of {listing(names)} is at the edge of the values tried; a better one "
-            "may lie beyond."
+            "may lie beyond, so widen its range."
         )
+
+
+def _diagnosis(part: Part) -> Iterable[str]:
+    """Say what the curves and trials of the chosen settings show, and what to do."""
+    if not part.tuning:
+        return
+    found = part.diagnosis
+    if found.improving:
+        yield (
+            f"{_most_runs(found.improving)} still improve at the last epoch, so more epochs may "
+            "change the order: raise training.epochs."
+        )
+    if found.rising:
+        yield (
+            f"{_most_runs(found.rising)} end with a validation loss that has risen again: stop "
+            "early (training.early_stopping.patience), or lower the rate (schedule=cosine)."
+        )
+    for label, inner in found.outdone.items():
+        yield (
+            f"{label} contains {listing(inner)} and yet does worse: its search space or budget is "
+            "too small. Search more of its settings (hydra.sweeper.knobs, hydra.sweeper.budget)."
+        )
+    if found.infeasible:
+        told = [f"{bad} of {all_} of {name}" for name, (bad, all_) in found.infeasible.items()]
+        yield (
+            f"settings that cannot be chosen, because a run diverged or failed: {listing(told)}. "
+            "Such trials are lost; search a range in which runs end well."
+        )
+
+
+def _most_runs(labels: Sequence[str]) -> str:
+    return f"most runs of {listing(labels)}"
 
 
 def _groups(part: Part) -> Iterable[str]:

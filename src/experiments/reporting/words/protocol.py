@@ -9,6 +9,7 @@ from experiments.analysis.groups import SPLIT
 from experiments.analysis.study import Study
 from experiments.analysis.targets import Target
 from experiments.analysis.tuning import is_tuning, selection_of
+from experiments.reporting.words import notes
 from experiments.reporting.words.formatting import listing, number, span
 from experiments.reporting.words.reported import about_test
 from experiments.reporting.words.targets import target_source
@@ -35,7 +36,11 @@ def _splits(study: Study) -> Iterator[str]:
             counts = listing([f"{n} for {parts.get(name, name)}" for name, n in rows.items()])
             how = "split with the dataset's seed"
             if len({run.settings.get(SPLIT) for run in part.records}) > 1:
-                how = "each seed with a split of its own, the same for all groups"
+                how = (
+                    "each seed with a split of its own, the same for all groups; as the training "
+                    "rows of different seeds overlap, the variance of means is corrected (Nadeau "
+                    "and Bengio 2003)"
+                )
             yield f"Rows of {part.name}: {counts}, {how}."
     rules = {run.report for part in study.parts for run in part.records if not is_tuning(run)}
     if rules <= {"best_loss"}:
@@ -71,6 +76,14 @@ def _tuning(study: Study) -> Iterator[str]:
         "diverged run counts as infinite. Conclusions hold for the settings searched; a different "
         "search may give a different order."
     )
+    studies = max(part.studies for part in study.parts)
+    if studies:
+        moved = ", grids shifted by parts of a step" if search == "grid" else ""
+        yield (
+            f"The whole tuning was repeated in {studies} studies on other seeds and settings"
+            f"{moved}, and the winners of each study were reported on seeds of its own (Dahl et "
+            "al. 2023). Means, intervals and verdicts are over the means of studies."
+        )
     widened = max(int(label.get("widening", "0")) for label in labels)
     if widened:
         yield (
@@ -94,6 +107,7 @@ def _seeds(study: Study) -> Iterator[str]:
 
 
 def _statistics(study: Study) -> Iterator[str]:
+    units = study.parts[0].units
     named = listing(list(dict.fromkeys(part.metric_words for part in study.parts)))
     fair = ", by which nothing was chosen" if study.metrics == (HEADLINE,) else ""
     yield (
@@ -103,9 +117,17 @@ def _statistics(study: Study) -> Iterator[str]:
     )
     yield (
         "Intervals have a level of 95%. Two groups are separated if the studentized interval of "
-        "their mean difference over the seeds, corrected for all pairs by Holm's method, does not "
-        "cover 0. Not separated does not mean equal."
+        f"their mean difference over the {units}, corrected for all pairs by Holm's method, does "
+        "not cover 0. Not separated does not mean equal."
     )
+    looks = max(part.looks for part in study.parts)
+    if looks > 1:
+        yield (
+            "Seeds were added until the verdicts on tuned settings were settled, in at most "
+            f"{looks} looks, fixed beforehand; every level is divided by {looks}."
+        )
+    for part in study.parts:
+        yield from notes.margin(part)
 
 
 def _target(target: Target) -> str:

@@ -7,12 +7,16 @@ these runs are compared. All randomness comes from seeds, so the same command ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
 from typing import Final
 
+from experiments.analysis.analyse import analyse
+from experiments.analysis.groups import LOOKS
+from experiments.analysis.robustness import AS_CONFIGURED
+from experiments.analysis.studies import STUDY
 from experiments.config.build import run_from_config
 from experiments.config.schema import SEARCH, without_declarations
 from experiments.config.search_space import Edge, Settings, Space, declared_space
@@ -22,7 +26,9 @@ from experiments.errors import ConfigError
 from experiments.runs.record import Record
 from experiments.sweeps.drafts import Composer, Draft
 from experiments.sweeps.sweep import Sweep
+from experiments.sweeps.tuning.looks import undecided
 from experiments.sweeps.tuning.protocol import Protocol, Score, finished
+from experiments.sweeps.tuning.variations import variations
 from experiments.training.checks import check, check_tuning
 
 COMPARED: Final = "optimizer"
@@ -54,6 +60,8 @@ class Entrant:
         The values of the space's keys in the optimizer's configuration.
     scores : dict of Settings to Score
         The scores of the settings that were tried, in that order.
+    study : int, default 0
+        The number of the study.
     """
 
     task: tuple[str, ...]
@@ -61,6 +69,7 @@ class Entrant:
     space: Space
     defaults: Settings
     scores: dict[Settings, Score] = field(default_factory=dict)
+    study: int = 0
 
     @property
     def name(self) -> str:
@@ -125,14 +134,17 @@ class TunedComparison:
         self._protocol = protocol
         self._composer = composer
         self._say = say
-        self._entrants = list(_entrants(composer, protocol, choices, tasks))
+        varied = [task for own in tasks for task in _varied(composer, protocol, choices, own)]
+        self._entrants = list(_entrants(composer, protocol, choices, varied))
 
     def run(self) -> None:
         """Tune, widening the grids where needed, and train the runs to be reported."""
         self._try(
             {
                 id(entrant): entrant.space.trials(
-                    self._protocol.search, self._protocol.budget, self._protocol.search_seed
+                    self._protocol.search,
+                    self._protocol.budget,
+                    self._protocol.search_seed + entrant.study,
                 )
                 for entrant in self._entrants
             },
@@ -157,7 +169,6 @@ class TunedComparison:
             for entrant in self._entrants
             for settings in trials.get(id(entrant), [])
         ]
-        seeds = self._protocol.tuning_seeds
         labels = {
             STAGE: TUNING,
             "search": self._protocol.search,
@@ -169,12 +180,13 @@ class TunedComparison:
             [
                 entrant.draft(settings, seed, labels | self._label(entrant))
                 for entrant, settings in pairs
-                for seed in seeds
+                for seed in self._protocol.tuning_seeds_of(entrant.study)
             ],
             f"{'widening' if widening else 'tuning'}: {self._counted(trials)}",
         )
+        seeds = len(self._protocol.tuning_seeds)
         for number, (entrant, settings) in enumerate(pairs):
-            own = records[number * len(seeds) : (number + 1) * len(seeds)]
+            own = records[number * seeds : (number + 1) * seeds]
             entrant.scores[settings] = self._protocol.score(own)
         self._check_measured(records)
 
@@ -206,20 +218,22 @@ class TunedComparison:
     def _task_factors(self) -> list[str]:
         tasks = len({entrant.task for entrant in self._entrants})
         several = [_plural(tasks, "task")] if tasks > 1 else []
-        return [*several, _plural(len(self._entrants) // tasks, "optimizer")]
+        studies = self._protocol.tuning_studies
+        several += [_plural(studies, "study")] if studies > 1 else []
+        return [*several, _plural(len(self._entrants) // tasks // studies, "optimizer")]
 
     def _widen(self) -> None:
-        """Widen all grids of a task if the best settings of one lie at the edge of its grid."""
+        """Widen all grids of a study on a task if the best settings of one lie at an edge."""
         for widening in range(1, self._protocol.widenings + 1):
             trials: dict[int, list[Settings]] = {}
-            for _, task in groupby(self._entrants, key=lambda entrant: entrant.task):
-                trials |= self._widened(list(task))
+            for _, own in groupby(self._entrants, key=lambda one: (one.task, one.study)):
+                trials |= self._widened(list(own))
             if not trials:
                 return
             self._try(trials, widening)
 
     def _widened(self, entrants: list[Entrant]) -> dict[int, list[Settings]]:
-        """Widen the grids of one task; return the added settings, equally many per entrant."""
+        """Widen the grids of a study; return the added settings, equally many per entrant."""
         at = {
             entrant.name: entrant.space.edges(entrant.best)
             for entrant in entrants
@@ -233,7 +247,8 @@ class TunedComparison:
             for name, own in at.items()
             for key, side in sorted(own)
         )
-        where = f" ({self._name(entrants[0].task)})" if self._several_tasks else ""
+        named = self._where(entrants[0])
+        where = f" ({named})" if named else ""
         spaces = [entrant.space.widened(edges) for entrant in entrants]
         added = [
             wider.beyond(entrant.space) if wider is not None else []
@@ -265,28 +280,61 @@ class TunedComparison:
 
     def _report(self) -> None:
         """Train the chosen and the default settings on the reporting seeds."""
+        where = [self._where(entrant) for entrant in self._entrants]
+        for place in dict.fromkeys(where):
+            own = ", ".join(
+                f"{entrant.name} {entrant.tuned}{_remark(entrant)}"
+                for entrant, of in zip(self._entrants, where, strict=True)
+                if of == place
+            )
+            self._say(f"chosen{f' for {place}' if place else ''}: {own}")
+        first = 0
+        for look, last in enumerate(self._protocol.looks, start=1):
+            self._report_on(slice(first, last))
+            if look == len(self._protocol.looks) or not self._need_more(look):
+                return
+            first = last
+
+    def _report_on(self, part: slice) -> None:
+        """Train the chosen and the default settings on a part of the reporting seeds."""
         drafts: list[Draft] = []
-        chosen: list[str] = []
+        seeds: dict[int, None] = {}
+        looks = len(self._protocol.looks)
         for entrant in self._entrants:
+            own = self._protocol.reporting_seeds_of(entrant.study)[part]
+            seeds |= dict.fromkeys(own)
             same = entrant.tuned == entrant.defaults
             for setting, settings in (
                 [(BOTH, None)] if same else [(TUNED, entrant.tuned), (DEFAULT, None)]
             ):
                 labels = {STAGE: REPORTING, SETTING: setting} | self._label(entrant)
-                drafts += [
-                    entrant.draft(settings, seed, labels) for seed in self._protocol.reporting_seeds
-                ]
-            chosen.append(f"{entrant.name} {entrant.tuned}{_remark(entrant)}")
-        where = [entrant.task for entrant in self._entrants]
-        for task in dict.fromkeys(where):
-            own = ", ".join(text for text, of in zip(chosen, where, strict=True) if of == task)
-            prefix = f" for {self._name(task)}" if self._several_tasks else ""
-            self._say(f"chosen{prefix}: {own}")
+                labels |= {LOOKS: str(looks)} if looks > 1 else {}
+                drafts += [entrant.draft(settings, seed, labels) for seed in own]
         self._train(
             drafts,
-            f"reporting: tuned and default on seeds {show_seeds(self._protocol.reporting_seeds)}, "
+            f"reporting: tuned and default on seeds {show_seeds(list(seeds))}, "
             f"{_plural(len(drafts), 'run')}",
         )
+
+    def _need_more(self, look: int) -> bool:
+        """Return whether more seeds would probably settle verdicts on tuned settings; say why."""
+        most = self._protocol.most_seeds
+        pairs = []
+        for part in analyse(self._sweep.records).parts:
+            tuned = {entry.label for entry in part.focus}
+            pairs += [pair for pair in part.pairs if {pair.first, pair.second} <= tuned]
+        settled = sum(pair.settled for pair in pairs)
+        left = undecided(pairs, most)
+        seeds = self._protocol.looks[look - 1]
+        told = f"{settled} of {len(pairs)} pairs of tuned settings are settled by {seeds} seeds"
+        if left:
+            more = self._protocol.looks[look]
+            self._say(f"{told}; {more - seeds} more may settle {_plural(len(left), 'pair')}")
+        elif settled < len(pairs):
+            self._say(f"{told}; the others would need more than {most} (most_seeds)")
+        else:
+            self._say(told)
+        return bool(left)
 
     def _train(self, drafts: Sequence[Draft], title: str) -> list[Record]:
         jobs = self._composer.jobs(drafts, len(self._sweep.jobs))
@@ -296,26 +344,46 @@ class TunedComparison:
     def _several_tasks(self) -> bool:
         return len({entrant.task for entrant in self._entrants}) > 1
 
+    def _where(self, entrant: Entrant) -> str:
+        """Name the task and the study of an entrant, if there are several."""
+        task = [self._name(entrant.task)] if self._several_tasks else []
+        study = [f"study {entrant.study + 1}"] if self._protocol.tuning_studies > 1 else []
+        return ", ".join([*task, *study])
+
     def _label(self, entrant: Entrant) -> dict[str, str]:
-        """Return the label of a task: the overrides that differ, except for the dataset."""
-        named = [
-            override
-            for override in self._name(entrant.task).split()
-            if override.partition("=")[0] != "dataset"
-        ]
-        return {TASK: " ".join(named)} if named else {}
+        """Return the labels of a task and a study, if there are several.
+
+        A task is labelled with the overrides that differ, except for the dataset.
+        """
+        name = self._name(entrant.task)
+        named = [one for one in name.split() if one.partition("=")[0] != "dataset"]
+        several = self._protocol.tuning_studies > 1
+        return ({TASK: " ".join(named)} if named else {}) | (
+            {STUDY: str(entrant.study + 1)} if several else {}
+        )
 
     def _name(self, task: tuple[str, ...]) -> str:
         """Return the name of a task: the overrides that differ between tasks."""
         tasks = {entrant.task for entrant in self._entrants}
-        return " ".join(
-            override
-            for place, override in enumerate(task)
-            if len({other[place] for other in tasks}) > 1
-        )
+        differing = [one for one in task if not all(one in other for other in tasks)]
+        return " ".join(differing) or (AS_CONFIGURED if len(tasks) > 1 else "")
 
 
 _END: Final = {"below": "lower", "above": "upper"}
+
+
+def _varied(
+    composer: Composer,
+    protocol: Protocol,
+    choices: Sequence[Sequence[str]],
+    task: Sequence[str],
+) -> Iterator[Sequence[str]]:
+    """Yield a task and its variations."""
+    yield task
+    if protocol.vary:
+        config = composer.config(Draft((*task, *choices[0])))
+        for what in protocol.vary:
+            yield from ((*task, override) for override in variations(config, what))
 
 
 def _entrants(
@@ -334,12 +402,19 @@ def _entrants(
             )
     faults: list[str] = []
     for task in tasks:
+        entrants = []
         for choice in choices:
             try:
-                yield _entrant(composer, protocol, tuple(task), tuple(choice))
+                entrants.append(_entrant(composer, protocol, tuple(task), tuple(choice)))
             except ConfigError as error:
                 prefix = "".join(f"{override}: " for override in choice)
                 faults.append(prefix + str(error).removeprefix(prefix))
+        for study in protocol.studies:
+            shift = protocol.shift_of(study)
+            yield from (
+                replace(one, space=replace(one.space, shift=shift), study=study, scores={})
+                for one in entrants
+            )
     if faults:
         raise ConfigError("\n".join(dict.fromkeys(faults)))
 
@@ -354,6 +429,7 @@ def _entrant(
             "there is nothing to tune; declare a search space in the optimizer's configuration: "
             f"{SEARCH}: {{lr: {{low: 1e-4, high: 1}}}}"
         )
+    space = _opened(space, protocol, {_key(override) for override in (*task, *choice)})
     for override in task:
         key = _key(override)
         if key in space.axes:
@@ -365,6 +441,35 @@ def _entrant(
         space = space.with_points(protocol.budget)
     defaults = Settings(tuple((key, _value(config, key)) for key in space.axes))
     return Entrant(task, choice, space, defaults)
+
+
+def _opened(space: Space, protocol: Protocol, overridden: Collection[str]) -> Space:
+    """Open as many settings of the optimizer as the protocol says or its budget pays for.
+
+    A setting whose declaration is overridden is opened in any case. One whose value is overridden
+    stays closed, unless it is the first.
+    """
+    asked = [
+        key for key in space.axes if any(name.startswith(_declaration(key)) for name in overridden)
+    ]
+    first = next((key for key in space.axes if key.startswith(f"{COMPARED}.")), "")
+    fixed = {key for key in space.axes if key in overridden and key not in (first, *asked)}
+    space = replace(space, axes={k: axis for k, axis in space.axes.items() if k not in fixed})
+    if protocol.knobs is not None:
+        return space.opened(protocol.knobs, COMPARED, asked)
+    opened = space.opened(1, COMPARED, asked)
+    for knobs in range(2, len(space.axes) + 1):
+        wider = space.opened(knobs, COMPARED, asked)
+        if not wider.is_paid_by(protocol.search, protocol.budget):
+            break
+        opened = wider
+    return opened
+
+
+def _declaration(key: str) -> str:
+    """Return the key under which an axis is declared: `optimizer._search_.lr`."""
+    node, _, name = key.rpartition(".")
+    return f"{node}.{SEARCH}.{name}"
 
 
 def _key(override: str) -> str:
@@ -390,4 +495,5 @@ def _remark(entrant: Entrant) -> str:
 
 
 def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"
+    several = f"{word.removesuffix('y')}ies" if word.endswith("dy") else f"{word}s"
+    return f"{count} {word if count == 1 else several}"

@@ -6,18 +6,23 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from experiments.config.build import build
 from experiments.config.search_space import Kind
-from experiments.config.seeds import read_seeds
+from experiments.config.seeds import read_seeds, show_seeds
 from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
-from nn.component import Component, Finite, Interval
+from experiments.sweeps.tuning.looks import FIRST, looks
+from experiments.sweeps.tuning.variations import ALL, Varied
+from nn.component import Component, Count, Finite, Interval
 
 _WHERE = "hydra.sweeper"
 _SEEDS = ("tuning_seeds", "reporting_seeds")
+
+AUTO: Final = "auto"
+"""The value of `reporting_seeds` that adds seeds until the verdicts are settled."""
 
 Seed = Annotated[int, Interval(0)]
 
@@ -35,11 +40,25 @@ class Protocol(Component):
         The search method.
     budget : int, default 9
         The number of settings that are tried for each optimizer.
+    knobs : int, optional
+        The number of settings of each optimizer that are searched, in the order in which its
+        ``_search_`` declares them; by default as many as the budget pays for (see
+        `Space.is_paid_by`).
     search_seed : int, default 0
         The seed of a random or quasi-random search.
     tuning_seeds, reporting_seeds : tuple of int, default 100 to 102 and 0 to 9
         The seeds on which settings are chosen, and those on which results are reported, which must
         be disjoint.
+    adds_seeds : bool, default False
+        Whether seeds are added to the reporting ones, in the steps of `looks`, until the verdicts
+        on tuned settings are settled or no number of seeds up to `most_seeds` would settle more of
+        them. ``reporting_seeds=auto`` sets it.
+    most_seeds : int, default 40
+        The limit to that, above 10.
+    tuning_studies : int, default 1
+        The number of times that the whole tuning is repeated, with other trials and seeds, each
+        study's winner being reported on its own seeds. The seeds of a study follow on those of the
+        one before. With several, verdicts are over means of studies.
     select : str, default "best/val_loss"
         The metric by which settings are chosen, on the validation data. `best` is the epoch that
         `training.report` chooses.
@@ -49,6 +68,10 @@ class Protocol(Component):
     widenings : int, default 2
         The largest number of times that all grids are widened by a step because the best settings
         of an optimizer lie at the edge of its grid.
+    vary : tuple of str, default ()
+        What is varied around the comparison, one thing at a time, to see where its order turns
+        round: ``batch_size``, ``width``, ``length`` and ``initializer`` (``all`` of them). Each
+        variation is a comparison of its own, tuned anew.
     target : float, optional
         The target for comparing the time that runs take to reach it; by default the median of the
         best optimizer.
@@ -56,9 +79,13 @@ class Protocol(Component):
 
     search: Kind = "grid"
     budget: Annotated[int, Interval(2)] = 9
+    knobs: Count | None = None
     search_seed: Annotated[int, Interval(0)] = 0
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
+    adds_seeds: bool = False
+    most_seeds: Annotated[int, Interval(FIRST + 1)] = 4 * FIRST
+    tuning_studies: Count = 1
     select: Literal[
         "best/val_loss",
         "best/val_accuracy",
@@ -69,6 +96,7 @@ class Protocol(Component):
     ] = "best/val_loss"
     aggregate: Literal["mean", "median"] = "mean"
     widenings: Annotated[int, Interval(0)] = 2
+    vary: tuple[Varied, ...] = ()
     target: Finite | None = None
 
     def __post_init__(self) -> None:
@@ -77,12 +105,43 @@ class Protocol(Component):
             seeds = getattr(self, name)
             if not seeds or len(set(seeds)) < len(seeds):
                 raise ValueError(f"{name}: give at least one seed, and each once")
-        shared = sorted(set(self.tuning_seeds) & set(self.reporting_seeds))
-        if shared:
+        if self.adds_seeds and self.tuning_studies > 1:
             raise ValueError(
-                f"tuning_seeds and reporting_seeds share {', '.join(map(str, shared))}; settings "
+                "reporting_seeds=auto adds seeds, but verdicts on several tuning_studies are over "
+                "studies; give the number of seeds, such as reporting_seeds=0-9"
+            )
+        shared = sorted(
+            {seed for study in self.studies for seed in self.tuning_seeds_of(study)}
+            & {seed for study in self.studies for seed in self.reporting_seeds_of(study)}
+        )
+        if shared:
+            several = f" in the {self.tuning_studies} studies" if self.tuning_studies > 1 else ""
+            raise ValueError(
+                f"tuning_seeds and reporting_seeds share {show_seeds(shared)}{several}; settings "
                 "look better on the seeds they were tuned on, so report on others"
             )
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of reporting seeds at which verdicts are reached; one if none are added."""
+        return looks(self.most_seeds) if self.adds_seeds else (len(self.reporting_seeds),)
+
+    @property
+    def studies(self) -> range:
+        """The numbers of the studies."""
+        return range(self.tuning_studies)
+
+    def tuning_seeds_of(self, study: int) -> tuple[int, ...]:
+        """Return the seeds on which a study chooses settings."""
+        return _following(self.tuning_seeds, study)
+
+    def reporting_seeds_of(self, study: int) -> tuple[int, ...]:
+        """Return the seeds on which a study's winners are reported, at most."""
+        return _following(self.reporting_seeds, study)
+
+    def shift_of(self, study: int) -> float:
+        """Return by which part of a step a study's grids are shifted: 0, 1/n, -1/n, 2/n, ..."""
+        return (study + 1) // 2 * (1 if study % 2 else -1) / self.tuning_studies
 
     @classmethod
     def from_config(cls, node: Mapping[str, Any]) -> Self:
@@ -95,8 +154,13 @@ class Protocol(Component):
         """
         faults: list[str] = []
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
+        if settings.get("reporting_seeds") == AUTO:
+            most = settings.get("most_seeds", cls.most_seeds)
+            settings |= {"adds_seeds": True, "reporting_seeds": range(most)}
         for name in _SEEDS:
             settings[name] = read_seeds(settings.get(name))
+        if settings.get("vary") in ("all", None):
+            settings["vary"] = list(ALL) if settings.get("vary") else []
         protocol = build(settings, cls, _WHERE, faults, trusted=frozenset())
         if protocol is None:
             raise ConfigError("\n".join(faults))
@@ -127,6 +191,12 @@ class Protocol(Component):
         all_values = values + [math.inf] * missed
         overall = (statistics.fmean if self.aggregate == "mean" else statistics.median)(all_values)
         return overall, missed, statistics.fmean(values) if values else math.inf
+
+
+def _following(seeds: tuple[int, ...], study: int) -> tuple[int, ...]:
+    """Return the seeds of a study, in the same distances, beyond those of the studies before."""
+    reach = max(seeds) - min(seeds) + 1
+    return tuple(seed + study * reach for seed in seeds)
 
 
 def finished(record: Record) -> bool:

@@ -214,7 +214,11 @@ def test_wrong_options_are_refused_at_construction(kind, options, message):
         kind(**options)
 
 
-GIVEN = {"csv": {"path": "table.csv", "target": "y"}, "images": {"dir": "leaves"}}
+GIVEN = {
+    "csv": {"path": "table.csv", "target": "y"},
+    "images": {"dir": "leaves"},
+    "series": {"path": "power.csv"},
+}
 """The fields without a default."""
 
 

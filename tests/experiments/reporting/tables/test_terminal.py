@@ -53,7 +53,7 @@ def test_important_columns_stay_in_a_narrow_window(tmp_path):
 
 def test_the_time_of_a_step_has_no_best_and_is_explained(tmp_path):
     text = printed(sweep(tmp_path), width=140)
-    assert "the update of the optimizer" in " ".join(text.split())
+    assert "of one run that trains alone" in " ".join(text.split())
     assert not any(line.rstrip().endswith("*") for line in text.splitlines()[1:5])
 
 

@@ -36,6 +36,11 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
         "aggregate": "mean",
         "widenings": 2,
         "target": None,
+        "knobs": None,
+        "adds_seeds": False,
+        "most_seeds": 40,
+        "tuning_studies": 1,
+        "vary": (),
     }
     assert Protocol() == protocol()
 
@@ -43,7 +48,15 @@ def test_the_defaults_are_those_that_the_documentation_names() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tuning_seeds": "5-7", "reporting_seeds": [1, 7, 5]}, "share 5, 7; settings look better"),
+        ({"tuning_seeds": "5-7", "reporting_seeds": [1, 7, 5]}, "share 5,7; settings look better"),
+        (
+            {"tuning_studies": 5, "reporting_seeds": "0-29"},
+            "share 100-114 in the 5 studies; settings look better",
+        ),
+        ({"reporting_seeds": "auto", "most_seeds": 10}, r"hydra\.sweeper\.most_seeds must be"),
+        ({"reporting_seeds": "auto", "most_seeds": 101}, "share 100; settings look better"),
+        ({"reporting_seeds": "auto", "tuning_studies": 2}, "verdicts on several tuning_studies"),
+        ({"knobs": 0}, r"hydra\.sweeper\.knobs must be"),
         ({"tuning_seeds": []}, "tuning_seeds: give at least one seed"),
         ({"reporting_seeds": [1, 1]}, "reporting_seeds: give at least one seed, and each once"),
         ({"reporting_seeds": [-1]}, r"hydra\.sweeper\.reporting_seeds must be"),
@@ -160,3 +173,21 @@ def test_seeds_are_shown_whole(seeds: list[int]) -> None:
     shown = show_seeds(seeds)
     read = read_seeds(shown) if "-" in shown else [int(seed) for seed in shown.split(",")]
     assert read == seeds
+
+
+def test_studies_have_seeds_of_their_own() -> None:
+    terms = protocol(tuning_studies=3, tuning_seeds=[100, 102], reporting_seeds="0-4")
+    assert [terms.tuning_seeds_of(study) for study in terms.studies] == [
+        (100, 102),
+        (103, 105),
+        (106, 108),
+    ]
+    assert terms.reporting_seeds_of(2) == (10, 11, 12, 13, 14)
+    assert [round(3 * terms.shift_of(study)) for study in terms.studies] == [0, 1, -1]
+
+
+def test_seeds_are_added_up_to_the_limit() -> None:
+    assert protocol(reporting_seeds="auto").looks == (10, 20, 40)
+    assert protocol(reporting_seeds="auto", most_seeds=25).looks == (10, 20, 25)
+    assert protocol(reporting_seeds="auto").reporting_seeds == tuple(range(40))
+    assert protocol().looks == (10,)

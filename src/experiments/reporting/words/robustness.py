@@ -1,0 +1,30 @@
+"""Put into words whether an order holds where something beside the optimizers is varied."""
+
+from __future__ import annotations
+
+from experiments.analysis.robustness import AS_CONFIGURED, flips, is_varied
+from experiments.analysis.study import Study
+from experiments.reporting.words.formatting import listing
+
+
+def about_robustness(study: Study) -> list[str]:
+    """Write where the order turns round; nothing unless something is varied."""
+    if not is_varied(study.parts):
+        return []
+    others = [part for part in study.parts if part.name != AS_CONFIGURED]
+    (base,) = (part for part in study.parts if part.name == AS_CONFIGURED)
+    best = base.focus[0].base if base.focus else ""
+    stays = sum(bool(part.focus) and part.focus[0].base == best for part in others)
+    words = f"{best} has the best mean in {stays} of {len(others)} variations."
+    turned: dict[tuple[str, str], list[str]] = {}
+    for one in flips(study.parts):
+        turned.setdefault((one.better, one.worse), []).append(one.variation)
+    told = [
+        f"{better} does better than {worse} as configured, and worse with {listing(where)}"
+        for (better, worse), where in turned.items()
+    ]
+    return [
+        f"{words} Where the order turns round: {'; '.join(told)}."
+        if told
+        else f"{words} No separated pair turns round."
+    ]
