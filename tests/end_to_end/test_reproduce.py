@@ -1,15 +1,19 @@
 """The command that repeats published results."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from experiments.commands.entry import _published
-from experiments.commands.reproduce import main
-from tests.end_to_end.command_line import run, script, succeeded
-
-SHORT = ("rumelhart1986_xor", "--smoke")
+from experiments.commands.reproduce import RESULTS, main
+from experiments.runs.find import find_records
+from tests.end_to_end.command_line import environment, script, succeeded
 
 
 def test_an_unknown_name_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,22 +65,40 @@ def test_an_experiment_alone_is_repeated(typed: list[str], repeated: list[str] |
 
 
 @pytest.mark.slow
-def test_runs_are_judged_stored_and_not_trained_twice(tmp_path: Path) -> None:
-    command = ("deepobs_quadratic_deep", "--results", "results", "--jobs", "1")
+def test_a_reproduction_that_was_killed_goes_on_and_is_judged_the_same(tmp_path: Path) -> None:
+    """The experiment tunes first, so a kill in its first batch is one between batches, too."""
+    name = "deepobs_quadratic_deep"
+    options = ("--results", "results", "--jobs", "1")
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "descent", "reproduce", name, *options],
+        cwd=tmp_path,
+        env=environment(),
+        start_new_session=True,
+    )
+    try:
+        while not any((tmp_path / "multirun").rglob("record.json")):
+            assert killed.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    before = {record.uid for record in find_records(tmp_path / "multirun")}
+    assert before
+    command = (name, *options, "--folder", "again")
     out = succeeded(script("reproduce.py", *command, folder=tmp_path)).out
     assert "0 contradicted" in out
-    stored = tmp_path / "results" / "deepobs_quadratic_deep.json"
-    first = json.loads(stored.read_text())
-    trained = len(list((tmp_path / "multirun").rglob("record.json")))
-    assert trained == first["runs"]
-    succeeded(script("reproduce.py", *command, folder=tmp_path))
-    again = json.loads(stored.read_text())
-    assert again["claims"] == first["claims"]
+    records = find_records(tmp_path / "again")
+    assert before <= {record.uid for record in records}
+    found = json.loads((tmp_path / "results" / f"{name}.json").read_text())
+    assert len(records) == found["runs"]
+    stored = json.loads((RESULTS / f"{name}.json").read_text())
+    for own, theirs in zip(found["claims"], stored["claims"], strict=True):
+        assert own["verdict"] == theirs["verdict"]
+        for group, values in theirs["values"].items():
+            assert own["values"][group] == pytest.approx(values, rel=1e-6)
 
 
 @pytest.mark.slow
-def test_the_experiment_itself_does_the_same(tmp_path: Path) -> None:
-    finished = run("experiment=published/reddi2018", "--help", folder=tmp_path)
-    assert finished.status == 0  # an option is not a reproduction
-    out = succeeded(script("reproduce.py", *SHORT, folder=tmp_path)).out
+def test_a_smoke_test_has_no_verdicts(tmp_path: Path) -> None:
+    out = succeeded(script("reproduce.py", "rumelhart1986_xor", "--smoke", folder=tmp_path)).out
     assert "1 of 1 run; no verdicts (--smoke)" in out
