@@ -613,11 +613,14 @@ class Network:
         return copy
 
     def _inputs(self, x: Inputs) -> Array | SparseRows:
-        if isinstance(x, np.ndarray) or not is_sparse(x):
-            if self.tokens:
-                return self._token_inputs(np.asarray(x))
+        if isinstance(x, SparseRows):
+            rows = x
+        elif is_sparse(x):
+            rows = SparseRows.of(x, self.dtype)
+        elif self.tokens:
+            return self._token_inputs(np.asarray(x))
+        else:
             return self._stacked("inputs", np.asarray(x), None, self.shape, self.dtype)
-        rows = x if isinstance(x, SparseRows) else SparseRows.of(x, self.dtype)
         if not self._architectures[0][0].takes_sparse:
             raise ValueError(
                 f"the first layer, {self._names[0]}, takes no sparse rows; only nn.layers.Dense "

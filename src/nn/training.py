@@ -73,8 +73,8 @@ def fit(
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
         targets = np.asarray(y, network.dtype)
         inputs: Array | SparseRows
-        if not isinstance(x, np.ndarray) and is_sparse(x):
-            inputs = x if isinstance(x, SparseRows) else SparseRows.of(x, network.dtype)
+        if is_sparse(x):
+            inputs = SparseRows.of(x, network.dtype)
             shape, numbers = inputs.shape[1:], inputs.data
         else:
             inputs = numbers = np.asarray(x, network.dtype)

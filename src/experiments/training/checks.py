@@ -15,7 +15,14 @@ from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
 from nn.layers import Layer
-from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, shapes_of
+from nn.layers.shapes import (
+    check_carrying,
+    check_ends,
+    draws,
+    layout_of,
+    names_of,
+    shapes_of,
+)
 from nn.optimizers.parameter_group import assigned
 from nn.typing import Shape
 
@@ -39,6 +46,11 @@ def check(run: Run, dataset: Dataset) -> None:
     else:
         layers = run.model.layers(outputs, dataset.samples)
         misfit = run.model.misfit(dataset)
+        if misfit is None and dataset.is_sparse and not layers[0].takes_sparse:
+            misfit = (
+                f"its first layer, {names_of(layers)[0]}, takes no sparse rows, which dataset "
+                f"{dataset.name} has. Choose model=mlp or model=linear, or dataset.form=dense"
+            )
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:

@@ -270,8 +270,9 @@ def _budgets(part: Part, prefix: str) -> Iterator[Picture]:
         f"{prefix}budgets",
         plot_budgets(part.budgets, looks, metric_named(part.metric).title, higher=part.higher),
         "What fewer settings would have given: the expected result of the best of as many of the "
-        f"settings tried, chosen by validation. Thin lines are 95% intervals over {units}. A "
-        "filled point: separated from all others. " + about_budgets(part.budgets),
+        f"settings tried, chosen by validation. Thin lines: 95% intervals over {units}, left out "
+        "where they are wider than the picture. A filled point: separated from all others. "
+        + about_budgets(part.budgets),
         f"{metric_named(part.metric).title} by the number of settings tried. "
         + about_budgets(part.budgets),
     )
