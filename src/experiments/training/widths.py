@@ -72,7 +72,8 @@ def _touched(run: Run, dataset: Dataset) -> int:
     shapes = shapes_of(layers, run.model.input_shape(samples))
     placed = list(zip(layers, shapes, strict=False))
     parameters = sum(p.size for layer, shape in placed for p in layer.parameters(shape))
-    units = sum(map(math.prod, shapes))
+    # Of sparse rows there is little to read.
+    units = sum(map(math.prod, shapes[dataset.is_sparse :]))
     scratch = sum(layer.scratch(shape) for layer, shape in placed)
     rows = batch_rows(run.training, len(dataset.train))
     state = 2 + len(run.optimizer.slots())
