@@ -127,7 +127,7 @@ def test_commands_explain_themselves(command: str, tmp_path: Path) -> None:
         assert f"\n    {typed} " in page  # an example
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ui", "describe"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ui", "describe", "reproduce"}))
 def test_commands_say_what_is_missing(command: str, tmp_path: Path) -> None:
     assert script(f"{command}.py", folder=tmp_path).status == 2
 
