@@ -13,7 +13,7 @@ from experiments.datasets.source import Source
 from experiments.datasets.splits import Split, whole_population
 from experiments.datasets.table import Table
 from nn.component import Fraction, Interval, Positive
-from nn.metrics.metric import Metric, Predictions
+from nn.metrics.metric import Metric, Predictions, TaskName
 from nn.probes import Probe, Probed
 from nn.randomness import stream
 from nn.typing import Array, Float64Array
@@ -57,6 +57,7 @@ class Wilson(Source):
             target_names=("label",),
             split=Split(numbers[: self.rows], numbers[:0], numbers[self.rows :]),
             scaling="none",
+            scale_targets=False,
         )
 
 
@@ -65,11 +66,12 @@ class SignAccuracy(Metric):
     """The share of rows whose number is predicted with the right sign."""
 
     higher_is_better: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    tasks: ClassVar[tuple[TaskName, ...]] = ("regression",)
 
     def value(self, predictions: Predictions) -> Float64Array:
-        right: Float64Array = np.sign(predictions.outputs) == np.sign(predictions.targets)
-        return right.mean(axis=(1, 2))
+        right = np.sign(predictions.outputs) == np.sign(predictions.targets)
+        share: Float64Array = right.mean(axis=(1, 2))
+        return share
 
 
 @dataclass(frozen=True, kw_only=True)
