@@ -37,10 +37,10 @@ class Contestant(ABC):
         The optimizer.
     lr : float
         The learning rate.
-    inputs : ndarray of shape (rows, features), float32
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens
         The inputs of the training data.
-    labels : ndarray of shape (rows,), int64
-        The class index of each row.
+    labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
+        The class index of each row, or of each step.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Contestant(ABC):
         size: Size,
         optimizer: str,
         lr: float,
-        inputs: NDArray[np.float32],
+        inputs: NDArray[Any],
         labels: NDArray[np.int64],
     ) -> None:
         self.size, self.optimizer, self.lr = size, optimizer, lr
@@ -89,22 +89,28 @@ class Contestant(ABC):
         """Return the mean loss of all networks, as evidence that they were trained."""
 
 
-def make_data(size: Size) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Generate inputs and the labels of a linear rule, the same in every process.
+def make_data(size: Size) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Generate inputs and the labels of a linear rule, or of one token by the other.
+
+    They are the same in every process.
 
     Returns
     -------
-    inputs : ndarray of shape (rows, features), float32
-    labels : ndarray of shape (rows,), int64
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens
+    labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
     """
     rng = np.random.default_rng(0)
+    if size.tokens:
+        tokens = rng.integers(size.tokens, size=(size.rows, size.widths[0]))
+        return tokens, rng.permutation(size.tokens)[tokens]
     inputs = rng.standard_normal((size.rows, size.widths[0]), dtype=np.float32)
     rule = rng.standard_normal((size.widths[0], size.widths[-1]), dtype=np.float32)
     return inputs, (inputs @ rule).argmax(axis=1).astype(np.int64)
 
 
 def mean_cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    """Compute the mean cross-entropy of logits of shape (rows, classes)."""
+    """Compute the mean cross-entropy of logits of shape (rows, ..., classes)."""
+    logits, labels = logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
     logits = logits - logits.max(axis=1, keepdims=True)
     picked = logits[np.arange(len(labels)), labels]
     return float((np.log(np.exp(logits).sum(axis=1)) - picked).mean())

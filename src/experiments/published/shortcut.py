@@ -22,6 +22,7 @@ class SigmoidBesideInputs(Dense):
     """
 
     name: ClassVar[str] = "sigmoid_beside_inputs"
+    takes_sparse: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0] + self.units,)

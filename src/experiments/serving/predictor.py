@@ -19,6 +19,7 @@ from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
 from experiments.runs.schema import samples_of
 from experiments.serving.language_model import LanguageModel
+from nn.sparse_rows import SparseMatrix, is_sparse
 from nn.typing import Shape
 
 if TYPE_CHECKING:
@@ -123,16 +124,17 @@ class Predictor:
         given = probabilities if self._gives_probabilities else ()
         return (self._targets if self._by_target else ("prediction",)) + given
 
-    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any] | SparseMatrix) -> pd.DataFrame:
         """Predict for every row of a raw table.
 
         Parameters
         ----------
-        raw : DataFrame, RawTable or ndarray of shape (rows, columns)
+        raw : DataFrame, RawTable, ndarray of shape (rows, columns) or sparse matrix
             The raw inputs. A table has the columns `features` in any order; other columns are
             ignored. An array has them in the order of `features`, or the shape of the samples:
             (rows, channels, length), (rows, channels, height, width), (rows, height, width) if
-            there is one channel, or (rows, height, width, channels).
+            there is one channel, or (rows, height, width, channels). A run on texts takes an array
+            of them, too, and a run on sparse rows a matrix of compressed rows, such as SciPy's.
 
         Returns
         -------
@@ -160,7 +162,7 @@ class Predictor:
         before = self.preprocessing.window - 1 if self.preprocessing.takes_steps(raw) else 0
         if index is not None:
             index = index[before:]
-        if not isinstance(raw, pd.DataFrame | Mapping):
+        if not isinstance(raw, pd.DataFrame | Mapping) and not is_sparse(raw):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
@@ -193,7 +195,7 @@ class Predictor:
             }
         return pd.DataFrame(named, index=index)
 
-    def _predict_texts(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+    def _predict_texts(self, raw: Any) -> pd.DataFrame:
         """Predict what follows each text of a column."""
         import pandas as pd
 
