@@ -14,7 +14,6 @@ from nn.optimizers.reductions import dot, norm, root_mean_square, total, trust_r
 from nn.parameters import Layout, Parameter
 from tests.nn.optimizers.test_tensor_references import CASES
 from tests.nn.optimizers.test_updates import (
-    WRAPPERS,
     WHOLE,
     WRAPPERS,
     assert_follows,
