@@ -209,9 +209,7 @@ class Predictor:
         model, [column] = self.language_model, self.features
         if isinstance(raw, pd.DataFrame | Mapping):
             if column not in raw:
-                raise DataError(
-                    f"column {column!r} is missing. Give the texts in a column {column}."
-                )
+                raise DataError(f"column {column!r}, of the texts, is missing. Add it.")
             texts = list(raw[column])
         else:
             texts = list(np.asarray(raw).reshape(-1))
