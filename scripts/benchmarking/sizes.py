@@ -71,6 +71,10 @@ class Size:
         Convolutions before the dense layers.
     recurrence : Recurrence, optional
         A recurrent layer before the dense layers.
+    entries : int, default 0
+        Number of entries in a row, if the inputs are sparse.
+    optimizers : tuple of str, default ("adam", "sgd")
+        The optimizers, of `OPTIMIZERS`.
     """
 
     widths: tuple[int, ...]
@@ -82,20 +86,22 @@ class Size:
     shape: tuple[int, ...] = ()
     convolutions: tuple[Convolution, ...] = ()
     recurrence: Recurrence | None = None
+    entries: int = 0
+    optimizers: tuple[str, ...] = ("adam", "sgd")
 
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Self:
         """Return the size whose ``dataclasses.asdict`` went through JSON."""
         convolutions = tuple(Convolution(**one) for one in values["convolutions"])
-        tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
+        tuples = {name: tuple(values[name]) for name in ("widths", "shape", "optimizers")}
         recurrence = values["recurrence"] and Recurrence(**values["recurrence"])
         given = {**tuples, "convolutions": convolutions, "recurrence": recurrence}
         return cls(**{**values, **given})
 
     @property
     def is_dense(self) -> bool:
-        """Whether the networks have dense layers only."""
-        return not self.convolutions and self.recurrence is None
+        """Whether the networks have dense layers only, and dense inputs."""
+        return not self.convolutions and self.recurrence is None and not self.entries
 
     @property
     def name(self) -> str:
@@ -176,11 +182,22 @@ SIZES: Final = (
         shape=(1, 40),
         recurrence=Recurrence("gru", 6, bidirectional=True, all_outputs=True),
     ),
+    Size(
+        (20_000, 64, 2),
+        batch=64,
+        runs=20,
+        rows=1280,
+        epochs=1,
+        label="bag",
+        entries=100,
+        optimizers=("adagrad",),
+    ),
 )
 """Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
 (2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
 2019); and recurrent ones: an LSTM for sequences like those of the adding problem (Hochreiter &
-Schmidhuber 1997), and a GRU in both directions for MNIST-1D."""
+Schmidhuber 1997), and a GRU in both directions for MNIST-1D. The last one is a network for bags of
+words, whose rows have 100 entries in 20,000 columns."""
 
-OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
+OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1, "adagrad": 0.01}
 """The optimizers and their learning rates."""
