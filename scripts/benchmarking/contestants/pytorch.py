@@ -59,6 +59,8 @@ class PyTorch(Contestant):
 
     def _network(self) -> Any:
         nn, size = self.torch.nn, self.size
+        if size.tokens:
+            return self._of_tokens()
         layers: list[Any] = self._convolutions() if size.convolutions else []
         if size.recurrence is not None:
             layers = [nn.Unflatten(1, size.shape), self._recurrent(size.recurrence), nn.Flatten()]
@@ -85,6 +87,52 @@ class PyTorch(Contestant):
                 return self.weights(x.columns, per_sample_weights=x.values) + self.bias
 
         return Bag()
+
+    def _of_tokens(self) -> Any:
+        """Return a network that predicts from each token and those before it."""
+        nn, torch, (length, outputs) = self.torch.nn, self.torch, self.size.widths
+        if (recurrence := self.size.recurrence) is not None:
+            width = recurrence.units
+
+            class Reading(nn.Module):  # type: ignore[misc, name-defined]
+                def __init__(self) -> None:
+                    super().__init__()
+                    self.layer = nn.LSTM(width, width, recurrence.layers, batch_first=True)
+
+                def forward(self, x: Any) -> Any:
+                    return self.layer(x)[0]
+
+            return nn.Sequential(
+                nn.Embedding(self.size.tokens, width), Reading(), nn.Linear(width, outputs)
+            )
+        attention = self.size.attention
+        assert attention is not None
+        width = attention.width
+
+        class Attending(nn.Module):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                block = nn.TransformerEncoderLayer(
+                    width,
+                    attention.heads,
+                    4 * width,
+                    dropout=0.0,
+                    activation="gelu",
+                    batch_first=True,
+                    norm_first=True,
+                )
+                self.blocks = nn.TransformerEncoder(
+                    block, attention.depth, nn.LayerNorm(width), enable_nested_tensor=False
+                )
+                self.mask = nn.Transformer.generate_square_subsequent_mask(length)
+                self.places = torch.randn(length, width)
+
+            def forward(self, x: Any) -> Any:
+                return self.blocks(x + self.places, mask=self.mask, is_causal=True)
+
+        return nn.Sequential(
+            nn.Embedding(self.size.tokens, width), Attending(), nn.Linear(width, outputs)
+        )
 
     def _recurrent(self, recurrence: Recurrence) -> Any:
         nn, channels = self.torch.nn, self.size.shape[0]
@@ -132,13 +180,16 @@ class PyTorch(Contestant):
                         taken = order[start : start + batch]
                         inputs, labels = self.x[taken], self.y[taken]
                     optimizer.zero_grad()
-                    cross_entropy(network(inputs), labels).backward()
+                    logits = network(inputs).flatten(0, -2)  # each step is a row
+                    cross_entropy(logits, labels.flatten()).backward()
                     optimizer.step()
 
     def loss(self) -> float:
         with self.torch.no_grad():
-            loss = self.torch.nn.functional.cross_entropy
-            return float(np.mean([loss(network(self.x), self.y) for network, _ in self.runs]))
+            loss, y = self.torch.nn.functional.cross_entropy, self.y.flatten()
+            return float(
+                np.mean([loss(network(self.x).flatten(0, -2), y) for network, _ in self.runs])
+            )
 
 
 if __name__ == "__main__":

@@ -38,10 +38,10 @@ class Contestant(ABC):
         The optimizer.
     lr : float
         The learning rate.
-    inputs : ndarray of shape (rows, features), float32, or Csr
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens; or Csr
         The inputs of the training data.
-    labels : ndarray of shape (rows,), int64
-        The class index of each row.
+    labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
+        The class index of each row, or of each step.
 
     Attributes
     ----------
@@ -104,14 +104,19 @@ class Csr:
 
 
 def make_data(size: Size) -> tuple[Any, NDArray[np.int64]]:
-    """Generate inputs and the labels of a linear rule, the same in every process.
+    """Generate inputs and the labels of a linear rule, or of one token by the other.
+
+    They are the same in every process.
 
     Returns
     -------
-    inputs : ndarray of shape (rows, features), float32, or Csr
-    labels : ndarray of shape (rows,), int64
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens; or Csr
+    labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
     """
     rng = np.random.default_rng(0)
+    if size.tokens:
+        tokens = rng.integers(size.tokens, size=(size.rows, size.widths[0]))
+        return tokens, rng.permutation(size.tokens)[tokens]
     if size.entries:
         columns = np.arange(size.widths[0], dtype=np.int32)
         chosen = [np.sort(rng.choice(columns, size.entries, False)) for _ in range(size.rows)]
@@ -127,7 +132,8 @@ def make_data(size: Size) -> tuple[Any, NDArray[np.int64]]:
 
 
 def mean_cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    """Compute the mean cross-entropy of logits of shape (rows, classes)."""
+    """Compute the mean cross-entropy of logits of shape (rows, ..., classes)."""
+    logits, labels = logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
     logits = logits - logits.max(axis=1, keepdims=True)
     picked = logits[np.arange(len(labels)), labels]
     return float((np.log(np.exp(logits).sum(axis=1)) - picked).mean())

@@ -28,13 +28,14 @@ from nn.speed import compile as fusion
 from nn.speed import trace as recording
 from nn.speed.buffers import Workspace
 from nn.speed.compile import Fused
+from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 NEVER = 1 << 60
 DTYPES = [np.float32, np.float64]
 ELEMENTWISE = [
     name
-    for name in Optimizer.names()
+    for name in STEPPING
     if not (Optimizer.named(name).reduces_over() or Optimizer.named(name).whole_matrices)
 ]
 

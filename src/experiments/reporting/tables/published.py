@@ -111,9 +111,13 @@ def _section(result: Result) -> str:
         escaped = [cell.replace("|", "\\|") for cell in cells]
         lines.append(f"| {' | '.join(escaped)} | **{one.finding.verdict}** |")
     lines.append("")
-    for group, settings in result.chosen.items():
-        chosen = ", ".join(f"{key}={value:g}" for key, value in settings.items())
-        lines.append(f"Tuned for {group}: {chosen}.")
+    if result.chosen:
+        chosen = (
+            f"{key}={value:g} for {group}"
+            for group, settings in result.chosen.items()
+            for key, value in settings.items()
+        )
+        lines.append(f"Tuned: {'; '.join(chosen)}.")
     lines += [
         sentence for key in ("differs", "changed", "few_seeds") if (sentence := about.get(key))
     ]
