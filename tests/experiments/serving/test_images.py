@@ -16,7 +16,7 @@ from tests.experiments.reporting.figures.networks.trained_sweeps import train_sw
 def draw(path: Path, size: tuple[int, int] = (5, 4)) -> Path:
     """Write a noisy image of so many rows and columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(len(path.name)).integers(0, 256, size, dtype=np.uint8)
+    noise = np.random.default_rng(len(str(path))).integers(0, 256, size, dtype=np.uint8)
     Image.fromarray(noise).save(path)
     return path
 
@@ -27,7 +27,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     folder = tmp_path_factory.mktemp("images")
     for kind in ("leaf", "stem"):
         for number in range(8):
-            draw(folder / "data" / kind / f"{'x' * number}.png")
+            draw(folder / "data" / kind / f"{number}.png")
     dataset = Images(dir=str(folder / "data")).load()
     return train_sweep(folder / "runs", dataset, ["SGD"])[0]
 
