@@ -51,6 +51,8 @@ class Predictor:
         The columns that a raw table must have.
     shape : tuple of int
         The shape of a sample; see `experiments.datasets.Dataset`.
+    scales_images : bool
+        Whether the images that the run was trained on were brought to one size.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -82,7 +84,9 @@ class Predictor:
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
-        self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
+        source = source if isinstance(source, Mapping) else {}
+        self.table_format = TableFormat.of_config(source)
+        self.scales_images = bool(source.get("size"))
         self._is_of_texts = self.preprocessing.vocabulary is not None
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
