@@ -173,7 +173,7 @@ class Rule:
 
     def evaluated(self, theta: Array) -> Array | None:
         """Return :meth:`Optimizer.evaluated` after the last step."""
-        h = Namespace(**self._hyperparameters, **self._options)
+        h = Namespace(**self._options | self._hyperparameters)
         return self.kind.evaluated(h, theta, Namespace(**self.state))
 
     def preconditioner(self, t: int) -> Float64Array | None:
