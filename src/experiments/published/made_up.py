@@ -57,6 +57,7 @@ class Wilson(Source):
             target_names=("label",),
             split=Split(numbers[: self.rows], numbers[:0], numbers[self.rows :]),
             scaling="none",
+            scale_targets=False,
         )
 
 

@@ -15,14 +15,7 @@ from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
 from nn.layers import Layer
-from nn.layers.shapes import (
-    check_carrying,
-    check_ends,
-    draws,
-    layout_of,
-    names_of,
-    shapes_of,
-)
+from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, names_of, shapes_of
 from nn.optimizers.parameter_group import assigned
 from nn.typing import Shape
 

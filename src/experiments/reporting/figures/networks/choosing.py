@@ -252,7 +252,8 @@ def _states(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[Net
     caption = (
         "The last recurrent layer of a run with typical validation loss at "
         f"{its_epoch(_runs(rows))}, in the first test sequence: a line for each unit, red where "
-        f"its state is positive, blue where negative. At most {states.MOST_STEPS} steps are shown."
+        f"its state is positive, blue where negative. At most {states.MOST_UNITS} units and "
+        f"{states.MOST_STEPS} steps are shown."
     )
     figure = states.plot_states(having, dataset)
     yield NetworkPicture("states", states.TITLE, caption + notes, figure)

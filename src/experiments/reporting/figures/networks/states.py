@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TITLE: Final = "Hidden states over time"
 MOST_GROUPS: Final = 4
 MOST_STEPS: Final = 100
-_UNITS: Final = 64
+MOST_UNITS: Final = 64
 
 
 def states_of(one: Shown, dataset: Dataset) -> NDArray[Any] | None:
@@ -49,7 +49,7 @@ def states_of(one: Shown, dataset: Dataset) -> NDArray[Any] | None:
     names = tuple(f"{name}/" for name in names_of(layers))
     kept.load({key: value for key, value in weights.items() if key.startswith(names)})
     states: NDArray[Any] = kept.predict(dataset.test.take([0]))[0, 0].T
-    return states[:_UNITS, :MOST_STEPS]
+    return states[:MOST_UNITS, :MOST_STEPS]
 
 
 def plot_states(rows: Sequence[tuple[Shown, NDArray[Any]]], dataset: Dataset) -> Figure:
