@@ -69,8 +69,6 @@ def test_curves_are_drawn_over_gradients_and_epochs(study):
         assert axes.get_xlabel() == unit
         drawn = [line.get_xdata() for line in axes.lines]
         ends[unit] = sorted({float(x[-1]) for x in drawn if len(x) > 2})  # without marks
-            {float(line.get_xdata()[-1]) for line in axes.lines if line.get_xdata().size > 2}
-        )
     assert len(ends[EPOCHS]) == 1
     assert len(ends[GRADIENTS]) == 2
     assert ends[GRADIENTS][1] == 2 * ends[GRADIENTS][0]
