@@ -266,10 +266,10 @@ def test_an_interrupt_within_an_epoch_keeps_nothing_torn(monkeypatch: pytest.Mon
     steps = iter(range(7))
     step = nn.optimizers.OptimizerStack.step
 
-    def interrupted_step(self: Any, *arguments: Any) -> None:
+    def interrupted_step(self: Any, *arguments: Any, **options: Any) -> None:
         if next(steps, None) is None:
             raise KeyboardInterrupt
-        step(self, *arguments)
+        step(self, *arguments, **options)
 
     monkeypatch.setattr(nn.optimizers.OptimizerStack, "step", interrupted_step)
     with pytest.raises(KeyboardInterrupt):
