@@ -259,7 +259,7 @@ REFUSED = [
     (("seed=1",), "seed=1: a tuned comparison chooses settings on the seeds 100-102"),
     (("optimizer=sgd,adam", "optimizer.lr=0.1"), "optimizer.lr=0.1 sets a value that is searched"),
     (("hydra/launcher=basic",), "hydra/launcher=basic: hydra/sweeper=tune_then_compare works"),
-    (("hydra.sweeper.tuning_seeds=5-6",), "tuning_seeds and reporting_seeds share 5, 6"),
+    (("hydra.sweeper.tuning_seeds=5-6",), "tuning_seeds and reporting_seeds share 5,6"),
     (("~optimizer._search_",), "there is nothing to tune"),
     (("optimizer._search_.beta1=[0.5,0.9]",), "cannot have the 9 settings of the budget"),
     (("+optimizer._search_.beta3=[1,2,3]", "hydra.sweeper.search=random"), "optimizer.beta3"),

@@ -20,6 +20,7 @@ from experiments.reporting.words.formatting import compact
 
 _AFTER: Final = 3.0  # seconds before the table is shown
 _A_SECOND: Final = 2  # redraws per second
+_NUMBERS: Final = 40  # columns of the terminal that the numbers take
 _OTHER_LINES: Final = 6  # heading of two lines, rule, hidden groups, bar, and the cursor's line
 
 
@@ -102,7 +103,8 @@ class Standings:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-        table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=36)
+        room = min(36, self._console.width - _NUMBERS)
+        table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=max(8, room))
         table.add_column(f"{self._average} of\nbest losses", justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
         table.add_column("left", justify="right", no_wrap=True)
@@ -113,16 +115,16 @@ class Standings:
             (self._averaged([self._best[run] for run in members]), place, group, members)
             for place, (group, members) in enumerate(runs.items())
         )
-        room = max(3, self._console.height - _OTHER_LINES)
-        for average, _, group, members in rows[:room]:
+        shown = max(3, self._console.height - _OTHER_LINES)
+        for average, _, group, members in rows[:shown]:
             measured = [best for run in members if (best := self._best[run]) is not None]
             left = sum(not self._ended[run] for run in members)
             mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)
             name, value = mark + Text(visible(group)), _shown(average) if measured else ""
             table.add_row(name, value, middle, str(left or "–"))
-        if len(rows) > room:
-            hidden = f"  {len(rows) - room} of {len(rows)} groups are not shown"
+        if len(rows) > shown:
+            hidden = f"  {len(rows) - shown} groups hidden"
             table.add_row(Text(hidden, style="dim"))
         return table
 

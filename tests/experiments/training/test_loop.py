@@ -1013,6 +1013,7 @@ def test_columns_and_summary(task: Task) -> None:
         "final/val_loss": outcome.metrics["val/loss"][-1],
         f"final/val_{score}": outcome.metrics[f"val/{score}"][-1],
         "time/us_per_step": outcome.summary["time/us_per_step"],
+        "memory/state_bytes": outcome.summary["memory/state_bytes"],
         "time/seconds": seconds[-1],
         "memory/state_bytes": 0.0,
         "test/loss": outcome.summary["test/loss"],
@@ -1021,6 +1022,19 @@ def test_columns_and_summary(task: Task) -> None:
         f"untrained/test_{score}": outcome.summary[f"untrained/test_{score}"],
     }
     assert outcome.summary["time/us_per_step"] > 0
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arrays"), [(nn.SGD(), 0), (nn.Momentum(), 1), (nn.Adam(), 2), (nn.AMSGrad(), 3)]
+)
+def test_the_state_of_an_optimizer_is_counted_for_one_run(
+    optimizer: nn.Optimizer, arrays: int
+) -> None:
+    runs = [make_run(optimizer=optimizer, epochs=1, seed=seed) for seed in range(3)]
+    for outcome in outcomes(runs, make_dataset()):
+        final = [array for name, array in outcome.weights.items() if name.startswith("final/")]
+        parameters = sum(array.nbytes for array in final)
+        assert outcome.summary["memory/state_bytes"] == arrays * parameters
 
 
 class Ticking:

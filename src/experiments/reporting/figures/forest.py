@@ -107,7 +107,7 @@ def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
 def _direction(pairs: Sequence[Pair]) -> str:
     """Say on which side of 0 the first group, which has the better mean, is better."""
     widest = max((pair.difference.value for pair in pairs), key=abs)
-    return "← the first is better" if widest < 0 else "the first is better →"
+    return "← in favour of the first" if widest < 0 else "in favour of the first →"
 
 
 def _draw(axes: Axes, row: int, pair: Pair, first: Look) -> None:
