@@ -90,7 +90,9 @@ def test_the_library_example_learns_xor_with_every_seed(tmp_path):
     assert len(re.findall(r"\[0\. 1\. 1\. 0\.\]", done.stdout)) == 3
 
 
-@pytest.mark.parametrize("group", ["optimizer", "dataset", "model", "loss", "schedule", "tracking"])
+@pytest.mark.parametrize(
+    "group", ["optimizer", "averaging", "dataset", "model", "loss", "schedule", "tracking"]
+)
 def test_the_table_names_every_choice(group):
     (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", USAGE, re.MULTILINE)
     for choice in (ROOT / "conf" / group).glob("*.yaml"):

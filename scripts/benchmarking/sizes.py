@@ -39,12 +39,30 @@ class Recurrence:
         Whether it reads sequences from their ends, too.
     all_outputs : bool, default False
         Whether the dense layers see the states after all steps, and not the last ones.
+    layers : int, default 1
+        Number of such layers.
     """
 
     kind: str
     units: int
     bidirectional: bool = False
     all_outputs: bool = False
+    layers: int = 1
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The blocks of a causal transformer.
+
+    Parameters
+    ----------
+    depth, width, heads : int
+        As in :class:`experiments.config.models.Transformer`.
+    """
+
+    depth: int
+    width: int
+    heads: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,15 @@ class Size:
         Convolutions before the dense layers.
     recurrence : Recurrence, optional
         A recurrent layer before the dense layers.
+    attention : Attention, optional
+        The blocks of a transformer before the dense layers.
+    tokens : int, default 0
+        Number of different tokens, if a sample is a sequence of so many as there are inputs, of
+        which each has a target.
+    entries : int, default 0
+        Number of entries in a row, if the inputs are sparse.
+    optimizers : tuple of str, default ("adam", "sgd")
+        The optimizers, of `OPTIMIZERS`.
     """
 
     widths: tuple[int, ...]
@@ -82,20 +109,25 @@ class Size:
     shape: tuple[int, ...] = ()
     convolutions: tuple[Convolution, ...] = ()
     recurrence: Recurrence | None = None
+    attention: Attention | None = None
+    tokens: int = 0
+    entries: int = 0
+    optimizers: tuple[str, ...] = ("adam", "sgd")
 
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Self:
         """Return the size whose ``dataclasses.asdict`` went through JSON."""
         convolutions = tuple(Convolution(**one) for one in values["convolutions"])
-        tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
+        tuples = {name: tuple(values[name]) for name in ("widths", "shape", "optimizers")}
         recurrence = values["recurrence"] and Recurrence(**values["recurrence"])
-        given = {**tuples, "convolutions": convolutions, "recurrence": recurrence}
-        return cls(**{**values, **given})
+        attention = values["attention"] and Attention(**values["attention"])
+        given = {"convolutions": convolutions, "recurrence": recurrence, "attention": attention}
+        return cls(**{**values, **tuples, **given})
 
     @property
     def is_dense(self) -> bool:
-        """Whether the networks have dense layers only."""
-        return not self.convolutions and self.recurrence is None
+        """Whether the networks have dense layers only, and dense inputs."""
+        return not (self.convolutions or self.recurrence or self.attention or self.entries)
 
     @property
     def name(self) -> str:
@@ -176,11 +208,45 @@ SIZES: Final = (
         shape=(1, 40),
         recurrence=Recurrence("gru", 6, bidirectional=True, all_outputs=True),
     ),
+    Size(
+        (50, 83),
+        batch=50,
+        runs=4,
+        rows=500,
+        epochs=1,
+        label="char",
+        shape=(50,),
+        recurrence=Recurrence("lstm", 128, layers=2),
+        tokens=83,
+    ),
+    Size(
+        (64, 83),
+        batch=32,
+        runs=8,
+        rows=320,
+        epochs=1,
+        label="transformer",
+        shape=(64,),
+        attention=Attention(depth=2, width=64, heads=4),
+        tokens=83,
+    ),
+    Size(
+        (20_000, 64, 2),
+        batch=64,
+        runs=20,
+        rows=1280,
+        epochs=1,
+        label="bag",
+        entries=100,
+        optimizers=("adagrad",),
+    ),
 )
 """Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
 (2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
 2019); and recurrent ones: an LSTM for sequences like those of the adding problem (Hochreiter &
-Schmidhuber 1997), and a GRU in both directions for MNIST-1D."""
+Schmidhuber 1997), a GRU in both directions for MNIST-1D, and two LSTM layers of 128 units behind an
+embedding of 83 characters; a causal transformer of characters; and a network for bags of
+words, whose rows have 100 entries in 20,000 columns."""
 
-OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
+OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1, "adagrad": 0.01}
 """The optimizers and their learning rates."""

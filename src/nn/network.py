@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.shapes import check_carrying, check_ends, layout_of, names_of, shapes_of
+from .layers.layer import RunningAverage
+from .layers.shapes import check_carrying, check_ends, draws, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
-from .parameters import Layout
 from .randomness import stream
 from .sparse_rows import SparseMatrix, SparseRows, is_sparse
 from .speed import is_on
@@ -130,14 +129,10 @@ class Network:
                 "but outputs are vectors, or (outputs, length) of a sequence; put "
                 "nn.layers.Flatten and nn.layers.Dense after it"
             )
-        placed = list(zip(self._names, self._architectures[0], self._shapes, strict=False))
         self.layout = layout_of(self._architectures[0], self.shape)
-        self.statistics_layout = Layout(
-            replace(p, name=f"{name}/{p.name}")
-            for name, layer, shape in placed
-            for p in layer.statistics(shape)
-        )
-        scratch = max(layer.scratch(shape) for _, layer, shape in placed)
+        self.statistics_layout = layout_of(self._architectures[0], self.shape, "statistics")
+        placed = zip(self._architectures[0], self._shapes, strict=False)
+        scratch = max(layer.scratch(shape) for layer, shape in placed)
         # Each step of a sequence is a product with all weights, which few samples do not repay.
         least = _LEAST if self.steps else 1
         self._rows = max(least, min(_ROWS, _SCRATCH // max(scratch, 1)))
@@ -440,6 +435,44 @@ class Network:
         self.layout.fill(self.parameters, weights)
         self.statistics_layout.fill(self.statistics, weights)
 
+    @property
+    def is_random(self) -> bool:
+        """Whether a layer draws random numbers in training."""
+        return draws(self._architectures[0])
+
+    def measure_statistics(self, runs: Sequence[int], rows: TableRows, size: int) -> None:
+        """Measure the statistics of normalization layers anew, at the parameters as they are.
+
+        They become the means of the statistics of batches of adjacent rows. Layers that draw random
+        numbers are left out.
+
+        Parameters
+        ----------
+        runs : sequence of int
+            The runs whose statistics are measured.
+        rows : TableRows
+            The inputs of all runs.
+        size : int
+            Number of rows of a batch.
+        """
+        if not self.statistics.size:
+            return
+        quiet, own = self.only(runs), rows.keep(runs)
+        if quiet.is_random:
+            quiet = quiet.without_noise(self.dtype)
+        quiet.statistics[...] = 0
+        for count, start in enumerate(range(0, len(own), size), 1):
+            quiet._averaging.batches = count
+            block = own.block(slice(start, min(start + size, len(own))))
+            quiet.restart()
+            quiet.forward(quiet._inputs(block), training=True)
+        self.statistics[runs] = quiet.statistics
+
+    @property
+    def carried(self) -> dict[object, Array]:
+        """What the layers carry from batch to batch: empty unless the network :attr:`carries`."""
+        return self._carried
+
     def random_states(self, run: int) -> list[dict[str, Any]]:
         """Return the states of one run's random streams, one for each layer, ready for JSON."""
         return [dict(row[run].bit_generator.state) for row in self._generators]
@@ -510,7 +543,7 @@ class Network:
     def _bind(self) -> None:
         """Give each layer its views of the stack's arrays."""
         self.gradients = self.workspace.zeros(self.parameters.shape)
-        self._do = Tape()
+        self._do, self._averaging = Tape(), RunningAverage()
         # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
         # be reused.
         self._steps: dict[tuple[int, int, int], CapturedStep] = {}
@@ -539,6 +572,7 @@ class Network:
                     workspace=self.workspace,
                     name=name,
                     do=self._do,
+                    averaging=self._averaging,
                     padded=self.padded,
                     carried=self._carried if self.carries else None,
                     tied=tied and position in (0, len(self._names) - 1),
@@ -579,11 +613,14 @@ class Network:
         return copy
 
     def _inputs(self, x: Inputs) -> Array | SparseRows:
-        if isinstance(x, np.ndarray) or not is_sparse(x):
-            if self.tokens:
-                return self._token_inputs(np.asarray(x))
+        if isinstance(x, SparseRows):
+            rows = x
+        elif is_sparse(x):
+            rows = SparseRows.of(x, self.dtype)
+        elif self.tokens:
+            return self._token_inputs(np.asarray(x))
+        else:
             return self._stacked("inputs", np.asarray(x), None, self.shape, self.dtype)
-        rows = x if isinstance(x, SparseRows) else SparseRows.of(x, self.dtype)
         if not self._architectures[0][0].takes_sparse:
             raise ValueError(
                 f"the first layer, {self._names[0]}, takes no sparse rows; only nn.layers.Dense "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +25,14 @@ class Parameter:
         Shape without the run axis.
     decays : bool
         Whether weight decay acts on it: true for weights, false for biases and gains.
+    normalizes : bool
+        Whether it scales or shifts what is normalized, as the gains of normalization layers do.
     """
 
     name: str
     shape: tuple[int, ...]
     decays: bool = False
+    normalizes: bool = False
 
     def __post_init__(self) -> None:
         if not all(isinstance(size, int) for size in self.shape):
@@ -36,6 +41,11 @@ class Parameter:
                 "whole numbers: a layer's parameters(shape) gets the shape of a sample, such as "
                 "(64,), and not its width"
             )
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that it belongs to."""
+        return self.name.partition("/")[0]
 
     @property
     def size(self) -> int:
@@ -97,8 +107,29 @@ class Layout:
         self.layers: dict[str, list[slice]] = {}
         for parameter in self.parameters:
             if parameter.decays:
-                pieces = self.layers.setdefault(parameter.name.partition("/")[0], [])
+                pieces = self.layers.setdefault(parameter.layer, [])
                 pieces.append(self.slices[parameter.name])
+
+    def parts(self, keys: Sequence[Hashable]) -> list[tuple[slice, Layout, Any]]:
+        """Divide the array where parameters have other keys than their neighbours.
+
+        Parameters
+        ----------
+        keys : sequence
+            A key for each of :attr:`parameters`.
+
+        Returns
+        -------
+        list of tuple
+            The columns of each part, its own layout, and its key.
+        """
+        parts, start = [], 0
+        keyed = zip(self.parameters, keys, strict=True)
+        for key, group in groupby(keyed, key=lambda pair: pair[1]):
+            layout = Layout(parameter for parameter, _ in group)
+            parts.append((slice(start, start + layout.size), layout, key))
+            start += layout.size
+        return parts
 
     def views(self, flat: Array) -> dict[str, Array]:
         """Return views of each parameter, (runs, *shape), into the flat array (runs, size)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeGuard
 
@@ -29,9 +30,9 @@ class SparseMatrix(Protocol):
         """The number of rows and of columns."""
 
 
-def is_sparse(x: object) -> TypeGuard[SparseMatrix | SparseRows]:
-    """Whether `x` is sparse rows or has the parts of a sparse matrix."""
-    return isinstance(x, SparseRows) or hasattr(x, "indptr")
+def is_sparse(x: object) -> TypeGuard[SparseMatrix]:
+    """Whether `x` has the parts of a sparse matrix."""
+    return hasattr(x, "indptr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,12 @@ class SparseRows:
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     columns: int
+
+    def __post_init__(self) -> None:
+        # Compiled loops go through neighbours in memory.
+        if self.starts.strides != self.stops.strides or self.starts.strides[-1] != 8:
+            for name in ("starts", "stops"):
+                object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name)))
 
     @classmethod
     def of(cls, matrix: SparseMatrix, dtype: DTypeLike) -> SparseRows:
@@ -112,6 +119,28 @@ class SparseRows:
     def block(self, rows: slice) -> SparseRows:
         """Return adjacent rows of each run."""
         return replace(self, starts=self.starts[:, rows], stops=self.stops[:, rows])
+
+    def run(self, run: int) -> SparseRows:
+        """Return the rows of one run, (1, rows, columns)."""
+        own = slice(run, run + 1)
+        return replace(self, starts=self.starts[own], stops=self.stops[own])
+
+    def select(self, places: Places) -> SparseRows:
+        """Return the rows of each run at some places, (count,)."""
+        return replace(self, starts=self.starts[:, places], stops=self.stops[:, places])
+
+    @staticmethod
+    def joined(parts: Sequence[SparseRows]) -> SparseRows:
+        """Join the rows, (1, rows, columns), of several matrices with the same columns."""
+        offsets = np.cumsum([0, *(len(part.data) for part in parts)])
+        moved = list(zip(parts, offsets, strict=False))
+        return SparseRows(
+            np.concatenate([part.data for part in parts]),
+            np.concatenate([part.indices for part in parts]),
+            np.concatenate([part.starts + offset for part, offset in moved], axis=1),
+            np.concatenate([part.stops + offset for part, offset in moved], axis=1),
+            parts[0].columns,
+        )
 
     def empty(self, runs: int, rows: int) -> SparseRows:
         """Return so many empty rows for so many runs, to be filled by :meth:`take`."""

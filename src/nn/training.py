@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .averaging import Averaging
 from .batches import Batches
 from .lengths import lengths_of
 from .network import Network
 from .optimizers import Optimizer, OptimizerStack
+from .optimizers.closure import Closure
 from .sparse_rows import SparseMatrix, SparseRows, is_sparse
+from .table_rows import TableRows
 from .typing import Array
 
 
@@ -23,6 +26,7 @@ def fit(
     *,
     epochs: int,
     batch_size: int | None = None,
+    averaging: Averaging | None = None,
 ) -> None:
     """Train all runs of a network.
 
@@ -43,14 +47,19 @@ def fit(
     batch_size : int, optional
         Number of rows in a step. Rows are shuffled before each epoch in an order that only the
         run's seed decides. By default each step uses all rows, in their order.
+    averaging : Averaging, optional
+        The average of the weights that training ends with, such as
+        :class:`nn.averaging.ExponentialAverage`; by default there is none.
 
     Raises
     ------
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
         cannot have such targets (:meth:`nn.losses.Loss.check`), a padded sample has no step or a
-        gap (:func:`nn.lengths.lengths_of`), or there are too few or too many
-        optimizers, or one of them needs all rows in every step and `batch_size` is smaller.
+        gap (:func:`nn.lengths.lengths_of`), or there are too few or too many optimizers. If an
+        optimizer needs all rows in every step and `batch_size` is smaller, or the same loss in
+        every evaluation and a layer draws random numbers; if one of its groups matches no
+        parameter, or the average would begin after the last step.
 
     Examples
     --------
@@ -64,8 +73,8 @@ def fit(
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
         targets = np.asarray(y, network.dtype)
         inputs: Array | SparseRows
-        if not isinstance(x, np.ndarray) and is_sparse(x):
-            inputs = x if isinstance(x, SparseRows) else SparseRows.of(x, network.dtype)
+        if is_sparse(x):
+            inputs = SparseRows.of(x, network.dtype)
             shape, numbers = inputs.shape[1:], inputs.data
         else:
             inputs = numbers = np.asarray(x, network.dtype)
@@ -90,12 +99,23 @@ def fit(
             raise ValueError(
                 f"{optimizer.label} needs all {rows} rows in every step; leave out batch_size"
             )
-    stack = OptimizerStack.of(network, optimizers)
+        if optimizer.searches and network.is_random:
+            raise ValueError(
+                f"{optimizer.label} needs the same loss in every evaluation; leave out the layers "
+                "that draw random numbers, such as dropout"
+            )
     weights = network.objective.loss.row_weights(targets)
     if weights is not None:
         weights = weights.astype(network.dtype)
     batches = Batches(inputs, targets, batch_size or rows, network.seeds, weights=weights)
+    stack = OptimizerStack.of(network, optimizers, averaging, batches.steps, epochs)
     for _ in range(epochs):
         for batch in batches.epoch():
-            network.backpropagate(*batch)
-            stack.step(network.parameters, network.gradients)
+            closure = Closure(network, batch) if stack.reevaluates else None
+            if not stack.recall(network.gradients):
+                network.backpropagate(*batch)
+            stack.step(network.parameters, network.gradients, closure=closure)
+    runs, evaluated = stack.evaluated(network.parameters)
+    if runs:
+        network.parameters[runs] = evaluated
+        network.measure_statistics(runs, TableRows(inputs), batches.batch_size)

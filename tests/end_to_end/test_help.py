@@ -53,7 +53,7 @@ def settings(tmp_path: Path) -> list[str]:
 
 
 def test_every_setting_in_the_help_page_is_understood(settings: list[str], tmp_path: Path) -> None:
-    assert len(settings) == 18
+    assert len(settings) == 23
     shown = yaml.safe_load(succeeded(run("--cfg", "job", *settings, folder=tmp_path)).out)
     assert shown["model"]["hidden"] == [64, 32]
     assert shown["training"]["early_stopping"]["patience"] == 5
@@ -127,7 +127,7 @@ def test_commands_explain_themselves(command: str, tmp_path: Path) -> None:
         assert f"\n    {typed} " in page  # an example
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ui", "describe"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ui", "describe", "reproduce"}))
 def test_commands_say_what_is_missing(command: str, tmp_path: Path) -> None:
     assert script(f"{command}.py", folder=tmp_path).status == 2
 

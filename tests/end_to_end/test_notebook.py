@@ -47,3 +47,26 @@ def test_an_interrupted_call_goes_on_when_it_is_called_again(tmp_path: Path) -> 
     again = succeeded(python(script, folder=tmp_path))
     assert "resume from their last checkpoint" in again.out
     assert again.out.endswith("8 runs, 2408 rows of curves\n")
+
+
+PICTURES = """
+import descent
+from experiments.errors import UserError
+
+few = ["dataset=moons", "training.epochs=2", "tracking=none"]
+runs = descent.sweep(*few, optimizer=["sgd", "adam"])
+print(type(runs.plot("boundaries")).__name__)
+try:
+    runs.plot("maps")
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_picture_of_what_networks_learnt_is_drawn_by_its_name(tmp_path: Path) -> None:
+    script = tmp_path / "pictures.py"
+    script.write_text(PICTURES)
+    *_, drawn, refused = succeeded(python(script, folder=tmp_path)).out.splitlines()
+    assert drawn == "Figure"
+    assert refused.startswith("There is no picture 'maps' of these runs: they have boundaries")

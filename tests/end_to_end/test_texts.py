@@ -6,8 +6,10 @@ import mlflow
 import pandas as pd
 import pytest
 
+from experiments.datasets import Text
 from experiments.runs.record import Record
 from tests.end_to_end.command_line import NOT_TRACKED, run, script, succeeded, tracked
+from tests.ngram import NGram
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +88,19 @@ def test_a_run_of_numbers_writes_nothing(tmp_path: Path) -> None:
     finished = script("sample.py", path.parent, folder=tmp_path)
     assert finished.status == 1
     assert "was not trained to predict the next token of a text" in finished.err
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("experiment", ["text_lstm", "text_transformer"])
+def test_the_experiments_beat_counts_of_four_characters(experiment: str, tmp_path: Path) -> None:
+    succeeded(run(f"experiment={experiment}", NOT_TRACKED, folder=tmp_path))
+    (path,) = (tmp_path / "outputs").rglob("record.json")
+    record = Record.read(path.parent)
+    dataset = Text(length=record.config["dataset"]["length"]).load()
+    train, test = (
+        [*part.inputs.ravel().tolist(), int(part.targets[-1, -1])]
+        for part in (dataset.train, dataset.test)
+    )
+    counted = NGram(train, dataset.outputs, 3).bits(test)
+    assert record.summary["test/bits_per_character"] < counted

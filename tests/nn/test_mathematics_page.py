@@ -55,6 +55,7 @@ def calls() -> list[tuple[str, dict[str, object]]]:
 
 
 CALLS = calls()
+SHARED = ["by", "warmup", *(f.name for f in dataclasses.fields(nn.Optimizer) if f.name != "lr")]
 
 
 def test_the_search_for_components_finds_them() -> None:
@@ -70,7 +71,7 @@ def test_every_component_is_explained_with_its_defaults(path: str) -> None:
         assert public_name(kind) in CODE
         return
     # What all optimizers or all schedules share is explained once for all of them.
-    own = set(fields) - {"weight_decay", "decay_biases", "by", "warmup"}
+    own = set(fields) - set(SHARED)
     assert any(
         own <= set(arguments) and arguments == {key: fields.get(key) for key in arguments}
         for name, arguments in CALLS
@@ -78,7 +79,7 @@ def test_every_component_is_explained_with_its_defaults(path: str) -> None:
     ), f"docs/mathematics.md does not show {kind.__name__} with the defaults {fields}"
 
 
-@pytest.mark.parametrize("name", ["weight_decay", "decay_biases", "by", "warmup"])
+@pytest.mark.parametrize("name", SHARED)
 def test_what_optimizers_and_schedules_share_is_explained(name: str) -> None:
     assert any(name in text for text in CODE)
 

@@ -14,6 +14,7 @@ from nn.gradients import add_l1_gradient, add_l2_gradient, clip_by_norm, global_
 from nn.initializers import Initializer
 from nn.losses import Loss
 from nn.optimizers import Optimizer, rule
+from tests.nn.optimizers.stepping import STEPPING
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 65]
 
@@ -215,7 +216,7 @@ def optimizers() -> st.SearchStrategy[Optimizer]:
         extra[name] = betas
     for name in ("adam", "amsgrad", "nadam", "radam", "adamw"):
         extra[name] = betas | masks
-    return st.sampled_from(Optimizer.names()).flatmap(
+    return st.sampled_from(STEPPING).flatmap(
         lambda name: st.builds(
             lambda options: Optimizer.named(name, **options),
             st.fixed_dictionaries({**common, **extra.get(name, {})}),
@@ -270,7 +271,7 @@ def plain_runs(names: list[str], **options) -> list[Run]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", Optimizer.names())
+@pytest.mark.parametrize("name", STEPPING)
 def test_more_parameters_than_fit_a_block(name: str, dtype: type, monkeypatch) -> None:
     # Updates go block by block; where blocks end depends on the number of runs.
     problem = Problem(7, [11], 5, 8, dtype=dtype, steps=2)  # 148 parameters
@@ -330,7 +331,7 @@ def test_a_diverged_run_disturbs_nobody(dtype: type) -> None:
 
 def test_the_same_bits_again() -> None:
     problem = Problem(13, [17, 5], 3, 8, normalization="batch", dropout=True)
-    runs = plain_runs(Optimizer.names())
+    runs = plain_runs(STEPPING)
     first, second = train(problem, runs, {}), train(problem, runs, {})
     for run in range(len(runs)):
         assert_same_bits(first[run], second[run])
@@ -340,7 +341,7 @@ def test_runs_of_one_seed_start_alike_whatever_their_optimizer() -> None:
     problem = Problem(4, [5], 2, 6, dropout=True, steps=1)
     runs = [
         Run(7, Optimizer.named(name), Initializer.named("he"), 0.5, 1.0, 0.0, 1.0)
-        for name in Optimizer.names()
+        for name in STEPPING
     ]
     network = nn.Network(
         [problem.layers(run) for run in runs], 4, loss=nn.CrossEntropy(), seeds=[7] * len(runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,14 +11,15 @@ import numpy as np
 
 import nn
 from benchmarking.contestants.worker import Contestant, mean_cross_entropy, serve
-from experiments.config.models import CNN, GRU, LSTM, MLP, Model
+from experiments.config.models import CNN, GRU, LSTM, MLP, Model, Transformer
 from experiments.config.schema import Run, Training
-from experiments.datasets import Dataset, Part, Samples, Source, Task
+from experiments.datasets import Dataset, Part, Samples, Source, Task, Vocabulary
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
 from nn.batches import Batches
 from nn.optimizers import rule as base
+from nn.sparse_rows import SparseRows
 from nn.speed import compile as fusion
 
 
@@ -43,8 +45,12 @@ class Descent(Contestant):
     def prepare(self) -> None:
         base.COMPILE_AFTER = fusion.COMPILE_AFTER = self.compile_after
         outputs = self.size.widths[-1]
-        self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
-        kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
+        if self.size.entries:
+            self.inputs = SparseRows.of(self.inputs, np.float32)
+        self.targets = np.asarray(self.labels, np.intp)
+        if not self.size.tokens:
+            self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
+        kind = {"adam": nn.Adam, "sgd": nn.SGD, "adagrad": nn.Adagrad}[self.optimizer]
         run = Run(
             dataset=_Prepared(),
             model=self._model(),
@@ -66,12 +72,14 @@ class Descent(Contestant):
             self.size.convolutions,
             self.size.recurrence,
         )
+        if (attention := self.size.attention) is not None:
+            return Transformer(**dataclasses.asdict(attention))
         if recurrence is not None:
             return {"lstm": LSTM, "gru": GRU}[recurrence.kind](
-                units=(recurrence.units,),
+                units=(recurrence.units,) * recurrence.layers,
                 bidirectional=recurrence.bidirectional,
                 output="all" if recurrence.all_outputs else "last",
-                shape=self.size.shape,
+                shape=None if self.size.tokens else self.size.shape,
             )
         if not each:
             return MLP(hidden=hidden)
@@ -93,17 +101,23 @@ class Descent(Contestant):
         network = self._network(range(1))
         optimizers = self._optimizers(network)
         began = time.perf_counter()
-        network.backpropagate(self.inputs[:2], self.targets[:2])
+        two = self.inputs.block(slice(2)) if self.size.entries else self.inputs[:2]
+        network.backpropagate(two, self.targets[:2])
         optimizers.step(network.parameters, network.gradients)
         return time.perf_counter() - began
 
     def _network(self, seeds: range) -> nn.Network:
         return nn.Network(
-            self.run.model.layers(self.size.widths[-1]),
-            self.run.model.input_shape(Samples(self.size.widths[:1])),
+            self.run.model.layers(self.size.widths[-1], self._samples),
+            self.run.model.input_shape(self._samples),
             loss=self.run.loss,
             seeds=seeds,
         )
+
+    @property
+    def _samples(self) -> Samples:
+        length = self.size.widths[:1]
+        return Samples(length, self.size.tokens, length[0] if self.size.tokens else 0)
 
     def _optimizers(self, network: nn.Network) -> nn.OptimizerStack:
         rules = [self.run.optimizer] * network.runs
@@ -112,7 +126,13 @@ class Descent(Contestant):
     def _dataset(self) -> Dataset:
         features, outputs = self.size.widths[0], self.size.widths[-1]
         names = tuple(f"x{i}" for i in range(features))
-        part = Part(self.inputs, self.labels)
+        if self.size.tokens:
+            names = tuple(map(str, range(outputs)))
+            part = Part(self.inputs.astype(np.int32), self.labels)
+            preprocessing = Preprocessing(("text",), (), (), vocabulary=Vocabulary(names))
+        else:
+            part = Part(self.inputs, self.labels)
+            preprocessing = Preprocessing(names, (0.0,) * features, (1.0,) * features)
         return Dataset(
             name="benchmark",
             task=Task.MULTICLASS,
@@ -121,7 +141,7 @@ class Descent(Contestant):
             test=part,
             feature_names=names,
             target_names=tuple(f"y{i}" for i in range(outputs)),
-            preprocessing=Preprocessing(names, (0.0,) * features, (1.0,) * features),
+            preprocessing=preprocessing,
             digest="",
         )
 

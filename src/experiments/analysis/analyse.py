@@ -20,6 +20,7 @@ from experiments.analysis.groups import (
     TASK,
     Curves,
     Group,
+    counts_gradients,
     distinct,
     group_runs,
     labels,
@@ -35,7 +36,7 @@ from experiments.analysis.statistics.profiles import Profile, performance_profil
 from experiments.analysis.statistics.studentized import studentize
 from experiments.analysis.statistics.time_to_target import ranks
 from experiments.analysis.studies import means_of_studies, studies_by_seed
-from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, in_focus
+from experiments.analysis.study import TIME, Entry, Overall, Part, Sample, Study, clock_of, in_focus
 from experiments.analysis.targets import choose_target, times_to
 from experiments.analysis.tuning import chosen, is_tuning, sensitivities, trials_of, tunings
 from experiments.analysis.validation import Disagreement, disagreement
@@ -167,6 +168,7 @@ def _part(
     )
     names, samples = labels(groups, shown), _samples(groups, metric, studies, overlap)
     aim = choose_target(groups, names, target)
+    gradients = any(counts_gradients(group.curves.values()) for group in groups)
     entries = []
     for group, label, name, base, tuned, found in zip(
         groups, names, labels(groups), labels(groups, setting=False), shown, samples, strict=True
@@ -183,7 +185,7 @@ def _part(
                 tuple(sorted({run.seed for run in group.counted})),
                 found,
                 divergence.count(_way(run, group.curves[run]) for run in group.counted),
-                {} if aim is None else times_to(aim, group),
+                {} if aim is None else times_to(aim, group, gradients=gradients),
             )
         )
     values = {
@@ -297,15 +299,16 @@ def _task(run: Record) -> tuple[str | None, ...]:
 def _time_pairs(
     entries: Sequence[Entry], studies: Mapping[int, int], overlap: float, looks: int
 ) -> list[Pair]:
-    timed = [entry for entry in entries if "epoch" in entry.times]
-    ranked = ranks([entry.times["epoch"].times for entry in timed])
+    clock = clock_of(entries)
+    timed = [entry for entry in entries if clock in entry.times]
+    ranked = ranks([entry.times[clock].times for entry in timed])
     values = {
         entry.label: means_of_studies(
-            dict(zip(entry.times["epoch"].seeds, found, strict=True)), studies
+            dict(zip(entry.times[clock].seeds, found, strict=True)), studies
         )
         for entry, found in zip(timed, ranked, strict=True)
     }
-    return compare_pairs(values, metric=TIME, overlap=overlap, looks=looks)
+    return compare_pairs(values, metric=TIME[clock], overlap=overlap, looks=looks)
 
 
 def _way(run: Record, curves: Curves) -> str | None:
@@ -376,8 +379,8 @@ def _profiles(parts: Sequence[Part]) -> list[Profile]:
     times: dict[str, dict[str, dict[int, float]]] = {}
     for part in parts:
         for entry in part.entries:
-            if "epoch" in entry.times:
-                found = entry.times["epoch"]
+            if part.clock in entry.times:
+                found = entry.times[part.clock]
                 times.setdefault(entry.name, {})[part.name] = dict(
                     zip(found.seeds, found.times, strict=True)
                 )

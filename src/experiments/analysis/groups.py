@@ -47,7 +47,26 @@ SPLIT: Final = "dataset.seed"
 Curves = Mapping[str, NDArray[np.float64]]
 """The values after each epoch, shape (epochs + 1,), by column name such as `val/loss`."""
 
+EPOCHS: Final = "epoch"
+GRADIENTS: Final = "gradients"
+"""What the course of a run is counted in: passes over the data, or gradients."""
+
 _ABSENT: Final = object()  # stands for a missing setting; differs from every value, even None
+
+
+def counts_gradients(runs: Iterable[Curves]) -> bool:
+    """Whether one of these runs takes another number of gradients than steps."""
+    return any("evaluations" in curves for curves in runs)
+
+
+def course(curves: Curves, unit: str) -> NDArray[np.float64]:
+    """Return how far a run was after each epoch, in epochs, steps or gradients.
+
+    A step takes one gradient, unless the run counted them.
+    """
+    if unit == GRADIENTS:
+        return curves["evaluations"] if "evaluations" in curves else curves["step"]
+    return curves[unit]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Final
 
 from experiments.analysis.budgets import Budget
 from experiments.analysis.diagnosis import Diagnosis
-from experiments.analysis.groups import Group
+from experiments.analysis.groups import EPOCHS, GRADIENTS, Group
 from experiments.analysis.pairs import Pair
 from experiments.analysis.rows import FewRows
 from experiments.analysis.statistics.divergence import Divergences
@@ -33,7 +33,8 @@ from experiments.datasets import Task
 from experiments.runs.record import Record, Scalar
 from experiments.training.metrics import metric_named
 
-TIME: Final = "epochs to the target"
+TIME: Final = {EPOCHS: "epochs to the target", GRADIENTS: "gradients to the target"}
+"""The names of the times to the target by which pairs are compared, by the unit."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ class Entry:
     divergences : Divergences
         The number of runs that went wrong, by kind.
     times : mapping of str to TimeToTarget
-        The times to the target by unit (`epoch`, `step`, `seconds`); empty without a target.
-        Seconds are those of the training steps only.
+        The times to the target by unit (`epoch`, `step`, `seconds`, and `gradients` where they are
+        not as many as steps); empty without a target. Seconds are those of the training steps only.
     """
 
     label: str
@@ -171,8 +172,9 @@ class Part:
     target : Target or None
         The target of the task; None if nothing was measured.
     time_pairs : tuple of Pair
-        The comparisons of every two entries by the epochs to the target. The differences are of
-        *ranks* (1 is the fastest run of all), which makes runs that miss the target comparable.
+        The comparisons of every two entries by the time to the target, in the unit of `clock`. The
+        differences are of *ranks* (1 is the fastest run of all), which makes runs that miss the
+        target comparable.
     tuning : tuple of Tuning
         The tuning of each optimizer; empty if no run is labelled as a tuning run.
     budgets : tuple of Budget
@@ -221,6 +223,11 @@ class Part:
         return in_focus(self.entries, self.metric)
 
     @property
+    def clock(self) -> str:
+        """What times to the target are compared in: epochs, or gradients where these differ."""
+        return clock_of(self.entries)
+
+    @property
     def units(self) -> str:
         """What the statistics are over: seeds, or studies."""
         return "studies" if self.studies else "seeds"
@@ -237,6 +244,11 @@ class Part:
     def separable_pairs(self) -> tuple[Pair, ...]:
         """The pairs with seeds enough that they could be separated."""
         return tuple(pair for pair in self.pairs if pair.can_separate)
+
+
+def clock_of(entries: Sequence[Entry]) -> str:
+    """Return what the times to the target of some entries are compared in (see `Part.clock`)."""
+    return GRADIENTS if any(GRADIENTS in entry.times for entry in entries) else EPOCHS
 
 
 def in_focus(entries: Sequence[Entry], metric: str) -> tuple[Entry, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.analysis.groups import SETTING, Group
+from experiments.analysis.groups import EPOCHS, GRADIENTS, SETTING, Group, course
 from experiments.analysis.statistics.median import median
 from experiments.analysis.statistics.time_to_target import (
     TimeToTarget,
@@ -17,7 +17,7 @@ from experiments.analysis.statistics.time_to_target import (
 from experiments.analysis.values import by_seed
 from experiments.training.metrics import metric_named
 
-UNITS: Final = ("epoch", "step", "seconds")
+UNITS: Final = (EPOCHS, "step", GRADIENTS, "seconds")
 _AIMS: Final = tuple(  # in order of preference
     f"{moment}/val_{quantity}"
     for moment in ("best", "final")
@@ -88,8 +88,17 @@ def choose_target(
     return Target(metric, median(list(values[best].values())).value, names[best])
 
 
-def times_to(aim: Target, group: Group) -> dict[str, TimeToTarget]:
+def times_to(aim: Target, group: Group, *, gradients: bool = False) -> dict[str, TimeToTarget]:
     """Find when the runs of a group reached the target.
+
+    Parameters
+    ----------
+    aim : Target
+        The target.
+    group : Group
+        The runs.
+    gradients : bool, default False
+        Whether to count gradients, too, because they are not as many as steps in all groups.
 
     Returns
     -------
@@ -98,18 +107,21 @@ def times_to(aim: Target, group: Group) -> dict[str, TimeToTarget]:
         waiting for the other runs of a stack are not properties of an optimizer. Empty if no run
         measured the curve.
     """
-    found: dict[str, dict[int, float]] = {unit: {} for unit in UNITS}
+    units = [unit for unit in UNITS if gradients or unit != GRADIENTS]
+    found: dict[str, dict[int, float]] = {unit: {} for unit in units}
     for run, columns in group.curves.items():
         if aim.curve not in columns:
             continue
         place = first_reached(columns[aim.curve].tolist(), aim.value, higher=aim.higher)
         per_step = run.summary.get("time/us_per_step")
-        for unit in UNITS:
-            # The seconds in a record are those of its whole stack.
-            column = columns.get("step" if unit == "seconds" else unit)
-            if column is None or (unit == "seconds" and per_step is None):
+        for unit in units:
+            if (unit != EPOCHS and "step" not in columns) or (
+                unit == "seconds" and per_step is None
+            ):
                 continue
-            time = math.inf if place is None else float(column[place])
+            # The seconds in a record are those of its whole stack.
+            passed = course(columns, "step" if unit == "seconds" else unit)
+            time = math.inf if place is None else float(passed[place])
             if unit == "seconds":
                 time *= float(per_step or 0.0) * 1e-6
             # If a seed has several runs, it reaches the target when all of them have.

@@ -6,6 +6,8 @@
 A table needs the raw columns that the run was trained on, in any order; others are ignored. It is
 read as the training table was: CSV, also compressed, or Parquet, with the delimiter, encoding,
 decimal mark and missing values of the run. An array needs exactly these columns, in their order.
+A run on texts also takes a .txt file with a text on each line; a run on sparse rows, a svmlight
+file or a matrix of SciPy's in a .npz file; a run on images, a PNG or JPEG file or a folder of them.
 Predictions are CSV, in raw units.
 """
 
@@ -31,8 +33,10 @@ from experiments.commands.parsing import (
     command_parser,
 )
 from experiments.config.trust import allowed_packages
-from experiments.datasets import RawTable, read_table
+from experiments.datasets import SparsePreprocessing, read_table
+from experiments.datasets.reading.image_file import ENDINGS, images_in, read_images
 from experiments.datasets.reading.opening import regular_file
+from experiments.datasets.reading.svmlight import read_npz, read_svmlight
 from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
 from experiments.files.csv import csv_text
@@ -75,16 +79,21 @@ def _check_order(run: str, data: Path) -> None:
         if swapped:
             cure = f"The run comes first: {program('predict')} {shlex.join([str(data), run])}"
         raise DataError(f"{run}: this is a file, not the folder of a run. {cure}")
-    if data.is_dir():
-        raise DataError(f"{data}: this is a folder. Give a table or a .npy array after the run")
+    if data.is_dir() and not any(images_in(data)):
+        raise DataError(
+            f"{data}: this is a folder without images. Give a table or a .npy array after the run"
+        )
 
 
 def _predicted(predictor: Predictor, path: Path) -> pd.DataFrame:
     raw = _read(path, predictor)
     try:
-        return predictor.predict(raw)
+        table = predictor.predict(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    if path.is_dir():
+        table.insert(0, "file", [str(one.relative_to(path)) for one in sorted(images_in(path))])
+    return table
 
 
 def record_of(run: str, uri: str | None, scratch: Path) -> Record:
@@ -113,14 +122,42 @@ def record_of(run: str, uri: str | None, scratch: Path) -> Record:
     return Record.read(folder)
 
 
-def _read(path: Path, predictor: Predictor) -> RawTable | np.ndarray[Any, Any]:
+def _read(path: Path, predictor: Predictor) -> Any:
+    preprocessing = predictor.preprocessing
+    if path.is_dir() or path.suffix.lower() in ENDINGS:
+        return _images(path, predictor)
+    if path.suffix == ".npz":
+        return read_npz(path)
     if path.suffix != ".npy":
+        if not isinstance(preprocessing, SparsePreprocessing):
+            return read_table(path, predictor.table_format)
+        if preprocessing.terms is None:
+            width, first = preprocessing.width, preprocessing.first
+            return read_svmlight(path, width=width, first=first)[0]
+        if path.suffix == ".txt":
+            return _lines(path, predictor.table_format.encoding)
         return read_table(path, predictor.table_format)
     regular_file(path)
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
+
+
+def _images(path: Path, predictor: Predictor) -> np.ndarray[Any, Any]:
+    shape = predictor.shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise DataError(f"{path}: the run was not trained on images. Give a table, or an array")
+    return read_images(path, (shape[0], shape[1], shape[2]), scaled=predictor.scales_images)
+
+
+def _lines(path: Path, encoding: str) -> np.ndarray[Any, Any]:
+    """Read a text from each line."""
+    regular_file(path)
+    try:
+        return np.array(path.read_text(encoding).splitlines(), object)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as lines of text in {encoding}: {error}") from None
 
 
 @contextmanager
@@ -140,7 +177,12 @@ def _progress_shown() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("predict", __doc__ or "")
     add_run(parser)
-    parser.add_argument("input", metavar="INPUT", type=Path, help="a table or a .npy array")
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        type=Path,
+        help="a table, .npy array, texts, sparse rows or images",
+    )
     parser.add_argument("--output", type=Path, help="CSV file to write (default: print)")
     add_weights(parser)
     add_tracker(parser)

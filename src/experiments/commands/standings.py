@@ -20,7 +20,7 @@ from experiments.reporting.words.formatting import compact
 
 _AFTER: Final = 3.0  # seconds before the table is shown
 _A_SECOND: Final = 2  # redraws per second
-_OTHER_LINES: Final = 5  # heading, rule, "and N more", bar, and the cursor's line
+_OTHER_LINES: Final = 6  # heading of two lines, rule, hidden groups, bar, and the cursor's line
 
 
 class Standings:
@@ -103,7 +103,7 @@ class Standings:
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
         table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=36)
-        table.add_column(f"{self._average} of best losses", justify="right", no_wrap=True)
+        table.add_column(f"{self._average} of\nbest losses", justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
         table.add_column("left", justify="right", no_wrap=True)
         runs: dict[str, list[int]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import nn
 from experiments.config.limits import Depth, Units
@@ -410,6 +410,9 @@ class GRU(RecurrentModel):
     kind: ClassVar[type[Recurrent]] = nn.GRU
 
 
+_GELU: Final = nn.activations.GELU(form="tanh")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Model):
     """Transformer of sequences; see :func:`nn.transformer`.
@@ -450,7 +453,7 @@ class Transformer(Model):
     tied: bool = False
     dropout: Probability = 0.0
     shape: Annotated[tuple[Count, ...], AtMost(2)] | None = None
-    activation: Activation = nn.activations.GELU(form="tanh")
+    activation: Activation = _GELU
     initializer: Initializer = ScaledGaussian()
 
     def input_shape(self, samples: Samples) -> Shape:

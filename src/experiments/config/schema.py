@@ -16,6 +16,7 @@ from experiments.config.limits import Epochs
 from experiments.config.models import Model
 from experiments.datasets import Source
 from experiments.errors import ConfigError
+from nn.averaging import Averaging, NoAveraging
 from nn.component import AtMost, Component, Count, Finite, Interval, NonNegative, Positive
 from nn.losses import Loss
 from nn.metrics import Metric
@@ -68,6 +69,9 @@ class Training(Component):
         Number of passes over the training part, at most a million.
     steps : int, optional
         Number of steps, instead of `epochs`; the last epoch may then be cut short.
+    evaluations : int, optional
+        Number of gradients to evaluate, instead of `epochs` and `steps`: a step takes one, with SAM
+        two, and several where it searches along a line.
     batch_size : int or "full", default 32
         Number of rows in a step.
     order : {"shuffled", "once", "with_replacement", "as_given", "streams"}, default "shuffled"
@@ -113,6 +117,7 @@ class Training(Component):
 
     epochs: Epochs = 20
     steps: Count | None = None
+    evaluations: Count | None = None
     batch_size: Count | Literal["full"] = 32
     order: Order = Shuffled()
     last_batch: Literal["keep", "drop"] = "keep"
@@ -135,6 +140,10 @@ class Training(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "probes", tuple(self.probes))  # settings are hashed
+        if self.steps is not None and self.evaluations is not None:
+            raise ValueError(
+                "steps and evaluations are two lengths of one training; set one of them to null"
+            )
         labels = [probe.label for probe in self.probes]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -246,7 +255,7 @@ class Run(Component):
         :func:`check_experiment_name`.
     rerun : bool, default False
         Whether to train again when a finished record of the run exists.
-    dataset, model, loss, optimizer, schedule, training, comparison, tracking, checkpoint
+    dataset, model, loss, optimizer, schedule, averaging, training, comparison, tracking, checkpoint
         The parts of the run, each described by its own class. The dataset is read as the loss needs
         it (`Source.for_loss`).
     """
@@ -256,6 +265,7 @@ class Run(Component):
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule
+    averaging: Averaging = NoAveraging()
     training: Training = Training()
     comparison: Comparison = Comparison()
     tracking: Tracking = Tracking()
@@ -274,6 +284,18 @@ class Run(Component):
                 f"{self.optimizer.label} has none; choose momentum, nesterov or muon, or set "
                 "schedule.low_momentum and schedule.high_momentum to null"
             )
+
+        if self.optimizer.evaluates_elsewhere:
+            if not isinstance(self.averaging, NoAveraging):
+                raise ValueError(
+                    f"optimizer={self.optimizer.label} evaluates an average of its own; set "
+                    "averaging=none"
+                )
+            if self.training.box is not None:
+                raise ValueError(
+                    f"training.box bounds the weights at which optimizer={self.optimizer.label} "
+                    "takes gradients, and not those that it evaluates; set training.box=null"
+                )
 
     @property
     def objective(self) -> Objective:

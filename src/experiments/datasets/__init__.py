@@ -18,6 +18,7 @@ from experiments.datasets.reading.table_file import TableFormat, read_table
 from experiments.datasets.samples import Samples
 from experiments.datasets.source import Source, SplitSource
 from experiments.datasets.sources.adding import Adding
+from experiments.datasets.sources.bag_of_words import BagOfWords
 from experiments.datasets.sources.breast_cancer import BreastCancer
 from experiments.datasets.sources.circles import Circles
 from experiments.datasets.sources.copy_task import Copy
@@ -34,6 +35,7 @@ from experiments.datasets.sources.linear_regression import LinearRegression
 from experiments.datasets.sources.mnist import Mnist
 from experiments.datasets.sources.mnist1d import Mnist1d
 from experiments.datasets.sources.moons import Moons
+from experiments.datasets.sources.names import Names
 from experiments.datasets.sources.series import Series
 from experiments.datasets.sources.slopes import Slopes
 from experiments.datasets.sources.spirals import Spirals
@@ -41,6 +43,7 @@ from experiments.datasets.sources.temporal_order import TemporalOrder
 from experiments.datasets.sources.text import Text
 from experiments.datasets.sources.wine import Wine
 from experiments.datasets.sources.xor import Xor
+from experiments.datasets.sparse_preprocessing import SparsePreprocessing
 from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.table import Table
 from experiments.datasets.vocabulary import Vocabulary
@@ -48,6 +51,7 @@ from experiments.datasets.vocabulary import Vocabulary
 __all__ = [
     "CACHE",
     "Adding",
+    "BagOfWords",
     "BreastCancer",
     "Circles",
     "Copy",
@@ -65,6 +69,7 @@ __all__ = [
     "Mnist",
     "Mnist1d",
     "Moons",
+    "Names",
     "Notation",
     "Part",
     "Preprocessing",
@@ -73,6 +78,7 @@ __all__ = [
     "Series",
     "Slopes",
     "Source",
+    "SparsePreprocessing",
     "Spirals",
     "Split",
     "SplitSource",

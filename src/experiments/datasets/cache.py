@@ -9,6 +9,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from experiments.datasets.encoded_table import DrawnRows, EncodedTable, shared
 from experiments.datasets.preprocessing import Preprocessing
 from experiments.datasets.source import Source
 from experiments.files.atomic import write_atomically
+from nn.sparse_rows import SparseRows
 
 CACHE: Final = Path(".cache")
 """The cache folder, relative to the working directory: datasets, checkpoints, index of runs."""
@@ -178,6 +180,14 @@ def _write(path: Path, dataset: Dataset) -> None:
     arrays = {}
     for name, part in dataset.parts.items():
         arrays[f"{name}/targets"] = part.targets
+        if part.sparse is not None:
+            arrays[f"{name}/starts"], arrays[f"{name}/stops"] = (
+                part.sparse.starts,
+                part.sparse.stops,
+            )
+            # The parts are rows of one matrix.
+            arrays["data"], arrays["indices"] = part.sparse.data, part.sparse.indices
+            continue
         if part.drawn is None:
             arrays[f"{name}/inputs"] = part.inputs
             continue
@@ -206,10 +216,19 @@ def _read(path: Path) -> Dataset | None:
                 digest: shared(digest, partial(_read_table, _table_path(path, digest), digest))
                 for digest in set(described["tables"].values())
             }
+            matrix = None
+            if "data" in archive:
+                data, indices = archive["data"], archive["indices"]
+                none = np.empty((1, 0), np.int64)
+                columns = len(preprocessing.encoded_names)
+                matrix = SparseRows(data, indices, none, none, columns)
             parts = {}
             for name in described["parts"]:
-                inputs: NDArray[Any] | DrawnRows
-                if (digest := described["tables"].get(name)) is None:
+                inputs: NDArray[Any] | DrawnRows | SparseRows
+                if matrix is not None:
+                    starts, stops = archive[f"{name}/starts"], archive[f"{name}/stops"]
+                    inputs = replace(matrix, starts=starts, stops=stops)
+                elif (digest := described["tables"].get(name)) is None:
                     inputs = archive[f"{name}/inputs"]
                 else:
                     rows = archive[f"{name}/rows"]

@@ -15,6 +15,7 @@ from experiments.datasets.encoded_table import DrawnRows
 from experiments.datasets.preprocessing import Preprocessing, beyond_single
 from experiments.datasets.samples import Samples
 from experiments.errors import DataError
+from nn.sparse_rows import SparseRows
 from nn.typing import Shape
 
 
@@ -51,11 +52,11 @@ class Part:
 
     Parameters
     ----------
-    inputs : ndarray of shape (rows, features), or DrawnRows
+    inputs : ndarray of shape (rows, features), DrawnRows, or SparseRows, (1, rows, features)
         Tokens are int32 numbers of the vocabulary, (rows, length). Otherwise the encoded and scaled
-        inputs: float64, or float32 for images, whose 8-bit pixels would
-        take hundreds of megabytes as float64 for no gain in precision. Rows that are drawn from a
-        table, which other splits share, are scaled when they are read.
+        inputs: float64, or float32 for images, whose 8-bit pixels would take hundreds of megabytes
+        as float64 for no gain in precision, and for sparse rows. Rows that are drawn from a table,
+        which other splits share, are scaled when they are read.
     targets : ndarray
         The targets. Binary and multiclass: int64 class indices of shape (rows,), or (rows, steps)
         if each step of a sequence has one. Multilabel:
@@ -67,41 +68,63 @@ class Part:
     ----------
     drawn : DrawnRows or None
         The rows of a shared table, if the inputs are such.
+    sparse : SparseRows or None
+        The inputs, if they are sparse.
     shape : tuple of int
         The shape of the inputs.
     dtype : dtype
         The type of the inputs.
     """
 
-    def __init__(self, inputs: NDArray[Any] | DrawnRows, targets: NDArray[Any]) -> None:
+    def __init__(
+        self, inputs: NDArray[Any] | DrawnRows | SparseRows, targets: NDArray[Any]
+    ) -> None:
         self.targets = targets
         self.drawn: DrawnRows | None = None
+        self.sparse: SparseRows | None = None
         self.shape: tuple[int, ...]
         self.dtype: np.dtype[Any]
         if isinstance(inputs, DrawnRows):
             self.drawn = inputs
             self.shape = len(inputs.rows), *inputs.table.inputs.shape[1:]
             self.dtype = inputs.scaling.scale.dtype
+        elif isinstance(inputs, SparseRows):
+            self.sparse = inputs
+            for array in (inputs.data, inputs.indices, inputs.starts, inputs.stops):
+                array.flags.writeable = False
+            self.shape, self.dtype = inputs.shape[1:], inputs.dtype
         else:
-            self._inputs = inputs
+            self._inputs: NDArray[Any] = inputs
             inputs.flags.writeable = False
             self.shape, self.dtype = inputs.shape, inputs.dtype
         targets.flags.writeable = False
 
     @property
-    def inputs(self) -> NDArray[Any]:
+    def inputs(self) -> Any:
         """The inputs, which are made anew each time if the rows are drawn from a shared table."""
-        return self._inputs if self.drawn is None else self.drawn.inputs()
+        if self.drawn is not None:
+            return self.drawn.inputs()
+        return self._inputs if self.sparse is None else self.sparse
+
+    def every(self, step: int) -> Any:
+        """Return the inputs of every row whose number is a multiple of `step`."""
+        rows = slice(None, None, step)
+        return self.inputs[rows] if self.sparse is None else self.sparse.block(rows)
 
     def take(self, rows: Sequence[int]) -> NDArray[Any]:
-        """Return the inputs of some rows."""
+        """Return the inputs of some rows, also of sparse ones as a dense array."""
+        if self.sparse is not None:
+            dense: NDArray[Any] = self.sparse.select(np.array(rows, np.intp)).dense()[0]
+            return dense
         if self.drawn is None:
             return self._inputs[list(rows)]
         return replace(self.drawn, rows=self.drawn.rows[list(rows)]).inputs()
 
     @property
     def nbytes(self) -> int:
-        """The size in bytes of the inputs."""
+        """The size in bytes of the inputs; of sparse ones, that of the matrix they are part of."""
+        if self.sparse is not None:
+            return self.sparse.data.nbytes + self.sparse.indices.nbytes
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -184,6 +207,11 @@ class Dataset:
         return int(self.train.shape[1])
 
     @property
+    def is_sparse(self) -> bool:
+        """Whether the inputs are sparse rows."""
+        return self.train.sparse is not None
+
+    @property
     def samples(self) -> Samples:
         """The form of the rows, on which a network's layers depend."""
         vocabulary, targets = self.preprocessing.vocabulary, self.train.targets
@@ -208,12 +236,13 @@ class Dataset:
             return None
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
-        if columns != len(self.preprocessing.scale):
+        if columns != len(self.preprocessing.encoded_names):
             return (
                 f"the inputs have {columns} features, but the preprocessing produces "
-                f"{len(self.preprocessing.scale)}"
+                f"{len(self.preprocessing.encoded_names)}"
             )
-        if part.drawn is None and beyond_single(part.inputs) is not None:
+        numbers = part.inputs if part.sparse is None else part.sparse.data
+        if part.drawn is None and beyond_single(numbers) is not None:
             return "an input is not a number, infinite or beyond single precision"
         return None
 

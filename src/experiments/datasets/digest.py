@@ -62,6 +62,14 @@ def dataset_digest(
     return table_digest, state.hexdigest()
 
 
+def array_digest(*arrays: NDArray[Any]) -> str:
+    """Hash arrays, the same on every machine: SHA-256 in hexadecimal."""
+    state = hashlib.sha256()
+    for array in arrays:
+        _array(state, array.astype(np.int64) if array.dtype.kind in "iu" else array)
+    return state.hexdigest()
+
+
 def _array(state: Any, array: NDArray[Any], *, as_float: bool = False) -> None:
     """Hash an array; with `as_float` one of a narrow type as if it was float64."""
     kind = array.dtype.newbyteorder("<")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +76,8 @@ class Preprocessing:
         The tokens, if the rows are sequences of tokens; then the only column is the text, which has
         no scale.
     """
+
+    kind: ClassVar[str] = "table"
 
     columns: tuple[str, ...]
     center: tuple[float, ...]
@@ -276,9 +278,23 @@ class Preprocessing:
                 targets += np.array(self.target_center)
         return targets
 
+    @property
+    def takes_table(self) -> bool:
+        """Whether raw rows are those of a table."""
+        return True
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The distributions that encoding needs besides NumPy."""
+        return ()
+
     def to_json(self) -> str:
         """Serialize as JSON, from which every number is restored to the bit."""
-        contents = {
+        return json.dumps(self.contents(), allow_nan=False)
+
+    def contents(self) -> dict[str, Any]:
+        """Return what `to_json` serializes."""
+        return {
             "format": FORMAT,
             "columns": self.columns,
             "levels": dict(self.levels),
@@ -295,7 +311,6 @@ class Preprocessing:
             "series": self.series,
             **({} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_plain()}),
         }
-        return json.dumps(contents, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessing:
@@ -310,61 +325,71 @@ class Preprocessing:
             contents = parse_json(text)
             if contents["format"] != FORMAT:
                 raise ValueError(f"format {str(contents['format'])[:50]!r}, not {FORMAT}")
-            preprocessing = cls(
-                columns=tuple(map(str, contents["columns"])),
-                center=tuple(map(float, contents["center"])),
-                scale=tuple(map(float, contents["scale"])),
-                levels={str(k): tuple(map(str, v)) for k, v in contents["levels"].items()},
-                fills={
-                    str(k): v if isinstance(v, str) else float(v)
-                    for k, v in contents["fills"].items()
-                },
-                dtype=contents["dtype"],
-                target_center=tuple(map(float, contents["target_center"])),
-                target_scale=tuple(map(float, contents["target_scale"])),
-                # Tables had one notation when there was no such entry.
-                notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
-                dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
-                unknown=contents.get("unknown", "error"),
-                steps=contents.get("steps"),
-                series=tuple(map(str, contents.get("series", ()))),
-                vocabulary=(
-                    Vocabulary.from_plain(contents["vocabulary"])
-                    if "vocabulary" in contents
-                    else None
-                ),
-            )
-            preprocessing._check_columns()
-            lengths = {len(preprocessing.center), len(preprocessing.scale)}
-            targets = {len(preprocessing.target_center), len(preprocessing.target_scale)}
-            encoded = 0 if preprocessing.vocabulary else len(preprocessing.encoded_names)
-            if lengths != {encoded} or len(targets) != 1:
-                raise ValueError("the columns do not fit their scaling")
-            if any(scale <= 0 for scale in (*preprocessing.scale, *preprocessing.target_scale)):
-                raise ValueError("a scale is not positive")
+            kinds = {kind.kind: kind for kind in (cls, *cls.__subclasses__())}
+            preprocessing = kinds[contents.get("kind", cls.kind)].from_contents(contents)
+            lengths = {len(preprocessing.target_center), len(preprocessing.target_scale)}
+            scales = *preprocessing.scale, *preprocessing.target_scale
+            if len(lengths) != 1 or any(scale <= 0 for scale in scales):
+                raise ValueError("a scale is missing or not positive")
             if preprocessing.dtype not in ("float64", "float32"):
                 raise ValueError(f"dtype {str(preprocessing.dtype)[:50]!r}")
             with np.errstate(over="ignore"):
                 scale = np.array(preprocessing.scale, preprocessing.dtype)
             if not (np.isfinite(scale) & (scale > 0)).all():
                 raise ValueError("a scale is not a positive number")
-            if (steps := preprocessing.steps) is not None and (
-                type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
-            ):
-                raise ValueError(f"{str(steps)[:50]} steps do not fit the columns")
-            if (series := preprocessing.series) and (
-                len(preprocessing.columns) % len(series) or preprocessing.levels
-            ):
-                raise ValueError("the series do not fit the columns")
-            if preprocessing.unknown not in get_args(Unknown):
-                raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
-            if not set(preprocessing.dates.values()) <= set(FORMATS):
-                raise ValueError("dates in a format that is not known")
         except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"preprocessing cannot be read from JSON ({type(error).__name__}: {error}). "
                 "Use the preprocessing.json of a run that has ended."
             ) from error
+        return preprocessing
+
+    @classmethod
+    def from_contents(cls, contents: Mapping[str, Any]) -> Self:
+        """Restore the result of `contents`.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, AttributeError, ConfigError
+            If it is no such result.
+        """
+        preprocessing = cls(
+            columns=tuple(map(str, contents["columns"])),
+            center=tuple(map(float, contents["center"])),
+            scale=tuple(map(float, contents["scale"])),
+            levels={str(k): tuple(map(str, v)) for k, v in contents["levels"].items()},
+            fills={
+                str(k): v if isinstance(v, str) else float(v) for k, v in contents["fills"].items()
+            },
+            dtype=contents["dtype"],
+            target_center=tuple(map(float, contents["target_center"])),
+            target_scale=tuple(map(float, contents["target_scale"])),
+            # Tables had one notation when there was no such entry.
+            notation=Notation.from_plain(contents.get("notation", Notation().to_plain())),
+            dates={str(k): str(v) for k, v in contents.get("dates", {}).items()},
+            unknown=contents.get("unknown", "error"),
+            steps=contents.get("steps"),
+            series=tuple(map(str, contents.get("series", ()))),
+            vocabulary=(
+                Vocabulary.from_plain(contents["vocabulary"]) if "vocabulary" in contents else None
+            ),
+        )
+        preprocessing._check_columns()
+        lengths = {len(preprocessing.center), len(preprocessing.scale)}
+        if lengths != {0 if preprocessing.vocabulary else len(preprocessing.encoded_names)}:
+            raise ValueError("the columns do not fit their scaling")
+        if (steps := preprocessing.steps) is not None and (
+            type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
+        ):
+            raise ValueError(f"{str(steps)[:50]} steps do not fit the columns")
+        if (series := preprocessing.series) and (
+            len(preprocessing.columns) % len(series) or preprocessing.levels
+        ):
+            raise ValueError("the series do not fit the columns")
+        if preprocessing.unknown not in get_args(Unknown):
+            raise ValueError(f"unknown {str(preprocessing.unknown)[:50]!r}")
+        if not set(preprocessing.dates.values()) <= set(FORMATS):
+            raise ValueError("dates in a format that is not known")
         return preprocessing
 
     def _check_columns(self) -> None:

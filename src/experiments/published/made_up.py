@@ -13,7 +13,7 @@ from experiments.datasets.source import Source
 from experiments.datasets.splits import Split, whole_population
 from experiments.datasets.table import Table
 from nn.component import Fraction, Interval, Positive
-from nn.metrics.metric import Metric, Predictions
+from nn.metrics.metric import Metric, Predictions, TaskName
 from nn.probes import Probe, Probed
 from nn.randomness import stream
 from nn.typing import Array, Float64Array
@@ -57,6 +57,7 @@ class Wilson(Source):
             target_names=("label",),
             split=Split(numbers[: self.rows], numbers[:0], numbers[self.rows :]),
             scaling="none",
+            scale_targets=False,
         )
 
 
@@ -65,11 +66,12 @@ class SignAccuracy(Metric):
     """The share of rows whose number is predicted with the right sign."""
 
     higher_is_better: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    tasks: ClassVar[tuple[TaskName, ...]] = ("regression",)
 
     def value(self, predictions: Predictions) -> Float64Array:
-        right: Float64Array = np.sign(predictions.outputs) == np.sign(predictions.targets)
-        return right.mean(axis=(1, 2))
+        right = np.sign(predictions.outputs) == np.sign(predictions.targets)
+        share: Float64Array = right.mean(axis=(1, 2))
+        return share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,7 @@ class SparseWords(Source):
     seed, limit
         See `Source`.
     rows : int, default 2000
-        The number of rows to train on, and of others to test on.
+        The number of rows to train on, and of others to validate and to test on.
     features : int, default 500
         The number of features.
     words : float, default 20.0
@@ -181,7 +183,7 @@ class SparseWords(Source):
         generator = stream(self.seed, "sparse words")
         share = 1 / np.arange(1, self.features + 1)
         chance = np.minimum(self.words * share / share.sum(), 1)
-        inputs = (generator.random((2 * self.rows, self.features)) < chance).astype(float)
+        inputs = (generator.random((3 * self.rows, self.features)) < chance).astype(float)
         scores = inputs @ generator.standard_normal(self.features)
         labels = generator.random(len(scores)) < 1 / (1 + np.exp(-scores))
         numbers = np.arange(len(labels))
@@ -191,7 +193,7 @@ class SparseWords(Source):
             table=Table.of_numbers(inputs),
             targets=labels.astype(int),
             target_names=("no", "yes"),
-            split=Split(numbers[: self.rows], numbers[:0], numbers[self.rows :]),
+            split=Split(*np.split(numbers, 3)),
             scaling="none",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,11 +22,12 @@ class SigmoidBesideInputs(Dense):
     """
 
     name: ClassVar[str] = "sigmoid_beside_inputs"
+    takes_sparse: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0] + self.units,)
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Any, training: bool) -> Array:
         z = super().forward(x, training)
         self.hidden = 1 / (1 + np.exp(-z))
         shared = np.broadcast_to(x, (len(z), *x.shape[1:]))

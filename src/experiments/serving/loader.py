@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from experiments.config.trust import allowed_packages
 from experiments.runs.record import Record
 from experiments.serving.predictor import Predictor
+from nn.sparse_rows import SparseMatrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,17 +40,19 @@ class ServedRun:
 
     def predict(
         self,
-        model_input: pd.DataFrame | NDArray[Any],
+        model_input: pd.DataFrame | NDArray[Any] | SparseMatrix,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Predict for every row of a table, or every sample; see :meth:`Predictor.predict`.
 
         The signature of the model makes columns optional whose missing values are filled in.
         """
-        if isinstance(model_input, np.ndarray):
-            return self._predictor.predict(model_input)
-        absent = set(self._predictor.preprocessing.fills).difference(map(str, model_input.columns))
-        return self._predictor.predict(model_input.assign(**dict.fromkeys(absent)))
+        table: Any = model_input
+        fills = self._predictor.preprocessing.fills
+        if fills and hasattr(table, "columns"):
+            absent = set(fills).difference(map(str, table.columns))
+            table = table.assign(**dict.fromkeys(absent))
+        return self._predictor.predict(table)
 
 
 def load_served_run(path: str, carried: frozenset[str]) -> ServedRun:

@@ -20,6 +20,7 @@ import yaml
 import experiments
 import nn
 from experiments.config.trust import named_packages
+from experiments.datasets import Preprocessing
 from experiments.files import yaml as libyaml
 from experiments.runs import layout
 from experiments.runs.record import Record
@@ -92,7 +93,8 @@ def pack_model(record: Record, folder: Path) -> str:
             shutil.copy(path, folder / RECORD)
     copied, installed = _foreign_code([record.config["model"], record.config["loss"]])
     package = _write_code(folder / CODE, copied, installed)
-    distributions = sorted({name for names in installed.values() for name in names})
+    encoding = Preprocessing.from_json(record.preprocessing_json).requirements
+    distributions = sorted({*encoding, *(name for names in installed.values() for name in names)})
     (folder / _REQUIREMENTS).write_text(
         "".join(f"{name}=={_version(name)}\n" for name in (*_REQUIRED, *distributions))
     )

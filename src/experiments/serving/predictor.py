@@ -19,6 +19,7 @@ from experiments.runs import layout
 from experiments.runs.record import Record, corrupt
 from experiments.runs.schema import samples_of
 from experiments.serving.language_model import LanguageModel
+from nn.sparse_rows import SparseMatrix, is_sparse
 from nn.typing import Shape
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Predictor:
         The columns that a raw table must have.
     shape : tuple of int
         The shape of a sample; see `experiments.datasets.Dataset`.
+    scales_images : bool
+        Whether the images that the run was trained on were brought to one size.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -81,7 +84,9 @@ class Predictor:
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
-        self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
+        source = source if isinstance(source, Mapping) else {}
+        self.table_format = TableFormat.of_config(source)
+        self.scales_images = bool(source.get("size"))
         self._is_of_texts = self.preprocessing.vocabulary is not None
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
@@ -121,18 +126,20 @@ class Predictor:
             return ("prediction", _BITS)
         probabilities = tuple(f"probability_{name}" for name in self._targets)
         given = probabilities if self._gives_probabilities else ()
-        return (self._targets if self._by_target else ("prediction",)) + given
+        steps = ("row", "step") if self._samples.steps else ()
+        return (*steps, *(self._targets if self._by_target else ("prediction",)), *given)
 
-    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any] | SparseMatrix) -> pd.DataFrame:
         """Predict for every row of a raw table.
 
         Parameters
         ----------
-        raw : DataFrame, RawTable or ndarray of shape (rows, columns)
+        raw : DataFrame, RawTable, ndarray of shape (rows, columns) or sparse matrix
             The raw inputs. A table has the columns `features` in any order; other columns are
             ignored. An array has them in the order of `features`, or the shape of the samples:
             (rows, channels, length), (rows, channels, height, width), (rows, height, width) if
-            there is one channel, or (rows, height, width, channels).
+            there is one channel, or (rows, height, width, channels). A run on texts takes an array
+            of them, too, and a run on sparse rows a matrix of compressed rows, such as SciPy's.
 
         Returns
         -------
@@ -142,9 +149,10 @@ class Predictor:
             a function to minimize, its value at the trained point, as `value`. If the network's
             outputs are probabilities, also a column `probability_<name>` for each class or label.
             A table with a column for each series has a forecast for each window, with the number
-            of the window's last row, from 1, as `after_row`. For texts, the most probable token
-            after each as `prediction`, and the mean number of bits, -log₂ of the probability, that
-            each token after its first takes, as `bits_per_token`.
+            of the window's last row, from 1, as `after_row`. A sequence with targets for its steps
+            has a row for each step that it has, numbered by `row` and `step`, from 1. For texts,
+            the most probable token after each as `prediction`, and the mean number of bits, -log₂
+            of the probability, that each token after its first takes, as `bits_per_token`.
 
         Raises
         ------
@@ -160,7 +168,7 @@ class Predictor:
         before = self.preprocessing.window - 1 if self.preprocessing.takes_steps(raw) else 0
         if index is not None:
             index = index[before:]
-        if not isinstance(raw, pd.DataFrame | Mapping):
+        if not isinstance(raw, pd.DataFrame | Mapping) and not is_sparse(raw):
             raw = _flat(np.asarray(raw), self.shape)
         inputs = self.preprocessing.encode(raw)
         # What overflows is refused below.
@@ -168,13 +176,18 @@ class Predictor:
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
         if self._task.has_numbers:
             outputs = self.preprocessing.decode_targets(outputs)
-        finite = np.isfinite(outputs).all(axis=1)
+        finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
         if not finite.all():
             raise DataError(
                 f"row {int(np.argmin(finite)) + 1}: the outputs of the network are not finite, "
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
+        if self._samples.steps:
+            read = ~np.isnan(inputs.reshape(len(inputs), -1, self._samples.steps)[:, 0])
+            rows, steps = np.nonzero(read)
+            outputs, index = outputs[read], None if index is None else index[rows]
+            named = {"row": rows + 1, "step": steps + 1}
         if self.preprocessing.takes_steps(raw):
             named["after_row"] = np.arange(len(outputs)) + before + 1
         if self._task.has_numbers:
@@ -193,16 +206,14 @@ class Predictor:
             }
         return pd.DataFrame(named, index=index)
 
-    def _predict_texts(self, raw: pd.DataFrame | RawTable | NDArray[Any]) -> pd.DataFrame:
+    def _predict_texts(self, raw: Any) -> pd.DataFrame:
         """Predict what follows each text of a column."""
         import pandas as pd
 
         model, [column] = self.language_model, self.features
         if isinstance(raw, pd.DataFrame | Mapping):
             if column not in raw:
-                raise DataError(
-                    f"column {column!r} is missing. Give the texts in a column {column}."
-                )
+                raise DataError(f"column {column!r}, of the texts, is missing. Add it.")
             texts = list(raw[column])
         else:
             texts = list(np.asarray(raw).reshape(-1))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mlflow.types import ColSpec, TensorSpec
 
 
+_ROWS: Final = "float64"
+"""The type of the numbers of a sparse matrix, as SciPy and svmlight files have it."""
+
 _SAMPLES: Final = "float32"
 """The type of samples that are sent as a tensor. MLflow refuses any other."""
 
@@ -82,11 +85,11 @@ def _signature(predictor: Predictor, record: Record) -> dict[str, Any]:
 
 
 def _inputs(predictor: Predictor) -> list[ColSpec | TensorSpec]:
-    """Describe what the model takes: columns, or samples if its network takes those."""
+    """Describe what the model takes: columns, samples if its network takes those, or rows."""
     from mlflow.types import ColSpec, DataType, TensorSpec
 
-    if predictor.takes_samples:
-        return [TensorSpec(np.dtype(_SAMPLES), (-1, *predictor.shape))]
+    if (kind := _tensor(predictor)) is not None:
+        return [TensorSpec(np.dtype(kind), (-1, *predictor.shape))]
     # Whole numbers are doubles, too: where a column is declared as integers, MLflow's server cuts
     # off the fractions of what it is sent.
     preprocessing = predictor.preprocessing
@@ -100,12 +103,19 @@ def _inputs(predictor: Predictor) -> list[ColSpec | TensorSpec]:
     ]
 
 
+def _tensor(predictor: Predictor) -> str | None:
+    """Return the type of the tensor that the model takes; None if it takes a table."""
+    if predictor.takes_samples:
+        return _SAMPLES
+    return None if predictor.preprocessing.takes_table else _ROWS
+
+
 def _save_example(predictor: Predictor, folder: Path) -> dict[str, str]:
     """Write an example of the model's input as MLflow does, and return how MLflow describes it."""
     row = predictor.preprocessing.example()
     example: Any
-    if predictor.takes_samples:
-        values = np.array(list(row.values()), _SAMPLES)
+    if (tensor := _tensor(predictor)) is not None:
+        values = np.array(list(row.values()), tensor)
         example = values.reshape(1, *predictor.shape).tolist()
         request, kind = {"inputs": example}, {"type": "ndarray"}
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from experiments.config.limits import too_large
@@ -14,7 +14,10 @@ from experiments.files.reading import CELLS
 from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
-from nn.layers.shapes import check_carrying, check_ends, layout_of, shapes_of
+from nn.layers import Layer
+from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, names_of, shapes_of
+from nn.optimizers.parameter_group import assigned
+from nn.typing import Shape
 
 _COLUMNS = 16  # of a table of metrics, besides two for each layer
 _CURE = "Give dataset.validation=0.1, say, or a number of validation rows in dataset.counts"
@@ -36,6 +39,11 @@ def check(run: Run, dataset: Dataset) -> None:
     else:
         layers = run.model.layers(outputs, dataset.samples)
         misfit = run.model.misfit(dataset)
+        if misfit is None and dataset.is_sparse and not layers[0].takes_sparse:
+            misfit = (
+                f"its first layer, {names_of(layers)[0]}, takes no sparse rows, which dataset "
+                f"{dataset.name} has. Choose model=mlp or model=linear, or dataset.form=dense"
+            )
         if misfit is not None:
             raise ConfigError("\n".join([*faults, f"model: {misfit}"]))
         try:
@@ -50,11 +58,8 @@ def check(run: Run, dataset: Dataset) -> None:
         else:
             if problem is not None:
                 faults.append(f"model: {problem}. Choose fewer or narrower layers.")
-            try:
-                layout = layout_of(layers, shape)
-                run.optimizer.updated_as_matrices(layout)
-            except ValueError as error:
-                faults.append(f"optimizer={run.optimizer.label}: {error}")
+            else:
+                faults += _optimizer_faults(run, layers, shape)
         # A record with a larger table of metrics could not be read.
         epochs = length_of(run, dataset).epochs
         probed = len(run.training.probes) * max(dataset.outputs, 2 + 4 * len(layers))
@@ -66,6 +71,25 @@ def check(run: Run, dataset: Dataset) -> None:
             )
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def _optimizer_faults(run: Run, layers: Sequence[Layer], shape: Shape) -> Iterator[str]:
+    """Describe why the optimizer cannot train a network of these layers."""
+    optimizer, layout = run.optimizer, layout_of(layers, shape)
+    try:
+        optimizer.updated_as_matrices(layout)
+    except ValueError as error:
+        yield f"optimizer={optimizer.label}: {error}"
+    try:
+        assigned(optimizer.groups, layout)
+    except ValueError as error:
+        yield f"optimizer.{error}"
+    if optimizer.searches and draws(layers):
+        yield (
+            f"optimizer={optimizer.label} needs the same loss in every evaluation, but a layer of "
+            "the network draws random numbers; set model.dropout=0, or leave out what changes "
+            "samples at random"
+        )
 
 
 def check_tuning(run: Run, dataset: Dataset) -> None:
@@ -98,6 +122,24 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
             f"every step, but training.batch_size is {batch}; set training.batch_size=full, or "
             f"leave it out, as in 'optimizer=glob(*,exclude={run.optimizer.label})'"
         )
+    if run.optimizer.full_batch and not training.order.is_permutation:
+        yield (
+            f"optimizer={run.optimizer.label} needs the gradient of all training rows in every "
+            f"step, but training.order={training.order.label} leaves some of them out; set "
+            "training.order=shuffled"
+        )
+    if run.optimizer.searches:
+        for name in ("clip_norm", "clip_value", "box"):
+            if getattr(training, name) is not None:
+                yield (
+                    f"training.{name} changes gradients or weights behind the back of the line "
+                    f"search of optimizer={run.optimizer.label}; set it to null"
+                )
+    length = length_of(run, dataset)
+    try:
+        run.averaging.check(length.steps, length.per_epoch, length.epochs)
+    except ValueError as error:
+        yield f"averaging: {error}"
     samples = dataset.samples
     if training.order.carries and (samples.padded or not (samples.tokens and samples.steps)):
         yield (

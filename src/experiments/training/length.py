@@ -43,7 +43,11 @@ def length_of(run: Run, dataset: Dataset) -> Length:
     training, rows = run.training, len(dataset.train)
     drops = training.last_batch == "drop" or training.order.carries
     per_epoch = steps_per_epoch(rows, batch_rows(training, rows), drop_last=drops)
-    return Length(per_epoch, training.steps or training.epochs * per_epoch)
+    steps = training.steps or training.epochs * per_epoch
+    if training.evaluations is not None:
+        # A step that searches may take more, and the run ends once it has evaluated as many.
+        steps = max(training.evaluations // run.optimizer.gradients_per_step, 1)
+    return Length(per_epoch, steps)
 
 
 def batch_rows(training: Training, rows: int) -> int:

@@ -123,13 +123,18 @@ class LiveRun:
             self.reported_epoch = epoch
         if "val/loss" in self.metrics:
             self._observe(epoch)
-        if epoch >= self.length.epochs:
+        if epoch >= self.length.epochs or self._is_spent(epoch):
             return Status.DONE
         patience = self.run.training.early_stopping.patience
         if patience is not None and self.waited >= patience:
             self.message = f"no better validation loss for {patience} epochs"
             return Status.STOPPED_EARLY
         return None
+
+    def _is_spent(self, epoch: int) -> bool:
+        """Whether the run has evaluated as many gradients as it may."""
+        budget, spent = self.run.training.evaluations, self.metrics.get("evaluations")
+        return budget is not None and spent is not None and (spent[epoch] or 0) >= budget
 
     def _observe(self, epoch: int) -> None:
         """Show the validation loss to the schedule and to early stopping."""

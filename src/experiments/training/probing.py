@@ -13,6 +13,7 @@ from experiments.training.metrics import PROBE
 from nn.losses import Loss
 from nn.network import Network
 from nn.probes import Probe, Probed
+from nn.sparse_rows import SparseRows
 from nn.table_rows import TableRows
 
 
@@ -78,7 +79,9 @@ def _weights(loss: Loss, targets: TableRows, count: int | None) -> NDArray[np.fl
     return None if weights is None else np.array(weights[np.newaxis, :count], np.float64)
 
 
-def _first(rows: TableRows, count: int | None) -> NDArray[Any]:
+def _first(rows: TableRows, count: int | None) -> Any:
     """Copy the first rows of one split, (1, rows, *shape): numbers in float64, indices as such."""
     block = rows.block(slice(0, len(rows) if count is None else min(count, len(rows))))
+    if isinstance(block, SparseRows):
+        return block.run(0).astype(np.float64)
     return np.array(block[:1], np.float64 if block.dtype.kind == "f" else block.dtype)

@@ -12,6 +12,7 @@ from experiments.datasets import Dataset, Part
 from experiments.datasets.encoded_table import DrawnRows
 from experiments.training.targets import Encoding
 from nn.losses import Loss
+from nn.sparse_rows import SparseRows
 from nn.table_rows import Scaling, TableRows
 
 Parts = dict[str, TableRows]
@@ -90,13 +91,17 @@ def _drawn(datasets: Sequence[Dataset]) -> dict[str, list[DrawnRows]] | None:
     return drawn
 
 
-def _ready(part: Part, dtype: str) -> NDArray[Any]:
+def _ready(part: Part, dtype: str) -> NDArray[Any] | SparseRows:
+    if part.sparse is not None:
+        return part.sparse.astype(dtype)
     return np.ascontiguousarray(part.inputs, dtype if part.dtype.kind == "f" else np.intp)
 
 
-def _joined(parts: Sequence[NDArray[Any]]) -> TableRows:
-    """Join the arrays of all splits to one table, of which each split has its share."""
+def _joined(parts: Sequence[NDArray[Any] | SparseRows]) -> TableRows:
+    """Join the rows of all splits to one table, of which each split has its share."""
     if len(parts) == 1:
         return TableRows(parts[0])
-    rows = np.arange(len(parts) * len(parts[0])).reshape(len(parts), -1)
-    return TableRows(np.concatenate(parts), rows)
+    sparse = [part for part in parts if isinstance(part, SparseRows)]
+    dense = [part for part in parts if isinstance(part, np.ndarray)]
+    table = TableRows(SparseRows.joined(sparse) if sparse else np.concatenate(dense))
+    return TableRows(table.table, np.arange(len(table)).reshape(len(parts), -1))

@@ -100,9 +100,8 @@ class Stack:
         )
         self.network = self._network(runs)
         self.tiles = [
-            self._tile(runs[rows], self.network.part(rows), own)
+            self._tile(runs[rows], self.network.part(rows), self.live[rows])
             for rows in equal_parts(len(runs), tile_width(runs, dataset))
-            for own in [[live.split for live in self.live[rows]]]
         ]
         self._step_times: dict[tuple[Any, ...], float] = {}
         self.epoch = 0
@@ -111,6 +110,8 @@ class Stack:
         self.rates = np.zeros(len(runs))  # the learning rates of the last step
         # The parameters before training, which probes compare with.
         self.initial = self.network.parameters.copy() if settings.probes else None
+        # The weights and statistics in training, while the network holds those to evaluate.
+        self.trained: tuple[Array, Array] | None = None
         self.reported = np.empty_like(self.network.parameters)
         self.reported_statistics = np.empty_like(self.network.statistics)
 
@@ -128,15 +129,17 @@ class Stack:
             carries=first.training.order.carries,
         )
 
-    def _tile(self, runs: Sequence[Run], network: Network, splits: Sequence[int]) -> Tile:
-        """Create a tile of some runs, which train on the rows of these splits."""
+    def _tile(self, runs: Sequence[Run], network: Network, live: Sequence[LiveRun]) -> Tile:
+        """Create a tile of some runs, each on the rows of its split."""
         inputs, targets, weights = self._rows
+        splits = [one.split for one in live]
         return Tile(
             runs,
             network,
             inputs.of(splits),
             targets.of(splits),
             None if weights is None else weights.of(splits),
+            epochs=[one.length.epochs for one in live],
         )
 
     @_overflow_allowed
@@ -144,7 +147,7 @@ class Stack:
         """Return the time of a step of a run that trains alone, measured once an optimizer."""
         kind = live.run.optimizer.variant()
         if kind not in self._step_times:
-            alone = self._tile([live.run], self._network([live.run]), [live.split])
+            alone = self._tile([live.run], self._network([live.run]), [live])
             self._step_times[kind] = seconds_per_step(alone)
         return self._step_times[kind]
 
@@ -153,6 +156,9 @@ class Stack:
         """Train all runs for one epoch."""
         self.between_epochs = False
         self.epoch += 1
+        if self.trained is not None:
+            self.network.parameters[...], self.network.statistics[...] = self.trained
+            self.trained = None
         steps = self.live[0].length.within(self.epoch)  # as of all runs, or they were apart
         factors, momenta = self._factors(steps), self._momenta(steps)
         for rows, tile in self._placed_tiles():
@@ -204,6 +210,7 @@ class Stack:
     def evaluate(self, epoch: int) -> Iterator[Outcome]:
         """Evaluate all live runs after `epoch`, and yield and remove those that have ended."""
         began = self.epoch > 0
+        self._show_evaluated()
         norms = self._layer_norms(epoch)
         gradient_norms = np.concatenate([tile.norms for tile in self.tiles])
         measured: dict[str, NDArray[np.float64]] = {}
@@ -213,12 +220,16 @@ class Stack:
             values = self._measure(part, self.network, self.live)
             measured |= {f"{curve}/{name}": column for name, column in values.items()}
         probed = self._probe(epoch)
+        evaluations = None
+        if any(tile.optimizers.reevaluates for tile in self.tiles):
+            evaluations = np.concatenate([tile.optimizers.evaluations for tile in self.tiles])
         seconds = time.perf_counter() - self.started
         for row, live in enumerate(self.live):
             live.append(
                 {
                     "epoch": epoch,
                     "step": live.length.after(epoch),
+                    **({} if evaluations is None else {"evaluations": float(evaluations[row])}),
                     "seconds": live.seconds + seconds,
                     **{
                         name: self._recorded(name, column[row]) for name, column in measured.items()
@@ -236,6 +247,19 @@ class Stack:
         self.between_epochs = True
         if ended:
             yield from self.leave(ended)
+
+    @_overflow_allowed
+    def _show_evaluated(self) -> None:
+        """Put into the network the weights to evaluate, of the runs where these are others."""
+        network = self.network
+        for rows, tile in self._placed_tiles():
+            own, weights = tile.optimizers.evaluated(network.parameters[rows])
+            if not own:
+                continue
+            if self.trained is None:
+                self.trained = network.parameters.copy(), network.statistics.copy()
+            tile.network.parameters[own] = weights
+            tile.measure_statistics(own)
 
     def _recorded(self, name: str, value: np.float64) -> float | None:
         """Return a value as it is recorded: None for a metric that is undefined."""
@@ -371,9 +395,10 @@ class Stack:
     def state(self, row: int) -> State:
         """Return the state from which a run can be resumed; its arrays are views."""
         live, network = self.live[row], self.network
+        parameters, statistics = self.trained or (network.parameters, network.statistics)
         arrays: dict[str, NDArray[Any]] = {
-            "parameters": network.parameters[row],
-            "statistics": network.statistics[row],
+            "parameters": parameters[row],
+            "statistics": statistics[row],
             "reported/parameters": self.reported[row],
             "reported/statistics": self.reported_statistics[row],
         }
@@ -410,10 +435,14 @@ class Stack:
             slots = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             tile, own = self._place(row)
             tile.optimizers.restore(own, slots)
+            if "evaluations" in values["metrics"]:
+                spent = values["metrics"]["evaluations"][-1]
+                tile.optimizers.extra[own] = spent - tile.optimizers.t
             self.network.restore_random_states(row, values["layers"])
             tile.batches.restore_random_state(own, values["batches"])
             live.snapshots = list(arrays.get("snapshots", ()))
             live.restore(self.epoch, values)
+        self._show_evaluated()
         self.between_epochs = True
 
     def leave(self, ended: dict[int, Status]) -> Iterator[Outcome]:
@@ -503,6 +532,9 @@ class Stack:
         self.tiles = tiles
         if self.initial is not None:
             self.initial = self.initial[rows]
+        if self.trained is not None:
+            parameters, statistics = self.trained
+            self.trained = parameters[rows], statistics[rows]
         self.reported = self.reported[rows]
         self.reported_statistics = self.reported_statistics[rows]
         self.rates = self.rates[rows]

@@ -19,7 +19,8 @@ def stack_key(run: Run, outputs: int, samples: Samples | None = None) -> Hashabl
     """Return the settings that runs must have in common to train in one stack.
 
     These settings determine array shapes and code paths: dataset, architecture, loss, batches,
-    precision, and which penalties and kinds of clipping are active. All others may differ, among
+    precision, and which penalties and kinds of clipping are active, and whether
+    a step takes more than one gradient. All others may differ, among
     them the seed of the dataset, if its parts have the same sizes (see :func:`make_stacks`).
 
     Parameters
@@ -39,6 +40,8 @@ def stack_key(run: Run, outputs: int, samples: Samples | None = None) -> Hashabl
     training = run.training
     # The objects and not their repr: a user's class may have the name of one of ours.
     return (
+        run.optimizer.sam > 0,
+        run.optimizer.searches,
         replace(run.dataset, seed=0),
         run.loss,
         run.model.output_activation,
@@ -47,6 +50,7 @@ def stack_key(run: Run, outputs: int, samples: Samples | None = None) -> Hashabl
         training.order,
         training.last_batch,
         training.steps,
+        training.evaluations,
         training.dtype,
         training.test_every_epoch,
         training.metrics,

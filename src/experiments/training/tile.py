@@ -21,6 +21,7 @@ from nn.gradients import (
 )
 from nn.network import Network
 from nn.optimizers import OptimizerStack
+from nn.optimizers.closure import Closure
 from nn.table_rows import TableRows
 
 Array = NDArray[np.floating]
@@ -43,6 +44,8 @@ class Tile:
         The training rows of each run.
     weights : TableRows, optional
         The weights with which they train.
+    epochs : sequence of int
+        The length of the training of each run.
 
     Attributes
     ----------
@@ -59,8 +62,11 @@ class Tile:
         inputs: TableRows,
         targets: TableRows,
         weights: TableRows | None = None,
+        *,
+        epochs: Sequence[int],
     ) -> None:
         settings = runs[0].training
+        self.inputs = inputs
         self.batches = Batches(
             inputs,
             targets,
@@ -71,7 +77,12 @@ class Tile:
             weights=weights,
         )
         self.optimizers = OptimizerStack(
-            [run.optimizer for run in runs], network.layout, network.dtype
+            [run.optimizer for run in runs],
+            network.layout,
+            network.dtype,
+            [run.averaging for run in runs],
+            self.batches.steps,
+            epochs,
         )
         self.norms = np.zeros(len(runs))
         self.gradient_norms: dict[str, Array] = {}
@@ -160,20 +171,20 @@ class Tile:
         ndarray of shape (runs, 1)
             The norms of the gradients, before they are clipped.
         """
-        network = self.network
-        network.backpropagate(*batch)
-        gradients = network.gradients
-        self._penalize(gradients)
+        network, gradients = self.network, self.network.gradients
+        closure = None
+        if self.optimizers.reevaluates:
+            closure = Closure(network, batch, self._adjust, self._penalty)
+        if not self.optimizers.recall(gradients):
+            network.backpropagate(*batch)
+            self._penalize(gradients)
         norm = global_norm(gradients)
         if measures_layers:
             self.gradient_norms = norms_by_layer(gradients, network.layout)
-        if self.clip_norm is not None:
-            clip_by_norm(gradients, norm, self.clip_norm)
-        if self.clip_value is not None:
-            clip_by_value(gradients, self.clip_value)
-        self.optimizers.step(network.parameters, gradients, factor, momentum)
-        if self.box is not None:
-            np.clip(network.parameters, *self.box, out=network.parameters)
+        self._clip(gradients, norm)
+        self.optimizers.step(
+            network.parameters, gradients, factor, momentum, closure=closure, box=self.box
+        )
         return norm
 
     def _penalize(self, gradients: Array) -> None:
@@ -183,9 +194,37 @@ class Tile:
         if self.l1 is not None:
             add_l1_gradient(part, parameters[:, : self.penalized], self.l1, self.work)
 
+    def _clip(self, gradients: Array, norm: Array) -> None:
+        if self.clip_norm is not None:
+            clip_by_norm(gradients, norm, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(gradients, self.clip_value)
+
+    def _adjust(self) -> None:
+        """Do to the gradients of another pass what is done to those of the first."""
+        gradients = self.network.gradients
+        self._penalize(gradients)
+        self._clip(gradients, global_norm(gradients))
+
+    def measure_statistics(self, rows: Sequence[int]) -> None:
+        """Measure the statistics of some runs anew on the training part, in its order."""
+        self.network.measure_statistics(rows, self.inputs, self.batches.batch_size)
+
+    def _penalty(self) -> NDArray[np.float64]:
+        """Return what the penalties add to the loss of each run."""
+        part = self.network.parameters[:, : self.penalized].astype(np.float64)
+        total = np.zeros(len(part))
+        for run, row in enumerate(part):
+            if self.l2 is not None:
+                total[run] += 0.5 * float(self.l2[run, 0]) * np.dot(row, row)
+            if self.l1 is not None:
+                total[run] += float(self.l1[run, 0]) * np.abs(row).sum()
+        return total
+
     def keep(self, rows: Sequence[int], network: Network) -> None:
         """Keep only the runs at `rows`, whose networks are `network`."""
         self.optimizers.keep(rows)
         self.batches.keep(rows)
+        self.inputs = self.inputs.keep(rows)
         self.norms, self.gradient_norms = self.norms[rows], {}
         self._bind([self.runs[row] for row in rows], network)

@@ -53,6 +53,8 @@ class BatchNorm(Normalization):
         if training:
             variance = self.mean(np.multiply(normal, normal, out=work))
             batch, momentum = x.shape[self.axis], self.numbers("momentum")
+            if self.at.averaging.batches is not None:
+                momentum = np.full_like(momentum, 1 - 1 / self.at.averaging.batches)
             running_mean *= momentum
             running_mean += (1 - momentum) * mean
             running_variance *= momentum

@@ -30,6 +30,20 @@ from ..typing import Array, Shape
 
 
 @dataclass
+class RunningAverage:
+    """How a network averages the statistics of its batches.
+
+    Attributes
+    ----------
+    batches : int or None
+        The number of batches of a plain mean, with the one that is to come; None for the running
+        averages of training.
+    """
+
+    batches: int | None = None
+
+
+@dataclass
 class Binding:
     """A layer's place in a stack of runs.
 
@@ -60,6 +74,8 @@ class Binding:
         Whether the network's last layer shares the weights of its embedding, and the layer is one
         of the two. The last layer has them, and their gradient, by the name "tied"; its backward
         pass writes that gradient, to which the embedding's adds.
+    averaging : RunningAverage
+        How statistics are averaged; shared by the network.
     """
 
     peers: Sequence[Layer]
@@ -72,6 +88,7 @@ class Binding:
     workspace: Workspace
     name: str
     do: Tape
+    averaging: RunningAverage
     padded: bool = False
     tied: bool = False
     carried: dict[object, Array] | None = None

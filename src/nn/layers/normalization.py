@@ -35,7 +35,7 @@ class Normalization(Layer):
         return len(shape) > 1
 
     def parameters(self, shape: Shape) -> list[Parameter]:
-        return [Parameter("gain", shape[:1]), Parameter("shift", shape[:1])]
+        return [Parameter(name, shape[:1], normalizes=True) for name in ("gain", "shift")]
 
     def scratch(self, shape: Shape) -> int:
         return math.prod(shape) if len(shape) > 1 else 0

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from .. import initializers
-from ..initializers import Initializer
+from ..component import Positive
 from ..parameters import Parameter
 from ..speed.replay import replayable
 from ..typing import Array, Shape
 from .layer import Layer
-
-_SMALL: Final = initializers.Normal(std=0.01)
 
 
 @dataclass
@@ -27,15 +24,15 @@ class Positions(Layer):
     kind : {"sinusoidal", "learnt"}, default "sinusoidal"
         Whether the vectors are sines and cosines of geometrically growing wavelengths (Vaswani et
         al. 2017, section 3.5), or trained; then all sequences have the length of training.
-    initializer : Initializer, default Normal(std=0.01)
-        Initializer of the vectors that are trained, (channels, length).
+    std : float, default 0.01
+        Standard deviation of the initial numbers of vectors that are trained.
     """
 
     name: ClassVar[str] = "positions"
     axes: ClassVar[tuple[str, ...]] = ("channels", "length")
-    per_run: ClassVar[tuple[str, ...]] = ("initializer",)
+    per_run: ClassVar[tuple[str, ...]] = ("std",)
     kind: Literal["sinusoidal", "learnt"] = "sinusoidal"
-    initializer: Initializer = _SMALL
+    std: Positive = 0.01
 
     def batch_last(self, shape: Shape) -> bool | None:
         return True
@@ -45,7 +42,7 @@ class Positions(Layer):
 
     def initialize(self, rng: np.random.Generator, values: dict[str, Array]) -> None:
         if self.kind == "learnt":
-            values["vectors"][...] = self.initializer(rng, values["vectors"].shape)
+            values["vectors"][...] = rng.normal(0, self.std, values["vectors"].shape)
 
     @cached_property
     def vectors(self) -> Array:

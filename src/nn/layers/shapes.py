@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from ..parameters import Layout
 from ..typing import Shape
@@ -65,6 +66,33 @@ def shapes_of(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
     return shapes
 
 
+def layout_of(
+    layers: Sequence[Layer],
+    shape: Shape,
+    arrays: Literal["parameters", "statistics"] = "parameters",
+) -> Layout:
+    """Return the layout of the parameters, or of the statistics, of all layers by their names.
+
+    Parameters
+    ----------
+    layers, shape
+        As in :func:`shapes_of`.
+    arrays : {"parameters", "statistics"}
+        The arrays to arrange.
+    """
+    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
+    return Layout(
+        replace(array, name=f"{name}/{array.name}")
+        for name, layer, at in placed
+        for array in getattr(layer, arrays)(at)
+    )
+
+
+def draws(layers: Sequence[Layer]) -> bool:
+    """Whether one of the layers draws random numbers in training."""
+    return tuple(layers) != tuple(kept for layer in layers for kept in layer.without_noise())
+
+
 def _check_tied(name: str, layers: Sequence[Layer], shapes: Sequence[Shape], *, last: bool) -> None:
     """Check that a layer can share the weights of the network's embedding."""
     if not last or not layers[0].vocabulary:
@@ -112,29 +140,6 @@ def check_carrying(layers: Sequence[Layer]) -> None:
         fault = layer.carrying_fault()
         if fault is not None:
             raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
-
-
-def layout_of(layers: Sequence[Layer], shape: Shape) -> Layout:
-    """Return the layout of a network's parameters, named after their layers.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        The layers, in order.
-    shape : tuple of int
-        Shape of an input sample.
-
-    Raises
-    ------
-    ValueError
-        If a layer cannot take the samples that reach it.
-    """
-    placed = zip(names_of(layers), layers, shapes_of(layers, shape), strict=False)
-    return Layout(
-        replace(p, name=f"{name}/{p.name}")
-        for name, layer, shape in placed
-        for p in layer.parameters(shape)
-    )
 
 
 def _listed(axes: Sequence[object]) -> str:

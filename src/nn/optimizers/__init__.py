@@ -14,6 +14,7 @@ from .amsgrad import AMSGrad
 from .d_adaptation import DAdaptation
 from .lamb import LAMB
 from .lars import LARS
+from .lbfgs import LBFGS
 from .lion import Lion
 from .mars import MARS
 from .momentum import Momentum
@@ -22,11 +23,14 @@ from .nadam import NAdam
 from .nesterov import Nesterov
 from .novograd import NovoGrad
 from .optimizer import Optimizer
+from .parameter_group import ParameterGroup
 from .prodigy import Prodigy
 from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .rule import Rule
+from .schedule_free_adamw import ScheduleFreeAdamW
+from .schedule_free_sgd import ScheduleFreeSGD
 from .sgd import SGD
 from .shampoo import Shampoo
 from .signum import Signum
@@ -38,6 +42,7 @@ __all__ = [
     "ADOPT",
     "LAMB",
     "LARS",
+    "LBFGS",
     "MARS",
     "SGD",
     "SOAP",
@@ -60,11 +65,14 @@ __all__ = [
     "NovoGrad",
     "Optimizer",
     "OptimizerStack",
+    "ParameterGroup",
     "Prodigy",
     "RAdam",
     "RMSprop",
     "Rprop",
     "Rule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Shampoo",
     "Signum",
     "Yogi",

@@ -85,6 +85,12 @@ class Muon(Optimizer):
                 f"{list(self.ns_coefficients)}; give {list(COEFFICIENTS)}, say"
             )
 
+        if self.groups and self.matrices == "hidden":
+            raise ValueError(
+                f"{type(self).__name__}: matrices=hidden needs all layers at once, which groups "
+                "would divide; leave groups empty or use matrices=all"
+            )
+
     def options(self) -> dict[str, Any]:
         return super().options() | {"ns_steps": self.ns_steps}
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from ..component import Component, NonNegative, Positive
+from ..component import Component, Interval, NonNegative, Positive
 from ..parameters import Layout, Parameter
 from ..speed.buffers import Workspace
 from ..typing import Array, Float64Array
+from .parameter_group import ParameterGroup
 
 Coefficients = dict[str, Float64Array]
 Namespace = SimpleNamespace
@@ -38,6 +39,16 @@ class Optimizer(Component):
         :attr:`decoupled`.
     decay_biases : bool, default False
         Whether weight decay also acts on biases and normalization gains.
+    sam : float, default 0.0
+        Radius ρ of sharpness-aware minimization (:mod:`nn.optimizers.sam`), at least 0; 0 for none.
+    lookahead : int, default 0
+        Number of steps k after which the slow weights of :mod:`nn.optimizers.lookahead` follow; 0
+        for none.
+    lookahead_rate : float, default 0.5
+        The share α of the way that the slow weights then go, in (0, 1].
+    groups : list of ParameterGroup, default []
+        Other settings for some of the parameters. Each parameter belongs to the first group that
+        names it, if any does.
 
     Attributes
     ----------
@@ -58,6 +69,10 @@ class Optimizer(Component):
         :meth:`update` all other parameters.
     full_batch : bool
         Whether the rule makes sense only if every step uses all rows of the training data.
+    searches : bool
+        Whether a step evaluates the loss repeatedly, which must then always be the same function.
+    rule : type, optional
+        The class of :class:`~nn.optimizers.rule.Rule` that takes the steps; by default that class.
     """
 
     state: ClassVar[tuple[str, ...]] = ()
@@ -67,19 +82,60 @@ class Optimizer(Component):
     decays_itself: ClassVar[bool] = False
     whole_matrices: ClassVar[bool] = False
     full_batch: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
+    rule: ClassVar[type[Any] | None] = None
 
     lr: Positive = 0.01
     weight_decay: NonNegative = 0.0
     decay_biases: bool = False
+    sam: NonNegative = 0.0
+    lookahead: Annotated[int, Interval(0)] = 0
+    lookahead_rate: Annotated[float, Interval(0, 1, "right")] = 0.5
+    groups: tuple[ParameterGroup, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "groups", tuple(self.groups))  # optimizers are hashed
+        if self.lookahead and self.evaluates_elsewhere:
+            raise ValueError(
+                f"{type(self).__name__}: lookahead would move the weights away from the average "
+                "that this optimizer makes itself; set lookahead to 0"
+            )
+        if self.groups and self.reduces_over() == "run":
+            raise ValueError(
+                f"{type(self).__name__}: groups would divide the parameters, which this optimizer "
+                "needs all at once; leave groups empty"
+            )
+
+    @property
+    def evaluates_elsewhere(self) -> bool:
+        """Whether the weights to evaluate differ from those at which gradients are taken."""
+        return type(self).evaluated is not Optimizer.evaluated
+
+    @property
+    def gradients_per_step(self) -> int:
+        """The least number of gradients that a step takes."""
+        return 2 if self.sam else 1
 
     def variant(self) -> tuple[Any, ...]:
         """Return the settings that runs must share to be updated in one call."""
-        return (type(self), self.weight_decay > 0, self.slots(), *self.options().values())
+        groups = ((group.parameters, self.within(group).variant()) for group in self.groups)
+        options = self.options().values()
+        return (type(self), self.weight_decay > 0, self.slots(), *options, *groups)
 
     def options(self) -> dict[str, Any]:
         """Return the settings that are not numbers, or that all runs of a call must share."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "groups"}
         return {k: v for k, v in values.items() if not is_number(v)}
+
+    def within(self, group: ParameterGroup | None) -> Self:
+        """Return the optimizer of the parameters of one of the :attr:`groups`, or of all others."""
+        if group is None:
+            return replace(self, groups=())
+        own = replace(self, groups=(), lr=self.lr * group.lr_factor)
+        if group.weight_decay is None:
+            return own
+        return replace(own, weight_decay=group.weight_decay, decay_biases=True)
 
     def slots(self) -> tuple[str, ...]:
         """Return the names of the state arrays that these settings need."""
@@ -184,6 +240,38 @@ class Optimizer(Component):
             Buffers that persist between steps.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def shrink(theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]) -> None:
+        """Apply decoupled weight decay, in place, to parameters that decay, before the step.
+
+        Parameters
+        ----------
+        theta, g, s, c, work
+            As in :meth:`update`; `c.decay` is 1 - ηλ.
+        """
+        theta *= c.decay
+
+    @staticmethod
+    def evaluated(h: Namespace, theta: Array, s: Namespace) -> Array | None:
+        """Return the weights to evaluate, if they are not those at which gradients are taken.
+
+        Parameters
+        ----------
+        h : namespace
+            The hyperparameters as float64 arrays of shape (runs, 1), or (1, 1), and the fields
+            that are not numbers.
+        theta : ndarray of shape (runs, n)
+            The parameters after the last step, which must not be changed.
+        s : namespace of ndarrays of shape (runs, n)
+            The :attr:`state`.
+
+        Returns
+        -------
+        ndarray of shape (runs, n), or None
+            None if they are `theta`.
+        """
+        return None
 
     @staticmethod
     def preconditioner(h: Namespace, s: Namespace, t: int) -> Float64Array | None:

@@ -171,6 +171,11 @@ class Rule:
                 np.greater_equal(normal, tiny, out=normal)
                 block *= normal
 
+    def evaluated(self, theta: Array) -> Array | None:
+        """Return :meth:`Optimizer.evaluated` after the last step."""
+        h = Namespace(**self._options | self._hyperparameters)
+        return self.kind.evaluated(h, theta, Namespace(**self.state))
+
     def preconditioner(self, t: int) -> Float64Array | None:
         """Return :meth:`Optimizer.preconditioner` of the last step, `t`."""
         state = {name: array.astype(np.float64) for name, array in self.state.items()}
@@ -241,7 +246,7 @@ class Rule:
         if self.decays:
             rows = part.decayed
             spare = self._workspace.array("decay", weights[:, rows].shape)
-            self._decay(weights[:, rows], gradient[:, rows], c, spare)
+            self._decay(weights[:, rows], gradient[:, rows], s, c, [spare])
         if part.matrix is not None:
             self.kind.update_matrix(weights, gradient, s, c, self._workspace)
         else:
@@ -276,16 +281,22 @@ class Rule:
         work = self._scratch(rows.stop - rows.start, columns.stop - columns.start, theta.dtype)
         if self.decays and columns.start < self.decayed:
             part = slice(columns.start, min(columns.stop, self.decayed))
-            spare = work[0][:, : part.stop - part.start]
-            self._decay(theta[rows, part], g[rows, part], c, spare)
-        state = Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
-        self.kind.update(theta[rows, columns], g[rows, columns], state, c, work)
+            spare = [array[:, : part.stop - part.start] for array in work]
+            self._decay(theta[rows, part], g[rows, part], self._state(rows, part), c, spare)
+        self.kind.update(
+            theta[rows, columns], g[rows, columns], self._state(rows, columns), c, work
+        )
 
-    def _decay(self, theta: Array, g: Array, c: Namespace, work: Array) -> None:
+    def _state(self, rows: slice, columns: slice) -> Namespace:
+        return Namespace(**{name: array[rows, columns] for name, array in self.state.items()})
+
+    def _decay(
+        self, theta: Array, g: Array, s: Namespace, c: Namespace, work: Sequence[Array]
+    ) -> None:
         if self.decouples:
-            theta *= c.decay
+            self.kind.shrink(theta, g, s, c, work)
         else:
-            g += np.multiply(theta, c.decay, out=work)
+            g += np.multiply(theta, c.decay, out=work[0])
 
     def _loops(self, theta: Array, g: Array, coefficients: Coefficients) -> list[fusion.Bound]:
         """Return the rule compiled, for columns that decay and others, once that pays."""
@@ -330,9 +341,9 @@ class Rule:
         ) -> None:
             (theta, *state), (g,) = changed, read
             c = Namespace(**dict(zip(coefficients, numbers, strict=True)), **self._options)
-            if decays:
-                self._decay(theta, g, c, work[0])
             s = Namespace(**dict(zip(self.state, state, strict=True)))
+            if decays:
+                self._decay(theta, g, s, c, work)
             self.kind.update(theta, g, s, c, work)
 
         return fusion.fuse(

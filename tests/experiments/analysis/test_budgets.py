@@ -1,9 +1,11 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from experiments.analysis.analyse import analyse
+from experiments.reporting.tables.frames import study_json
 from experiments.reporting.words.budgets import about_budgets
 from tests.experiments.analysis.made_up_sweeps import make_run
 
@@ -59,6 +61,13 @@ def test_the_order_turns_with_the_budget(tmp_path):
     assert about_budgets(part.budgets) == (
         "With 1 to 2 settings, adam is best; with 3 to 4 settings, sgd is best."
     )
+
+
+def test_programs_read_the_budgets_of_a_study(tmp_path):
+    written = json.loads(study_json(analyse(runs(tmp_path, LOSSES))))["budgets"]
+    assert len(written) == 4 * 2
+    assert [row["verdict"] for row in written[::2]] == ["adam is best"] * 2 + ["sgd is best"] * 2
+    assert written[0]["expected low"] < written[0]["expected"] < written[0]["expected high"]
 
 
 def test_a_run_that_made_its_network_worse_counts_as_the_untrained_one(tmp_path):

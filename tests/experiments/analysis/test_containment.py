@@ -68,3 +68,20 @@ def test_the_search_space_contains_that_of_the_inner(one):
 def test_what_is_contained_in_a_contained_one_is_contained():
     assert inner_of("ademamix") == {"adamw", "adam", "rmsprop"}
     assert inner_of("sgd") == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "conf" / "optimizer").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_search_space_begins_with_the_rate_and_has_the_defaults(path):
+    config = OmegaConf.to_container(OmegaConf.load(path))
+    optimizer = Optimizer.named(path.stem)
+    (first, *others) = config["_search_"]
+    assert first == "lr"
+    assert "weight_decay" in others
+    for key in others:
+        values = config["_search_"][key]
+        assert values[0] == config[key] == getattr(optimizer, key)
+        assert len(values) == 3, "27 settings are nine rates for each of three values"
+        for value in values:
+            Optimizer.named(path.stem, **{key: value})  # which it takes

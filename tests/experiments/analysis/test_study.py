@@ -9,6 +9,7 @@ from rich.console import Console
 from scipy import stats
 
 from experiments.analysis.analyse import analyse
+from experiments.analysis.groups import EPOCHS
 from experiments.analysis.study import TIME
 from experiments.errors import ConfigError
 from experiments.reporting.tables.terminal import print_study
@@ -100,7 +101,7 @@ def test_times_are_when_the_curves_first_reach_the_target(runs, part):
             assert epoch == expected
             steps = run.metrics()["step"][expected] if reached else math.inf
             assert seconds == pytest.approx(steps * run.summary["time/us_per_step"] * 1e-6)
-    assert {pair.metric for pair in part.time_pairs} == {TIME}
+    assert {pair.metric for pair in part.time_pairs} == {TIME[EPOCHS]}
 
 
 def test_tuning_is_told(runs, part):

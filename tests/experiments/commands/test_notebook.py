@@ -99,9 +99,6 @@ def test_a_plot_is_a_figure_that_a_notebook_shows(results: Results) -> None:
     assert figure._repr_png_().startswith(b"\x89PNG")
     alone = Results(results.records[:1]).plot()
     assert type(alone).__module__ == "matplotlib.figure"
-    assert type(results.plot("norms")).__module__ == "matplotlib.figure"
-    with pytest.raises(ConfigError, match=r"no picture 'maps' of these runs: they have .*norms"):
-        results.plot("maps")
 
 
 def test_a_folder_can_be_compared_and_an_empty_one_is_named(

@@ -474,6 +474,10 @@ def test_a_class_of_ones_own(own_module: str) -> None:
         "lr": 0.2,
         "weight_decay": 0.0,
         "decay_biases": False,
+        "sam": 0.0,
+        "lookahead": 0,
+        "lookahead_rate": 0.5,
+        "groups": (),
         "damping": 0.1,
     }
     fault = the_fault(optimizer={"_target_": "my_rules.Damped", "dampin": 0.1})

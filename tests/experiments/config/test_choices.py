@@ -12,6 +12,7 @@ from experiments import datasets
 from experiments.config.models import Model
 from experiments.config.schema import SEARCH, EarlyStopping, Tracking, Training
 from nn.activations import Activation
+from nn.averaging import Averaging
 from nn.component import Component
 from nn.losses import Loss
 from nn.optimizers import Optimizer
@@ -25,6 +26,7 @@ FAMILIES: dict[str, Any] = {
     "loss": Loss,
     "optimizer": Optimizer,
     "schedule": Schedule,
+    "averaging": Averaging,
     "training": Training,
     "tracking": Tracking,
 }
@@ -88,6 +90,10 @@ def test_a_file_of_conf_is_its_class(path: str) -> None:
     kind = FAMILIES[group]
     assert (SEARCH in written) == (group == "optimizer")
     written.pop(SEARCH, None)
+    if group == "optimizer":  # what all of them have stands in the configuration itself
+        shared = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml").optimizer)
+        assert isinstance(shared, dict)
+        written = shared | written
     if "_target_" in written:
         module, _, class_name = str(written.pop("_target_")).rpartition(".")
         kind = getattr(importlib.import_module(module), class_name)
@@ -102,7 +108,7 @@ def test_a_file_of_conf_is_its_class(path: str) -> None:
         assert name == kind.name
 
 
-@pytest.mark.parametrize("family", ["loss", "optimizer", "schedule"])
+@pytest.mark.parametrize("family", ["averaging", "loss", "optimizer", "schedule"])
 def test_every_class_of_a_family_can_be_chosen(family: str) -> None:
     ours = {
         name

@@ -21,7 +21,8 @@ from experiments.training.state import State
 from experiments.training.tile import Tile
 from nn import schedules
 from nn.activations import Tanh
-from nn.optimizers import Optimizer
+from nn.averaging import ExponentialAverage, NoAveraging, StochasticWeightAverage
+from nn.optimizers import Optimizer, ParameterGroup
 from tests.experiments.small_runs import LOSSES, in_tiles_of, make_dataset, make_run
 from tests.experiments.training.test_loop import ORDERS, bits
 
@@ -87,7 +88,7 @@ def interrupted(
 
 
 def test_all_optimizers_are_here() -> None:
-    assert len(OPTIMIZERS) == 21
+    assert len(OPTIMIZERS) == 33
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -99,11 +100,41 @@ def test_every_optimizer(kind: type[Optimizer], dtype: str) -> None:
             seed=seed,
             epochs=5,
             dtype=dtype,
+            batch_size="full" if kind.full_batch else 8,
             schedule=schedules.Cosine(by="step"),
         )
         for decay, seed in [(0.0, 0), (0.01, 0), (0.01, 1)]
     ]
     assert interrupted(runs, 2, [2, 0, 1]) == whole(runs)
+
+
+GROUPS = (
+    ParameterGroup(parameters="biases", lr_factor=0.5),
+    ParameterGroup(parameters="first", weight_decay=0.1),
+)
+AVERAGES = [NoAveraging(), ExponentialAverage(0.5, start=1), StochasticWeightAverage(start=1)]
+
+
+@pytest.mark.parametrize("model", [{}, {"normalization": "batch"}, {"dropout": 0.3}], ids=str)
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "settings", [{"lookahead": 4}, {"groups": GROUPS}, {"groups": GROUPS, "lookahead": 2}], ids=str
+)
+def test_what_goes_around_an_optimizer(
+    settings: dict[str, Any], epoch: int, model: dict[str, Any]
+) -> None:
+    runs = [
+        make_run(
+            optimizer=nn.NAdam(lr=0.1, sam=0.1, **settings),
+            averaging=averaging,
+            seed=seed,
+            epochs=4,
+            model=MLP(hidden=(4,), activation=Tanh(), **model),
+            dtype="float32",
+        )
+        for seed, averaging in enumerate([*AVERAGES, AVERAGES[0]])
+    ]
+    assert interrupted(runs, epoch, [2, 0, 3, 1]) == whole(runs)
 
 
 @st.composite
@@ -124,7 +155,7 @@ def stacks(draw: st.DrawFn) -> list[Run]:
     plateau = schedules.ReduceOnPlateau(gamma=0.5, patience=1)
     runs = []
     for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(OPTIMIZERS))
+        kind = draw(st.sampled_from([kind for kind in OPTIMIZERS if not kind.searches]))
         runs.append(
             make_run(
                 optimizer=kind(lr=draw(st.sampled_from([0.003, 0.1, 3.0]))),

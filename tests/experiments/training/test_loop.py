@@ -24,8 +24,9 @@ from experiments.training.stacking import stack_key
 from experiments.training.targets import encoding_for
 from nn import initializers, orders, schedules
 from nn.activations import Activation, Tanh
+from nn.averaging import ExponentialAverage, NoAveraging, StochasticWeightAverage
 from nn.network import Network
-from nn.optimizers import Optimizer
+from nn.optimizers import Optimizer, ParameterGroup
 from nn.optimizers.rule import Rule
 from nn.schedules import Schedule
 from tests.experiments.plain_training import (
@@ -37,6 +38,7 @@ from tests.experiments.plain_training import (
     train_plainly,
 )
 from tests.experiments.small_runs import LOSSES, in_tiles_of, make_dataset, make_run
+from tests.nn.optimizers.stepping import STEPPING
 
 TIMES = {"seconds", "time/us_per_step", "time/seconds"}
 
@@ -92,23 +94,28 @@ rates = st.sampled_from([1e-3, 0.03, 0.5, 10.0, 1e4, 1e30])
 
 
 @st.composite
-def optimizers(draw: st.DrawFn) -> Optimizer:
+def optimizers(draw: st.DrawFn, sam: bool) -> Optimizer:
     kind = Optimizer.class_named(draw(st.sampled_from(OPTIMIZERS)))
     options: dict[str, Any] = {
         "lr": draw(rates),
         "weight_decay": draw(st.sampled_from([0.0, 0.0, 0.01, 0.3])),
         "decay_biases": draw(st.booleans()),
+        "sam": draw(st.sampled_from([0.01, 0.5])) if sam else 0.0,
     }
     for name in {field.name for field in dataclasses.fields(kind)} - set(options):
         if draw(st.booleans()):
             options[name] = draw(OPTIONS[name])
+    if kind.evaluated is not Optimizer.evaluated:
+        options["lookahead"] = 0
     chosen: Optimizer = kind(**options)
     return chosen
 
 
-OPTIMIZERS = [
-    name for name in Optimizer.names() if Optimizer.class_named(name).__module__.startswith("nn.")
-]
+OPTIMIZERS = [name for name in STEPPING if Optimizer.class_named(name).__module__.startswith("nn.")]
+GROUPS = (
+    ParameterGroup(parameters="biases", lr_factor=0.5),
+    ParameterGroup(parameters="*/weights", weight_decay=0.1),
+)
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
         (
@@ -138,6 +145,11 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "interval": st.integers(1, 3),
     "max_size": st.sampled_from([3, 1200]),
     "momentum_decay": st.sampled_from([0.0, 0.004, 0.1]),
+    "warmup_steps": st.integers(0, 5),
+    **dict.fromkeys(("weight_power", "rate_power"), st.sampled_from([0.0, 0.5, 2.0])),
+    "lookahead": st.integers(0, 3),
+    "lookahead_rate": st.sampled_from([0.1, 0.5, 1.0]),
+    "groups": st.sampled_from([(), GROUPS, GROUPS[:1]]),
     "eta_minus": st.floats(0.1, 0.9),
     "eta_plus": st.floats(1, 2),
     "min_step": st.floats(1e-6, 1e-3),
@@ -174,6 +186,9 @@ weight_distributions = st.sampled_from(
 )
 
 
+averagings = st.sampled_from(
+    [NoAveraging(), ExponentialAverage(0.5), ExponentialAverage(start=1), StochasticWeightAverage()]
+)
 ORDERS = [orders.Shuffled(), orders.ShuffledOnce(), orders.WithReplacement(), orders.AsGiven()]
 
 
@@ -199,7 +214,9 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
     task = draw(st.sampled_from(list(LOSSES)))
     rows = (draw(st.integers(2, 40)), draw(st.integers(0, 20)), draw(st.integers(1, 20)))
     dataset = make_dataset(task, rows, draw(st.integers(1, 5)), draw(st.integers(2, 4)))
-    used = {name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value", "box")}
+    used = {
+        name: draw(st.booleans()) for name in ("dropout", "l1", "l2", "norm", "value", "box", "sam")
+    }
     shared: dict[str, Any] = {
         "batch_size": draw(st.sampled_from([1, 3, 8, "full"])),
         "dtype": draw(st.sampled_from(["float32", "float64"])),
@@ -217,6 +234,8 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
         "activation": activation,
         "normalization": draw(st.sampled_from([None, None, "batch", "layer"])),
     }
+    rules = draw(st.lists(optimizers(used["sam"]), min_size=2, max_size=6))
+    used["box"] &= not any(rule.evaluates_elsewhere for rule in rules)
     runs = [
         make_run(
             task,
@@ -226,7 +245,8 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
                 dropout=draw(st.sampled_from([0.1, 0.5, 0.9])) if used["dropout"] else 0.0,
                 initializer=draw(weight_distributions),
             ),
-            optimizer=draw(optimizers()),
+            optimizer=rule,
+            averaging=NoAveraging() if rule.evaluates_elsewhere else draw(averagings),
             schedule=draw(schedule_choices),
             epochs=draw(st.integers(1, 5)),
             l1=draw(small) if used["l1"] else 0.0,
@@ -239,7 +259,7 @@ def stacks(draw: st.DrawFn) -> tuple[list[Run], Dataset]:
             **draw(reports(dataset, shared["test_every_epoch"])),
             **shared,
         )
-        for _ in range(draw(st.integers(2, 6)))
+        for rule in rules
     ]
     return runs, dataset
 

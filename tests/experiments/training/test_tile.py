@@ -1,5 +1,7 @@
 """Tiles of a stack: which there are, and when their turn comes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -37,9 +39,11 @@ def test_each_tile_takes_all_steps_of_an_epoch_before_the_next(
     widths: list[int] = []
     step = OptimizerStack.step
 
-    def noted(stack: OptimizerStack, parameters: np.ndarray, *arguments: object) -> None:
+    def noted(
+        stack: OptimizerStack, parameters: np.ndarray, *arguments: Any, **options: Any
+    ) -> None:
         widths.append(len(parameters))
-        step(stack, parameters, *arguments)
+        step(stack, parameters, *arguments, **options)
 
     monkeypatch.setattr(OptimizerStack, "step", noted)
     monkeypatch.setattr("experiments.training.stack.seconds_per_step", lambda tile: 1e-6)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from experiments.config.models import MLP
+from experiments.config.models import GRU, MLP
 from experiments.config.schema import Run
-from experiments.datasets import Dataset
+from experiments.datasets import Dataset, Mnist1d
 from experiments.training.widths import equal_parts, stack_width, tile_width
 from nn.optimizers import Optimizer
 from tests.experiments.small_runs import make_dataset, make_run
@@ -90,6 +90,12 @@ def test_the_hungriest_run_decides_on_tiles() -> None:
     for runs in ([sgd, adam, sgd], [adam, sgd, sgd], [sgd, sgd, adam]):
         assert tile_width(runs, dataset) == 3
     assert tile_width([sgd] * 3, dataset) == 1
+
+
+def test_runs_of_recurrent_networks_share_the_overhead_of_their_many_calls() -> None:
+    dataset = Mnist1d(limit=300).load()
+    run = make_run(model=GRU(units=(16,)), batch_size=100)
+    assert stack_width(run, dataset) == tile_width([run] * 20, dataset) == 8
 
 
 def test_small_networks_stay_together() -> None:

@@ -64,12 +64,12 @@ def test_gradients_end_at_the_first_step_of_a_batch(kind, compiled: bool, monkey
     x, y = rng.standard_normal((2, 4, 2, 3)), rng.integers(0, 3, (2, 4, 3))
     for _ in range(3):
         made.backpropagate(x, y)  # the states of three batches, and a captured step
-    carried = {key: array.copy() for key, array in made._carried.items()}
+    carried = {key: array.copy() for key, array in made.carried.items()}
     assert all(array.any() for array in carried.values())
 
     def loss() -> np.ndarray:
         for key, array in carried.items():
-            made._carried[key][...] = array
+            made.carried[key][...] = array
         return made.losses(made.forward(x, training=True), y).mean(axis=1)
 
     expected = np.zeros_like(made.gradients)
@@ -82,7 +82,7 @@ def test_gradients_end_at_the_first_step_of_a_batch(kind, compiled: bool, monkey
         expected[:, column] = (losses[0] - losses[1]) / 2e-5
     loss()
     for key, array in carried.items():
-        made._carried[key][...] = array
+        made.carried[key][...] = array
     made.backpropagate(x, y)
     np.testing.assert_allclose(made.gradients, expected, atol=1e-8)
 

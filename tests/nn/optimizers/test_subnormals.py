@@ -8,10 +8,11 @@ import pytest
 from nn.optimizers import Momentum, Optimizer, OptimizerStack
 from nn.optimizers.rule import FLUSH_EVERY
 from nn.parameters import Layout, Parameter
+from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.speed.test_compile import assert_equal_bits, compile_after
 
 LAYOUT = Layout([Parameter("w", (3, 4), decays=True), Parameter("b", (2,))])
-STATEFUL = [name for name in Optimizer.names() if Optimizer.named(name).slots()]
+STATEFUL = [name for name in STEPPING if Optimizer.named(name).slots()]
 NEVER = 1 << 60
 
 
@@ -71,7 +72,7 @@ def test_what_is_not_subnormal_stays_as_it_is(dtype: type) -> None:
     first = [tiny, -tiny, 1, np.inf, -np.inf, np.nan, tiny / 2, -tiny / 2, 0, np.finfo(dtype).max]
     (velocity,) = stack.state(0).values()
     velocity[: len(first)] = first
-    stack.groups[0][1].flush()
+    stack.groups[0].rule.flush()
     expected = [tiny, -tiny, 1, np.inf, -np.inf, np.nan, 0, 0, 0, np.finfo(dtype).max]
     np.testing.assert_array_equal(velocity[: len(first)], np.array(expected, dtype))
 
@@ -79,9 +80,9 @@ def test_what_is_not_subnormal_stays_as_it_is(dtype: type) -> None:
 def test_a_state_larger_than_a_block() -> None:
     where = Layout([Parameter("w", (1 << 18, 1), decays=True), Parameter("b", (5,))])
     stack = OptimizerStack([Momentum()] * 3, where, np.dtype(np.float32))
-    stack.groups[0][1].state["v"][...] = 1e-40
-    stack.groups[0][1].flush()
-    assert not stack.groups[0][1].state["v"].any()
+    stack.groups[0].rule.state["v"][...] = 1e-40
+    stack.groups[0].rule.flush()
+    assert not stack.groups[0].rule.state["v"].any()
 
 
 def test_rules_of_ones_own_are_flushed_too() -> None:

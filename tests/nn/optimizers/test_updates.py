@@ -9,6 +9,7 @@ import pytest
 import nn.optimizers
 from nn.optimizers import Optimizer, OptimizerStack
 from nn.parameters import Layout, Parameter
+from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.optimizers.transcriptions import UPDATES, muon_trajectory, trajectory
 
 STEPS = 80
@@ -99,7 +100,17 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"min_step": 0.001, "max_step": 0.1, "weight_decay": 0.1},
     ],
     "signum": [{"beta": 0.0}, {"beta": 0.99, "lr": 0.1, "weight_decay": 0.1}],
+    "schedule_free_sgd": [
+        {"beta": 0.5, "warmup_steps": 10},
+        {"beta": 0.99, "weight_power": 2.0, "rate_power": 0.0, "lr": 0.01, "weight_decay": 0.1},
+    ],
+    "schedule_free_adamw": [
+        {"beta1": 0.98, "beta2": 0.9, "eps": 0.1, "warmup_steps": 10, "weight_decay": 0.5},
+        {"weight_power": 1.5, "rate_power": 0.5, "beta2": 0.0},
+    ],
 }
+# What goes around any rule has tests of its own.
+WRAPPERS = {"sam": 0, "lookahead": 0, "lookahead_rate": 0.5, "groups": ()}
 CASES = [
     pytest.param(name, options, id=f"{name}-{options}")
     for name in UPDATES
@@ -188,13 +199,13 @@ def test_follows_its_definition(name: str, options: dict[str, Any], scheduled: b
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_the_transcription_covers_every_option(name: str) -> None:
-    tried = {key for options in [*DECAY, *OPTIONS[name]] for key in options} | {"lr"}
+    tried = {key for options in [*DECAY, *OPTIONS[name]] for key in options} | {"lr", *WRAPPERS}
     fields = {f.name for f in dataclasses.fields(type(Optimizer.named(name)))}
     assert fields <= tried
 
 
 def test_every_optimizer_is_transcribed() -> None:
-    assert {*UPDATES, *WHOLE} == set(Optimizer.names())
+    assert {*UPDATES, *WHOLE, "lbfgs"} == set(Optimizer.names())
 
 
 # Rules of tensors, matrices and runs. Numbers of others hold them to their definitions, and a
@@ -236,6 +247,14 @@ DEFAULTS = {
     },
     "rprop": {"lr": 0.01, "eta_minus": 0.5, "eta_plus": 1.2, "min_step": 1e-6, "max_step": 50},
     "signum": {"lr": 0.001, "beta": 0.9},
+    "schedule_free_sgd": {
+        "lr": 1.0, "beta": 0.9, "warmup_steps": 0, "weight_power": 0, "rate_power": 2,
+    },
+    "schedule_free_adamw": {
+        "lr": 0.0025, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+        "warmup_steps": 0, "weight_power": 0, "rate_power": 2,
+    },
+    "lbfgs": {"lr": 1.0, "history": 10, "evaluations": 25, "tolerance": 1e-9},
     "muon": {
         "lr": 0.02, "momentum": 0.95, "nesterov": True, "ns_steps": 5,
         "ns_coefficients": (3.4445, -4.775, 2.0315), "adjust_lr": "original", "matrices": "all",
@@ -263,7 +282,7 @@ DEFAULTS = {
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_defaults_are_those_of_the_definition(name: str) -> None:
-    expected = {"weight_decay": 0, "decay_biases": False} | DEFAULTS[name]
+    expected = {"weight_decay": 0, "decay_biases": False} | WRAPPERS | DEFAULTS[name]
     if name in ("adam", "amsgrad", "nadam", "radam", "adamw", "ademamix", "lion"):
         expected["mask"] = None
     assert full_settings(Optimizer.named(name)) == expected
@@ -440,7 +459,7 @@ class TestByHand:
         assert np.isfinite(after).all()
 
 
-@pytest.mark.parametrize("name", Optimizer.names())
+@pytest.mark.parametrize("name", STEPPING)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_zero_gradients_move_nothing_and_warn_of_nothing(name: str, dtype: type) -> None:
     layout = layout_with((3, 4), (4,))
@@ -451,7 +470,7 @@ def test_zero_gradients_move_nothing_and_warn_of_nothing(name: str, dtype: type)
     np.testing.assert_array_equal(after[-1], start)
 
 
-@pytest.mark.parametrize("name", Optimizer.names())
+@pytest.mark.parametrize("name", STEPPING)
 def test_single_precision_follows_double(name: str) -> None:
     rng = np.random.default_rng(1)
     layout = layout_with((3, 4), (4,))

@@ -9,11 +9,13 @@ from scipy.linalg import fractional_matrix_power
 
 import nn
 from nn.optimizers import Optimizer, OptimizerStack
+from nn.optimizers.parameter_group import ParameterGroup
 from nn.optimizers.reductions import dot, norm, root_mean_square, total, trust_ratio
 from nn.parameters import Layout, Parameter
 from tests.nn.optimizers.test_tensor_references import CASES
 from tests.nn.optimizers.test_updates import (
     WHOLE,
+    WRAPPERS,
     assert_follows,
     hostile_gradients,
     layout_with,
@@ -42,7 +44,7 @@ def test_every_option_is_compared_with_the_reference(name: str) -> None:
     }
     # The decay of SOAP is that of all decoupled rules.
     elsewhere = {"soap": {"weight_decay", "decay_biases"}, "adamw": {"amsgrad", "beta1"}}
-    missing = {*default} - tried - elsewhere.get(name, set())
+    missing = {*default} - tried - elsewhere.get(name, set()) - {*WRAPPERS}
     assert missing <= {"decay_biases"} | ({"beta1", "beta2"} if name == "lion" else set())
 
 
@@ -116,6 +118,35 @@ def test_a_network_without_weights(name: str) -> None:
     start = np.ones((1, 3))
     after = run_stack([Optimizer.named(name)], layout_with((3,)), start, np.ones((4, 1, 3)))
     assert (after[-1] < start).all()
+
+
+@pytest.mark.parametrize("rule", ["prodigy", "d_adaptation"])
+def test_groups_of_a_rule_that_needs_all_parameters_are_refused(rule: str) -> None:
+    with pytest.raises(ValueError, match=r"needs all at once; leave groups empty"):
+        Optimizer.named(rule, groups=(ParameterGroup(parameters="biases"),))
+
+
+def test_groups_leave_no_hidden_matrices() -> None:
+    with pytest.raises(ValueError, match=r"matrices=hidden needs all layers at once"):
+        nn.Muon(matrices="hidden", groups=(ParameterGroup(parameters="biases"),))
+
+
+def test_groups_of_rules_of_tensors_and_matrices() -> None:
+    """Each group moves as the whole would with its settings."""
+    rng = np.random.default_rng(10)
+    start = rng.standard_normal((2, LAYOUT.size))
+    gradients = rng.standard_normal((12, 2, LAYOUT.size))
+    last = LAYOUT.slices["layer2/array"]
+    for name in ("lamb", "lars", "novograd", "adafactor", "mars", "shampoo", "soap", "muon"):
+        group = ParameterGroup(parameters="last", lr_factor=0.5)
+        grouped = Optimizer.named(name, lr=0.01, groups=(group,))
+        actual = run_stack([grouped] * 2, LAYOUT, start, gradients)
+        fast, slow = (
+            run_stack([Optimizer.named(name, lr=lr)] * 2, LAYOUT, start, gradients)
+            for lr in (0.01, 0.005)
+        )
+        np.testing.assert_array_equal(actual[..., last], slow[..., last])
+        np.testing.assert_array_equal(actual[..., : last.start], fast[..., : last.start])
 
 
 def test_kernels_are_the_matrix_of_their_windows() -> None:

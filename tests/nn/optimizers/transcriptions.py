@@ -277,6 +277,34 @@ def signum(n: Number, g: float, eta: float) -> None:
     n.theta -= eta * ((m > 0) - (m < 0))
 
 
+def schedule_free_point(n: Number, u: float, eta: float, beta: float) -> None:
+    """The points x, y and z as in the paper: n.theta is y."""
+    if n.t == 1:
+        n.state["x"] = n.state["z"] = n.theta
+    if n.settings["warmup_steps"] > 0:
+        eta = eta * min(1.0, n.t / n.settings["warmup_steps"])
+    n.state["highest"] = max(n.get("highest"), eta)
+    w = n.t ** n.settings["weight_power"] * n.state["highest"] ** n.settings["rate_power"]
+    n.state["total"] = n.get("total") + w
+    c = w / n.state["total"]
+    n.state["z"] -= eta * u
+    n.state["x"] = (1 - c) * n.state["x"] + c * n.state["z"]
+    n.theta = (1 - beta) * n.state["z"] + beta * n.state["x"]
+
+
+def schedule_free_sgd(n: Number, g: float, eta: float) -> None:
+    schedule_free_point(n, decayed_gradient(n, g), eta, n.settings["beta"])
+
+
+def schedule_free_adamw(n: Number, g: float, eta: float) -> None:
+    beta2 = n.settings["beta2"]
+    n.state["v"] = beta2 * n.get("v") + (1 - beta2) * g**2
+    u = g / (math.sqrt(n.state["v"] / (1 - beta2**n.t)) + n.settings["eps"])
+    if n.decays or n.settings["decay_biases"]:
+        u += n.settings["weight_decay"] * n.theta
+    schedule_free_point(n, u, eta, n.settings["beta1"])
+
+
 UPDATES: dict[str, Callable[[Number, float, float], None]] = {
     "sgd": sgd,
     "momentum": momentum,
@@ -298,6 +326,8 @@ UPDATES: dict[str, Callable[[Number, float, float], None]] = {
     "yogi": yogi,
     "rprop": rprop,
     "signum": signum,
+    "schedule_free_sgd": schedule_free_sgd,
+    "schedule_free_adamw": schedule_free_adamw,
 }
 
 

@@ -28,13 +28,14 @@ from nn.speed import compile as fusion
 from nn.speed import trace as recording
 from nn.speed.buffers import Workspace
 from nn.speed.compile import Fused
+from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 NEVER = 1 << 60
 DTYPES = [np.float32, np.float64]
 ELEMENTWISE = [
     name
-    for name in Optimizer.names()
+    for name in STEPPING
     if not (Optimizer.named(name).reduces_over() or Optimizer.named(name).whole_matrices)
 ]
 
@@ -77,9 +78,9 @@ def trajectory(
             factor = np.full((len(optimizers), 1), 0.9**step)
             stack.step(theta, g.astype(dtype), factor)
             seen.append(theta.copy())
-            for _, rule in stack.groups:
-                seen += [array.copy() for array in rule.state.values()]
-    return seen, [rule for _, rule in stack.groups]
+            for group in stack.groups:
+                seen += [array.copy() for array in group.rule.state.values()]
+    return seen, [group.rule for group in stack.groups]
 
 
 def assert_equal_bits(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
@@ -599,7 +600,7 @@ def test_without_llvmlite_numpy_does_it() -> None:
         "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"
         "network.backpropagate(np.ones((3, 2)), np.ones((3, 1)))\n"
         "stack.step(network.parameters, network.gradients)\n"
-        "assert stack.groups[0][1]._compiled == []\n"
+        "assert stack.groups[0].rule._compiled == []\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

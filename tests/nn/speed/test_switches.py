@@ -12,6 +12,7 @@ from nn import speed
 from nn.activations import Activation
 from nn.optimizers import Optimizer, rule
 from nn.speed import compile as compiling
+from tests.nn.optimizers.stepping import STEPPING
 
 PROBLEM = np.random.default_rng(0)
 X = PROBLEM.standard_normal((4, 16, 5))
@@ -21,7 +22,7 @@ SETTINGS = ["pages", "compile", "replay", "1"]
 
 def weights(dtype: type, **architecture: object) -> list[bytes]:
     """Train every optimizer for some steps; return the parameters after each."""
-    optimizers = [Optimizer.named(name, weight_decay=0.01) for name in Optimizer.names()]
+    optimizers = [Optimizer.named(name, weight_decay=0.01) for name in STEPPING]
     layers = nn.mlp([200, 7], 3, **architecture)
     network = nn.Network(
         layers, 5, loss=nn.CrossEntropy(), seeds=range(len(optimizers)), dtype=dtype

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare_tokens
+from experiments.datasets.reading import name_lists
 from experiments.datasets.reading.opening import opened, regular_file
 from experiments.datasets.source import Share, ShareOrNone, Source
 from experiments.datasets.sources.paths import user_path
@@ -19,8 +20,10 @@ from experiments.datasets.splits import Split
 from experiments.datasets.vocabulary import Unit, Vocabulary, split_text
 from experiments.errors import ConfigError, DataError
 from nn.component import Interval
+from nn.randomness import stream
 
 PYDOC_TOPICS: Final = "pydoc_topics"
+SURNAMES: Final = "surnames"
 UNKNOWN: Final = "<unknown>"
 
 
@@ -35,12 +38,13 @@ class Text(Source):
     Parameters
     ----------
     seed : int, default 0
-        Not used: nothing is drawn.
+        Seed of the order of surnames; otherwise nothing is drawn.
     limit : int, optional
         Largest number of tokens to use, from the beginning; by default all.
     source : str, default "pydoc_topics"
-        The path of a text file (also .gz, .bz2, .xz or .zip), or "pydoc_topics": the help texts
-        about topics that come with Python, about 465,000 characters.
+        The path of a text file (also .gz, .bz2, .xz or .zip); "pydoc_topics", the help texts about
+        topics that come with Python, about 465,000 characters; or "surnames", those of the census
+        of the United States of 1990 in random order, a line each, from the package `names`.
     unit : {"characters", "words"}, default "characters"
         What a token is; among words are punctuation marks and line breaks.
     length : int, default 64
@@ -77,8 +81,8 @@ class Text(Source):
             )
 
     def files(self) -> tuple[Path, ...]:
-        """Return the file of the text."""
-        return (self._path,)
+        """Return the file of the text, or those of the package."""
+        return name_lists.files() if self.source == SURNAMES else (self._path,)
 
     @property
     def _path(self) -> Path:
@@ -96,7 +100,7 @@ class Text(Source):
         """Read, divide and encode the text."""
         tokens = split_text(self._text(), self.unit)[: self.limit]
         if not tokens:
-            raise DataError(f"{self._path}: the text is empty. Give another.")
+            raise DataError(f"{self.source}: the text is empty. Give another.")
         testing = max(1, round(len(tokens) * self.test))
         validating = max(1, round(len(tokens) * self.validation)) if self.validation else 0
         ends = np.cumsum([len(tokens) - validating - testing, validating, testing])
@@ -115,7 +119,7 @@ class Text(Source):
         inputs, targets = (np.concatenate(each) for each in zip(*parts, strict=True))
         rows = np.cumsum([len(given) for given, _ in parts])
         return prepare_tokens(
-            name="text" if self.source != PYDOC_TOPICS else PYDOC_TOPICS,
+            name=self.source if self.source in (PYDOC_TOPICS, SURNAMES) else "text",
             task=Task.MULTICLASS,
             tokens=inputs,
             targets=targets,
@@ -136,11 +140,15 @@ class Text(Source):
             from pydoc_data.topics import topics
 
             return "\n".join(topics.values())
+        if self.source == SURNAMES:
+            names = [name.capitalize() for name in name_lists.surnames()]
+            order = stream(self.seed, "surnames").permutation(len(names))
+            return "\n".join(names[place] for place in order)
         path = self._path
         regular_file(path)
         try:
-            with opened(path) as stream:
-                content = b"".join(iter(stream.read1, b""))
+            with opened(path) as file:
+                content = b"".join(iter(file.read1, b""))
             text = content.decode(self.encoding)
         except LookupError:
             raise ConfigError(

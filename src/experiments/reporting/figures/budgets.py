@@ -31,7 +31,7 @@ _WIDTH: Final = 2.8
 def plot_budgets(
     budgets: Sequence[Budget], looks: Mapping[str, Look], title: str, *, higher: bool
 ) -> Figure:
-    """Draw a curve for each optimizer; the whiskers are 95% intervals.
+    """Draw a curve for each optimizer; the whiskers are 95% intervals, where these fit.
 
     A filled point marks a budget at which the optimizer is better than all others and separated
     from them. Of many optimizers, the best are in colour and named.
@@ -84,13 +84,15 @@ def plot_budgets(
             )  # fmt: skip
             if not look.named:
                 continue
+            low, high = axes.get_ylim()
             for budget, value in zip(budgets, values[place], strict=True):
                 estimate = budget.expected[name]
-                x = budget.trials + 0.12 * (place - len(names) / 2) / len(names)
-                axes.plot(
-                    [x, x], [estimate.low, estimate.high], color=look.color, linewidth=0.6,
-                    alpha=0.7, zorder=order,
-                )  # fmt: skip
+                if low <= estimate.low and estimate.high <= high:
+                    x = budget.trials + 0.3 * (place + 0.5 - len(names) / 2) / len(names)
+                    axes.plot(
+                        [x, x], [estimate.low, estimate.high], color=look.color, linewidth=0.6,
+                        alpha=0.7, zorder=order,
+                    )  # fmt: skip
                 if ahead[budget.trials] == name:
                     axes.plot(
                         [budget.trials], [value], "o", color=look.color, markersize=5, zorder=99

@@ -13,6 +13,7 @@ from experiments.reporting.figures.curves import (
     family_of,
     score_of,
     shown_part,
+    units_of,
 )
 from experiments.reporting.figures.drawing import (
     MUTED,
@@ -51,7 +52,9 @@ def plot_comparison(study: Study) -> Figure:
     have stopped early). The curve of a diverged run ends in a cross and does not enter the
     median. The axis of the validation loss is logarithmic if it spans more than a decade. On the
     right each seed is a point; each group has its mean with the 95% interval, in which a diverged
-    run counts as its untrained network. Each part of the study has a row of panels.
+    run counts as its untrained network. Each part of the study has a row of panels. Where a step
+    takes more than one gradient in some groups, curves count gradients, with those of the loss by
+    epoch beside them.
 
     Parameters
     ----------
@@ -79,7 +82,17 @@ def plot_comparison(study: Study) -> Figure:
         end, side = label_gutter(names), text_width([one.look.label for one in shown]) + 0.3
         notes = text_width([one.note for one in shown])
         heights = [max(2.9, min(len(row), _MOST_ROWS) * 0.22) for row in rows]
-        width = 0.6 + 2 * (3.3 + end) + 0.6 + side + 3.3 + (notes + 0.2 if notes else 0) + 0.2
+        units = units_of([one for row in rows for one in row])
+        panels = len(units) + 1  # the loss over each, and the score
+        width = (
+            0.6
+            + panels * (3.3 + end)
+            + (panels - 1) * 0.6
+            + side
+            + 3.3
+            + (notes + 0.2 if notes else 0)
+            + 0.2
+        )
         caption = wrapped(_caption(parts, rows), width - 0.6, 7.5)
         bottom = 0.2 + 0.14 * (caption.count("\n") + 1)
         heading = 0.3 if len(parts) > 1 else 0.0
@@ -96,10 +109,10 @@ def plot_comparison(study: Study) -> Figure:
             measured = [curves for one in row for curves in one.finished + one.diverged]
             score, shown_as = score_of(measured), shown_part(measured)
             left = 0.6
-            for kind in ("loss", score):
+            for kind, unit in (*(("loss", unit) for unit in units), (score, units[0])):
                 axes = panel(figure, left, top + 0.45, 3.3, height)
                 title_panel(axes, metric_named(f"{shown_as}/{kind}").title)
-                curves_panel(axes, row, f"{shown_as}/{kind}")
+                curves_panel(axes, row, f"{shown_as}/{kind}", unit)
                 left += 3.3 + end + 0.6
             left += side - 0.6
             axes = panel(figure, left, top + 0.45, 3.3, height)

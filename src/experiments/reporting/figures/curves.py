@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analysis.groups import Curves, Group
+from experiments.analysis.groups import (
+    EPOCHS,
+    GRADIENTS,
+    Curves,
+    Group,
+    counts_gradients,
+    course,
+)
 from experiments.analysis.statistics.median import median
 from experiments.reporting.figures.drawing import (
     count_epochs,
@@ -63,8 +70,14 @@ def family_of(group: Group, look: Look) -> Family:
     )
 
 
-def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
-    """Draw one metric of ranked groups over the epochs.
+def units_of(families: Sequence[Family]) -> list[str]:
+    """Return what curves are drawn over: gradients where they differ from steps, and epochs."""
+    runs = [curves for one in families for curves in one.finished + one.diverged]
+    return [GRADIENTS, EPOCHS] if counts_gradients(runs) else [EPOCHS]
+
+
+def curves_panel(axes: Axes, families: Sequence[Family], metric: str, unit: str = EPOCHS) -> None:
+    """Draw one metric of ranked groups over the epochs, or over the gradients that they took.
 
     Parameters
     ----------
@@ -74,10 +87,12 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
         The curves of the groups, best first.
     metric : str
         The column to draw, such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
+    unit : {"epoch", "gradients"}
+        What the horizontal axis counts.
     """
     from matplotlib.collections import LineCollection
 
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(unit)
     count_epochs(axes)
     settled = [curves for one in families for curves in one.finished if metric in curves]
     # A diverging run would leave no room for the others, so it does not set the limits.
@@ -86,13 +101,13 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
         say_unmeasured(axes)
         return
     everything = np.concatenate([curves[metric] for curves in measured])
-    medians = [_median(one.finished, metric) for one in families]
+    medians = [_median(one.finished, metric, unit) for one in families]
     ends = [(float(x[-1]), float(band[1][-1])) if x.size else None for x, band in medians]
     if metric_named(metric).higher_is_better:
         scale_score(axes, everything, [end[1] for end in ends if end])
     else:
         scale_loss(axes, everything)
-    axes.set_xlim(*epoch_limits(np.concatenate([curves["epoch"] for curves in measured])))
+    axes.set_xlim(*epoch_limits(np.concatenate([course(curves, unit) for curves in measured])))
 
     many = sum(len(one.finished) for one in families)
     # The worst are drawn first, so that the best are on top.
@@ -101,7 +116,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
         if len(one.finished) > 1 and one.look.named:
             # One collection, because thousands of separate artists take much time and memory.
             lines = [
-                np.column_stack([curves["epoch"], curves[metric]])[np.isfinite(curves[metric])]
+                np.column_stack([course(curves, unit), curves[metric]])[np.isfinite(curves[metric])]
                 for curves in one.finished
                 if metric in curves
             ]
@@ -112,7 +127,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
                 )
             )  # fmt: skip
         for curves in one.diverged:
-            _draw_diverged(axes, one, curves, metric, order)
+            _draw_diverged(axes, one, curves, metric, unit, order)
         if x.size:
             if len(one.finished) > 1 and one.look.named:
                 axes.fill_between(
@@ -132,13 +147,15 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str) -> None:
     )
 
 
-def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: int) -> None:
+def _draw_diverged(
+    axes: Axes, one: Family, curves: Curves, metric: str, unit: str, order: int
+) -> None:
     if metric not in curves or not np.isfinite(curves[metric]).any():
         return
     measured = np.isfinite(curves[metric])
-    epochs, values = curves["epoch"][measured], curves[metric][measured]
-    axes.plot(epochs, values, color=one.look.color, linewidth=0.8, alpha=0.8, zorder=order)
-    x, y = last_point(epochs, values)
+    places, values = course(curves, unit)[measured], curves[metric][measured]
+    axes.plot(places, values, color=one.look.color, linewidth=0.8, alpha=0.8, zorder=order)
+    x, y = last_point(places, values)
     low, high = axes.get_ylim()
     axes.plot(
         [x], [min(max(y, low), high)], "x", color=one.look.color, markersize=5, markeredgewidth=1.4,
@@ -147,9 +164,9 @@ def _draw_diverged(axes: Axes, one: Family, curves: Curves, metric: str, order: 
 
 
 def _median(
-    runs: Sequence[Curves], metric: str
+    runs: Sequence[Curves], metric: str, unit: str
 ) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
-    """Return the epochs that all runs measured, and (low, median, high) at each."""
+    """Return (low, median, high) after each epoch that all runs measured, and its place."""
     having = [curves for curves in runs if metric in curves]
     nothing = np.empty(0)
     if not having:
@@ -159,7 +176,9 @@ def _median(
     measured = np.isfinite(stacked).all(axis=0)
     found = [median(values) for values in stacked[:, measured].T]
     band = tuple(np.array([getattr(one, end) for one in found]) for end in ("low", "value", "high"))
-    return having[0]["epoch"][:length][measured], band
+    # Searches along a line take more gradients in one run than in another.
+    places = np.median([course(curves, unit)[:length] for curves in having], axis=0)
+    return places[measured], band
 
 
 def score_of(runs: Sequence[Curves]) -> str:
@@ -191,12 +210,12 @@ def marker_of(values: NDArray[np.float64]) -> str:
     return "o" if np.isfinite(values).sum() == 1 else ""
 
 
-def plot_curves(families: Sequence[Family], metric: str) -> Figure:
+def plot_curves(families: Sequence[Family], metric: str, unit: str = EPOCHS) -> Figure:
     """Draw one metric of ranked groups as a separate figure (see `curves_panel`)."""
     with style():
         gutter = label_gutter([one.look.label for one in families if one.look.named])
         height = max(2.5, 0.175 * sum(one.look.named for one in families))
         figure = new_figure(_LEFT + _WIDTH + gutter, height + 0.95)
         write(figure, 0.15, 0.1, metric_named(metric).title, size=10, weight="bold")
-        curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric)
+        curves_panel(panel(figure, _LEFT, 0.42, _WIDTH, height), families, metric, unit)
     return figure

@@ -101,7 +101,13 @@ def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
     axes.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
     if (margin := pairs[0].margin) is not None:
         axes.axvspan(max(-margin, low - room), min(margin, high + room), color=GRID, zorder=0)
-    axes.set_xlabel("first minus second" if len({pair.first for pair in pairs}) > 1 else "")
+    axes.set_xlabel(_direction(pairs))
+
+
+def _direction(pairs: Sequence[Pair]) -> str:
+    """Say on which side of 0 the first group, which has the better mean, is better."""
+    widest = max((pair.difference.value for pair in pairs), key=abs)
+    return "← the first is better" if widest < 0 else "the first is better →"
 
 
 def _draw(axes: Axes, row: int, pair: Pair, first: Look) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from experiments.analysis.groups import EPOCHS, course
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
 from experiments.config.build import source_from_config
@@ -22,6 +23,7 @@ from experiments.reporting.figures.curves import (
     plot_curves,
     score_of,
     shown_part,
+    units_of,
 )
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
@@ -34,7 +36,7 @@ from experiments.reporting.figures.strips import final_metric, plot_strips, stri
 from experiments.reporting.figures.verdicts import plot_verdicts
 from experiments.reporting.words.budgets import about_budgets
 from experiments.reporting.words.formatting import compact, listing, number
-from experiments.reporting.words.targets import long_target, target_source
+from experiments.reporting.words.targets import COUNTED, long_target, target_source
 from experiments.training.metrics import PROBE, metric_named
 
 if TYPE_CHECKING:
@@ -182,7 +184,8 @@ def _main(
     measured = [curves for one in families for curves in one.finished + one.diverged]
     for kind in ("loss", score_of(measured)):
         metric = f"{shown_part(measured)}/{kind}"
-        yield from _curves(families, metric, prefix)
+        for unit in units_of(families):
+            yield from _curves(families, metric, prefix, unit)
     yield _strips(entries, part.metric, prefix, "study" if part.studies else "seed")
     pairs, note = _chosen_pairs(part)
     if pairs:
@@ -199,18 +202,19 @@ def _main(
         if len(pairs) < len(part.separable_pairs):
             # With too many groups the squares are illegible, so only tuned groups are drawn.
             yield _verdicts(part, entries if len(entries) <= MOST_NAMED else shown, prefix)
-    yield from _times(part, shown, "epoch", prefix, _last_epoch(families))
+    for unit in dict.fromkeys([part.clock, EPOCHS]):
+        yield from _times(part, shown, unit, prefix, _last(families, unit))
 
 
 def _times(
     part: Part, shown: Sequence[Shown], unit: str, prefix: str, last: float
 ) -> Iterator[Picture]:
-    """Draw when runs reach the target, in epochs or in seconds of training steps."""
+    """Draw when runs reach the target, in epochs, gradients or seconds of training steps."""
     times = [(look, entry.times[unit]) for entry, look in shown if unit in entry.times]
     if part.target and times:
-        over = {"epoch": "epochs", "seconds": "seconds of training steps, measured one by one"}
+        over = {**COUNTED, "seconds": "seconds of training steps, measured one by one"}
         yield Picture(
-            f"{prefix}time-to-target{'' if unit == 'epoch' else f'-{unit}'}",
+            f"{prefix}time-to-target{'' if unit == EPOCHS else f'-{unit}'}",
             plot_times(times, long_target(part.target), last),
             f"The share of runs that reached the target, over the {over[unit]}. Next to the names: "
             "the median, or “never” if most runs miss the target. Target: "
@@ -266,8 +270,9 @@ def _budgets(part: Part, prefix: str) -> Iterator[Picture]:
         f"{prefix}budgets",
         plot_budgets(part.budgets, looks, metric_named(part.metric).title, higher=part.higher),
         "What fewer settings would have given: the expected result of the best of as many of the "
-        f"settings tried, chosen by validation. Thin lines are 95% intervals over {units}. A "
-        "filled point: separated from all others. " + about_budgets(part.budgets),
+        f"settings tried, chosen by validation. Thin lines: 95% intervals over {units}, left out "
+        "where they are wider than the picture. A filled point: separated from all others. "
+        + about_budgets(part.budgets),
         f"{metric_named(part.metric).title} by the number of settings tried. "
         + about_budgets(part.budgets),
     )
@@ -334,7 +339,9 @@ def _networks(
     return pictures, "" if pictures else "the runs stored nothing that they could show."
 
 
-def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Picture]:
+def _curves(
+    families: Sequence[Family], metric: str, prefix: str, unit: str = EPOCHS
+) -> Iterator[Picture]:
     if any(metric in curves for one in families for curves in one.finished + one.diverged):
         seeds = max(len(one.finished) for one in families)
         how = (
@@ -348,10 +355,11 @@ def _curves(families: Sequence[Family], metric: str, prefix: str) -> Iterator[Pi
         if not all(one.look.named for one in families):
             how += f" {OTHERS_ARE_GREY}"
         yield Picture(
-            f"{prefix}curves-{slug(metric)}",
-            plot_curves(families, metric),
+            f"{prefix}curves-{slug(metric)}{'' if unit == EPOCHS else f'-by-{unit}'}",
+            plot_curves(families, metric, unit),
             how,
-            f"Learning curves, {metric} by epoch: {listing([one.look.label for one in families])}.",
+            f"Learning curves, {metric} by {unit}: "
+            f"{listing([one.look.label for one in families])}.",
         )
 
 
@@ -386,10 +394,9 @@ def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
     return [pair for pair in pairs if pair.first == best], f"Pairs of {best} with each other group."
 
 
-def _last_epoch(families: Sequence[Family]) -> float:
-    return max(
-        (float(curves["epoch"][-1]) for one in families for curves in one.finished), default=1.0
-    )
+def _last(families: Sequence[Family], unit: str) -> float:
+    ends = (float(course(curves, unit)[-1]) for one in families for curves in one.finished)
+    return max(ends, default=1.0)
 
 
 def _last_second(shown: Sequence[Shown]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.analysis.groups import SETTING, show
+from experiments.analysis.groups import EPOCHS, SETTING, show
 from experiments.analysis.pairs import Pair
 from experiments.analysis.robustness import flips
 from experiments.analysis.statistics.estimate import Estimate
@@ -26,7 +26,7 @@ from experiments.reporting.words.formatting import (
     reach,
 )
 from experiments.reporting.words.reported import about_test
-from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.targets import COUNTED, short_target
 from experiments.reporting.words.verdicts import verdict_of
 from experiments.runs.record import Record
 from experiments.training.metrics import HEADLINE, compared, main_metrics, metric_named
@@ -90,8 +90,9 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
             header.append(Cell("finished"))
             columns.append([_finished(entry) for entry in part.entries])
     if part.target:
-        header.append(Cell(f"epochs to {short_target(part.target)}"))
-        columns.append(_times_to(part.entries))
+        for unit in dict.fromkeys([part.clock, EPOCHS]):
+            header.append(Cell(f"{COUNTED[unit]} to {short_target(part.target)}"))
+            columns.append(_times_to(part.entries, unit))
     if any(entry.divergences.total for entry in part.entries):
         header.append(Cell("diverged"))
         columns.append([_diverged(entry) for entry in part.entries])
@@ -99,7 +100,7 @@ def results(part: Part, looks: Sequence[Look]) -> Table:
     for metric in _shown(part):
         note += [text for text in about_test(metric, part.entries) if text not in note]
     if part.target:
-        note.append(notes.TIME_TO_TARGET)
+        note.append(notes.time_to_target(COUNTED[part.clock]))
     return Table(" ".join(note), tuple(header), tuple(zip(*columns, strict=True)))
 
 
@@ -341,8 +342,8 @@ def _mean_note(part: Part, spread: str) -> str:
     return f"{words} {notes.MEDIAN_STUDY}" if part.studies else words
 
 
-def _times_to(entries: Sequence[Entry]) -> list[Cell]:
-    found = [entry.times.get("epoch") for entry in entries]
+def _times_to(entries: Sequence[Entry], unit: str) -> list[Cell]:
+    found = [entry.times.get(unit) for entry in entries]
     medians = [one.median for one in found if one]
     flat = iter(counts([end for one in medians for end in (one.value, one.low, one.high)]))
     cells = []

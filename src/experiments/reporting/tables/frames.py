@@ -12,6 +12,7 @@ from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import varied
 from experiments.analysis.study import Study
 from experiments.reporting.tables.rows import narrow_rows
+from experiments.reporting.words.budgets import verdict_at
 from experiments.reporting.words.conclusions import conclusions
 from experiments.reporting.words.limits import warnings_of
 from experiments.runs.record import Record
@@ -173,11 +174,15 @@ def study_table(study: Study) -> pd.DataFrame:
 
 
 def study_json(study: Study) -> str:
-    """Write a study as JSON: its conclusions and warnings, and the tables of groups and pairs.
+    """Write a study as JSON: conclusions, warnings, and tables of groups, pairs and budgets.
 
     Numbers that are not finite, such as the ends of an unbounded interval, are null.
     """
-    tables = {"groups": study_table(study), "pairs": pairs_table(study)}
+    tables = {
+        "groups": study_table(study),
+        "pairs": pairs_table(study),
+        "budgets": budgets_table(study),
+    }
     contents = {
         "metrics": study.metrics,
         "conclusions": conclusions(study),
@@ -188,6 +193,33 @@ def study_json(study: Study) -> str:
         },
     }
     return json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
+
+
+def budgets_table(study: Study) -> pd.DataFrame:
+    """Tabulate what a tuned comparison would have shown with fewer trials, unrounded.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per part, number of trials and optimizer: the `expected` result with its interval,
+        and the `verdict` at this number of trials in words.
+    """
+    rows = [
+        {
+            "part": part.name,
+            "trials": budget.trials,
+            "optimizer": optimizer,
+            "metric": part.metric,
+            "expected": estimate.value,
+            "expected low": estimate.low,
+            "expected high": estimate.high,
+            "verdict": verdict_at(budget),
+        }
+        for part in study.parts
+        for budget in part.budgets
+        for optimizer, estimate in budget.expected.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def pairs_table(study: Study) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from experiments.analysis.groups import Group, lacks, short_names, show, telling_keys
+from experiments.analysis.groups import EPOCHS, Group, lacks, short_names, show, telling_keys
 from experiments.analysis.pairs import Pair
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.time_to_target import TimeToTarget
@@ -26,7 +26,7 @@ from experiments.reporting.words.formatting import (
     time_unit,
 )
 from experiments.reporting.words.reported import about_test
-from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.targets import COUNTED, short_target
 from experiments.training.metrics import main_metrics, metric_named
 from experiments.training.status import Status
 
@@ -103,7 +103,8 @@ def result_columns(part: Part) -> list[Column]:
         laid += _about_test(own, metric, entries)
         laid += _finished(entries) if metric == part.metric else []
     if part.target is not None:
-        laid.append(_times_to([one.times.get("epoch") for one in entries], part.target))
+        for unit in dict.fromkeys([part.clock, EPOCHS]):
+            laid.append(_times_to([one.times.get(unit) for one in entries], part.target, unit))
     return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
 
 
@@ -277,16 +278,16 @@ def _times(medians: Sequence[float]) -> Column:
     return Column(f"{unit}/step", cells, rank=_RANKS["time"], notes=(notes.STEP_TIME,))
 
 
-def _times_to(found: Sequence[TimeToTarget | None], target: Target) -> Column:
-    """Lay out the medians of the epochs to a target with their intervals."""
+def _times_to(found: Sequence[TimeToTarget | None], target: Target, unit: str) -> Column:
+    """Lay out the medians of the epochs or gradients to a target with their intervals."""
     medians = [_UNKNOWN if one is None else one.median for one in found]
     flat = iter(counts([end for one in medians for end in (one.value, one.low, one.high)]))
     cells = [
         middle if low == middle == high else f"{middle} [{low}, {high}]"
         for middle, low, high in zip(flat, flat, flat, strict=True)
     ]
-    header = f"epochs to {short_target(target)}"
-    return Column(header, tuple(cells), rank=1, notes=(notes.TIME_TO_TARGET,))
+    header = f"{COUNTED[unit]} to {short_target(target)}"
+    return Column(header, tuple(cells), rank=1, notes=(notes.time_to_target(COUNTED[unit]),))
 
 
 def _keys(entries: Sequence[Entry]) -> list[Column]:

@@ -24,7 +24,8 @@ descent reproduce --quick          # in ten minutes: those that fit, and the sto
 ```
 
 Claims, tolerances and allowed widths stand in `conf/experiment/published/NAME.yaml` and were fixed
-before the runs were made. Verdicts are computed from the values of the runs:
+before the runs were made; an experiment that was changed after a first look says so. Verdicts are
+computed from the values of the runs:
 
 - **A single number** of a source is one draw. It is *reproduced* if it lies in the 95% prediction
   interval of a single result, x̄ ± t·s·√(1 + 1/n), and that interval is no wider than allowed;
@@ -111,9 +112,13 @@ def _section(result: Result) -> str:
         escaped = [cell.replace("|", "\\|") for cell in cells]
         lines.append(f"| {' | '.join(escaped)} | **{one.finding.verdict}** |")
     lines.append("")
-    for group, settings in result.chosen.items():
-        chosen = ", ".join(f"{key}={value:g}" for key, value in settings.items())
-        lines.append(f"Tuned for {group}: {chosen}.")
+    if result.chosen:
+        chosen = (
+            f"{key}={value:g} for {group}"
+            for group, settings in result.chosen.items()
+            for key, value in settings.items()
+        )
+        lines.append(f"Tuned: {'; '.join(chosen)}.")
     lines += [
         sentence for key in ("differs", "changed", "few_seeds") if (sentence := about.get(key))
     ]

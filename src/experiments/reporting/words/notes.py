@@ -14,7 +14,6 @@ STEP_TIME: Final = (
     "µs/step is the time of a step (the passes and the update) of one run that trains alone, after "
     "compiling."
 )
-TIME_TO_TARGET: Final = "Epochs to the target are medians with 95% intervals; never: not reached."
 MEDIAN_STUDY: Final = "Studies repeat the whole tuning; beside their mean stands the median study."
 
 
@@ -49,6 +48,13 @@ def margin(part: Part) -> list[str]:
         f"{compact(part.margin)} lies between two groups. Undecided: neither is shown."
     )
     return [equivalent]
+
+
+def time_to_target(counted: str) -> str:
+    """Say what a time to the target is, counted in epochs or gradients."""
+    return (
+        f"{counted.capitalize()} to the target are medians with 95% intervals; never: not reached."
+    )
 
 
 def means(seeds: Sequence[int], spread: str, units: str = "seeds") -> str:

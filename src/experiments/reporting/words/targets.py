@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from experiments.analysis.groups import EPOCHS, GRADIENTS
 from experiments.analysis.targets import Target
 from experiments.reporting.words.formatting import number
 from experiments.training.metrics import metric_named
+
+COUNTED: Final = {EPOCHS: "epochs", GRADIENTS: "gradients"}
+"""What times to a target count, by their unit."""
 
 
 def short_target(target: Target) -> str:

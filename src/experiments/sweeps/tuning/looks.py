@@ -19,6 +19,9 @@ from experiments.analysis.pairs import Pair
 FIRST: Final = 10
 """The number of seeds at the first look."""
 
+MOST: Final = 1000
+"""The largest limit to the number of seeds."""
+
 
 def looks(most: int) -> tuple[int, ...]:
     """Return the number of seeds at each look: twice as many as at the one before, up to `most`."""

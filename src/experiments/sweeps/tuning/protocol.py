@@ -14,7 +14,7 @@ from experiments.config.seeds import read_seeds, show_seeds
 from experiments.datasets import Task
 from experiments.errors import ConfigError
 from experiments.runs.record import Record
-from experiments.sweeps.tuning.looks import FIRST, looks
+from experiments.sweeps.tuning.looks import FIRST, MOST, looks
 from experiments.sweeps.tuning.variations import ALL, Varied
 from nn.component import Component, Count, Finite, Interval
 
@@ -54,7 +54,7 @@ class Protocol(Component):
         on tuned settings are settled or no number of seeds up to `most_seeds` would settle more of
         them. ``reporting_seeds=auto`` sets it.
     most_seeds : int, default 40
-        The limit to that, above 10.
+        The limit to that, from 11 to 1000.
     tuning_studies : int, default 1
         The number of times that the whole tuning is repeated, with other trials and seeds, each
         study's winner being reported on its own seeds. The seeds of a study follow on those of the
@@ -84,7 +84,7 @@ class Protocol(Component):
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
     adds_seeds: bool = False
-    most_seeds: Annotated[int, Interval(FIRST + 1)] = 4 * FIRST
+    most_seeds: Annotated[int, Interval(FIRST + 1, MOST)] = 4 * FIRST
     tuning_studies: Count = 1
     select: Literal[
         "best/val_loss",
@@ -156,11 +156,12 @@ class Protocol(Component):
         settings = {key: value for key, value in node.items() if key in cls.__dataclass_fields__}
         if settings.get("reporting_seeds") == AUTO:
             most = settings.get("most_seeds", cls.most_seeds)
-            settings |= {"adds_seeds": True, "reporting_seeds": range(most)}
+            seeds = range(most if isinstance(most, int) and most <= MOST else FIRST)
+            settings |= {"adds_seeds": True, "reporting_seeds": list(seeds) or [0]}
         for name in _SEEDS:
             settings[name] = read_seeds(settings.get(name))
-        if settings.get("vary") in ("all", None):
-            settings["vary"] = list(ALL) if settings.get("vary") else []
+        vary = settings.get("vary") or []
+        settings["vary"] = list(ALL) if vary == "all" else [vary] if isinstance(vary, str) else vary
         protocol = build(settings, cls, _WHERE, faults, trusted=frozenset())
         if protocol is None:
             raise ConfigError("\n".join(faults))

@@ -132,7 +132,7 @@ def test_jobs_do_not_touch_each_other(hydra: tuple[Composer, DictConfig]) -> Non
     ("overrides", "faults"),
     [
         (["optimizer=adm"], ["optimizer=adm: unknown choice; did you mean 'adam'?"]),
-        (["experiment=publish/nielsen"], ["did you mean 'published/nielsen_chapter1'?"]),
+        (["experiment=publish/nielsen_chapter1"], ["did you mean 'published/nielsen_chapter1'?"]),
         (
             ["experiment/published=nielsen_chapter1"],
             ["experiment/published=nielsen_chapter1: give experiment=published/nielsen_chapter1"],

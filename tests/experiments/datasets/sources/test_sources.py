@@ -215,6 +215,7 @@ def test_wrong_options_are_refused_at_construction(kind, options, message):
 
 
 GIVEN = {
+    "bag_of_words": {"path": "rows.svm"},
     "csv": {"path": "table.csv", "target": "y"},
     "images": {"dir": "leaves"},
     "series": {"path": "power.csv"},

@@ -75,6 +75,15 @@ def test_the_help_texts_of_python() -> None:
     assert 7_000 < len(dataset.train) < 9_000
 
 
+def test_surnames_are_lines_in_an_order_that_the_seed_decides() -> None:
+    pytest.importorskip("names")
+    one, other = (Text(source="surnames", seed=seed, limit=5000).load() for seed in (0, 1))
+    assert one.name == "surnames"
+    written = decoded(one, one.train.inputs)
+    assert all(name.istitle() for name in written.split("\n")[1:-1])
+    assert written != decoded(other, other.train.inputs)
+
+
 def test_the_cache_returns_the_same(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text(LETTERS)
@@ -102,7 +111,7 @@ class TestWrongUse:
 
     def test_an_empty_text(self, tmp_path: Path) -> None:
         for unit, content in (("characters", ""), ("words", "  ")):
-            with pytest.raises(DataError, match=r"text\.txt: the text is empty"):
+            with pytest.raises(DataError, match=r"the text is empty"):
                 text_of(tmp_path, content, unit=unit)
 
     def test_another_encoding(self, tmp_path: Path) -> None:

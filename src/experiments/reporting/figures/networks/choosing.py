@@ -14,6 +14,7 @@ from experiments.datasets import Dataset, Task
 from experiments.reporting.figures.curves import Family, family_of
 from experiments.reporting.figures.looks import OTHERS_ARE_GREY, Look, looks_of
 from experiments.reporting.figures.networks import (
+    attention,
     boundaries,
     confusion,
     diagram,
@@ -21,6 +22,7 @@ from experiments.reporting.figures.networks import (
     hardest,
     norms,
     regression,
+    states,
     surface,
 )
 from experiments.reporting.figures.networks.shown import Shown, shown
@@ -83,8 +85,9 @@ def figures_for(
     -------
     list of NetworkPicture
         The pictures that apply, in this order: `boundaries` (two inputs, classes, snapshots),
-        `paths` (snapshots), `confusion` and `hardest` (classes), `filters` (a first convolution),
-        `predictions` (regression), `network` (samples with a shape), `norms`.
+        `paths` (snapshots), `confusion` and `hardest` (one class a row), `filters` (a first
+        convolution), `states` (recurrent layers), `attention` (self-attention), `predictions`
+        (regression), `network` (samples with a shape), `norms`.
         The same records give the same pictures.
 
     Raises
@@ -146,16 +149,19 @@ def _pictures(
     if len(rows) < len(trained):
         fewer = f" {len(rows)} of {len(trained)} groups are shown: the best of each optimizer."
     moving = [one for one in rows if one.run.snapshots()]
-    if moving and dataset.features == 2 and dataset.task.has_classes:
+    classes_of_rows = dataset.task.has_classes and not dataset.samples.steps
+    if moving and dataset.features == 2 and classes_of_rows and not dataset.samples.tokens:
         yield _boundaries(moving, dataset, fewer)
     yield from _paths(rows, dataset, fewer)
     finished = [one for one in rows if one.finished]
     missing = _listed([one.label for one in rows if not one.finished])
     without = f" Without a finished run: {missing}." if missing else ""
-    if finished and dataset.task.has_classes:
+    if finished and classes_of_rows:
         yield _confusion(finished, dataset, fewer + without)
         yield _hardest(finished, dataset, fewer + without)
     yield from _filters(finished, dataset, fewer + without)
+    yield from _states(finished, dataset, fewer + without)
+    yield from _attention(finished, dataset, fewer + without)
     if finished and dataset.task is Task.REGRESSION:
         yield _predictions(finished, dataset, fewer + without)
     yield from _diagram(rows)
@@ -236,6 +242,36 @@ def _filters(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[Ne
         caption += f" The best {filters.MOST_GROUPS} of {len(rows)} groups are looked at."
     figure = filters.plot_filters(having)
     yield NetworkPicture("filters", filters.TITLE, caption + notes, figure)
+
+
+def _states(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+    found = [(one, states.states_of(one, dataset)) for one in rows[: states.MOST_GROUPS]]
+    having = [(one, own) for one, own in found if own is not None]
+    if not having:
+        return
+    caption = (
+        "The last recurrent layer of a run with typical validation loss at "
+        f"{its_epoch(_runs(rows))}, in the first test sequence: a line for each unit, red where "
+        f"its state is positive, blue where negative. At most {states.MOST_UNITS} units and "
+        f"{states.MOST_STEPS} steps are shown."
+    )
+    figure = states.plot_states(having, dataset)
+    yield NetworkPicture("states", states.TITLE, caption + notes, figure)
+
+
+def _attention(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+    found = [(one, attention.attention_of(one, dataset)) for one in rows[: attention.MOST_GROUPS]]
+    having = [(one, heads) for one, heads in found if heads]
+    if not having:
+        return
+    caption = (
+        "Self-attention of a run with typical validation loss at "
+        f"{its_epoch(_runs(rows))}, in the first test sequence: a panel for each head; a line for "
+        "each step, with the weights of the steps that it looks at, darker where larger (on a "
+        f"square-root scale). At most {attention.MOST_STEPS} steps are shown."
+    )
+    figure = attention.plot_attention(having, dataset)
+    yield NetworkPicture("attention", attention.TITLE, caption + notes, figure)
 
 
 def _diagram(rows: Sequence[Shown]) -> Iterator[NetworkPicture]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import Dataset
+from experiments.datasets import Dataset, SparsePreprocessing
 from experiments.reporting.figures.drawing import (
     PALE,
     panel,
@@ -123,15 +123,24 @@ def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     names = dataset.target_names
     found = [hardest(one, dataset, _TABLE_ROWS) for one in rows]
-    features = _telling_features(dataset, sorted({hard.row for row in found for hard in row}))
-    heads = ["true", "predicted", "p(true)", *(dataset.feature_names[i] for i in features)]
+    if isinstance(dataset.preprocessing, SparsePreprocessing):
+        described = ["largest entries"]
+        values = _largest_entries
+    else:
+        features = _telling_features(dataset, sorted({hard.row for row in found for hard in row}))
+        described = [dataset.feature_names[i] for i in features]
+
+        def values(dataset: Dataset, row: int) -> list[str]:
+            return [raw_value(dataset, row, feature) for feature in features]
+
+    heads = ["true", "predicted", "p(true)", *described]
     tables = [
         [
             [
                 names[hard.true],
                 names[hard.predicted],
                 percent(hard.share),
-                *(raw_value(dataset, hard.row, feature) for feature in features),
+                *values(dataset, hard.row),
             ]
             for hard in row
         ]
@@ -171,6 +180,14 @@ def raw_value(dataset: Dataset, row: int, column: int) -> str:
         return levels[name][int(inputs[first : first + len(levels[name])].argmax())]
     value = float(inputs[first]) * preprocessing.scale[first] + preprocessing.center[first]
     return compact(value).replace("-", "−")
+
+
+def _largest_entries(dataset: Dataset, row: int) -> list[str]:
+    """Return the names of the features, the terms of a text, that count most in a test row."""
+    (inputs,) = np.abs(dataset.parts["test"].take([row]))
+    order = np.argsort(-inputs, kind="stable")[:_TABLE_FEATURES]
+    names = dataset.preprocessing.encoded_names
+    return [", ".join(names[i] for i in order if inputs[i])]
 
 
 def _telling_features(dataset: Dataset, rows: Sequence[int]) -> list[int]:

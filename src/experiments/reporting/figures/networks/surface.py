@@ -274,7 +274,7 @@ def _training_rows(
     most = max(_LEAST_ROWS, int(_WORK / (places * network.layout.size)))
     every = -(-len(part) // most)
     encoded = encoding_for(dataset, network.objective).encode(part.targets, str(network.dtype))
-    return part.inputs[::every], encoded[::every]
+    return part.every(every), encoded[::every]
 
 
 def _box(points: Numbers) -> tuple[Numbers, Numbers]:

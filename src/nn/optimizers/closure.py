@@ -1,0 +1,73 @@
+"""The loss of a batch and its gradient, evaluated again in the middle of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..network import Network
+from ..typing import Array, Float64Array
+
+
+class Closure:
+    """Evaluates a batch again, at whatever the network's parameters then are.
+
+    It has to be made before the step's first pass, whose dropout masks and random changes of the
+    samples it repeats, from the same carried states. Running statistics and carried states stay as
+    the first pass leaves them.
+
+    Parameters
+    ----------
+    network : Network
+        The networks.
+    batch : sequence of ndarray
+        Inputs, targets and weights, as :meth:`~nn.network.Network.backpropagate` takes them.
+    adjust : callable, optional
+        Called after each pass to change the gradients, such as by those of penalties.
+    penalty : callable, optional
+        Returns what is added to the losses, (runs,) in float64.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        batch: Sequence[Array],
+        adjust: Callable[[], object] | None = None,
+        penalty: Callable[[], Float64Array] | None = None,
+    ) -> None:
+        self._network, self._batch = network, batch
+        self._adjust, self._penalty = adjust, penalty
+        self._carried = {key: array.copy() for key, array in network.carried.items()}
+        self._states: list[list[dict[str, Any]]] = []
+        if network.is_random:
+            self._states = [network.random_states(run) for run in range(network.runs)]
+
+    def __call__(self) -> None:
+        """Fill the network's gradients."""
+        network = self._network
+        statistics = network.statistics.copy()
+        carried = {key: array.copy() for key, array in network.carried.items()}
+        for key, array in network.carried.items():
+            array[...] = self._carried.get(key, 0)
+        for run, states in enumerate(self._states):
+            network.restore_random_states(run, states)
+        self._logits = network.backpropagate(*self._batch)
+        network.statistics[...] = statistics
+        for key, array in carried.items():
+            network.carried[key][...] = array
+        if self._adjust is not None:
+            self._adjust()
+
+    def losses(self) -> Float64Array:
+        """Fill the network's gradients, and return the loss of each run, (runs,)."""
+        self()
+        targets, *weights = self._batch[1:]
+        losses = self._network.losses(self._logits, targets).astype(np.float64)
+        if weights:
+            shares = weights[0][:, :, 0].astype(np.float64)
+            mean: Float64Array = (losses * shares).sum(axis=1) / shares.sum(axis=1)
+        else:
+            mean = losses.mean(axis=1)
+        return mean if self._penalty is None else mean + self._penalty()
