@@ -1,10 +1,12 @@
 """What MLflow's page shows of a sweep follows from what the sweep varied."""
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from experiments.analysis.analyse import analyse
+from experiments.commands import sweep_view
 from experiments.commands.sweep_view import view_of
 from experiments.runs.record import Record
 from experiments.tracking.contents import params, tags
@@ -26,6 +28,15 @@ def assert_published(view: View, records: list[Record]) -> None:
             <= {param.key: param.value for param in params(run)}.items() | tags(run).items()
             for run in records
         ), wanted
+
+
+def test_parameters_are_computed_for_one_run_of_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = mock.Mock(side_effect=sweep_view.param_values)
+    monkeypatch.setattr(sweep_view, "param_values", asked)
+    viewed(sweep(tmp_path, ("sgd", "adam"), range(3)))
+    assert asked.call_count == 2
 
 
 def test_optimizers_are_groups(tmp_path: Path) -> None:
