@@ -48,7 +48,7 @@ def test_wilsons_rows_are_those_of_the_paper():
 def test_the_share_of_right_signs_is_measured_for_each_run():
     outputs = np.array([[[0.5], [-2.0], [1.0]], [[-1.0], [-1.0], [-1.0]]])
     targets = np.array([[1.0], [-1.0], [-1.0]])
-    found = SignAccuracy().value(Predictions(outputs, targets))
+    found = SignAccuracy().value(Predictions("regression", outputs, targets))
     assert found == pytest.approx([2 / 3, 2 / 3])
 
 
@@ -73,11 +73,9 @@ def test_sums_are_modulo_the_prime_and_each_row_is_in_one_part():
 
 
 def error_of(layers, shape):
-    network = Network(
-        layers, inputs=shape, outputs=2, loss=MeanSquaredError(), seeds=[0, 1], dtype=np.float64
-    )
+    network = Network(layers, inputs=shape, loss=MeanSquaredError(), seeds=[0, 1], dtype=np.float64)
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(5, *shape)), rng.normal(size=(5, 2))
+    x, y = rng.normal(size=(2, 5, *shape)), rng.normal(size=(2, 5, 2))
     return gradient_error(network, x, y).max()
 
 
