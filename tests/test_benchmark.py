@@ -209,7 +209,7 @@ OF_TOKENS = [
 
 @pytest.mark.parametrize("size", [CONVOLVED, RECURRENT, *OF_TOKENS], ids=lambda size: size.name)
 def test_other_networks_than_dense_ones_are_measured_too(size: Size) -> None:
-    contestant = Descent(size, "sgd", 0.1, *make_data(size))
+    contestant = Descent(size, "adam", 0.02, *make_data(size))
     contestant.start("stacked")
     contestant.train(1)
     before = contestant.loss()
