@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_some_of(OPTIMIZERS),
         default=list(OPTIMIZERS),
         metavar="NAME[,NAME]",
-        help=f"some of {', '.join(OPTIMIZERS)}; both by default",
+        help=f"some of {', '.join(OPTIMIZERS)}; all by default",
     )
     part.add_argument(
         "--networks",

@@ -208,6 +208,38 @@ SWEEPS: Final = (
             "training.early_stopping.min_delta=0.2",
         ],
     ),
+    Sweep(
+        "convolutions",
+        [
+            "dataset=digits",
+            "dataset.limit=40",
+            "training.batch_size=4",  # so that no kernel's gradient is a longer sum
+            "model=cnn",
+            "model.channels=[3]",
+            "model.kernels=3",
+            "model.strides=2",
+            "model.padding=0",
+            "model.dense=[]",
+        ],
+        {"model.pools": ["1", "2"], "optimizer": ["sgd", "adam"]},
+    ),
+    Sweep(
+        "recurrence",
+        [
+            "dataset=digits",
+            "dataset.limit=40",
+            "training.batch_size=4",
+            "model.shape=[8,8]",
+            "model.units=[3]",
+            "model.bidirectional=true",
+        ],
+        {"model": ["rnn", "lstm", "gru"], "model.output": ["last", "all"]},
+    ),
+    Sweep(
+        "sparse rows",
+        ["dataset=bag_of_words", "dataset.path=rows.svm", "model.hidden=[4]"],
+        {"optimizer": ["sgd", "adagrad"], "training.dtype": ["float32", "float64"]},
+    ),
 )
 
 
@@ -220,6 +252,8 @@ def write_inputs(folder: Path) -> None:
         price, weight = 3 * (row * 7 % 23) + row % 5, (row * row % 29) / 4
         lines.append(f"{height},{colour},{price},{weight},{'ab'[row * 7 % 23 > 11]}")
     (folder / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    entries = [f"{i % 2} {1 + i % 7}:{i % 5 + 0.5} {8 + i % 11}:1 20:-{i % 3}" for i in range(50)]
+    (folder / "rows.svm").write_text("\n".join(entries) + "\n", encoding="utf-8")
     images = folder / "images"
     images.mkdir()
     for stem, rows in (("train", 60), ("t10k", 20)):

@@ -21,10 +21,11 @@ _COLORS: Final = {
     BOUND: "#7f7f7f",
     "scikit-learn": "#e69f00",
     "PyTorch": "#d55e00",
+    "PyTorch, sparse gradients": "#cc79a7",
     "JAX": "#009e73",
     PEER: "#d55e00",
 }
-_MARKERS: Final = {"adam": ("o", True), "sgd": ("s", False)}
+_MARKERS: Final = {"adam": ("o", True), "sgd": ("s", False), "adagrad": ("^", True)}
 _PHASE_COLORS: Final = (
     "#bbbbbb",
     "#56b4e9",
@@ -116,7 +117,7 @@ def _legend(axes: Axes, found: Sequence[Measurement]) -> None:
     for optimizer in names(found, "optimizer", part="step"):
         marker, filled = _MARKERS[optimizer]
         face = "black" if filled else "white"
-        label = {"adam": "Adam", "sgd": "SGD"}[optimizer]
+        label = {"adam": "Adam", "sgd": "SGD", "adagrad": "Adagrad"}[optimizer]
         axes.plot([], [], marker, color="black", mfc=face, label=label)
     axes.legend(fontsize=8, loc="upper right", frameon=False)
 

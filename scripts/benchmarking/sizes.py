@@ -94,6 +94,10 @@ class Size:
     tokens : int, default 0
         Number of different tokens, if a sample is a sequence of so many as there are inputs, of
         which each has a target.
+    entries : int, default 0
+        Number of entries in a row, if the inputs are sparse.
+    optimizers : tuple of str, default ("adam", "sgd")
+        The optimizers, of `OPTIMIZERS`.
     """
 
     widths: tuple[int, ...]
@@ -107,12 +111,14 @@ class Size:
     recurrence: Recurrence | None = None
     attention: Attention | None = None
     tokens: int = 0
+    entries: int = 0
+    optimizers: tuple[str, ...] = ("adam", "sgd")
 
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Self:
         """Return the size whose ``dataclasses.asdict`` went through JSON."""
         convolutions = tuple(Convolution(**one) for one in values["convolutions"])
-        tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
+        tuples = {name: tuple(values[name]) for name in ("widths", "shape", "optimizers")}
         recurrence = values["recurrence"] and Recurrence(**values["recurrence"])
         attention = values["attention"] and Attention(**values["attention"])
         given = {"convolutions": convolutions, "recurrence": recurrence, "attention": attention}
@@ -120,8 +126,8 @@ class Size:
 
     @property
     def is_dense(self) -> bool:
-        """Whether the networks have dense layers only."""
-        return not (self.convolutions or self.recurrence or self.attention)
+        """Whether the networks have dense layers only, and dense inputs."""
+        return not (self.convolutions or self.recurrence or self.attention or self.entries)
 
     @property
     def name(self) -> str:
@@ -224,12 +230,23 @@ SIZES: Final = (
         attention=Attention(depth=2, width=64, heads=4),
         tokens=83,
     ),
+    Size(
+        (20_000, 64, 2),
+        batch=64,
+        runs=20,
+        rows=1280,
+        epochs=1,
+        label="bag",
+        entries=100,
+        optimizers=("adagrad",),
+    ),
 )
 """Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
 (2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
 2019); and recurrent ones: an LSTM for sequences like those of the adding problem (Hochreiter &
 Schmidhuber 1997), a GRU in both directions for MNIST-1D, and two LSTM layers of 128 units behind an
-embedding of 83 characters; and a causal transformer of characters."""
+embedding of 83 characters; a causal transformer of characters; and a network for bags of
+words, whose rows have 100 entries in 20,000 columns."""
 
-OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1}
+OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1, "adagrad": 0.01}
 """The optimizers and their learning rates."""

@@ -37,6 +37,7 @@ ENTRIES: Final = (
     Entry(BOUND, "blas"),
     Entry("scikit-learn", "scikit_learn"),
     Entry("PyTorch", "pytorch", foreign=True),
+    Entry("PyTorch, sparse gradients", "pytorch_sparse", foreign=True),
     Entry(JAX, "jax_scan", foreign=True),
 )
 
@@ -179,7 +180,7 @@ def measure(
     versions: dict[str, str] = {}
     with pinned([core]):
         for size in sizes:
-            for optimizer in optimizers:
+            for optimizer in [one for one in size.optimizers if one in optimizers]:
                 with ExitStack() as stack:
                     workers = []
                     for entry in list(present):

@@ -19,6 +19,7 @@ from experiments.training.stacking import make_stacks
 from experiments.training.widths import equal_parts, tile_width
 from nn.batches import Batches
 from nn.optimizers import rule as base
+from nn.sparse_rows import SparseRows
 from nn.speed import compile as fusion
 
 
@@ -44,10 +45,12 @@ class Descent(Contestant):
     def prepare(self) -> None:
         base.COMPILE_AFTER = fusion.COMPILE_AFTER = self.compile_after
         outputs = self.size.widths[-1]
+        if self.size.entries:
+            self.inputs = SparseRows.of(self.inputs, np.float32)
         self.targets = np.asarray(self.labels, np.intp)
         if not self.size.tokens:
             self.targets = np.eye(outputs, dtype=np.float32)[self.labels]
-        kind = {"adam": nn.Adam, "sgd": nn.SGD}[self.optimizer]
+        kind = {"adam": nn.Adam, "sgd": nn.SGD, "adagrad": nn.Adagrad}[self.optimizer]
         run = Run(
             dataset=_Prepared(),
             model=self._model(),
@@ -98,7 +101,8 @@ class Descent(Contestant):
         network = self._network(range(1))
         optimizers = self._optimizers(network)
         began = time.perf_counter()
-        network.backpropagate(self.inputs[:2], self.targets[:2])
+        two = self.inputs.block(slice(2)) if self.size.entries else self.inputs[:2]
+        network.backpropagate(two, self.targets[:2])
         optimizers.step(network.parameters, network.gradients)
         return time.perf_counter() - began
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,11 +12,23 @@ from benchmarking.contestants.worker import Contestant, serve
 from benchmarking.sizes import Recurrence
 
 
+@dataclass(frozen=True)
+class _Bags:
+    """The columns and the values of the entries of rows that have as many."""
+
+    columns: Any
+    values: Any
+
+    def __getitem__(self, rows: Any) -> _Bags:
+        return _Bags(self.columns[rows], self.values[rows])
+
+
 class PyTorch(Contestant):
     """PyTorch; rows are gathered for each batch, or permuted once per epoch and sliced."""
 
     ways = ("rows by batch", "rows by epoch")
     dense_only = False
+    sparse_gradients: ClassVar[bool] = False
 
     def prepare(self) -> None:
         import torch
@@ -23,16 +36,26 @@ class PyTorch(Contestant):
         torch.set_num_threads(1)
         torch.manual_seed(0)
         self.torch = torch
-        self.x, self.y = torch.from_numpy(self.inputs), torch.from_numpy(self.labels)
+        self.y = torch.from_numpy(self.labels)
+        if not self.size.entries:
+            self.x = torch.from_numpy(self.inputs)
+            return
+        shape = self.size.rows, self.size.entries
+        columns, values = self.inputs.indices.reshape(shape), self.inputs.data.reshape(shape)
+        self.x = _Bags(torch.from_numpy(columns).long(), torch.from_numpy(values))
 
     def version(self) -> str:
         return f"PyTorch {self.torch.__version__}"
 
     def start(self, way: str) -> None:
         self.way = way
-        optimizer = {"adam": self.torch.optim.Adam, "sgd": self.torch.optim.SGD}[self.optimizer]
+        names = {"adam": "Adam", "sgd": "SGD", "adagrad": "Adagrad"}
+        optimizer = getattr(self.torch.optim, names[self.optimizer])
         networks = [self._network() for _ in range(self.size.runs)]
-        self.runs = [(net, optimizer(net.parameters(), lr=self.lr, fused=True)) for net in networks]
+        fused = not self.sparse_gradients
+        self.runs = [
+            (net, optimizer(net.parameters(), lr=self.lr, fused=fused)) for net in networks
+        ]
 
     def _network(self) -> Any:
         nn, size = self.torch.nn, self.size
@@ -41,10 +64,29 @@ class PyTorch(Contestant):
         layers: list[Any] = self._convolutions() if size.convolutions else []
         if size.recurrence is not None:
             layers = [nn.Unflatten(1, size.shape), self._recurrent(size.recurrence), nn.Flatten()]
-        inputs = nn.Sequential(*layers)(self.x[:1]).shape[1]
-        for fan_in, fan_out in pairwise((inputs, *size.widths[1:])):
+        if size.entries:
+            layers = [self._bag(), nn.ReLU()]
+            widths = size.widths[1:]
+        else:
+            widths = (nn.Sequential(*layers)(self.x[:1]).shape[1], *size.widths[1:])
+        for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
         return nn.Sequential(*layers[:-1])
+
+    def _bag(self) -> Any:
+        nn, torch, size = self.torch.nn, self.torch, self.size
+        sparse = self.sparse_gradients
+
+        class Bag(nn.Module):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                self.weights = nn.EmbeddingBag(*size.widths[:2], mode="sum", sparse=sparse)
+                self.bias = nn.Parameter(torch.zeros(size.widths[1]))
+
+            def forward(self, x: _Bags) -> Any:
+                return self.weights(x.columns, per_sample_weights=x.values) + self.bias
+
+        return Bag()
 
     def _of_tokens(self) -> Any:
         """Return a network that predicts from each token and those before it."""

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,11 +34,11 @@ class Contestant(ABC):
     ----------
     size : Size
         The networks to train.
-    optimizer : {"adam", "sgd"}
+    optimizer : {"adam", "sgd", "adagrad"}
         The optimizer.
     lr : float
         The learning rate.
-    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens; or Csr
         The inputs of the training data.
     labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
         The class index of each row, or of each step.
@@ -49,18 +50,21 @@ class Contestant(ABC):
     compile_seconds : float
         Time spent on compiling, for all ways together; it is not part of any repetition.
     dense_only : bool
-        Whether it trains networks of dense layers only.
+        Whether it trains networks of dense layers, with dense inputs, only.
+    sparse_only : bool
+        Whether it trains networks with sparse inputs only.
     """
 
     ways: ClassVar[tuple[str, ...]]
     dense_only: ClassVar[bool] = True
+    sparse_only: ClassVar[bool] = False
 
     def __init__(
         self,
         size: Size,
         optimizer: str,
         lr: float,
-        inputs: NDArray[Any],
+        inputs: Any,
         labels: NDArray[np.int64],
     ) -> None:
         self.size, self.optimizer, self.lr = size, optimizer, lr
@@ -89,20 +93,39 @@ class Contestant(ABC):
         """Return the mean loss of all networks, as evidence that they were trained."""
 
 
-def make_data(size: Size) -> tuple[NDArray[Any], NDArray[np.int64]]:
+@dataclass(frozen=True)
+class Csr:
+    """Sparse rows, as libraries take them."""
+
+    data: NDArray[np.float32]
+    indices: NDArray[np.int32]
+    indptr: NDArray[np.int64]
+    shape: tuple[int, int]
+
+
+def make_data(size: Size) -> tuple[Any, NDArray[np.int64]]:
     """Generate inputs and the labels of a linear rule, or of one token by the other.
 
     They are the same in every process.
 
     Returns
     -------
-    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens
+    inputs : ndarray of shape (rows, features), float32, or int64 if they are tokens; or Csr
     labels : ndarray of shape (rows,), or (rows, features) for tokens, int64
     """
     rng = np.random.default_rng(0)
     if size.tokens:
         tokens = rng.integers(size.tokens, size=(size.rows, size.widths[0]))
         return tokens, rng.permutation(size.tokens)[tokens]
+    if size.entries:
+        columns = np.arange(size.widths[0], dtype=np.int32)
+        chosen = [np.sort(rng.choice(columns, size.entries, False)) for _ in range(size.rows)]
+        values = rng.random((size.rows, size.entries), dtype=np.float32)
+        rule = rng.standard_normal((size.widths[0], size.widths[-1]), dtype=np.float32)
+        labels = (values[:, np.newaxis] @ rule[np.array(chosen)])[:, 0].argmax(axis=1)
+        pointers = np.arange(size.rows + 1, dtype=np.int64) * size.entries
+        rows = Csr(values.ravel(), np.concatenate(chosen), pointers, (size.rows, size.widths[0]))
+        return rows, labels.astype(np.int64)
     inputs = rng.standard_normal((size.rows, size.widths[0]), dtype=np.float32)
     rule = rng.standard_normal((size.widths[0], size.widths[-1]), dtype=np.float32)
     return inputs, (inputs @ rule).argmax(axis=1).astype(np.int64)
@@ -127,7 +150,7 @@ def serve(kind: type[Contestant]) -> None:
 
     asked = json.loads(sys.argv[1])
     size = Size.of_json(asked["size"])
-    if kind.dense_only and not size.is_dense:
+    if (kind.dense_only and not size.is_dense) or (kind.sparse_only and not size.entries):
         answer(unsuitable=True)
         return
     try:

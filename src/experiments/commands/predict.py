@@ -7,7 +7,7 @@ A table needs the raw columns that the run was trained on, in any order; others 
 read as the training table was: CSV, also compressed, or Parquet, with the delimiter, encoding,
 decimal mark and missing values of the run. An array needs exactly these columns, in their order.
 A run on texts also takes a .txt file with a text on each line; a run on sparse rows, a svmlight
-file or a matrix of SciPy's in a .npz file.
+file or a matrix of SciPy's in a .npz file; a run on images, a PNG or JPEG file or a folder of them.
 Predictions are CSV, in raw units.
 """
 
@@ -34,6 +34,7 @@ from experiments.commands.parsing import (
 )
 from experiments.config.trust import allowed_packages
 from experiments.datasets import SparsePreprocessing, read_table
+from experiments.datasets.reading.image_file import ENDINGS, images_in, read_images
 from experiments.datasets.reading.opening import regular_file
 from experiments.datasets.reading.svmlight import read_npz, read_svmlight
 from experiments.errors import DataError
@@ -78,16 +79,21 @@ def _check_order(run: str, data: Path) -> None:
         if swapped:
             cure = f"The run comes first: {program('predict')} {shlex.join([str(data), run])}"
         raise DataError(f"{run}: this is a file, not the folder of a run. {cure}")
-    if data.is_dir():
-        raise DataError(f"{data}: this is a folder. Give a table or a .npy array after the run")
+    if data.is_dir() and not any(images_in(data)):
+        raise DataError(
+            f"{data}: this is a folder without images. Give a table or a .npy array after the run"
+        )
 
 
 def _predicted(predictor: Predictor, path: Path) -> pd.DataFrame:
     raw = _read(path, predictor)
     try:
-        return predictor.predict(raw)
+        table = predictor.predict(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    if path.is_dir():
+        table.insert(0, "file", [str(one.relative_to(path)) for one in sorted(images_in(path))])
+    return table
 
 
 def record_of(run: str, uri: str | None, scratch: Path) -> Record:
@@ -118,6 +124,8 @@ def record_of(run: str, uri: str | None, scratch: Path) -> Record:
 
 def _read(path: Path, predictor: Predictor) -> Any:
     preprocessing = predictor.preprocessing
+    if path.is_dir() or path.suffix.lower() in ENDINGS:
+        return _images(path, predictor)
     if path.suffix == ".npz":
         return read_npz(path)
     if path.suffix != ".npy":
@@ -134,6 +142,13 @@ def _read(path: Path, predictor: Predictor) -> Any:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
+
+
+def _images(path: Path, predictor: Predictor) -> np.ndarray[Any, Any]:
+    shape = predictor.shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise DataError(f"{path}: the run was not trained on images. Give a table, or an array")
+    return read_images(path, (shape[0], shape[1], shape[2]), scaled=predictor.scales_images)
 
 
 def _lines(path: Path, encoding: str) -> np.ndarray[Any, Any]:
@@ -163,7 +178,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("predict", __doc__ or "")
     add_run(parser)
     parser.add_argument(
-        "input", metavar="INPUT", type=Path, help="a table, .npy array, texts or sparse rows"
+        "input",
+        metavar="INPUT",
+        type=Path,
+        help="a table, .npy array, texts, sparse rows or images",
     )
     parser.add_argument("--output", type=Path, help="CSV file to write (default: print)")
     add_weights(parser)

@@ -51,6 +51,8 @@ class Predictor:
         The columns that a raw table must have.
     shape : tuple of int
         The shape of a sample; see `experiments.datasets.Dataset`.
+    scales_images : bool
+        Whether the images that the run was trained on were brought to one size.
     table_format : TableFormat
         The delimiter and the encoding of the CSV file that the run was trained on, if they were
         given.
@@ -82,7 +84,9 @@ class Predictor:
         self.preprocessing = Preprocessing.from_json(record.preprocessing_json)
         self.features = self.preprocessing.columns
         source = record.config.get("dataset")
-        self.table_format = TableFormat.of_config(source if isinstance(source, Mapping) else {})
+        source = source if isinstance(source, Mapping) else {}
+        self.table_format = TableFormat.of_config(source)
+        self.scales_images = bool(source.get("size"))
         self._is_of_texts = self.preprocessing.vocabulary is not None
         problem = self._misfit(self._network.inputs, self._network.outputs)
         if problem is not None:
@@ -122,7 +126,8 @@ class Predictor:
             return ("prediction", _BITS)
         probabilities = tuple(f"probability_{name}" for name in self._targets)
         given = probabilities if self._gives_probabilities else ()
-        return (self._targets if self._by_target else ("prediction",)) + given
+        steps = ("row", "step") if self._samples.steps else ()
+        return (*steps, *(self._targets if self._by_target else ("prediction",)), *given)
 
     def predict(self, raw: pd.DataFrame | RawTable | NDArray[Any] | SparseMatrix) -> pd.DataFrame:
         """Predict for every row of a raw table.
@@ -144,9 +149,10 @@ class Predictor:
             a function to minimize, its value at the trained point, as `value`. If the network's
             outputs are probabilities, also a column `probability_<name>` for each class or label.
             A table with a column for each series has a forecast for each window, with the number
-            of the window's last row, from 1, as `after_row`. For texts, the most probable token
-            after each as `prediction`, and the mean number of bits, -log₂ of the probability, that
-            each token after its first takes, as `bits_per_token`.
+            of the window's last row, from 1, as `after_row`. A sequence with targets for its steps
+            has a row for each step that it has, numbered by `row` and `step`, from 1. For texts,
+            the most probable token after each as `prediction`, and the mean number of bits, -log₂
+            of the probability, that each token after its first takes, as `bits_per_token`.
 
         Raises
         ------
@@ -170,13 +176,18 @@ class Predictor:
             outputs = np.asarray(self._network.predict(inputs)[0], dtype=np.float64)
         if self._task.has_numbers:
             outputs = self.preprocessing.decode_targets(outputs)
-        finite = np.isfinite(outputs).all(axis=1)
+        finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
         if not finite.all():
             raise DataError(
                 f"row {int(np.argmin(finite)) + 1}: the outputs of the network are not finite, "
                 "because a value is far larger than any in training. Correct the row."
             )
         named: dict[str, Any] = {}
+        if self._samples.steps:
+            read = ~np.isnan(inputs.reshape(len(inputs), -1, self._samples.steps)[:, 0])
+            rows, steps = np.nonzero(read)
+            outputs, index = outputs[read], None if index is None else index[rows]
+            named = {"row": rows + 1, "step": steps + 1}
         if self.preprocessing.takes_steps(raw):
             named["after_row"] = np.arange(len(outputs)) + before + 1
         if self._task.has_numbers:
@@ -202,9 +213,7 @@ class Predictor:
         model, [column] = self.language_model, self.features
         if isinstance(raw, pd.DataFrame | Mapping):
             if column not in raw:
-                raise DataError(
-                    f"column {column!r} is missing. Give the texts in a column {column}."
-                )
+                raise DataError(f"column {column!r}, of the texts, is missing. Add it.")
             texts = list(raw[column])
         else:
             texts = list(np.asarray(raw).reshape(-1))

@@ -40,7 +40,7 @@ def tile_width(runs: Sequence[Run], dataset: Dataset) -> int:
 
     A tile holds all runs if all of them fit the caches or not even one does; otherwise as many
     as fit. Layers that read samples step by step make hundreds of small calls, whose overhead a few
-    runs share: an LSTM of 16 units and 100 steps takes 0.65 of the time in tiles of 7 that it takes
+    runs share: an LSTM of 16 units and 100 steps takes 0.8 of the time in tiles of 7 that it takes
     in tiles of 1, though these fit.
     """
     if not switches.is_on("tiles"):

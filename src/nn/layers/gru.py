@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..speed.compile import Fused
+from ..typing import Array
 from .direction import Direction
 from .recurrent import Recurrent
 
@@ -27,24 +28,25 @@ class GRUDirection(Direction):
 
     @cached_property
     def _candidate(self) -> Fused:
-        return self.fused(_candidate, "GRU candidate", 1, 3)
+        return self.fused(_candidate, "GRU candidate", 0, 4)
 
     @cached_property
     def _state(self) -> Fused:
-        return self.fused(_state, "GRU", 0, 1)
+        return self.fused(_state, "GRU", 0, 2)
 
     @cached_property
     def _gradients(self) -> Fused:
         return self.fused(_gradients, "GRU gradients", 3, 5)
 
-    def step(self, step: int, do: Callable[..., None]) -> None:
+    def step(self, step: int, sums: Array, do: Callable[..., None]) -> None:
         candidate, reset, update, from_state = (self.block(step, k) for k in range(4))
-        sigmoids = self.block(step, 1, 2)
+        sigmoids, new = self.part(sums, 0, 2), self.contiguous("candidate")
         do(np.tanh, sigmoids, sigmoids)
-        do(self._candidate, candidate, reset, update, from_state)
-        do(np.tanh, candidate, candidate)
+        tanhs = self.part(sums, 0), self.part(sums, 1)
+        do(self._candidate, new, reset, update, from_state, *tanhs, self.part(sums, 2), candidate)
+        do(np.tanh, new, new)
         before, after = self.before[:, :, step], self.after[:, :, step]
-        do(self._state, after, candidate, update, before)
+        do(self._state, after, candidate, new, update, before)
 
     def step_back(self, step: int) -> None:
         blocks = (self.block(step, k) for k in range(4))
@@ -52,19 +54,30 @@ class GRUDirection(Direction):
 
 
 def _candidate(
-    candidate: Any, reset: Any, update: Any, from_state: Any, scratch: Sequence[Any]
+    new: Any,
+    reset: Any,
+    update: Any,
+    from_state: Any,
+    reset_tanh: Any,
+    update_tanh: Any,
+    state_sum: Any,
+    input_sum: Any,
+    _: Sequence[Any],
 ) -> None:
-    """Finish the sigmoids of the gates, and compute the candidate's sum."""
-    for gate in (reset, update):
-        np.multiply(gate, 0.5, out=gate)
+    """Finish the gates from the hyperbolic tangents of their sums; compute the candidate's sum."""
+    for gate, tanh in ((reset, reset_tanh), (update, update_tanh)):
+        np.multiply(tanh, 0.5, out=gate)
         np.add(gate, 0.5, out=gate)
-    [let_in] = scratch
-    np.multiply(reset, from_state, out=let_in)
-    np.add(candidate, let_in, out=candidate)
+    np.copyto(from_state, state_sum)
+    np.multiply(reset, from_state, out=new)
+    np.add(input_sum, new, out=new)
 
 
-def _state(after: Any, candidate: Any, update: Any, before: Any, _: Sequence[Any]) -> None:
+def _state(
+    after: Any, candidate: Any, new: Any, update: Any, before: Any, _: Sequence[Any]
+) -> None:
     """Compute the state after a step: candidate + update · (before - candidate)."""
+    np.copyto(candidate, new)
     np.subtract(before, candidate, out=after)
     np.multiply(after, update, out=after)
     np.add(after, candidate, out=after)

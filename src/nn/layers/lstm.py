@@ -30,21 +30,25 @@ class LSTMDirection(Direction):
 
     @cached_property
     def _cell(self) -> Fused:
-        return self.fused(_cell, "LSTM", 1, 4)
+        return self.fused(_cell, "LSTM", 1, 6)
+
+    @cached_property
+    def _state(self) -> Fused:
+        return self.fused(_state, "LSTM state", 0, 2)
 
     @cached_property
     def _gradients(self) -> Fused:
         return self.fused(_gradients, "LSTM gradients", 2, 5)
 
-    def step(self, step: int, do: Callable[..., None]) -> None:
-        sums = self.z[:, :, step]
+    def step(self, step: int, sums: Array, do: Callable[..., None]) -> None:
         do(np.tanh, sums, sums)
-        entering, forgetting, candidate, giving = (self.block(step, k) for k in range(4))
-        cell, squashed = self.cell_after[:, :, step], self.squashed[:, :, step]
-        before = self.cell_before[:, :, step]
-        do(self._cell, entering, forgetting, giving, cell, candidate, before)
-        do(np.tanh, cell, squashed)
-        do(np.multiply, giving, squashed, self.after[:, :, step])
+        gates = [self.block(step, k) for k in range(4)]
+        tanhs = [self.part(sums, k) for k in range(4)]
+        cell = self.contiguous("cell")
+        before, after = self.cell_before[:, :, step], self.cell_after[:, :, step]
+        do(self._cell, *gates, cell, after, *tanhs, before)
+        do(np.tanh, cell, cell)
+        do(self._state, self.after[:, :, step], self.squashed[:, :, step], gates[3], cell)
 
     def step_back(self, step: int) -> None:
         gates = (self.block(step, k) for k in range(4))
@@ -56,20 +60,29 @@ class LSTMDirection(Direction):
 def _cell(
     entering: Any,
     forgetting: Any,
+    candidate: Any,
     giving: Any,
     cell: Any,
-    candidate: Any,
-    before: Any,
-    scratch: Sequence[Any],
+    after: Any,
+    *read: Any,
 ) -> None:
-    """Finish the sigmoids of the gates, and compute the cell after a step."""
-    for gate in (entering, forgetting, giving):
-        np.multiply(gate, 0.5, out=gate)
-        np.add(gate, 0.5, out=gate)
+    """Finish the gates from the hyperbolic tangents of their sums, and compute the cell twice."""
+    *tanhs, before, scratch = read
     [new] = scratch
+    for gate, tanh in zip((entering, forgetting, giving), (*tanhs[:2], tanhs[3]), strict=True):
+        np.multiply(tanh, 0.5, out=gate)
+        np.add(gate, 0.5, out=gate)
+    np.copyto(candidate, tanhs[2])
     np.multiply(entering, candidate, out=new)
     np.multiply(forgetting, before, out=cell)
     np.add(cell, new, out=cell)
+    np.copyto(after, cell)
+
+
+def _state(after: Any, kept: Any, giving: Any, squashed: Any, _: Sequence[Any]) -> None:
+    """Compute the state after a step, and keep the hyperbolic tangent of the cell."""
+    np.copyto(kept, squashed)
+    np.multiply(giving, squashed, out=after)
 
 
 def _gradients(

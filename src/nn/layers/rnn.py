@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..speed.compile import Fused
+from ..typing import Array
 from .direction import Direction
 from .recurrent import Recurrent
 
@@ -23,8 +24,8 @@ class RNNDirection(Direction):
     def _gradient(self) -> Fused:
         return self.fused(_sum_gradient, "RNN gradient", 0, 1)
 
-    def step(self, step: int, do: Callable[..., None]) -> None:
-        do(np.tanh, self.block(step, 0), self.after[:, :, step])
+    def step(self, step: int, sums: Array, do: Callable[..., None]) -> None:
+        do(np.tanh, sums, self.after[:, :, step])
 
     def step_back(self, step: int) -> None:
         own = self.block(step, 0)

@@ -373,7 +373,7 @@ def test_a_record_comes_back_from_mlflow_whole(tmp_path: Path, uri: str) -> None
         ("inputs.csv", "run", b"a\n1\n", "The run comes first: descent predict run inputs.csv"),
         ("inputs.csv", "0" * 32, b"a\n1\n", "The run comes first"),
         ("inputs.csv", "inputs.csv", b"a\n1\n", "this is a file, not the folder of a run"),
-        ("run", "run", None, "run: this is a folder. Give a table"),
+        ("run", "run", None, "run: this is a folder without images. Give a table"),
         (".", "inputs.csv", b"a\n1\n", "has runs in it. Give the folder of one"),
         ("0" * 32, "inputs.csv", b"height,width,depth\n1,2,3\n", "the database does not exist"),
     ],

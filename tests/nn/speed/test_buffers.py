@@ -110,6 +110,6 @@ def test_the_rules_of_a_stack_share_large_pages() -> None:
     stack = nn.OptimizerStack(rules, layout, np.dtype(np.float32))
     for runs in ([0, 1, 2, 3], [0, 2, 3]):
         stack.keep(runs)
-        state = [array for _, rule in stack.groups for array in rule.state.values()]
+        state = [array for group in stack.groups for array in group.rule.state.values()]
         assert len(state) >= len(runs)
         assert len({address(array) // PAGE for array in state}) == 1

@@ -78,9 +78,9 @@ def trajectory(
             factor = np.full((len(optimizers), 1), 0.9**step)
             stack.step(theta, g.astype(dtype), factor)
             seen.append(theta.copy())
-            for _, rule in stack.groups:
-                seen += [array.copy() for array in rule.state.values()]
-    return seen, [rule for _, rule in stack.groups]
+            for group in stack.groups:
+                seen += [array.copy() for array in group.rule.state.values()]
+    return seen, [group.rule for group in stack.groups]
 
 
 def assert_equal_bits(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
@@ -600,7 +600,7 @@ def test_without_llvmlite_numpy_does_it() -> None:
         "stack = nn.OptimizerStack([nn.Adam()], network.layout, network.dtype)\n"
         "network.backpropagate(np.ones((3, 2)), np.ones((3, 1)))\n"
         "stack.step(network.parameters, network.gradients)\n"
-        "assert stack.groups[0][1]._compiled == []\n"
+        "assert stack.groups[0].rule._compiled == []\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Dataset, Task
+from experiments.datasets.reading.image_file import (
+    images_in,
+    is_shown,
+    opened,
+    pixels_of,
+    upright,
+)
 from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.source import SplitSource
@@ -20,13 +23,6 @@ from experiments.datasets.sources.paths import user_path
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError, DataError
 from nn.component import Count
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-_ENDINGS: Final = (".png", ".jpg", ".jpeg")
-_BYTES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-"""Pillow's modes whose values have at most eight bits."""
 
 _COLORS: Final = ("red", "green", "blue")
 
@@ -93,7 +89,7 @@ class Images(SplitSource):
         )
         pixels = np.empty((len(paths), *shape), np.uint8)
         for row, path in enumerate(paths):
-            pixels[row] = self._pixels(path, shape)
+            pixels[row] = pixels_of(path, shape)
         sizes = [len(found) for found in classes.values()]
         return self.prepare(
             name=self.name,
@@ -114,7 +110,7 @@ class Images(SplitSource):
         """
         top = user_path(self.dir)
         try:
-            folders = sorted(path for path in top.iterdir() if _is_shown(path) and path.is_dir())
+            folders = sorted(path for path in top.iterdir() if is_shown(path) and path.is_dir())
         except OSError as error:
             raise DataError(
                 f"{top}: the folder of images cannot be read ({error.strerror}). Name it by "
@@ -125,7 +121,7 @@ class Images(SplitSource):
                 f"{top}: a folder of images has a subfolder for each class, and this one has "
                 f"{len(folders) or 'none'}. Name one that has: dataset.dir=FOLDER."
             )
-        classes = {folder.name: sorted(_images_in(folder)) for folder in folders}
+        classes = {folder.name: sorted(images_in(folder)) for folder in folders}
         for name, found in classes.items():
             if not found:
                 raise DataError(
@@ -144,9 +140,9 @@ class Images(SplitSource):
         """
         color, first = self.color, None
         for path in paths:
-            with _opened(path) as image:
+            with opened(path) as image:
                 # A camera may say in the header that the image has to be turned.
-                height, width = _turned(image).size[::-1]
+                height, width = upright(image).size[::-1]
                 if color is None and image.mode not in ("1", "L", "LA"):
                     color = True
             if self.size is not None:
@@ -160,57 +156,6 @@ class Images(SplitSource):
                 )
         assert first is not None  # each class has an image
         return (3 if color else 1, *first)
-
-    def _pixels(self, path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-        from PIL import Image
-
-        with _opened(path) as image:
-            converted = _turned(image).convert("RGB" if shape[0] == 3 else "L")
-            if converted.size != (shape[2], shape[1]):
-                converted = converted.resize((shape[2], shape[1]), Image.Resampling.BILINEAR)
-            array = np.asarray(converted, np.uint8).reshape(*shape[1:], shape[0])
-        return np.moveaxis(array, -1, 0)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image; what fails while it is open is reported with its name."""
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            if image.mode not in _BYTES:
-                raise DataError(
-                    f"{path}: the image has more than eight bits a channel ({image.mode}). "
-                    "Convert it to eight."
-                )
-            yield image
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file leads Pillow to nearly any of them
-        raise DataError(
-            f"{path}: the image cannot be read ({' '.join(str(error).split())[:200]}). Replace "
-            "the file, or move it away."
-        ) from error
-
-
-def _turned(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
-
-
-def _images_in(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(where, name)
-            if _is_shown(path) and path.suffix.lower() in _ENDINGS:
-                yield path
-
-
-def _is_shown(path: Path) -> bool:
-    return not path.name.startswith(".")
 
 
 def _names(shape: tuple[int, int, int]) -> list[str]:
