@@ -275,3 +275,21 @@ def test_numbers_that_are_not_finite_are_refused():
     x.data[3] = 1e300
     with pytest.raises(ValueError, match="infinite in float32"):
         nn.fit(network(dtype="float32"), nn.SGD(), x, labels(ROWS), epochs=1)
+
+
+@pytest.mark.usefixtures("_way")
+def test_rows_that_are_chosen_are_those_that_count():
+    x = matrix(20)
+    weights = np.random.default_rng(0).standard_normal((RUNS, COLUMNS, UNITS))
+    rows = SparseRows.of(x, float)
+    each = TableRows(rows, np.array([[3, 0, 2, 7], [19, 3, 3, 1], [5, 6, 8, 9]])).whole()
+    for chosen, wanted in (
+        (rows.block(slice(None, None, 3)), [x[::3]] * RUNS),
+        (rows.select(np.array([4, 1, 4])), [x[[4, 1, 4]]] * RUNS),
+        (each.block(slice(0, None, 2)), [x[[3, 2]], x[[19, 3]], x[[5, 8]]]),
+        (each.select(np.array([2, 0])), [x[[2, 3]], x[[3, 19]], x[[8, 5]]]),
+    ):
+        z = np.empty((RUNS, chosen.shape[1], UNITS))
+        multiply(chosen, weights, z)
+        for run in range(RUNS):
+            np.testing.assert_array_equal(z[run], by_plain_loops(wanted[run], weights[run]))

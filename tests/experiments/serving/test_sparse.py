@@ -17,6 +17,7 @@ from experiments.serving.loader import ServedRun
 from experiments.serving.package import pack_model
 from experiments.serving.predictor import Predictor
 from experiments.tracking.models import _inputs, _save_example
+from experiments.tracking.runs import Tracker
 from tests.experiments.reporting.figures.networks.trained_sweeps import rows_of, train_sweep, words
 
 LIMIT = {"limit": 200, "most_terms": 50}
@@ -144,3 +145,17 @@ def test_the_hardest_texts_are_told_by_their_terms(trained):
     assert "largest entries" in told
     terms = set(dataset.preprocessing.encoded_names)
     assert any(set(word.split(", ")) <= terms for word in told)
+
+
+@pytest.mark.slow
+def test_mlflow_loads_the_models(trained, numbers, tmp_path):
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    raw = pd.DataFrame({"name": ["Mary"]}), sparse.csr_matrix(numbers[1].test.take([0, 1]))
+    for (record, _), rows in zip((trained, numbers), raw, strict=True):
+        run_id = Tracker(uri, "served").publish(record, model=True, trusted=frozenset())
+        loaded = mlflow.pyfunc.load_model(f"runs:/{run_id}/{record.name}-{record.uid[:8]}")
+        given = rows.astype(float) if sparse.issparse(rows) else rows
+        pd.testing.assert_frame_equal(loaded.predict(given), predictor_of(record).predict(rows))
