@@ -20,7 +20,7 @@ def test_fit_gives_the_bits_of_a_run(batch_size: int | str) -> None:
     )
     size = None if batch_size == "full" else batch_size
     nn.fit(fitted, run.optimizer, inputs, targets, epochs=3, batch_size=size)
-    tile = Tile([run, run], trained, inputs, targets)
+    tile = Tile([run, run], trained, inputs, targets, epochs=[3, 3])
     for _ in range(3):
         tile.train_epoch(tile.batches.steps, None)
     np.testing.assert_array_equal(fitted.parameters, trained.parameters)

@@ -94,7 +94,7 @@ def test_the_hungriest_run_decides_on_tiles() -> None:
 
 def test_runs_of_recurrent_networks_share_the_overhead_of_their_many_calls() -> None:
     dataset = Mnist1d(limit=300).load()
-    run = make_run(model=GRU(units=(16,)), batch_size=100)
+    run = make_run(model=GRU(units=(16,)), batch_size=32)
     assert stack_width(run, dataset) == tile_width([run] * 20, dataset) == 8
 
 
