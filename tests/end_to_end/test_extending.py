@@ -25,7 +25,8 @@ PAGE = ROOT / "docs" / "extending.md"
 
 def blocks() -> list[tuple[str, str]]:
     """Language and text of every block of code on the page, as far as it is about parts."""
-    parts, _ = PAGE.read_text().split("\n## Launchers")  # which test_plugins.py is about
+    # Published results and launchers have tests of their own: test_reproduce.py, test_plugins.py.
+    parts, _ = PAGE.read_text().split("\n## A published result")
     return re.findall(r"^```(\w+)\n(.*?)^```$", parts, re.MULTILINE | re.DOTALL)
 
 
