@@ -39,6 +39,9 @@ _COLORS: Final = {
     "d_adaptation": "#4393c3",
     "shampoo": "#01665e",
     "soap": "#35978f",
+    "schedule_free_sgd": "#a6761d",
+    "schedule_free_adamw": "#225ea8",
+    "lbfgs": "#1b7837",
 }
 
 

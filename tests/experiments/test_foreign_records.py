@@ -132,7 +132,9 @@ def test_of_this_project_only_parts_can_be_named(
     assert len(lines) == len(PARTS[:-1])
     for line in lines:
         assert f"._target_: {target!r} is not a part of a run, so it is not imported" in line
-        assert "nn, experiments.datasets and experiments.config.models" in line
+        assert (
+            "nn, experiments.datasets, experiments.published and experiments.config.models" in line
+        )
 
 
 # Commands

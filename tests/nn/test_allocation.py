@@ -15,6 +15,7 @@ from nn.optimizers import Optimizer
 from nn.optimizers import rule as base
 from nn.speed import compile as fusion
 from tests.nn.optimizers.stepping import STEPPING
+from tests.nn.own import names
 
 KIB = 1 << 10
 
@@ -102,7 +103,7 @@ def test_layers(layer) -> None:
     assert peak(network, nn.SGD(), BATCH) < SMALL
 
 
-@pytest.mark.parametrize("name", Loss.names())
+@pytest.mark.parametrize("name", names(Loss))
 def test_losses(name: str) -> None:
     assert peak(make(nn.mlp([], UNITS), 8, Loss.named(name)), nn.SGD(), BATCH) < SMALL
 

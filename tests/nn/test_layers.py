@@ -8,6 +8,7 @@ from nn.activations import Activation
 from nn.gradient_check import STEP, rounding_noise
 from nn.losses import Loss
 from tests.nn import plain
+from tests.nn.own import names
 
 precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 ACTIVATIONS = [Activation.named(name) for name in Activation.names()]
@@ -67,7 +68,7 @@ class TestGradients:
         self.check(activation, normalization, "mse", [4, 3])
 
     # The loss `value` is of functions, which have no targets.
-    @pytest.mark.parametrize("loss", [name for name in Loss.names() if name != "value"])
+    @pytest.mark.parametrize("loss", [name for name in names(Loss) if name != "value"])
     @pytest.mark.parametrize("hidden", [[], [5]], ids=str)
     def test_losses(self, loss: str, hidden: list[int]) -> None:
         self.check(nn.activations.Tanh(), None, loss, hidden)

@@ -11,6 +11,7 @@ from nn.activations import Activation
 from nn.gradient_check import STEP, rounding_noise
 from nn.losses import Loss
 from nn.objective import Objective
+from tests.nn.own import names
 
 precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 OUTPUTS = [Activation.named(name) for name in Activation.names()]
@@ -106,7 +107,7 @@ def gradient(loss: Loss, output: Activation, logits: np.ndarray, y: np.ndarray) 
 
 
 def test_every_loss_is_tried() -> None:
-    assert {loss.name for loss, _ in LOSSES} == set(Loss.names())
+    assert {loss.name for loss, _ in LOSSES} == set(names(Loss))
 
 
 @pytest.mark.parametrize(("loss", "plain", "output"), PAIRS)

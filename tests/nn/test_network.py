@@ -10,6 +10,7 @@ import nn
 from nn.activations import Activation
 from nn.losses import Loss
 from tests.nn import plain
+from tests.nn.own import names
 
 precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -133,7 +134,7 @@ class TestForward:
                 np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
     # The loss `value` is of functions, which have no targets.
-    @pytest.mark.parametrize("loss", [name for name in Loss.names() if name != "value"])
+    @pytest.mark.parametrize("loss", [name for name in names(Loss) if name != "value"])
     @pytest.mark.parametrize("n", [1, 511, 512, 513, 1300])
     def test_loss_and_predictions_of_many_rows(self, loss: str, n: int) -> None:
         rng = np.random.default_rng(n)

@@ -15,6 +15,7 @@ from nn.initializers import Initializer
 from nn.losses import Loss
 from nn.optimizers import Optimizer, rule
 from tests.nn.optimizers.stepping import STEPPING
+from tests.nn.own import names
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 65]
 
@@ -242,7 +243,7 @@ PROBLEMS = st.builds(
     batch=st.sampled_from([1, 2, 3, 5, 8, 16, 31, 32, 33]),
     activation=st.sampled_from(Activation.names()),
     normalization=st.sampled_from([None, "batch", "layer"]),
-    loss=st.sampled_from(Loss.names()),
+    loss=st.sampled_from(names(Loss)),
     dropout=st.booleans(),
     dtype=st.sampled_from([np.float32, np.float64]),
     shared=st.booleans(),
@@ -286,7 +287,7 @@ def test_more_parameters_than_fit_a_block(name: str, dtype: type, monkeypatch) -
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("loss", Loss.names())
+@pytest.mark.parametrize("loss", names(Loss))
 @pytest.mark.parametrize("rows", [1, 513, 1100])
 def test_many_rows_in_evaluation(loss: str, rows: int, dtype: type) -> None:
     problem = Problem(

@@ -11,6 +11,7 @@ from nn.optimizers import Optimizer, OptimizerStack
 from nn.parameters import Layout, Parameter
 from tests.nn.optimizers.stepping import STEPPING
 from tests.nn.optimizers.transcriptions import UPDATES, muon_trajectory, trajectory
+from tests.nn.own import names
 
 STEPS = 80
 TOLERANCE = 1e-10  # two hundred times the rounding of so many steps
@@ -205,7 +206,7 @@ def test_the_transcription_covers_every_option(name: str) -> None:
 
 
 def test_every_optimizer_is_transcribed() -> None:
-    assert {*UPDATES, *WHOLE, "lbfgs"} == set(Optimizer.names())
+    assert {*UPDATES, *WHOLE, "lbfgs"} == set(names(Optimizer))
 
 
 # Rules of tensors, matrices and runs. Numbers of others hold them to their definitions, and a

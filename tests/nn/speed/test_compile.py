@@ -29,6 +29,7 @@ from nn.speed import trace as recording
 from nn.speed.buffers import Workspace
 from nn.speed.compile import Fused
 from tests.nn.optimizers.stepping import STEPPING
+from tests.nn.own import names
 from tests.nn.test_stacking import PROBLEMS, RUNS, assert_same_bits, optimizers, train
 
 NEVER = 1 << 60
@@ -181,7 +182,7 @@ def test_which_activations_are_compiled(name: str) -> None:
 
 @needs_llvmlite
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loss", Loss.names())
+@pytest.mark.parametrize("loss", names(Loss))
 def test_gradients_of_losses(loss: str, dtype: type) -> None:
     objective = Objective(Loss.named(loss))
     rng = np.random.default_rng(0)
