@@ -28,7 +28,7 @@ def test_the_experiment_compares_sgd_and_adagrad_in_both_forms(tmp_path: Path) -
     finished = run("experiment=names_sparse", *few, *FEW, folder=tmp_path)
     said = succeeded(finished).out
     for form in ("sparse", "mixed"):
-        assert f"On dataset.form={form}" in said
+        assert f"dataset.form={form}" in said
 
 
 def test_what_is_wrong_is_one_message(tmp_path: Path) -> None:

@@ -212,7 +212,8 @@ def _by_months(days: NDArray[np.float64]) -> bool:
     months = dates.astype("datetime64[M]")
     steps = np.diff(months.astype(np.int64))
     start = months.astype("datetime64[D]")
-    last = (months + 1).astype("datetime64[D]") - 1
+    month, day = np.timedelta64(1, "M"), np.timedelta64(1, "D")
+    last = (months + month).astype("datetime64[D]") - day
     same_day = len(set((dates - start).tolist())) == 1
     even = len(set(steps.tolist())) == 1 and steps[0] > 0
     return bool(even and (same_day or (dates == last).all()))
