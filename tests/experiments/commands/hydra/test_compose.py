@@ -153,7 +153,7 @@ def test_jobs_do_not_touch_each_other(hydra: tuple[Composer, DictConfig]) -> Non
         ),
         (
             ["optimizer._search_.beta=[0]"],
-            ["optimizer._search_ has no beta; did you mean 'beta1' or 'beta2'?"],
+            ["optimizer._search_ has no beta; did you mean 'beta2'?"],
         ),
         (["seed=${nothing}"], ["nothing"]),
         (["seed"], ["'seed' is not a setting"]),
