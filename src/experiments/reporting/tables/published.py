@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.analysis.published.result import Judged, Result
-from experiments.analysis.published.verdict import Order, Verdict
+from experiments.analysis.published.verdict import Verdict
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.welch import Sample
 from experiments.reporting.words.formatting import duration
@@ -134,15 +134,15 @@ def _section(result: Result) -> str:
 def measured(one: Judged) -> str:
     """Write what was measured for a claim: means, intervals and numbers of runs."""
     claim, finding = one.claim, one.finding
-    if not isinstance(claim, Order):
+    if len(claim.groups) == 1:
         (group,) = claim.groups
         (found,) = finding.intervals
         return f"{_number(found.value)} {_interval(found)}, {_seeds(one.values[group])}"
     means = ", ".join(
-        f"{group} {_number(Sample.of(one.values[group]).mean)}" for group in claim.order
+        f"{group} {_number(Sample.of(one.values[group]).mean)}" for group in claim.groups
     )
     differences = ", ".join(f"{_number(f.value)} {_interval(f)}" for f in finding.intervals)
-    return f"{means}; difference {differences}, {_seeds(one.values[claim.order[0]])}"
+    return f"{means}; difference {differences}, {_seeds(one.values[claim.groups[0]])}"
 
 
 def _seeds(values: Sequence[float]) -> str:
