@@ -289,7 +289,7 @@ class Run(Component):
             )
 
         if self.optimizer.evaluates_elsewhere:
-            if not isinstance(self.averaging, NoAveraging):
+            if self.averaging.averages:
                 raise ValueError(
                     f"optimizer={self.optimizer.label} evaluates an average of its own; set "
                     "averaging=none"

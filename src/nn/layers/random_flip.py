@@ -27,6 +27,7 @@ class RandomFlip(Layer):
 
     name: ClassVar[str] = "randomflip"
     random: ClassVar[bool] = True
+    only_in_training: ClassVar[bool] = True
     rate: Probability = 0.5
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -30,6 +30,7 @@ class RandomShift(Layer):
 
     name: ClassVar[str] = "randomshift"
     random: ClassVar[bool] = True
+    only_in_training: ClassVar[bool] = True
     places: Count = 1
     value: Finite = 0.0
 

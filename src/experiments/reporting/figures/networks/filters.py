@@ -26,7 +26,6 @@ TITLE: Final = "The first filters"
 MOST_GROUPS: Final = 6
 _FILTERS: Final = 10
 _ROWS: Final = 1000  # of the test part that are looked through
-_AS_THEY_ARE: Final = (nn.layers.RandomShift, nn.layers.RandomFlip)  # outside of training
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +51,7 @@ def first_filters(one: Shown, dataset: Dataset) -> list[Filter]:
     """
     weights = one.run.weights()
     layers = network_of(one.run, weights, trusted=one.trusted).layers
-    begin = next(
-        (place for place, layer in enumerate(layers) if not isinstance(layer, _AS_THEY_ARE)), 0
-    )
+    begin = next((place for place, layer in enumerate(layers) if not layer.only_in_training), 0)
     layer, name = layers[begin], names_of(layers)[begin]
     if not isinstance(layer, Convolution) or layer.groups > 1 or dataset.test is None:
         return []
