@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -220,18 +220,14 @@ def _compare_and_draw(records: Sequence[Record], sweep: Sweep, console: Console)
         return compared
     from experiments.reporting.report.everyday import MOST_PARTS, write_networks
 
-    drawn = write_networks(compared.study, sweep.folder, trusted=sweep.trusted, warn=warn)
+    say = partial(console.print, soft_wrap=True)
+    drawn = write_networks(compared.study, sweep.folder, trusted=sweep.trusted, warn=warn, note=say)
     if drawn:
         names = ", ".join(path.stem for path in drawn)
-        console.print(
-            f"What the networks learnt: {shown(drawn[0].parent)} ({names})", soft_wrap=True
-        )
-    if len(compared.study.parts) > MOST_PARTS:
-        console.print(
-            f"For all {len(compared.study.parts)} tasks: "
-            f"{to_type('pictures')} {shlex.quote(shown(sweep.folder))}",
-            soft_wrap=True,
-        )
+        say(f"What the networks learnt: {shown(drawn[0].parent)} ({names})")
+    tasks = len(compared.study.parts)
+    if tasks > MOST_PARTS:
+        say(f"For all {tasks} tasks: {to_type('pictures')} {shlex.quote(shown(sweep.folder))}")
     return replace(compared, files=[*compared.files, *drawn])
 
 

@@ -69,7 +69,12 @@ def write_comparison(
 
 
 def write_networks(
-    study: Study, folder: Path, *, trusted: frozenset[str], warn: Callable[[str], None]
+    study: Study,
+    folder: Path,
+    *,
+    trusted: frozenset[str],
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> list[Path]:
     """Draw what the networks of a sweep learnt into `pictures/`, as `descent pictures` does.
 
@@ -84,8 +89,9 @@ def write_networks(
     trusted : frozenset of str
         The trusted packages (see `experiments.reporting.figures.networks.networks_of`).
     warn : callable
-        A function that shows a warning to the user: about a picture that cannot be drawn, or the
-        reason why there are none.
+        A function that shows a warning to the user, about a picture that cannot be drawn.
+    note : callable
+        A function that shows the reason why there are no pictures.
 
     Returns
     -------
@@ -101,7 +107,7 @@ def write_networks(
         entries = list(zip(part.entries, looks_of_entries(part.entries), strict=True))
         drawn, missing = networks_of(entries, trusted=trusted, failed=failed)
         if missing:
-            warn(f"there are no pictures of the networks: {missing}")
+            note(f"There are no pictures of the networks: {missing}")
         prefix = f"{slug(part.name)}-" if len(study.parts) > 1 else ""
         for picture in drawn:
             path = folder / "pictures" / f"{prefix}{picture.name}.png"

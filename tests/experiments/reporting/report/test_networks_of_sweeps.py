@@ -10,18 +10,21 @@ from experiments.reporting.figures.networks import confusion
 from experiments.reporting.report.everyday import MOST_PARTS, write_networks
 from experiments.reporting.report.figures import pictures_of
 from experiments.runs.record import Record
+from tests.experiments.analysis.made_up_sweeps import make_run
 from tests.experiments.reporting.figures.networks.trained_sweeps import train_sweep
 
 FITTING = ["boundaries", "paths", "confusion", "hardest", "norms"]
 
 
 def drawn(records: list[Record], folder: Path) -> tuple[list[str], list[str]]:
-    """The names of the pictures in a sweep's folder, and the warnings."""
-    warnings: list[str] = []
-    written = write_networks(analyse(records), folder, trusted=frozenset(), warn=warnings.append)
+    """The names of the pictures in a sweep's folder, and what is said."""
+    said: list[str] = []
+    written = write_networks(
+        analyse(records), folder, trusted=frozenset(), warn=said.append, note=said.append
+    )
     assert sorted(written) == sorted(folder.glob("pictures/*"))
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
-    return [path.stem for path in written], warnings
+    return [path.stem for path in written], said
 
 
 def test_what_fits_is_drawn_and_by_the_code_of_the_report(tmp_path: Path) -> None:
@@ -46,10 +49,21 @@ def test_so_does_one_that_cannot_be_written(tmp_path: Path) -> None:
     records = train_sweep(tmp_path, Xor().load())
     (tmp_path / "pictures" / "paths.png").mkdir(parents=True)
     warnings: list[str] = []
-    written = write_networks(analyse(records), tmp_path, trusted=frozenset(), warn=warnings.append)
+    written = write_networks(
+        analyse(records), tmp_path, trusted=frozenset(), warn=warnings.append, note=warnings.append
+    )
     assert [path.stem for path in written] == [name for name in FITTING if name != "paths"]
     assert len(warnings) == 1
     assert "paths.png" in warnings[0]
+
+
+def test_of_runs_that_did_not_finish_it_is_said_why_there_are_none(tmp_path: Path) -> None:
+    records = [
+        make_run(tmp_path, "sgd", seed, status="diverged", summary={"best/val_loss": None})
+        for seed in range(2)
+    ]
+    expected = "There are no pictures of the networks: no run finished."
+    assert drawn(records, tmp_path) == ([], [expected])
 
 
 def test_a_setting_switches_them_off_in_the_report(tmp_path: Path) -> None:
