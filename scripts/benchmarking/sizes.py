@@ -13,7 +13,7 @@ class Convolution:
     Parameters
     ----------
     channels, kernel, stride, padding : int
-        As in :class:`nn.layers.convolution.Convolution`.
+        The settings of :class:`nn.layers.convolution.Convolution`.
     pool : int
         Size of the pooling, 1 for none.
     """
@@ -32,7 +32,7 @@ class Recurrence:
     Parameters
     ----------
     kind : {"lstm", "gru"}
-        What it is.
+        The kind of layer.
     units : int
         Number of units.
     bidirectional : bool, default False
@@ -57,7 +57,7 @@ class Attention:
     Parameters
     ----------
     depth, width, heads : int
-        As in :class:`experiments.config.models.Transformer`.
+        The settings of :class:`experiments.config.models.Transformer`.
     """
 
     depth: int

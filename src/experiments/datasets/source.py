@@ -63,7 +63,7 @@ class Source(ABC):
     seed : int, default 0
         Seed of the split, of the subset that `limit` selects and of generated data. It is
         independent of the run's seed, so that all runs of a comparison see the same data; a
-        configuration may set it to ``${seed}``, so that each seed has a split of its own.
+        configuration may set it to ``${seed}``, so that each seed has a separate split.
     limit : int, optional
         Largest number of rows to use, at least 3; by default all.
 

@@ -44,7 +44,7 @@ class SparsePreprocessing(Preprocessing):
         a row: with random signs, then by the orthonormal discrete cosine transform, so that the
         rows keep their lengths and the angles between them.
     terms : Terms or None
-        What texts are searched for; None for rows of numbers.
+        The terms that texts are searched for; None for rows of numbers.
     """
 
     kind: ClassVar[str] = "sparse"
@@ -195,7 +195,7 @@ class SparsePreprocessing(Preprocessing):
 
 
 def texts_of(cells: Any) -> list[str]:
-    """Return the cells of a column as texts without blanks around them, "" where there is none."""
+    """Return the cells of a column as texts without blanks around them, "" for a missing cell."""
     absent = Notation(missing=())
     return ["" if absent.is_missing(cell) else str(cell).strip() for cell in cells]
 

@@ -1,4 +1,4 @@
-"""A hidden layer beside which the inputs go on to the next layer."""
+"""A hidden layer whose inputs are passed on to the next layer beside its outputs."""
 
 from __future__ import annotations
 

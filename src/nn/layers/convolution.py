@@ -296,7 +296,7 @@ def _matrices(seen: Array, part: Part) -> Array:
     Parameters
     ----------
     seen : ndarray of shape (runs, groups, rows, inputs · rest of the kernel, n)
-        What the windows see in each row.
+        The windows' inputs in each row.
     part : Part
         The windows.
 

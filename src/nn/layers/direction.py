@@ -1,4 +1,4 @@
-"""What a recurrent layer does in one direction of time."""
+"""One direction of time of a recurrent layer: its forward and its backward loop over the steps."""
 
 from __future__ import annotations
 

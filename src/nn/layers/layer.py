@@ -68,8 +68,8 @@ class Binding:
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
     carried : dict of object to ndarray, optional
-        The arrays that hold what the layers of the network carry from batch to batch; None if each
-        batch begins anew.
+        The arrays that hold the states that the network's layers carry from batch to batch; None if
+        each batch starts from the initial state.
     tied : bool
         Whether the network's last layer shares the weights of its embedding, and the layer is one
         of the two. The last layer has them, and their gradient, by the name "tied"; its backward
@@ -202,7 +202,7 @@ class Layer(Component):
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
         """Return a buffer that belongs to this layer.
 
-        Its contents last until the same key is asked for in another shape, as for a batch of
+        The contents last until the same key is requested in another shape, as for a batch of
         another size.
         """
         return self.at.workspace.array((self.at.name, key), shape)

@@ -132,9 +132,9 @@ def _gradients(
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    With i, f, o the sigmoids of their sums W·xₜ + U·hₜ₋₁ + b and g the tanh of its own, the cell is
-    cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The columns of the weights are those of i, f,
-    g and o, as in PyTorch; there is one bias where PyTorch adds two.
+    The gates i, f and o are sigmoids of sums W·xₜ + U·hₜ₋₁ + b, and g is the tanh of such a sum.
+    The cell is cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The weights have columns for i, f, g
+    and o in this order, as in PyTorch; there is one bias where PyTorch adds two.
 
     Parameters
     ----------

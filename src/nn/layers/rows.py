@@ -1,7 +1,7 @@
 """The windows of a convolution row by row: a row is a place along the first spatial axis.
 
-What the windows of one row of outputs see lies in a few rows of the sample. Where these follow each
-other in memory, with a dilation rearranged, all that they see is one matrix.
+The windows of one row of outputs lie in a few rows of the sample. Where these rows follow each
+other in memory (with a dilation, after rearranging them), the input of all windows is one matrix.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Rows:
     size : int
         Number of rows, with those that are added as :attr:`added` says.
     kernel, stride, dilation, before, count : int
-        As in :class:`Windows`, along the first axis; `count` is the number of rows of outputs.
+        The settings of :class:`Windows` along the first axis; `count` is the number of rows of
+        outputs.
     across : Windows
         The windows along the other axes.
     added : tuple of int

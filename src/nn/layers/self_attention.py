@@ -74,7 +74,7 @@ class SelfAttention(Layer):
 
     @cached_property
     def _mask(self) -> Array:
-        """What is added to scores, (length of s, length of t): -∞ where s is after t."""
+        """The mask to add to the scores, (length of s, length of t): -∞ where s is after t."""
         length = self.at.shape[1]
         hidden = np.tril(np.ones((length, length), bool), -1)
         return np.where(hidden, -np.inf, 0).astype(self.at.workspace.dtype)

@@ -193,7 +193,7 @@ class Windows:
         seen : tuple of slice
             The places of the sample, without those that are added, that windows see there.
         windows : tuple of slice
-            The windows that see them. There may be none.
+            The windows that see them; possibly an empty range.
         """
         for place in itertools.product(*map(range, self.kernel)):
             seen, windows = [], []

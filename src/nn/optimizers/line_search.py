@@ -33,7 +33,7 @@ def strong_wolfe(start: Point, t: float, shortest: float, evaluations: int) -> S
 
     Enclose one, by steps that grow; then narrow the bracket by cubic interpolation (Nocedal &
     Wright 2006, Algorithms 3.5 and 3.6), with the safeguards of minFunc and ``torch.optim.LBFGS``.
-    Where a value is not finite, the bracket is halved instead.
+    If a value is not finite, the bracket is halved instead.
 
     Parameters
     ----------

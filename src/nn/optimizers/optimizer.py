@@ -248,7 +248,7 @@ class Optimizer(Component):
         Parameters
         ----------
         theta, g, s, c, work
-            As in :meth:`update`; `c.decay` is 1 - ηλ.
+            The arguments of :meth:`update`; `c.decay` is 1 - ηλ.
         """
         theta *= c.decay
 

@@ -47,7 +47,7 @@ class Part:
     matrix : Parameter, optional
         The weight matrix that they are, if :meth:`Optimizer.update_matrix` updates it.
     state : dict of str to str
-        The names of its own state arrays in :attr:`Rule.state`, by their name in the rule.
+        The names of this part's state arrays in :attr:`Rule.state`, by their name in the rule.
     """
 
     columns: slice

@@ -48,7 +48,7 @@ class OptimizerStack:
     dtype : dtype
         Precision of the parameters.
     averagings : sequence of Averaging, optional
-        The average of each run's weights; by default there are none.
+        The average of each run's weights; by default the weights are not averaged.
     per_epoch : int, default 1
         Number of steps of an epoch, for averages.
     epochs : sequence of int, optional
@@ -146,7 +146,7 @@ class OptimizerStack:
         optimizers : Optimizer or sequence of Optimizer
             One optimizer for all runs, or one for each run.
         averaging : Averaging, optional
-            The average of the weights of all runs; by default there is none.
+            The average of the weights of all runs; by default the weights are not averaged.
         per_epoch, epochs : int, default 1
             Number of steps of an epoch, and of epochs, for the average.
 

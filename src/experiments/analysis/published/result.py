@@ -44,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of repeating a published result.
+    """The outcome of repeating a published result.
 
     Parameters
     ----------

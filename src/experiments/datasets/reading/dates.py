@@ -90,7 +90,7 @@ def formats_of(cells: Iterable[Any], notation: Notation) -> list[str]:
     -------
     list of str
         The formats that read the most values, if they read at least half; otherwise none. There
-        are several if days and months cannot be told apart.
+        are several if the values do not show which number is the day and which the month.
     """
     texts = (str(cell).strip() for cell in cells if not notation.is_missing(cell))
     sample = Counter(islice(texts, _SAMPLE))

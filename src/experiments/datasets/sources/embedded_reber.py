@@ -39,7 +39,7 @@ def _embedded() -> tuple[dict[str, int], ...]:
 
 
 GRAMMAR: Final = _embedded()
-"""The embedded grammar, whose first state is 0, and whose last is no row of it."""
+"""The embedded grammar. The first state is 0; the last one has no row, since it ends the string."""
 
 
 @dataclass(frozen=True, kw_only=True)

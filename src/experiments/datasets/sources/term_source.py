@@ -31,7 +31,7 @@ class TermSource(SplitSource):
         Whether all numbers are divided by the largest one of the training part. Other kinds of
         scaling move zeros, and are refused.
     analyzer : {"word", "char", "char_wb"}, default "word"
-        What terms are; see `Terms`.
+        The kind of terms; see `Terms`.
     ngrams : sequence of two int, default (1, 1)
         The least and the largest number of words, or of characters, in a term.
     weighting : {"tfidf", "counts", "presence"}, default "tfidf"

@@ -32,8 +32,8 @@ class Text(Source):
     """Sequences of a text; at each of its steps, the target is the token that follows.
 
     The text is cut into parts by position: its beginning trains, the next tokens validate, its end
-    tests. Each part is cut into sequences, one after the other; what is left at its end is not
-    used.
+    tests. Each part is cut into consecutive sequences; tokens at its end that do not fill a
+    sequence are not used.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Text(Source):
         topics that come with Python, about 465,000 characters; or "surnames", those of the census
         of the United States of 1990 in random order, a line each, from the package `names`.
     unit : {"characters", "words"}, default "characters"
-        What a token is; among words are punctuation marks and line breaks.
+        The kind of tokens; among words are punctuation marks and line breaks.
     length : int, default 64
         Number of tokens of a sequence.
     vocabulary : int, optional

@@ -88,7 +88,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str, unit: str 
     metric : str
         The column to draw, such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
     unit : {"epoch", "gradients"}
-        What the horizontal axis counts.
+        The unit of the horizontal axis.
     """
     from matplotlib.collections import LineCollection
 

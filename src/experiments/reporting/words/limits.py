@@ -93,7 +93,7 @@ def _different_data(study: Study) -> Iterable[str]:
     if any(DATA in entry.group.by for part in study.parts for entry in part.entries):
         yield (
             "Runs of one seed were trained on different data (data=...), so their differences are "
-            "not due to the optimizers alone: each version of the data is compared by itself."
+            "not due to the optimizers alone: each version of the data is compared separately."
         )
 
 

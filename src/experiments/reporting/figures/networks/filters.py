@@ -36,9 +36,9 @@ class Filter:
     Attributes
     ----------
     kernel : ndarray of shape (channels, *kernel)
-        Its kernel.
+        The kernel of the filter.
     seen : ndarray of the same shape
-        What the kernel sees where it answers most in the test part, in the network's units.
+        The window of the test part for which its output is largest, in the network's units.
     """
 
     kernel: NDArray[Any]
