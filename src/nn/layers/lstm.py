@@ -133,8 +133,8 @@ class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
     The gates i, f and o are sigmoids of sums W·xₜ + U·hₜ₋₁ + b, and g is the tanh of such a sum.
-    The cell is cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The weights have columns for i, f, g
-    and o in this order, as in PyTorch; there is one bias where PyTorch adds two.
+    The cell is cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The weights have columns for i, f,
+    g and o in this order, as in PyTorch; there is one bias where PyTorch adds two.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ class _Reader:
     def _nul(self, rows: list[list[str]], ends: list[int]) -> DataError:
         line = next(end for row, end in zip(rows, ends, strict=True) if "\0" in "".join(row))
         return DataError(
-            f"{self._path}, line {line}: a cell contains a NUL character, which text does not have. "
+            f"{self._path}, line {line}: a cell contains a NUL character, which text cannot have. "
             "If the file is UTF-16, train with dataset.encoding=utf-16-le; otherwise remove the "
             "character."
         )
