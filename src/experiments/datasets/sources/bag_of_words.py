@@ -130,7 +130,7 @@ class BagOfWords(TermSource):
         targets = self._targets(RawTable(path, {"label": labels}))
         return prepare_rows(
             matrix,
-            split=self._split(len(labels), targets.task, targets.values),
+            split=self.split_rows(len(labels), targets.task, targets.values),
             first=first,
             form=self.form,
             scaling=self.scaling,

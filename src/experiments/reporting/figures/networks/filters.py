@@ -16,6 +16,7 @@ from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.samples import draw_sample
 from experiments.reporting.figures.networks.shown import Shown
 from experiments.runs.network import network_of
+from nn.layers.augmentation import Augmentation
 from nn.layers.convolution import Convolution
 from nn.layers.shapes import names_of
 
@@ -26,7 +27,6 @@ TITLE: Final = "The first filters"
 MOST_GROUPS: Final = 6
 _FILTERS: Final = 10
 _ROWS: Final = 1000  # of the test part that are looked through
-_AS_THEY_ARE: Final = (nn.layers.RandomShift, nn.layers.RandomFlip)  # outside of training
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,12 @@ class Filter:
 def first_filters(one: Shown, dataset: Dataset) -> list[Filter]:
     """Return the first channels of a run's first convolution; none if it does not begin with one.
 
-    Nor does a network have them whose kernels see only some of the channels, or see places apart.
+    There are none either if the convolution has groups or a dilation.
     """
     weights = one.run.weights()
     layers = network_of(one.run, weights, trusted=one.trusted).layers
     begin = next(
-        (place for place, layer in enumerate(layers) if not isinstance(layer, _AS_THEY_ARE)), 0
+        (place for place, layer in enumerate(layers) if not isinstance(layer, Augmentation)), 0
     )
     layer, name = layers[begin], names_of(layers)[begin]
     if not isinstance(layer, Convolution) or layer.groups > 1 or dataset.test is None:
