@@ -113,6 +113,6 @@ def _alike(names: Iterable[str]) -> Iterator[tuple[list[str], str]]:
 
 
 def _visible(name: str) -> str:
-    """Return a name without what a reader does not see: two blanks for one, marks of no width."""
+    """Return a name as a reader sees it: without double blanks and marks of zero width."""
     shown = "".join(c for c in normalize("NFC", name) if category(c) != "Cf")
     return " ".join(shown.split())

@@ -30,7 +30,7 @@ class SparsePreprocessing(Preprocessing):
     columns : tuple of str
         The column of texts, or a name for rows of numbers.
     center, scale : tuple of one float
-        0, and the number by which all entries are divided.
+        The number 0, and the number by which all entries are divided.
     dtype : {"float32"}
         Type of the encoded inputs.
     target_center, target_scale : tuple of float
@@ -40,9 +40,9 @@ class SparsePreprocessing(Preprocessing):
     first : int
         The number that a svmlight file gives to the first feature, 0 or 1.
     form : {"sparse", "dense", "mixed"}
-        Sparse rows; the same as arrays with all zeros; or arrays in which each number mixes all of
-        a row: with random signs, then by the orthonormal discrete cosine transform, so that the
-        rows keep their lengths and the angles between them.
+        The form of the inputs: sparse rows; the same as arrays with all zeros; or arrays in which
+        each number mixes all of a row, with random signs, then by the orthonormal discrete cosine
+        transform, so that the rows keep their lengths and the angles between them.
     terms : Terms or None
         The terms that texts are searched for; None for rows of numbers.
     """

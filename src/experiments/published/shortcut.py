@@ -13,7 +13,7 @@ from nn.typing import Array, Shape
 
 @dataclass
 class SigmoidBesideInputs(Dense):
-    """[x, σ(x·W + b)]: sigmoid units, and direct connections from the inputs to what follows.
+    """[x, σ(x·W + b)]: sigmoid units, and direct connections from the inputs to the next layer.
 
     Parameters
     ----------

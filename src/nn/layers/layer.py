@@ -36,8 +36,8 @@ class RunningAverage:
     Attributes
     ----------
     batches : int or None
-        The number of batches of a plain mean, with the one that is to come; None for the running
-        averages of training.
+        The number of batches of a plain mean, including the next one; None for the running averages
+        of training.
     """
 
     batches: int | None = None
@@ -126,10 +126,12 @@ class Layer(Component):
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
     vocabulary : int
-        Number of different tokens if samples are such, whole numbers from 0, which the layer gets
-        with the batch axis last; 0 if samples are real numbers.
+        Number of different tokens if samples consist of tokens, whole numbers from 0, which the
+        layer gets with the batch axis last; 0 if samples are real numbers.
     tied : bool
         Whether the layer shares the weights of the network's embedding; only the last one may.
+    takes_sparse : bool
+        Whether the layer, as the first one, takes :class:`~nn.sparse_rows.SparseRows`.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
@@ -244,8 +246,8 @@ class Layer(Component):
         grad : ndarray of shape (runs, batch, *output_shape)
             Gradient with respect to the output; may be overwritten.
         input_gradient : bool
-            Whether the gradient with respect to the input is needed: not if no layer before this
-            one has parameters.
+            Whether the gradient with respect to the input is needed. It is not if no layer before
+            this one has parameters.
 
         Returns
         -------

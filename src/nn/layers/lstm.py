@@ -66,7 +66,7 @@ def _cell(
     after: Any,
     *read: Any,
 ) -> None:
-    """Finish the gates from the hyperbolic tangents of their sums, and compute the cell twice."""
+    """Compute the gates from the hyperbolic tangents of their sums, and the cell, in two arrays."""
     *tanhs, before, scratch = read
     [new] = scratch
     for gate, tanh in zip((entering, forgetting, giving), (*tanhs[:2], tanhs[3]), strict=True):
@@ -139,9 +139,10 @@ class LSTM(Recurrent):
     Parameters
     ----------
     forget_bias : float, default 1.0
-        Added to the initial bias of the forget gate, so that at first cells keep their value
-        (Jozefowicz et al. 2015). The other settings are those of
-        :class:`nn.layers.recurrent.Recurrent`.
+        Number added to the initial bias of the forget gate, so that at first cells keep their value
+        (Jozefowicz et al. 2015).
+
+    The other settings are those of :class:`nn.layers.recurrent.Recurrent`.
     """
 
     name: ClassVar[str] = "lstm"

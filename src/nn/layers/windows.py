@@ -176,7 +176,7 @@ class Windows:
         return as_strided(padded, shape, (runs, channels, *seen, *moved, batch))
 
     def views(self, padded: Array) -> list[Array]:
-        """Return for each place of the kernel a view of what all windows see there.
+        """Return for each place of the kernel a view of all windows' inputs there.
 
         Each has the shape (runs, channels, *count, batch).
         """

@@ -13,7 +13,7 @@ _CURVATURE = 0.9
 """c₂ of the second condition, |f'(t)| ≤ c₂·|f'(0)|."""
 
 _FARTHEST = 10.0
-"""How many times the last step the next one is at most, while no minimum is enclosed."""
+"""The largest ratio of a step to the one before, while no minimum is enclosed."""
 
 
 class Point(NamedTuple):

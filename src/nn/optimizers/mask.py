@@ -20,7 +20,7 @@ _LEAST = 1e-3
 
 
 def reduced(mask: Mask) -> Literal["tensor"] | None:
-    """Return what :func:`masked` needs as a whole (:meth:`Optimizer.reduces_over`)."""
+    """Return the unit that :func:`masked` needs as a whole (:meth:`Optimizer.reduces_over`)."""
     return "tensor" if mask == "cautious" else None
 
 

@@ -41,11 +41,11 @@ class Part:
     Parameters
     ----------
     columns : slice
-        Their place among the parameters.
+        The place of these parameters among all.
     decayed : slice
-        The entries of theirs on which weight decay acts.
+        The entries of the part on which weight decay acts.
     matrix : Parameter, optional
-        The weight matrix that they are, if :meth:`Optimizer.update_matrix` updates it.
+        The weight matrix, if the part is one that :meth:`Optimizer.update_matrix` updates.
     state : dict of str to str
         The names of this part's state arrays in :attr:`Rule.state`, by their name in the rule.
     """

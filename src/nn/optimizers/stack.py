@@ -100,7 +100,7 @@ class OptimizerStack:
         self._regroup()
 
     def _regroup(self) -> None:
-        """Draw the consequences of other groups."""
+        """Update the attributes that follow from the groups."""
         searches = [isinstance(group.rule, SearchRule) for group in self.groups]
         self.reevaluates = bool(self._sharpness_aware.rows) or any(searches)
         self._recalls = all(searches)
@@ -120,7 +120,7 @@ class OptimizerStack:
         Returns
         -------
         bool
-            Whether it did, so that they need not be evaluated.
+            Whether the gradients were filled in, so that they need not be evaluated.
         """
         self._recalled = self.t > 0 and self._recalls
         if self._recalled:

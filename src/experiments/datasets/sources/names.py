@@ -1,4 +1,4 @@
-"""First names, whose sex their letters tell."""
+"""First names, from whose letters the sex is predicted."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ class Text(Source):
     length : int, default 64
         Number of tokens of a sequence.
     vocabulary : int, optional
-        Largest number of different words: the most frequent ones of the training part, to which
-        all others are one, "<unknown>". By default all of the training part. All characters of the
-        text are tokens.
+        Largest number of different words: the most frequent ones of the training part. All others
+        count as one, "<unknown>". By default all words of the training part are tokens. All
+        characters of the text are.
     validation, test : float, default 0.1
         Fractions of the tokens; a `validation` of 0 means no validation part.
     encoding : str, default "utf-8"
