@@ -24,8 +24,7 @@ class Copy(MadeSequences):
 
     A sequence is ten random symbols of eight, T - 1 blanks, a delimiter, and ten blanks. The target
     of each of the T + 20 steps is a blank, but for the last ten, whose targets are the symbols.
-    Without a memory, the loss is 10·log(8)/(T + 20) at best. Symbols are zeros
-    with a one.
+    Without a memory, the loss is 10·log(8)/(T + 20) at best. Symbols are zeros with a one.
 
     Parameters
     ----------
