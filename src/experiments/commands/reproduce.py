@@ -309,5 +309,5 @@ class Reproduction:
                 continue
             for line in verdict_lines(result, now=name in results):
                 self._say(line)
-        told = [result for result in shown.values() if result is not None]
-        self._say(counts_in_words(told))
+        counted = [result for result in shown.values() if result is not None]
+        self._say(counts_in_words(counted))

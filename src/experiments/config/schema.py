@@ -288,7 +288,7 @@ class Run(Component):
         if self.optimizer.evaluates_elsewhere:
             if not isinstance(self.averaging, NoAveraging):
                 raise ValueError(
-                    f"optimizer={self.optimizer.label} evaluates an average of its own; set "
+                    f"optimizer={self.optimizer.label} evaluates its own average; set "
                     "averaging=none"
                 )
             if self.training.box is not None:

@@ -62,7 +62,7 @@ def caveats(
         if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):
             yield (
                 f"{empty} of {len(table)} cells of the category {name!r} are missing and become "
-                f"its most frequent level, {fill!r}. If a missing cell means something of its own, "
+                f"its most frequent level, {fill!r}. If missing cells have a meaning, "
                 "write a word for it."
             )
 
