@@ -286,7 +286,7 @@ class Run(Component):
             )
 
         if self.optimizer.evaluates_elsewhere:
-            if not isinstance(self.averaging, NoAveraging):
+            if self.averaging.averages:
                 raise ValueError(
                     f"optimizer={self.optimizer.label} evaluates its own average; set "
                     "averaging=none"

@@ -20,6 +20,7 @@ class Augmentation(Layer):
     """
 
     random: ClassVar[bool] = True
+    only_in_training: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) == 1:

@@ -132,6 +132,8 @@ class Layer(Component):
         Whether the layer shares the weights of the network's embedding; only the last one may.
     takes_sparse : bool
         Whether the layer, as the first one, takes :class:`~nn.sparse_rows.SparseRows`.
+    only_in_training : bool
+        Whether the layer is the identity outside of training.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
@@ -141,6 +143,12 @@ class Layer(Component):
     vocabulary = 0
     tied = False
     takes_sparse: ClassVar[bool] = False
+    only_in_training: ClassVar[bool] = False
+
+    @property
+    def inner(self) -> Sequence[Layer]:
+        """The layers of which this one is made, if it is."""
+        return ()
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -140,6 +140,10 @@ class Residual(Layer):
         return bound
 
     chains: tuple[Chain, Chain] = field(init=False, repr=False, compare=False)
+
+    @property
+    def inner(self) -> Sequence[Layer]:
+        return [layer for chain in self.chains for layer in chain.layers]
 
     @property
     def replays(self) -> bool:

@@ -162,9 +162,10 @@ class Rule:
         factor: Float64Array | None,
         evaluate: Callable[[], Float64Array],
     ) -> NDArray[np.int64]:
-        """Update parameters (runs, P) in place, if the optimizer :attr:`~Optimizer.searches`.
+        """Update parameters (runs, P) in place, evaluating the loss along a line.
 
-        At the end, the state ``gradient`` holds the gradients at the new parameters.
+        This takes the place of :meth:`step` for optimizers that :attr:`~Optimizer.searches`. At the
+        end, the state ``gradient`` holds the gradients at the new parameters.
 
         Parameters
         ----------

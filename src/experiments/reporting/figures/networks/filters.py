@@ -16,7 +16,6 @@ from experiments.reporting.figures.networks.frame import TOP, titled_figure
 from experiments.reporting.figures.networks.samples import draw_sample
 from experiments.reporting.figures.networks.shown import Shown
 from experiments.runs.network import network_of
-from nn.layers.augmentation import Augmentation
 from nn.layers.convolution import Convolution
 from nn.layers.shapes import names_of
 
@@ -52,9 +51,7 @@ def first_filters(one: Shown, dataset: Dataset) -> list[Filter]:
     """
     weights = one.run.weights()
     layers = network_of(one.run, weights, trusted=one.trusted).layers
-    begin = next(
-        (place for place, layer in enumerate(layers) if not isinstance(layer, Augmentation)), 0
-    )
+    begin = next((place for place, layer in enumerate(layers) if not layer.only_in_training), 0)
     layer, name = layers[begin], names_of(layers)[begin]
     if not isinstance(layer, Convolution) or layer.groups > 1 or dataset.test is None:
         return []
