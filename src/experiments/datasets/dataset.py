@@ -101,7 +101,7 @@ class Part:
 
     @property
     def inputs(self) -> Any:
-        """The inputs, which are made anew each time if the rows are drawn from a shared table."""
+        """The inputs; if the rows are drawn from a shared table, each access makes new arrays."""
         if self.drawn is not None:
             return self.drawn.inputs()
         return self._inputs if self.sparse is None else self.sparse

@@ -29,7 +29,7 @@ def check(run: Run, dataset: Dataset) -> None:
     Raises
     ------
     ConfigError
-        If they do not; the message lists all faults, each on a line of its own.
+        If they do not; the message lists all faults, each on a separate line.
     """
     faults = list(_faults(run, dataset))
     try:
@@ -158,7 +158,7 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     asked = run.comparison.metric
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
-        yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
+        yield f"comparison.metric={asked} is not a metric of a run. Give {near[0]}, say"
     elif run.comparison.margin is not None:
         try:
             check_margin(run.comparison.margin, asked or HEADLINE)
