@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ def read_svmlight(
 def _first_wrong_line(path: Path) -> str:
     """Describe the place of the first line of another form; "" if there is none."""
     try:
-        with opened(path) as file, io.TextIOWrapper(file, "utf-8") as lines:
+        with opened(path) as file, io.TextIOWrapper(cast(BinaryIO, file), "utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if not _LINE.fullmatch(line.rstrip("\r\n")):
                     return f", line {number} ({quoted(line.strip())})"
