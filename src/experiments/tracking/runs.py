@@ -434,7 +434,7 @@ class Tracker:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        """The client, whose calls are repeated: for those that may be made twice."""
+        """The client that repeats failed calls, for calls that may be made twice."""
         return self._patience.of(self._mlflow)
 
     @cached_property
