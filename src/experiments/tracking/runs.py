@@ -107,7 +107,7 @@ class Tracker:
     experiment_name : str
         The name of the experiment, which is created if it is missing.
     patience : Patience, optional
-        How long calls may fail before an error is raised; by default they are not repeated.
+        The patience with calls that fail; by default they are not repeated.
 
     Raises
     ------
