@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from experiments.commands.parsing import carry_out, command_parser
-from experiments.errors import ConfigError, DataError
+from experiments.errors import ConfigError, DataError, UserError
 from experiments.program import VERSION
 from experiments.warning import say
 from nn.component import suggestion
@@ -184,6 +184,7 @@ class Reproduction:
         self._console = EscapingConsole()
         self._folder = options.folder or Path(f"multirun/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
         self._missing: set[str] = set()  # experiments without their data
+        self._faulty: set[str] = set()  # those that could not be run for another reason
 
     def run(self, names: Sequence[str]) -> int:
         """Repeat the results of these names, print the verdicts, and return the exit status."""
@@ -195,19 +196,20 @@ class Reproduction:
             self._say(f"[{number}/{len(todo)}] {name}")
             try:
                 result = self._repeat(name)
-            except DataError as error:
+            except UserError as error:  # the others can still be run
                 self._say(f"  not run: {error}")
-                self._missing.add(name)
+                (self._missing if isinstance(error, DataError) else self._faulty).add(name)
                 continue
             if result is not None:
                 results[name] = result
                 path = result.write(self._options.results or self._folder)
                 self._say(f"  {counts_in_words([result])} · {path}")
         if self._options.smoke:
-            self._say(f"{len(todo) - len(self._missing)} of {len(todo)} run; no verdicts (--smoke)")
-            return 0
+            run = len(todo) - len(self._missing) - len(self._faulty)
+            self._say(f"{run} of {len(todo)} run; no verdicts (--smoke)")
+            return 1 if self._faulty else 0
         self._print_verdicts(names, results)
-        return 1 if self._missing and not self._options.quick else 0
+        return 1 if self._faulty or (self._missing and not self._options.quick) else 0
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

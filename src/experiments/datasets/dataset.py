@@ -221,6 +221,12 @@ class Dataset:
         return Samples(self.shape, tokens, targets.shape[1] if by_step else 0, padded)
 
     @property
+    def predicts_characters(self) -> bool:
+        """Whether the classes are the characters of a text, one of which follows each step."""
+        vocabulary = self.preprocessing.vocabulary
+        return self.samples.steps > 0 and vocabulary is not None and vocabulary.unit == "characters"
+
+    @property
     def outputs(self) -> int:
         """The number of classes (2 for a binary task), or of target columns."""
         return len(self.target_names)

@@ -150,6 +150,11 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
+        elif metric.characters and not dataset.predicts_characters:
+            yield (
+                f"training.metrics: {metric.key} is defined where the classes are the characters "
+                f"of a text, which those of dataset {dataset.name} are not; choose perplexity"
+            )
     asked = run.comparison.metric
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)

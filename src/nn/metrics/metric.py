@@ -70,6 +70,8 @@ class Metric(Component):
         The tasks for which the metric is defined; for others it is refused before training.
     limits : tuple of two floats
         The least and the greatest value that is possible.
+    characters : bool
+        Whether the metric is only defined where the classes are the characters of a text.
     title : str
         The name for people; by default :attr:`key`, with blanks for underscores.
     """
@@ -77,6 +79,7 @@ class Metric(Component):
     higher_is_better: ClassVar[bool] = True
     tasks: ClassVar[tuple[TaskName, ...]] = ("binary", "multiclass", "multilabel", "regression")
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    characters: ClassVar[bool] = False
     title: ClassVar[str] = ""
 
     @property
