@@ -34,7 +34,7 @@ class BagOfWords(TermSource):
     seed, limit, split, counts, validation, test, scaling, form
         See `TermSource`.
     analyzer, ngrams, weighting, lowercase, least_texts, most_terms
-        How texts become numbers; see `TermSource`.
+        The conversion of texts to numbers; see `TermSource`.
     path : str
         The file, relative to `dir`: a table as of dataset=csv, or lines of svmlight's format.
     dir : str, default "."
