@@ -329,7 +329,7 @@ def transformer(
     heads : int, default 4
         Number of heads of the attention.
     expansion : int, default 4
-        How many times the width the inner dense layer of a block has.
+        Width of a block's inner dense layer, as a multiple of `width`.
     tokens : int, default 0
         Number of different tokens if samples are sequences of tokens, which an embedding turns into
         vectors; otherwise a dense layer takes the channels of each step.

@@ -412,7 +412,7 @@ def _with_data(runs: Sequence[Record], keys: tuple[str, ...]) -> tuple[str, ...]
     Raises
     ------
     ConfigError
-        If each seed has its own split besides, so that no data are common to several seeds.
+        If, in addition, each seed has its own split, so that no data are common to several seeds.
     """
     scope = [key for key in keys if sets_the_task(key)]
     seen: dict[tuple[Scalar, ...], set[object]] = {}

@@ -51,7 +51,7 @@ class Publication:
     uri, experiment : str or None
         The address and the experiment to publish everything to, if the user gave them.
     patience : float
-        For how many seconds nothing may get through.
+        The seconds for which nothing may get through.
     ended, unfinished : sequence of Record
         The runs.
     summaries : sequence of Summary

@@ -393,7 +393,7 @@ class LSTM(RecurrentModel):
     Parameters
     ----------
     forget_bias : float, default 1.0
-        Added to the initial biases of the forget gates.
+        The number that is added to the initial biases of the forget gates.
     """
 
     kind: ClassVar[type[Recurrent]] = nn.LSTM
@@ -426,7 +426,7 @@ class Transformer(Model):
     heads : int, default 4
         Number of heads of the attention.
     expansion : int, default 4
-        How many times the width the inner dense layer of a block has.
+        The width of a block's inner dense layer, as a multiple of `width`.
     causal : bool, optional
         Whether a step sees only itself and those before it; by default if each step has a target.
     positions : {"sinusoidal", "learnt"}, default "sinusoidal"

@@ -195,7 +195,7 @@ class Space:
         ]
 
     def opened(self, knobs: int, node: str, asked: Collection[str] = ()) -> Space:
-        """Keep the first `knobs` axes of a node, those that are asked for, and all of other nodes.
+        """Keep the first `knobs` axes of a node, the requested ones, and all axes of other nodes.
 
         Parameters
         ----------

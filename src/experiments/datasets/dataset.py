@@ -194,7 +194,7 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The parts by name: train, and those of validation and test that there are."""
+        """The parts by name: train, and validation and test if the dataset has them."""
         held_out = {"validation": self.validation, "test": self.test}
         return {
             "train": self.train,

@@ -58,7 +58,7 @@ class Preprocessing:
     target_center, target_scale : tuple of float
         Centre and scale of each target column; empty unless targets are scaled.
     notation : Notation
-        How texts write numbers and missing values.
+        The notation of numbers and missing values in texts.
     dates : mapping of str to str
         The format of each column of dates, of :data:`experiments.datasets.reading.dates.FORMATS`.
         A date counts as the number of days since 1970-01-01.
@@ -378,6 +378,8 @@ class Preprocessing:
         lengths = {len(preprocessing.center), len(preprocessing.scale)}
         if lengths != {0 if preprocessing.vocabulary else len(preprocessing.encoded_names)}:
             raise ValueError("the columns do not fit their scaling")
+        if preprocessing.vocabulary is not None and len(preprocessing.columns) != 1:
+            raise ValueError("the texts have more than one column")
         if (steps := preprocessing.steps) is not None and (
             type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
         ):
@@ -571,7 +573,7 @@ def refuse_gaps(numbers: NDArray[Any], steps: int, number: Callable[[int], int])
     steps : int
         The largest number of steps.
     number : callable
-        Returns the number of a row in its source, by which the message names it.
+        A function that returns the number of a row in its source, for the message.
     """
     try:
         lengths_of(numbers, (numbers.shape[1] // steps, steps), number)
@@ -615,7 +617,7 @@ def fit_preprocessing(
     target_names : tuple of str
         Names of the target columns, for the error message.
     notation : Notation, optional
-        How texts write numbers and missing values.
+        The notation of numbers and missing values in texts.
     dates, unknown
         See `Preprocessing`.
     channels : int, optional

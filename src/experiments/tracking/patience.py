@@ -29,7 +29,7 @@ class Patience:
     Parameters
     ----------
     seconds : float
-        How long in all nothing may get through.
+        The seconds in all for which nothing may get through.
     sleep, clock : callable, optional
         The functions that wait, and that return the time, in seconds.
 

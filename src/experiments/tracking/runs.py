@@ -107,7 +107,7 @@ class Tracker:
     experiment_name : str
         The name of the experiment, which is created if it is missing.
     patience : Patience, optional
-        How long calls may fail before an error is raised; by default they are not repeated.
+        The patience with calls that fail; by default they are not repeated.
 
     Raises
     ------
@@ -434,7 +434,7 @@ class Tracker:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        """The client, whose calls are repeated: for those that may be made twice."""
+        """The client that repeats failed calls, for calls that may be made twice."""
         return self._patience.of(self._mlflow)
 
     @cached_property

@@ -75,7 +75,7 @@ class Binding:
         of the two. The last layer has them, and their gradient, by the name "tied"; its backward
         pass writes that gradient, to which the embedding's adds.
     averaging : RunningAverage
-        How statistics are averaged; shared by the network.
+        The averaging of statistics; shared by the network.
     """
 
     peers: Sequence[Layer]

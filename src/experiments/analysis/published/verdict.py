@@ -201,8 +201,8 @@ class Order(Claim):
     order : sequence of str
         The names of the groups, those with the lowest values first.
     margin : float, default 0.0
-        By how much a group may lie above the next one all the same, where the source says no more
-        than that it is as good.
+        The largest difference by which a group may lie above the next one, if the source claims
+        only that it is as good.
     """
 
     order: tuple[str, ...]

@@ -41,7 +41,7 @@ def quantity_cure(texts: Sequence[str], notation: Notation) -> str:
     texts : sequence of str
         Cells of a column.
     notation : Notation
-        How the cells write numbers.
+        The notation of numbers in the cells.
 
     Returns
     -------

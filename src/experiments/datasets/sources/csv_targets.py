@@ -77,7 +77,7 @@ def read_targets(
     cells : RawTable
         The target columns, in which no value is missing.
     notation : Notation
-        How the cells write numbers.
+        The notation of numbers in the cells.
     task : Task, optional
         The task that the user chose; by default inferred.
     form : {"values", "labels", "classes"}, optional
