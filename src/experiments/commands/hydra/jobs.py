@@ -64,7 +64,6 @@ class JobComposer:
             self._on_step(index, len(drafts))
             try:
                 composed = self._composer.compose(overrides, first + index)
-                _check_length(overrides, composed.resolved)
                 job = make_job(
                     composed.resolved,
                     trusted=named_packages(composed.resolved),
@@ -98,18 +97,6 @@ class JobComposer:
 
 def _overrides(draft: Draft) -> list[str]:
     return [*draft.overrides, *(override_of(k, v) for k, v in draft.settings.items())]
-
-
-def _check_length(overrides: Sequence[str], config: Mapping[str, Any]) -> None:
-    """Refuse a number of epochs that is given beside another length of the training."""
-    given = next((o for o in overrides if o.lstrip("+").startswith("training.epochs=")), None)
-    training = config.get("training") or {}
-    unit = next((name for name in ("evaluations", "steps") if training.get(name)), None)
-    if given and unit:
-        raise ConfigError(
-            f"{given.lstrip('+')} has no effect beside training.{unit}={training[unit]}, which is "
-            f"the length of the training; leave it out, or set training.{unit}=null"
-        )
 
 
 def _subfolder(hydra: Mapping[str, Any]) -> str:
