@@ -253,9 +253,9 @@ def recurrent(
     outputs : int
         Width of the output layer.
     output : {"last", "all", "steps"}, default "last"
-        What the output layer sees of the last recurrent layer: the state after the last step that
-        is read, or those after all steps; with "steps" it sees each by itself, and gives outputs
-        for each.
+        The states of the last recurrent layer that the output layer reads: that after the last step
+        that is read, or those after all steps; with "steps" it reads one state at a time, and gives
+        outputs for each step.
     dropout : float, default 0.0
         Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
         at each step (Zaremba et al. 2014).

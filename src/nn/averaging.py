@@ -17,7 +17,15 @@ from .typing import Array
 
 @dataclass(frozen=True)
 class Averaging(Component):
-    """Base of the averages of weights; time is counted in steps, and `start` in epochs."""
+    """Base of the averages of weights; time is counted in steps, and `start` in epochs.
+
+    Attributes
+    ----------
+    averages : bool
+        Whether weights are averaged at all.
+    """
+
+    averages: ClassVar[bool] = True
 
     @abstractmethod
     def count(self, t: int, per_epoch: int, epochs: int) -> int:
@@ -45,7 +53,7 @@ class Averaging(Component):
         ValueError
             If it does not.
         """
-        if self.name != NoAveraging.name and self.count(steps, per_epoch, epochs) < 1:
+        if self.averages and self.count(steps, per_epoch, epochs) < 1:
             raise ValueError(
                 f"{self.label} begins after the end, as it averages no weights in {epochs} epochs; "
                 "choose a smaller start, or train longer"
@@ -57,6 +65,7 @@ class NoAveraging(Averaging):
     """The weights after the last step are evaluated."""
 
     name: ClassVar[str] = "none"
+    averages: ClassVar[bool] = False
 
     def count(self, t: int, per_epoch: int, epochs: int) -> int:
         return 0
@@ -136,12 +145,12 @@ class Averages(SomeRuns):
     size : int
         Number of parameters.
     memory : Memory
-        Where the averages are allocated.
+        The memory in which the averages are allocated.
 
     Attributes
     ----------
     weights : ndarray of shape (len(rows), P)
-        The averages, of which only those that have begun have a meaning.
+        The averages. Only those that have started are meaningful.
     """
 
     def __init__(
@@ -152,7 +161,7 @@ class Averages(SomeRuns):
         size: int,
         memory: Memory,
     ) -> None:
-        super().__init__([not isinstance(averaging, NoAveraging) for averaging in averagings])
+        super().__init__([averaging.averages for averaging in averagings])
         self._averagings = [averagings[row] for row in self.rows]
         self._epochs = [epochs[row] for row in self.rows]
         self._per_epoch = per_epoch

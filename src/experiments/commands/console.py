@@ -108,7 +108,7 @@ class NotebookDisplay:
 
 _PATIENCE: Final = 1.0  # seconds before a slow loop shows its progress
 _BETWEEN: Final = 0.5  # seconds between two drawings in a notebook
-_WIDTH: Final = 100  # characters of a line where there is no terminal
+_WIDTH: Final = 100  # characters of a line without a terminal
 
 
 class TimeLeft(ProgressColumn):

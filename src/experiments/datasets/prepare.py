@@ -232,7 +232,8 @@ def prepare_tokens(
     tokens : ndarray of int, shape (rows, length)
         The numbers of the tokens of all rows.
     targets : ndarray
-        As in :func:`prepare`; or class indices of shape (rows, length), one for each step.
+        The targets, as for :func:`prepare`; or class indices of shape (rows, length), one for
+        each step.
     vocabulary : Vocabulary
         The tokens.
     warnings : tuple of str, default ()

@@ -192,7 +192,7 @@ class Preprocessing:
 
     @cached_property
     def scaling(self) -> FillAndScale:
-        """What fills and scales the result of `features`."""
+        """The filling and scaling of the result of `features`."""
         # An array of a smaller type would be promoted by float64 statistics.
         with np.errstate(over="ignore"):
             center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
@@ -351,7 +351,7 @@ class Preprocessing:
         Raises
         ------
         ValueError, KeyError, TypeError, AttributeError, ConfigError
-            If it is no such result.
+            If it is not such a result.
         """
         preprocessing = cls(
             columns=tuple(map(str, contents["columns"])),

@@ -18,7 +18,7 @@ from experiments.tracking.importing import retry_after
 
 T = TypeVar("T")
 
-_TRIES: Final = 5  # of one call, before whoever asked for it is told
+_TRIES: Final = 5  # attempts at one call, before its error is raised
 _READS: Final = ("download_", "get_", "list_", "search_")
 _FIRST_PAUSE: Final = 0.1  # seconds; twice as long after each further failure
 
@@ -52,7 +52,7 @@ class Patience:
 
     @property
     def left(self) -> float:
-        """The seconds for which the tracker may go on failing."""
+        """The seconds for which the tracker may still fail."""
         return max(0.0, self.seconds - self.silent)
 
     def wait(self, seconds: float) -> None:

@@ -29,6 +29,7 @@ class Dropout(Layer):
     name: ClassVar[str] = "dropout"
     per_run: ClassVar[tuple[str, ...]] = ("rate",)
     random: ClassVar[bool] = True
+    only_in_training: ClassVar[bool] = True
     rate: Probability = 0.5
 
     def structure(self) -> tuple[Any, ...]:

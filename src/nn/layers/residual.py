@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -34,7 +34,7 @@ class Residual(Layer):
         The layers f.
     shortcut : list of Layer, default []
         The layers of the shortcut, such as a convolution with a kernel of 1 where f changes the
-        number of channels or has a stride; the identity if there are none.
+        number of channels or has a stride; the identity if the list is empty.
     """
 
     name: ClassVar[str] = "residual"
@@ -49,7 +49,7 @@ class Residual(Layer):
 
     @property
     def axes(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """The axes that the first layer needs that says so."""
+        """The axes of the first layer that needs certain axes."""
         return next((layer.axes for layer in self.layers if layer.axes is not None), None)
 
     def structure(self) -> tuple[Any, ...]:
@@ -140,6 +140,10 @@ class Residual(Layer):
         return bound
 
     chains: tuple[Chain, Chain] = field(init=False, repr=False, compare=False)
+
+    @property
+    def inner(self) -> Sequence[Layer]:
+        return [layer for chain in self.chains for layer in chain.layers]
 
     @property
     def replays(self) -> bool:

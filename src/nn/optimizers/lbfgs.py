@@ -37,24 +37,6 @@ class SearchRule(Rule):
         factor: Float64Array | None,
         evaluate: Callable[[], Float64Array],
     ) -> NDArray[np.int64]:
-        """Update parameters (runs, P) in place.
-
-        Parameters
-        ----------
-        theta, g : ndarray of shape (runs, P)
-            Parameters and their gradients.
-        t : int
-            The number of the step, from 1.
-        factor : ndarray of shape (runs, 1), optional
-            Factor of the schedule on each learning rate, with which a search begins.
-        evaluate : callable
-            Fills `g` at the parameters as they are, and returns the losses, (runs,).
-
-        Returns
-        -------
-        ndarray of int, shape (runs,)
-            How often each run needed an evaluation.
-        """
         counts = np.zeros(len(theta), np.int64)
         if t == 1:
             self.running["loss"][:, 0] = self._with_decay(theta, g, evaluate())

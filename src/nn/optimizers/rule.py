@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..parameters import Layout, Parameter
 from ..speed import compile as fusion
@@ -41,13 +42,13 @@ class Part:
     Parameters
     ----------
     columns : slice
-        Their place among the parameters.
+        The place of these parameters among all.
     decayed : slice
-        The entries of theirs on which weight decay acts.
+        The entries of the part on which weight decay acts.
     matrix : Parameter, optional
-        The weight matrix that they are, if :meth:`Optimizer.update_matrix` updates it.
+        The weight matrix, if the part is one that :meth:`Optimizer.update_matrix` updates.
     state : dict of str to str
-        The names of its own state arrays in :attr:`Rule.state`, by their name in the rule.
+        The names of this part's state arrays in :attr:`Rule.state`, by their name in the rule.
     """
 
     columns: slice
@@ -152,6 +153,37 @@ class Rule:
         self._apply(theta, g, coefficients)
         if t % FLUSH_EVERY == 0:
             self.flush()
+
+    def search(
+        self,
+        theta: Array,
+        g: Array,
+        t: int,
+        factor: Float64Array | None,
+        evaluate: Callable[[], Float64Array],
+    ) -> NDArray[np.int64]:
+        """Update parameters (runs, P) in place, evaluating the loss along a line.
+
+        This takes the place of :meth:`step` for optimizers that :attr:`~Optimizer.searches`. At the
+        end, the state ``gradient`` holds the gradients at the new parameters.
+
+        Parameters
+        ----------
+        theta, g : ndarray of shape (runs, P)
+            Parameters and their gradients.
+        t : int
+            The number of the step, from 1.
+        factor : ndarray of shape (runs, 1), optional
+            Factor of the schedule on each learning rate, with which a search begins.
+        evaluate : callable
+            Fills `g` at the parameters as they are now, and returns the losses, (runs,).
+
+        Returns
+        -------
+        ndarray of int, shape (runs,)
+            The number of evaluations that each run needed.
+        """
+        raise NotImplementedError
 
     def flush(self) -> None:
         """Set subnormal numbers in the state to 0.

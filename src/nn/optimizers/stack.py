@@ -16,7 +16,6 @@ from ..parameters import Layout
 from ..speed.buffers import Memory
 from ..typing import Array, Float64Array
 from .closure import Closure
-from .lbfgs import SearchRule
 from .lookahead import Lookahead
 from .optimizer import Optimizer
 from .parameter_group import assigned
@@ -48,7 +47,7 @@ class OptimizerStack:
     dtype : dtype
         Precision of the parameters.
     averagings : sequence of Averaging, optional
-        The average of each run's weights; by default there are none.
+        The average of each run's weights; by default the weights are not averaged.
     per_epoch : int, default 1
         Number of steps of an epoch, for averages.
     epochs : sequence of int, optional
@@ -100,8 +99,8 @@ class OptimizerStack:
         self._regroup()
 
     def _regroup(self) -> None:
-        """Draw the consequences of other groups."""
-        searches = [isinstance(group.rule, SearchRule) for group in self.groups]
+        """Update the attributes that follow from the groups."""
+        searches = [group.rule.kind.searches for group in self.groups]
         self.reevaluates = bool(self._sharpness_aware.rows) or any(searches)
         self._recalls = all(searches)
         # The arrays of the last step, and each group's views of them.
@@ -120,7 +119,7 @@ class OptimizerStack:
         Returns
         -------
         bool
-            Whether it did, so that they need not be evaluated.
+            Whether the gradients were filled in, so that they need not be evaluated.
         """
         self._recalled = self.t > 0 and self._recalls
         if self._recalled:
@@ -146,7 +145,7 @@ class OptimizerStack:
         optimizers : Optimizer or sequence of Optimizer
             One optimizer for all runs, or one for each run.
         averaging : Averaging, optional
-            The average of the weights of all runs; by default there is none.
+            The average of the weights of all runs; by default the weights are not averaged.
         per_epoch, epochs : int, default 1
             Number of steps of an epoch, and of epochs, for the average.
 
@@ -213,11 +212,11 @@ class OptimizerStack:
             # Searches come last, because they overwrite the gradients of all runs.
             self._parts = [
                 (group, parameters[group.rows, group.columns], gradients[group.rows, group.columns])
-                for group in sorted(self.groups, key=lambda one: isinstance(one.rule, SearchRule))
+                for group in sorted(self.groups, key=lambda one: one.rule.kind.searches)
             ]
         for (rows, _, rule, _), theta, g in self._parts:
             own = None if factor is None else factor[rows]
-            if closure is not None and isinstance(rule, SearchRule):
+            if closure is not None and rule.kind.searches:
                 self.extra[rows] += rule.search(
                     theta, g, self.t, own, partial(_losses, closure, rows)
                 )
@@ -248,7 +247,7 @@ class OptimizerStack:
         found: dict[int, Array] = {}
         for rows, columns, rule, _ in self.groups if self.t else ():
             part = rule.evaluated(parameters[rows, columns])
-            if isinstance(rule, SearchRule):
+            if rule.kind.searches:
                 part = parameters[rows]
             if part is not None:
                 for run, weights in zip(range(rows.start, rows.stop), part, strict=True):

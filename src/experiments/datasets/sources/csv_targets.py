@@ -87,7 +87,7 @@ def read_targets(
     Raises
     ------
     DataError
-        If a cell does not fit the task, or a column of text is no column of classes.
+        If a cell does not fit the task, or a column of text does not contain classes.
     """
     return _Reader(cells, notation, task, form).read()
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.analysis.published.result import Judged, Result
-from experiments.analysis.published.verdict import Order, Verdict
+from experiments.analysis.published.verdict import Verdict
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.welch import Sample
 from experiments.reporting.words.formatting import duration
@@ -35,7 +35,8 @@ computed from the values of the runs:
   x̄ ± t·s·√(1/m + 1/n) where the source gives none.
 - **An order** is *reproduced* if each group is separated from the next in the claimed direction
   (Welch's 95% interval of the difference), *contradicted* if two are separated in the other
-  direction, else *undecided*.
+  direction, else *undecided*. Where a source says no more than that a group is as good, the claim
+  names a margin, and the interval is compared with it in place of 0.
 
 `[low, high]` is that interval. This page is made from the JSON files in
 `src/experiments/published/results` by `descent reproduce --page`.
@@ -133,15 +134,15 @@ def _section(result: Result) -> str:
 def measured(one: Judged) -> str:
     """Write what was measured for a claim: means, intervals and numbers of runs."""
     claim, finding = one.claim, one.finding
-    if not isinstance(claim, Order):
+    if len(claim.groups) == 1:
         (group,) = claim.groups
         (found,) = finding.intervals
         return f"{_number(found.value)} {_interval(found)}, {_seeds(one.values[group])}"
     means = ", ".join(
-        f"{group} {_number(Sample.of(one.values[group]).mean)}" for group in claim.order
+        f"{group} {_number(Sample.of(one.values[group]).mean)}" for group in claim.groups
     )
     differences = ", ".join(f"{_number(f.value)} {_interval(f)}" for f in finding.intervals)
-    return f"{means}; difference {differences}, {_seeds(one.values[claim.order[0]])}"
+    return f"{means}; difference {differences}, {_seeds(one.values[claim.groups[0]])}"
 
 
 def _seeds(values: Sequence[float]) -> str:

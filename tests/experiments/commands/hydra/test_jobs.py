@@ -101,17 +101,3 @@ def test_a_job_costs_only_what_differs(tmp_path: Path, monkeypatch: pytest.Monke
     assert later["load_sweep_config"] == later["_check"] == 0
     assert later["parse_rule"] == 10
     assert later["dump"] <= 6 * 20  # number, name, folder, overrides; the rest is written already
-
-
-@pytest.mark.parametrize("length", ["steps", "evaluations"])
-def test_epochs_beside_another_length_are_refused(tmp_path: Path, length: str) -> None:
-    composer = JobComposer(Composer.load(CONF), tmp_path)
-    (job,) = composer.jobs([Draft([f"training.{length}=7"])])
-    assert job.config["training"]["epochs"] == 20  # the default does not disturb
-    refused = (
-        rf"training.epochs=3 has no effect beside training.{length}=7, .*training.{length}=null"
-    )
-    for override in ("training.epochs=3", "++training.epochs=3"):
-        with pytest.raises(ConfigError, match=refused):
-            composer.jobs([Draft([f"training.{length}=7", override])])
-    composer.jobs([Draft([f"training.{length}=null", "training.epochs=3"])])

@@ -42,12 +42,10 @@ def attention_of(one: Shown, dataset: Dataset) -> Heads:
 
 
 def _inner(layers: Sequence[nn.Layer]) -> Iterator[nn.Layer]:
-    """Iterate over layers, and those within residual blocks."""
+    """Iterate over layers, and those of which they are made."""
     for layer in layers:
         yield layer
-        if isinstance(layer, nn.Residual):
-            for chain in layer.chains:
-                yield from _inner(chain.layers)
+        yield from _inner(layer.inner)
 
 
 def plot_attention(rows: Sequence[tuple[Shown, Heads]], dataset: Dataset) -> Figure:

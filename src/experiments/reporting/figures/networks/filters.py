@@ -26,7 +26,6 @@ TITLE: Final = "The first filters"
 MOST_GROUPS: Final = 6
 _FILTERS: Final = 10
 _ROWS: Final = 1000  # of the test part that are looked through
-_AS_THEY_ARE: Final = (nn.layers.RandomShift, nn.layers.RandomFlip)  # outside of training
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +35,9 @@ class Filter:
     Attributes
     ----------
     kernel : ndarray of shape (channels, *kernel)
-        Its kernel.
+        The kernel of the filter.
     seen : ndarray of the same shape
-        What the kernel sees where it answers most in the test part, in the network's units.
+        The window of the test part for which its output is largest, in the network's units.
     """
 
     kernel: NDArray[Any]
@@ -48,13 +47,11 @@ class Filter:
 def first_filters(one: Shown, dataset: Dataset) -> list[Filter]:
     """Return the first channels of a run's first convolution; none if it does not begin with one.
 
-    Nor does a network have them whose kernels see only some of the channels, or see places apart.
+    There are none either if the convolution has groups or a dilation.
     """
     weights = one.run.weights()
     layers = network_of(one.run, weights, trusted=one.trusted).layers
-    begin = next(
-        (place for place, layer in enumerate(layers) if not isinstance(layer, _AS_THEY_ARE)), 0
-    )
+    begin = next((place for place, layer in enumerate(layers) if not layer.only_in_training), 0)
     layer, name = layers[begin], names_of(layers)[begin]
     if not isinstance(layer, Convolution) or layer.groups > 1 or dataset.test is None:
         return []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import Dataset, SparsePreprocessing
+from experiments.datasets import Dataset
 from experiments.reporting.figures.drawing import (
     PALE,
     panel,
@@ -123,7 +123,7 @@ def _samples(rows: Sequence[Shown], dataset: Dataset) -> Figure:
 def _tables(rows: Sequence[Shown], dataset: Dataset) -> Figure:
     names = dataset.target_names
     found = [hardest(one, dataset, _TABLE_ROWS) for one in rows]
-    if isinstance(dataset.preprocessing, SparsePreprocessing):
+    if dataset.parts["test"].sparse is not None:
         described = ["largest entries"]
         values = _largest_entries
     else:
