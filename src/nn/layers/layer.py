@@ -18,7 +18,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -27,6 +27,14 @@ from ..parameters import Parameter
 from ..speed.buffers import Workspace
 from ..speed.replay import Tape, is_replayable
 from ..typing import Array, Shape
+
+
+class Carried(NamedTuple):
+    """What is carried from batch to batch: a state of a layer, in training or in evaluation."""
+
+    layer: str
+    state: str
+    training: bool
 
 
 @dataclass
@@ -67,7 +75,7 @@ class Binding:
         The tape that makes, captures and replays the calls of a training step.
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
-    carried : dict of object to ndarray, optional
+    carried : dict of Carried to ndarray, optional
         The arrays that hold what the layers of the network carry from batch to batch; None if each
         batch begins anew.
     tied : bool
@@ -91,7 +99,7 @@ class Binding:
     averaging: RunningAverage
     padded: bool = False
     tied: bool = False
-    carried: dict[object, Array] | None = None
+    carried: dict[Carried, Array] | None = None
 
     def mask(self, batch: int) -> Array | None:
         """Return which steps of the current batch belong to the samples.
@@ -130,6 +138,8 @@ class Layer(Component):
         with the batch axis last; 0 if samples are real numbers.
     tied : bool
         Whether the layer shares the weights of the network's embedding; only the last one may.
+    takes_sparse : bool
+        Whether the layer takes :class:`~nn.sparse_rows.SparseRows`, as the first of its network.
     only_in_training : bool
         Whether the layer is the identity outside of training.
     """

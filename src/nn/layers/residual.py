@@ -52,6 +52,15 @@ class Residual(Layer):
         """The axes that the first layer needs that says so."""
         return next((layer.axes for layer in self.layers if layer.axes is not None), None)
 
+    @property
+    def stepwise(self) -> bool:  # type: ignore[override]
+        """Whether one of the layers reads samples step by step."""
+        return any(layer.stepwise for layer in (*self.layers, *self.shortcut))
+
+    def carrying_fault(self) -> str | None:
+        faults = (layer.carrying_fault() for layer in (*self.layers, *self.shortcut))
+        return next((fault for fault in faults if fault is not None), None)
+
     def structure(self) -> tuple[Any, ...]:
         paths = self.layers, self.shortcut
         return (type(self), *(tuple(layer.structure() for layer in path) for path in paths))

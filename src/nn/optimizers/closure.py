@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..network import Network
 from ..typing import Array, Float64Array
 
@@ -63,11 +61,5 @@ class Closure:
     def losses(self) -> Float64Array:
         """Fill the network's gradients, and return the loss of each run, (runs,)."""
         self()
-        targets, *weights = self._batch[1:]
-        losses = self._network.losses(self._logits, targets).astype(np.float64)
-        if weights:
-            shares = weights[0][:, :, 0].astype(np.float64)
-            mean: Float64Array = (losses * shares).sum(axis=1) / shares.sum(axis=1)
-        else:
-            mean = losses.mean(axis=1)
-        return mean if self._penalty is None else mean + self._penalty()
+        losses = self._network.training_loss(self._logits, *self._batch[1:])
+        return losses if self._penalty is None else losses + self._penalty()
