@@ -34,6 +34,22 @@ def test_missing_data_are_described(
     assert "--data mnist=FOLDER names the folder" in said
 
 
+@pytest.mark.slow
+def test_an_experiment_with_faulty_data_leaves_the_others_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder with one of the four files, and an experiment that needs none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "train-images-idx3-ubyte").touch()
+    names = ["nielsen_chapter1", "adam_parts", "--smoke", "--jobs", "1"]
+    assert main([*names, "--data", "mnist=half"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "train-labels-idx1-ubyte and t10k-images-idx3-ubyte and" in said
+    assert "Add the missing files" in said
+    assert "1 of 2 run; no verdicts" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,4 +1,4 @@
-"""Repeat published results, and judge what came of it.
+"""Repeat published results, and judge the outcome.
 
     descent reproduce reddi2018                 one of them, over several seeds
     descent reproduce nielsen_chapter1 --data mnist=DIR
@@ -8,7 +8,7 @@
     descent reproduce --smoke                   every experiment as short as can be, no verdicts
     descent reproduce --list                    names and titles
 
-What is finished is not trained again, so the same command goes on after an interrupt.
+Finished runs are not trained again, so the same command continues after an interrupt.
 docs/published.md says how verdicts are computed, and shows the stored ones.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from experiments.commands.parsing import carry_out, command_parser
-from experiments.errors import ConfigError, DataError
+from experiments.errors import ConfigError, DataError, UserError
 from experiments.program import VERSION
 from experiments.warning import say
 from nn.component import suggestion
@@ -91,7 +91,7 @@ def _reproduce_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _reproduce(options)
     except KeyboardInterrupt:
-        say("reproduce: interrupted; the same command goes on from here.")
+        say("reproduce: interrupted; the same command continues from here.")
         raise
 
 
@@ -184,6 +184,7 @@ class Reproduction:
         self._console = EscapingConsole()
         self._folder = options.folder or Path(f"multirun/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
         self._missing: set[str] = set()  # experiments without their data
+        self._faulty: set[str] = set()  # those that could not be run for another reason
 
     def run(self, names: Sequence[str]) -> int:
         """Repeat the results of these names, print the verdicts, and return the exit status."""
@@ -195,19 +196,20 @@ class Reproduction:
             self._say(f"[{number}/{len(todo)}] {name}")
             try:
                 result = self._repeat(name)
-            except DataError as error:
+            except UserError as error:  # the others can still be run
                 self._say(f"  not run: {error}")
-                self._missing.add(name)
+                (self._missing if isinstance(error, DataError) else self._faulty).add(name)
                 continue
             if result is not None:
                 results[name] = result
                 path = result.write(self._options.results or self._folder)
                 self._say(f"  {counts_in_words([result])} · {path}")
         if self._options.smoke:
-            self._say(f"{len(todo) - len(self._missing)} of {len(todo)} run; no verdicts (--smoke)")
-            return 0
+            run = len(todo) - len(self._missing) - len(self._faulty)
+            self._say(f"{run} of {len(todo)} run; no verdicts (--smoke)")
+            return 1 if self._faulty else 0
         self._print_verdicts(names, results)
-        return 1 if self._missing and not self._options.quick else 0
+        return 1 if self._faulty or (self._missing and not self._options.quick) else 0
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
@@ -309,5 +311,5 @@ class Reproduction:
                 continue
             for line in verdict_lines(result, now=name in results):
                 self._say(line)
-        told = [result for result in shown.values() if result is not None]
-        self._say(counts_in_words(told))
+        counted = [result for result in shown.values() if result is not None]
+        self._say(counts_in_words(counted))

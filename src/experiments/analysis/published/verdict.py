@@ -3,7 +3,7 @@
 A published number that is a single result is one draw: it is reproduced if it lies in the
 prediction interval of a single further result of ours. A published mean is compared by Welch's
 interval. A published order is reproduced if each group is separated from the next in the claimed
-direction.
+direction, or lies above it by no more than a margin where the source says that it is as good.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Values = Mapping[str, Sequence[float]]
 
 
 class Verdict(StrEnum):
-    """What repeating a published result says about it, in the order in which they are counted."""
+    """The verdicts on a published result that was repeated, in the order of the tables."""
 
     REPRODUCED = "reproduced"
     NEAR = "near"
@@ -46,7 +46,7 @@ class Finding:
     ----------
     verdict : Verdict
     intervals : sequence of Estimate
-        Of a number, its mean and interval; of an order, the differences of neighbours, the one
+        For a number, its mean and interval; for an order, the differences of neighbours, the one
         claimed to be lower subtracted from the other.
     """
 
@@ -65,7 +65,7 @@ class Claim(Component):
     where : str
         The page, table or figure of the source.
     measure : Measure
-        What is measured of each run.
+        The number that is measured of each run.
     """
 
     says: str
@@ -90,7 +90,7 @@ class Claim(Component):
     @property
     @abstractmethod
     def published(self) -> str:
-        """What the source has, as a number or an order."""
+        """The result of the source, as a number or an order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +200,13 @@ class Order(Claim):
         See `Claim`.
     order : sequence of str
         The names of the groups, those with the lowest values first.
+    margin : float, default 0.0
+        The largest difference by which a group may lie above the next one, if the source claims
+        only that it is as good.
     """
 
     order: tuple[str, ...]
+    margin: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -215,7 +219,8 @@ class Order(Claim):
 
     @property
     def published(self) -> str:
-        return " < ".join(self.order)
+        allowed = f" + {self.margin:g}" if self.margin else ""
+        return " < ".join([self.order[0], *(group + allowed for group in self.order[1:])])
 
     def judge(self, values: Values) -> Finding:
         samples = [Sample.of(values[group]) for group in self.order]
@@ -225,9 +230,9 @@ class Order(Claim):
         found = [welch_interval(higher, lower, LEVEL) for lower, higher in pairs]
         shared = 1 - (1 - LEVEL) / len(pairs)
         against = [welch_interval(higher, lower, shared) for lower, higher in pairs]
-        if all(interval.low > 0 for interval in found):
+        if all(interval.low > -self.margin for interval in found):
             verdict = Verdict.REPRODUCED
-        elif any(interval.high < 0 for interval in against):
+        elif any(interval.high < -self.margin for interval in against):
             verdict = Verdict.CONTRADICTED
         else:
             verdict = Verdict.UNDECIDED

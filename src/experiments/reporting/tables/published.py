@@ -35,7 +35,8 @@ computed from the values of the runs:
   x̄ ± t·s·√(1/m + 1/n) where the source gives none.
 - **An order** is *reproduced* if each group is separated from the next in the claimed direction
   (Welch's 95% interval of the difference), *contradicted* if two are separated in the other
-  direction, else *undecided*.
+  direction, else *undecided*. Where a source says no more than that a group is as good, the claim
+  names a margin, and the interval is compared with it in place of 0.
 
 `[low, high]` is that interval. This page is made from the JSON files in
 `src/experiments/published/results` by `descent reproduce --page`.

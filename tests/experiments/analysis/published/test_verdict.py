@@ -100,6 +100,21 @@ def test_an_order_is_judged_by_separation():
     assert ordered(a=[1.0, 1.0], b=[1.0, 1.0]) is Verdict.UNDECIDED
 
 
+def test_a_margin_is_what_a_group_may_lie_above_the_next():
+    higher, lower = [1.0, 1.1, 0.9], [0.5, 0.6, 0.4]
+    for margin, expected in [(0.2, "contradicted"), (0.5, "undecided"), (0.8, "reproduced")]:
+        claim = Order(**ABOUT, order=("a", "b"), margin=margin)
+        assert claim.judge({"a": higher, "b": lower}).verdict == expected
+    assert claim.published == "a < b + 0.8"
+
+
+def test_a_margin_counts_for_every_pair():
+    one = [1.0, 1.1, 0.9]
+    claim = Order(**ABOUT, order=("a", "b", "c"), margin=0.5)
+    assert claim.judge({"a": one, "b": one, "c": one}).verdict is Verdict.REPRODUCED
+    assert claim.judge({"a": one, "b": one, "c": [0, 0.1, -0.1]}).verdict is Verdict.CONTRADICTED
+
+
 def test_every_pair_of_an_order_counts():
     low, middle, high = [1.0, 1.1, 0.9], [2.0, 2.1, 1.9], [3.0, 3.1, 2.9]
     assert ordered(a=low, b=middle, c=high) is Verdict.REPRODUCED
