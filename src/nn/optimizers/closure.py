@@ -32,7 +32,7 @@ class Closure:
     def __init__(
         self,
         network: Network,
-        batch: Sequence[Array],
+        batch: Sequence[Any],
         adjust: Callable[[], object] | None = None,
         penalty: Callable[[], Float64Array] | None = None,
     ) -> None:
