@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -157,6 +157,23 @@ class Layer(Component):
     def inner(self) -> Sequence[Layer]:
         """The layers of which this one is made, if it is."""
         return ()
+
+    def leaves(self, name: str, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
+        """Iterate over the layers of which this one is made, or itself if it is made of none.
+
+        Parameters
+        ----------
+        name : str
+            The layer's name.
+        shape : tuple of int
+            Shape of its input samples.
+
+        Yields
+        ------
+        tuple
+            The name of each, the layer, and the shape of its input samples.
+        """
+        yield name, self, shape
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

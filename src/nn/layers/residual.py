@@ -96,6 +96,10 @@ class Residual(Layer):
             for name, layer, at in zip(names_of(path), path, shapes, strict=False):
                 yield f"{prefix}{name}/", layer, at
 
+    def leaves(self, name: str, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
+        for prefix, layer, at in self._placed(shape):
+            yield from layer.leaves(f"{name}/{prefix.removesuffix('/')}", at)
+
     def parameters(self, shape: Shape) -> list[Parameter]:
         return [
             replace(p, name=prefix + p.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..network import Network
-from ..typing import Array, Float64Array
+from ..typing import Float64Array
 
 
 class Closure:
