@@ -186,7 +186,7 @@ def overlapping_splits(families: int = 1000, rows: int = 300) -> dict[str, Any]:
 def added_seeds(families: int = 2000, most: int = 40) -> dict[str, Any]:
     """Count how often four groups of one mean have a separated pair where seeds are added.
 
-    Beside it stand the rate without the correction for looks, and how many seeds were used.
+    The result also has the rate without the correction for looks, and how many seeds were used.
     """
     counts = looks(most)
     found: dict[str, Any] = {}

@@ -45,8 +45,9 @@ LIBRARIES = {
     "omegaconf": ("commands/hydra/", "commands/main.py", "hydra_plugins/"),
     "rich": ("commands/", "reporting/tables/"),
     "mlflow": ("tracking/",),
-    "matplotlib": ("reporting/", "commands/notebook.py"),  # there to name what it returns
+    "matplotlib": ("reporting/",),
     "loky": ("workers/",),
+    "dask": ("workers/",),
     "distributed": ("workers/",),
     "gc": ("workers/", "commands/startup.py", "tracking/"),
 }

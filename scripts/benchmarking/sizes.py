@@ -13,7 +13,7 @@ class Convolution:
     Parameters
     ----------
     channels, kernel, stride, padding : int
-        As in :class:`nn.layers.convolution.Convolution`.
+        The settings of :class:`nn.layers.convolution.Convolution`.
     pool : int
         Size of the pooling, 1 for none.
     """
@@ -27,16 +27,16 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A recurrent layer, which the dense layers follow.
+    """Recurrent layers, which the dense layers follow.
 
     Parameters
     ----------
     kind : {"lstm", "gru"}
-        What it is.
+        The kind of layer.
     units : int
-        Number of units.
+        Number of units of each layer.
     bidirectional : bool, default False
-        Whether it reads sequences from their ends, too.
+        Whether the layers read sequences from their ends, too.
     all_outputs : bool, default False
         Whether the dense layers see the states after all steps, and not the last ones.
     layers : int, default 1
@@ -57,7 +57,7 @@ class Attention:
     Parameters
     ----------
     depth, width, heads : int
-        As in :class:`experiments.config.models.Transformer`.
+        The settings of :class:`experiments.config.models.Transformer`.
     """
 
     depth: int
@@ -79,7 +79,7 @@ class Size:
         Number of networks.
     rows : int
         Number of rows in the dataset, a multiple of `batch`.
-    epochs : int
+    epochs : int, default 1
         Smallest number of epochs in a repetition.
     label : str, default ""
         Name of the architecture, if its widths do not say what it is.
@@ -88,7 +88,7 @@ class Size:
     convolutions : tuple of Convolution, default ()
         Convolutions before the dense layers.
     recurrence : Recurrence, optional
-        A recurrent layer before the dense layers.
+        Recurrent layers before the dense layers.
     attention : Attention, optional
         The blocks of a transformer before the dense layers.
     tokens : int, default 0
@@ -104,7 +104,7 @@ class Size:
     batch: int
     runs: int
     rows: int
-    epochs: int
+    epochs: int = 1
     label: str = ""
     shape: tuple[int, ...] = ()
     convolutions: tuple[Convolution, ...] = ()
@@ -144,13 +144,12 @@ SIZES: Final = (
     Size((2, 4, 2), batch=16, runs=100, rows=1024, epochs=2),
     Size((64, 64, 10), batch=32, runs=20, rows=1280, epochs=2),
     Size((784, 100, 10), batch=128, runs=8, rows=2048, epochs=2),
-    Size((784, 1000, 1000, 10), batch=128, runs=4, rows=1024, epochs=1),
+    Size((784, 1000, 1000, 10), batch=128, runs=4, rows=1024),
     Size(
         (40, 10),
         batch=100,
         runs=20,
         rows=1000,
-        epochs=1,
         label="mnist1d",
         shape=(1, 40),
         convolutions=(Convolution(25, 5, 2, 1), *[Convolution(25, 3, 2, 1)] * 2),
@@ -160,7 +159,6 @@ SIZES: Final = (
         batch=10,
         runs=20,
         rows=200,
-        epochs=1,
         label="nielsen",
         shape=(1, 28, 28),
         convolutions=(Convolution(20, 5, pool=2),),
@@ -170,7 +168,6 @@ SIZES: Final = (
         batch=64,
         runs=4,
         rows=640,
-        epochs=1,
         label="lenet5",
         shape=(1, 28, 28),
         convolutions=(Convolution(6, 5, padding=2, pool=2), Convolution(16, 5, pool=2)),
@@ -180,7 +177,6 @@ SIZES: Final = (
         batch=128,
         runs=2,
         rows=512,
-        epochs=1,
         label="2c2d",
         shape=(1, 28, 28),
         convolutions=(
@@ -193,7 +189,6 @@ SIZES: Final = (
         batch=32,
         runs=20,
         rows=640,
-        epochs=1,
         label="adding",
         shape=(2, 100),
         recurrence=Recurrence("lstm", 16),
@@ -203,7 +198,6 @@ SIZES: Final = (
         batch=100,
         runs=20,
         rows=1000,
-        epochs=1,
         label="bigru",
         shape=(1, 40),
         recurrence=Recurrence("gru", 6, bidirectional=True, all_outputs=True),
@@ -213,7 +207,6 @@ SIZES: Final = (
         batch=50,
         runs=4,
         rows=500,
-        epochs=1,
         label="char",
         shape=(50,),
         recurrence=Recurrence("lstm", 128, layers=2),
@@ -224,7 +217,6 @@ SIZES: Final = (
         batch=32,
         runs=8,
         rows=320,
-        epochs=1,
         label="transformer",
         shape=(64,),
         attention=Attention(depth=2, width=64, heads=4),
@@ -235,18 +227,19 @@ SIZES: Final = (
         batch=64,
         runs=20,
         rows=1280,
-        epochs=1,
         label="bag",
         entries=100,
         optimizers=("adagrad",),
     ),
 )
-"""Those with a label are convolutional networks: of MNIST-1D (Greydanus & Kobak 2024), of Nielsen
-(2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of DeepOBS (Schneider et al.
-2019); and recurrent ones: an LSTM for sequences like those of the adding problem (Hochreiter &
-Schmidhuber 1997), a GRU in both directions for MNIST-1D, and two LSTM layers of 128 units behind an
-embedding of 83 characters; a causal transformer of characters; and a network for bags of
-words, whose rows have 100 entries in 20,000 columns."""
+"""The sizes that are measured.
+
+Those without a label are dense networks. The convolutional ones are those of MNIST-1D (Greydanus &
+Kobak 2024) and of Nielsen (2015, chapter 6), LeNet-5 (LeCun et al. 1998) with ReLU, and 2c2d of
+DeepOBS (Schneider et al. 2019). The recurrent ones are an LSTM for sequences like those of the
+adding problem (Hochreiter & Schmidhuber 1997), a GRU in both directions for MNIST-1D, and two LSTM
+layers of 128 units behind an embedding of 83 characters. The last two are a causal transformer of
+characters, and a network for bags of words, whose rows have 100 entries in 20,000 columns."""
 
 OPTIMIZERS: Final = {"adam": 0.001, "sgd": 0.1, "adagrad": 0.01}
 """The optimizers and their learning rates."""

@@ -253,9 +253,9 @@ def recurrent(
     outputs : int
         Width of the output layer.
     output : {"last", "all", "steps"}, default "last"
-        What the output layer sees of the last recurrent layer: the state after the last step that
-        is read, or those after all steps; with "steps" it sees each by itself, and gives outputs
-        for each.
+        The states of the last recurrent layer that the output layer reads: that after the last step
+        that is read, or those after all steps; with "steps" it reads one state at a time, and gives
+        outputs for each step.
     dropout : float, default 0.0
         Dropout rate between recurrent layers, in [0, 1), of the outputs of every layer but the last
         at each step (Zaremba et al. 2014).
@@ -329,7 +329,7 @@ def transformer(
     heads : int, default 4
         Number of heads of the attention.
     expansion : int, default 4
-        How many times the width the inner dense layer of a block has.
+        Width of a block's inner dense layer, as a multiple of `width`.
     tokens : int, default 0
         Number of different tokens if samples are sequences of tokens, which an embedding turns into
         vectors; otherwise a dense layer takes the channels of each step.

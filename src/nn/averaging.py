@@ -145,12 +145,12 @@ class Averages(SomeRuns):
     size : int
         Number of parameters.
     memory : Memory
-        Where the averages are allocated.
+        The memory in which the averages are allocated.
 
     Attributes
     ----------
     weights : ndarray of shape (len(rows), P)
-        The averages, of which only those that have begun have a meaning.
+        The averages. Only those that have started are meaningful.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class Batches:
     seeds : sequence of int
         The seed of each run.
     order : Order, optional
-        The order of the rows; by default they are shuffled anew in each epoch.
+        The order of the rows; by default they are shuffled in every epoch.
     drop_last : bool, default False
         Whether an epoch ends before a last batch that would be short.
     weights : ndarray of shape (rows, 1), or TableRows, optional

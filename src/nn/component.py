@@ -178,7 +178,7 @@ def problems(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
     -------
     list of str
         One sentence for each mistake: an unknown name (with a suggestion), a missing value, a
-        wrong type, or a value out of range. Empty if there is none.
+        wrong type, or a value out of range. Empty without mistakes.
     """
     fields = _fields(typing.cast(Any, kind))
     found = [

@@ -26,7 +26,8 @@ def lengths_of(
     shape : tuple of int
         The shape of a sample.
     number : callable, optional
-        Returns the number by which a message names a row; by default they count from 1.
+        A function that returns the number by which a message names a row; by default they count
+        from 1.
 
     Returns
     -------

@@ -406,7 +406,7 @@ class Network:
             yield slice(step, count, length)
 
     def restart(self) -> None:
-        """Let recurrent layers begin the next batch anew, in training and in evaluation."""
+        """Start the next batch from the initial states, in training and in evaluation."""
         for array in self._carried.values():
             array.fill(0)
 
@@ -441,7 +441,7 @@ class Network:
         return draws(self._architectures[0])
 
     def measure_statistics(self, runs: Sequence[int], rows: TableRows, size: int) -> None:
-        """Measure the statistics of normalization layers anew, at the parameters as they are.
+        """Measure the statistics of normalization layers again, at the current parameters.
 
         They become the means of the statistics of batches of adjacent rows. Layers that draw random
         numbers are left out.
@@ -470,7 +470,7 @@ class Network:
 
     @property
     def carried(self) -> dict[object, Array]:
-        """What the layers carry from batch to batch: empty unless the network :attr:`carries`."""
+        """The states that layers carry to the next batch; empty if :attr:`carries` is False."""
         return self._carried
 
     def random_states(self, run: int) -> list[dict[str, Any]]:

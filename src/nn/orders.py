@@ -21,7 +21,7 @@ class Order(Component):
     Attributes
     ----------
     renews : bool
-        Whether each epoch has an order of its own; otherwise the first one is replayed.
+        Whether each epoch draws a new order; otherwise that of the first epoch is repeated.
     is_permutation : bool
         Whether an epoch has each row once, so that a batch of all rows needs no order.
     depends_on_seed : bool
@@ -101,7 +101,7 @@ class AsGiven(Order):
 
 @dataclass(frozen=True)
 class Streams(Order):
-    """As many streams of consecutive rows as a batch has rows, each batch the next row of each.
+    """Parallel streams of consecutive rows, one for each row of a batch.
 
     For rows that continue each other, as the sequences of a text do: row r of batch k is row
     r · K + k of the K · B rows that an epoch of K batches of B rows takes.

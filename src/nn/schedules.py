@@ -106,7 +106,7 @@ class Schedule(Component):
 
     @property
     def observes(self) -> bool:
-        """Whether the schedule follows the validation loss, by an :meth:`observe` of its own."""
+        """Whether the schedule follows the validation loss, that is, overrides :meth:`observe`."""
         return type(self).observe is not Schedule.observe
 
     def initial_state(self) -> State:

@@ -21,8 +21,8 @@ Places = NDArray[np.integer]
 class Scaling:
     """Fills in missing values and scales the others: ``(value - center) / scale``.
 
-    Every value is computed by itself, so that a row has the same bits whichever rows it is scaled
-    with.
+    Every value is computed elementwise, so that a row has the same bits whichever rows are scaled
+    together with it.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class TableRows:
     """Rows of a table, which they share.
 
     Without `chosen`, all runs read all rows of the table. Otherwise there are several splits: a run
-    reads the rows of its own split, scaled by the statistics of its own split as they are read, so
+    reads the rows of its split and scales them by the statistics of that split as they are read, so
     that memory holds one table, whatever the number of splits.
 
     Parameters

@@ -49,7 +49,7 @@ def fit(
         run's seed decides. By default each step uses all rows, in their order.
     averaging : Averaging, optional
         The average of the weights that training ends with, such as
-        :class:`nn.averaging.ExponentialAverage`; by default there is none.
+        :class:`nn.averaging.ExponentialAverage`; by default the weights are not averaged.
 
     Raises
     ------

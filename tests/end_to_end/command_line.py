@@ -1,4 +1,4 @@
-"""The real command line, in folders of its own: nothing here touches the project's database."""
+"""The real command line, in temporary folders: nothing here touches the project's database."""
 
 from __future__ import annotations
 
@@ -90,6 +90,23 @@ def run(*arguments: object, folder: Path, env: dict[str, str] | None = None) -> 
 def started(*arguments: object, folder: Path, **options: Any) -> Finished:
     """Run ``python run.py ARGUMENTS`` in a folder, as a user does: Python is started for it."""
     return python(RUN, *arguments, folder=folder, **options)
+
+
+def in_background(
+    *arguments: object, folder: Path, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Start ``python run.py ARGUMENTS`` in a session, to which signals can be sent, and return."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, RUN, *map(str, arguments)],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def script(

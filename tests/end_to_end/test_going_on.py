@@ -24,6 +24,7 @@ from tests.end_to_end.command_line import (
     Finished,
     assert_same_bits,
     environment,
+    in_background,
     python,
     run,
     succeeded,
@@ -179,19 +180,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]
     return last(folder)
 
 
-def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, RUN, *arguments],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize(
     "seed",
@@ -205,7 +193,7 @@ def test_killed_again_and_again(
 ) -> None:
     chance = random.Random(seed)
     for _ in range(3):
-        process = start(*LONG, folder=tmp_path)
+        process = in_background(*LONG, folder=tmp_path)
         time.sleep(chance.uniform(1.5, 5))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -226,7 +214,7 @@ def test_a_single_run_that_was_interrupted_goes_on(
         "optimizer=adam", "seed=1", *FEW_POINTS, "model.dropout=0.1",
         "training.epochs=1500", "checkpoint.seconds=1000", NOT_TRACKED,
     )  # fmt: skip
-    process = start(*command, folder=tmp_path)
+    process = in_background(*command, folder=tmp_path)
     while not list(tmp_path.glob(".cache/datasets/moons*")):
         time.sleep(0.05)
     used = psutil.Process(process.pid).cpu_times

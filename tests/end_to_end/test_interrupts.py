@@ -21,6 +21,7 @@ from tests.end_to_end.command_line import (
     NOT_TRACKED,
     RUN,
     environment,
+    in_background,
     script,
     succeeded,
     tracked,
@@ -79,17 +80,7 @@ def start(tmp_path: Path):
     started: list[Running] = []
 
     def start(*arguments: str) -> Running:
-        process = subprocess.Popen(
-            [sys.executable, RUN, *arguments],
-            cwd=tmp_path,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(Running(process, tmp_path))
+        started.append(Running(in_background(*arguments, folder=tmp_path), tmp_path))
         return started[-1]
 
     yield start

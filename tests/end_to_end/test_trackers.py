@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,7 @@ from experiments.runs.find import find_progress
 from experiments.runs.layout import PROGRESS
 from tests.end_to_end.command_line import (
     FEW_POINTS,
-    RUN,
-    environment,
+    in_background,
     run,
     script,
     succeeded,
@@ -33,20 +31,6 @@ def runs_in(folder: Path, where: str = "") -> list[Run]:
     client = MlflowClient(uri(folder))
     experiment = client.get_experiment_by_name("descent")
     return [] if experiment is None else list(client.search_runs([experiment.experiment_id], where))
-
-
-def start(*arguments: str, folder: Path) -> "subprocess.Popen[str]":
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, str(RUN), *arguments],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def wait_until(what: Callable[[], object], process: "subprocess.Popen[str]") -> None:
@@ -78,7 +62,8 @@ def test_what_an_absent_tracker_has_missed_is_published_comparison_and_all(tmp_p
 
 @pytest.mark.slow
 def test_a_run_is_seen_while_it_trains_and_marked_when_it_was_killed(tmp_path: Path) -> None:
-    process = start(*FEW_POINTS, "training.epochs=500000", tracked(tmp_path), folder=tmp_path)
+    command = (*FEW_POINTS, "training.epochs=500000", tracked(tmp_path))
+    process = in_background(*command, folder=tmp_path, stderr=subprocess.STDOUT)
     try:
         wait_until(
             lambda: (

@@ -1,12 +1,12 @@
-"""What a comparison would have found with fewer trials; no further training is needed for it.
+"""Estimate what a comparison would have found with fewer trials, without training again.
 
 For every budget of *k* trials, each optimizer has the expected result of the best of *k* of the
 settings that were tried (see `statistics.expected_best`). Settings are chosen by validation, as
 tuning does; the result is the metric of the comparison, of the tuning runs. A run that made the
 network worse counts as the untrained one, which could have been kept. Optimizers are compared
 at each budget over the tuning seeds, or over the studies if tuning was repeated. The verdicts hold
-for the settings that were tried; those of the reporting runs, on seeds of their own, are what
-counts at the full budget.
+for the settings that were tried; at the full budget, the verdicts of the reporting runs, on
+separate seeds, are what counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which optimizers contain others: with certain settings they make the same updates.
+"""Find optimizers that contain others, that is, that make the same updates with certain settings.
 
 An optimizer whose search space contains another's cannot do worse, if both are tuned well enough
 (Choi et al. 2019). If it does, its space or its budget is too small, not the optimizer.

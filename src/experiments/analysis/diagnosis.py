@@ -23,7 +23,7 @@ _MANY: Final = 0.25  # a share of the trials
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with the settings of groups, each with the groups' labels.
+    """Faults of the settings of groups, each with the groups' labels.
 
     Attributes
     ----------

@@ -412,7 +412,7 @@ def _with_data(runs: Sequence[Record], keys: tuple[str, ...]) -> tuple[str, ...]
     Raises
     ------
     ConfigError
-        If each seed has its own split besides, so that no data are common to several seeds.
+        If, in addition, each seed has its own split, so that no data are common to several seeds.
     """
     scope = [key for key in keys if sets_the_task(key)]
     seen: dict[tuple[Scalar, ...], set[object]] = {}
@@ -440,8 +440,8 @@ def _differing(runs: Sequence[Record]) -> list[str]:
     alike: dict[tuple[object, ...], list[Record]] = {}
     for run in runs:
         task = [value for key, value in sorted(run.choices.items()) if sets_the_task(key)]
-        told = run.labels.get(SETTING), run.labels.get(TASK), study_of(run)
-        alike.setdefault((*told, *task), []).append(run)
+        labels = run.labels.get(SETTING), run.labels.get(TASK), study_of(run)
+        alike.setdefault((*labels, *task), []).append(run)
     within = {key for part in alike.values() for key in varied(part)}
     kept = [key for key in differing if sets_the_task(key) or key in within]
     labelled = [key for key in (TASK, SETTING) if len({run.labels.get(key) for run in runs}) > 1]

@@ -1,4 +1,4 @@
-"""How much the splits of different seeds overlap, if each seed has a split of its own."""
+"""How much the splits of different seeds overlap, if each seed has a separate split."""
 
 from __future__ import annotations
 

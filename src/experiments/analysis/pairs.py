@@ -37,7 +37,7 @@ MOST_COMPARED: Final = 30
 
 
 class Verdict(StrEnum):
-    """What the seeds show about a pair. The last two need a margin."""
+    """The verdict of the seeds on a pair. The last two need a margin."""
 
     SEPARATED = "separated"
     NOT_SEPARATED = "not separated"
@@ -115,7 +115,7 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """What the seeds show; a difference that surely does not matter is no separation."""
+        """The verdict; a difference that surely does not matter counts as equivalence."""
         if self.equivalent:
             return Verdict.EQUIVALENT
         if self.separated:

@@ -1,4 +1,4 @@
-"""Where the order of groups turns round, if something beside the optimizers is varied."""
+"""Find where the order of groups is reversed if something beside the optimizers is varied."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Studies: the whole tuning repeated, with other trials and seeds, to see what chance does to it.
 
-The winner of each study is reported on seeds of its own. Two tunings of one optimizer may choose
+The winner of each study is reported on separate seeds. Two tunings of one optimizer may choose
 settings that really differ, so runs of one study share the luck of its tuning. The study, not the
 seed, is then what is drawn at random, and statistics are over means of studies.
 

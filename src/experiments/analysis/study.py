@@ -186,11 +186,11 @@ class Part:
     records : tuple of Record
         All distinct runs, both tuning and reporting.
     disagreement : Disagreement or None
-        What validation says about the order of the groups in `focus`, if it says something else.
+        The order of the groups in `focus` by validation, if it differs.
     few_rows : FewRows or None
         The separated differences from the best group in `focus` that the rows do not tell.
     diagnosis : Diagnosis
-        What the curves and trials of the groups in `focus` say about their settings.
+        Faults of the settings of the groups in `focus` that their curves and trials show.
     studies : int
         The number of studies if tuning was repeated; 0 if it was not. With studies, samples and
         pairs are over their means: what stands for a seed elsewhere is the number of a study.
@@ -224,12 +224,12 @@ class Part:
 
     @property
     def clock(self) -> str:
-        """What times to the target are compared in: epochs, or gradients where these differ."""
+        """The unit of times to the target: epochs, or gradients where these differ."""
         return clock_of(self.entries)
 
     @property
     def units(self) -> str:
-        """What the statistics are over: seeds, or studies."""
+        """The units that the statistics count: seeds, or studies."""
         return "studies" if self.studies else "seeds"
 
     @property

@@ -1,4 +1,4 @@
-"""What validation says about the order of groups that are compared on the test part."""
+"""Compare the order of groups by validation with their order on the test part."""
 
 from __future__ import annotations
 

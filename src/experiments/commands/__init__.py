@@ -1,1 +1,1 @@
-"""The commands; no other package prints or imports Hydra."""
+"""The commands; only this package prints, and only this one imports Hydra."""

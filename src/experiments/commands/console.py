@@ -19,7 +19,7 @@ from experiments.runs.record import Record
 
 
 class EscapingConsole(Console):
-    """A console that shows text as it is: names in it are no markup and no control sequences."""
+    """A console that shows names as they are, and never reads them as markup or control codes."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -108,7 +108,7 @@ class NotebookDisplay:
 
 _PATIENCE: Final = 1.0  # seconds before a slow loop shows its progress
 _BETWEEN: Final = 0.5  # seconds between two drawings in a notebook
-_WIDTH: Final = 100  # characters of a line where there is no terminal
+_WIDTH: Final = 100  # characters of a line without a terminal
 
 
 class TimeLeft(ProgressColumn):

@@ -87,8 +87,8 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
 def _published(arguments: Sequence[str]) -> list[str] | None:
     """Return the arguments of `reproduce` for a command that is about a published result alone.
 
-    Beside ``experiment=published/NAME`` it may say where the data are. With any other setting it
-    trains, as with any other experiment.
+    The command may also say where the data are. With any other setting beside
+    ``experiment=published/NAME``, it trains, as with any other experiment.
     """
     settings = dict(argument.partition("=")[::2] for argument in arguments)
     name = settings.pop("experiment", "").removeprefix("published/")

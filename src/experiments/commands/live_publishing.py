@@ -135,7 +135,7 @@ class LivePublishing:
         note : str
             The comparison as Markdown.
         view : View
-            What the page of the sweep's runs shows.
+            The view of the page of the sweep's runs.
         """
         experiments = list(dict.fromkeys(_destination(job).experiment_name for job in jobs))
         names = [str(file.relative_to(folder)) for file in files]

@@ -23,7 +23,8 @@ from experiments.training.metrics import HEADLINE, SELECTION
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+
+    from experiments.reporting.figures.drawing import Figure
 
 _PEAK: Final = "test_peak/"
 _SHOWN: Final = (
@@ -315,7 +316,7 @@ def _check_overrides(overrides: Sequence[Any]) -> None:
     for override in overrides:
         if not isinstance(override, str):
             raise ConfigError(
-                f"{override!r} is not a text. Give settings as texts of their own, "
+                f"{override!r} is not a text. Give each setting as a text, "
                 'sweep("dataset=digits", "seed=0,1"), or by name, sweep(seed=[0, 1])'
             )
 

@@ -40,7 +40,7 @@ STILL_RUNNING: Final = "still running"
 _LOOKED_UP: Final = 200  # runs that are looked for by one question
 _TOGETHER: Final = 20  # runs written together
 _SILENCE: Final = 2.0  # seconds of waiting for a server before the user is informed
-_BETWEEN_LINES: Final = 10.0  # seconds between reports of progress where there is no terminal
+_BETWEEN_LINES: Final = 10.0  # seconds between reports of progress without a terminal
 
 
 class Publication:
@@ -49,9 +49,9 @@ class Publication:
     Parameters
     ----------
     uri, experiment : str or None
-        Where the user wants everything to be published.
+        The address and the experiment to publish everything to, if the user gave them.
     patience : float
-        For how many seconds nothing may get through.
+        The seconds for which nothing may get through.
     ended, unfinished : sequence of Record
         The runs.
     summaries : sequence of Summary
@@ -60,7 +60,7 @@ class Publication:
     Attributes
     ----------
     done : Counter of str
-        What was done, and how often.
+        The number of times that each thing was done.
     refused : list of str
         The messages about records that were refused.
     """
@@ -136,7 +136,7 @@ class Publication:
 
     def _publish_together(self, tracker: Tracker, group: Sequence[Record]) -> Sequence[Record]:
         """Publish runs faster than one by one, if that is possible; return which were published."""
-        # A run that several sweeps share joins the others by itself.
+        # A run that several sweeps share is added to the others separately.
         unique = list({record.uid: record for record in group}.values())
         if not (tracker.is_database and len(unique) > 1 and are_small(unique)):
             return ()

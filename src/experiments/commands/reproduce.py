@@ -1,4 +1,4 @@
-"""Repeat published results, and judge what came of it.
+"""Repeat published results, and judge the outcome.
 
     descent reproduce reddi2018                 one of them, over several seeds
     descent reproduce nielsen_chapter1 --data mnist=DIR
@@ -8,7 +8,7 @@
     descent reproduce --smoke                   every experiment as short as can be, no verdicts
     descent reproduce --list                    names and titles
 
-What is finished is not trained again, so the same command goes on after an interrupt.
+Finished runs are not trained again, so the same command continues after an interrupt.
 docs/published.md says how verdicts are computed, and shows the stored ones.
 """
 
@@ -91,7 +91,7 @@ def _reproduce_until_interrupted(options: argparse.Namespace) -> int:
     try:
         return _reproduce(options)
     except KeyboardInterrupt:
-        say("reproduce: interrupted; the same command goes on from here.")
+        say("reproduce: interrupted; the same command continues from here.")
         raise
 
 
@@ -311,5 +311,5 @@ class Reproduction:
                 continue
             for line in verdict_lines(result, now=name in results):
                 self._say(line)
-        told = [result for result in shown.values() if result is not None]
-        self._say(counts_in_words(told))
+        counted = [result for result in shown.values() if result is not None]
+        self._say(counts_in_words(counted))

@@ -1,8 +1,8 @@
 """Standard output and standard error: any encoding, no secrets, and no error when nobody reads.
 
 A character that the encoding lacks is replaced. Output that cannot be written, because its reader
-has ended (``| head``) or its device is full, is discarded, and the command goes on: what it trains,
-publishes and writes to files does not depend on who reads what it prints.
+has ended (``| head``) or its device is full, is discarded, and the command continues: what it
+trains, publishes and writes to files does not depend on who reads what it prints.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def run_from_config(config: Mapping[str, Any], *, trusted: frozenset[str]) -> Ru
     Raises
     ------
     ConfigError
-        If anything is wrong; the message lists every mistake on a line of its own.
+        If anything is wrong; the message lists every mistake on a separate line.
     """
     faults: list[str] = []
     run = build(config, Run, "", faults, trusted=trusted)

@@ -307,10 +307,10 @@ class RecurrentModel(Model):
     units : list of int, default [64]
         Number of units of each recurrent layer.
     bidirectional : bool, default False
-        Whether each layer reads the sequence from its end, too, with weights of its own.
+        Whether each layer reads the sequence from its end, too, with separate weights.
     output : {"last", "all"}, default "last"
-        What the output layer sees: the state after the last step that is read, or those after all.
-        If each step has a target, the output layer sees one state after the other.
+        The input of the output layer: the state after the last step that is read, or the states
+        after all steps. If each step has a target, the output layer sees one state at a time.
     learnt_state : bool, default False
         Whether the states before the first step are trained, from zero, or always zero.
     dropout : float, default 0.0
@@ -393,7 +393,7 @@ class LSTM(RecurrentModel):
     Parameters
     ----------
     forget_bias : float, default 1.0
-        Added to the initial biases of the forget gates.
+        The number that is added to the initial biases of the forget gates.
     """
 
     kind: ClassVar[type[Recurrent]] = nn.LSTM
@@ -426,7 +426,7 @@ class Transformer(Model):
     heads : int, default 4
         Number of heads of the attention.
     expansion : int, default 4
-        How many times the width the inner dense layer of a block has.
+        The width of a block's inner dense layer, as a multiple of `width`.
     causal : bool, optional
         Whether a step sees only itself and those before it; by default if each step has a target.
     positions : {"sinusoidal", "learnt"}, default "sinusoidal"

@@ -75,8 +75,8 @@ class Training(Component):
     batch_size : int or "full", default 32
         Number of rows in a step.
     order : {"shuffled", "once", "with_replacement", "as_given", "streams"}, default "shuffled"
-        The order in which an epoch takes the rows: shuffled anew, shuffled once and replayed,
-        drawn with replacement (as many as there are rows), or as in the training part. With
+        The order in which an epoch takes the rows: shuffled in every epoch, shuffled once, drawn
+        with replacement (as many as there are rows), or as in the training part. With
         "streams", for a text, each batch continues the one before, and recurrent layers carry their
         states on, until the epoch ends; see :class:`nn.orders.Streams`.
     last_batch : {"keep", "drop"}, default "keep"
@@ -111,8 +111,8 @@ class Training(Component):
         least 2. None keeps none; "auto" keeps 50 for a network with two inputs and none
         otherwise.
     probes : list of Probe, default []
-        What else is measured between epochs: ``class_loss``, ``distance``, ``norms``,
-        ``sharpness``, or a class of your own.
+        Further measurements between epochs: ``class_loss``, ``distance``, ``norms``,
+        ``sharpness``, or your own class.
     """
 
     epochs: Epochs = 20
@@ -288,7 +288,7 @@ class Run(Component):
         if self.optimizer.evaluates_elsewhere:
             if self.averaging.averages:
                 raise ValueError(
-                    f"optimizer={self.optimizer.label} evaluates an average of its own; set "
+                    f"optimizer={self.optimizer.label} evaluates its own average; set "
                     "averaging=none"
                 )
             if self.training.box is not None:

@@ -195,7 +195,7 @@ class Space:
         ]
 
     def opened(self, knobs: int, node: str, asked: Collection[str] = ()) -> Space:
-        """Keep the first `knobs` axes of a node, those that are asked for, and all of other nodes.
+        """Keep the first `knobs` axes of a node, the requested ones, and all axes of other nodes.
 
         Parameters
         ----------
@@ -213,8 +213,8 @@ class Space:
     def is_paid_by(self, kind: Kind, budget: int) -> bool:
         """Return whether a budget covers every axis.
 
-        A range in a grid needs at least nine points, unless it declares a number of its own; any
-        other search needs nine settings for the first axis, and three times as many for each more.
+        A range in a grid needs at least nine points, unless it declares another number; any other
+        search needs nine settings for the first axis, and three times as many for each more.
         """
         if kind != "grid":
             return bool(budget >= _COVERS * 3 ** (len(self.axes) - 1))
@@ -297,7 +297,7 @@ def declared_space(config: Mapping[str, Any]) -> Space:
     Raises
     ------
     ConfigError
-        If a declaration is wrong; the message lists every mistake on a line of its own.
+        If a declaration is wrong; the message lists every mistake on a separate line.
     """
     faults: list[str] = []
     axes: dict[str, Range | Values] = {}

@@ -101,7 +101,7 @@ def why_untrusted(target: str, trusted: frozenset[str]) -> str | None:
 def own_sources(targets: Iterable[str]) -> dict[str, bytes]:
     """Read the source files of classes of the user and of `experiments.published`.
 
-    Those of their base classes count, too; the code that all runs share has a hash of its own.
+    The files of their base classes count, too; the code that all runs share has a separate hash.
 
     Parameters
     ----------

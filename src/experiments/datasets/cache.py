@@ -163,7 +163,7 @@ def _version(library: str) -> str | None:
 
 
 def _write(path: Path, dataset: Dataset) -> None:
-    """Write an entry, and the tables of its parts to files of their own, which splits share."""
+    """Write an entry, and the tables of its parts to separate files, which splits share."""
     described: dict[str, Any] = {
         "name": dataset.name,
         "task": str(dataset.task),

@@ -62,7 +62,7 @@ def caveats(
         if name in table.texts and (empty := int(np.sum(table.texts[name] == ""))):
             yield (
                 f"{empty} of {len(table)} cells of the category {name!r} are missing and become "
-                f"its most frequent level, {fill!r}. If a missing cell means something of its own, "
+                f"its most frequent level, {fill!r}. If missing cells have a meaning, "
                 "write a word for it."
             )
 
@@ -113,6 +113,6 @@ def _alike(names: Iterable[str]) -> Iterator[tuple[list[str], str]]:
 
 
 def _visible(name: str) -> str:
-    """Return a name without what a reader does not see: two blanks for one, marks of no width."""
+    """Return a name as a reader sees it: without double blanks and marks of zero width."""
     shown = "".join(c for c in normalize("NFC", name) if category(c) != "Cf")
     return " ".join(shown.split())

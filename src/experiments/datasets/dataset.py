@@ -101,7 +101,7 @@ class Part:
 
     @property
     def inputs(self) -> Any:
-        """The inputs, which are made anew each time if the rows are drawn from a shared table."""
+        """The inputs; if the rows are drawn from a shared table, each access makes new arrays."""
         if self.drawn is not None:
             return self.drawn.inputs()
         return self._inputs if self.sparse is None else self.sparse
@@ -194,7 +194,7 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The parts by name: train, and those of validation and test that there are."""
+        """The parts by name: train, and validation and test if the dataset has them."""
         held_out = {"validation": self.validation, "test": self.test}
         return {
             "train": self.train,
@@ -219,6 +219,12 @@ class Dataset:
         tokens = 0 if vocabulary is None else len(vocabulary)
         padded = self.preprocessing.steps is not None
         return Samples(self.shape, tokens, targets.shape[1] if by_step else 0, padded)
+
+    @property
+    def predicts_characters(self) -> bool:
+        """Whether the classes are the characters of a text, one of which follows each step."""
+        vocabulary = self.preprocessing.vocabulary
+        return self.samples.steps > 0 and vocabulary is not None and vocabulary.unit == "characters"
 
     @property
     def outputs(self) -> int:

@@ -18,8 +18,8 @@ from nn.table_rows import Scaling
 class EncodedTable:
     """Rows of which different splits are drawn; see :func:`shared`.
 
-    What depends on a split is no part of it: missing values are NaN, in all features of a category
-    whose cell is missing, and numbers are raw.
+    Nothing in it depends on a split: missing values are NaN, in all features of a category whose
+    cell is missing, and numbers are raw.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class DrawnRows:
     rows : ndarray of int, shape (rows,)
         Their places in the table.
     scaling : Scaling
-        What fills and scales them, fitted on the training part of their split.
+        The filling and scaling of the rows, fitted on the training part of their split.
     """
 
     table: EncodedTable

@@ -93,7 +93,7 @@ def prepare(
     notes : tuple of str, default ()
         Messages for people about how the data were interpreted.
     notation : Notation, optional
-        How texts write numbers and missing values, here and in the tables to predict from.
+        The notation of numbers and missing values, here and in the tables to predict from.
     dates : mapping of str to str, optional
         The format of each number column that was read from dates; see `Preprocessing`.
     unknown : {"error", "ignore"}, default "error"
@@ -232,7 +232,8 @@ def prepare_tokens(
     tokens : ndarray of int, shape (rows, length)
         The numbers of the tokens of all rows.
     targets : ndarray
-        As in :func:`prepare`; or class indices of shape (rows, length), one for each step.
+        The targets, as for :func:`prepare`; or class indices of shape (rows, length), one for
+        each step.
     vocabulary : Vocabulary
         The tokens.
     warnings : tuple of str, default ()

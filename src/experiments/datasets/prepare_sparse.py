@@ -59,7 +59,7 @@ def prepare_texts(
     if without:
         doubt = (
             f"{without} of {len(used)} texts have none of the {len(fitted.terms)} terms, so they "
-            "cannot be told apart. Choose other terms: dataset.analyzer, dataset.ngrams or "
+            "all look the same. Choose other terms: dataset.analyzer, dataset.ngrams or "
             "dataset.least_texts."
         )
         warnings = (*warnings, doubt)

@@ -58,7 +58,7 @@ class Preprocessing:
     target_center, target_scale : tuple of float
         Centre and scale of each target column; empty unless targets are scaled.
     notation : Notation
-        How texts write numbers and missing values.
+        The notation of numbers and missing values in texts.
     dates : mapping of str to str
         The format of each column of dates, of :data:`experiments.datasets.reading.dates.FORMATS`.
         A date counts as the number of days since 1970-01-01.
@@ -192,7 +192,7 @@ class Preprocessing:
 
     @cached_property
     def scaling(self) -> FillAndScale:
-        """What fills and scales the result of `features`."""
+        """The filling and scaling of the result of `features`."""
         # An array of a smaller type would be promoted by float64 statistics.
         with np.errstate(over="ignore"):
             center, scale = (np.array(s, self.dtype) for s in (self.center, self.scale))
@@ -351,7 +351,7 @@ class Preprocessing:
         Raises
         ------
         ValueError, KeyError, TypeError, AttributeError, ConfigError
-            If it is no such result.
+            If it is not such a result.
         """
         preprocessing = cls(
             columns=tuple(map(str, contents["columns"])),
@@ -571,7 +571,7 @@ def refuse_gaps(numbers: NDArray[Any], steps: int, number: Callable[[int], int])
     steps : int
         The largest number of steps.
     number : callable
-        Returns the number of a row in its source, by which the message names it.
+        A function that returns the number of a row in its source, for the message.
     """
     try:
         lengths_of(numbers, (numbers.shape[1] // steps, steps), number)
@@ -615,7 +615,7 @@ def fit_preprocessing(
     target_names : tuple of str
         Names of the target columns, for the error message.
     notation : Notation, optional
-        How texts write numbers and missing values.
+        The notation of numbers and missing values in texts.
     dates, unknown
         See `Preprocessing`.
     channels : int, optional

@@ -1,4 +1,4 @@
-"""What a network gets for a row of data, and what it is to answer."""
+"""Samples: the inputs of a network for a row of data, and its targets."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def read_series(
     names : sequence of str
         The columns.
     notation : Notation
-        How they write numbers.
+        The notation of their numbers.
     where : callable
-        Describes the place of a cell by its row, from 0, and column.
+        A function that describes the place of a cell by its row, from 0, and column.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare
 from experiments.datasets.scaling import Scaling
-from experiments.datasets.splits import Method, split_rows
+from experiments.datasets.splits import Method, Split, split_rows
 from experiments.datasets.table import Table
 from experiments.errors import ConfigError
 from nn.component import Interval, problems
@@ -63,7 +63,7 @@ class Source(ABC):
     seed : int, default 0
         Seed of the split, of the subset that `limit` selects and of generated data. It is
         independent of the run's seed, so that all runs of a comparison see the same data; a
-        configuration may set it to ``${seed}``, so that each seed has a split of its own.
+        configuration may set it to ``${seed}``, so that each seed has a separate split.
     limit : int, optional
         Largest number of rows to use, at least 3; by default all.
 
@@ -208,8 +208,34 @@ class SplitSource(DividedSource):
         -------
         Dataset
         """
-        split = split_rows(
-            len(table),
+        return prepare(
+            name=name,
+            task=task,
+            table=table,
+            targets=targets,
+            split=self.split_rows(len(table), task, targets),
+            scaling=self.scaling,
+            **options,
+        )
+
+    def split_rows(self, rows: int, task: Task, targets: NDArray[Any]) -> Split:
+        """Split rows with the options of this source, classes in proportion if each row has one.
+
+        Parameters
+        ----------
+        rows : int
+            Number of rows.
+        task : Task
+            The kind of prediction.
+        targets : ndarray of shape (rows,) or (rows, ...)
+            The targets.
+
+        Returns
+        -------
+        Split
+        """
+        return split_rows(
+            rows,
             targets if task.has_classes and targets.ndim == 1 else None,
             seed=self.seed,
             limit=self.limit,
@@ -217,13 +243,4 @@ class SplitSource(DividedSource):
             test=self.test,
             counts=self.counts,
             method=self.split,
-        )
-        return prepare(
-            name=name,
-            task=task,
-            table=table,
-            targets=targets,
-            split=split,
-            scaling=self.scaling,
-            **options,
         )

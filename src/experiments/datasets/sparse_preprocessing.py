@@ -30,7 +30,7 @@ class SparsePreprocessing(Preprocessing):
     columns : tuple of str
         The column of texts, or a name for rows of numbers.
     center, scale : tuple of one float
-        0, and the number by which all entries are divided.
+        The number 0, and the number by which all entries are divided.
     dtype : {"float32"}
         Type of the encoded inputs.
     target_center, target_scale : tuple of float
@@ -40,11 +40,11 @@ class SparsePreprocessing(Preprocessing):
     first : int
         The number that a svmlight file gives to the first feature, 0 or 1.
     form : {"sparse", "dense", "mixed"}
-        Sparse rows; the same as arrays with all zeros; or arrays in which each number mixes all of
-        a row: with random signs, then by the orthonormal discrete cosine transform, so that the
-        rows keep their lengths and the angles between them.
+        The form of the inputs: sparse rows; the same as arrays with all zeros; or arrays in which
+        each number mixes all of a row, with random signs, then by the orthonormal discrete cosine
+        transform, so that the rows keep their lengths and the angles between them.
     terms : Terms or None
-        What texts are searched for; None for rows of numbers.
+        The terms that texts are searched for; None for rows of numbers.
     """
 
     kind: ClassVar[str] = "sparse"
@@ -195,7 +195,7 @@ class SparsePreprocessing(Preprocessing):
 
 
 def texts_of(cells: Any) -> list[str]:
-    """Return the cells of a column as texts without blanks around them, "" where there is none."""
+    """Return the cells of a column as texts without blanks around them, "" for a missing cell."""
     absent = Notation(missing=())
     return ["" if absent.is_missing(cell) else str(cell).strip() for cell in cells]
 

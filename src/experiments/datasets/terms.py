@@ -18,13 +18,13 @@ Weighting = Literal["tfidf", "counts", "presence"]
 
 @dataclass(frozen=True)
 class Terms:
-    """What a vectorizer of scikit-learn has learnt from the texts of a training part.
+    """The state that a vectorizer of scikit-learn has learnt from the texts of a training part.
 
     Parameters
     ----------
     analyzer : {"word", "char", "char_wb"}
-        What terms are: words of at least two letters or digits, characters in a row, or characters
-        in a row within a word, to whose ends a blank is added.
+        The kind of terms: words of at least two letters or digits, characters in a row, or
+        characters in a row within a word, to whose ends a blank is added.
     ngrams : tuple of int
         The least and the largest number of words, or of characters, in a term.
     weighting : {"tfidf", "counts", "presence"}
@@ -124,7 +124,7 @@ class Terms:
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is no such result.
+            If it is not such a result.
         """
         low, high = map(int, plain["ngrams"])
         terms = cls(

@@ -29,7 +29,7 @@ class Vocabulary:
     tokens : tuple of str
         The tokens.
     unit : {"characters", "words"}
-        What a token is.
+        The kind of tokens.
     unknown : str, optional
         The token, one of `tokens`, that stands for all that are not; by default others are refused.
     """
@@ -60,7 +60,7 @@ class Vocabulary:
         tokens : iterable of str
             The tokens, as :func:`split_text` returns them.
         unit : {"characters", "words"}
-            What a token is.
+            The kind of tokens.
         most : int, optional
             The largest number of tokens, `unknown` included: the most frequent ones, and of
             equally frequent ones the first in the order of their characters. By default all.

@@ -30,7 +30,7 @@ _FLAGS: Final = (
 
 
 def read_file(path: Path, most: int = TEXT) -> bytes:
-    """Read a whole file, unless it is no regular file or too large.
+    """Read a whole file, if it is a regular file and not too large.
 
     Parameters
     ----------

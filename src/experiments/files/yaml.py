@@ -144,7 +144,7 @@ class _Loader(SafeLoader):
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         """Count a node before it is composed; PyYAML calls this for every node.
 
-        The method of PyYAML serves resolvers by path, of which there are none.
+        The method of PyYAML serves resolvers by path, which these loaders do not use.
         """
         self._nodes += 1
         self._depth += 1

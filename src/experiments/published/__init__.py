@@ -1,4 +1,4 @@
-"""What only published results need: their own layers, datasets and probes, and the stored results.
+"""Layers, datasets and probes that only published results need, and the stored results.
 
 A run that names a class from here has the source of its module in its identity.
 """

@@ -1,4 +1,4 @@
-"""The network and the digits of LeCun et al. 1989, after its public redoing on MNIST."""
+"""The network and the digits of LeCun et al. 1989, as in a public reproduction on MNIST."""
 
 from __future__ import annotations
 

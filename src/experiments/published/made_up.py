@@ -21,10 +21,11 @@ from nn.typing import Array, Float64Array
 
 @dataclass(frozen=True, kw_only=True)
 class Wilson(Source):
-    """A least-squares problem on which adaptive methods tell no classes (Wilson et al. 2017).
+    """A least-squares problem on which adaptive methods fail to generalize (Wilson et al. 2017).
 
-    A label is y = ±1. The first feature is y, the second always 1, and each row has features of its
-    own: one if y = 1, five if y = -1. The paper's third feature is always 1, too, as a bias is.
+    A label is y = ±1. The first feature is y, the second always 1. Further features are 1 in a
+    single row: one for each row with y = 1, five for each with y = -1. The paper's third feature is
+    always 1, too, as a bias is.
 
     Parameters
     ----------
@@ -76,10 +77,10 @@ class SignAccuracy(Metric):
 
 @dataclass(frozen=True, kw_only=True)
 class HeavyTailed(Source):
-    """Classes of very different frequencies, with inputs that say nothing (Kunstner et al. 2024).
+    """Classes of very different frequencies, with uninformative inputs (Kunstner et al. 2024).
 
     There is one class with 2ᵐ rows, two have 2ᵐ⁻¹ each, and so on to 2ᵐ classes with one row each.
-    Inputs are uniform in the unit cube, so a linear model can only learn the rows by heart.
+    Inputs are uniform in the unit cube, so a linear model can only memorize the rows.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ class FrequencyLoss(Probe):
     every, part, rows
         See `Probe`.
     share : float, default 0.25
-        The share of the rows, at least, that belong to either.
+        The least share of the rows in each of the two: rows are added by frequency until it is
+        reached, with all rows of equally frequent classes.
     """
 
     name: ClassVar[str] = "frequency"
@@ -157,7 +159,7 @@ class FrequencyLoss(Probe):
 
 @dataclass(frozen=True, kw_only=True)
 class SparseWords(Source):
-    """Rows in which few of many features are 1, some of them often and most of them seldom.
+    """Sparse rows of zeros and ones, in which few features are frequent and most are rare.
 
     The probability of the k-th feature is proportional to 1/k, as that of words. The label is
     drawn from a logistic model whose weights are normal.

@@ -1,4 +1,4 @@
-"""Mirror symmetry of six bits, and what its discoverers read off the weights."""
+"""The detection of mirror symmetry of six bits, and measures of the weights that solve it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nn.typing import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Mirror(Source):
-    """All rows of some bits, and whether each reads the same from both ends.
+    """All rows of some bits, and whether each is symmetric: the same when it is reversed.
 
     Every part has all rows, the whole population.
 

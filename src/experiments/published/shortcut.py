@@ -1,4 +1,4 @@
-"""A hidden layer beside which the inputs go on to the next layer."""
+"""A hidden layer whose inputs are passed on to the next layer beside its outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nn.typing import Array, Shape
 
 @dataclass
 class SigmoidBesideInputs(Dense):
-    """[x, σ(x·W + b)]: sigmoid units, and direct connections from the inputs to what follows.
+    """[x, σ(x·W + b)]: sigmoid units, and direct connections from the inputs to the next layer.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def execute(
     executions : sequence of Execution
         Runs that can share a stack, each with its dataset.
     on_epoch : callable, optional
-        Called after each epoch; see :func:`experiments.training.loop.train`.
+        A function that is called after each epoch; see :func:`experiments.training.loop.train`.
 
     Yields
     ------

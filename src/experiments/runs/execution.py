@@ -188,7 +188,7 @@ class Execution:
     def _clear_earlier_progress(self) -> None:
         """Remove the progress that a killed command has left in another folder.
 
-        This process is training the run, so no other command still writes it.
+        This process owns the training of the run, so nobody else still writes that progress.
         """
         if self._earlier_folder not in ("", str(self.job.folder.absolute())):
             discard_progress(Path(self._earlier_folder), self._about["uid"])

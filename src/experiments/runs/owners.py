@@ -85,7 +85,7 @@ class Ownership:
     def _take(self, new: Sequence[Path], others: Iterable[Path]) -> Path | None:
         """Own all of the new folders or none; return the locked file of another owner, if any.
 
-        `others` are folders that nobody else may own meanwhile.
+        `others` are folders that nobody else may own while this one owns the new ones.
         """
         owned = next((path for folder in new if (path := self._lock(folder))), None) or next(
             (path for folder in others if is_held(path := folder / OWNER)), None
@@ -105,7 +105,7 @@ class Ownership:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError:  # what is written next cannot be written either, and says so
+        except OSError:  # the next write to the folder fails, too, and raises the error
             return None
         self._made += missing
         try:
@@ -149,5 +149,5 @@ def _described(path: Path) -> str:
             f"process {about['process']} on {about['host']}, {where} since {about['since']} "
             f"(`{about['command']}`)"
         )
-    except (OSError, ValueError, KeyError, TypeError):  # it has just begun, or just ended
+    except (OSError, ValueError, KeyError, TypeError):  # the owner has just started, or just ended
         return f"another command, {where}"

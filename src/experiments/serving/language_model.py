@@ -64,7 +64,7 @@ class LanguageModel:
         return self.vocabulary.encode(tokens, where)
 
     def next(self, tokens: Sequence[int] | NDArray[np.integer]) -> Probabilities:
-        """Return the probability of each token after some, of which there is at least one."""
+        """Return the probability of each next token after a sequence of at least one token."""
         seen = list(tokens)[-self.length :]
         probabilities: Probabilities = self._predict([seen])[0, len(seen) - 1]
         return probabilities

@@ -62,7 +62,7 @@ class Listener:
     def prepared(self, done: int, runs: int) -> None:
         """Handle that runs of a batch were composed or got their files; may raise an interrupt.
 
-        Called before each run and after the last.
+        It is called before each run and after the last.
 
         Parameters
         ----------

@@ -33,7 +33,7 @@ class Repetition:
     sweep : Sweep
         The sweep that trains.
     jobs : callable
-        Makes jobs from settings.
+        A function that makes jobs from settings.
     smoke : bool, default False
         Whether runs are as short as can be: two seeds, and one value where a setting is tuned.
 

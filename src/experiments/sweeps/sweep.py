@@ -215,7 +215,7 @@ class Sweep:
         return sweep_id(self._overrides or (), [one.id for one in identities], rerun=rerun)
 
     def _own_folders(self, executions: Sequence[Execution], *, begins: bool) -> None:
-        """Wait until no other command writes to the folders, unless other runs are there."""
+        """Wait until nobody else writes to the folders; raise if other runs are there."""
         waited = False
 
         def on_wait(owner: str) -> None:
@@ -423,7 +423,7 @@ def _mixed_kernels(reused: Sequence[Record], missing: Sequence[Execution]) -> st
         return ""
     counted = ", ".join(f"{core} ({count})" for core, count in others.items())
     return (
-        f"{others.total()} of {len(reused) + len(missing)} runs were trained or begun with BLAS "
+        f"{others.total()} of {len(reused) + len(missing)} runs were trained or started with BLAS "
         f"kernels for other processors: {counted}; this one has those for {here}. They round "
         "differently, so results can differ; rerun=true trains all runs here (see "
         "docs/reliability.md)"

@@ -73,7 +73,7 @@ def resolve_uri(uri: str | None = None, folder: Path | None = None) -> str:
 
 
 def default_uri() -> str:
-    """Return the address, not yet resolved, for which nobody has asked for another."""
+    """Return the default address, not yet resolved."""
     return f"{SQLITE}{DATABASE}"
 
 

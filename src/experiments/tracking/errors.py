@@ -59,7 +59,7 @@ class _Fault:
     cause : str
         The cause; ``{found}`` stands for what was recognized.
     cure : str
-        What to do; ``{file}`` stands for the database's file and ``{uri}`` for the address.
+        The advice; ``{file}`` stands for the database's file and ``{uri}`` for the address.
     passes : bool, default False
         Whether a later attempt may succeed.
     """
@@ -232,7 +232,7 @@ def describe(error: BaseException, uri: str, cure: str | None = None) -> tuple[s
             fault.cause.format(found=words, file=file or "it"),
             advice.format(file=file or "the database", uri=masked(uri)),
         )
-    # SQLAlchemy appends the statement, its parameters and advice of its own; requests the body.
+    # SQLAlchemy appends the statement, its parameters and general advice; requests the body.
     first = re.split(r"\n\[SQL|\s*\(Background on| Response body:", text)[0].strip()
     cause = (mask_in(first, uri)[:600] or type(error).__name__).rstrip(".")
     return cause, cure or _default_cure(uri)

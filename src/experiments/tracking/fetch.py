@@ -95,13 +95,13 @@ def fetch_records(
         places = _experiments(client, uri, experiment)
         found = list(_search(client, places, " and ".join(wanted)))
     if not found:
-        told = [
+        conditions = [
             f"of the sweep {sweep}" if sweep else "",
             f"in the experiment {experiment!r}" if experiment else "",
             f"that match {where!r}" if where else "",
         ]
         raise TrackingError(
-            f"MLflow at {masked(uri)}: no runs {' '.join(filter(None, told))}".rstrip()
+            f"MLflow at {masked(uri)}: no runs {' '.join(filter(None, conditions))}".rstrip()
             + f". Look for them with `{to_type('ui')}`, or give another address with --uri."
         )
     with tracking_errors(uri, "fetch runs from", "Check --uri."):

@@ -18,7 +18,7 @@ from experiments.tracking.importing import retry_after
 
 T = TypeVar("T")
 
-_TRIES: Final = 5  # of one call, before whoever asked for it is told
+_TRIES: Final = 5  # attempts at one call, before its error is raised
 _READS: Final = ("download_", "get_", "list_", "search_")
 _FIRST_PAUSE: Final = 0.1  # seconds; twice as long after each further failure
 
@@ -29,7 +29,7 @@ class Patience:
     Parameters
     ----------
     seconds : float
-        How long in all nothing may get through.
+        The seconds in all for which nothing may get through.
     sleep, clock : callable, optional
         The functions that wait, and that return the time, in seconds.
 
@@ -52,7 +52,7 @@ class Patience:
 
     @property
     def left(self) -> float:
-        """The seconds for which the tracker may go on failing."""
+        """The seconds for which the tracker may still fail."""
         return max(0.0, self.seconds - self.silent)
 
     def wait(self, seconds: float) -> None:

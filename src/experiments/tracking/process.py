@@ -220,7 +220,7 @@ class PublishingProcess:
         note : str
             The comparison as Markdown.
         view : View, optional
-            What the page of the sweep's runs shows.
+            The view of the page of the sweep's runs.
         """
         self._ask(_publish_comparison, destination, sweep, list(files), note, view)
 

@@ -20,7 +20,7 @@ from experiments.tracking.views import View
 
 _FIRST_WAIT: Final = 1.0  # seconds after a failure; twice as long after each further one
 _LONGEST_WAIT: Final = 60.0
-MOST_FAILURES: Final = 10  # of tries one after another, whatever else gets through meanwhile
+MOST_FAILURES: Final = 10  # failed attempts at one task before the publisher gives up
 _READY: Final = "(wait until it says that MLflow is ready; Ctrl-C ends it)"
 
 
@@ -97,7 +97,7 @@ class Publisher:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether there is no point in waiting for the next try."""
+        """Whether waiting for another attempt is pointless."""
         return not self._patience.left or self._failures >= MOST_FAILURES
 
     @property
@@ -174,7 +174,7 @@ class Publisher:
         note : str
             The comparison as Markdown.
         view : View, optional
-            What the page of the sweep's runs shows.
+            The view of the page of the sweep's runs.
         name : str, default "comparison"
             The name of the run.
         """

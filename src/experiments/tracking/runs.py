@@ -107,7 +107,7 @@ class Tracker:
     experiment_name : str
         The name of the experiment, which is created if it is missing.
     patience : Patience, optional
-        How long calls may fail before an error is raised; by default they are not repeated.
+        The patience with calls that fail; by default they are not repeated.
 
     Raises
     ------
@@ -343,7 +343,7 @@ class Tracker:
         metrics : mapping of str to float, optional
             The metrics of the whole sweep; non-finite values are skipped.
         view : View, optional
-            What the page of the sweep's runs shows, to which `ui_link` leads from then on.
+            The view of the page of the sweep's runs, to which `ui_link` leads from then on.
 
         Returns
         -------
@@ -434,7 +434,7 @@ class Tracker:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        """The client, whose calls are repeated: for those that may be made twice."""
+        """The client that repeats failed calls, for calls that may be made twice."""
         return self._patience.of(self._mlflow)
 
     @cached_property
@@ -483,7 +483,7 @@ class Tracker:
         return tracking_errors(self.uri, doing, cure, of_record=of_record)
 
     def _look_up_or_make(self, record: Record) -> Run:
-        """Find the run of a record, or create it, which no other process does meanwhile."""
+        """Find the run of a record, or create it, under a lock that all processes take for this."""
         with self._alone():
             run = (
                 self._find_again(record.uid)
@@ -547,8 +547,8 @@ class Tracker:
     def _find_all(self, records: Sequence[Record]) -> dict[str, Run]:
         """Find the runs of records, by uid; a run's start says where to look.
 
-        Runs of others that started meanwhile are found, too. If they are so many that looking for
-        each run by itself would take fewer requests, the rest is left to that.
+        Runs of others from the same time are among the results. As soon as these take more requests
+        than looking for each run separately, this gives up and leaves the rest to that.
         """
         starts = [milliseconds(record.started.timestamp()) for record in records]
         wanted = [

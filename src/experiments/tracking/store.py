@@ -38,8 +38,8 @@ def open_client(uri: str, patience: float = math.inf) -> MlflowClient:
     uri : str
         The address.
     patience : float, optional
-        The seconds after which nobody waits any more for a server's answer. Without end by
-        default, but each request has a limit of its own.
+        The seconds after which waiting for a server's answer ends. Unlimited by default, but each
+        request has its own limit.
 
     Raises
     ------

@@ -33,7 +33,7 @@ class Summary:
     note : str
         The comparison as Markdown.
     view : View, optional
-        What MLflow's page shows of the sweep; None in old summaries.
+        The view of MLflow's page of the sweep; None in old summaries.
     """
 
     folder: Path

@@ -4,8 +4,8 @@ MLflow keeps a saved view of an experiment's runs as a tag of the experiment and
 in the address of the page. The format is documented nowhere; this is how the JavaScript of MLflow
 3.17.2 reads it (`mlflow/server/js/build`): an object with a `name` for the menu of saved views, the
 time `createdAt`, and the `state` of the page as JSON, compressed if it begins with `deflate;`.
-Versions without that menu (3.9) read the state from the top level of the object, where there is no
-room for the charts; they make charts of their own. A version that reads neither ignores the view
+Versions without that menu (3.9) read the state from the top level of the object, which does not
+describe charts; they show their default charts. A version that reads neither ignores the view
 or says that it could not be loaded, and shows all runs of the experiment.
 """
 
@@ -41,7 +41,7 @@ _FOLDED: Final = (
 
 @dataclass(frozen=True)
 class View:
-    """What MLflow's page shows of a sweep.
+    """The view of a sweep on MLflow's page: its groups, columns and charts.
 
     Parameters
     ----------

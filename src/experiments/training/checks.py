@@ -29,7 +29,7 @@ def check(run: Run, dataset: Dataset) -> None:
     Raises
     ------
     ConfigError
-        If they do not; the message lists all faults, each on a line of its own.
+        If they do not; the message lists all faults, each on a separate line.
     """
     faults = list(_faults(run, dataset))
     try:
@@ -150,10 +150,15 @@ def _faults(run: Run, dataset: Dataset) -> Iterator[str]:
     for metric in training.metrics:
         if (reason := metric.misfit(dataset.task.value)) is not None:
             yield f"training.metrics: {reason}; leave it out for dataset {dataset.name}"
+        elif metric.characters and not dataset.predicts_characters:
+            yield (
+                f"training.metrics: {metric.key} is defined where the classes are the characters "
+                f"of a text, which those of dataset {dataset.name} are not; choose perplexity"
+            )
     asked = run.comparison.metric
     if asked is not None and not may_be_summarized(asked):
         near = get_close_matches(asked, COMPARED, n=1, cutoff=0)
-        yield f"comparison.metric={asked} is no metric of a run. Give {near[0]}, say"
+        yield f"comparison.metric={asked} is not a metric of a run. Give {near[0]}, say"
     elif run.comparison.margin is not None:
         try:
             check_margin(run.comparison.margin, asked or HEADLINE)

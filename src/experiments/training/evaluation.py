@@ -173,7 +173,7 @@ class R2(Score):
 
 
 def score_for(task: Task, labels: NDArray[np.generic], encoded: TableRows) -> Score | None:
-    """Choose the score for a task, which is None where there is nothing to predict.
+    """Choose the score for a task; None if there is nothing to predict.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class LiveRun:
         self.schedule_state = self.run.schedule.initial_state()
 
     def append(self, row: dict[str, float | None]) -> None:
-        """Add the metrics of an epoch; columns of which none is given have no value."""
+        """Add the metrics of an epoch; other columns have no value."""
         for name in {**self.metrics, **row}:
             self.metrics.setdefault(name, []).append(row.get(name))
 

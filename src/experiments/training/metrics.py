@@ -182,7 +182,7 @@ def _ours() -> dict[str, tuple[str, bool, tuple[float, float]]]:
 
 
 def _of_measure(name: str) -> Metric | None:
-    """Describe a metric of `training.metrics` at one moment; None if `name` is none."""
+    """Describe a metric of `training.metrics` at one moment; None if `name` is something else."""
     for start, loss in _MOMENTS.items():
         key = name.removeprefix(start)
         own = (key.replace("_", " "), _OWN[key], ANY) if key in _OWN else None
@@ -282,7 +282,7 @@ _TABLE: Final = {
 def may_be_summarized(name: str) -> bool:
     """Return whether a run can have a metric of this name in its summary.
 
-    Which quantities a run measures on a part of its data depends on its settings.
+    The quantities that a run measures on a part of its data depend on its settings.
     """
     known = _TABLE.get(name)
     parts = ("test/", "test_peak/", "best/val_", "best/train_", "final/val_", "final/train_")

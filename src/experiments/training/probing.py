@@ -48,7 +48,7 @@ def measure(
     Returns
     -------
     dict of str to list
-        One value for each run by the name of the column; None where there is none.
+        One value for each run by the name of the column; None for a run without the column.
     """
     copied = network.without_noise(np.float64)
     measured: dict[str, NDArray[np.float64]] = {}

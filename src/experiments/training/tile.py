@@ -137,7 +137,7 @@ class Tile:
         network = self.network
         norms = np.zeros((network.runs, 1))
         last_full = min(self.batches.last_full, steps - 1)
-        network.restart()  # the streams of an epoch begin anew
+        network.restart()  # each epoch starts the streams again
         for step, batch in enumerate(islice(self.batches.epoch(), steps)):
             norms += self.step(
                 batch,
@@ -207,7 +207,7 @@ class Tile:
         self._clip(gradients, global_norm(gradients))
 
     def measure_statistics(self, rows: Sequence[int]) -> None:
-        """Measure the statistics of some runs anew on the training part, in its order."""
+        """Measure the statistics of some runs again on the training part, in its order."""
         self.network.measure_statistics(rows, self.inputs, self.batches.batch_size)
 
     def _penalty(self) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Bound layers one after another, with the batch axis turned where neighbours differ."""
+"""Bound layers in sequence, with the batch axis moved between layers that place it differently."""
 
 from __future__ import annotations
 
@@ -59,33 +59,33 @@ class Chain:
     def forward(self, x: Any, training: bool) -> Array:
         """Pass the input through all layers; see :meth:`nn.layers.Layer.forward`."""
         for position, layer in enumerate(self.layers):
-            if self._turns(position):
-                x = _turned(x, layer, "turned input", self._last[position + 1])
+            if self._transposes(position):
+                x = _transposed(x, layer, "transposed input", self._last[position + 1])
             x = layer.forward(x, training)
-        if self._turns(len(self.layers)):
-            x = _turned(x, self.layers[-1], "turned output", self._last[-1])
+        if self._transposes(len(self.layers)):
+            x = _transposed(x, self.layers[-1], "transposed output", self._last[-1])
         output: Array = x  # there is at least one layer, or the input is an array
         return output
 
     def backward(self, grad: Array, input_gradient: bool) -> Array:
         """Pass the gradient back through all layers that need it."""
         first = 0 if input_gradient else self._first_trained
-        if self._turns(len(self.layers)):
-            grad = _turned(grad, self.layers[-1], "turned output gradient", self._last[-2])
+        if self._transposes(len(self.layers)):
+            grad = _transposed(grad, self.layers[-1], "transposed output gradient", self._last[-2])
         for position in reversed(range(first, len(self.layers))):
             layer = self.layers[position]
             needed = input_gradient or position > first
             grad = layer.backward(grad, needed)
-            if needed and self._turns(position):
-                grad = _turned(grad, layer, "turned input gradient", self._last[position])
+            if needed and self._transposes(position):
+                grad = _transposed(grad, layer, "transposed input gradient", self._last[position])
         return grad
 
-    def _turns(self, position: int) -> bool:
-        """Whether arrays are turned before the layer at `position`, or after the last one."""
+    def _transposes(self, position: int) -> bool:
+        """Whether arrays are transposed before the layer at `position`, or after the last one."""
         return self._last[position] != self._last[position + 1]
 
 
-def _turned(array: Array, layer: Layer, key: str, to_last: bool) -> Array:
+def _transposed(array: Array, layer: Layer, key: str, to_last: bool) -> Array:
     """Move the batch axis from the second place to the last, or back.
 
     The result is a copy in a buffer of `layer`, unless a view will do: one that is contiguous, or

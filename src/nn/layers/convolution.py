@@ -29,11 +29,11 @@ _PIECE = 1 << 20
 class Convolution(Layer):
     """Cross-correlation with kernels: each output channel sums kernel · window over its inputs.
 
-    What the windows see is copied along all axes but the first, row by row: then all that the
-    windows of a row of outputs see is one matrix, whose rows of the sample follow each other in
-    memory, and a product for each run, group and row of outputs does the rest. Rows of kernels
-    that see nothing but padding are left out. With the batch axis last, what is copied and
-    multiplied has long contiguous pieces however few channels there are.
+    The inputs of the windows are copied row by row, for the windows along all axes but the first.
+    Then the inputs of all windows of a row of outputs are one matrix, since the rows of the sample
+    follow each other in memory, and each run, group and row of outputs takes one product. Rows of
+    kernels that see only padding are left out. With the batch axis last, copies and products work
+    on long contiguous pieces however few channels there are.
 
     Parameters
     ----------
@@ -296,7 +296,7 @@ def _matrices(seen: Array, part: Part) -> Array:
     Parameters
     ----------
     seen : ndarray of shape (runs, groups, rows, inputs · rest of the kernel, n)
-        What the windows see in each row.
+        The windows' inputs in each row.
     part : Part
         The windows.
 

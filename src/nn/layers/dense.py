@@ -25,8 +25,8 @@ from .layer import Layer, with_batch_axis
 class Dense(Layer):
     """Affine map z = x·W + b.
 
-    As the first layer it takes sparse rows, too: then only the entries that are there are
-    multiplied, and the gradient of W is 0 in the rows of all other columns.
+    The first layer takes sparse rows, too: then only the stored entries are multiplied, and the
+    gradient of W is 0 in the rows of all other columns.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a recurrent layer does in one direction of time."""
+"""One direction of time of a recurrent layer: its forward and its backward loop over the steps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Direction(ABC):
     sigmoids : tuple of int
         The blocks whose activation is the sigmoid.
     states : tuple of str
-        Names of what passes from step to step; the first is the output.
+        Names of the arrays that are passed from step to step; the first is the output.
     passes_on : bool
         Whether the gradient of a state reaches the state before it also past the gates.
     """
@@ -294,8 +294,8 @@ class Direction(ABC):
         step : int
             The step in time.
         sums : ndarray of shape (runs, gates · units, batch)
-            The sums of the blocks to which the state contributes, halved for sigmoids; contiguous,
-            and not kept: `z` gets what :meth:`step_back` needs.
+            The sums of the blocks to which the state contributes, halved for sigmoids; contiguous.
+            The next step overwrites them, so `z` must get what :meth:`step_back` needs.
         do : callable
             Makes a call.
         """
@@ -304,8 +304,9 @@ class Direction(ABC):
     def step_back(self, step: int) -> None:
         """Replace `z` at a step by the gradients with respect to the sums.
 
-        `self.back` holds the gradients with respect to the states after the step. What reaches
-        the states before it other than through the sums is left there.
+        `self.back` holds the gradients with respect to the states after the step. The method
+        leaves in it the part of the gradients with respect to the states before the step that does
+        not pass through the sums.
         """
 
 

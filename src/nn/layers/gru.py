@@ -64,7 +64,7 @@ def _candidate(
     input_sum: Any,
     _: Sequence[Any],
 ) -> None:
-    """Finish the gates from the hyperbolic tangents of their sums; compute the candidate's sum."""
+    """Compute the gates from the hyperbolic tangents of their sums, and the candidate's sum."""
     for gate, tanh in ((reset, reset_tanh), (update, update_tanh)):
         np.multiply(tanh, 0.5, out=gate)
         np.add(gate, 0.5, out=gate)
@@ -117,12 +117,11 @@ def _gradients(
 
 @dataclass
 class GRU(Recurrent):
-    """Gated recurrent unit (Cho et al. 2014), with the reset gate behind the product, as PyTorch's.
+    """Gated recurrent unit (Cho et al. 2014); the reset gate acts after the product, as in PyTorch.
 
-    With r and z the sigmoids of their sums W·xₜ + U·hₜ₋₁ + b, the candidate is
-    n = tanh(W·xₜ + b + r·(U·hₜ₋₁ + b′)) and the state hₜ = (1 - z)·n + z·hₜ₋₁. The columns of the
-    weights of inputs are those of n, r and z, of the weights of states r, z and n, of the bias
-    n, r, z and n′.
+    The gates r and z are sigmoids of sums W·xₜ + U·hₜ₋₁ + b, the candidate is
+    n = tanh(W·xₜ + b + r·(U·hₜ₋₁ + b′)) and the state hₜ = (1 - z)·n + z·hₜ₋₁. The weights of
+    inputs have columns for n, r and z, those of states for r, z and n; the bias has n, r, z and n′.
 
     Settings are those of :class:`nn.layers.recurrent.Recurrent`.
     """

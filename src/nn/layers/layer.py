@@ -36,8 +36,8 @@ class RunningAverage:
     Attributes
     ----------
     batches : int or None
-        The number of batches of a plain mean, with the one that is to come; None for the running
-        averages of training.
+        The number of batches of a plain mean, including the next one; None for the running averages
+        of training.
     """
 
     batches: int | None = None
@@ -68,14 +68,14 @@ class Binding:
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
     carried : dict of object to ndarray, optional
-        The arrays that hold what the layers of the network carry from batch to batch; None if each
-        batch begins anew.
+        The arrays that hold the states that the network's layers carry from batch to batch; None if
+        each batch starts from the initial state.
     tied : bool
         Whether the network's last layer shares the weights of its embedding, and the layer is one
         of the two. The last layer has them, and their gradient, by the name "tied"; its backward
         pass writes that gradient, to which the embedding's adds.
     averaging : RunningAverage
-        How statistics are averaged; shared by the network.
+        The averaging of statistics; shared by the network.
     """
 
     peers: Sequence[Layer]
@@ -126,10 +126,12 @@ class Layer(Component):
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.
     vocabulary : int
-        Number of different tokens if samples are such, whole numbers from 0, which the layer gets
-        with the batch axis last; 0 if samples are real numbers.
+        Number of different tokens if samples consist of tokens, whole numbers from 0, which the
+        layer gets with the batch axis last; 0 if samples are real numbers.
     tied : bool
         Whether the layer shares the weights of the network's embedding; only the last one may.
+    takes_sparse : bool
+        Whether the layer, as the first one, takes :class:`~nn.sparse_rows.SparseRows`.
     only_in_training : bool
         Whether the layer is the identity outside of training.
     """
@@ -210,7 +212,7 @@ class Layer(Component):
     def buffer(self, key: str, shape: tuple[int, ...]) -> Array:
         """Return a buffer that belongs to this layer.
 
-        Its contents last until the same key is asked for in another shape, as for a batch of
+        The contents last until the same key is requested in another shape, as for a batch of
         another size.
         """
         return self.at.workspace.array((self.at.name, key), shape)
@@ -252,8 +254,8 @@ class Layer(Component):
         grad : ndarray of shape (runs, batch, *output_shape)
             Gradient with respect to the output; may be overwritten.
         input_gradient : bool
-            Whether the gradient with respect to the input is needed: not if no layer before this
-            one has parameters.
+            Whether the gradient with respect to the input is needed. It is not if no layer before
+            this one has parameters.
 
         Returns
         -------

@@ -13,8 +13,8 @@ from .group_norm import SampleNormalization
 class LayerNorm(SampleNormalization):
     """Normalize each sample over its features, then scale by γ and shift by β (Ba et al. 2016).
 
-    Of images and the like, the mean and the deviation are those of all places of all channels, and
-    there is a γ and a β for each channel.
+    In images and sequences, the mean and the deviation are taken over all places of all channels,
+    and there is a γ and a β for each channel.
 
     Parameters
     ----------

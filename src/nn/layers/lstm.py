@@ -66,7 +66,7 @@ def _cell(
     after: Any,
     *read: Any,
 ) -> None:
-    """Finish the gates from the hyperbolic tangents of their sums, and compute the cell twice."""
+    """Compute the gates from the hyperbolic tangents of their sums, and the cell, in two arrays."""
     *tanhs, before, scratch = read
     [new] = scratch
     for gate, tanh in zip((entering, forgetting, giving), (*tanhs[:2], tanhs[3]), strict=True):
@@ -132,16 +132,17 @@ def _gradients(
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    With i, f, o the sigmoids of their sums W·xₜ + U·hₜ₋₁ + b and g the tanh of its own, the cell is
-    cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The columns of the weights are those of i, f,
-    g and o, as in PyTorch; there is one bias where PyTorch adds two.
+    The gates i, f and o are sigmoids of sums W·xₜ + U·hₜ₋₁ + b, and g is the tanh of such a sum.
+    The cell is cₜ = f·cₜ₋₁ + i·g and the state hₜ = o·tanh(cₜ). The weights have columns for i, f,
+    g and o in this order, as in PyTorch; there is one bias where PyTorch adds two.
 
     Parameters
     ----------
     forget_bias : float, default 1.0
-        Added to the initial bias of the forget gate, so that at first cells keep their value
-        (Jozefowicz et al. 2015). The other settings are those of
-        :class:`nn.layers.recurrent.Recurrent`.
+        Number added to the initial bias of the forget gate, so that at first cells keep their value
+        (Jozefowicz et al. 2015).
+
+    The other settings are those of :class:`nn.layers.recurrent.Recurrent`.
     """
 
     name: ClassVar[str] = "lstm"

@@ -18,8 +18,8 @@ from .pooling import Pooling
 class MaxPool(Pooling):
     """The largest number in each window.
 
-    Its gradient goes to the place of the largest number, the first of several. Added places
-    are never the largest.
+    The gradient goes to the place of the largest number, the first of several. Places that padding
+    adds are never the largest.
     """
 
     edge: ClassVar[float] = -math.inf

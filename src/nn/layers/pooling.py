@@ -75,7 +75,7 @@ class Pooling(Layer):
         out : ndarray of shape (runs, channels, *count, batch)
             The array that receives the output.
         seen : sequence of ndarray of the same shape
-            What the windows see at each of their places.
+            The input of all windows at each place within the window.
         """
 
     @abstractmethod
@@ -87,7 +87,7 @@ class Pooling(Layer):
         grad, out : ndarray of shape (runs, channels, *count, batch)
             Gradient with respect to the output, which may be overwritten, and the output.
         seen : sequence of ndarray of the same shape
-            What the windows saw at each of their places.
+            The input of all windows at each place within the window.
         back : sequence of ndarray of the same shape
             The places of the gradient. They are 0, and the gradients of the windows are added,
             unless the windows do not overlap.

@@ -1,4 +1,4 @@
-"""The places of a sequence's steps, added to what they hold."""
+"""Positional encoding: a vector for each place of a sequence, added to its steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .layer import Layer
 
 @dataclass
 class Positions(Layer):
-    """Adds a vector for its place to each step, of which self-attention sees no order.
+    """Adds to each step a vector for its place, since self-attention ignores the order of steps.
 
     Parameters
     ----------

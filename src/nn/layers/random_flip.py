@@ -8,13 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from ..component import Probability
-from ..speed.replay import replayable
-from ..typing import Array, Shape
-from .layer import Layer
+from ..typing import Array
+from .augmentation import Augmentation
 
 
 @dataclass
-class RandomFlip(Layer):
+class RandomFlip(Augmentation):
     """In training, reverse the last axis of some samples: left and right of an image.
 
     The identity at prediction.
@@ -26,25 +25,17 @@ class RandomFlip(Layer):
     """
 
     name: ClassVar[str] = "randomflip"
-    random: ClassVar[bool] = True
-    only_in_training: ClassVar[bool] = True
     rate: Probability = 0.5
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) == 1:
-            raise ValueError("vectors have no sides; put it before nn.layers.Flatten")
-        return shape
-
-    @replayable
-    def forward(self, x: Array, training: bool) -> Array:
-        self.active = training
-        if not training:
-            return x
+    def augment(self, x: Array) -> Array:
         out = self.buffer("out", (len(self.at.peers), *x.shape[1:]))
         self.at.do(np.copyto, out, x)
         self.at.do(self._draw, out.shape[1])
         self.at.do(self._flip, out)
         return out
+
+    def augment_back(self, grad: Array) -> None:
+        self.at.do(self._flip, grad)
 
     def _draw(self, batch: int) -> None:
         self._drawn = [np.flatnonzero(rng.random(batch) < self.rate) for rng in self.at.generators]
@@ -52,9 +43,3 @@ class RandomFlip(Layer):
     def _flip(self, samples: Array) -> None:
         for own, drawn in zip(samples, self._drawn, strict=True):
             own[drawn] = own[drawn][..., ::-1]
-
-    @replayable
-    def backward(self, grad: Array, input_gradient: bool) -> Array:
-        if self.active and input_gradient:
-            self.at.do(self._flip, grad)
-        return grad

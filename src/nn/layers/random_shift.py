@@ -9,13 +9,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..component import Count, Finite
-from ..speed.replay import replayable
-from ..typing import Array, Shape
-from .layer import Layer
+from ..typing import Array
+from .augmentation import Augmentation
 
 
 @dataclass
-class RandomShift(Layer):
+class RandomShift(Augmentation):
     """In training, shift each sample by up to `places` along each axis; the identity at prediction.
 
     Each shift is equally likely. Places that become free are filled with `value`.
@@ -29,21 +28,10 @@ class RandomShift(Layer):
     """
 
     name: ClassVar[str] = "randomshift"
-    random: ClassVar[bool] = True
-    only_in_training: ClassVar[bool] = True
     places: Count = 1
     value: Finite = 0.0
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) == 1:
-            raise ValueError("vectors have no places; put it before nn.layers.Flatten")
-        return shape
-
-    @replayable
-    def forward(self, x: Array, training: bool) -> Array:
-        self.active = training
-        if not training:
-            return x
+    def augment(self, x: Array) -> Array:
         runs, (_, batch, channels, *extents) = len(self.at.peers), x.shape
         axes = tuple(range(3, 3 + len(extents)))
         padded = self.buffer(
@@ -60,21 +48,18 @@ class RandomShift(Layer):
         self.at.do(self._shift, out, shifts)
         return out
 
+    def augment_back(self, grad: Array) -> None:
+        padded, inner, shifts = self.buffers
+        self.at.do(padded.fill, 0)
+        self.at.do(self._shift_back, grad, shifts)
+        self.at.do(np.copyto, grad, inner)
+
     def _shift(self, out: Array, shifts: Array) -> None:
         """Draw a shift for each sample, and copy what it shows."""
         size = (out.shape[1], out.ndim - 3)
         self._drawn = [rng.integers(2 * self.places + 1, size=size) for rng in self.at.generators]
         for shown, own, drawn in zip(out, shifts, self._drawn, strict=True):
             shown[...] = own[(np.arange(len(drawn)), slice(None), *drawn.T)]
-
-    @replayable
-    def backward(self, grad: Array, input_gradient: bool) -> Array:
-        if self.active and input_gradient:
-            padded, inner, shifts = self.buffers
-            self.at.do(padded.fill, 0)
-            self.at.do(self._shift_back, grad, shifts)
-            self.at.do(np.copyto, grad, inner)
-        return grad
 
     def _shift_back(self, grad: Array, shifts: Array) -> None:
         for given, own, drawn in zip(grad, shifts, self._drawn, strict=True):

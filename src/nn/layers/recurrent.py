@@ -49,7 +49,7 @@ class Recurrent(Layer):
     Attributes
     ----------
     direction : type of Direction
-        What the layer does in one direction of time.
+        The class of the loops over time of this kind of layer.
     """
 
     per_run: ClassVar[tuple[str, ...]] = (

@@ -34,7 +34,7 @@ class Residual(Layer):
         The layers f.
     shortcut : list of Layer, default []
         The layers of the shortcut, such as a convolution with a kernel of 1 where f changes the
-        number of channels or has a stride; the identity if there are none.
+        number of channels or has a stride; the identity if the list is empty.
     """
 
     name: ClassVar[str] = "residual"
@@ -49,7 +49,7 @@ class Residual(Layer):
 
     @property
     def axes(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """The axes that the first layer needs that says so."""
+        """The axes of the first layer that needs certain axes."""
         return next((layer.axes for layer in self.layers if layer.axes is not None), None)
 
     def structure(self) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """The windows of a convolution row by row: a row is a place along the first spatial axis.
 
-What the windows of one row of outputs see lies in a few rows of the sample. Where these follow each
-other in memory, with a dilation rearranged, all that they see is one matrix.
+The windows of one row of outputs lie in a few rows of the sample. Where these rows follow each
+other in memory (with a dilation, after rearranging them), the input of all windows is one matrix.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .windows import Slices, Windows
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of outputs whose windows see the sample with the same rows of the kernel.
+    """Rows of outputs for which the same rows of the kernel lie within the sample.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class Part:
     count : int
         Their number.
     kernel : slice
-        The rows of the kernel that see rows of the sample; the others see padding.
+        The rows of the kernel that lie within the sample; the others see padding.
     first : int
-        The position of the row that the first of these sees for the first row of outputs.
+        The position of the sample's row under the first of these, for the first row of outputs.
     step : int
         Distance of these positions between neighbouring rows of outputs.
     """
@@ -65,11 +65,12 @@ class Rows:
     size : int
         Number of rows, with those that are added as :attr:`added` says.
     kernel, stride, dilation, before, count : int
-        As in :class:`Windows`, along the first axis; `count` is the number of rows of outputs.
+        The settings of :class:`Windows` along the first axis; `count` is the number of rows of
+        outputs.
     across : Windows
         The windows along the other axes.
     added : tuple of int
-        Number of rows added at both ends. Rows of zeros are not, as products with them vanish.
+        Number of rows added at both ends. Rows of zeros are not added: products with them vanish.
     """
 
     shape: tuple[int, ...]
@@ -84,7 +85,7 @@ class Rows:
 
     @classmethod
     def of(cls, windows: Windows, *, adds_rows: bool) -> Rows:
-        """Take windows apart.
+        """Return windows row by row.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class Rows:
 
     @property
     def pads(self) -> bool:
-        """Whether samples are copied to where they have places around them."""
+        """Whether samples are copied into an array with places around them."""
         return self.across.pads or any(self.added)
 
     @property
@@ -132,7 +133,7 @@ class Rows:
 
     @property
     def plain(self) -> bool:
-        """Whether windows see single places, side by side: the input is all that they see."""
+        """Whether windows are single places side by side, so that the input needs no copy."""
         side_by_side = set(self.across.stride) == {1} and not self.pads
         return self.kernel * self.across.area == 1 and side_by_side
 
@@ -143,7 +144,7 @@ class Rows:
 
     @property
     def order(self) -> list[tuple[slice, slice]]:
-        """The positions of rows, and the rows: those that a kernel sees together are neighbours."""
+        """The positions of rows, and the rows, so that the rows of one window are neighbours."""
         first, result = 0, []
         for row in range(min(self.dilation, self.size)):
             count = len(range(row, self.size, self.dilation))
@@ -201,7 +202,7 @@ class Rows:
         return slice(first, min(self.kernel, (self.size - 1 - base) // self.dilation + 1))
 
     def view(self, padded: Array, groups: int) -> Array:
-        """Return a view of what the windows see in each row.
+        """Return a view of the windows' inputs in each row.
 
         Parameters
         ----------

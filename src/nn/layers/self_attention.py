@@ -20,11 +20,11 @@ from .layer import Layer
 
 @dataclass
 class SelfAttention(Layer):
-    """Each step of a sequence takes in what it attends to in the others (Vaswani et al. 2017).
+    """Multi-head self-attention over the steps of a sequence (Vaswani et al. 2017).
 
-    A head computes a query q, a key k and a value v of d numbers for each step; step t takes in the
-    mean of the values vₛ with weights softmax(qₜ·kₛ / √d) over s. What all heads take in, one
-    below the other, goes through a last affine map. A sample (channels, length) keeps its shape.
+    A head computes a query q, a key k and a value v of d numbers for each step. Its output at step
+    t is the mean of the values vₛ with weights softmax(qₜ·kₛ / √d) over s. The outputs of all
+    heads, concatenated, go through a last affine map. A sample (channels, length) keeps its shape.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class SelfAttention(Layer):
     Attributes
     ----------
     attention : ndarray of shape (runs, batch, heads, length, length)
-        The weights of the last forward pass: of step s, the last but one axis, for step t.
+        The weights of the last forward pass: that of step s (the last axis but one) for the output
+        at step t (the last axis).
     """
 
     name: ClassVar[str] = "self_attention"
@@ -74,7 +75,7 @@ class SelfAttention(Layer):
 
     @cached_property
     def _mask(self) -> Array:
-        """What is added to scores, (length of s, length of t): -∞ where s is after t."""
+        """The mask to add to the scores, (length of s, length of t): -∞ where s is after t."""
         length = self.at.shape[1]
         hidden = np.tril(np.ones((length, length), bool), -1)
         return np.where(hidden, -np.inf, 0).astype(self.at.workspace.dtype)

@@ -76,7 +76,7 @@ def layout_of(
     Parameters
     ----------
     layers, shape
-        As in :func:`shapes_of`.
+        The arguments of :func:`shapes_of`.
     arrays : {"parameters", "statistics"}
         The arrays to arrange.
     """

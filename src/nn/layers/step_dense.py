@@ -26,7 +26,7 @@ class StepDense(Layer):
         Number of outputs of a step.
     tied : bool, default False
         Whether W is the transpose of the weights of the network's :class:`Embedding`, which are
-        then trained through both (Press & Wolf 2017), in place of weights of its own.
+        then trained through both (Press & Wolf 2017); the layer has no separate weights.
     initializer : Initializer, default ScaledGaussian()
         Initializer of the weights, (channels, units).
     bias_initializer : Initializer, default Zeros()

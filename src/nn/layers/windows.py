@@ -176,7 +176,7 @@ class Windows:
         return as_strided(padded, shape, (runs, channels, *seen, *moved, batch))
 
     def views(self, padded: Array) -> list[Array]:
-        """Return for each place of the kernel a view of what all windows see there.
+        """Return for each place of the kernel a view of all windows' inputs there.
 
         Each has the shape (runs, channels, *count, batch).
         """
@@ -193,7 +193,7 @@ class Windows:
         seen : tuple of slice
             The places of the sample, without those that are added, that windows see there.
         windows : tuple of slice
-            The windows that see them. There may be none.
+            The windows that see them; possibly an empty range.
         """
         for place in itertools.product(*map(range, self.kernel)):
             seen, windows = [], []

@@ -61,8 +61,8 @@ class AveragedMetric(Metric):
 class CountedMetric(AveragedMetric):
     """Base of the metrics that are quotients of numbers of rows; 0 where they would be 0/0.
 
-    As in scikit-learn, the mean over exclusive classes leaves out those that no row has and that
-    are predicted for none.
+    Like scikit-learn, the mean over exclusive classes leaves out those that no row has and that
+    are never predicted.
     """
 
     def quotient(

@@ -19,7 +19,7 @@ TaskName = Literal["binary", "multiclass", "multilabel", "regression"]
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a stack of networks predicts for some rows, and the truth about them.
+    """The predictions of a stack of networks for some rows, and the truth about these.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Predictions:
     targets : float64 ndarray of shape (rows, columns)
         The truth: 1 for the class or the labels of a row and 0 elsewhere, or the numbers.
     sequences : ndarray of int, shape (rows,), optional
-        If the rows are the steps of sequences, one after the other: the sequence to which each
+        If the rows are the steps of sequences: the number of the sequence to which each row
         belongs, in ascending order.
     """
 
@@ -49,7 +49,7 @@ class Predictions:
     def chosen(self) -> NDArray[np.bool_]:
         """The columns that are predicted, (runs, rows, columns), for classes and labels.
 
-        That is the class of the largest output, the first of several, or all labels above ½.
+        They are the class of the largest output, the first of several, or all labels above ½.
         """
         if self.task == "multilabel":
             return self.outputs > 0.5
@@ -70,6 +70,8 @@ class Metric(Component):
         The tasks for which the metric is defined; for others it is refused before training.
     limits : tuple of two floats
         The least and the greatest value that is possible.
+    characters : bool
+        Whether the metric is only defined where the classes are the characters of a text.
     title : str
         The name for people; by default :attr:`key`, with blanks for underscores.
     """
@@ -77,6 +79,7 @@ class Metric(Component):
     higher_is_better: ClassVar[bool] = True
     tasks: ClassVar[tuple[TaskName, ...]] = ("binary", "multiclass", "multilabel", "regression")
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    characters: ClassVar[bool] = False
     title: ClassVar[str] = ""
 
     @property

@@ -17,6 +17,7 @@ class BitsPerCharacter(Metric):
     """Mean -log₂ ŷ of the true class: bits that a character takes, where characters are classes."""
 
     name: ClassVar[str] = "bits_per_character"
+    characters: ClassVar[bool] = True
     title: ClassVar[str] = "bits per character"
     higher_is_better: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
@@ -35,6 +36,7 @@ class Perplexity(BitsPerCharacter):
     """Two to the power of the mean -log₂ ŷ of the true class: among how many equals it is."""
 
     name: ClassVar[str] = "perplexity"
+    characters: ClassVar[bool] = False
     title: ClassVar[str] = "perplexity"
     limits: ClassVar[tuple[float, float]] = (1.0, math.inf)
 

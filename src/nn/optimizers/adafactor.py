@@ -19,7 +19,7 @@ from .reductions import root_mean_square
 class Adafactor(Optimizer):
     """u = g/√v̂; θ ← θ(1 - ηλ) - α·u/max(1, RMS(u)/δ) with α = max(ε₂, RMS(θ))·min(η, 1/√t).
 
-    Of a weight matrix v̂ = rc/mean(r), where r and c are averages of the means of g² over each row
+    For a weight matrix v̂ = rc/mean(r), where r and c are averages of the means of g² over each row
     and over each column; otherwise v̂ is the average of g². The decay of the averages is 1 - t^-κ.
 
     Parameters

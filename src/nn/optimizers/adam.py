@@ -30,8 +30,8 @@ class Adam(Optimizer):
     eps : float, default 1e-8
         Constant ε, outside the root.
     mask : {"cautious", "grams"}, optional
-        What becomes of the entries of the step whose signs are not the gradient's
-        (:mod:`nn.optimizers.mask`); by default nothing.
+        The change to entries of the step whose signs are not the gradient's
+        (:mod:`nn.optimizers.mask`); by default they are kept.
 
     References
     ----------

@@ -25,9 +25,10 @@ class Closure:
     batch : sequence of ndarray
         Inputs, targets and weights, as :meth:`~nn.network.Network.backpropagate` takes them.
     adjust : callable, optional
-        Called after each pass to change the gradients, such as by those of penalties.
+        A function that is called after each pass and changes the gradients, such as by those of
+        penalties.
     penalty : callable, optional
-        Returns what is added to the losses, (runs,) in float64.
+        A function that returns the numbers to add to the losses, (runs,) in float64.
     """
 
     def __init__(

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..component import Decay, Positive
 from ..typing import Array
+from . import distance
 from .optimizer import Coefficients, Namespace, Optimizer
-from .prodigy import raise_estimate
 from .reductions import dot, total
 
 
@@ -45,7 +45,7 @@ class DAdaptation(Optimizer):
 
     name: ClassVar[str] = "d_adaptation"
     state: ClassVar[tuple[str, ...]] = ("m", "v", "s")
-    running: ClassVar[tuple[str, ...]] = ("d", "r")
+    running: ClassVar[tuple[str, ...]] = distance.RUNNING
     scratch: ClassVar[int] = 2
     decays_itself: ClassVar[bool] = True
     lr: Positive = 1.0
@@ -56,16 +56,14 @@ class DAdaptation(Optimizer):
     bias_correction: bool = False
 
     def initial_state(self) -> dict[str, float]:
-        return {"d": self.d0, "r": 0.0}
+        return distance.start(self.d0)
 
     def reduces_over(self) -> Literal["run"]:
         return "run"
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
-        rate = h.d * h.lr
-        if h.bias_correction:
-            rate = rate * np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t)
+        rate = distance.rate(h, t)
         share = 1 - np.sqrt(h.beta2)
         return {
             "beta1": h.beta1,
@@ -94,7 +92,7 @@ class DAdaptation(Optimizer):
         g *= c.gain2
         s.v *= c.beta2
         s.v += g
-        raise_estimate(s.d, s.r, c.share * total(np.abs(s.s, out=spare)))
+        distance.raise_estimate(s.d, s.r, c.share * total(np.abs(s.s, out=spare)))
         theta[:, c.decayed] *= c.decay
         np.sqrt(s.v, out=root)
         root += c.eps

@@ -1,4 +1,4 @@
-"""LAMB: Adam's step, as long as the weights of its tensor."""
+"""LAMB: Adam's step, scaled to the norm of its tensor's weights."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _CURVATURE = 0.9
 """c₂ of the second condition, |f'(t)| ≤ c₂·|f'(0)|."""
 
 _FARTHEST = 10.0
-"""How many times the last step the next one is at most, while no minimum is enclosed."""
+"""The largest ratio of a step to the one before, while no minimum is enclosed."""
 
 
 class Point(NamedTuple):
@@ -33,7 +33,7 @@ def strong_wolfe(start: Point, t: float, shortest: float, evaluations: int) -> S
 
     Enclose one, by steps that grow; then narrow the bracket by cubic interpolation (Nocedal &
     Wright 2006, Algorithms 3.5 and 3.6), with the safeguards of minFunc and ``torch.optim.LBFGS``.
-    Where a value is not finite, the bracket is halved instead.
+    If a value is not finite, the bracket is halved instead.
 
     Parameters
     ----------

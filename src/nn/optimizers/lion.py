@@ -27,8 +27,8 @@ class Lion(Optimizer):
     weight_decay : float, default 0.0
         Weight decay λ, decoupled.
     mask : {"cautious", "grams"}, optional
-        What becomes of the entries of the step whose signs are not the gradient's
-        (:mod:`nn.optimizers.mask`); by default nothing.
+        The change to entries of the step whose signs are not the gradient's
+        (:mod:`nn.optimizers.mask`); by default they are kept.
 
     References
     ----------

@@ -26,7 +26,7 @@ class Lookahead(SomeRuns):
     size : int
         Number of parameters.
     memory : Memory
-        Where the slow weights are allocated.
+        The memory in which the slow weights are allocated.
 
     Attributes
     ----------

@@ -20,8 +20,8 @@ from .reductions import norm
 class MARS(Optimizer):
     """Adam's step with decoupled decay, in which c = g + γβ₁/(1-β₁)·(g - g′) takes the place of g.
 
-    g′ is the gradient of the step before, 0 in the first step. c is scaled down to norm 1 if it is
-    longer, for each tensor by itself.
+    g′ is the gradient of the step before, 0 in the first step. For each tensor, c is scaled down to
+    norm 1 if it is longer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Masks on steps: what becomes of entries that would move against the gradient of the batch."""
+"""Masks on steps change the entries that would move against the gradient of the batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEAST = 1e-3
 
 
 def reduced(mask: Mask) -> Literal["tensor"] | None:
-    """Return what :func:`masked` needs as a whole (:meth:`Optimizer.reduces_over`)."""
+    """Return the unit that :func:`masked` needs as a whole (:meth:`Optimizer.reduces_over`)."""
     return "tensor" if mask == "cautious" else None
 
 
@@ -30,7 +30,7 @@ def masked(step: Array, g: Array, mask: Mask) -> Array:
     Parameters
     ----------
     step : ndarray of shape (runs, n)
-        What is to be subtracted from the parameters, changed in place.
+        The step, which will be subtracted from the parameters; changed in place.
     g : ndarray of shape (runs, n)
         The gradient; it is overwritten if there is a mask.
     mask : Mask

@@ -45,8 +45,8 @@ class Muon(Optimizer):
         The factor ρ: √max(1, fan_out/fan_in), or 0.2·√max(fan_in, fan_out), with which the step's
         root mean square is about that of AdamW.
     matrices : {"all", "hidden"}, default "all"
-        Which weights are updated as matrices: all, or all but those of the first and of the last
-        layer that has weights. Then these two take a step of AdamW.
+        The weights that are updated as matrices: all, or all but those of the first and of the last
+        layer that has weights, which then take a step of AdamW.
     adamw_lr : float, default 0.001
         Learning rate of all other parameters, which the schedule multiplies too.
     beta1, beta2, eps : float, default 0.9, 0.999 and 1e-8

@@ -29,7 +29,7 @@ class NovoGrad(Optimizer):
     eps : float, default 1e-8
         Constant ε, outside the root.
     averaging : bool, default False
-        Whether what is added to m is multiplied by 1 - β₁.
+        Whether m is an average: the terms added to it are multiplied by 1 - β₁.
     weight_decay : float, default 0.0
         Weight decay λ, part of the momentum.
 

@@ -45,7 +45,7 @@ class Optimizer(Component):
         Number of steps k after which the slow weights of :mod:`nn.optimizers.lookahead` follow; 0
         for none.
     lookahead_rate : float, default 0.5
-        The share α of the way that the slow weights then go, in (0, 1].
+        The share α of the way to the parameters that the slow weights go, in (0, 1].
     groups : list of ParameterGroup, default []
         Other settings for some of the parameters. Each parameter belongs to the first group that
         names it, if any does.
@@ -146,7 +146,7 @@ class Optimizer(Component):
         return self.decoupled
 
     def reduces_over(self) -> Literal["tensor", "run"] | None:
-        """Return what :meth:`update` must get as a whole, since it takes sums or norms over it.
+        """Return the unit that :meth:`update` must get as a whole, for sums or norms over it.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class Optimizer(Component):
         Parameters
         ----------
         theta, g, s, c, work
-            As in :meth:`update`; `c.decay` is 1 - ηλ.
+            The arguments of :meth:`update`; `c.decay` is 1 - ηλ.
         """
         theta *= c.decay
 

@@ -51,7 +51,7 @@ def assigned(groups: Sequence[ParameterGroup], layout: Layout) -> list[Parameter
     Raises
     ------
     ValueError
-        If a group has no parameter; the message names those that there are.
+        If a group has no parameter; the message lists the parameters of the layout.
     """
     found = [
         next((group for group in groups if group.matches(parameter, layout)), None)

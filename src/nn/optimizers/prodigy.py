@@ -10,6 +10,7 @@ import numpy as np
 
 from ..component import Decay, Positive
 from ..typing import Array
+from . import distance
 from .optimizer import Coefficients, Namespace, Optimizer
 from .reductions import dot, total
 
@@ -50,7 +51,7 @@ class Prodigy(Optimizer):
 
     name: ClassVar[str] = "prodigy"
     state: ClassVar[tuple[str, ...]] = ("m", "v", "s", "start")
-    running: ClassVar[tuple[str, ...]] = ("d", "r")
+    running: ClassVar[tuple[str, ...]] = distance.RUNNING
     scratch: ClassVar[int] = 2
     decays_itself: ClassVar[bool] = True
     lr: Positive = 1.0
@@ -63,16 +64,14 @@ class Prodigy(Optimizer):
     safeguard_warmup: bool = False
 
     def initial_state(self) -> dict[str, float]:
-        return {"d": self.d0, "r": 0.0}
+        return distance.start(self.d0)
 
     def reduces_over(self) -> Literal["run"]:
         return "run"
 
     @staticmethod
     def coefficients(h: Namespace, t: int) -> Coefficients:
-        rate = h.d * h.lr
-        if h.bias_correction:
-            rate = rate * np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t)
+        rate = distance.rate(h, t)
         growth = h.d / h.d0
         return {
             "first": np.full((1, 1), t == 1),
@@ -104,15 +103,10 @@ class Prodigy(Optimizer):
         product *= c.gain2
         s.v *= c.beta2
         s.v += product
-        raise_estimate(s.d, c.d_coef * s.r, total(np.abs(s.s, out=spare)))
+        distance.raise_estimate(s.d, c.d_coef * s.r, total(np.abs(s.s, out=spare)))
         theta[:, c.decayed] *= c.decay
         np.sqrt(s.v, out=spare)
         spare += (s.d * c.eps).astype(theta.dtype)
         np.divide(s.m, spare, out=spare)
         spare *= c.rate
         theta -= spare
-
-
-def raise_estimate(d: Array, numerator: Array, denominator: Array) -> None:
-    """Set d to the quotient where that is larger, in place; without any gradient it stays."""
-    np.maximum(d, numerator / np.where(denominator == 0, 1, denominator), out=d)

@@ -42,13 +42,13 @@ class Part:
     Parameters
     ----------
     columns : slice
-        Their place among the parameters.
+        The place of these parameters among all.
     decayed : slice
-        The entries of theirs on which weight decay acts.
+        The entries of the part on which weight decay acts.
     matrix : Parameter, optional
-        The weight matrix that they are, if :meth:`Optimizer.update_matrix` updates it.
+        The weight matrix, if the part is one that :meth:`Optimizer.update_matrix` updates.
     state : dict of str to str
-        The names of its own state arrays in :attr:`Rule.state`, by their name in the rule.
+        The names of this part's state arrays in :attr:`Rule.state`, by their name in the rule.
     """
 
     columns: slice
@@ -164,7 +164,8 @@ class Rule:
     ) -> NDArray[np.int64]:
         """Update parameters (runs, P) in place, evaluating the loss along a line.
 
-        This takes the place of :meth:`step` for optimizers that :attr:`~Optimizer.searches`.
+        This takes the place of :meth:`step` for optimizers that :attr:`~Optimizer.searches`. At the
+        end, the state ``gradient`` holds the gradients at the new parameters.
 
         Parameters
         ----------
@@ -175,12 +176,12 @@ class Rule:
         factor : ndarray of shape (runs, 1), optional
             Factor of the schedule on each learning rate, with which a search begins.
         evaluate : callable
-            Fills `g` at the parameters as they are, and returns the losses, (runs,).
+            Fills `g` at the parameters as they are now, and returns the losses, (runs,).
 
         Returns
         -------
         ndarray of int, shape (runs,)
-            How often each run needed an evaluation.
+            The number of evaluations that each run needed.
         """
         raise NotImplementedError
 

@@ -18,7 +18,7 @@ from .closure import Closure
 from .optimizer import Optimizer
 
 _LEAST = 1e-12
-"""What is added to the norm of a gradient, as in the most used implementation."""
+"""A constant added to the norm of a gradient, as in the most used implementation."""
 
 
 class SharpnessAware(SomeRuns):

@@ -1,4 +1,4 @@
-"""What the Schedule-Free optimizers have in common: where gradients are taken, and the average.
+"""The common part of the Schedule-Free optimizers: where gradients are taken, and the average.
 
 There are three points: z takes the steps, x is the average of all z and is evaluated, and gradients
 are taken between them, at y = (1-β)z + βx. The parameters in training are y, and the state holds

@@ -32,8 +32,8 @@ class Shampoo(Optimizer):
     eps : float, default 1e-6
         Constant ε, inside the roots.
     interval : int, default 10
-        Number of steps after which the roots of L and R are computed anew; in the first so many
-        steps they are computed in each. L and R themselves change in every step.
+        Number of steps from one computation of the roots of L and R to the next; during the first
+        `interval` steps they are computed in each. L and R themselves change in every step.
     max_size : int, default 1200
         Largest size of L and of R.
 

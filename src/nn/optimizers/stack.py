@@ -47,7 +47,7 @@ class OptimizerStack:
     dtype : dtype
         Precision of the parameters.
     averagings : sequence of Averaging, optional
-        The average of each run's weights; by default there are none.
+        The average of each run's weights; by default the weights are not averaged.
     per_epoch : int, default 1
         Number of steps of an epoch, for averages.
     epochs : sequence of int, optional
@@ -99,7 +99,7 @@ class OptimizerStack:
         self._regroup()
 
     def _regroup(self) -> None:
-        """Draw the consequences of other groups."""
+        """Update the attributes that follow from the groups."""
         searches = [group.rule.kind.searches for group in self.groups]
         self.reevaluates = bool(self._sharpness_aware.rows) or any(searches)
         self._recalls = all(searches)
@@ -119,7 +119,7 @@ class OptimizerStack:
         Returns
         -------
         bool
-            Whether it did, so that they need not be evaluated.
+            Whether the gradients were filled in, so that they need not be evaluated.
         """
         self._recalled = self.t > 0 and self._recalls
         if self._recalled:
@@ -145,7 +145,7 @@ class OptimizerStack:
         optimizers : Optimizer or sequence of Optimizer
             One optimizer for all runs, or one for each run.
         averaging : Averaging, optional
-            The average of the weights of all runs; by default there is none.
+            The average of the weights of all runs; by default the weights are not averaged.
         per_epoch, epochs : int, default 1
             Number of steps of an epoch, and of epochs, for the average.
 

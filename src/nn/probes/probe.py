@@ -15,7 +15,7 @@ from ..typing import Array, Float64Array
 
 @dataclass(frozen=True, eq=False)
 class Probed:
-    """What a probe sees of the runs of a stack, between two epochs.
+    """The runs of a stack between two epochs, as a probe sees them.
 
     Parameters
     ----------

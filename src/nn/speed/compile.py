@@ -125,7 +125,7 @@ def _merged(
     wanted : sequence of int
         The stride that each array should have along the last axis.
     runs_apart : bool
-        Whether the first axis must stay an axis of its own.
+        Whether the first axis must not be merged with another one.
 
     Returns
     -------

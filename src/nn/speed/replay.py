@@ -76,8 +76,8 @@ class CapturedStep:
     Attributes
     ----------
     x, targets, weights : ndarray
-        The batch; `x` may be :class:`~nn.sparse_rows.SparseRows`, and `weights` is None if its rows
-        have none. Holding the arrays keeps their ids from being reused.
+        The batch; `x` may be :class:`~nn.sparse_rows.SparseRows`, and `weights` is None if rows are
+        not weighted. Holding the arrays keeps their ids from being reused.
     logits : ndarray
         The buffer that receives the logits.
     calls : list of callable

@@ -78,7 +78,7 @@ define internal %T @sign(%T %a) alwaysinline {
 """
 
 OUTER: Final = 4
-"""Loops around the innermost one. The first is that over runs, which have numbers of their own."""
+"""Loops around the innermost one. The first runs over runs, whose constants may differ."""
 
 _LOOP: Final = """
 define internal void @passes({parameters}) noinline {{

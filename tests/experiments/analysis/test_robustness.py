@@ -33,10 +33,10 @@ def study_of(folder):
     return analyse(runs)
 
 
-def test_where_the_order_turns_round(tmp_path):
+def test_where_the_order_is_reversed(tmp_path):
     study = study_of(tmp_path)
     assert flips(study.parts) == [Flip("training.batch_size=8", "adam", "sgd")]
     assert conclusions(study)[0] == (
-        "adam has the best mean in 1 of 2 variations. Where the order turns round: adam does "
+        "adam has the best mean in 1 of 2 variations. The order is reversed in some: adam does "
         "better than sgd as configured, and worse with training.batch_size=8."
     )

@@ -49,7 +49,7 @@ def test_one_run_takes_one_value_of_each() -> None:
 
 @pytest.mark.parametrize("function", [notebook.sweep, notebook.train])
 def test_a_list_of_overrides_is_answered_by_how_to_give_them(function: Any) -> None:
-    with pytest.raises(ConfigError, match=r"\['seed=1'\] is not a text\. Give settings as texts"):
+    with pytest.raises(ConfigError, match=r"not a text\. Give each setting as a text"):
         function(["seed=1"])
 
 

@@ -273,7 +273,7 @@ def test_a_sweep_that_goes_on_with_other_kernels_warns(monkeypatch: pytest.Monke
     assert warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2]) == []  # nothing is trained
     (warning,) = warnings_of_sweep(monkeypatch, "Zen", [0, 1, 2, 3])
     assert warning.startswith(
-        "3 of 4 runs were trained or begun with BLAS kernels for other processors: Haswell (3); "
+        "3 of 4 runs were trained or started with BLAS kernels for other processors: Haswell (3); "
         "this one has those for Zen."
     )
     assert "rerun=true" in warning

@@ -1,6 +1,7 @@
 """Runs on sequences of tokens."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,16 @@ def test_loss_accuracy_and_metrics_are_means_over_all_steps(text: Dataset) -> No
     hits = outcome.summary["test/accuracy"] * steps
     assert hits == pytest.approx(round(hits))
     assert 0 < hits < steps
+
+
+def test_bits_per_character_are_refused_without_characters(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("to be or not to be that is the question " * 8)
+    words = Text(source=str(path), length=4, unit="words").load()
+    run = make_run(model=LSTM(units=(4,)), metrics=(BitsPerCharacter(),))
+    with pytest.raises(ConfigError, match=r"the characters of a text.* choose perplexity"):
+        check(run, words)
+    check(make_run(model=LSTM(units=(4,)), metrics=(Perplexity(),)), words)
 
 
 def test_balanced_classes_and_smoothing_train(text: Dataset) -> None:

@@ -1,5 +1,7 @@
 """Self-attention, positions and the normalization of steps; transformers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,10 @@ from nn.optimizers import OptimizerStack
 from tests.nn.layers.helpers import Alone
 
 CHANNELS, LENGTH, ROWS = 4, 5, 3
+
+PYTORCH = Path(__file__).parents[2] / "fixtures" / "pytorch_attention.npz"
+"""Parameters, tokens, targets, scores, attention and gradients of torch.nn.Embedding,
+MultiheadAttention (2 heads) and Linear with cross-entropy, by PyTorch 2.13 in float64."""
 
 
 def drawn(layer: nn.Layer) -> dict[str, np.ndarray]:
@@ -53,6 +59,26 @@ def test_attention_by_loops(heads: int, causal: bool) -> None:
     weights = alone.layer.attention
     assert weights.shape == (1, ROWS, heads, LENGTH, LENGTH)
     np.testing.assert_allclose(weights.sum(axis=-2), 1)
+
+
+@pytest.mark.parametrize("case", ["causal", "full"])
+def test_values_and_gradients_of_pytorch(case: str) -> None:
+    with np.load(PYTORCH) as stored:
+        arrays = {k.partition("/")[2]: v for k, v in stored.items() if k.startswith(f"{case}/")}
+    tokens, units = arrays["value/embedding1/weights"].shape
+    attention = nn.SelfAttention(2, causal=case == "causal")
+    layers = [nn.Embedding(tokens, units), attention, nn.StepDense(tokens)]
+    x, y = arrays["x"], arrays["y"]
+    network = nn.Network(layers, x.shape[1:], loss=nn.CrossEntropy(), dtype="float64")
+    prefix = "value/"
+    network.load({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+    (scores,) = network.backpropagate(x[np.newaxis], y[np.newaxis])
+    np.testing.assert_allclose(scores, arrays["scores"], rtol=1e-9, atol=1e-12)
+    weights = network.layers[1].attention[0]
+    np.testing.assert_allclose(weights.swapaxes(2, 3), arrays["attention"], rtol=1e-9)
+    for name, (gradient,) in network.layout.views(network.gradients).items():
+        expected = arrays[f"gradient/{name}"]
+        np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_a_causal_step_does_not_see_later_ones() -> None:

@@ -1,12 +1,15 @@
 """Values of the layers with shapes, against plain loops, SciPy and PyTorch."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from scipy.signal import correlate
 
 import nn
+from nn.layers.augmentation import Augmentation
 from tests.nn.layers import plain
 from tests.nn.layers.helpers import Alone
 
@@ -226,7 +229,43 @@ def test_flips_reverse_the_last_axis_of_about_half() -> None:
     np.testing.assert_array_equal(network.forward(x)[0], x[0].reshape(400, 6))
 
 
-@pytest.mark.parametrize("layer", [nn.RandomShift(), nn.RandomFlip()], ids=lambda r: r.name)
+@dataclass
+class RandomSigns(Augmentation):
+    """In training, negate some samples."""
+
+    name: ClassVar[str] = "randomsigns"
+
+    def augment(self, x):
+        out = self.buffer("out", (len(self.at.peers), *x.shape[1:]))
+        self.signs = self.buffer("signs", (*out.shape[:2], *(1 for _ in out.shape[2:])))
+        self.at.do(self.draw)
+        self.at.do(np.multiply, x, self.signs, out)
+        return out
+
+    def augment_back(self, grad):
+        self.at.do(np.multiply, grad, self.signs, grad)
+
+    def draw(self):
+        for own, rng in zip(self.signs, self.at.generators, strict=True):
+            own[...] = rng.choice([-1, 1], size=own.shape)
+
+
+def test_an_own_augmentation_acts_in_training_alone() -> None:
+    network = nn.Network(
+        [RandomSigns(), nn.Flatten()], (1, 2, 3), loss=nn.MeanSquaredError(), seeds=[3, 4]
+    )
+    x = np.random.default_rng(0).normal(size=(1, 50, 1, 2, 3)).astype(np.float32)
+    first, second = network.forward(x, training=True).reshape(2, 50, 1, 2, 3)
+    negated = (first == -x[0]).all(axis=(1, 2, 3))
+    assert (negated | (first == x[0]).all(axis=(1, 2, 3))).all()
+    assert 10 < negated.sum() < 40
+    assert (first != second).any()
+    np.testing.assert_array_equal(network.forward(x)[0], x[0].reshape(50, 6))
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.RandomShift(), nn.RandomFlip(), RandomSigns()], ids=lambda r: r.name
+)
 def test_vectors_cannot_be_augmented(layer) -> None:
     with pytest.raises(ValueError, match="vectors have no"):
         nn.Network([layer, nn.Dense(2)], 3, loss=nn.MeanSquaredError())

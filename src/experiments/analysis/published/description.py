@@ -92,11 +92,11 @@ class Published:
     title : str
         The result in a few words.
     source : str
-        Where it was published.
+        The publication.
     runs : mapping of str to Runs
         The groups of runs.
     claims : sequence of Claim
-        What the source claims.
+        The claims of the source.
     seeds : sequence of int, default 0 to 9
         The seeds of every group.
     few_seeds : str, optional
@@ -104,11 +104,11 @@ class Published:
     smoke : sequence of str, default ()
         Settings that make every run as short as can be.
     differs : str, default ""
-        What differs from the source, in a sentence.
+        The differences from the source, in a sentence.
     changed : str, default ""
-        Where a claim does not hold: what was changed, one thing at a time, and what came of it.
+        If a claim does not hold: the changes that were tried, one at a time, and their results.
     data : str, default ""
-        Which files the data are, and where a user gets them.
+        The files of the data, and where a user gets them.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What is measured of a run to compare it with a published result."""
+"""Measures: the numbers of a run that are compared with a published result."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Measure(Component):
         A metric of the summary that must be 1 for a run to count, such as
         ``final/train_accuracy``, where the source speaks of runs that have learnt the task.
     never : float, optional
-        What counts for a run that does not reach it; by default infinity, with which no interval
-        is bounded. Where a lower bound is enough for the claim, the length of the run.
+        The time that counts for a run that does not reach it; by default infinity, with which no
+        interval is bounded. Where a lower bound is enough for the claim, the length of the run.
     """
 
     metric: str

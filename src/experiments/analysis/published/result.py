@@ -44,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of repeating a published result.
+    """The outcome of repeating a published result.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Result:
                 one = Judged(node, {g: [_number(v) for v in own] for g, own in values.items()})
                 if one.finding.verdict != Verdict(verdict):
                     raise ValueError(
-                        f"{node['says']!r} is said to be {verdict}, but its values make it "
+                        f"{node['says']!r} is stored as {verdict}, but its values make it "
                         f"{one.finding.verdict}"
                     )
                 judged.append(one)

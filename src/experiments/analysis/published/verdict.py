@@ -29,7 +29,7 @@ Values = Mapping[str, Sequence[float]]
 
 
 class Verdict(StrEnum):
-    """What repeating a published result says about it, in the order in which they are counted."""
+    """The verdicts on a published result that was repeated, in the order of the tables."""
 
     REPRODUCED = "reproduced"
     NEAR = "near"
@@ -46,7 +46,7 @@ class Finding:
     ----------
     verdict : Verdict
     intervals : sequence of Estimate
-        Of a number, its mean and interval; of an order, the differences of neighbours, the one
+        For a number, its mean and interval; for an order, the differences of neighbours, the one
         claimed to be lower subtracted from the other.
     """
 
@@ -65,7 +65,7 @@ class Claim(Component):
     where : str
         The page, table or figure of the source.
     measure : Measure
-        What is measured of each run.
+        The number that is measured of each run.
     """
 
     says: str
@@ -90,7 +90,7 @@ class Claim(Component):
     @property
     @abstractmethod
     def published(self) -> str:
-        """What the source has, as a number or an order."""
+        """The result of the source, as a number or an order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +201,8 @@ class Order(Claim):
     order : sequence of str
         The names of the groups, those with the lowest values first.
     margin : float, default 0.0
-        By how much a group may lie above the next one all the same, where the source says no more
-        than that it is as good.
+        The largest difference by which a group may lie above the next one, if the source claims
+        only that it is as good.
     """
 
     order: tuple[str, ...]

@@ -1,6 +1,6 @@
 r"""Equivalence by two one-sided tests: whether a difference is surely smaller than a margin.
 
-That a difference is not significant does not show that there is none. Equivalence is shown if both
+A difference that is not significant may still exist. Equivalence is shown if both
 :math:`\theta \ge \delta` and :math:`\theta \le -\delta` are rejected, each at level *α/2*, which is
 the case exactly if the interval of level *1 - α* lies between :math:`-\delta` and :math:`\delta`.
 At most one of the two hypotheses is true, so level *α* for each would do if the differences were

@@ -1,6 +1,6 @@
 r"""The expected result of the best of *k* trials, from more trials than that.
 
-Of *n* trials, *k* are drawn without replacement, and the best of these by validation is kept. The
+From *n* trials, *k* are drawn without replacement, and the best of these by validation is kept. The
 trial of rank *i* (1 is the best) is kept with probability
 
 .. math:: \binom{n-i}{k-1} \Big/ \binom{n}{k}

@@ -26,7 +26,7 @@ from experiments.analysis.statistics.student import quantile
 
 @dataclass(frozen=True)
 class Sample:
-    """What Welch's interval needs to know of a sample.
+    """The statistics of a sample that Welch's interval depends on.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ class _Reader:
     def _next_rows(self, most: int, columns: int) -> tuple[list[list[str]], list[int]]:
         """Read some rows, and the line on which each ends.
 
-        A line of blanks is no row, unless the table has one column.
+        A line of blanks is skipped, unless the table has one column.
         """
         rows: list[list[str]] = []
         ends: list[int] = []
@@ -167,8 +167,9 @@ class _Reader:
     def _nul(self, rows: list[list[str]], ends: list[int]) -> DataError:
         line = next(end for row, end in zip(rows, ends, strict=True) if "\0" in "".join(row))
         return DataError(
-            f"{self._path}, line {line}: a cell contains a NUL character, which is no text. If the "
-            "file is UTF-16, train with dataset.encoding=utf-16-le; otherwise remove the character."
+            f"{self._path}, line {line}: a cell contains a NUL character, which text cannot have. "
+            "If the file is UTF-16, train with dataset.encoding=utf-16-le; otherwise remove the "
+            "character."
         )
 
 

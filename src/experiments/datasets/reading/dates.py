@@ -41,7 +41,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400.0
 _TIME: Final = re.compile(r"[ T](\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?$")
 _LIKELY: Final = re.compile(r"\d{1,4}[-/. ]|\d{8}|[A-Za-z]{3,9} \d")
-"""How each date begins: trying all formats on any text would take long."""
+"""The beginning of any date; trying all formats on every text would take long."""
 
 _SAMPLE: Final = 1000
 
@@ -90,7 +90,7 @@ def formats_of(cells: Iterable[Any], notation: Notation) -> list[str]:
     -------
     list of str
         The formats that read the most values, if they read at least half; otherwise none. There
-        are several if days and months cannot be told apart.
+        are several if the values do not show which number is the day and which the month.
     """
     texts = (str(cell).strip() for cell in cells if not notation.is_missing(cell))
     sample = Counter(islice(texts, _SAMPLE))

@@ -16,8 +16,8 @@ _GROUPS: Final = Path("/sys/fs/cgroup")
 def available_memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int | None:
     """Return how many bytes of memory are left to this process.
 
-    The number is the least of what is left by the machine, by the control groups of the process
-    (of containers and batch systems) and by its limit of address space (``ulimit -v``).
+    The number is the least of the free memory of the machine, that of the process's control groups
+    (of containers and batch systems) and what its limit of address space allows (``ulimit -v``).
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.errors import DataError
 
 EXPANSION: Final = 4
-"""How many times the size of its text a table may take in memory until it is encoded."""
+"""The largest memory of a table before it is encoded, as a multiple of the size of its text."""
 
 _SECONDS_BETWEEN: Final = 5.0
 _DAMAGED: Final = (

@@ -41,12 +41,12 @@ def quantity_cure(texts: Sequence[str], notation: Notation) -> str:
     texts : sequence of str
         Cells of a column.
     notation : Notation
-        How the cells write numbers.
+        The notation of numbers in the cells.
 
     Returns
     -------
     str
-        What to do, such as "take '%' out of the cells"; "" if most texts are no quantities, or if
+        The advice, such as "take '%' out of the cells"; "" if most texts are not quantities, or if
         there are so few different ones that they may be names of classes.
     """
     found = [match for text in texts if (match := _QUANTITY.fullmatch(text))]

@@ -34,7 +34,7 @@ class BagOfWords(TermSource):
     seed, limit, split, counts, validation, test, scaling, form
         See `TermSource`.
     analyzer, ngrams, weighting, lowercase, least_texts, most_terms
-        What becomes of texts; see `TermSource`.
+        The conversion of texts to numbers; see `TermSource`.
     path : str
         The file, relative to `dir`: a table as of dataset=csv, or lines of svmlight's format.
     dir : str, default "."
@@ -130,7 +130,7 @@ class BagOfWords(TermSource):
         targets = self._targets(RawTable(path, {"label": labels}))
         return prepare_rows(
             matrix,
-            split=self._split(len(labels), targets.task, targets.values),
+            split=self.split_rows(len(labels), targets.task, targets.values),
             first=first,
             form=self.form,
             scaling=self.scaling,

@@ -22,10 +22,9 @@ _COPIED: Final = 10
 class Copy(MadeSequences):
     """Ten symbols to remember and to write again (Arjovsky et al. 2016, section 4.1).
 
-    A sequence begins with ten random symbols of eight, then come T - 1 blanks, a delimiter, and ten
-    blanks. The target of each of the T + 20 steps is a blank, but for the last ten, whose targets
-    are the symbols. Without a memory, the loss is 10·log(8)/(T + 20) at best. Symbols are zeros
-    with a one.
+    A sequence is ten random symbols of eight, T - 1 blanks, a delimiter, and ten blanks. The target
+    of each of the T + 20 steps is a blank, but for the last ten, whose targets are the symbols.
+    Without a memory, the loss is 10·log(8)/(T + 20) at best. Symbols are zeros with a one.
 
     Parameters
     ----------

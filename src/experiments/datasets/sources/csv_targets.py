@@ -77,7 +77,7 @@ def read_targets(
     cells : RawTable
         The target columns, in which no value is missing.
     notation : Notation
-        How the cells write numbers.
+        The notation of numbers in the cells.
     task : Task, optional
         The task that the user chose; by default inferred.
     form : {"values", "labels", "classes"}, optional
@@ -87,7 +87,7 @@ def read_targets(
     Raises
     ------
     DataError
-        If a cell does not fit the task, or a column of text is no column of classes.
+        If a cell does not fit the task, or a column of text does not contain classes.
     """
     return _Reader(cells, notation, task, form).read()
 

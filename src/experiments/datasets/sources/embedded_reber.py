@@ -1,4 +1,4 @@
-"""Strings of the embedded Reber grammar, of which the next symbol is to be predicted."""
+"""Strings of the embedded Reber grammar, to predict the next symbol at each step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REBER: Final = (
     {"P": 4, "V": 6},
     {"E": 7},
 )
-"""The grammar of Reber (1967): the symbols that may follow in each state, and the states after."""
+"""The grammar of Reber (1967): for each state, the symbols that may follow, and the next state."""
 
 
 def _embedded() -> tuple[dict[str, int], ...]:
@@ -39,7 +39,7 @@ def _embedded() -> tuple[dict[str, int], ...]:
 
 
 GRAMMAR: Final = _embedded()
-"""The embedded grammar, whose first state is 0, and whose last is no row of it."""
+"""The embedded grammar. The first state is 0; the last one has no row, since it ends the string."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class MadeSequences(SplitSource):
         sequences : ndarray of shape (rows, channels, length)
             The numbers of each step; NaN after the end of a sequence.
         targets : ndarray
-            As :func:`~experiments.datasets.prepare.prepare` takes them.
+            The targets, as for :func:`~experiments.datasets.prepare.prepare`.
         """
 
     def load(self) -> Dataset:

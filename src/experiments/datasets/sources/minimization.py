@@ -19,7 +19,7 @@ def prepare_rows(name: str, train: NDArray[np.float64], test: NDArray[np.float64
     name : str
         Name for people and records.
     train, test : ndarray of shape (rows, coordinates)
-        The rows to train and to test on, of which the latter may be none.
+        The rows to train and to test on; `test` may be empty.
 
     Returns
     -------

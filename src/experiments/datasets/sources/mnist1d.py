@@ -111,7 +111,7 @@ def make_curves(*, shuffled: bool = False) -> tuple[NDArray[np.float64], NDArray
     curves : float64 ndarray of shape (5000, 40)
         The training rows, then the 1000 test rows.
     digits : int64 ndarray of shape (5000,)
-        What each curve shows.
+        The digit that each curve shows.
     """
     # The recipe was published with NumPy's old generator, whose numbers never change.
     generator = np.random.RandomState(42)
@@ -139,7 +139,7 @@ def _curve(template: NDArray[np.float64], generator: np.random.RandomState) -> N
     """Draw one curve of shape (40,); the order of the draws is that of the recipe."""
     least, most = _PADDING
     zeros = least + int(generator.rand() * (most - least + 1))
-    # What the template covers is told from the padding by not being exactly 0.
+    # The padding is exactly 0, and 1e-8 marks the places of the template, even those that are 0.
     curve = _resampled(np.concatenate([template + 1e-8, np.zeros(zeros)]), _LONG)
     curve *= 1 + _SCALE * (generator.rand() - 0.5)
     curve = np.roll(curve, generator.choice(_SHIFTS))

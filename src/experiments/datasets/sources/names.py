@@ -1,4 +1,4 @@
-"""First names, whose sex their letters tell."""
+"""First names, from whose letters the sex is predicted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Names(TermSource):
     seed, limit, split, counts, validation, test, scaling, lowercase, least_texts, form
         See `TermSource`.
     analyzer : {"word", "char", "char_wb"}, default "char_wb"
-        What terms are.
+        The kind of terms: words, or characters in a row.
     ngrams : sequence of two int, default (1, 4)
         The least and the largest number of letters in a row.
     weighting : {"tfidf", "counts", "presence"}, default "presence"

@@ -30,8 +30,8 @@ _SLACK: Final = 1e-6  # days by which steps may differ: rounding
 class Series(TableOptions):
     """One or more series, the columns of a table whose rows are even steps in time, to forecast.
 
-    A sample is a window of the last steps of all series, (series, window), and its target is what
-    the next steps of the series to forecast are. The first steps train, the next ones validate and
+    A sample is a window of the last steps of all series, (series, window), and its target is the
+    next steps of the series to forecast. The first steps train, the next ones validate and
     the last ones test: a window belongs to the part in which its targets lie, and to none if they
     lie in two. Its inputs may lie in the part before.
 
@@ -48,7 +48,7 @@ class Series(TableOptions):
         The series to forecast; by default all.
     time : str, optional
         A column of dates or numbers that must advance in even steps, months and years included; a
-        missing row is refused. By default nothing tells.
+        missing row is refused. By default nothing is checked.
     window : int, default 24
         Number of steps that the network sees.
     horizon : int, default 1

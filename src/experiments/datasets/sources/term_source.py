@@ -13,7 +13,6 @@ from experiments.datasets.prepare_sparse import prepare_texts
 from experiments.datasets.scaling import Scaling
 from experiments.datasets.source import SplitSource
 from experiments.datasets.sparse_preprocessing import Form
-from experiments.datasets.splits import Split, split_rows
 from experiments.datasets.terms import Analyzer, Terms, Weighting
 from experiments.errors import ConfigError
 from nn.component import Count
@@ -31,7 +30,7 @@ class TermSource(SplitSource):
         Whether all numbers are divided by the largest one of the training part. Other kinds of
         scaling move zeros, and are refused.
     analyzer : {"word", "char", "char_wb"}, default "word"
-        What terms are; see `Terms`.
+        The kind of terms; see `Terms`.
     ngrams : sequence of two int, default (1, 1)
         The least and the largest number of words, or of characters, in a term.
     weighting : {"tfidf", "counts", "presence"}, default "tfidf"
@@ -71,18 +70,6 @@ class TermSource(SplitSource):
                 f"characters in a term, such as [1,2], but is {list(self.ngrams)}."
             )
 
-    def _split(self, rows: int, task: Task, targets: NDArray[Any]) -> Split:
-        return split_rows(
-            rows,
-            targets if task.has_classes else None,
-            seed=self.seed,
-            limit=self.limit,
-            validation=self.validation,
-            test=self.test,
-            counts=self.counts,
-            method=self.split,
-        )
-
     def prepare_texts(
         self, texts: Sequence[str], *, task: Task, targets: NDArray[Any], **options: Any
     ) -> Dataset:
@@ -93,7 +80,7 @@ class TermSource(SplitSource):
             terms=Terms(self.analyzer, (low, high), self.weighting, self.lowercase),
             least_texts=self.least_texts,
             most_terms=self.most_terms,
-            split=self._split(len(texts), task, targets),
+            split=self.split_rows(len(texts), task, targets),
             task=task,
             targets=targets,
             form=self.form,

@@ -32,8 +32,8 @@ class Text(Source):
     """Sequences of a text; at each of its steps, the target is the token that follows.
 
     The text is cut into parts by position: its beginning trains, the next tokens validate, its end
-    tests. Each part is cut into sequences, one after the other; what is left at its end is not
-    used.
+    tests. Each part is cut into consecutive sequences; tokens at its end that do not fill a
+    sequence are not used.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ class Text(Source):
         topics that come with Python, about 465,000 characters; or "surnames", those of the census
         of the United States of 1990 in random order, a line each, from the package `names`.
     unit : {"characters", "words"}, default "characters"
-        What a token is; among words are punctuation marks and line breaks.
+        The kind of tokens; among words are punctuation marks and line breaks.
     length : int, default 64
         Number of tokens of a sequence.
     vocabulary : int, optional
-        Largest number of different words: the most frequent ones of the training part, to which
-        all others are one, "<unknown>". By default all of the training part. All characters of the
-        text are tokens.
+        Largest number of different words: the most frequent ones of the training part. All others
+        count as one, "<unknown>". By default all words of the training part are tokens. All
+        characters of the text are.
     validation, test : float, default 0.1
         Fractions of the tokens; a `validation` of 0 means no validation part.
     encoding : str, default "utf-8"

@@ -97,12 +97,12 @@ def plot_budgets(
                     axes.plot(
                         [budget.trials], [value], "o", color=look.color, markersize=5, zorder=99
                     )
-        told = [(place, look) for place, look in enumerate(shown) if look.named]
+        labelled = [(place, look) for place, look in enumerate(shown) if look.named]
         label_ends(
             axes,
-            [(trials[-1], values[place][-1]) for place, _ in told],
-            [look.label for _, look in told],
-            [look.color for _, look in told],
+            [(trials[-1], values[place][-1]) for place, _ in labelled],
+            [look.label for _, look in labelled],
+            [look.color for _, look in labelled],
         )
     return figure
 

@@ -88,7 +88,7 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str, unit: str 
     metric : str
         The column to draw, such as `val/loss`, `train/accuracy` or `weight_norm/dense1`.
     unit : {"epoch", "gradients"}
-        What the horizontal axis counts.
+        The unit of the horizontal axis.
     """
     from matplotlib.collections import LineCollection
 
@@ -138,12 +138,14 @@ def curves_panel(axes: Axes, families: Sequence[Family], metric: str, unit: str 
                 linewidth=2.0 if one.look.named else 1, marker=marker_of(band[1]),
                 zorder=order + len(families),
             )  # fmt: skip
-    told = [(end, one) for end, one in zip(ends, families, strict=True) if end and one.look.named]
+    labelled = [
+        (end, one) for end, one in zip(ends, families, strict=True) if end and one.look.named
+    ]
     label_ends(
         axes,
-        [end for end, _ in told],
-        [one.look.label for _, one in told],
-        [one.look.color for _, one in told],
+        [end for end, _ in labelled],
+        [one.look.label for _, one in labelled],
+        [one.look.color for _, one in labelled],
     )
 
 

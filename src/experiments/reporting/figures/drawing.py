@@ -23,7 +23,7 @@ from experiments.reporting.words.formatting import compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure  # exported: commands may not import matplotlib
 
 INK: Final = "#222222"
 MUTED: Final = "#555555"  # legible on white, unlike PALE

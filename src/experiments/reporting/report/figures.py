@@ -315,7 +315,7 @@ def _networks(
         return (), f"the data cannot be loaded. {error}"
     if dataset.digest != run.dataset.get("digest"):
         return (), "the data have changed since the runs were trained."
-    # Seeds may have splits of their own, and a network must not be shown its training rows.
+    # Seeds may have different splits, and a network must not be shown its training rows.
     groups, looks = [], []
     for entry, look in shown:
         same = [one for one in entry.group.runs if one.dataset.get("digest") == dataset.digest]

@@ -193,7 +193,7 @@ def settings(part: Part) -> Table | None:
 
 
 def robustness(study: Study) -> Table:
-    """Map the ranks of the groups in focus over variations, and where their order turns round."""
+    """Map the ranks of the groups in focus over variations, and where their order is reversed."""
     names = list(dict.fromkeys(e.base for part in study.parts for e in part.focus))
     turned = {(one.variation, one.worse) for one in flips(study.parts)}
     rows = []

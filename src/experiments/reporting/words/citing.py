@@ -1,4 +1,4 @@
-"""What an article says of a study: its methods as a paragraph, and the reference to Descent."""
+"""Text for an article on a study: its methods as a paragraph, and the reference to Descent."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def _provenance(study: Study) -> Iterable[str]:
     for key, name in names:
         found = study.versions.get(key, ())
         if len(found) > 1:
-            told = listing([version[:12] for version in found])
-            yield f"The runs used several {name} ({told}), which may explain some differences."
+            versions = listing([version[:12] for version in found])
+            yield f"The runs used several {name} ({versions}), which may explain some differences."
     if "True" in study.versions.get("dirty", ()):
         yield "The code had uncommitted changes, so its commit alone does not reproduce the runs."
 
@@ -93,7 +93,7 @@ def _different_data(study: Study) -> Iterable[str]:
     if any(DATA in entry.group.by for part in study.parts for entry in part.entries):
         yield (
             "Runs of one seed were trained on different data (data=...), so their differences are "
-            "not due to the optimizers alone: each version of the data is compared by itself."
+            "not due to the optimizers alone: each version of the data is compared separately."
         )
 
 
@@ -216,9 +216,9 @@ def _length(run: Record) -> list[Scalar]:
 
 def _unsound(part: Part) -> Iterable[str]:
     for way in _ways(part.entries[0]) if part.entries else ():
-        told = [_of(count, entry) for entry in part.entries if (count := _ways(entry)[way])]
-        if told:
-            yield f"diverged ({way}): {listing(told)}."
+        named = [_of(count, entry) for entry in part.entries if (count := _ways(entry)[way])]
+        if named:
+            yield f"diverged ({way}): {listing(named)}."
     if any(one.diverged for entry in part.entries for one in entry.metrics.values()):
         yield (
             "a run whose loss was not finite (†) counts with the values of its untrained network "
@@ -227,8 +227,8 @@ def _unsound(part: Part) -> Iterable[str]:
     for status, word in ((Status.FAILED, "failed"), (Status.INTERRUPTED, "interrupted")):
         found = [e for e in part.entries if e.group.count(status)]
         if found:
-            told = [_of(entry.group.count(status), entry) for entry in found]
-            yield f"{word} and left out: {listing(told)}."
+            named = [_of(entry.group.count(status), entry) for entry in found]
+            yield f"{word} and left out: {listing(named)}."
 
 
 def _tuning(part: Part) -> Iterable[str]:
@@ -239,9 +239,9 @@ def _tuning(part: Part) -> Iterable[str]:
     )
     budgets = {(one.trials, len(one.seeds)) for one in part.tuning}
     if len(budgets) > 1:
-        told = [f"{one.optimizer} {one.trials} × {len(one.seeds)}" for one in part.tuning]
+        named = [f"{one.optimizer} {one.trials} × {len(one.seeds)}" for one in part.tuning]
         yield (
-            f"tuning budgets (settings × seeds) are not equal: {listing(told)}, which favours "
+            f"tuning budgets (settings × seeds) are not equal: {listing(named)}, which favours "
             f"those that were tuned more.{_at_equal_budget(part)}"
         )
     if part.tuning:
@@ -300,9 +300,9 @@ def _diagnosis(part: Part) -> Iterable[str]:
             "too small. Search more of its settings (hydra.sweeper.knobs, hydra.sweeper.budget)."
         )
     if found.infeasible:
-        told = [f"{bad} of {all_} of {name}" for name, (bad, all_) in found.infeasible.items()]
+        named = [f"{bad} of {all_} of {name}" for name, (bad, all_) in found.infeasible.items()]
         yield (
-            f"settings that cannot be chosen, because a run diverged or failed: {listing(told)}. "
+            f"settings that cannot be chosen, because a run diverged or failed: {listing(named)}. "
             "Such trials are lost; search a range in which runs end well."
         )
 
@@ -337,10 +337,10 @@ def _far_off(part: Part) -> Iterable[str]:
     """Warn about differences that a seed far off decides, whose intervals promise too much."""
     found = [pair for pair in part.separable_pairs if pair.far_off]
     if found:
-        told = [f"{pair.first} and {pair.second} ({_seed_words(pair.far_off)})" for pair in found]
+        named = [f"{pair.first} and {pair.second} ({_seed_words(pair.far_off)})" for pair in found]
         yield (
             f"one seed far off: the difference on it is unlike that on all other seeds in "
-            f"{len(found)} of {len(part.separable_pairs)} pairs: {listing(told)}. Such intervals "
+            f"{len(found)} of {len(part.separable_pairs)} pairs: {listing(named)}. Such intervals "
             "hold the mean less often than 95%; compare the interquartile means, or train more "
             "seeds."
         )

@@ -67,7 +67,7 @@ def means(seeds: Sequence[int], spread: str, units: str = "seeds") -> str:
     spread : str
         The words for the number beside the mean, such as `± standard deviation`.
     units : {"seeds", "studies"}, default "seeds"
-        What the mean is over.
+        The units over which the mean is taken.
     """
     if max(seeds, default=0) < 2:
         return "With one seed, the spread is unknown."

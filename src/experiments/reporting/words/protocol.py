@@ -37,7 +37,7 @@ def _splits(study: Study) -> Iterator[str]:
             how = "split with the dataset's seed"
             if len({run.settings.get(SPLIT) for run in part.records}) > 1:
                 how = (
-                    "each seed with a split of its own, the same for all groups; as the training "
+                    "each seed with a separate split, the same for all groups; as the training "
                     "rows of different seeds overlap, the variance of means is corrected (Nadeau "
                     "and Bengio 2003)"
                 )
@@ -81,7 +81,7 @@ def _tuning(study: Study) -> Iterator[str]:
         moved = ", grids shifted by parts of a step" if search == "grid" else ""
         yield (
             f"The whole tuning was repeated in {studies} studies on other seeds and settings"
-            f"{moved}, and the winners of each study were reported on seeds of its own (Dahl et "
+            f"{moved}, and the winners of each study were reported on separate seeds (Dahl et "
             "al. 2023). Means, intervals and verdicts are over the means of studies."
         )
     widened = max(int(label.get("widening", "0")) for label in labels)

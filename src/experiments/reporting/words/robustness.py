@@ -8,7 +8,7 @@ from experiments.reporting.words.formatting import listing
 
 
 def about_robustness(study: Study) -> list[str]:
-    """Write where the order turns round; nothing unless something is varied."""
+    """Write where the order is reversed; nothing unless something is varied."""
     if not is_varied(study.parts):
         return []
     others = [part for part in study.parts if part.name != AS_CONFIGURED]
@@ -16,15 +16,15 @@ def about_robustness(study: Study) -> list[str]:
     best = base.focus[0].base if base.focus else ""
     stays = sum(bool(part.focus) and part.focus[0].base == best for part in others)
     words = f"{best} has the best mean in {stays} of {len(others)} variations."
-    turned: dict[tuple[str, str], list[str]] = {}
+    reversed_in: dict[tuple[str, str], list[str]] = {}
     for one in flips(study.parts):
-        turned.setdefault((one.better, one.worse), []).append(one.variation)
-    told = [
+        reversed_in.setdefault((one.better, one.worse), []).append(one.variation)
+    reversals = [
         f"{better} does better than {worse} as configured, and worse with {listing(where)}"
-        for (better, worse), where in turned.items()
+        for (better, worse), where in reversed_in.items()
     ]
     return [
-        f"{words} Where the order turns round: {'; '.join(told)}."
-        if told
-        else f"{words} No separated pair turns round."
+        f"{words} The order is reversed in some: {'; '.join(reversals)}."
+        if reversals
+        else f"{words} The order of no separated pair is reversed."
     ]

@@ -326,14 +326,14 @@ class TunedComparison:
         settled = sum(pair.settled for pair in pairs)
         left = undecided(pairs, most)
         seeds = self._protocol.looks[look - 1]
-        told = f"{settled} of {len(pairs)} pairs of tuned settings are settled by {seeds} seeds"
+        progress = f"{settled} of {len(pairs)} pairs of tuned settings are settled by {seeds} seeds"
         if left:
             more = self._protocol.looks[look]
-            self._say(f"{told}; {more - seeds} more may settle {_plural(len(left), 'pair')}")
+            self._say(f"{progress}; {more - seeds} more may settle {_plural(len(left), 'pair')}")
         elif settled < len(pairs):
-            self._say(f"{told}; the others would need more than {most} (most_seeds)")
+            self._say(f"{progress}; the others would need more than {most} (most_seeds)")
         else:
-            self._say(told)
+            self._say(progress)
         return bool(left)
 
     def _train(self, drafts: Sequence[Draft], title: str) -> list[Record]:

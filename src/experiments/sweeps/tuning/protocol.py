@@ -69,9 +69,9 @@ class Protocol(Component):
         The largest number of times that all grids are widened by a step because the best settings
         of an optimizer lie at the edge of its grid.
     vary : tuple of str, default ()
-        What is varied around the comparison, one thing at a time, to see where its order turns
-        round: ``batch_size``, ``width``, ``length`` and ``initializer`` (``all`` of them). Each
-        variation is a comparison of its own, tuned anew.
+        The settings that are varied around the comparison, one at a time, to see where its order is
+        reversed: ``batch_size``, ``width``, ``length`` and ``initializer`` (``all`` of them). Each
+        variation is a separate comparison with its own tuning.
     target : float, optional
         The target for comparing the time that runs take to reach it; by default the median of the
         best optimizer.

@@ -102,4 +102,4 @@ def test_each_seed_may_have_a_split_of_its_own(tmp_path: Path) -> None:
         for name in ("sgd", "adam")
         for seed in range(3)
     ]
-    assert "each seed with a split of its own" in " ".join(protocol_of(analyse(runs)))
+    assert "each seed with a separate split" in " ".join(protocol_of(analyse(runs)))

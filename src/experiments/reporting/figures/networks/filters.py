@@ -35,9 +35,9 @@ class Filter:
     Attributes
     ----------
     kernel : ndarray of shape (channels, *kernel)
-        Its kernel.
+        The kernel of the filter.
     seen : ndarray of the same shape
-        What the kernel sees where it answers most in the test part, in the network's units.
+        The window of the test part for which its output is largest, in the network's units.
     """
 
     kernel: NDArray[Any]
@@ -47,7 +47,7 @@ class Filter:
 def first_filters(one: Shown, dataset: Dataset) -> list[Filter]:
     """Return the first channels of a run's first convolution; none if it does not begin with one.
 
-    Nor does a network have them whose kernels see only some of the channels, or see places apart.
+    There are none either if the convolution has groups or a dilation.
     """
     weights = one.run.weights()
     layers = network_of(one.run, weights, trusted=one.trusted).layers
