@@ -1,7 +1,11 @@
 """Hostile names in every field, read back from what the commands print and write."""
 
 import csv
+import hashlib
+import json
 import re
+import shutil
+import sys
 import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 from experiments.commands.compare import main as compare
 from experiments.commands.console import EscapingConsole
 from experiments.commands.predict import main as predict
+from experiments.commands.sample import main as sample
 from experiments.commands.standings import Standings
 from experiments.escape import visible
 from experiments.runs.record import Record
@@ -177,3 +182,30 @@ def test_predictions_keep_names_as_data(tmp_path: Path, capsys: pytest.CaptureFi
     table = pd.read_csv(tmp_path / "out.csv", lineterminator="\n")
     assert list(table)[1:] == [f"probability_{name}" for name in names]
     assert set(table["prediction"]) <= set(names)
+    assert predict(arguments) == 0
+    assert NAMES[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[1], NAMES[2], "\x1b"])
+def test_terminals_show_data_escaped(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixtures = Path(__file__).parents[1] / "fixtures" / "records"
+    shutil.copytree(fixtures / "text", tmp_path / "run")
+    sums = tmp_path / "run" / "SHA256SUMS"
+    for file in ("record.json", "preprocessing.json"):
+        path = sums.with_name(file)
+        old = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.write_text(path.read_text().replace('" "', json.dumps(name)))
+        sums.write_text(
+            sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest())
+        )
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert sample([str(tmp_path / "run"), "--seed", "3"]) == 0
+    assert predict([str(tmp_path / "run"), str(fixtures / "rhymes.csv")]) == 1
+    printed = capsys.readouterr()
+    assert visible(name).replace(r"\n", "\n") in printed.out
+    assert_calm(printed.out + printed.err)
+    (tmp_path / "texts.txt").write_text("the\n")
+    assert predict([str(tmp_path / "run"), str(tmp_path / "texts.txt")]) == 0
+    assert_calm(capsys.readouterr().out)

@@ -31,13 +31,21 @@ from experiments.commands.compare import main as compare
 from experiments.commands.pictures import main as pictures
 from experiments.commands.predict import main as predict
 from experiments.commands.publish import main as publish
+from experiments.commands.sample import main as sample
 from experiments.errors import RecordError, UserError
 from experiments.runs.record import Record
 from experiments.serving.loader import _load_pyfunc
 from experiments.tracking.summaries import find_summaries
 
 RECORDS = Path(__file__).resolve().parents[1] / "fixtures" / "records"
-RUNS = {"dense": "flowers.csv", "csv": "houses.csv"}
+RUNS = {
+    "dense": "flowers.csv",
+    "csv": "houses.csv",
+    "text": "rhymes.csv",
+    "terms": "reviews.csv",
+    "sparse": "rows.svm",
+    "series": "power.csv",
+}
 FILES = (
     "record.json",
     "config.yaml",
@@ -90,7 +98,9 @@ def answers(folder: Path, run: str) -> list[tuple[int, str, str]]:
     options = ("--markdown", "--latex", "--csv")
     paths = [str(one) for pair in zip(options, written, strict=True) for one in pair]
     compared = printed_by(compare, folder, *paths)
-    return [predicted, final, compared]
+    # A run that writes no text says so.
+    written_on = printed_by(sample, folder, "--prompt", "the ", "--length", 9)
+    return [predicted, final, compared, written_on]
 
 
 def assert_told(status: int, out: str, err: str) -> None:
@@ -99,7 +109,7 @@ def assert_told(status: int, out: str, err: str) -> None:
     assert "Traceback" not in err
     assert len(err) < 20_000
     if status:
-        assert err.startswith(("predict: ", "compare: ", "pictures: ", "publish: "))
+        assert err.startswith(("predict: ", "compare: ", "pictures: ", "publish: ", "sample: "))
         # The first publishes the other runs, and the second prints its tables before it draws.
         assert not out or err.startswith(("publish: ", "compare: "))
 
@@ -108,7 +118,7 @@ def assert_harmless(run: str, file: str, change: Mutation, *, vouched: bool, tra
     """Change a file of a record, and check what the commands say."""
     if run not in _known:
         _known[run] = answers(copied(run), run)
-        assert [status for status, _, _ in _known[run]] == [0, 0, 0]
+        assert [status for status, _, _ in _known[run]] == [0, 0, 0, run != "text"]
     folder = copied(run)
     content = (folder / file).read_bytes()
     changed = change(content)

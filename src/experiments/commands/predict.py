@@ -17,7 +17,6 @@ import argparse
 import logging
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,11 +31,13 @@ from experiments.commands.parsing import (
     carry_out,
     command_parser,
 )
+from experiments.commands.streams import write_data
 from experiments.config.trust import allowed_packages
 from experiments.datasets import SparsePreprocessing, read_table
+from experiments.datasets.reading.array_file import read_array, read_sparse
 from experiments.datasets.reading.image_file import ENDINGS, images_in, read_images
-from experiments.datasets.reading.opening import regular_file
-from experiments.datasets.reading.svmlight import read_npz, read_svmlight
+from experiments.datasets.reading.svmlight import read_svmlight
+from experiments.datasets.reading.text_file import read_text
 from experiments.errors import DataError
 from experiments.files.atomic import write_output as atomic_write
 from experiments.files.csv import csv_text
@@ -66,7 +67,7 @@ def _predict(options: argparse.Namespace) -> None:
         table = _predicted(predictor, options.input)
     text = csv_text(table)
     if options.output is None:
-        sys.stdout.write(text)
+        write_data(text)
     else:
         atomic_write(options.output, text.encode())
 
@@ -127,21 +128,15 @@ def _read(path: Path, predictor: Predictor) -> Any:
     if path.is_dir() or path.suffix.lower() in ENDINGS:
         return _images(path, predictor)
     if path.suffix == ".npz":
-        return read_npz(path)
-    if path.suffix != ".npy":
-        if not isinstance(preprocessing, SparsePreprocessing):
-            return read_table(path, predictor.table_format)
-        if preprocessing.terms is None:
-            width, first = preprocessing.width, preprocessing.first
-            return read_svmlight(path, width=width, first=first)[0]
-        if path.suffix == ".txt":
-            return _lines(path, predictor.table_format.encoding)
-        return read_table(path, predictor.table_format)
-    regular_file(path)
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not an array of numbers as NumPy saves it: {error}") from None
+        return read_sparse(path)
+    if path.suffix == ".npy":
+        return read_array(path)
+    if isinstance(preprocessing, SparsePreprocessing) and preprocessing.terms is None:
+        width, first = preprocessing.width, preprocessing.first
+        return read_svmlight(path, width=width, first=first)[0]
+    if path.suffix == ".txt" and predictor.takes_texts:
+        return _lines(path, predictor.table_format.encoding)
+    return read_table(path, predictor.table_format)
 
 
 def _images(path: Path, predictor: Predictor) -> np.ndarray[Any, Any]:
@@ -153,11 +148,7 @@ def _images(path: Path, predictor: Predictor) -> np.ndarray[Any, Any]:
 
 def _lines(path: Path, encoding: str) -> np.ndarray[Any, Any]:
     """Read a text from each line."""
-    regular_file(path)
-    try:
-        return np.array(path.read_text(encoding).splitlines(), object)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as lines of text in {encoding}: {error}") from None
+    return np.array(read_text(path, encoding).removesuffix("\n").split("\n"), object)
 
 
 @contextmanager

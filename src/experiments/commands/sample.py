@@ -9,7 +9,6 @@ Each token is drawn from what the network predicts after those before it.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from itertools import islice
 
@@ -21,6 +20,7 @@ from experiments.commands.parsing import (
     command_parser,
 )
 from experiments.commands.predict import record_of
+from experiments.commands.streams import write_data
 from experiments.config.trust import allowed_packages
 from experiments.errors import ConfigError
 from experiments.files.scratch import scratch_folder
@@ -48,13 +48,12 @@ def _sample(options: argparse.Namespace) -> None:
         begun = model.encode(options.prompt, "the prompt").tolist()
     written = islice(model.sample(begun, options.temperature, options.seed), options.length)
     if vocabulary.unit == "words":
-        sys.stdout.write(vocabulary.decode([*(begun if options.prompt else []), *written]))
+        write_data(vocabulary.decode([*(begun if options.prompt else []), *written]))
     else:
-        sys.stdout.write(options.prompt)
+        write_data(options.prompt)
         for token in written:
-            sys.stdout.write(vocabulary.tokens[token])
-            sys.stdout.flush()
-    sys.stdout.write("\n")
+            write_data(vocabulary.tokens[token])
+    write_data("\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
+from experiments.escape import for_terminal
 from experiments.files.masking import mask_secrets, remember_secrets
 from experiments.reporting.words.ascii import PLAIN
 
@@ -63,6 +64,14 @@ def standard_streams(*, only_prints: bool) -> Iterator[None]:
     _flush()
     if only_prints:
         sys.exit(1)
+
+
+def write_data(text: str) -> None:
+    """Write data to standard output: exactly, or escaped if a terminal shows them."""
+    if sys.stdout.isatty():
+        text = "\t".join(map(for_terminal, text.split("\t")))
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 class _Device(io.FileIO):

@@ -378,6 +378,8 @@ class Preprocessing:
         lengths = {len(preprocessing.center), len(preprocessing.scale)}
         if lengths != {0 if preprocessing.vocabulary else len(preprocessing.encoded_names)}:
             raise ValueError("the columns do not fit their scaling")
+        if preprocessing.vocabulary is not None and len(preprocessing.columns) != 1:
+            raise ValueError("the texts have more than one column")
         if (steps := preprocessing.steps) is not None and (
             type(steps) is not int or steps < 1 or len(preprocessing.columns) % steps
         ):

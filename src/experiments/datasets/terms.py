@@ -142,4 +142,6 @@ class Terms:
             raise ValueError("a term occurs twice")
         if len(terms.idf) != (len(terms.terms) if terms.weighting == "tfidf" else 0):
             raise ValueError("the terms do not fit their frequencies")
+        if not np.isfinite(terms.idf).all():
+            raise ValueError("a frequency is not finite")
         return terms

@@ -102,6 +102,12 @@ class Predictor:
         """Whether the network takes images or sequences as such, and not their numbers in a row."""
         return len(self._network.shape) > 1
 
+    @property
+    def takes_texts(self) -> bool:
+        """Whether a raw row is a text."""
+        terms = getattr(self.preprocessing, "terms", None)
+        return self._is_of_texts or terms is not None
+
     @cached_property
     def language_model(self) -> LanguageModel:
         """The network as one that predicts what follows in texts.

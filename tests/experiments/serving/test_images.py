@@ -53,7 +53,7 @@ def test_images_that_cannot_be_predicted_are_named(record, tmp_path, capsys):
         (other, "other.png has 4×5 pixels, and the run takes 5×4. Scale it"),
         (damaged, "damaged.jpg: the image cannot be read"),
         (tmp_path / "empty", "a folder without images"),
-        (tmp_path / "absent.png", "absent.png: the image cannot be read"),
+        (tmp_path / "absent.png", "absent.png: there is no such file"),
     ):
         assert predict([str(record.folder), str(path)]) == 1
         assert message in capsys.readouterr().err

@@ -14,7 +14,8 @@ from typing import BinaryIO, Final, TextIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.reading.opening import Watched, opened
+from experiments.datasets.reading.encodings import undecodable
+from experiments.datasets.reading.opening import opened
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.text_column import TextColumn, TextStore
 from experiments.errors import DataError
@@ -23,7 +24,6 @@ _DELIMITERS: Final = ",;\t|"
 _LONGEST_LINE: Final = 100_000_000
 _SAMPLE_LINES: Final = 20
 _SAMPLE_CHARACTERS: Final = 100_000
-_CONTEXT: Final = 40  # bytes around a byte that cannot be decoded
 # As many cells are Python strings at a time.
 _CELLS_AT_ONCE: Final = 250_000
 
@@ -61,7 +61,7 @@ def read_csv(path: Path, delimiter: str | None = None, encoding: str | None = No
         try:
             return _Reader(path, text, delimiter).read()
         except UnicodeError as error:
-            raise DataError(_undecodable(path, stream, error, codec)) from error
+            raise undecodable(path, error, codec, lines=stream.lines, read=stream.count) from error
 
 
 class _Reader:
@@ -214,56 +214,3 @@ def _is_number(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _undecodable(path: Path, stream: Watched, error: UnicodeError, codec: str) -> str:
-    """Say where a file is not text in an encoding, and in which it likely is."""
-    line, cure = stream.lines + 1, "Save it as UTF-8, or train with dataset.encoding=NAME"
-    if isinstance(error, UnicodeDecodeError):
-        content = bytes(error.object)
-        line += content.count(b"\n", 0, error.start)
-        likely = _likely_encoding(content, error.start, first=stream.count == len(content))
-        if b"\0" in content and not likely.startswith("utf"):
-            cure = "It holds binary data. Give a table, as CSV or Parquet"
-        elif likely != codec:
-            seen = _around(content, error.start, likely)
-            cure = (
-                f"It may be {likely} (with {seen!r} there): save it as UTF-8, or train with "
-                f"dataset.encoding={likely}"
-            )
-    named = "UTF-8" if codec == "utf-8" else codec
-    return f"{path}, line {line}: not {named} text. {cure}."
-
-
-def _likely_encoding(content: bytes, wrong: int, *, first: bool) -> str:
-    """Guess the encoding of bytes that another encoding does not decode.
-
-    Parameters
-    ----------
-    content : bytes
-        A part of the file.
-    wrong : int
-        The position of the first byte that cannot be decoded.
-    first : bool
-        Whether the file begins with these bytes.
-    """
-    if first and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if content.count(0) > len(content) // 4:
-        return "utf-16-le" if content[1::2].count(0) > content[::2].count(0) else "utf-16-be"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(content)
-    except UnicodeDecodeError:
-        # In Latin-1 these are control characters; Windows has typographic quotes and € there.
-        windows = any(0x80 <= byte < 0xA0 for byte in content[wrong : wrong + _CONTEXT])
-        return "cp1252" if windows else "latin-1"
-    return "utf-8"
-
-
-def _around(content: bytes, wrong: int, encoding: str) -> str:
-    """Return the word around a byte, read in an encoding."""
-    if encoding.startswith("utf"):
-        return content[:_CONTEXT].decode(encoding, "ignore").partition("\n")[0].strip()
-    before = re.split(rb"[\s,;|\"]", content[max(wrong - _CONTEXT, 0) : wrong])[-1]
-    after = re.split(rb"[\s,;|\"]", content[wrong : wrong + _CONTEXT])[0]
-    return (before + after).decode(encoding, "replace")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.reading.opening import regular_file
 from experiments.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image; what fails while it is open is reported with its name."""
     from PIL import Image
 
+    regular_file(path)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.mode not in _BYTES:

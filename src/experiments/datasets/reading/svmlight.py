@@ -1,15 +1,16 @@
-"""Sparse rows in files: svmlight's format, and SciPy's."""
+"""Sparse rows in files of svmlight's format."""
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.reading.opening import regular_file
+from experiments.datasets.reading.opening import opened
 from experiments.datasets.reading.raw_table import quoted
 from experiments.errors import DataError
 
@@ -24,7 +25,7 @@ def read_svmlight(
     Parameters
     ----------
     path : Path
-        The file, also compressed (gzip or bzip2).
+        The file, also compressed.
     width : int, optional
         The number of features; by default the largest index says.
     first : int, optional
@@ -46,10 +47,10 @@ def read_svmlight(
     """
     from sklearn.datasets import load_svmlight_file
 
-    regular_file(path)
     try:
-        matrix, labels = load_svmlight_file(str(path), zero_based=True)
-    except (ValueError, OverflowError, OSError, EOFError) as error:
+        with opened(path) as file:
+            matrix, labels = load_svmlight_file(io.BufferedReader(file), zero_based=True)
+    except (ValueError, OverflowError) as error:
         raise DataError(f"{path}{_first_wrong_line(path)}: {_in_words(error)}") from None
     if not matrix.nnz:
         raise DataError(f"{path}: no row has an entry. Give lines such as: 1 3:0.5 17:2")
@@ -72,33 +73,14 @@ def read_svmlight(
     return matrix, labels, first
 
 
-def read_npz(path: Path) -> Any:
-    """Read a sparse matrix as `scipy.sparse.save_npz` writes it.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or holds something else.
-    """
-    from scipy.sparse import load_npz
-
-    regular_file(path)
-    try:
-        return load_npz(path).tocsr()
-    except Exception as error:  # noqa: BLE001 - a damaged file leads NumPy to nearly any of them
-        raise DataError(
-            f"{path}: not a sparse matrix as scipy.sparse.save_npz writes it ({error})"
-        ) from None
-
-
 def _first_wrong_line(path: Path) -> str:
     """Describe the place of the first line of another form; "" if there is none."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with opened(path) as file, io.TextIOWrapper(cast(BinaryIO, file), "utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if not _LINE.fullmatch(line.rstrip("\r\n")):
                     return f", line {number} ({quoted(line.strip())})"
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         pass
     return ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.datasets.reading.csv_file import read_csv
+from experiments.datasets.reading.encodings import is_encoding
 from experiments.datasets.reading.opening import regular_file
 from experiments.datasets.reading.parquet_file import is_parquet, read_parquet
 from experiments.datasets.reading.raw_table import RawTable
@@ -48,15 +49,6 @@ class TableFormat:
 def unescaped(delimiter: Any) -> Any:
     """Return a delimiter as it stands in files; a tab is given as a backslash and a t."""
     return "\t" if delimiter == "\\t" else delimiter
-
-
-def is_encoding(name: str) -> bool:
-    """Whether Python knows an encoding of text by this name."""
-    try:
-        "".encode(name)
-    except (LookupError, ValueError):
-        return False
-    return True
 
 
 def read_table(path: Path, file_format: TableFormat | None = None) -> RawTable:

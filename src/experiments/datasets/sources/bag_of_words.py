@@ -12,10 +12,11 @@ import numpy as np
 
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare_sparse import prepare_rows
+from experiments.datasets.reading.encodings import check_encoding
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.svmlight import read_svmlight
-from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
+from experiments.datasets.reading.table_file import TableFormat, read_table, unescaped
 from experiments.datasets.sources.csv_targets import Targets, read_targets
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.sources.term_source import TermSource
@@ -89,11 +90,7 @@ class BagOfWords(TermSource):
                 f"dataset BagOfWords: {self.text!r} is dataset.text and dataset.target. Give "
                 "another column for one of them."
             )
-        if not is_encoding(self.encoding):
-            raise ConfigError(
-                f"dataset BagOfWords: dataset.encoding is {self.encoding!r}, which Python does not "
-                "know. Give one such as utf-8, latin-1, cp1252 or utf-16."
-            )
+        check_encoding("dataset BagOfWords", self.encoding)
 
     @property
     def file(self) -> Path:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.reading.dates import ISO, formats_of, read_dates
+from experiments.datasets.reading.encodings import check_encoding
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, quoted
-from experiments.datasets.reading.table_file import TableFormat, is_encoding, read_table, unescaped
+from experiments.datasets.reading.table_file import TableFormat, read_table, unescaped
 from experiments.datasets.source import Source
 from experiments.datasets.sources.paths import user_path
 from experiments.errors import ConfigError, DataError
@@ -72,11 +73,7 @@ class TableOptions(Source):
                 f"{where}: dataset.delimiter is {self.delimiter!r}. Give one character, such "
                 "as ',' or ';', neither quote nor line end."
             )
-        if not is_encoding(self.encoding):
-            raise ConfigError(
-                f"{where}: dataset.encoding is {self.encoding!r}, which Python does not know. "
-                "Give one such as utf-8, latin-1, cp1252 or utf-16."
-            )
+        check_encoding(where, self.encoding)
         try:
             _ = self.notation
         except ConfigError as error:

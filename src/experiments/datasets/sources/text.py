@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare_tokens
 from experiments.datasets.reading import name_lists
-from experiments.datasets.reading.opening import opened, regular_file
+from experiments.datasets.reading.encodings import check_encoding
+from experiments.datasets.reading.text_file import read_text
 from experiments.datasets.source import Share, ShareOrNone, Source
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.splits import Split
@@ -69,6 +70,7 @@ class Text(Source):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_encoding("dataset Text", self.encoding)
         if self.validation + self.test >= 1:
             raise ConfigError(
                 f"dataset Text: dataset.validation={self.validation} and dataset.test={self.test} "
@@ -144,23 +146,7 @@ class Text(Source):
             names = [name.capitalize() for name in name_lists.surnames()]
             order = stream(self.seed, "surnames").permutation(len(names))
             return "\n".join(names[place] for place in order)
-        path = self._path
-        regular_file(path)
-        try:
-            with opened(path) as file:
-                content = b"".join(iter(file.read1, b""))
-            text = content.decode(self.encoding)
-        except LookupError:
-            raise ConfigError(
-                f"dataset.encoding={self.encoding}: Python knows no such encoding. Give utf-8, "
-                "latin-1 or cp1252, say."
-            ) from None
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path}: byte {error.start + 1} is not {self.encoding}. Save the text as UTF-8, "
-                "or give its encoding, such as dataset.encoding=latin-1."
-            ) from None
-        return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        return read_text(self._path, self.encoding)
 
     def _sequences(
         self, tokens: NDArray[np.int32], part: str

@@ -115,9 +115,13 @@ class TestWrongUse:
                 text_of(tmp_path, content, unit=unit)
 
     def test_another_encoding(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="byte 3 is not utf-8"):
-            text_of(tmp_path, b"ab\xff")
-        with pytest.raises(ConfigError, match="no such encoding"):
+        with pytest.raises(DataError, match=r"line 2: not UTF-8 text\. It may be latin-1"):
+            text_of(tmp_path, b"a\nab\xff")
+        with pytest.raises(DataError, match=r"dataset\.encoding=utf-16"):
+            text_of(tmp_path, "abc".encode("utf-16"))
+        with pytest.raises(DataError, match="line 2: a NUL character"):
+            text_of(tmp_path, b"ab\na\0")
+        with pytest.raises(ConfigError, match="which Python does not know"):
             text_of(tmp_path, encoding="utf-9")
 
     def test_no_file(self, tmp_path: Path) -> None:
