@@ -220,6 +220,7 @@ def _ours(sweep: Sweep, cores: int) -> _Contestant:
         "training.batch_size=32",
         "training.epochs=20",
         "rerun=true",  # or the runs of an earlier repetition would be reused
+        "comparison.pictures=false",  # the other side draws nothing
         "hydra.verbose=experiments.sweeps",
     ]
     command = (sys.executable, str(ROOT / "run.py"), "-m", *sweep.varied("optimizer.lr"))

@@ -35,6 +35,7 @@ _TINY: Final = (
     "model.hidden=[4]",
     "loss=binary_cross_entropy",
     "training.epochs=2",
+    "comparison.pictures=false",
 )
 
 

@@ -94,6 +94,23 @@ def test_table_is_printed_and_written(finished: Finished, sweep: Path) -> None:
     assert "| adam" in (sweep / "comparison.md").read_text()
 
 
+def test_what_the_networks_learnt_is_drawn(finished: Finished, sweep: Path) -> None:
+    drawn = ("boundaries", "paths", "confusion", "hardest", "norms")
+    assert {path.stem for path in (sweep / "pictures").glob("*.png")} == set(drawn)
+    where = (sweep / "pictures").relative_to(finished.folder)
+    assert f"What the networks learnt: {where} ({', '.join(drawn)})\n" in finished.out
+
+
+def test_pictures_can_be_switched_off(sweep: Path, finished: Finished) -> None:
+    """The runs are the same, and are not trained again."""
+    off = run("-m", *GRID, *SETTINGS, NOT_TRACKED, "comparison.pictures=false",
+              "hydra.sweep.dir=without", folder=finished.folder)  # fmt: skip
+    assert "4 of 4 runs are finished already" in succeeded(off).out
+    assert "What the networks learnt" not in off.out
+    assert (finished.folder / "without" / "comparison.png").exists()
+    assert not (finished.folder / "without" / "pictures").exists()
+
+
 @pytest.mark.slow
 def test_line_that_opens_these_runs(in_mlflow: Finished) -> None:
     lines = in_mlflow.out.splitlines()
@@ -166,6 +183,8 @@ def test_comparison_is_a_run_of_its_own(client: MlflowClient, runs: list[Run]) -
     assert comparison.info.status == "FINISHED"
     names = {file.path for file in client.list_artifacts(comparison.info.run_id)}
     assert {"comparison.csv", "comparison.png"} <= names
+    drawn = {file.path for file in client.list_artifacts(comparison.info.run_id, "pictures")}
+    assert {"pictures/boundaries.png", "pictures/paths.png"} <= drawn
     assert "adam" in comparison.data.tags["mlflow.note.content"]
 
 

@@ -122,8 +122,9 @@ class Standings:
             name, value = mark + Text(visible(group)), _shown(average) if measured else ""
             table.add_row(name, value, middle, str(left or "–"))
         if len(rows) > shown:
-            hidden = f"  {len(rows) - shown} groups hidden"
-            table.add_row(Text(hidden, style="dim"))
+            hidden = len(rows) - shown
+            words = f"  {hidden} group{'s' if hidden > 1 else ''} hidden"
+            table.add_row(Text(words, style="dim"))
         return table
 
     def _averaged(self, values: Sequence[float | None]) -> float:

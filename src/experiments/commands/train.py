@@ -5,11 +5,12 @@ A single run and a sweep share one implementation; they differ in the trainer an
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from experiments.commands.live_publishing import LivePublishing
 from experiments.commands.standings import Standings
 from experiments.errors import UserError
 from experiments.files.paths import shown
+from experiments.program import to_type
 from experiments.reporting.words.formatting import duration
 from experiments.runs.job import Job
 from experiments.runs.record import Record
@@ -118,8 +120,8 @@ def train_sweep(
     folder, trainer, width, overrides, continues, files
         See :class:`experiments.sweeps.sweep.Sweep`.
     compare : callable, optional
-        A function that compares the runs when all have ended; by default, and after an interrupt,
-        `write_comparison` is used.
+        A function that compares the runs when all have ended; by default they are compared and
+        their networks drawn, and after an interrupt they are only compared.
     publishes : bool, default True
         Whether runs are likely to be published, so that the publishing process starts immediately.
 
@@ -150,7 +152,7 @@ def train_sweep(
                 if sweep.records:  # empty if nothing was trained
                     _conclude(sweep, publishing, console, _compare)
                 raise
-            unpublished = _conclude(sweep, publishing, console, compare or _compare)
+            unpublished = _conclude(sweep, publishing, console, compare or _compare_and_draw)
     _check_published(unpublished)
     return sweep
 
@@ -209,6 +211,24 @@ def _compare(records: Sequence[Record], sweep: Sweep, console: Console) -> Compa
     (picture,) = (file for file in files if file.suffix == ".png")
     console.print(f"\nPicture: {shown(picture)}", soft_wrap=True)
     return Compared(study, files, narrow_markdown(study))
+
+
+def _compare_and_draw(records: Sequence[Record], sweep: Sweep, console: Console) -> Compared:
+    """Compare runs, and draw what their networks learnt unless `comparison.pictures` is false."""
+    compared = _compare(records, sweep, console)
+    if not any(job.run.comparison.pictures for job in sweep.jobs):
+        return compared
+    from experiments.reporting.report.everyday import MOST_PARTS, write_networks
+
+    say = partial(console.print, soft_wrap=True)
+    drawn = write_networks(compared.study, sweep.folder, trusted=sweep.trusted, warn=warn, note=say)
+    if drawn:
+        names = ", ".join(path.stem for path in drawn)
+        say(f"What the networks learnt: {shown(drawn[0].parent)} ({names})")
+    tasks = len(compared.study.parts)
+    if tasks > MOST_PARTS:
+        say(f"For all {tasks} tasks: {to_type('pictures')} {shlex.quote(shown(sweep.folder))}")
+    return replace(compared, files=[*compared.files, *drawn])
 
 
 @cache

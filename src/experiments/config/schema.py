@@ -221,10 +221,13 @@ class Comparison(Component):
     margin : float, optional
         The smallest difference of the metric that matters, in its unit. With it, two groups can
         also turn out to be equivalent.
+    pictures : bool, default True
+        Whether what networks learnt is drawn at the end of a sweep, or in its report.
     """
 
     metric: str | None = None
     margin: Positive | None = None
+    pictures: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ the sweeper reads the declaration: it is not passed to a constructor and not par
 
 The order is that in which the settings of an optimizer are opened to the search, as far as the
 budget pays for them (the most important first; Godbole et al. 2023, "Deep learning tuning
-playbook").
+playbook"). An empty list is as good as no entry.
 """
 
 from __future__ import annotations
@@ -302,6 +302,8 @@ def declared_space(config: Mapping[str, Any]) -> Space:
     faults: list[str] = []
     axes: dict[str, Range | Values] = {}
     for where, key, node in _declared(config, "", faults):
+        if node == []:
+            continue  # not searched
         axis = _axis(node, f"{where}{SEARCH}.{key}", faults)
         if axis is not None:
             axes[where + key] = axis

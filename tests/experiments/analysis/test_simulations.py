@@ -23,6 +23,20 @@ def test_equal_learners_on_overlapping_splits():
     assert found["not corrected"] > 2 * LIMIT
 
 
+def test_intervals_hold_the_mean_whatever_the_noise():
+    """The lower limit is 93% less two standard errors; rare seeds are said to be an exception."""
+    found = simulations.coverage(SAMPLE)
+    rare = found.pop("one in ten far off")
+    assert set(found) >= {"normal", "exponential", "rounded"}
+    assert all(held >= 93 - 200 * (0.93 * 0.07 / SAMPLE) ** 0.5 for held in found.values())
+    assert 55 <= rare <= 72
+
+
+@pytest.mark.slow
+def test_equal_groups_are_seldom_separated():
+    assert all(rate <= LIMIT for rate in rates(simulations.separation(SAMPLE)).values())
+
+
 @pytest.mark.slow
 def test_equivalence_is_wrong_in_one_of_twenty_at_most():
     found = simulations.equivalence(SAMPLE)

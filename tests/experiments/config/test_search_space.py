@@ -222,6 +222,11 @@ def test_a_space_is_declared_anywhere_in_a_configuration() -> None:
     }
 
 
+def test_an_empty_list_is_not_searched() -> None:
+    declared = {"lr": {"low": 0.01, "high": 1}, "momentum": []}
+    assert list(declared_space({"optimizer": {"_search_": declared}}).axes) == ["optimizer.lr"]
+
+
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
@@ -231,7 +236,7 @@ def test_a_space_is_declared_anywhere_in_a_configuration() -> None:
         ({"lr": {"lo": 1, "low": 1, "high": 2}}, r"unknown key 'lo'; did you mean 'low'"),
         ({"lr": {"low": 1, "high": 2, "scale": "lin"}}, r"lr\.scale must be one of log, linear"),
         ({"lr": {"low": 1, "high": 2, "points": 1}}, r"at least 2 points"),
-        ({"lr": []}, r"optimizer\._search_\.lr is \[\]; give the ends"),
+        ({"lr": None}, r"optimizer\._search_\.lr is None; give the ends"),
         ({"lr": [1, 1]}, r"different values"),
         ({"lr": 0.1}, r"optimizer\._search_\.lr is 0\.1; give the ends"),
         ("lr", r"optimizer\._search_ is 'lr'; name what is searched"),

@@ -2,7 +2,8 @@
 
 Hydra takes about 60 ms to compose a job from its YAML files. This module reads the files once for
 each combination of group choices and applies values to a copy, with Hydra's own parser and rules.
-The result equals that of Hydra (``ConfigLoader.load_sweep_config``).
+The result equals that of Hydra (``ConfigLoader.load_sweep_config``), except that a mapping may
+replace a list, and a list a mapping, which Hydra refuses to merge.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.hydra.overrides import first_lines, parse
+from experiments.config.schema import SEARCH
 from experiments.errors import ConfigError
 from nn.component import suggestion
 
@@ -123,7 +125,10 @@ class Composer:
         config: DictConfig = pickle.loads(base)
         for override in values:
             try:
-                ConfigLoaderImpl._apply_overrides_to_config([override], config)
+                if _is_of_other_form(override, config):
+                    OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+                else:
+                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
             except (HydraException, OmegaConfBaseException) as error:
                 faults.append(_value_fault(override, config, error))
         if faults:
@@ -278,6 +283,15 @@ def _adds(override: Override) -> bool:
     return override.package is None and (override.is_add() or override.is_force_add())
 
 
+def _is_of_other_form(override: Override, config: DictConfig) -> bool:
+    """Whether an override gives a mapping where there is a list, or a list for a mapping."""
+    given = () if override.is_delete() else override.value()
+    there = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
+    return (isinstance(given, dict) and isinstance(there, ListConfig)) or (
+        isinstance(given, list) and isinstance(there, DictConfig)
+    )
+
+
 def _value_fault(override: Override, config: DictConfig, error: Exception) -> str:
     key = override.key_or_group
     known = list(flat_keys(config))
@@ -286,9 +300,12 @@ def _value_fault(override: Override, config: DictConfig, error: Exception) -> st
         return f"{override.input_line}: {key} exists already; it is set without +: {setting}"
     if key in known or override.is_add():
         return f"{override.input_line}: {first_lines(error)}"
+    parent, _, end = key.rpartition(".")
+    if parent.endswith(f".{SEARCH}") and parent in known:
+        declared = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent]
+        return f"{parent} has no {end}{suggestion(end, declared)} (it has {', '.join(declared)})"
     # Names that begin with an underscore are the machinery's: _target_, _search_.
     known = [name for name in known if not name.startswith("_") and "._" not in name]
-    parent, _, end = key.rpartition(".")
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
     near = suggestion(key, siblings) or _suggested_end(end, known) or suggestion(key, known)
     hint = f" (known: {', '.join(siblings)})" if siblings else ""

@@ -4,6 +4,10 @@ Hydra first composes a configuration for the sweep itself, with every override t
 and rejects settings that the default choices lack: ``-m optimizer=momentum,nesterov
 optimizer.momentum=0.8`` fails because Adam, the default, has no momentum. Hydra applies swept
 overrides only to jobs, so this module rewrites such a setting as a sweep over its single value.
+
+So it does with what a tuned comparison searches: jobs may give a range where the choice declares a
+list (``optimizer._search_.momentum={low:0.5,high:0.99}``), and may search less
+(``~optimizer._search_.momentum``, which is the same as an empty list).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from hydra.core.override_parser.types import Override
 
 from experiments.commands.hydra.locate import config_folder
 from experiments.commands.hydra.overrides import parse
+from experiments.config.schema import SEARCH
 from experiments.errors import ConfigError
 
 
@@ -30,7 +35,8 @@ def deferred(arguments: Sequence[str]) -> list[str]:
     Returns
     -------
     list of str
-        The rewritten command line; unchanged if it does not sweep over choices.
+        The rewritten command line; unchanged if it neither sweeps over choices nor says what is
+        searched.
     """
     options = get_args_parser().parse_args(list(arguments))
     folders = [config_folder(options.config_path)]
@@ -45,17 +51,18 @@ def deferred(arguments: Sequence[str]) -> list[str]:
         and any((folder / override.key_or_group).is_dir() for folder in folders)
         for override in overrides
     )
-    if not swept:
-        return list(arguments)
     # All overrides of a key are deferred or none, since the last one must stay the last.
-    now = {o.key_or_group for o in overrides if not _can_wait(o)}
+    now = {o.key_or_group for o in overrides if not _can_wait(o, swept)}
     waiting = {str(o.input_line): _waiting(o) for o in overrides if o.key_or_group not in now}
     return [waiting.get(argument, argument) for argument in arguments]
 
 
-def _can_wait(override: Override) -> bool:
+def _can_wait(override: Override, swept: bool) -> bool:
+    """Whether a setting can wait for the jobs, where choices are swept or not."""
     key = override.key_or_group
-    return "." in key and not (
+    if f".{SEARCH}." in key and override.is_delete():
+        return True
+    return (f".{SEARCH}." in key or (swept and "." in key)) and not (
         key.startswith("hydra.")
         or override.is_sweep_override()
         or override.is_delete()
@@ -64,4 +71,6 @@ def _can_wait(override: Override) -> bool:
 
 
 def _waiting(override: Override) -> str:
+    if override.is_delete():
+        return f"{override.key_or_group}=choice([])"
     return f"{override.get_key_element()}=choice({override.get_value_element_as_str()})"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from experiments.analysis.groups import EPOCHS, course
 from experiments.analysis.pairs import Pair
 from experiments.analysis.study import Entry, Part, Study
-from experiments.config.build import source_from_config
-from experiments.datasets import cached_dataset
-from experiments.errors import ConfigError, UserError
 from experiments.escape import visible
+from experiments.files.paths import slug
 from experiments.palette import color_of
 from experiments.reporting.figures.budgets import plot_budgets
 from experiments.reporting.figures.curves import (
@@ -28,8 +25,7 @@ from experiments.reporting.figures.curves import (
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.forest import plot_differences
 from experiments.reporting.figures.looks import MOST_NAMED, OTHERS_ARE_GREY, Look, emphasized
-from experiments.reporting.figures.networks import figures_of
-from experiments.reporting.figures.networks.shown import typical_seed
+from experiments.reporting.figures.networks import NetworkPicture, networks_of
 from experiments.reporting.figures.sensitivity import plot_sensitivity
 from experiments.reporting.figures.steps import plot_profiles, plot_times
 from experiments.reporting.figures.strips import final_metric, plot_strips, strip_of
@@ -141,12 +137,12 @@ def pictures_of(
     chosen = [pair for pair in entries if pair[0].setting != "default"] or entries
     main = emphasized(chosen, part.pairs)
     rest = emphasized([pair for pair in entries if pair not in chosen], part.pairs)
-    networks, missing = _networks(main, prefix, trusted)
+    networks, missing = networks_of(main, trusted=trusted)
     return PartPictures(
         tuple(_main(part, main, entries, prefix)),
         (*_sensitivity(part, prefix), *_budgets(part, prefix)),
         tuple(_more(part, main, rest, prefix)),
-        networks,
+        tuple(_of_network(one, prefix) for one in networks),
         missing,
     )
 
@@ -167,11 +163,6 @@ def profiles_of(study: Study, looks: Mapping[str, Look]) -> list[Picture]:
             f"Performance profiles of {_names(entries)}; {first} has the largest area.",
         )
     ]
-
-
-def slug(text: str) -> str:
-    """Convert text to a name that is safe for files."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "_"
 
 
 def _main(
@@ -300,43 +291,14 @@ def _probes(families: Sequence[Family]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in run if name.startswith(PROBE)))
 
 
-def _networks(
-    shown: Sequence[Shown], prefix: str, trusted: frozenset[str]
-) -> tuple[tuple[Picture, ...], str]:
-    """Draw pictures of the networks, which needs their data; return them, or a reason why not."""
-    finished = [run for entry, _ in shown for run in entry.group.finished]
-    if not finished:
-        return (), "no run finished."
-    seed = typical_seed([entry.group for entry, _ in shown])
-    run = next((run for run in finished if run.seed == seed), finished[0])
-    try:
-        dataset = cached_dataset(source_from_config(run.config, trusted=trusted))
-    except UserError as error:
-        return (), f"the data cannot be loaded. {error}"
-    if dataset.digest != run.dataset.get("digest"):
-        return (), "the data have changed since the runs were trained."
-    # Seeds may have different splits, and a network must not be shown its training rows.
-    groups, looks = [], []
-    for entry, look in shown:
-        same = [one for one in entry.group.runs if one.dataset.get("digest") == dataset.digest]
-        if same:
-            groups.append(replace(entry.group, runs=tuple(same)))
-            looks.append(look)
-    try:
-        figures = figures_of(groups, looks, dataset, trusted=trusted)
-    except ConfigError as error:
-        return (), f"the networks cannot be built. {error}"
-    pictures = tuple(
-        Picture(
-            f"{prefix}{one.name}",
-            one.figure,
-            one.caption,
-            f"{one.title}. {one.caption}",
-            one.on_white,
-        )
-        for one in figures
+def _of_network(drawn: NetworkPicture, prefix: str) -> Picture:
+    return Picture(
+        f"{prefix}{drawn.name}",
+        drawn.figure,
+        drawn.caption,
+        f"{drawn.title}. {drawn.caption}",
+        drawn.on_white,
     )
-    return pictures, "" if pictures else "the runs stored nothing that they could show."
 
 
 def _curves(

@@ -14,10 +14,11 @@ from experiments.errors import RecordError
 from experiments.escape import for_terminal
 from experiments.files.atomic import write_output
 from experiments.files.csv import csv_text
+from experiments.files.paths import slug
 from experiments.reporting.figures.drawing import saved
 from experiments.reporting.figures.looks import looks_of_entries
 from experiments.reporting.report import tables
-from experiments.reporting.report.figures import Picture, pictures_of, profiles_of, slug
+from experiments.reporting.report.figures import Picture, pictures_of, profiles_of
 from experiments.reporting.report.inline import colors_in, inline_png, inline_svg, on_dark
 from experiments.reporting.tables.frames import pairs_table, study_table
 from experiments.reporting.tables.markup import study_latex, study_markdown

@@ -33,6 +33,7 @@ from experiments.training.metrics import HEADLINE, compared, main_metrics, metri
 from experiments.training.status import Status
 
 _NONE: Final = "–"
+_MOST_VALUES: Final = 16  # that are listed
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def settings(part: Part) -> Table | None:
         rows.append(
             (
                 Cell(one.optimizer, one.key.rsplit(".", 1)[-1], color=color_of(one.optimizer)),
-                Cell(", ".join(compact(tried.value) for tried in one.tried), style="text wide"),
+                Cell(_tried([tried.value for tried in one.tried]), style="text wide"),
                 Cell(_NONE if budget is None else f"{budget.trials} × {len(budget.seeds)}"),
                 Cell(
                     compact(picked) if isinstance(picked, float) else show(picked),
@@ -190,6 +191,13 @@ def settings(part: Part) -> Table | None:
         "reaches the lowest or highest value tried."
     )
     return Table(note, _header(header, text=(0, 1)), tuple(rows)) if rows else None
+
+
+def _tried(values: Sequence[float]) -> str:
+    """List the values that were tried, or the ends of many, as several studies try."""
+    if len(values) <= _MOST_VALUES:
+        return ", ".join(map(compact, values))
+    return f"{len(values)} values from {compact(values[0])} to {compact(values[-1])}"
 
 
 def robustness(study: Study) -> Table:

@@ -147,6 +147,14 @@ def test_jobs_do_not_touch_each_other(hydra: tuple[Composer, DictConfig]) -> Non
         ),
         (["optimizer=a", "loss=b"], ["optimizer=a: ", "loss=b: "]),
         (["+optimizer.lr=1"], ["+optimizer.lr=1: "]),
+        (
+            ["optimizer=sgd", "optimizer._search_.momentum=[]"],
+            ["optimizer._search_ has no momentum (it has lr, weight_decay)"],
+        ),
+        (
+            ["optimizer._search_.beta=[0]"],
+            ["optimizer._search_ has no beta; did you mean 'beta2'?"],
+        ),
         (["seed=${nothing}"], ["nothing"]),
         (["seed"], ["'seed' is not a setting"]),
         (["seed=[1", "x={"], ["seed=[1: cannot be read", "x={: cannot be read"]),
@@ -168,3 +176,21 @@ def test_parse_reads_what_hydra_reads() -> None:
     (sweep, plain) = parse(["seed=range(3)", "optimizer.lr=0.1"])
     assert sweep.is_sweep_override()
     assert plain.value() == 0.1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("optimizer._search_.beta1={low:0.5,high:0.99}", {"low": 0.5, "high": 0.99}),
+        ("optimizer._search_.lr=[0.1,0.01]", [0.1, 0.01]),
+        ("optimizer._search_.lr={low:1e-4}", {"low": 1e-4, "high": 0.1}),
+        ("optimizer._search_.beta1=[]", []),
+    ],
+)
+def test_a_range_replaces_a_list_and_a_list_a_range(
+    hydra: tuple[Composer, DictConfig], setting: str, value: object
+) -> None:
+    """Two mappings are merged, as by Hydra, which refuses to merge a mapping and a list."""
+    searched = hydra[0].compose(["optimizer=adam", setting]).resolved["optimizer"]["_search_"]
+    assert searched[setting.partition("=")[0].rpartition(".")[2]] == value
+    assert len(searched) == 5

@@ -23,6 +23,8 @@ def rewritten(*settings: str) -> list[str]:
         ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs=2"),
         ("~optimizer.lr", "~optimizer.lr"),
         ("training.clip_norm=null", "training.clip_norm=null"),
+        ("~optimizer._search_.momentum", "optimizer._search_.momentum=choice([])"),
+        ("optimizer._search_.lr=null", "optimizer._search_.lr=null"),
     ],
 )
 def test_what_waits(setting: str, waits: str) -> None:
@@ -41,3 +43,13 @@ def test_nothing_waits_where_no_choice_is_swept() -> None:
 def test_the_last_word_on_a_key_stays_the_last(words: tuple[str, ...]) -> None:
     said = [f"training.clip_norm{word}" for word in words]
     assert rewritten(*said) == said
+
+
+def test_what_is_searched_waits_in_any_case() -> None:
+    """Hydra would merge a range into the declared list, and refuse."""
+    asked = "optimizer._search_.momentum={low:0.5,high:0.99}"
+    assert deferred(["-m", "optimizer=momentum", asked]) == [
+        "-m",
+        "optimizer=momentum",
+        "optimizer._search_.momentum=choice({low:0.5,high:0.99})",
+    ]

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.analysis.analyse import analyse
 from experiments.errors import DataError, RecordError
-from experiments.reporting.report import figures
+from experiments.reporting.figures.networks import compared
 from experiments.reporting.report.page import REPORT, compose, write_report
 from experiments.reporting.words.citing import BIBTEX
 from experiments.reporting.words.conclusions import conclusions
@@ -270,7 +270,7 @@ def missing(page):
 def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_path, monkeypatch):
     dataset = make_dataset()
     runs = train_sweep(tmp_path / "runs", dataset)
-    monkeypatch.setattr(figures, "cached_dataset", lambda source: dataset)
+    monkeypatch.setattr(compared, "cached_dataset", lambda source: dataset)
     page = Page(composed(runs))
     assert page.wrong == []
     assert {"confusion", "norms"} <= {figure["id"] for figure in page.find("figure")}
@@ -283,12 +283,12 @@ def test_what_networks_learnt_is_shown_on_white_where_the_data_can_be_had(tmp_pa
     def fail(source):
         raise DataError("animals.csv: there is no such file.")
 
-    monkeypatch.setattr(figures, "cached_dataset", fail)
+    monkeypatch.setattr(compared, "cached_dataset", fail)
     page = Page(composed(runs))
     assert page.find("img") == []
     assert missing(page).endswith("animals.csv: there is no such file.")
     other = make_dataset(seed=1)
-    monkeypatch.setattr(figures, "cached_dataset", lambda source: other)
+    monkeypatch.setattr(compared, "cached_dataset", lambda source: other)
     page = Page(composed(runs))
     assert page.find("img") == []
     assert missing(page).endswith("have changed since the runs were trained.")

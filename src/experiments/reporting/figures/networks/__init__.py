@@ -1,5 +1,6 @@
 """Pictures of what networks learnt and how, drawn from records and data."""
 
-from experiments.reporting.figures.networks.choosing import NetworkPicture, figures_for, figures_of
+from experiments.reporting.figures.networks.choosing import NetworkPicture, figures_for
+from experiments.reporting.figures.networks.compared import networks_of
 
-__all__ = ["NetworkPicture", "figures_for", "figures_of"]
+__all__ = ["NetworkPicture", "figures_for", "networks_of"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -11,7 +13,8 @@ from experiments.analysis.analyse import metric_of
 from experiments.analysis.groups import Group, group_runs, scope_names, scopes
 from experiments.analysis.values import ranked
 from experiments.datasets import Dataset, Task
-from experiments.reporting.figures.curves import Family, family_of
+from experiments.errors import UserError
+from experiments.reporting.figures.curves import family_of
 from experiments.reporting.figures.looks import OTHERS_ARE_GREY, Look, looks_of
 from experiments.reporting.figures.networks import (
     attention,
@@ -114,7 +117,12 @@ def figures_for(
 
 
 def figures_of(
-    groups: Sequence[Group], looks: Sequence[Look], dataset: Dataset, *, trusted: frozenset[str]
+    groups: Sequence[Group],
+    looks: Sequence[Look],
+    dataset: Dataset,
+    *,
+    trusted: frozenset[str],
+    failed: Callable[[Exception], None] | None = None,
 ) -> list[NetworkPicture]:
     """Draw the pictures that apply to ranked groups of one task (see `figures_for`).
 
@@ -128,60 +136,93 @@ def figures_of(
         The dataset that the runs were trained on.
     trusted : frozenset of str
         The trusted packages (see `figures_for`).
+    failed : callable, optional
+        Called with the error of a picture that cannot be drawn, which is then left out; by default
+        the error is raised, as mistakes of the user always are.
 
     Returns
     -------
     list of NetworkPicture
         The pictures, in the order of `figures_for`.
     """
+    drawn: list[NetworkPicture] = []
     # One thread, as in training: the bits of a prediction may depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        return list(_pictures(shown(groups, looks, trusted=trusted), groups, dataset))
+        scene = _Scene.of(shown(groups, looks, trusted=trusted), groups, dataset)
+        for draw in _DRAWN:
+            try:
+                drawn += draw(scene)
+            except UserError:
+                raise
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(error)
+    return drawn
 
 
-def _pictures(
-    rows: Sequence[Shown], groups: Sequence[Group], dataset: Dataset
-) -> Iterator[NetworkPicture]:
-    trained = [
-        group for group in groups if any(run.status is not Status.FAILED for run in group.runs)
-    ]
-    fewer = ""
-    if len(rows) < len(trained):
-        fewer = f" {len(rows)} of {len(trained)} groups are shown: the best of each optimizer."
-    moving = [one for one in rows if one.run.snapshots()]
-    classes_of_rows = dataset.task.has_classes and not dataset.samples.steps
-    if moving and dataset.features == 2 and classes_of_rows and not dataset.samples.tokens:
-        yield _boundaries(moving, dataset, fewer)
-    yield from _paths(rows, dataset, fewer)
-    finished = [one for one in rows if one.finished]
-    missing = _listed([one.label for one in rows if not one.finished])
-    without = f" Without a finished run: {missing}." if missing else ""
-    if finished and classes_of_rows:
-        yield _confusion(finished, dataset, fewer + without)
-        yield _hardest(finished, dataset, fewer + without)
-    yield from _filters(finished, dataset, fewer + without)
-    yield from _states(finished, dataset, fewer + without)
-    yield from _attention(finished, dataset, fewer + without)
-    if finished and dataset.task is Task.REGRESSION:
-        yield _predictions(finished, dataset, fewer + without)
-    yield from _diagram(rows)
-    families = [family_of(one.group, one.look) for one in rows]
-    if norms.layers_of(families):
-        yield _norms(families, fewer)
+@dataclass(frozen=True)
+class _Scene:
+    """What there is to draw.
+
+    Attributes
+    ----------
+    rows : sequence of Shown
+        The groups that are shown.
+    dataset : Dataset
+        The dataset that their runs were trained on.
+    fewer : str
+        The sentence of captions about groups that are not shown; empty if all are.
+    """
+
+    rows: Sequence[Shown]
+    dataset: Dataset
+    fewer: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Shown], groups: Sequence[Group], dataset: Dataset) -> _Scene:
+        """Return the scene of the groups that are shown among all groups."""
+        trained = [
+            group for group in groups if any(run.status is not Status.FAILED for run in group.runs)
+        ]
+        fewer = ""
+        if len(rows) < len(trained):
+            fewer = f" {len(rows)} of {len(trained)} groups are shown: the best of each optimizer."
+        return cls(rows, dataset, fewer)
+
+    @cached_property
+    def finished(self) -> list[Shown]:
+        """The groups that are represented by a finished run."""
+        return [one for one in self.rows if one.finished]
+
+    @cached_property
+    def notes(self) -> str:
+        """The sentences of captions about groups without a finished run, and those not shown."""
+        missing = _listed([one.label for one in self.rows if not one.finished])
+        return self.fewer + (f" Without a finished run: {missing}." if missing else "")
+
+    @property
+    def has_a_class_a_row(self) -> bool:
+        """Whether each row of the data has one class, rather than one at each step."""
+        return self.dataset.task.has_classes and not self.dataset.samples.steps
 
 
-def _boundaries(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> NetworkPicture:
+def _boundaries(scene: _Scene) -> Iterator[NetworkPicture]:
+    moving = [one for one in scene.rows if one.run.snapshots()]
+    plane = scene.dataset.features == 2 and not scene.dataset.samples.tokens
+    if not moving or not plane or not scene.has_a_class_a_row:
+        return
     caption = (
         "Each row is a group, represented by a run with typical validation loss; each column is "
         "an epoch. The tint shows the probabilities of the classes, lines show where the "
         "prediction changes, and points are training data. Above each panel: validation accuracy."
     )
-    figure = boundaries.plot_boundaries(rows, dataset)
-    return NetworkPicture("boundaries", boundaries.TITLE, caption + fewer, figure)
+    figure = boundaries.plot_boundaries(moving, scene.dataset)
+    yield NetworkPicture("boundaries", boundaries.TITLE, caption + scene.fewer, figure)
 
 
-def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[NetworkPicture]:
-    found = surface.paths(rows)
+def _paths(scene: _Scene) -> Iterator[NetworkPicture]:
+    found = surface.paths(scene.rows)
     if not found:
         return
     plane = surface.common_plane(found)
@@ -192,7 +233,7 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Netw
         "snapshots, large dots the ends of runs; × marks runs that diverged."
     )
     left_out = _listed(
-        [one.label for one in rows if one.label not in {path.shown.label for path in found}]
+        [one.label for one in scene.rows if one.label not in {path.shown.label for path in found}]
     )
     far = [path for path in found if path not in surface.near(found)]
     if far:
@@ -200,21 +241,27 @@ def _paths(rows: Sequence[Shown], dataset: Dataset, fewer: str) -> Iterator[Netw
         caption += f" The plane does not take into account {names}, which diverged or went too far."
     if left_out:
         caption += f" No path starts here for {left_out}."
-    figure = surface.plot_paths(found, dataset, plane)
-    yield NetworkPicture("paths", surface.TITLE, caption + fewer, figure)
+    figure = surface.plot_paths(found, scene.dataset, plane)
+    yield NetworkPicture("paths", surface.TITLE, caption + scene.fewer, figure)
 
 
-def _confusion(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
+def _confusion(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows = scene.finished
+    if not rows or not scene.has_a_class_a_row:
+        return
     caption = (
         f"Test data, classified by a run with typical validation loss at {its_epoch(_runs(rows))}. "
         "Numbers count rows of the data (0 is not written); the colour is the share of the true "
         "class, on a square-root scale."
     )
-    figure = confusion.plot_confusion(rows, dataset)
-    return NetworkPicture("confusion", confusion.TITLE, caption + notes, figure)
+    figure = confusion.plot_confusion(rows, scene.dataset)
+    yield NetworkPicture("confusion", confusion.TITLE, caption + scene.notes, figure)
 
 
-def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
+def _hardest(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows, dataset = scene.finished, scene.dataset
+    if not rows or not scene.has_a_class_a_row:
+        return
     caption = (
         "The test rows for whose true class a run with typical validation loss gives the lowest "
         f"probability at {its_epoch(_runs(rows))}, with that probability; wrong predictions come "
@@ -225,10 +272,11 @@ def _hardest(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPict
     if len(rows) > hardest.MOST_GROUPS:
         caption += f" The best {hardest.MOST_GROUPS} of {len(rows)} groups are shown."
     figure = hardest.plot_hardest(rows, dataset)
-    return NetworkPicture("hardest", hardest.TITLE, caption + notes, figure)
+    yield NetworkPicture("hardest", hardest.TITLE, caption + scene.notes, figure)
 
 
-def _filters(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+def _filters(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows, dataset = scene.finished, scene.dataset
     found = [(one, filters.first_filters(one, dataset)) for one in rows[: filters.MOST_GROUPS]]
     having = [(one, own) for one, own in found if own]
     if not having:
@@ -241,10 +289,11 @@ def _filters(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[Ne
     if len(rows) > filters.MOST_GROUPS:
         caption += f" The best {filters.MOST_GROUPS} of {len(rows)} groups are looked at."
     figure = filters.plot_filters(having)
-    yield NetworkPicture("filters", filters.TITLE, caption + notes, figure)
+    yield NetworkPicture("filters", filters.TITLE, caption + scene.notes, figure)
 
 
-def _states(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+def _states(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows, dataset = scene.finished, scene.dataset
     found = [(one, states.states_of(one, dataset)) for one in rows[: states.MOST_GROUPS]]
     having = [(one, own) for one, own in found if own is not None]
     if not having:
@@ -256,10 +305,11 @@ def _states(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[Net
         f"{states.MOST_STEPS} steps are shown."
     )
     figure = states.plot_states(having, dataset)
-    yield NetworkPicture("states", states.TITLE, caption + notes, figure)
+    yield NetworkPicture("states", states.TITLE, caption + scene.notes, figure)
 
 
-def _attention(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[NetworkPicture]:
+def _attention(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows, dataset = scene.finished, scene.dataset
     found = [(one, attention.attention_of(one, dataset)) for one in rows[: attention.MOST_GROUPS]]
     having = [(one, heads) for one, heads in found if heads]
     if not having:
@@ -271,12 +321,12 @@ def _attention(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Iterator[
         f"square-root scale). At most {attention.MOST_STEPS} steps are shown."
     )
     figure = attention.plot_attention(having, dataset)
-    yield NetworkPicture("attention", attention.TITLE, caption + notes, figure)
+    yield NetworkPicture("attention", attention.TITLE, caption + scene.notes, figure)
 
 
-def _diagram(rows: Sequence[Shown]) -> Iterator[NetworkPicture]:
+def _diagram(scene: _Scene) -> Iterator[NetworkPicture]:
     """Draw the network of the best group, if it takes samples with a shape."""
-    for one in rows[:1]:
+    for one in scene.rows[:1]:
         layers = network_of(one.run, one.run.weights(), trusted=one.trusted).layers
         if len(layers[0].at.shape) > 1:
             caption = (
@@ -286,7 +336,10 @@ def _diagram(rows: Sequence[Shown]) -> Iterator[NetworkPicture]:
             yield NetworkPicture("network", diagram.TITLE, caption, diagram.plot_diagram(layers))
 
 
-def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> NetworkPicture:
+def _predictions(scene: _Scene) -> Iterator[NetworkPicture]:
+    rows, dataset = scene.finished, scene.dataset
+    if not rows or dataset.task is not Task.REGRESSION:
+        return
     caption = (
         "Test data in raw units, predicted by a run with typical validation loss at "
         f"{its_epoch(_runs(rows))}; predictions on the line are exact."
@@ -294,15 +347,18 @@ def _predictions(rows: Sequence[Shown], dataset: Dataset, notes: str) -> Network
     if dataset.outputs > regression.MOST_TARGETS:
         caption += f" The first {regression.MOST_TARGETS} of {dataset.outputs} targets are shown."
     figure = regression.plot_predictions(rows, dataset)
-    return NetworkPicture("predictions", regression.TITLE, caption + notes, figure)
+    yield NetworkPicture("predictions", regression.TITLE, caption + scene.notes, figure)
 
 
 def _runs(rows: Sequence[Shown]) -> list[Record]:
     return [one.run for one in rows]
 
 
-def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
+def _norms(scene: _Scene) -> Iterator[NetworkPicture]:
+    families = [family_of(one.group, one.look) for one in scene.rows]
     layers = norms.layers_of(families)
+    if not layers:
+        return
     caption = (
         "Norm of a layer's weights after each epoch, and of their gradient at the epoch's last "
         "full batch, before clipping. Each seed is a thin line; the median is bold, with its 95% "
@@ -316,7 +372,22 @@ def _norms(families: Sequence[Family], fewer: str) -> NetworkPicture:
     if not all(one.look.named for one in families):
         caption += f" {OTHERS_ARE_GREY}"
     figure = norms.plot_norms(families)
-    return NetworkPicture("norms", norms.TITLE, caption + fewer, figure, on_white=False)
+    yield NetworkPicture("norms", norms.TITLE, caption + scene.fewer, figure, on_white=False)
+
+
+_DRAWN: Final[Sequence[Callable[[_Scene], Iterator[NetworkPicture]]]] = (
+    _boundaries,
+    _paths,
+    _confusion,
+    _hardest,
+    _filters,
+    _states,
+    _attention,
+    _predictions,
+    _diagram,
+    _norms,
+)
+"""What draws each picture, in the order of `figures_for`; nothing if it does not apply."""
 
 
 def _listed(names: Sequence[str]) -> str:
