@@ -109,9 +109,9 @@ class StochasticWeightAverage(Averaging):
     Parameters
     ----------
     start : int, optional
-        Number of epochs before the first one whose weights count; by default three quarters of all.
+        Number of epochs before the average begins; by default three quarters of all.
     every : int, default 1
-        Number of epochs from one of these weights to the next.
+        Number of epochs after the start until weights count, and from then to the next that do.
 
     References
     ----------

@@ -189,8 +189,9 @@ class Loss(Component):
     def smooth(self, targets: Array) -> Array:
         """Return the targets to train on, (n, outputs), with label smoothing if there is any.
 
-        A row of the result depends on the same row of `targets` alone, since different runs may
-        train on different ones of these rows.
+        Class indices stay as they are, since :meth:`distributions` smooths them. A row of the
+        result depends on the same row of `targets` alone, since different runs may train on
+        different ones of these rows.
         """
         return targets
 
@@ -201,8 +202,13 @@ def _weights_of_classes(weights: ClassWeights, targets: Array) -> Float64Array |
         return None
     if targets.dtype.kind == "i":  # class indices
         classes = np.asarray(targets, np.intp)
-        each: Float64Array = _each_class(weights, np.bincount(classes.reshape(-1)))[classes]
-        return each
+        given = classes >= 0  # -1 is no class
+        each = _each_class(weights, np.bincount(classes[given]))
+        if classes.max(initial=-1) >= len(each):
+            raise ValueError(
+                f"class_weights has {len(each)} numbers for {classes.max() + 1} classes"
+            )
+        return np.where(given, each[classes], 0)
     shares = np.asarray(targets, np.float64)
     if shares.shape[1] == 1:  # of the second of two classes
         shares = np.concatenate([1 - shares, shares], axis=1)
@@ -433,7 +439,7 @@ class CrossEntropy(Loss):
         return _weights_of_classes(self.class_weights, targets)
 
     def smooth(self, targets: Array) -> Array:
-        if self.label_smoothing == 0:
+        if self.label_smoothing == 0 or targets.dtype.kind == "i":  # class indices
             return targets
         share: float = self.label_smoothing / targets.shape[-1]
         return targets * (1 - self.label_smoothing) + share

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from .activations import Activation
 from .layers import Binding, Layer
 from .layers.chain import Chain, arrangements
-from .layers.layer import RunningAverage
+from .layers.layer import Carried, RunningAverage
 from .layers.shapes import check_carrying, check_ends, draws, layout_of, names_of, shapes_of
 from .losses import Loss
 from .objective import Objective
@@ -255,18 +255,53 @@ class Network:
         """Run the forward and the backward pass, and return the logits."""
         logits = self.forward(x, training=True)
         grad = self._output_gradient(self._rows_of(logits), self._distributions(targets))
-        if self.padded and self.steps:
-            shares = self.workspace.array("shares of steps", targets.shape)
-            self._do(_share, targets, weights, shares)
-            weights = shares
-        if weights is not None:
-            if self.steps:
-                weights = self._steps_as_rows(self.workspace, "weights", weights)[..., np.newaxis]
-            self._do(_weigh, grad, weights)
+        shares = self._shares_of_rows(targets, weights)
+        if shares is not None:
+            self._do(_weigh, grad, shares)
         if self.steps:
             grad = grad.swapaxes(1, 2).reshape(self.runs, *self._shapes[-1], -1)
         self._chain.backward(grad, input_gradient=False)
         return logits
+
+    def training_loss(
+        self, logits: Array, targets: Array, weights: Array | None = None
+    ) -> Float64Array:
+        """Return the loss of each run, (runs,), whose gradient :meth:`backpropagate` computes.
+
+        Unlike :meth:`loss`, it has label smoothing of class indices, and weights.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (runs, batch, *steps, outputs)
+            A result of :meth:`backpropagate`.
+        targets, weights : ndarray
+            As in :meth:`backpropagate`, with the run axis. They are not checked.
+        """
+        rows, distributions = self._rows_of(logits), self._distributions(targets)
+        losses = self.objective.per_sample(rows, distributions).astype(np.float64, order="C")
+        shares = self._shares_of_rows(targets, weights)
+        if shares is None:
+            unweighted: Float64Array = losses.mean(axis=1)
+            return unweighted
+        own = shares[:, :, 0].astype(np.float64)
+        total = np.maximum(own.sum(axis=1), np.finfo(self.dtype).tiny)
+        weighted: Float64Array = (losses * own).sum(axis=1) / total
+        return weighted
+
+    def _shares_of_rows(self, targets: Array, weights: Array | None) -> Array | None:
+        """Return the weights of the rows of :meth:`_rows_of`, (runs, rows, 1); None if all are 1.
+
+        In samples that may end early, each step with a target has a share of its sample's weight.
+        """
+        if not self.steps:
+            return weights
+        if self.padded:
+            shares = self.workspace.array("shares of steps", targets.shape)
+            self._do(_share, targets, weights, shares)
+            weights = shares
+        if weights is None:
+            return None
+        return self._steps_as_rows(self.workspace, "weights", weights)[..., np.newaxis]
 
     def _rows_of(self, logits: Array) -> Array:
         """View logits as (runs, rows, outputs), where all steps of all samples are rows.
@@ -400,15 +435,22 @@ class Network:
             for start in range(0, count, self._rows):
                 yield slice(start, min(start + self._rows, count))
             return
-        self.restart()
+        self.restart(evaluation_only=True)
         length = -(-count // min(_STREAMS, self._rows))
         for step in range(min(length, count)):
             yield slice(step, count, length)
 
-    def restart(self) -> None:
-        """Start the next batch from the initial states, in training and in evaluation."""
-        for array in self._carried.values():
-            array.fill(0)
+    def restart(self, *, evaluation_only: bool = False) -> None:
+        """Start the next batch from the initial states.
+
+        Parameters
+        ----------
+        evaluation_only : bool, default False
+            Whether the states of training stay as they are.
+        """
+        for carried, array in self._carried.items():
+            if not (carried.training and evaluation_only):
+                array.fill(0)
 
     def weights(self, run: int = 0) -> dict[str, Array]:
         """Copy one run's parameters and statistics, by name, without the run axis."""
@@ -469,7 +511,7 @@ class Network:
         self.statistics[runs] = quiet.statistics
 
     @property
-    def carried(self) -> dict[object, Array]:
+    def carried(self) -> dict[Carried, Array]:
         """The states that layers carry to the next batch; empty if :attr:`carries` is False."""
         return self._carried
 
@@ -547,7 +589,7 @@ class Network:
         # Keyed by the ids of x, targets and weights. A step keeps the arrays alive, so an id cannot
         # be reused.
         self._steps: dict[tuple[int, int, int], CapturedStep] = {}
-        self._carried: dict[object, Array] = {}
+        self._carried: dict[Carried, Array] = {}
         self._indices = Workspace(np.dtype(np.intp))
         self._gradient = self.objective.fused_gradient(self.workspace)
         parameters = self.layout.views(self.parameters)

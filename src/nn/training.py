@@ -38,8 +38,8 @@ def fit(
         One optimizer for all runs, or one for each run. Every call starts from the optimizer's
         initial state.
     x : array_like of shape (n, *shape)
-        The inputs of the training data, NaN after the end of a sample of a padded network; or a
-        sparse matrix of compressed rows, as SciPy makes it.
+        The inputs of the training data, NaN (tokens -1) after the end of a sample of a padded
+        network; or a sparse matrix of compressed rows, as SciPy makes it.
     y : array_like of shape (n, outputs)
         The targets; classes are one-hot encoded.
     epochs : int
@@ -88,7 +88,8 @@ def fit(
             f"{shape} and {targets.shape}"
         )
     if network.padded:
-        lengths_of(numbers, network.shape)
+        ended = np.where(numbers < 0, np.nan, numbers) if network.tokens else numbers
+        lengths_of(ended, network.shape)
     if (np.isinf(numbers) if network.padded else ~np.isfinite(numbers)).any():
         raise ValueError(f"x holds a number that is NaN, or infinite in {network.dtype}")
     network.objective.loss.check(targets)

@@ -100,6 +100,23 @@ def test_nielsen_chapter_1_on_made_up_digits(tmp_path: Path) -> None:
 def test_steps_orders_and_counts(tmp_path: Path) -> None:
     settings = ("training.steps=7", "training.order=as_given", "training.last_batch=drop")
     counts = ("dataset.split=position", "dataset.counts=[100,20,30]")
-    record = succeeded(run(*SHORT, *settings, *counts, folder=tmp_path)).record()
+    data = (*FEW_POINTS, NOT_TRACKED)
+    record = succeeded(run(*data, *settings, *counts, folder=tmp_path)).record()
     assert record.metrics()["step"].tolist() == [0, 3, 6, 7]
     assert record.dataset["rows"] == {"train": 100, "validation": 20, "test": 30}
+
+
+def test_other_settings_of_sources_train_together(tmp_path: Path) -> None:
+    settings = (
+        "training.report=best_accuracy", "training.order=with_replacement",
+        "training.penalties_over_rows=true", "training.l2=5", "training.box=[-0.5,0.5]",
+        "training.metrics=[f1,roc_auc]", "training.probes=[class_loss,distance,norms]",
+        "model.bias_initializer={name: normal, std: 1}", "model.activation=square",
+        "loss.class_weights=balanced", "schedule=wsd",
+    )  # fmt: skip
+    record = succeeded(
+        run("dataset=iris", "training.epochs=2", NOT_TRACKED, *settings, folder=tmp_path)
+    ).record()
+    assert {"test/f1", "test/roc_auc", "best/val_f1"} <= set(record.summary)
+    assert all(np.abs(weights).max() <= 0.5 for weights in record.weights().values())
+    assert any(name.startswith("probe/") for name in record.metrics())

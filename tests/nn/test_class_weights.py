@@ -23,6 +23,20 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
     assert weights[:, 0].tolist() == each[BINARY[:, 0].astype(int)].tolist()
 
 
+def test_steps_without_a_class_do_not_count() -> None:
+    classes = np.array([[*LABELS[:4]], [*LABELS[4:]], [2, -1, -1, -1]])
+    found = nn.CrossEntropy(class_weights="balanced").row_weights(classes)
+    given = classes[classes >= 0]
+    each = compute_class_weight("balanced", classes=np.arange(3), y=given)
+    assert found[classes >= 0].tolist() == each[given].tolist()
+    assert not found[classes < 0].any()
+
+
+def test_too_few_weights_for_class_indices_are_refused() -> None:
+    with pytest.raises(ValueError, match="class_weights has 2 numbers for 3 classes"):
+        nn.CrossEntropy(class_weights=(1.0, 2.0)).row_weights(LABELS[np.newaxis])
+
+
 def test_a_class_without_rows_does_not_count() -> None:
     wide = np.hstack([ONE_HOT, np.zeros((8, 1))])
     loss = nn.CrossEntropy(class_weights="balanced")

@@ -266,6 +266,11 @@ class TestLabelSmoothing:
             )
         np.testing.assert_array_equal(y, np.eye(4)[[2, 0]])
 
+    def test_class_indices_are_smoothed_as_distributions_only(self) -> None:
+        classes = np.array([[0, 3], [2, -1]])
+        for loss in (CE(label_smoothing=0.2), KL(label_smoothing=0.2)):
+            np.testing.assert_array_equal(loss.smooth(classes), classes)
+
     def test_binary(self) -> None:
         y = np.array([[0.0], [1.0]])
         np.testing.assert_allclose(BCE(label_smoothing=0.2).smooth(y), [[0.1], [0.9]], rtol=1e-12)

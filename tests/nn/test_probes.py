@@ -235,3 +235,28 @@ def test_gradients_are_those_of_the_weighted_mean() -> None:
     expected = np.matmul(x.T, share * (p - y)).reshape(2, -1)
     found = probed_of(network, x, y).gradients()
     np.testing.assert_allclose(found[:, : expected.shape[1]], expected, atol=1e-12)
+
+
+def test_the_loss_of_a_class_of_streams_is_that_of_its_rows() -> None:
+    layers = [nn.Embedding(5, 4), nn.LSTM(4, output="all"), nn.StepDense(5)]
+    network = nn.Network(layers, 3, loss=nn.CrossEntropy(), seeds=[0, 1], carries=True)
+    # More rows than streams, so that these are not read in their order.
+    x = np.random.default_rng(0).integers(5, size=(80, 3))
+    probed = probed_of(network, x, (x + 1) % 5)
+    found = ClassLoss().measure(probed)
+    outputs = probed.network.predict(x)
+    for label in range(5):
+        surprise = -np.log(outputs[..., label])[:, (x + 1) % 5 == label]
+        np.testing.assert_allclose(found[str(label)], surprise.mean(axis=1))
+
+
+def test_gradients_of_classes_of_steps_are_those_of_training() -> None:
+    """They begin with states of zero each time, and have label smoothing."""
+    layers = [nn.Embedding(5, 4), nn.LSTM(4, output="all"), nn.StepDense(5)]
+    loss = nn.CrossEntropy(label_smoothing=0.3)
+    network = nn.Network(layers, 3, loss=loss, seeds=[0, 1], dtype="float64", carries=True)
+    x = np.random.default_rng(0).integers(5, size=(8, 3))
+    probed = probed_of(network, x, (x + 1) % 5)
+    network.backpropagate(x, (x + 1) % 5)
+    for _ in range(2):
+        np.testing.assert_array_equal(probed.gradients(), network.gradients)

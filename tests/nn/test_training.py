@@ -86,3 +86,12 @@ def test_example_in_the_docstring() -> None:
     outcome = doctest.testmod(training)
     assert outcome.attempted > 3
     assert outcome.failed == 0
+
+
+def test_a_sample_without_any_token_is_refused() -> None:
+    layers = [nn.Embedding(5, 4), nn.LSTM(3), nn.Dense(4)]
+    padded = nn.Network(layers, 3, loss=nn.CrossEntropy(), padded=True)
+    x = np.array([[1, 2, 0], [3, -1, -1], [-1, -1, -1]])
+    nn.fit(padded, nn.SGD(), x[:2], Y[:2], epochs=1)
+    with pytest.raises(ValueError, match="row 3 is a sequence without any step"):
+        nn.fit(padded, nn.SGD(), x, Y[:3], epochs=1)

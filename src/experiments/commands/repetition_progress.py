@@ -46,7 +46,7 @@ class Progress(Listener):
         self._standings.show(epochs, losses)
 
     def run_ended(self, position: int, record: Record) -> None:
-        self._standings.end(position, record.reported("val_loss"))
+        self._standings.end(position, record.objective)
 
     def training_ended(self) -> None:
         self._display.close()

@@ -53,7 +53,7 @@ class Standings:
     ) -> None:
         self._groups = groups
         self._average = average
-        self._best: list[float | None] = [None] * len(groups)
+        self._losses: list[float | None] = [None] * len(groups)
         self._ended = [False] * len(groups)
         self._console = console or EscapingConsole(stderr=True)
         self._clock = clock
@@ -77,13 +77,11 @@ class Standings:
         epochs : float
             The number of epochs that all runs together have finished.
         losses : sequence of float
-            The last validation loss of each run; 0 before the first and after the run's end.
+            The loss by which each run counts so far; 0 before the first and after the run's end.
         """
         for run, loss in enumerate(losses):
-            best = self._best[run]
-            known = loss and math.isfinite(loss) and not self._ended[run]
-            if known and (best is None or loss < best):
-                self._best[run] = float(loss)
+            if loss and math.isfinite(loss) and not self._ended[run]:
+                self._losses[run] = float(loss)
         ended = sum(self._ended)
         self._bar.update(
             self._task, completed=epochs, description=f"{ended}/{len(self._groups)} runs"
@@ -91,10 +89,10 @@ class Standings:
         if self._notebook is not None:
             self._notebook.refresh()
 
-    def end(self, run: int, best: float | None) -> None:
-        """Mark a run as ended, with its best validation loss if it has one."""
+    def end(self, run: int, loss: float) -> None:
+        """Mark a run as ended, with the loss by which it counts; infinite if it diverged."""
         self._ended[run] = True
-        self._best[run] = math.inf if best is None else best
+        self._losses[run] = loss
 
     def _drawn(self) -> RenderableType:
         if self._clock() - self._started < _AFTER:
@@ -105,19 +103,19 @@ class Standings:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
         room = min(36, self._console.width - _NUMBERS)
         table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=max(8, room))
-        table.add_column(f"{self._average} of\nbest losses", justify="right", no_wrap=True)
+        table.add_column(f"{self._average} of\nlosses", justify="right", no_wrap=True)
         table.add_column("middle half", justify="right", no_wrap=True)
         table.add_column("left", justify="right", no_wrap=True)
         runs: dict[str, list[int]] = {}
         for run, group in enumerate(self._groups):
             runs.setdefault(group, []).append(run)
         rows = sorted(
-            (self._averaged([self._best[run] for run in members]), place, group, members)
+            (self._averaged([self._losses[run] for run in members]), place, group, members)
             for place, (group, members) in enumerate(runs.items())
         )
         shown = max(3, self._console.height - _OTHER_LINES)
         for average, _, group, members in rows[:shown]:
-            measured = [best for run in members if (best := self._best[run]) is not None]
+            measured = [loss for run in members if (loss := self._losses[run]) is not None]
             left = sum(not self._ended[run] for run in members)
             mark = Text("● ", style=color_of(group.partition("-")[0]))
             middle = _middle_half(measured)

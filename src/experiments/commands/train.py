@@ -385,7 +385,7 @@ class _ManyRuns(_Publisher):
     def run_ended(self, position: int, record: Record) -> None:
         if record.status is Status.FAILED:
             self.warn(f"{record.name} failed: {record.message} (see {log_of(record)})")
-        self._standings.end(position, record.reported("val_loss"))
+        self._standings.end(position, record.objective)
         super().run_ended(position, record)
 
     def interrupted(self, error: KeyboardInterrupt | UserError) -> None:

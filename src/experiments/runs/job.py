@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.build import run_from_config
-from experiments.config.schema import Run, without_declarations
+from experiments.config.schema import Run, Training, without_declarations
+from experiments.errors import ConfigError
 from experiments.files.masking import masked, remember_secrets
 
 _ALWAYS_IN_NAME = ("optimizer", "seed")
@@ -87,6 +88,7 @@ def make_job(
     remember_secrets(config)
     overrides = masked(overrides)
     run = run_from_config(config, trusted=trusted)
+    _check_length(overrides, run.training)
     chosen = {
         group: choice
         for group, choice in choices.items()
@@ -103,6 +105,18 @@ def make_job(
         command(),
         dict(labels or {}),
     )
+
+
+def _check_length(overrides: Sequence[str], training: Training) -> None:
+    """Refuse a number of epochs that is given beside another length of the training."""
+    given = next((o for o in overrides if o.lstrip("+").startswith("training.epochs=")), None)
+    lengths = {"evaluations": training.evaluations, "steps": training.steps}
+    other = next((f"{name}={count}" for name, count in lengths.items() if count is not None), None)
+    if given and other:
+        raise ConfigError(
+            f"{given.lstrip('+')} has no effect beside training.{other}, which is the length of "
+            f"the training; leave it out, or set training.{other.partition('=')[0]}=null"
+        )
 
 
 def command() -> str:

@@ -192,8 +192,14 @@ class Record:
 
     @property
     def objective(self) -> float:
-        """The value that a search minimizes: the reported validation loss, infinite if diverged."""
+        """The value that a search minimizes; infinite if the run diverged.
+
+        It is the validation loss at the reported epoch, or the last training loss where there is no
+        validation part, as of a function to minimize.
+        """
         loss = self.reported("val_loss")
+        if loss is None:
+            loss = self.reported("train_loss")
         return math.inf if loss is None or self.status is Status.DIVERGED else loss
 
     @property

@@ -99,8 +99,14 @@ class LiveRun:
 
     @property
     def loss(self) -> float | None:
-        """The last validation loss, or training loss if there is no validation part."""
-        return self.metrics.get("val/loss", self.metrics["train/loss"])[-1]
+        """The loss by which the run counts so far: that of the epoch it would report.
+
+        It is the validation loss, or the training loss if there is no validation part. An epoch
+        that is chosen on the test part counts for the test values only; then it is the last loss.
+        """
+        column = self.metrics.get("val/loss", self.metrics["train/loss"])
+        by_test = self.report.test != "test"
+        return column[-1 if by_test or self.reported_epoch is None else self.reported_epoch]
 
     def judge(self, epoch: int) -> Status | None:
         """Update the reported epoch, the schedule and early stopping after an epoch.

@@ -382,7 +382,7 @@ class Stack:
         ]
 
     def losses(self) -> list[tuple[int, float]]:
-        """Return position and last validation (else training) loss of each live run."""
+        """Return the position of each live run and the loss by which it counts so far."""
         return [(live.position, live.loss or 0.0) for live in self.live]
 
     def outcome(self, row: int) -> Outcome:

@@ -12,7 +12,7 @@ import numpy as np
 from ..speed.compile import Fused
 from ..speed.replay import Call, bound
 from ..typing import Array
-from .layer import Binding
+from .layer import Binding, Carried
 
 
 class Direction(ABC):
@@ -136,7 +136,7 @@ class Direction(ABC):
     def _carry(self, state: str, batch: int, training: bool) -> Array:
         """Return the array, (runs, units, batch), in which a state goes from batch to batch."""
         assert self.at.carried is not None
-        key = self.at.name, state, training
+        key = Carried(self.at.name, state, training)
         kept = self.at.carried.get(key)
         if kept is None or kept.shape[-1] < batch:
             shape = len(self.at.peers), self.units, batch

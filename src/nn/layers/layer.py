@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -27,6 +27,14 @@ from ..parameters import Parameter
 from ..speed.buffers import Workspace
 from ..speed.replay import Tape, is_replayable
 from ..typing import Array, Shape
+
+
+class Carried(NamedTuple):
+    """What is carried from batch to batch: a state of a layer, in training or in evaluation."""
+
+    layer: str
+    state: str
+    training: bool
 
 
 @dataclass
@@ -67,7 +75,7 @@ class Binding:
         The tape that makes, captures and replays the calls of a training step.
     padded : bool
         Whether samples may end before their last step; see :meth:`mask`.
-    carried : dict of object to ndarray, optional
+    carried : dict of Carried to ndarray, optional
         The arrays that hold the states that the network's layers carry from batch to batch; None if
         each batch starts from the initial state.
     tied : bool
@@ -91,7 +99,7 @@ class Binding:
     averaging: RunningAverage
     padded: bool = False
     tied: bool = False
-    carried: dict[object, Array] | None = None
+    carried: dict[Carried, Array] | None = None
 
     def mask(self, batch: int) -> Array | None:
         """Return which steps of the current batch belong to the samples.
@@ -149,6 +157,23 @@ class Layer(Component):
     def inner(self) -> Sequence[Layer]:
         """The layers of which this one is made, if it is."""
         return ()
+
+    def leaves(self, name: str, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
+        """Iterate over the layers of which this one is made, or itself if it is made of none.
+
+        Parameters
+        ----------
+        name : str
+            The layer's name.
+        shape : tuple of int
+            Shape of its input samples.
+
+        Yields
+        ------
+        tuple
+            The name of each, the layer, and the shape of its input samples.
+        """
+        yield name, self, shape
 
     def structure(self) -> tuple[Any, ...]:
         """Return the settings that layers must share to be peers in one stack."""

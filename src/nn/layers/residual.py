@@ -52,6 +52,15 @@ class Residual(Layer):
         """The axes of the first layer that needs certain axes."""
         return next((layer.axes for layer in self.layers if layer.axes is not None), None)
 
+    @property
+    def stepwise(self) -> bool:  # type: ignore[override]
+        """Whether one of the layers reads samples step by step."""
+        return any(layer.stepwise for layer in (*self.layers, *self.shortcut))
+
+    def carrying_fault(self) -> str | None:
+        faults = (layer.carrying_fault() for layer in (*self.layers, *self.shortcut))
+        return next((fault for fault in faults if fault is not None), None)
+
     def structure(self) -> tuple[Any, ...]:
         paths = self.layers, self.shortcut
         return (type(self), *(tuple(layer.structure() for layer in path) for path in paths))
@@ -86,6 +95,10 @@ class Residual(Layer):
             shapes = shapes_of(path, shape)
             for name, layer, at in zip(names_of(path), path, shapes, strict=False):
                 yield f"{prefix}{name}/", layer, at
+
+    def leaves(self, name: str, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
+        for prefix, layer, at in self._placed(shape):
+            yield from layer.leaves(f"{name}/{prefix.removesuffix('/')}", at)
 
     def parameters(self, shape: Shape) -> list[Parameter]:
         return [

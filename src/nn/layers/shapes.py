@@ -126,7 +126,9 @@ def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
         If the number of steps has changed before such a layer.
     """
     steps = shapes[0][-1]
-    for name, layer, shape in zip(names_of(layers), layers, shapes, strict=False):
+    placed = zip(names_of(layers), layers, shapes, strict=False)
+    leaves = (leaf for name, layer, shape in placed for leaf in layer.leaves(name, shape))
+    for name, layer, shape in leaves:
         if layer.stepwise and shape[-1] != steps:
             raise ValueError(
                 f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} "

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..network import Network
-from ..typing import Array, Float64Array
+from ..typing import Float64Array
 
 
 class Closure:
@@ -34,7 +32,7 @@ class Closure:
     def __init__(
         self,
         network: Network,
-        batch: Sequence[Array],
+        batch: Sequence[Any],
         adjust: Callable[[], object] | None = None,
         penalty: Callable[[], Float64Array] | None = None,
     ) -> None:
@@ -64,11 +62,5 @@ class Closure:
     def losses(self) -> Float64Array:
         """Fill the network's gradients, and return the loss of each run, (runs,)."""
         self()
-        targets, *weights = self._batch[1:]
-        losses = self._network.losses(self._logits, targets).astype(np.float64)
-        if weights:
-            shares = weights[0][:, :, 0].astype(np.float64)
-            mean: Float64Array = (losses * shares).sum(axis=1) / shares.sum(axis=1)
-        else:
-            mean = losses.mean(axis=1)
-        return mean if self._penalty is None else mean + self._penalty()
+        losses = self._network.training_loss(self._logits, *self._batch[1:])
+        return losses if self._penalty is None else losses + self._penalty()

@@ -99,7 +99,7 @@ class Muon(Optimizer):
         if self.matrices == "all":
             return found
         hidden = list(layout.layers)[1:-1]
-        found = [p for p in found if p.name.partition("/")[0] in hidden]
+        found = [p for p in found if p.layer in hidden]
         if not found:
             raise ValueError(
                 "matrices=hidden asks for weights between the first and the last layer that has "

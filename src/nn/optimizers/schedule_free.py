@@ -39,7 +39,7 @@ def coefficients(h: Namespace, t: int, beta: Array) -> Coefficients:
     h.highest = np.maximum(h.highest, lr)
     weight = float(t) ** h.weight_power * h.highest**h.rate_power
     h.total = h.total + weight
-    newest = weight / h.total
+    newest = weight / np.where(h.total > 0, h.total, 1)  # 0 as long as all rates were 0
     return {
         "lr": lr,
         "between": 1 - beta,

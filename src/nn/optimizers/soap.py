@@ -21,10 +21,10 @@ class SOAP(Optimizer):
     """Weight matrices: m ← β₁m + (1-β₁)G; v ← β₂v + (1-β₂)(PᵀGQ)²; Θ ← Θ - η·P[PᵀmQ/(√v + ε)]Qᵀ.
 
     The step is multiplied by Adam's bias corrections, √(1-β₂ᵗ)/(1-β₁ᵗ). P and Q are the
-    eigenvectors of L ← β₃L + (1-β₃)GGᵀ and R ← β₃R + (1-β₃)GᵀG after the first step, which leaves
-    the parameters where they are. Later they follow by one step of power iteration and a QR
-    decomposition. A side with more than ``max_size`` rows or columns is not rotated. Other
-    parameters take Adam's step.
+    eigenvectors of L ← β₃L + (1-β₃)GGᵀ and R ← β₃R + (1-β₃)GᵀG after the first step, which but
+    for weight decay leaves the parameters where they are. Later they follow by one step of power
+    iteration and a QR decomposition. A side with more than ``max_size`` rows or columns is not
+    rotated. Other parameters take Adam's step.
 
     Parameters
     ----------

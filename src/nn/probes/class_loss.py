@@ -26,13 +26,10 @@ class ClassLoss(Probe):
 
     def measure(self, probed: Probed) -> dict[str, Array]:
         network, targets = probed.network, probed.targets
-        losses = np.concatenate(
-            [
-                network.objective.per_sample(logits, targets[:, rows])
-                for rows, logits in network.logits(probed.inputs)
-            ],
-            axis=1,
-        ).reshape(network.runs, -1)  # each step of a sequence has a class
+        losses = np.empty((network.runs, targets.shape[1], *network.steps), network.dtype)
+        for rows, logits in network.logits(probed.inputs):
+            losses[:, rows] = network.objective.per_sample(logits, targets[:, rows])
+        losses = losses.reshape(network.runs, -1)  # each step of a sequence has a class
         (encoded,) = targets
         classes = max(network.outputs, 2)  # one output stands for two classes
         if network.steps:

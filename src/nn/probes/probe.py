@@ -46,7 +46,7 @@ class Probed:
         """Return the gradient of the mean training loss over the rows, taken as one batch.
 
         The loss has label smoothing and class weights, and no penalties. Batch normalization takes
-        the statistics of these rows.
+        the statistics of these rows. Layers that carry states begin anew.
 
         Parameters
         ----------
@@ -61,6 +61,7 @@ class Probed:
         parameters, statistics = network.parameters.copy(), network.statistics.copy()
         network.parameters += displacement
         targets = network.objective.loss.smooth(self.targets[0])
+        network.restart()
         network.backpropagate(self.inputs, targets, self.weights)
         network.parameters[...], network.statistics[...] = parameters, statistics
         return network.gradients.astype(np.float64)

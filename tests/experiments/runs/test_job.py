@@ -124,3 +124,27 @@ def test_a_job_is_described_without_secrets(monkeypatch: pytest.MonkeyPatch) -> 
     assert shlex.split(command())[2:] == safe
     assert make_small_job(Path("unused"), overrides=words).overrides == safe
     assert name(["+token=abc"]) == "sgd-***-seed0"
+
+
+@pytest.mark.parametrize("length", ["steps", "evaluations"])
+def test_epochs_beside_another_length_are_refused(length: str) -> None:
+    config = make_small_job(Path("unused")).config
+
+    def made(count: int | None, *overrides: str) -> None:
+        training = {**config["training"], length: count}
+        make_job(
+            {**config, "training": training},
+            choices={},
+            overrides=overrides,
+            trusted=frozenset(),
+            folder=Path("unused"),
+        )
+
+    made(7)  # the default number of epochs does not disturb
+    made(None, "training.epochs=3")
+    refused = (
+        rf"training.epochs=3 has no effect beside training.{length}=7, .*training.{length}=null"
+    )
+    for override in ("training.epochs=3", "++training.epochs=3"):
+        with pytest.raises(ConfigError, match=refused):
+            made(7, override)

@@ -92,6 +92,14 @@ def test_a_search_minimizes_the_validation_loss(
     assert Record.read(tmp_path).objective == objective
 
 
+@pytest.mark.parametrize(("status", "objective"), [("done", 0.7), ("diverged", math.inf)])
+def test_a_function_is_minimized_by_its_last_value(
+    status: str, objective: float, tmp_path: Path
+) -> None:
+    write(tmp_path, data=record_data(status=status, summary={"final/train_loss": 0.7}))
+    assert Record.read(tmp_path).objective == objective
+
+
 def test_flat_config_has_dotted_names_and_no_nesting(tmp_path: Path) -> None:
     config = (
         "seed: 3\nmodel:\n  hidden: [64, 32]\n  deep: {rate: 1.0e-05}\n  none: null\nempty: {}\n"

@@ -168,3 +168,21 @@ def test_the_peak_needs_the_test_curve_and_refuses_early_stopping() -> None:
         Training(
             report="test_peak", test_every_epoch=True, early_stopping=EarlyStopping(patience=2)
         )
+
+
+@pytest.mark.parametrize("rule", [*CHOSEN, None])
+def test_while_a_run_trains_its_loss_is_that_of_the_epoch_it_would_report(rule: str | None) -> None:
+    dataset = BARE if rule is None else HELD_OUT
+    run = make_run(
+        report=rule, optimizer=OSCILLATING, seed=1, epochs=12, test_every_epoch=rule is not None
+    )
+    told: list[float] = []
+    (outcome,) = train([run], dataset, lambda epoch, losses: told.append(losses[0][1]))
+    losses = outcome.metrics["train/loss" if rule is None else "val/loss"]
+    # The epoch that is chosen on the test part counts for the test values only.
+    choose = CHOSEN["last" if rule in (None, "test_peak") else rule]
+    expected = []
+    for epoch in range(1, 12):
+        so_far = {name: column[: epoch + 1] for name, column in outcome.metrics.items()}
+        expected.append(losses[choose(so_far)])
+    assert told == expected

@@ -81,6 +81,14 @@ def test_balanced_classes_and_smoothing_train(text: Dataset) -> None:
     assert np.isfinite(list(losses)).all()
 
 
+def test_hardly_any_smoothing_changes_hardly_anything(text: Dataset) -> None:
+    plain, smoothed = (
+        outcome_of(make_run(model=RNN(units=(3,)), loss=loss), text).summary["final/train_loss"]
+        for loss in (nn.CrossEntropy(), nn.CrossEntropy(label_smoothing=1e-6))
+    )
+    assert smoothed == pytest.approx(plain, rel=1e-4)
+
+
 def test_a_model_of_numbers_is_refused(text: Dataset) -> None:
     with pytest.raises(ConfigError, match="has sequences of tokens, which this model does not"):
         check(make_run(model=MLP()), text)

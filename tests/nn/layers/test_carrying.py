@@ -99,8 +99,8 @@ def trained(runs: list[int], *, evaluates: bool = False) -> np.ndarray:
         for batch in batches.epoch():
             made.backpropagate(*batch)
             stack.step(made.parameters, made.gradients)
-        if evaluates:
-            made.predict(x[:9])
+            if evaluates:
+                made.predict(x[:9])
     return np.concatenate([made.parameters, made.predict(x).reshape(len(runs), -1)], axis=1)
 
 
@@ -129,3 +129,6 @@ def test_layers_that_cannot_carry(options, reason: str) -> None:
     with pytest.raises(ValueError, match=f"gru1 cannot carry its state .*{reason}"):
         nn.Network(layers, (1, 4), loss=nn.CrossEntropy(), carries=True)
     assert network_of(layers, (1, 4))
+    block = [nn.Residual((layers[0], nn.StepDense(1))), nn.StepDense(3)]
+    with pytest.raises(ValueError, match=f"residual1 cannot carry its state .*{reason}"):
+        nn.Network(block, (1, 4), loss=nn.CrossEntropy(), carries=True)

@@ -122,6 +122,13 @@ def test_a_layer_that_cannot_know_where_samples_end() -> None:
     with pytest.raises(ValueError, match=r"gru1 reads samples of 3 steps, but.* have 6 and may"):
         network_of([nn.MaxPool1d(2), nn.GRU(2)], (1, 6), padded=True)
     network_of([nn.MaxPool1d(2), nn.Flatten(), nn.Dense(3)], (1, 6), padded=True)
+    reading = nn.GRU(2, output="all")
+    block = nn.Residual((reading, nn.StepDense(1)))
+    network_of([block, nn.Flatten(), nn.Dense(3)], (1, 6), padded=True)
+    halving = nn.Residual((nn.MaxPool1d(2), reading), (nn.Conv1d(2, 2, stride=2),))
+    for layers in ([nn.MaxPool1d(2), block], [halving]):
+        with pytest.raises(ValueError, match="residual1/gru1 reads samples of 3 steps, but"):
+            network_of([*layers, nn.Flatten(), nn.Dense(3)], (1, 6), padded=True)
 
 
 def test_lengths() -> None:

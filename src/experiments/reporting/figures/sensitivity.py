@@ -106,26 +106,21 @@ def _scale(axes: Axes, found: Sequence[Sensitivity]) -> None:
 
 def _draw(axes: Axes, one: Sensitivity, others: Sequence[Sensitivity], chosen: float) -> None:
     color = color_of(one.optimizer)
+    floor = axes.get_ylim()[0]
     at_edge = len(one.tried) > 1 and chosen in (one.tried[0].value, one.tried[-1].value)
     if math.isfinite(one.low + one.high):
         axes.axvspan(one.low, one.high, color=color, alpha=0.1, linewidth=0, zorder=1)
     for other in others:
-        axes.plot(
-            [tried.value for tried in other.tried], [tried.middle for tried in other.tried],
-            color=REST, linewidth=0.8, zorder=2,
-        )  # fmt: skip
-    axes.plot(
-        [tried.value for tried in one.tried], [tried.middle for tried in one.tried],
-        color=color, linewidth=1.8, zorder=3,
-    )  # fmt: skip
+        axes.plot(*_curve(other, floor), color=REST, linewidth=0.8, zorder=2)
+    axes.plot(*_curve(one, floor), color=color, linewidth=1.8, zorder=3)
     for tried in one.tried:
         axes.scatter(
-            [tried.value] * len(tried.scores), tried.scores, s=8, color=color, alpha=0.5,
-            linewidths=0, zorder=4,
+            [tried.value] * len(tried.scores), np.maximum(tried.scores, floor), s=8, color=color,
+            alpha=0.5, linewidths=0, zorder=4, clip_on=False,
         )  # fmt: skip
         if tried.value == chosen:
             axes.plot(
-                [tried.value], [tried.middle], "o", color=color, markersize=6.5,
+                [tried.value], [max(tried.middle, floor)], "o", color=color, markersize=6.5,
                 markerfacecolor="white", markeredgewidth=1.6, zorder=5, clip_on=False,
             )  # fmt: skip
         if tried.diverged:
@@ -138,3 +133,9 @@ def _draw(axes: Axes, one: Sensitivity, others: Sequence[Sensitivity], chosen: f
         f"{compact(chosen)}{' (edge)' if at_edge else ''}", loc="right", size=8, pad=4,
         color=ALARM if at_edge else MUTED,
     )  # fmt: skip
+
+
+def _curve(one: Sensitivity, floor: float) -> tuple[list[float], list[float]]:
+    """Return the values and their averages; a loss of 0 lies on the floor of a logarithmic axis."""
+    values = [tried.value for tried in one.tried]
+    return values, [max(tried.middle, floor) for tried in one.tried]

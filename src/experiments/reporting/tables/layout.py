@@ -105,7 +105,7 @@ def result_columns(part: Part) -> list[Column]:
     if part.target is not None:
         for unit in dict.fromkeys([part.clock, EPOCHS]):
             laid.append(_times_to([one.times.get(unit) for one in entries], part.target, unit))
-    return laid + _diverged(entries, rank=2) + _seeds(entries, rank=4)
+    return laid + _diverged(entries, rank=1) + _seeds(entries, rank=4)
 
 
 def narrow_columns(part: Part) -> list[Column]:
@@ -287,7 +287,7 @@ def _times_to(found: Sequence[TimeToTarget | None], target: Target, unit: str) -
         for middle, low, high in zip(flat, flat, flat, strict=True)
     ]
     header = f"{COUNTED[unit]} to {short_target(target)}"
-    return Column(header, tuple(cells), rank=1, notes=(notes.time_to_target(COUNTED[unit]),))
+    return Column(header, tuple(cells), rank=2, notes=(notes.time_to_target(COUNTED[unit]),))
 
 
 def _keys(entries: Sequence[Entry]) -> list[Column]:

@@ -206,8 +206,11 @@ def _seeds_far_off(part: Part, leaders: Sequence[Entry]) -> list[str]:
     ]
     if not found:
         return []
+    differences, say = (
+        ("difference", "its mean says") if len(found) == 1 else ("differences", "their means say")
+    )
     text = (
-        f"Single seeds far off decide the difference from {listing(found)}, so that its mean says "
+        f"Single seeds far off decide the {differences} from {listing(found)}, so that {say} "
         "little: compare the interquartile means."
     )
     return [text]

@@ -21,7 +21,7 @@ def variations(config: Mapping[str, Any], what: Varied) -> Iterator[str]:
     if what == "batch_size" and isinstance(size := training.get("batch_size"), int):
         yield from (f"training.batch_size={new}" for new in (size // 4, 4 * size) if new)
     elif what == "length":
-        unit = "steps" if training.get("steps") else "epochs"
+        unit = next((one for one in ("evaluations", "steps") if training.get(one)), "epochs")
         if isinstance(count := training.get(unit), int):
             yield from (f"training.{unit}={new}" for new in (count // 2, 2 * count) if new)
     elif what == "width":

@@ -63,3 +63,17 @@ def test_one_value_and_values_of_any_sign_can_be_drawn():
         one = sensitivity("adam", "optimizer.lr", "best/val_loss", scores, middles, start=2.3)
         figure = plot_sensitivity([one], {}, "Best validation loss")
         assert len(words_of(figure)) > 2
+
+
+def test_a_loss_of_zero_has_its_ring_on_the_floor_of_a_logarithmic_axis():
+    scores = {0.1: (1.0, 2.0), 1.0: (0.01, 0.02), 10.0: (0.0, 0.0)}
+    middles = {value: float(np.mean(own)) for value, own in scores.items()}
+    one = sensitivity("adam", "optimizer.lr", "best/val_loss", scores, middles, start=2.3)
+    (axes,) = plot_sensitivity([one], {}, "Best validation loss").axes
+    floor = axes.get_ylim()[0]
+    assert axes.get_yscale() == "log"
+    (ring,) = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (10.0, floor)
+    curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
+    assert curve.get_ydata()[-1] == floor
+    assert axes.collections[-1].get_offsets()[:, 1].tolist() == [floor, floor]

@@ -69,7 +69,7 @@ def test_a_verdict_follows_from_the_values_and_changes_with_them(tmp_path: Path)
     changed = json.loads(content)
     changed["claims"][0]["values"]["adam"] = [1.7, 1.71, 1.69]
     (tmp_path / "made.json").write_text(json.dumps(changed))
-    with pytest.raises(RecordError, match="said to be reproduced, but its values make it not repr"):
+    with pytest.raises(RecordError, match="stored as reproduced, but its values make it not repr"):
         Result.read(tmp_path / "made.json")
     changed["claims"][0]["verdict"] = "not reproduced"
     (tmp_path / "made.json").write_text(json.dumps(changed))

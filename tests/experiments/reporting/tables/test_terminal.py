@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from experiments.analysis.analyse import analyse
-from experiments.reporting.tables.layout import narrow_columns, result_columns
+from experiments.reporting.tables.layout import fitting, narrow_columns, result_columns
 from experiments.reporting.tables.terminal import ComparisonView, print_comparison, print_study
 from experiments.reporting.words.conclusions import conclusions
 from tests.experiments.analysis.made_up_sweeps import ALL, sweep
@@ -49,6 +49,18 @@ def test_important_columns_stay_in_a_narrow_window(tmp_path):
     assert "finished" in narrow
     assert "µs/step" not in narrow
     assert "µs/step" in wide
+
+
+def test_runs_that_went_wrong_are_counted_before_times_in_a_narrow_window(tmp_path):
+    (part,) = analyse(sweep(tmp_path, diverged=[("sgd", 0)])).parts
+    laid = result_columns(part)
+    headers = [column.header for column in laid]
+    assert any(header.startswith("epochs to ") for header in headers)
+    for width in range(40, 160):
+        kept = [column.header for column in fitting(laid, width)]
+        timed = any(header.startswith("epochs to ") for header in kept)
+        assert "finished" in kept
+        assert "diverged" in kept or not timed
 
 
 def test_the_time_of_a_step_has_no_best_and_is_explained(tmp_path):

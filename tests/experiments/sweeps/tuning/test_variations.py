@@ -27,3 +27,8 @@ def test_one_thing_at_a_time_is_changed():
 def test_what_a_configuration_does_not_have_is_not_varied():
     training = {"batch_size": "full", "epochs": 20, "steps": 100}
     assert varied(training=training, model={}) == ["training.steps=50", "training.steps=200"]
+    training = {"batch_size": "full", "epochs": 20, "steps": None, "evaluations": 100}
+    assert varied(training=training, model={}) == [
+        "training.evaluations=50",
+        "training.evaluations=200",
+    ]
