@@ -148,7 +148,7 @@ class Stack:
         kind = live.run.optimizer.variant()
         if kind not in self._step_times:
             alone = self._tile([live.run], self._network([live.run]), [live])
-            self._step_times[kind] = seconds_per_step(alone)
+            self._step_times[kind] = seconds_per_step(alone, live.run.training.blas_threads)
         return self._step_times[kind]
 
     @_overflow_allowed

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import nn
 from experiments.config.models import MLP, Sequential
 from experiments.config.schema import EarlyStopping, Run
 from experiments.datasets import Dataset, Part, Task, Xor
+from experiments.training import step_time
 from experiments.training.evaluation import Evaluated
 from experiments.training.loop import train
 from experiments.training.outcome import Outcome
@@ -1069,7 +1072,7 @@ def test_a_step_is_timed_for_each_optimizer_alone_without_the_first_that_compile
     def update(rule: Rule) -> float:
         return 30e-6 if isinstance(rule.optimizers[0], nn.Adam) else 6e-6
 
-    monkeypatch.setattr("experiments.training.step_time.perf_counter", clock)
+    monkeypatch.setattr("experiments.training.step_time._clock", lambda _threads: clock)
     monkeypatch.setattr(Network, "backpropagate", clock.takes(passes, Network.backpropagate))
     monkeypatch.setattr(Rule, "step", clock.takes(update, Rule.step))
     optimizers = [nn.Adam(), nn.Adam(lr=1), nn.Adam(), nn.SGD()]
@@ -1080,6 +1083,18 @@ def test_a_step_is_timed_for_each_optimizer_alone_without_the_first_that_compile
     assert widths.count(4) == 3 * STEPS
 
 
+@pytest.mark.parametrize(
+    ("threads", "resolution", "clock"),
+    [(1, 1e-9, time.thread_time), (1, 0.016, time.perf_counter), (2, 1e-9, time.perf_counter)],
+)
+def test_other_programs_do_not_lengthen_a_step_on_one_thread(
+    monkeypatch: pytest.MonkeyPatch, threads: int, resolution: float, clock: object
+) -> None:
+    info = SimpleNamespace(resolution=resolution)
+    monkeypatch.setattr("experiments.training.step_time.get_clock_info", lambda _name: info)
+    assert step_time._clock(threads) is clock
+
+
 def test_slow_steps_are_timed_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Ticking()
     steps: list[int] = []
@@ -1088,7 +1103,7 @@ def test_slow_steps_are_timed_less_often(monkeypatch: pytest.MonkeyPatch) -> Non
         steps.append(network.runs)
         return 2.0
 
-    monkeypatch.setattr("experiments.training.step_time.perf_counter", clock)
+    monkeypatch.setattr("experiments.training.step_time._clock", lambda _threads: clock)
     monkeypatch.setattr(Network, "backpropagate", clock.takes(passes, Network.backpropagate))
     (outcome,) = outcomes([make_run(epochs=1)], make_dataset())
     assert outcome.summary["time/us_per_step"] == pytest.approx(2e6)
