@@ -128,8 +128,8 @@ class Layer(Component):
     random : bool
         Whether the layer draws random numbers in training.
     stepwise : bool
-        Whether the layer reads samples step by step, along their last axis, and stops at their
-        ends.
+        Whether the layer regards the ends of samples that end early, along their last axis, so that
+        the number of steps must not have changed before it.
     axes : tuple of str or None
         The names of the axes that a sample must have, such as ("channels", "length"); None if it
         may have any. Other samples are refused when the network is built.

@@ -25,6 +25,7 @@ class SelfAttention(Layer):
     A head computes a query q, a key k and a value v of d numbers for each step. Its output at step
     t is the mean of the values vₛ with weights softmax(qₜ·kₛ / √d) over s. The outputs of all
     heads, concatenated, go through a last affine map. A sample (channels, length) keeps its shape.
+    Nothing attends to the steps after the end of a sample that ends early.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class SelfAttention(Layer):
 
     name: ClassVar[str] = "self_attention"
     axes: ClassVar[tuple[str, ...]] = ("channels", "length")
+    stepwise: ClassVar[bool] = True
     per_run: ClassVar[tuple[str, ...]] = ("initializer",)
     heads: Count = 4
     causal: bool = False
@@ -113,7 +115,7 @@ class SelfAttention(Layer):
         do(np.multiply, queries, self._scale, queries)
         self.attention = self.buffer("attention", (runs, batch, self.heads, length, length))
         do(np.matmul, keys.swapaxes(-1, -2), queries, self.attention)
-        do(self._normalize, self.attention)
+        do(self._normalize, self.attention, self.at.mask(batch))
         taken = self._by_head("taken", 1, batch)
         do(np.matmul, values, self.attention, taken[:, 0])
         self.joined = self.buffer("joined", (runs, channels, length * batch))
@@ -124,10 +126,13 @@ class SelfAttention(Layer):
         do(np.add, flat, own["output_bias"][..., np.newaxis], flat)
         return out
 
-    def _normalize(self, scores: Array) -> None:
-        """Turn scores into weights, in place."""
+    def _normalize(self, scores: Array, within: Array | None) -> None:
+        """Turn scores into weights, in place: 0 for steps that are not `within` their sample."""
         if self.causal:
             scores += self._mask
+        if within is not None:
+            ended = within.transpose(0, 2, 1)[:, :, np.newaxis, :, np.newaxis] == 0
+            np.copyto(scores, -np.inf, where=ended)
         scores -= np.maximum.reduce(scores, axis=-2, keepdims=True)
         np.exp(scores, out=scores)
         scores /= np.add.reduce(scores, axis=-2, keepdims=True)

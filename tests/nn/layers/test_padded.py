@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.gradient_check import gradient_error
 from nn.lengths import lengths_of
 from nn.optimizers import rule
 from nn.speed import compile as fusion
@@ -37,6 +38,33 @@ def test_each_sample_as_if_it_were_that_long(kind, bidirectional: bool) -> None:
         np.testing.assert_allclose(predictions[:, row : row + 1], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learnt"])
+def test_transformers_do_not_attend_beyond_the_end(causal: bool, positions: str) -> None:
+    block = nn.transformer(1, 4, 3, heads=2, causal=causal, positions=positions)
+    padded = network_of(block, (4, 6), padded=True)
+    predictions = padded.predict(samples((4, 6)))
+    assert np.isfinite(predictions).all()
+    weights = padded.weights()
+    for row, length in enumerate(LENGTHS):
+        alone = network_of(block, (4, int(length)), seeds=[1])
+        fitting = {
+            name: values if values.shape != (4, 6) else values[:, :length]
+            for name, values in weights.items()
+        }
+        alone.load(fitting)
+        expected = alone.predict(samples((4, 6))[row : row + 1, :, :length])
+        np.testing.assert_allclose(predictions[:1, row : row + 1], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_gradients_of_transformers_by_central_differences(causal: bool) -> None:
+    layers = nn.transformer(1, 4, 3, heads=2, causal=causal, positions="learnt")
+    network = network_of(layers, (2, 6), padded=True)
+    x, y = batch(network, 4)
+    assert (gradient_error(network, x, y) < 1e-7).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_states_stay_after_the_end(kind) -> None:
     layer = kind(3, output="all", **OPTIONS)
@@ -67,8 +95,14 @@ def test_bits_if_no_sample_ends_early(kind, compiled: bool, monkeypatch) -> None
     np.testing.assert_array_equal(*results)
 
 
-def trained(runs: list[int], *, shared: bool) -> list[np.ndarray]:
-    layers = [nn.LSTM(4, output="all", **OPTIONS), nn.GRU(3, **OPTIONS), nn.Dense(3)]
+NETWORKS = {
+    "recurrent": [nn.LSTM(4, output="all", **OPTIONS), nn.GRU(3, **OPTIONS), nn.Dense(3)],
+    "transformer": nn.transformer(1, 4, 3, heads=2, positions="learnt"),
+}
+
+
+def trained(runs: list[int], *, shared: bool, network_name: str = "recurrent") -> list[np.ndarray]:
+    layers = NETWORKS[network_name]
     seeds = [[11, 12, 13][run] for run in runs]
     network = network_of(layers, (2, 6), padded=True, seeds=seeds, dtype="float32")
     stack = nn.OptimizerStack.of(network, nn.Adam(lr=0.01))
@@ -92,22 +126,24 @@ def trained(runs: list[int], *, shared: bool) -> list[np.ndarray]:
     return [*network.parameters.copy(), *network.predict(samples((2, 6)))]
 
 
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 @pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
-def test_a_run_alone_and_in_a_stack(shared: bool, compiled: bool, monkeypatch) -> None:
+def test_a_run_alone_and_in_a_stack(name: str, shared: bool, compiled: bool, monkeypatch) -> None:
     for module in (fusion, rule):
         monkeypatch.setattr(module, "COMPILE_AFTER", 0 if compiled else 1e12)
-    together = trained([2, 0, 1], shared=shared)
+    together = trained([2, 0, 1], shared=shared, network_name=name)
     for place, run in enumerate([2, 0, 1]):
-        parameters, predictions = trained([run], shared=shared)
+        parameters, predictions = trained([run], shared=shared, network_name=name)
         np.testing.assert_array_equal(together[place], parameters)
         np.testing.assert_array_equal(together[3 + place], predictions)
 
 
-def test_replayed_or_not(monkeypatch) -> None:
-    fast = trained([0, 1], shared=False)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_replayed_or_not(name: str, monkeypatch) -> None:
+    fast = trained([0, 1], shared=False, network_name=name)
     monkeypatch.setattr("nn.speed.off", frozenset({"compile", "replay", "pages"}))
-    for one, other in zip(fast, trained([0, 1], shared=False), strict=True):
+    for one, other in zip(fast, trained([0, 1], shared=False, network_name=name), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
