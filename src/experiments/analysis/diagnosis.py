@@ -99,9 +99,10 @@ def _improves(curves: Curves) -> bool:
     losses = _losses(curves)
     if losses.size < 3:
         return False
-    late = losses[: max(1, math.ceil((losses.size - 1) * (1 - _LATE)))]
+    late = math.ceil((losses.size - 1) * _LATE)
     gain = losses[0] - losses.min()
-    return bool(losses.argmin() == losses.size - 1 and late.min() - losses[-1] > _LITTLE * gain)
+    fall = losses[:-late].min() - losses[-1]
+    return bool(losses.argmin() == losses.size - 1 and fall > _LITTLE * gain)
 
 
 def _rises(curves: Curves) -> bool:

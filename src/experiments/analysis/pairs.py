@@ -52,7 +52,8 @@ class Pair:
     Attributes
     ----------
     first, second : str
-        The labels of the groups; the first has the better mean.
+        The labels of the groups; the first is better by their difference. (If not all groups have
+        the same seeds, it may be the one with the worse mean over all of its own.)
     metric : str
         The metric that is compared.
     seeds : tuple of int
@@ -70,8 +71,8 @@ class Pair:
         Whether the difference is significant: the adjusted interval excludes zero.
     improvement : Estimate
         The probability that the first group does better on a seed, with its 95% interval.
-    effect : float
-        The difference over its standard deviation; NaN if the standard deviation is unknown.
+    spread : float
+        The standard deviation of the difference on one seed; NaN if it is unknown.
     level : float
         The level at which Holm's procedure tested the pair.
     can_separate : bool
@@ -99,7 +100,7 @@ class Pair:
     adjusted_p: float
     separated: bool
     improvement: Estimate
-    effect: float
+    spread: float
     level: float
     can_separate: bool
     far_off: tuple[int, ...] = ()
@@ -128,6 +129,11 @@ class Pair:
         return self.verdict is Verdict.SEPARATED
 
     @property
+    def better(self) -> str | None:
+        """The label of the group that is surely better; None if neither is."""
+        return self.first if self.first_is_better else None
+
+    @property
     def settled(self) -> bool:
         """Whether more seeds are not needed: the pair is separated or equivalent."""
         return self.verdict in (Verdict.SEPARATED, Verdict.EQUIVALENT)
@@ -137,15 +143,20 @@ class Pair:
         """The number of seeds that would settle the pair with a power of 80%.
 
         They separate this difference or, if there is a margin and fewer seeds are needed for it,
-        show that it is equivalent. None if the difference is zero, its spread is unknown, or more
+        show that it is equivalent. None if the spread of the difference is unknown, or if more
         than ten thousand seeds would be needed.
         """
-        found = [seeds_needed(self.effect, alpha=self.level, overlap=self.overlap)]
-        if self.margin is not None and self.effect:
-            room = self.margin * abs(self.effect / self.difference.value)
+        if not self.spread > 0:
+            return None
+        effect = self.difference.value / self.spread
+        found = [seeds_needed(effect, alpha=self.level, overlap=self.overlap)]
+        if self.margin is not None:
             found.append(
                 equivalence.seeds_to_equivalence(
-                    self.effect, room, alpha=self.equivalence_level, overlap=self.overlap
+                    effect,
+                    self.margin / self.spread,
+                    alpha=self.equivalence_level,
+                    overlap=self.overlap,
                 )
             )
         return min((count for count in found if count is not None), default=None)
@@ -191,8 +202,14 @@ def compare_pairs(
     ranked = sorted(
         filled, key=lambda label: sign * math.fsum(values[label].values()) / len(values[label])
     )
-    couples = list(itertools.combinations(ranked, 2))
-    found = [_contrast(values[first], values[second], overlap) for first, second in couples]
+    couples, found = [], []
+    for first, second in itertools.combinations(ranked, 2):
+        contrast, seeds = _contrast(values[first], values[second], overlap)
+        if sign * contrast.value > 0:  # on the seeds that both have, the order is another
+            first, second = second, first
+            contrast, seeds = _contrast(values[first], values[second], overlap)
+        couples.append((first, second))
+        found.append((contrast, seeds))
     raw = [contrast.p_value() for contrast, _ in found]
     adjusted, levels = _holm(raw, looks)
     same = [1.0 if margin is None else equivalence.p_value(one, margin) for one, _ in found]
@@ -220,7 +237,7 @@ def compare_pairs(
                     higher=higher,
                     paired=bool(seeds),
                 ),
-                contrast.effect,
+                contrast.spread,
                 level,
                 contrast.count > 1,
                 far_off({seed: a[seed] - b[seed] for seed in seeds}),

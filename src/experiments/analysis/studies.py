@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from experiments.errors import ConfigError
 from experiments.runs.record import Record
 
 STUDY: Final = "study"
@@ -25,9 +26,27 @@ def study_of(run: Record) -> str:
 
 
 def studies_by_seed(runs: Iterable[Record]) -> dict[int, int]:
-    """Return the number of the study that each seed belongs to; empty without several studies."""
-    found = {run.seed: int(study) for run in runs if (study := study_of(run)).isdecimal()}
-    return found if len(set(found.values())) > 1 else {}
+    """Return the number of the study that each seed belongs to; empty without several studies.
+
+    Raises
+    ------
+    ConfigError
+        If there are several studies, and runs of a seed belong to none or to more than one.
+    """
+    found: dict[int, set[str]] = {}
+    for run in runs:
+        found.setdefault(run.seed, set()).add(study_of(run))
+    studies = {study for own in found.values() for study in own if study.isdecimal()}
+    if len(studies) < 2:
+        return {}
+    for seed, own in found.items():
+        if len(own) > 1 or not own <= studies:
+            raise ConfigError(
+                f"Runs of seed {seed} belong to {'different studies' if own <= studies else 'none'}"
+                " of a repeated tuning, to which other runs belong. Verdicts would be over studies "
+                "for some runs and over seeds for others: compare each sweep by itself."
+            )
+    return {seed: int(study) for seed, (study,) in found.items()}
 
 
 def means_of_studies(values: Mapping[int, float], studies: Mapping[int, int]) -> dict[int, float]:

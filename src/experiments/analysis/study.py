@@ -245,6 +245,15 @@ class Part:
         """The pairs with seeds enough that they could be separated."""
         return tuple(pair for pair in self.pairs if pair.can_separate)
 
+    def pairs_of(self, label: str) -> dict[str, Pair]:
+        """Return the pairs of one group by the label of the other."""
+        return {
+            other: pair
+            for pair in self.pairs
+            for one, other in ((pair.first, pair.second), (pair.second, pair.first))
+            if one == label
+        }
+
 
 def clock_of(entries: Sequence[Entry]) -> str:
     """Return what the times to the target of some entries are compared in (see `Part.clock`)."""

@@ -6,6 +6,7 @@ from tests.experiments.analysis.made_up_sweeps import make_run
 
 FALLING = [2.0, 1.0, 0.6, 0.5, 0.45, 0.42, 0.4, 0.39, 0.38, 0.37, 0.3]
 SETTLED = [2.0, 1.0, 0.5, 0.31, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]
+STOPPED = [2.0, 1.0, 0.6, 0.5, 0.45, 0.42, 0.4, 0.39, 0.38, 0.301, 0.3]  # but for the last epoch
 RISING = [2.0, 1.0, 0.3, 0.31, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.6]
 
 
@@ -41,6 +42,7 @@ def run(folder, runs, optimizer, seed, rate, losses, stage, worse=0.0, *, bad=Fa
         (FALLING, "still improve at the last epoch"),
         (RISING, "end with a validation loss that has risen again"),
         (SETTLED, ""),
+        (STOPPED, ""),
     ],
 )
 def test_curves_say_what_is_wrong_with_the_length(tmp_path, curves, said):

@@ -1,5 +1,7 @@
 """Comparisons count gradients where a step takes several, with epochs beside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from experiments.reporting.figures.comparison import plot_comparison
 from experiments.reporting.figures.curves import family_of, plot_curves, units_of
 from experiments.reporting.figures.looks import Look
 from experiments.reporting.tables.layout import result_columns
+from experiments.reporting.words.conclusions import conclude
 from tests.experiments.analysis.crowding import crowded, outside
 from tests.experiments.analysis.made_up_sweeps import learn, make_run
 
@@ -46,6 +49,14 @@ def test_times_to_the_target_count_gradients(study):
     # The slower one has the higher ranks.
     (pair,) = part.time_pairs
     assert (pair.difference.value > 0) == (pair.first == twice)
+
+
+def test_the_conclusion_counts_gradients(study):
+    (part,) = study[0].parts
+    last = sorted(part.entries, key=lambda entry: entry.optimizer == study[1])
+    surely = tuple(replace(pair, separated=True) for pair in part.time_pairs)
+    words = conclude(replace(part, pairs=(), time_pairs=surely, entries=tuple(last)))
+    assert "in fewer gradients than" in words
 
 
 def test_tables_show_gradients_and_epochs(study):

@@ -9,7 +9,7 @@ from interval_coverage import repeated_comparisons
 from scipy import stats
 
 from experiments.analysis.pairs import ALPHA, compare_pairs
-from experiments.analysis.statistics import holm
+from experiments.analysis.statistics import equivalence, holm
 
 LOSSES = st.dictionaries(
     st.sampled_from("abcde"),
@@ -63,10 +63,8 @@ def test_what_is_printed_agrees_with_itself(values, higher):
         assert pair.adjusted.low <= pair.difference.low
         assert pair.adjusted.high >= pair.difference.high
         assert pair.improvement.covers(pair.improvement.value)
-        means = [
-            sum(values[name].values()) / len(values[name]) for name in (pair.first, pair.second)
-        ]
-        assert means[0] == means[1] or (means[0] < means[1]) != higher
+        difference = pair.difference.value
+        assert difference == 0 or (difference < 0) != higher  # the first is better
 
 
 @given(LOSSES)
@@ -214,6 +212,34 @@ def test_an_undecided_pair_says_how_many_seeds_settle_it():
     assert 6 < pair.seeds_needed < (without.seeds_needed or 10**5)
 
 
+def test_pairs_without_spread_or_difference_say_how_many_seeds_settle_them_if_they_can():
+    (tied,) = compare_pairs({"a": seeded([1.0] * 5), "b": seeded([1.0] * 5)}, metric="m", margin=1)
+    assert tied.verdict == "undecided"
+    assert tied.seeds_needed is None
+    (alone,) = compare_pairs({"a": {0: 1.0}, "b": {0: 1.0}}, metric="m", margin=1)
+    assert alone.seeds_needed is None
+    even = {"a": seeded([1.0, 2.0, 3.0, 4.0]), "b": seeded([2.0, 1.0, 4.0, 3.0])}
+    (pair,) = compare_pairs(even, metric="m", margin=1)
+    assert pair.verdict == "undecided"
+    assert pair.difference.value == 0
+    needed = equivalence.seeds_to_equivalence(0, 1 / pair.spread)
+    assert pair.seeds_needed == needed > 4
+    (without,) = compare_pairs(even, metric="m")
+    assert without.seeds_needed is None
+
+
+def test_the_seeds_that_both_have_say_which_group_is_better():
+    easy = dict.fromkeys(range(6, 12), 0.1)
+    values = {"a": seeded([1 + 0.01 * seed for seed in range(6)]) | easy}
+    values["b"] = seeded([0.9 + 0.012 * seed for seed in range(6)])
+    for order in (values, dict(reversed(values.items()))):
+        (pair,) = compare_pairs(order, metric="m")
+        assert pair.separated
+        assert (pair.first, pair.second) == ("b", "a")  # though the mean of all seeds of a is lower
+        assert pair.better == "b"
+        assert pair.adjusted.high < 0
+
+
 def test_looks_divide_the_levels():
     noise = np.random.default_rng(7).normal(size=(3, 10))
     values = {name: seeded(own) for name, own in zip("abc", noise, strict=True)}
@@ -233,7 +259,7 @@ def test_overlapping_splits_widen_every_interval():
     (shared,) = compare_pairs(values, metric="m", overlap=1 / 3)
     widths = [one.difference.high - one.difference.low for one in (apart, shared)]
     assert widths[1] / widths[0] == pytest.approx(np.sqrt(1 + 10 / 3))  # Nadeau and Bengio's
-    assert shared.effect == pytest.approx(apart.effect)
+    assert shared.spread == pytest.approx(apart.spread)
     assert (
         compare_pairs({**values, "b": seeded(0.5 + noise[1])}, metric="m", overlap=1 / 3)[
             0

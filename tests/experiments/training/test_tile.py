@@ -46,7 +46,7 @@ def test_each_tile_takes_all_steps_of_an_epoch_before_the_next(
         step(stack, parameters, *arguments, **options)
 
     monkeypatch.setattr(OptimizerStack, "step", noted)
-    monkeypatch.setattr("experiments.training.stack.seconds_per_step", lambda tile: 1e-6)
+    monkeypatch.setattr("experiments.training.stack.seconds_per_step", lambda *_: 1e-6)
     with in_tiles_of(2):
         list(train(some_runs(1, 3, 3), DATASET))
     # After an epoch the first run has left its tile; the tiles stay two.

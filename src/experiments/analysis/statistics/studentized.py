@@ -91,11 +91,11 @@ class Studentized:
     overlap: float = 0.0
 
     @property
-    def effect(self) -> float:
-        """The estimate over the standard deviation of one value; NaN if that is unknown."""
+    def spread(self) -> float:
+        """The standard deviation of one value; NaN if it is unknown."""
         if not self.error > 0:
             return math.nan
-        return self.value / self.error * math.sqrt(1 / self.count + self.overlap)
+        return self.error / math.sqrt(1 / self.count + self.overlap)
 
     def interval(self, level: float = 0.95) -> Estimate:
         """Return the interval of a level between 0 and 1.

@@ -114,7 +114,12 @@ def emphasized(
     if len(ranked) <= MOST_CURVES:
         return list(ranked)
     best = ranked[0][0].label
-    open_ = {pair.second for pair in pairs if pair.first == best and not pair.first_is_better}
+    open_ = {
+        label
+        for pair in pairs
+        if best in (pair.first, pair.second) and pair.better != best
+        for label in (pair.first, pair.second)
+    }
     kept = [entry.label for entry, _ in ranked if entry.label in {best, *open_}][:MOST_CURVES]
     return [(entry, replace(look, stands_out=entry.label in kept)) for entry, look in ranked]
 

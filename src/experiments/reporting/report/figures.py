@@ -352,8 +352,9 @@ def _chosen_pairs(part: Part) -> tuple[list[Pair], str]:
     among = [pair for pair in pairs if {pair.first, pair.second} <= tuned]
     if 0 < len(among) <= _MOST_PAIRS:
         return among, "All pairs of tuned groups."
-    best = pairs[0].first
-    return [pair for pair in pairs if pair.first == best], f"Pairs of {best} with each other group."
+    best = part.entries[0].label
+    chosen = [pair for pair in pairs if best in (pair.first, pair.second)]
+    return chosen, f"Pairs of {best} with each other group."
 
 
 def _last(families: Sequence[Family], unit: str) -> float:

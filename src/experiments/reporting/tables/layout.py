@@ -186,7 +186,8 @@ def telling_pairs(part: Part, most: int = 20) -> list[Pair]:
             or kind[pair.first][1] == kind[pair.second][1]
         ]
     if len(found) > most:
-        found = [pair for pair in found if pair.first == found[0].first]
+        best = part.entries[0].label
+        found = [pair for pair in found if best in (pair.first, pair.second)]
     return found
 
 

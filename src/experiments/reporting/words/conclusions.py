@@ -17,7 +17,7 @@ from experiments.reporting.words.formatting import (
 )
 from experiments.reporting.words.limits import ENOUGH_SEEDS
 from experiments.reporting.words.robustness import about_robustness
-from experiments.reporting.words.targets import short_target
+from experiments.reporting.words.targets import COUNTED, short_target
 from experiments.training.metrics import metric_named
 from experiments.training.status import Status
 
@@ -112,10 +112,11 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
     value = _with_unit(part.metric, best.metrics[part.metric].mean)
     if len(entries) == 1:
         return f"{best.base} has {metric} {value} and is the only group."
-    pairs = {pair.second: pair for pair in part.pairs if pair.first == best.label}
+    pairs = part.pairs_of(best.label)
     rivals = [(one, pairs[one.label]) for one in entries[1:] if one.label in pairs]
     close = [one for one, pair in rivals if pair.can_separate and not pair.settled]
-    behind = [one for one, pair in rivals if pair.first_is_better]
+    behind = [one for one, pair in rivals if pair.better == best.label]
+    ahead = [one for one, pair in rivals if pair.better == one.label]
     alike = [one for one, pair in rivals if pair.equivalent]
     unknown = [one for one, pair in rivals if not pair.can_separate]
     if len(best.metrics[part.metric].seeds) < 2:
@@ -140,6 +141,11 @@ def _who(part: Part, entries: Sequence[Entry], metric: str) -> str:
         text += (
             f"; {listing([one.base for one in alike])} {'is' if len(alike) == 1 else 'are'} "
             f"equivalent to {best.base}, with differences surely below {compact(part.margin or 0)}"
+        )
+    if ahead:
+        text += (
+            f"; on the seeds that both have, {listing([one.base for one in ahead])} "
+            f"{'does' if len(ahead) == 1 else 'do'} better than {best.base}"
         )
     if unknown:
         text += (
@@ -167,10 +173,11 @@ def _with_unit(metric: str, estimate: Estimate) -> str:
 
 def _leaders(part: Part, entries: Sequence[Entry]) -> list[Entry]:
     """Return the best group and those that are not separated from it."""
+    best = entries[0].label
     close = {
-        pair.second
-        for pair in part.pairs
-        if pair.first == entries[0].label and pair.can_separate and not pair.first_is_better
+        label
+        for label, pair in part.pairs_of(best).items()
+        if pair.can_separate and pair.better != best
     }
     return [one for one in entries if one is entries[0] or one.label in close]
 
@@ -199,11 +206,8 @@ def _what_went_wrong(leaders: Sequence[Entry]) -> list[str]:
 def _seeds_far_off(part: Part, leaders: Sequence[Entry]) -> list[str]:
     """Write whose means are not separated from the best one because of single seeds."""
     names = {entry.label: entry.base for entry in leaders[1:]}
-    found = [
-        names[pair.second]
-        for pair in part.pairs
-        if pair.first == leaders[0].label and pair.second in names and pair.far_off
-    ]
+    pairs = part.pairs_of(leaders[0].label)
+    found = [names[label] for label, pair in pairs.items() if label in names and pair.far_off]
     if not found:
         return []
     differences, say = (
@@ -253,7 +257,7 @@ def _what_validation_says(part: Part, entries: Sequence[Entry]) -> list[str]:
 
 
 def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
-    """Write which groups reach the target in more epochs than all of the best ones, if any."""
+    """Write which groups reach the target later than all of the best ones, if any."""
     if part.target is None:
         return []
     leaders = _leaders(part, entries)
@@ -267,13 +271,14 @@ def _how_fast(part: Part, entries: Sequence[Entry]) -> list[str]:
         return []
     subject = {1: leaders[0].base + " reaches", 2: "Both reach"}.get(len(leaders), "All reach")
     names = listing([one.base for one in slower])
-    medians = f"median {_medians(leaders)} against {_medians(slower)}"
-    return [f"{subject} {short_target(part.target)} in fewer epochs than {names} ({medians})."]
+    medians = " against ".join(_medians(entries, part.clock) for entries in (leaders, slower))
+    counted = f"in fewer {COUNTED[part.clock]} than {names} (median {medians})"
+    return [f"{subject} {short_target(part.target)} {counted}."]
 
 
-def _medians(entries: Sequence[Entry]) -> str:
-    """Format the median epochs of several groups: `9`, `8 to 12`, or `12 to never`."""
-    middles = [entry.times["epoch"].median.value for entry in entries]
+def _medians(entries: Sequence[Entry], clock: str) -> str:
+    """Format the median times of several groups: `9`, `8 to 12`, or `12 to never`."""
+    middles = [entry.times[clock].median.value for entry in entries]
     low, high = counts([min(middles), max(middles)])
     return low if low == high else f"{low} to {high}"
 
@@ -294,7 +299,7 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
         elif pair is None or not pair.first_is_better:
             effect = "close"
         else:
-            effect = "better" if pair.first == entry.label else "worse"
+            effect = "better" if pair.better == entry.label else "worse"
         found[effect].append(entry.base)
     words = {
         "better": "Tuning improved on the defaults of {}.",
