@@ -348,17 +348,24 @@ def _overall(parts: Sequence[Part]) -> list[Overall]:
     result = []
     for name in common:
         if all(samples[name]):
-            score = studentize(samples[name], [1 / len(parts)] * len(parts)).sample_interval()
+            overlaps = [
+                found[name].metrics[part.metric].overlap
+                for part, found in zip(parts, placed, strict=True)
+            ]
+            score = studentize(samples[name], [1 / len(parts)] * len(parts), overlaps)
             ranked = tuple(
                 part.entries.index(found[name]) + 1
                 for part, found in zip(parts, placed, strict=True)
             )
-            result.append(Overall(name, placed[0][name].optimizer, score, ranked))
+            result.append(Overall(name, placed[0][name].optimizer, score.sample_interval(), ranked))
     return sorted(result, key=lambda one: -one.score.value)
 
 
 def _scaled(part: Part, entries: Sequence[Entry]) -> list[list[float]]:
-    """Scale the metric so that the untrained network has 0 and the best group's mean has 1."""
+    """Scale the metric so that the untrained network has 0 and the best group's mean has 1.
+
+    If even the best group is worse than the untrained network, there is no such scale.
+    """
     read = part.entries[0].group.read
     found = (untrained(run, read(run), part.metric) for run in part.records)
     starts = [value for value in found if math.isfinite(value)]
@@ -367,9 +374,10 @@ def _scaled(part: Part, entries: Sequence[Entry]) -> list[list[float]]:
         return [[] for _ in entries]
     start = float(np.median(starts))
     gain = having[0].metrics[part.metric].mean.value - start
+    better = gain > 0 if part.higher else gain < 0
     return [
         [(value - start) / gain for value in entry.metrics[part.metric].values]
-        if part.metric in entry.metrics and gain
+        if part.metric in entry.metrics and better
         else []
         for entry in entries
     ]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.groups import Curves
+from experiments.analysis.overlaps import overlap_of
 from experiments.analysis.pairs import Pair, compare_pairs
 from experiments.analysis.statistics.estimate import Estimate
 from experiments.analysis.statistics.expected_best import chances
@@ -45,6 +46,11 @@ class Budget:
     trials: int
     expected: Mapping[str, Estimate]
     pairs: tuple[Pair, ...]
+
+    def behind(self, optimizer: str) -> set[str]:
+        """Return the optimizers that are surely worse than one."""
+        won = [pair for pair in self.pairs if pair.better == optimizer]
+        return {name for pair in won for name in (pair.first, pair.second)} - {optimizer}
 
 
 def budgets(
@@ -78,15 +84,18 @@ def budgets(
         return []
     higher = metric_named(metric).higher_is_better
     least, top = metric_named(metric).range
+    studies = {study_of(run) for run in tried}
+    seeds = len({run.seed for run in tried}) // len(studies)
+    overlap = overlap_of(tried, metric, seeds if len(studies) > 1 else 1)
     found = []
     for budget in range(1, most + 1):
-        values = {optimizer: _expected(studies, budget) for optimizer, studies in ranked.items()}
+        values = {optimizer: _expected(own, budget) for optimizer, own in ranked.items()}
         estimates = {
-            optimizer: mean(list(own.values())).sample_interval().within(least, top)
+            optimizer: mean(list(own.values()), overlap).sample_interval().within(least, top)
             for optimizer, own in values.items()
         }
         order = sorted(estimates, key=lambda one: estimates[one].value * (-1 if higher else 1))
-        pairs = compare_pairs(values, metric=metric, higher=higher, margin=margin)
+        pairs = compare_pairs(values, metric=metric, higher=higher, margin=margin, overlap=overlap)
         found.append(Budget(budget, {one: estimates[one] for one in order}, tuple(pairs)))
     return found
 

@@ -96,7 +96,8 @@ class Vocabulary:
             If a token is not in the vocabulary and no token stands for such ones.
         """
         default = -1 if self.unknown is None else self._numbers[self.unknown]
-        numbers = np.array([self._numbers.get(token, default) for token in tokens], np.int32)
+        found = (self._numbers.get(token, default) for token in tokens)
+        numbers = np.fromiter(found, np.int32, len(tokens))
         if len(numbers) and numbers.min() < 0:
             place = int(np.argmax(numbers < 0))
             one = self.unit.removesuffix("s")
@@ -137,4 +138,4 @@ class Vocabulary:
 
 def split_text(text: str, unit: Unit) -> Sequence[str]:
     """Divide a text into characters, or into words, punctuation marks and line breaks."""
-    return list(text) if unit == "characters" else _WORDS.findall(text)
+    return text if unit == "characters" else _WORDS.findall(text)

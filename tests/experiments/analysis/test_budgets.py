@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from experiments.analysis.analyse import analyse
+from experiments.analysis.budgets import Budget
+from experiments.analysis.pairs import compare_pairs
+from experiments.analysis.statistics.estimate import Estimate
 from experiments.reporting.tables.frames import study_json
-from experiments.reporting.words.budgets import about_budgets
+from experiments.reporting.words.budgets import about_budgets, verdict_at
 from tests.experiments.analysis.made_up_sweeps import make_run
 
 RATES = (0.001, 0.01, 0.1, 1.0)
@@ -48,6 +51,30 @@ def test_it_is_the_mean_over_all_draws_of_as_many_settings(tmp_path):
         draws = itertools.combinations(LOSSES["sgd"], budget.trials)
         expected = 0.5 + np.mean([min(draw) for draw in draws])
         assert budget.expected["sgd"].value == pytest.approx(expected, abs=0.005)
+
+
+def test_overlapping_splits_widen_the_intervals_of_budgets(tmp_path, monkeypatch):
+    made = runs(tmp_path, LOSSES)
+    (apart,) = analyse(made).parts
+    monkeypatch.setattr("experiments.analysis.budgets.overlap_of", lambda *_: 1.0)
+    (shared,) = analyse(made).parts
+    for one, other in zip(apart.budgets, shared.budgets, strict=True):
+        for name in LOSSES:
+            narrow, wide = one.expected[name], other.expected[name]
+            assert wide.high - wide.low == pytest.approx(2 * (narrow.high - narrow.low))  # √(1+3)
+        assert other.pairs[0].overlap == 1
+
+
+def test_the_best_on_average_may_be_behind_on_the_seeds_that_both_have():
+    values = {
+        "a": {seed: 1 + 0.01 * seed for seed in range(6)} | dict.fromkeys(range(6, 12), 0.1),
+        "b": {seed: 0.9 + 0.012 * seed for seed in range(6)},
+    }
+    pairs = compare_pairs(values, metric="test/loss")
+    budget = Budget(1, {name: Estimate(0.5, 0.4, 0.6) for name in "ab"}, tuple(pairs))
+    assert budget.behind("b") == {"a"}
+    assert budget.behind("a") == set()
+    assert verdict_at(budget) == "a is not separated from b"
 
 
 def test_the_order_turns_with_the_budget(tmp_path):

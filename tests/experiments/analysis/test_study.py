@@ -290,6 +290,23 @@ def test_several_datasets_have_parts_scores_and_profiles(tmp_path):
     assert {one.label for one in study.profiles} == {one.label for one in study.overall}
 
 
+def test_there_are_no_overall_scores_where_nothing_beats_the_untrained_network(tmp_path):
+    made = [
+        make_run(
+            tmp_path / f"{dataset}{optimizer}{seed}",
+            optimizer,
+            seed,
+            choices={"dataset": dataset},
+            summary={"test/loss": loss + 0.01 * seed, "untrained/test_loss": 2.0},
+        )
+        for dataset in ("digits", "wine")
+        for optimizer, loss in (("sgd", 3.0), ("adam", 4.0))
+        for seed in range(3)
+    ]
+    assert len(analyse(made).parts) == 2
+    assert analyse(made).overall == ()
+
+
 def test_tuning_that_chose_the_defaults_is_said_so(tmp_path):
     runs = []
     for setting in ("tuned", "default"):

@@ -137,7 +137,9 @@ class Studentized:
 
 
 def studentize(
-    strata: Sequence[Sequence[float]], weights: Sequence[float], overlap: float = 0.0
+    strata: Sequence[Sequence[float]],
+    weights: Sequence[float],
+    overlap: float | Sequence[float] = 0.0,
 ) -> Studentized:
     """Estimate a weighted sum of the means of independent strata.
 
@@ -147,13 +149,15 @@ def studentize(
         The finite observations of each stratum, at least one per stratum.
     weights : sequence of float
         The weight of each stratum.
-    overlap : float, default 0.0
-        The number of test rows over that of training rows, if each value has its own split.
+    overlap : float or sequence of float, default 0.0
+        The number of test rows over that of training rows, if each value has its own split: of
+        all strata, or of each.
 
     Returns
     -------
     Studentized
     """
+    overlaps = np.broadcast_to(overlap, len(strata)).tolist()
     samples = [np.asarray(values, np.float64) for values in strata]
     value = float(sum(w * x.mean() for w, x in zip(weights, samples, strict=True)))
     count = min(x.size for x in samples)
@@ -161,8 +165,8 @@ def studentize(
         return Studentized(value, math.nan, math.nan, count)
     parts = np.array(
         [
-            w * w * x.var(ddof=1) * (1 / x.size + overlap)
-            for w, x in zip(weights, samples, strict=True)
+            w * w * x.var(ddof=1) * (1 / x.size + shared)
+            for w, x, shared in zip(weights, samples, overlaps, strict=True)
         ]
     )
     variance = float(parts.sum())
@@ -172,7 +176,7 @@ def studentize(
     shares = parts / variance
     df = 1 / float(sum(p * p / (x.size - 1) for p, x in zip(shares, samples, strict=True)))
     low, high = _stretches(samples, weights, df)
-    return Studentized(value, math.sqrt(variance), df, count, low, high, overlap)
+    return Studentized(value, math.sqrt(variance), df, count, low, high, max(overlaps))
 
 
 def mean(values: Sequence[float], overlap: float = 0.0) -> Studentized:

@@ -197,6 +197,8 @@ class Csv(TableOptions, SplitSource):
             cure = "dataset.missing=drop"
             if name not in self._targets:
                 cure = "dataset.missing=mean, median or drop"
+            if text := str(cells[name][row]).strip():
+                cure += f"; if {text!r} is a value, leave it out of dataset.missing_values"
             raise DataError(
                 f"{cells.where(row, name)}: the value is missing (as in "
                 f"{int(incomplete.sum())} of {cells.rows} rows). Fill it in, or choose {cure}."

@@ -14,6 +14,7 @@ from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.prepare import prepare_tokens
 from experiments.datasets.reading import name_lists
 from experiments.datasets.reading.encodings import check_encoding
+from experiments.datasets.reading.memory import available_memory, require_memory
 from experiments.datasets.reading.text_file import read_text
 from experiments.datasets.source import Share, ShareOrNone, Source
 from experiments.datasets.sources.paths import user_path
@@ -26,6 +27,7 @@ from nn.randomness import stream
 PYDOC_TOPICS: Final = "pydoc_topics"
 SURNAMES: Final = "surnames"
 UNKNOWN: Final = "<unknown>"
+_BYTES: Final = 36  # that a token takes while the sequences are made, as measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,11 @@ class Text(Source):
         tokens = split_text(self._text(), self.unit)[: self.limit]
         if not tokens:
             raise DataError(f"{self.source}: the text is empty. Give another.")
+        require_memory(
+            f"{self.source}: a text of {len(tokens):,} {self.unit}",
+            _BYTES * len(tokens),
+            available_memory(),
+        )
         testing = max(1, round(len(tokens) * self.test))
         validating = max(1, round(len(tokens) * self.validation)) if self.validation else 0
         ends = np.cumsum([len(tokens) - validating - testing, validating, testing])

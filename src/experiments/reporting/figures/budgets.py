@@ -110,5 +110,5 @@ def plot_budgets(
 def _ahead(budget: Budget) -> str:
     """Name the optimizer that is better than all others and separated from them; or nothing."""
     best = next(iter(budget.expected))
-    own = [pair for pair in budget.pairs if pair.first == best]
-    return best if own and all(pair.first_is_better for pair in own) else ""
+    others = budget.expected.keys() - {best}
+    return best if others and others <= budget.behind(best) else ""

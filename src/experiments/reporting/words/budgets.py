@@ -12,7 +12,7 @@ from experiments.reporting.words.formatting import listing
 def verdict_at(budget: Budget) -> str:
     """Write which optimizers are best with a budget: one, or those not separated from it."""
     best = next(iter(budget.expected))
-    behind = {pair.second for pair in budget.pairs if pair.first == best and pair.first_is_better}
+    behind = budget.behind(best)
     close = [name for name in budget.expected if name != best and name not in behind]
     if not close:
         return f"{best} is best"

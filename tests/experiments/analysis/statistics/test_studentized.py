@@ -211,3 +211,14 @@ def test_the_mixture_has_the_quantiles_and_the_mean_that_it_names():
     assert abs(np.median(drawn) - mixture.median()) < 0.05
     for share in (0.1, 0.75, 0.9):
         assert abs(np.mean(drawn < mixture.ppf(share)) - share) < 0.01
+
+
+def test_each_stratum_has_its_own_overlap():
+    strata, weights = [[1.0, 2.0, 4.0], [3.0, 5.0, 6.0, 9.0]], [0.5, 0.5]
+    found = studentize(strata, weights, [0.25, 1.0])
+    variance = sum(
+        w * w * np.var(x, ddof=1) * (1 / len(x) + shared)
+        for w, x, shared in zip(weights, strata, [0.25, 1.0], strict=True)
+    )
+    assert found.error == pytest.approx(math.sqrt(variance))
+    assert studentize(strata, weights, [0.25, 0.25]) == studentize(strata, weights, 0.25)

@@ -132,6 +132,12 @@ def test_missing_values_are_refused_by_default(write):
         Csv(path=write(GAPS), target="y").load()
 
 
+def test_a_text_that_counts_as_missing_may_be_a_value(write):
+    table = "country,a,y\n" + "DE,1,0\nNA,2,1\n" * 6
+    with pytest.raises(DataError, match="if 'NA' is a value, leave it out of"):
+        Csv(path=write(table), target="y").load()
+
+
 def test_missing_values_drop_their_rows(write):
     dataset = Csv(path=write(GAPS), target="y", missing="drop", scaling="none").load()
     inputs, _ = every_row(dataset)

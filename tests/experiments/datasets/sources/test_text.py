@@ -1,5 +1,6 @@
 """Sequences of texts."""
 
+import contextlib
 import gzip
 from pathlib import Path
 
@@ -135,3 +136,13 @@ class TestWrongUse:
     def test_nothing_left_to_train(self) -> None:
         with pytest.raises(ConfigError, match="leave nothing for training"):
             Text(validation=0.5, test=0.5)
+
+
+def test_a_text_that_does_not_fit_in_memory_is_refused(tmp_path: Path, monkeypatch) -> None:
+    for left, refused in ((3599, True), (3600, False)):
+        monkeypatch.setattr(
+            "experiments.datasets.sources.text.available_memory", lambda left=left: left
+        )
+        raised = pytest.raises(DataError, match="a text of 100 characters needs about")
+        with raised if refused else contextlib.nullcontext():
+            text_of(tmp_path, length=4)
