@@ -8,6 +8,7 @@ import pytest
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     NOT_TRACKED,
+    ROOT,
     Finished,
     assert_same_bits,
     run,
@@ -120,3 +121,32 @@ def test_other_settings_of_sources_train_together(tmp_path: Path) -> None:
     assert {"test/f1", "test/roc_auc", "best/val_f1"} <= set(record.summary)
     assert all(np.abs(weights).max() <= 0.5 for weights in record.weights().values())
     assert any(name.startswith("probe/") for name in record.metrics())
+
+
+def test_each_schedule_trains(tmp_path: Path) -> None:
+    sweep = ("-m", "schedule=glob(*)", "hydra.sweep.dir=sweep")
+    records = succeeded(run(*sweep, *SHORT, folder=tmp_path)).records()
+    names = {path.stem for path in (ROOT / "conf" / "schedule").glob("*.yaml")}
+    assert {record.choices["schedule"] for record in records} == names
+    assert all(record.status == "done" for record in records)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("dataset=online_linear", "training.epochs=2"),
+        ("dataset=quadratic", "model.function.rotated=false", "training.epochs=2"),
+        ("dataset=linear_regression", "model=linear", "loss=mse", "training.epochs=2"),
+        ("dataset=linear_classification", "model=linear", "training.epochs=2"),
+        ("dataset=beale", "training.steps=5"),
+        ("dataset=branin", "training.steps=5"),
+        ("dataset=rosenbrock", "training.steps=5"),
+        ("dataset=moons", "training.order=once", "training.epochs=2"),
+        ("schedule=reduce_on_plateau", "schedule.cooldown=1", "training.epochs=3"),
+    ],
+    ids=lambda settings: settings[0],
+)
+def test_made_up_tasks_train(settings: tuple[str, ...], tmp_path: Path) -> None:
+    record = succeeded(run(*settings, NOT_TRACKED, folder=tmp_path)).record()
+    assert record.status == "done"
+    assert len(record.metrics()) > 1
