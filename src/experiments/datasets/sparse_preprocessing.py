@@ -115,7 +115,8 @@ class SparsePreprocessing(Preprocessing):
         array = np.asarray(raw)
         if array.dtype.kind in "fiub" and array.ndim == 2:
             return self.encoded(self._checked(_compressed(array)))
-        if self.terms is None or array.ndim > 2 or array.size != len(array):
+        texts = array.ndim in (1, 2) and 0 < array.size == len(array)
+        if self.terms is None or not texts:
             raise DataError(
                 f"the rows have shape {array.shape}, not (rows, {self.width}). Give a number for "
                 f"each feature{'' if self.terms is None else ', or a text for each row'}."

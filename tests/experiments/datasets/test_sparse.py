@@ -376,6 +376,7 @@ def test_texts_without_any_term_are_warned_of(tmp_path):
         ({"ngrams": (2, 1)}, r"dataset.ngrams must be .*\[2, 1\]"),
         ({"ngrams": (1,)}, "dataset.ngrams must be"),
         ({"encoding": "utf-9"}, "which Python does not know"),
+        ({"delimiter": "ab"}, "dataset.delimiter is 'ab'. Give one character"),
         ({"analyzer": "syllable"}, "analyzer"),
         ({"validation": 0.6, "test": 0.5}, "leave no rows for training"),
     ],
@@ -383,6 +384,16 @@ def test_texts_without_any_term_are_warned_of(tmp_path):
 def test_settings_that_do_not_go_together(options, message):
     with pytest.raises(ConfigError, match=message):
         BagOfWords(path="x.csv", **options)
+
+
+@pytest.mark.parametrize("raw", ["abc", [], [[["a"]]]])
+def test_rows_that_are_no_texts_are_refused(tmp_path, raw):
+    path = write_table(
+        tmp_path / "reviews.csv", ["a fine film", "a dull one"] * 20, ["y", "n"] * 20
+    )
+    preprocessing = bag(path).load().preprocessing
+    with pytest.raises(DataError, match="a text for each row"):
+        preprocessing.encode(raw)
 
 
 def test_a_source_is_hashable_however_its_lists_come():

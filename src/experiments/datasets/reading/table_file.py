@@ -12,6 +12,7 @@ from experiments.datasets.reading.encodings import is_encoding
 from experiments.datasets.reading.opening import regular_file
 from experiments.datasets.reading.parquet_file import is_parquet, read_parquet
 from experiments.datasets.reading.raw_table import RawTable
+from experiments.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ class TableFormat:
 def unescaped(delimiter: Any) -> Any:
     """Return a delimiter as it stands in files; a tab is given as a backslash and a t."""
     return "\t" if delimiter == "\\t" else delimiter
+
+
+def check_delimiter(where: str, delimiter: str | None) -> None:
+    """Raise a ConfigError, which begins with `where`, unless `dataset.delimiter` can part cells."""
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise ConfigError(
+            f"{where}: dataset.delimiter is {delimiter!r}. Give one character, such as ',' or ';', "
+            "neither quote nor line end."
+        )
 
 
 def read_table(path: Path, file_format: TableFormat | None = None) -> RawTable:

@@ -16,7 +16,12 @@ from experiments.datasets.reading.encodings import check_encoding
 from experiments.datasets.reading.notation import Notation
 from experiments.datasets.reading.raw_table import RawTable, column_name
 from experiments.datasets.reading.svmlight import read_svmlight
-from experiments.datasets.reading.table_file import TableFormat, read_table, unescaped
+from experiments.datasets.reading.table_file import (
+    TableFormat,
+    check_delimiter,
+    read_table,
+    unescaped,
+)
 from experiments.datasets.sources.csv_targets import Targets, read_targets
 from experiments.datasets.sources.paths import user_path
 from experiments.datasets.sources.term_source import TermSource
@@ -90,6 +95,7 @@ class BagOfWords(TermSource):
                 f"dataset BagOfWords: {self.text!r} is dataset.text and dataset.target. Give "
                 "another column for one of them."
             )
+        check_delimiter("dataset BagOfWords", self.delimiter)
         check_encoding("dataset BagOfWords", self.encoding)
 
     @property

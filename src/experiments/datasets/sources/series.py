@@ -83,6 +83,10 @@ class Series(TableOptions):
         for name, columns in (("series", self.series), ("target", self.target)):
             if columns == ():
                 raise ConfigError(f"dataset Series: dataset.{name} names no column. Name one.")
+            if isinstance(columns, tuple) and len(set(columns)) < len(columns):
+                raise ConfigError(
+                    f"dataset Series: dataset.{name} names a column twice. Name each once."
+                )
 
     def load(self) -> Dataset:
         """Read the file, check that the series have no gaps, and cut the windows."""
@@ -155,10 +159,11 @@ class Series(TableOptions):
         dated = wrong is not None or bool(formats_of(cells[name], self.notation))
         if dated:
             numbers = self.days(cells, name, self.date_format(cells, name, "dataset.time"))
-        missing = np.isnan(numbers)
-        if missing.any():
-            where = cells.where(int(np.argmax(missing)), name)
-            raise DataError(f"{where}: the time is missing. Fill it in.")
+        unknown = ~np.isfinite(numbers)
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            problem = "missing" if np.isnan(numbers[row]) else "infinite"
+            raise DataError(f"{cells.where(row, name)}: the time is {problem}. Correct it.")
         steps = np.diff(numbers)
         if not len(steps) or (dated and _by_months(numbers)):
             return

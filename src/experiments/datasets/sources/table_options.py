@@ -14,7 +14,12 @@ from experiments.datasets.reading.dates import ISO, formats_of, read_dates
 from experiments.datasets.reading.encodings import check_encoding
 from experiments.datasets.reading.notation import MISSING, Notation
 from experiments.datasets.reading.raw_table import RawTable, quoted
-from experiments.datasets.reading.table_file import TableFormat, read_table, unescaped
+from experiments.datasets.reading.table_file import (
+    TableFormat,
+    check_delimiter,
+    read_table,
+    unescaped,
+)
 from experiments.datasets.source import Source
 from experiments.datasets.sources.paths import user_path
 from experiments.errors import ConfigError, DataError
@@ -68,11 +73,7 @@ class TableOptions(Source):
         object.__setattr__(self, "delimiter", unescaped(self.delimiter))
         super().__post_init__()
         where = f"dataset {type(self).__name__}"
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
-            raise ConfigError(
-                f"{where}: dataset.delimiter is {self.delimiter!r}. Give one character, such "
-                "as ',' or ';', neither quote nor line end."
-            )
+        check_delimiter(where, self.delimiter)
         check_encoding(where, self.encoding)
         try:
             _ = self.notation

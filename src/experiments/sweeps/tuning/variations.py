@@ -25,7 +25,7 @@ def variations(config: Mapping[str, Any], what: Varied) -> Iterator[str]:
         if isinstance(count := training.get(unit), int):
             yield from (f"training.{unit}={new}" for new in (count // 2, 2 * count) if new)
     elif what == "width":
-        name = next((name for name in ("hidden", "channels") if model.get(name)), None)
+        name = next((name for name in ("hidden", "channels", "units") if model.get(name)), None)
         if name is not None and all(isinstance(width, int) for width in model[name]):
             for half, times in ((2, 1), (1, 2)):
                 widths = [max(1, width * times // half) for width in model[name]]

@@ -81,6 +81,7 @@ def test_even_steps(tmp_path: Path, time: list) -> None:
          "line 9 .*'2020-02-08' follows '2020-02-06', a step of 2 days, but most steps are 1 day"),
         (lambda c: c["time"].__setitem__(4, c["time"][3]), "a step of 0 days"),
         (lambda c: c["time"].__setitem__(4, None), r"line 6 .*'time': the time is missing"),
+        (lambda c: c.__setitem__("time", ["inf"] * 50), r"line 2 .*'time': the time is infinite"),
         (lambda c: c["time"].reverse(), "does not advance. Sort the rows"),
         (lambda c: c["load"].__setitem__(9, None), "line 11 .*'load': the value is missing .*1 of"),
         (lambda c: c["load"].__setitem__(9, "?"), "'load': the value is missing"),
@@ -115,7 +116,15 @@ def test_columns_that_do_not_fit(tmp_path: Path, options, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"window": 0}, {"horizon": 0}, {"validation": 0.6, "test": 0.5}, {"series": []}]
+    "options",
+    [
+        {"window": 0},
+        {"horizon": 0},
+        {"validation": 0.6, "test": 0.5},
+        {"series": []},
+        {"series": ["a", "a"]},
+        {"target": ["a", "a"]},
+    ],
 )
 def test_options_out_of_range(options) -> None:
     with pytest.raises(ConfigError, match=f"dataset.{next(iter(options))}"):

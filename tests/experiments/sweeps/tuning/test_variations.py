@@ -24,6 +24,11 @@ def test_one_thing_at_a_time_is_changed():
     ]
 
 
+def test_the_widths_of_recurrent_layers_are_varied():
+    model = {"units": [6], "initializer": None}
+    assert varied(model=model)[2:4] == ["model.units=[3]", "model.units=[12]"]
+
+
 def test_what_a_configuration_does_not_have_is_not_varied():
     training = {"batch_size": "full", "epochs": 20, "steps": 100}
     assert varied(training=training, model={}) == ["training.steps=50", "training.steps=200"]
