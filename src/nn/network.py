@@ -275,7 +275,7 @@ class Network:
         logits : ndarray of shape (runs, batch, *steps, outputs)
             A result of :meth:`backpropagate`.
         targets, weights : ndarray
-            As in :meth:`backpropagate`, with the run axis. They are not checked.
+            The arguments of :meth:`backpropagate`, with the run axis. They are not checked.
         """
         rows, distributions = self._rows_of(logits), self._distributions(targets)
         losses = self.objective.per_sample(rows, distributions).astype(np.float64, order="C")

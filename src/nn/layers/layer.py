@@ -30,7 +30,7 @@ from ..typing import Array, Shape
 
 
 class Carried(NamedTuple):
-    """What is carried from batch to batch: a state of a layer, in training or in evaluation."""
+    """The key of a state that a layer carries from batch to batch, in training or evaluation."""
 
     layer: str
     state: str

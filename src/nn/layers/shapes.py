@@ -123,12 +123,18 @@ def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
     Raises
     ------
     ValueError
-        If the number of steps has changed before such a layer.
+        If the number of steps has changed before such a layer, or if it sees samples with more
+        axes, whose last one is not known to be that of time.
     """
     steps = shapes[0][-1]
     placed = zip(names_of(layers), layers, shapes, strict=False)
     leaves = (leaf for name, layer, shape in placed for leaf in layer.leaves(name, shape))
     for name, layer, shape in leaves:
+        if layer.stepwise and len(shape) > 2:
+            raise ValueError(
+                f"{name} sees samples of shape {shape}, but those of the data may end early, which "
+                "only sequences, (channels, length), can"
+            )
         if layer.stepwise and shape[-1] != steps:
             raise ValueError(
                 f"{name} reads samples of {shape[-1]} steps, but those of the data have {steps} "

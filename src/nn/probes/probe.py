@@ -46,7 +46,7 @@ class Probed:
         """Return the gradient of the mean training loss over the rows, taken as one batch.
 
         The loss has label smoothing and class weights, and no penalties. Batch normalization takes
-        the statistics of these rows. Layers that carry states begin anew.
+        the statistics of these rows. Layers that carry states start from zero.
 
         Parameters
         ----------

@@ -167,6 +167,13 @@ def test_a_layer_that_cannot_know_where_samples_end() -> None:
             network_of([*layers, nn.Flatten(), nn.Dense(3)], (1, 6), padded=True)
 
 
+def test_a_mean_over_places_that_are_no_steps_is_refused() -> None:
+    layers = [nn.Reshape((1, 2, 6)), nn.GlobalAvgPool(), nn.Dense(3)]
+    network_of(layers, (2, 6))
+    with pytest.raises(ValueError, match=r"globalavgpool1 sees samples of shape \(1, 2, 6\), but"):
+        network_of(layers, (2, 6), padded=True)
+
+
 def test_lengths() -> None:
     x = samples((2, 6))
     np.testing.assert_array_equal(lengths_of(x, (2, 6)), LENGTHS)

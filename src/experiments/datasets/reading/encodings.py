@@ -40,7 +40,7 @@ def undecodable(
     path : Path
         The file.
     error : UnicodeError
-        What decoding it, or a block of it, has raised.
+        The error that decoding the file, or a block of it, has raised.
     codec : str
         The encoding that was tried, by Python's name for it.
     lines : int, default 0

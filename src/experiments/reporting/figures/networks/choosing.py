@@ -137,8 +137,8 @@ def figures_of(
     trusted : frozenset of str
         The trusted packages (see `figures_for`).
     failed : callable, optional
-        Called with the error of a picture that cannot be drawn, which is then left out; by default
-        the error is raised, as mistakes of the user always are.
+        A function that gets the error of a picture that cannot be drawn, which is then left out; by
+        default the error is raised, as mistakes of the user always are.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def figures_of(
 
 @dataclass(frozen=True)
 class _Scene:
-    """What there is to draw.
+    """The groups and the dataset that the pictures of a comparison show.
 
     Attributes
     ----------
