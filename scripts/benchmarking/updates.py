@@ -20,6 +20,8 @@ from benchmarking.measurements import OURS, Measurement
 WIDTHS: Final = (784, 1000, 1000, 10)
 """A network whose parameters, with those of any state, are larger than the caches of a core."""
 
+ELEMENTWISE: Final = "elementwise"
+SUMS: Final = "sums over tensors or runs"
 MATRICES: Final = "matrices"
 BOUND: Final = "bound"
 ROOTS: Final = "roots"

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nn
-from benchmarking.updates import MATRICES
+from benchmarking.updates import ELEMENTWISE, MATRICES, SUMS
 from nn.layers import Dense
 from nn.optimizers import rule
-from nn.parameters import Layout
 
 Array = NDArray[np.float32]
 
@@ -60,11 +59,13 @@ class Update:
         )
         self.source *= scale**0.5
         self.stack = nn.OptimizerStack([optimizer], layout, self.parameters.dtype)
-        self.kind = _kind(optimizer, layout)
         # Methods with roots take them in each of the first steps.
         for _ in range(2 * self.period + 1):
             self.step()
-        self.products = self._products() if self.kind == MATRICES else []
+        self.products = self._products() if optimizer.updated_as_matrices(layout) else []
+        self.kind = MATRICES if self.products else SUMS
+        if not (self.products or optimizer.whole_matrices or optimizer.reduces_over()):
+            self.kind = ELEMENTWISE
 
     def step(self) -> float:
         """Take a step; return the seconds of the processor that the update takes."""
@@ -92,13 +93,14 @@ class Update:
         return time.process_time() - began
 
     def _products(self) -> list[tuple[Array, Array, Array]]:
-        """Return the products of a step that takes no roots: the shortest list of a period."""
+        """Return the products of two matrices in a step without roots, the fewest in a period."""
         lists = []
         for _ in range(self.period):
             with _recorded() as made:
                 self.step()
             lists.append(made)
-        return min(lists, key=len)
+        products = min(lists, key=len)
+        return [one for one in products if min(*one[0].shape[1:], *one[1].shape[1:]) > 1]
 
     def repeat(self) -> dict[str, float]:
         """Return the microseconds of an update, of its bound, and of the roots."""
@@ -113,12 +115,6 @@ class Update:
         roots = by_place[-1] - update if self.period > 1 else 0.0
         found = {"update": update, "bound": median(bounds), "roots": roots}
         return {name: seconds * 1e6 for name, seconds in found.items()}
-
-
-def _kind(optimizer: nn.Optimizer, layout: Layout) -> str:
-    if optimizer.updated_as_matrices(layout):
-        return MATRICES
-    return "sums over tensors or runs" if optimizer.reduces_over() else "elementwise"
 
 
 @contextmanager
