@@ -365,7 +365,8 @@ class Network:
         if len(read) > 1:
             raise ValueError(f"targets have an axis of {len(read)} runs; give the same to all")
         self._check(read)
-        return read[0]
+        shared: Array = read[0]
+        return shared
 
     def losses(self, logits: Array, targets: Array) -> Array:
         """Return the loss of each sample, which is the mean over its steps with a target.
