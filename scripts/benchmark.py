@@ -3,7 +3,7 @@
 
     scripts/benchmark.py                          # everything; takes about half an hour
     scripts/benchmark.py steps --sizes 64-64-10   # training steps of one size
-    scripts/benchmark.py updates                  # the updates of all optimizers, without the passes
+    scripts/benchmark.py updates                  # the updates of all optimizers
     scripts/benchmark.py sweeps --runs 20         # the 20-run sweep, from command to comparison
     scripts/benchmark.py tiny                     # 1,000 and 3,000 tiny runs, new and reused
     scripts/benchmark.py --peers-python ~/peers/bin/python
@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "--cores",
         type=_cores,
         metavar="N[,N]",
-        help="cores: the last one for steps and updates, all for sweeps; by default the last two available",
+        help="cores: the last one for steps and updates, all for sweeps; by default the last two "
+        "available",
     )
     parser.add_argument(
         "--peers-python",

@@ -17,8 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from experiments.analysis.analyse import analyse
 from experiments.analysis.groups import EPOCHS
@@ -33,6 +32,7 @@ from experiments.reporting.words.targets import COUNTED, short_target
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "comparison.md"
 EXPERIMENTS = ("compare_all", "compare_full_batch")
 
@@ -82,8 +82,8 @@ def section(records: Sequence[Record]) -> Iterator[str]:
     cpus = {run.environment.get("cpu") for run in records}
     cores = max(int(run.environment.get("cpu_count") or 1) for run in records)
     yield (
-        f"{began.day} {began:%B %Y}: {len(records)} runs, {minutes:.0f} minutes from the first to the "
-        f"last, {cores} cores of {' and '.join(sorted(map(str, cpus)))}."
+        f"{began.day} {began:%B %Y}: {len(records)} runs, {minutes:.0f} minutes from the first to "
+        f"the last, {cores} cores of {' and '.join(sorted(map(str, cpus)))}."
     )
     yield markdown_table(overall(study))
     for part in study.parts:

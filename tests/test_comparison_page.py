@@ -42,7 +42,8 @@ def test_the_page_has_every_optimizer_in_all_four_tables(script):
 
 
 def test_only_what_is_between_the_marks_is_replaced(script):
-    page = "before\n<!-- a -->\nold\n<!-- end of a -->\nafter\n<!-- b -->\nkept\n<!-- end of b -->\n"
+    marked = "<!-- {0} -->\n{1}\n<!-- end of {0} -->\n"
+    page = "before\n" + marked.format("a", "old") + "after\n" + marked.format("b", "kept")
     expected = page.replace("old", "\nnew \\1\n")
     assert script.replaced(page, "a", r"new \1") == expected
     assert script.replaced(expected, "a", r"new \1") == expected

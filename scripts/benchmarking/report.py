@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarking import updates
+from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarking.steps import BOUND
 from benchmarking.sweeps import EXISTING, PEER, PHASES
 

@@ -47,7 +47,7 @@ class Update:
         rule.COMPILE_AFTER = 0
         self.period = INTERVAL if hasattr(optimizer, "interval") else 1
         if self.period > 1:
-            optimizer = replace(optimizer, **{"interval": INTERVAL})
+            optimizer = replace(optimizer, interval=INTERVAL)
         network = nn.Network(
             [Dense(units) for units in widths[1:]], widths[0], loss=nn.CrossEntropy(), seeds=[0]
         )

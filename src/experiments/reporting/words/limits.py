@@ -328,10 +328,8 @@ def _groups(part: Part) -> Iterable[str]:
     having = sum(part.metric in entry.metrics for entry in part.entries)
     if part.pairs and len(part.pairs) < math.comb(having, 2):
         tuned = any(entry.setting == "tuned" for entry in part.focus)
-        which = "tuned settings, and each with its defaults" if tuned else "groups with the best means"
-        yield (
-            f"of the pairs of {having} groups, {len(part.pairs)} are compared: those of {which}."
-        )
+        which = "of tuned settings" if tuned else "of the best means"
+        yield (f"of the pairs of {having} groups, {len(part.pairs)} are compared, those {which}.")
 
 
 def _far_off(part: Part) -> Iterable[str]:
