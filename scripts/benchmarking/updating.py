@@ -100,7 +100,7 @@ class Update:
                 self.step()
             lists.append(made)
         products = min(lists, key=len)
-        return [one for one in products if min(*one[0].shape[1:], *one[1].shape[1:]) > 1]
+        return [one for one in products if min(*one[0].shape[-2:], *one[1].shape[-2:]) > 1]
 
     def repeat(self) -> dict[str, float]:
         """Return the microseconds of an update, of its bound, and of the roots."""
