@@ -273,17 +273,17 @@ class Reproduction:
         from experiments.commands.hydra.overrides import override_of
         from experiments.datasets.sources.paths import user_path
 
-        choice, settings = self._experiments.dataset(name)
+        data, settings = self._experiments.dataset(name)
         if "dir" not in settings:
             return []
-        given = self._folders.get(choice)
+        given = self._folders.get(data)
         folders = [given] if given else [settings["dir"], settings.get("fallback_dir")]
         there = [str(folder) for folder in folders if folder and user_path(folder).is_dir()]
         if not there:
             looked = " or ".join(str(user_path(folder)) for folder in folders if folder)
             raise DataError(
-                f"{choice} is not in {looked}. It needs {published.data} "
-                f"--data {choice}=FOLDER names the folder that has them"
+                f"{data} is not in {looked}. It needs {published.data} "
+                f"--data {data}=FOLDER names the folder that has them"
             )
         return [override_of("dataset.dir", there[0]), "dataset.download=false"]
 
