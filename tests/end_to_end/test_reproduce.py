@@ -129,6 +129,7 @@ def test_a_reproduction_that_was_killed_goes_on_and_is_judged_the_same(tmp_path:
     assert before <= {record.uid for record in records}
     found = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert len(records) == found["runs"]
+    assert found["machine"].startswith("1 worker on ")
     stored = json.loads((RESULTS / f"{name}.json").read_text())
     for own, theirs in zip(found["claims"], stored["claims"], strict=True):
         assert own["verdict"] == theirs["verdict"]

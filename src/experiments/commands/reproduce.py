@@ -249,12 +249,14 @@ class Reproduction:
             for claim, node in zip(published.claims, claims, strict=True)
         ]
         about = environment()
+        jobs = self._options.jobs
+        workers = "" if jobs < 0 else f"{jobs} worker{'s' if jobs > 1 else ''} on "
         return Result(
             name=name,
             about={key: str(value) for key in ABOUT if (value := getattr(published, key))},
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             seconds=round(busy_seconds(sweep.records), 1),
-            machine=f"{about['cpu_count']} cores of {about['cpu']}",
+            machine=f"{workers}{about['cpu_count']} cores of {about['cpu']}",
             versions={"descent": VERSION, "numpy": str(about["numpy"])},
             runs=len(sweep.records),
             chosen=repetition.chosen,
