@@ -249,8 +249,8 @@ class Reproduction:
             for claim, node in zip(published.claims, claims, strict=True)
         ]
         about = environment()
-        jobs = self._options.jobs
-        workers = "" if jobs < 0 else f"{jobs} worker{'s' if jobs > 1 else ''} on "
+        count = self._options.jobs
+        workers = "" if count < 0 else f"{count} worker{'s' if count > 1 else ''} on "
         return Result(
             name=name,
             about={key: str(value) for key in ABOUT if (value := getattr(published, key))},
