@@ -24,11 +24,13 @@ def test_an_unknown_name_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -
     assert "no published experiment 'redi2018'; did you mean 'reddi2018'?" in said
 
 
+@pytest.mark.parametrize("name", ["nielsen_chapter1", "lecun1989"])
 def test_missing_data_are_described(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Two datasets that are made from the same files have one name."""
     monkeypatch.chdir(tmp_path)
-    assert main(["nielsen_chapter1"]) == 1
+    assert main([name]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert f"mnist is not in {tmp_path}/data/mnist" in said
     assert "train-images-idx3-ubyte" in said
@@ -127,6 +129,7 @@ def test_a_reproduction_that_was_killed_goes_on_and_is_judged_the_same(tmp_path:
     assert before <= {record.uid for record in records}
     found = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert len(records) == found["runs"]
+    assert found["machine"].startswith("1 worker on ")
     stored = json.loads((RESULTS / f"{name}.json").read_text())
     for own, theirs in zip(found["claims"], stored["claims"], strict=True):
         assert own["verdict"] == theirs["verdict"]
