@@ -159,7 +159,7 @@ def test_tiny_runs_are_measured_new_and_reused(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["jumps"], "'jumps' is not among steps, sweeps, tiny"),
+        (["jumps"], "'jumps' is not among steps, updates, sweeps, tiny"),
         (["tiny", "--tiny-runs", "3,x"], "'x' is not a whole number"),
         (["--sizes", "64-64-10,9-9"], "'9-9' is not among 2-4-2, 64-64-10"),
         (["--runs", "21"], "'21' is not among 4, 20, 400"),
