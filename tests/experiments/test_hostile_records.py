@@ -9,6 +9,7 @@ import contextlib
 import copy
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -376,6 +377,9 @@ def test_reports_and_pictures(run: str, data: st.DataObject, trace: Path) -> Non
     assert not trace.exists()
 
 
+EXPERIMENTS = itertools.count()
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
@@ -387,7 +391,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 @given(data=st.data())
 def test_publishing(run: str, data: st.DataObject, database: str, trace: Path) -> None:
     folder = changed_run(run, data)
-    options = ("--patience", "0", "--experiment", "hostile")
+    # A run that an experiment has already is left alone.
+    options = ("--patience", "0", "--experiment", f"hostile {next(EXPERIMENTS)}")
     assert_told(*printed_by(publish, folder, "--uri", database, *options))
     assert not trace.exists()
 
@@ -524,6 +529,45 @@ def test_a_network_that_is_larger_than_its_weights(capsys: pytest.CaptureFixture
         said = capsys.readouterr().err
         assert says in said
         assert len(said) < 1000
+
+
+def described(run: str, **settings: Any) -> Path:
+    """A copy of a run whose record describes its data otherwise, with new checksums."""
+    folder = copied(run)
+    data = json.loads((folder / "record.json").read_text())
+    data["dataset"].update(settings)
+    (folder / "record.json").write_text(json.dumps(data))
+    vouch(folder)
+    return folder
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_description_of_other_data(run: str) -> None:
+    for key, values in {
+        "steps": [0, 1, 2, 4, 8, 10**12],
+        "tokens": [0, 5],
+        "padded": [True],
+        "shape": [[1, 2, 2], [4], [8], [2, 4], [1, 8]],
+        "task": ["binary", "multiclass", "multilabel", "regression", "minimization"],
+        "features": [3],
+        "outputs": [7],
+        "target_names": [[], ["a"], ["a", "b"]],
+    }.items():
+        for value in values:
+            folder = described(run, **{key: value})
+            assert_told(*printed_by(predict, folder, RECORDS / RUNS[run]))
+
+
+def test_steps_and_classes_that_the_network_does_not_have() -> None:
+    for run, settings, says in (
+        ("dense", {"steps": 1}, "its outputs have the steps (), and the targets of its data (1,)"),
+        ("sparse", {"steps": 2}, "the steps (), and the targets of its data (2,)"),
+        ("text", {"steps": 2}, "the steps (8,), and the targets of its data (2,)"),
+        ("csv", {"task": "binary"}, "the network has 1 outputs for 1 names of targets"),
+    ):
+        status, _, err = printed_by(predict, described(run, **settings), RECORDS / RUNS[run])
+        assert status == 1
+        assert says in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no links without a privilege")

@@ -30,6 +30,9 @@ _ENTRY: Final = re.compile(r"^\w+:(?: .*)?\n(?:(?:(?: |- ).*|-)?\n)*", re.MULTIL
 
 _LONGEST: Final = 1 << 14  # characters of a text whose entries are kept
 
+_INTEGER: Final = "tag:yaml.org,2002:int"
+_DIGITS: Final = 308  # more do not fit in a float
+
 _PLAIN: Final = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
 )
@@ -192,6 +195,8 @@ def _check_node(node: yaml.Node) -> None:
     problem = None
     if node.tag not in _PLAIN:
         problem = f"a value of the type {node.tag.rpartition(':')[2]!r} is not allowed"
+    elif node.tag == _INTEGER and len(node.value) > _DIGITS:
+        problem = f"an integer of {len(node.value)} digits is too large"
     elif isinstance(node, yaml.MappingNode):
         keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if len(keys) < len(node.value):
