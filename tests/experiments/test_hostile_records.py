@@ -559,13 +559,13 @@ def test_a_description_of_other_data(run: str) -> None:
 
 
 def test_steps_and_classes_that_the_network_does_not_have() -> None:
-    for run, settings, says in (
+    for run, claim, says in (
         ("dense", {"steps": 1}, "its outputs have the steps (), and the targets of its data (1,)"),
         ("sparse", {"steps": 2}, "the steps (), and the targets of its data (2,)"),
         ("text", {"steps": 2}, "the steps (8,), and the targets of its data (2,)"),
         ("csv", {"task": "binary"}, "the network has 1 outputs for 1 names of targets"),
     ):
-        status, _, err = printed_by(predict, described(run, **settings), RECORDS / RUNS[run])
+        status, _, err = printed_by(predict, described(run, **claim), RECORDS / RUNS[run])
         assert status == 1
         assert says in err
 
