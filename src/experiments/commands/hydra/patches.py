@@ -23,6 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.errors import ConfigError
+from experiments.files.reading import read_file
+from experiments.files.yaml import refuse_excess
 
 _READ_FILES: Final = ("file", "pkg")
 """The schemes of Hydra's config sources that read files."""
@@ -151,7 +153,8 @@ def _no_values(override: Override) -> str:
 def name_broken_files() -> None:
     """Have Hydra raise a ConfigError that names a malformed YAML file, with line and column.
 
-    Hydra raises the errors of YAML and OmegaConf, which do not name the file.
+    Hydra raises the errors of YAML and OmegaConf, which do not name the file. They also have no
+    bounds: aliases that multiply fill the memory, and nesting the stack.
 
     Call once, before Hydra composes.
     """
@@ -166,6 +169,9 @@ def _naming_the_file(
 ) -> Callable[[Any, str], ConfigResult]:
     def load_config(source: Any, config_path: str) -> ConfigResult:
         try:
+            path = Path(source.path, _file_name(config_path)).resolve()
+            if path.is_file():  # that of a package is none
+                refuse_excess(read_file(path))
             return load(source, config_path)
         # A ValueError comes from a malformed number or from text that is not UTF-8.
         except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
@@ -174,10 +180,13 @@ def _naming_the_file(
     return load_config
 
 
+def _file_name(config_path: str) -> str:
+    return f"{config_path.removesuffix('.yaml')}.yaml"
+
+
 def _message(source: Any, config_path: str, error: Exception) -> str:
     """Return the message for a malformed file, with the position and the reason."""
-    name = f"{config_path.removesuffix('.yaml')}.yaml"
-    place = str(Path(source.path) / name)
+    place = str(Path(source.path, _file_name(config_path)))
     reason = str(error).partition("\n")[0]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         place += f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"

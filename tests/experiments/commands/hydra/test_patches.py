@@ -77,6 +77,16 @@ BROKEN = {
     "lr: 0x_\n": (".yaml: ", "invalid literal for int()"),
     "lr: \udcff\n": (".yaml: ", "can't decode byte 0xff"),
     "lr: \x01\n": (".yaml: ", "characters are not allowed"),
+    # Without bounds, these fill the memory or the stack, or take minutes.
+    "a: &a [1, 1]\n"
+    + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)).replace("*a0", "*a"): (
+        ".yaml: ",
+        "more than 100,000 keys and values",
+    ),
+    "a: &a\n  b: *a\n": (".yaml: ", "nested more than 50 levels deep"),
+    f"lr: {'[' * 5000}{']' * 5000}\n": (".yaml: ", "nested more than 50 levels deep"),
+    "".join(f"k{n}: {n}\n" for n in range(60_000)): (".yaml: ", "more than 100,000 keys"),
+    f"lr: {'9' * 10_000}\n": (".yaml: ", "an integer of 10000 digits"),
 }
 
 PROGRAM = """
