@@ -33,6 +33,7 @@ from experiments.commands.pictures import main as pictures
 from experiments.commands.predict import main as predict
 from experiments.commands.publish import main as publish
 from experiments.commands.sample import main as sample
+from experiments.datasets.sparse_preprocessing import SparsePreprocessing
 from experiments.errors import RecordError, UserError
 from experiments.runs.record import Record
 from experiments.serving.loader import _load_pyfunc
@@ -568,6 +569,22 @@ def test_steps_and_classes_that_the_network_does_not_have() -> None:
         status, _, err = printed_by(predict, described(run, **claim), RECORDS / RUNS[run])
         assert status == 1
         assert says in err
+
+
+@pytest.mark.parametrize("form", ["sparse", "dense", "mixed"])
+def test_sparse_rows_of_any_width(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(self: SparsePreprocessing) -> None:
+        raise AssertionError("a name for each of a number of features that nothing bounds")
+
+    monkeypatch.setattr(SparsePreprocessing, "encoded_names", property(names))
+    folder = copied("sparse")
+    contents = json.loads((folder / "preprocessing.json").read_text())
+    changed = contents | {"form": form, "width": 10**9}
+    (folder / "preprocessing.json").write_text(json.dumps(changed))
+    vouch(folder)
+    status, _, err = printed_by(predict, folder, RECORDS / RUNS["sparse"])
+    assert status == 1
+    assert "it gives 1000000000 features, and the network takes 8" in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no links without a privilege")
