@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,8 +59,8 @@ def hold_interrupts_while_composing() -> None:
 
 
 @contextmanager
-def empty_sweeps_refused() -> Iterator[None]:
-    """Have Hydra raise a ConfigError for an override that sweeps over no values.
+def unusable_sweeps_refused() -> Iterator[None]:
+    """Have Hydra raise a ConfigError for an override that sweeps over no values, or far too many.
 
     Hydra's basic sweeper makes no jobs of ``seed=range(0)`` and ends with status 0; Optuna's takes
     the end of a range as one of its values. A pattern is checked only when a sweeper expands it,
@@ -71,7 +72,7 @@ def empty_sweeps_refused() -> Iterator[None]:
 
     @wraps(expand)
     def sweep_iterator(override: Override, *arguments: Any, **named: Any) -> Iterator[Any]:
-        values = list(expand(override, *arguments, **named))
+        values = list(expand(override, *arguments, **named))  # bounded: it was parsed
         if not values:
             raise ConfigError(_no_values(override))
         return iter(values)
@@ -81,8 +82,8 @@ def empty_sweeps_refused() -> Iterator[None]:
         overrides: list[Override] = parse(parser, *arguments, **named)
         for override in overrides:
             value = override.value()
-            if isinstance(value, RangeSweep) and not list(value.range()):
-                raise ConfigError(_no_values(override))
+            if isinstance(value, RangeSweep):
+                _check_range(override, value)
         return overrides
 
     override_type.sweep_iterator, parser_type.parse_overrides = sweep_iterator, parse_overrides
@@ -133,6 +134,20 @@ def sweepers_counts_checked() -> Iterator[None]:
         yield
     finally:
         plugins.instantiate_sweeper = instantiate
+
+
+def _check_range(override: Override, value: RangeSweep) -> None:
+    """Raise a ConfigError for a range of no values, or of more than any sweep can have."""
+    from experiments.config.limits import RUNS  # imports all layers
+
+    count = sum(1 for _ in islice(value.range(), RUNS + 1))
+    if count == 0:
+        raise ConfigError(_no_values(override))
+    if count > RUNS:
+        raise ConfigError(
+            f"{override.input_line}: this range has more than {RUNS:,} values, which is the "
+            "largest number of runs in a sweep"
+        )
 
 
 def _no_values(override: Override) -> str:

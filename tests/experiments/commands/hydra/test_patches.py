@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.locate import CONF
-from experiments.commands.hydra.patches import empty_sweeps_refused, grid_for_basic
+from experiments.commands.hydra.patches import grid_for_basic, unusable_sweeps_refused
 from experiments.errors import ConfigError
 from tests.end_to_end.command_line import NOT_TRACKED, plugin, run
 
@@ -160,21 +160,30 @@ def test_an_override_that_sweeps_over_nothing_is_refused(override: str, says: st
         overrides = parser.parse_overrides(["optimizer=sgd,adam", override])
         return BasicSweeper.split_arguments(overrides, max_batch_size=None)
 
-    with empty_sweeps_refused(), pytest.raises(ConfigError) as refused:
+    with unusable_sweeps_refused(), pytest.raises(ConfigError) as refused:
         expanded()
     assert str(refused.value).startswith(f"{override}: {says}")
     assert expanded() == [[]]  # what Hydra makes of it, inside a user's own program too
 
 
+@pytest.mark.parametrize(
+    "override", ["seed=range(1000000000000)", "optimizer.lr=shuffle(range(0,1,1e-9))"]
+)
+def test_a_range_that_no_memory_holds_is_refused(override: str) -> None:
+    says = "this range has more than 100,000 values"
+    with unusable_sweeps_refused(), pytest.raises(ConfigError, match=says):
+        OverridesParser.create().parse_overrides([override])
+
+
 def test_optuna_is_given_no_empty_range() -> None:
     """It would try the end of the range, which Hydra's ranges leave out."""
-    with empty_sweeps_refused(), pytest.raises(ConfigError, match="this range has no values"):
+    with unusable_sweeps_refused(), pytest.raises(ConfigError, match="this range has no values"):
         OverridesParser.create().parse_overrides(["seed=range(0)"])
 
 
 def test_sweeps_over_something_are_expanded_as_ever() -> None:
     parser = OverridesParser.create(config_loader=Composer.load(CONF)._loader)
-    with empty_sweeps_refused():
+    with unusable_sweeps_refused():
         overrides = parser.parse_overrides(["optimizer=glob(sg*)", "seed=range(2)"])
         (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     assert batch == [["optimizer=sgd", "seed=0"], ["optimizer=sgd", "seed=1"]]
