@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .activations import Activation
 from .layers import Binding, Layer
@@ -340,6 +340,33 @@ class Network:
         # Sums and maxima over few outputs are faster in transposed arrays. Outputs of steps lie so.
         several = not self.objective.activation.elementwise and self.outputs < rows
         return self.workspace.transposed if self.steps or several else self.workspace.array
+
+    def read_targets(self, targets: ArrayLike, n: int) -> Array:
+        """Return the targets of `n` samples, the same for all runs, in the form to train on.
+
+        Parameters
+        ----------
+        targets : array_like of shape (n, *steps, outputs), or (n, *steps)
+            The encoded targets, or class indices, whole numbers without the last axis.
+        n : int
+            The number of samples.
+
+        Returns
+        -------
+        ndarray
+            Of the same shape; class indices as integers.
+
+        Raises
+        ------
+        ValueError
+            If they have another shape or differ between runs, or the loss cannot have them.
+        """
+        read = self._targets(np.asarray(targets), n)
+        if len(read) > 1:
+            raise ValueError(f"targets have an axis of {len(read)} runs; give the same to all")
+        self._check(read)
+        shared: Array = read[0]
+        return shared
 
     def losses(self, logits: Array, targets: Array) -> Array:
         """Return the loss of each sample, which is the mean over its steps with a target.

@@ -40,8 +40,10 @@ def fit(
     x : array_like of shape (n, *shape)
         The inputs of the training data, NaN (tokens -1) after the end of a sample of a padded
         network; or a sparse matrix of compressed rows, as SciPy makes it.
-    y : array_like of shape (n, outputs)
-        The targets; classes are one-hot encoded.
+    y : array_like of shape (n, *steps, outputs), or (n, *steps)
+        The targets; classes are one-hot encoded, or class indices, whole numbers without the last
+        axis (-1 for the steps after the end of a sample). `steps` is empty unless the network has
+        outputs for each step.
     epochs : int
         Number of passes over the training data.
     batch_size : int, optional
@@ -55,7 +57,7 @@ def fit(
     ------
     ValueError
         If `x` or `y` has another shape, an input is not finite in the network's precision, the loss
-        cannot have such targets (:meth:`nn.losses.Loss.check`), a padded sample has no step or a
+        cannot have such targets (:meth:`nn.Network.read_targets`), a padded sample has no step or a
         gap (:func:`nn.lengths.lengths_of`), or there are too few or too many optimizers. If an
         optimizer needs all rows in every step and `batch_size` is smaller, or the same loss in
         every evaluation and a layer draws random numbers; if one of its groups matches no
@@ -71,7 +73,6 @@ def fit(
     True
     """
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-        targets = np.asarray(y, network.dtype)
         inputs: Array | SparseRows
         if is_sparse(x):
             inputs = SparseRows.of(x, network.dtype)
@@ -80,19 +81,15 @@ def fit(
             inputs = numbers = np.asarray(x, network.dtype)
             shape = inputs.shape
     rows = shape[0] if shape else 0
-    wanted = (rows, *network.shape), (rows, network.outputs)
-    if rows == 0 or (shape, targets.shape) != wanted:
+    if rows == 0 or shape != (rows, *network.shape):
         sample = ", ".join(map(str, network.shape))
-        raise ValueError(
-            f"x and y must have shapes (n, {sample}) and (n, {network.outputs}), but have "
-            f"{shape} and {targets.shape}"
-        )
+        raise ValueError(f"x must have shape (n, {sample}), but has {shape}")
     if network.padded:
         ended = np.where(numbers < 0, np.nan, numbers) if network.tokens else numbers
         lengths_of(ended, network.shape)
     if (np.isinf(numbers) if network.padded else ~np.isfinite(numbers)).any():
         raise ValueError(f"x holds a number that is NaN, or infinite in {network.dtype}")
-    network.objective.loss.check(targets)
+    targets = network.read_targets(y, rows)
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
     for optimizer in optimizers if isinstance(optimizers, Sequence) else [optimizers]:
@@ -105,9 +102,10 @@ def fit(
                 f"{optimizer.label} needs the same loss in every evaluation; leave out the layers "
                 "that draw random numbers, such as dropout"
             )
-    weights = network.objective.loss.row_weights(targets)
+    loss = network.objective.loss
+    weights, targets = loss.row_weights(targets), loss.smooth(targets)
     if weights is not None:
-        weights = weights.astype(network.dtype)
+        weights = weights.astype(network.dtype).reshape(rows, *(network.steps or (1,)))
     batches = Batches(inputs, targets, batch_size or rows, network.seeds, weights=weights)
     stack = OptimizerStack.of(network, optimizers, averaging, batches.steps, epochs)
     for _ in range(epochs):

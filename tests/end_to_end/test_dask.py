@@ -1,5 +1,6 @@
 """Sweeps whose workers are Dask's: the same bits, wherever they are and whatever dies."""
 
+import logging
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from experiments.runs.find import find_records
 from experiments.runs.record import Record
+from experiments.workers.dask_cluster import DaskCluster
 from tests.end_to_end.command_line import (
     FEW_POINTS,
     NOT_TRACKED,
@@ -64,6 +66,22 @@ def test_on_this_machine(workers: int, expected: dict[str, Record], tmp_path: Pa
             other.listen()
         finished = succeeded(run(*SWEEP, NOT_TRACKED, *options, folder=tmp_path))
     assert_as_expected(finished.records(), expected)
+
+
+@pytest.mark.slow
+def test_workers_of_this_machine_log_nothing() -> None:
+    """A worker that is told to stop logs that the scheduler has gone, if the machine is busy."""
+    cluster = DaskCluster(1, scheduler=None, cluster=None, timeout=60)
+    cluster.open()
+    try:
+        level = cluster.result(cluster.submit(level_of_worker_log))
+    finally:
+        cluster.close()
+    assert level == logging.CRITICAL
+
+
+def level_of_worker_log() -> int:
+    return logging.getLogger("distributed.worker").getEffectiveLevel()
 
 
 @pytest.mark.slow

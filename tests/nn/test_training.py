@@ -44,15 +44,40 @@ def test_lists_of_numbers_do() -> None:
     np.testing.assert_array_equal(fitted.parameters, expected.parameters)
 
 
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize("weights", [None, "balanced"])
+def test_class_indices_are_one_hot_targets(batch_size: int | None, weights: str | None) -> None:
+    loss = nn.CrossEntropy(label_smoothing=0.1, class_weights=weights)
+    fitted, expected = (nn.Network(nn.mlp([6], 4), 3, loss=loss, seeds=[1, 2]) for _ in range(2))
+    nn.fit(fitted, nn.Adam(), X, Y.argmax(axis=1), epochs=2, batch_size=batch_size)
+    nn.fit(expected, nn.Adam(), X, Y, epochs=2, batch_size=batch_size)
+    np.testing.assert_array_equal(fitted.parameters, expected.parameters)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_target_for_each_step_is_learnt(padded: bool) -> None:
+    tokens = np.random.default_rng(1).integers(0, 4, (40, 6))
+    if padded:
+        tokens[::2, 4:] = -1
+    shifted = np.where(tokens < 0, -1, np.roll(tokens, 1, axis=1))  # what was read one step before
+    shifted[:, 0] = tokens[:, 0]
+    layers = nn.recurrent(nn.layers.GRU, [12], 4, tokens=4, output="steps")
+    recurrent = nn.Network(layers, (6,), loss=nn.CrossEntropy(), seeds=[0, 1], padded=padded)
+    nn.fit(recurrent, nn.Adam(lr=0.03), tokens, shifted, epochs=60, batch_size=10)
+    assert (recurrent.loss(tokens, shifted) < 0.2).all()
+
+
 @pytest.mark.parametrize(
     ("x", "y", "options", "message"),
     [
-        (X[:, :2], Y, {}, r"shapes \(n, 3\) and \(n, 4\), but have \(23, 2\) and \(23, 4\)"),
-        (X, Y.argmax(axis=1), {}, r"but have \(23, 3\) and \(23,\)"),
-        (X[:5], Y, {}, r"but have \(5, 3\) and \(23, 4\)"),
-        (X[np.newaxis], Y[np.newaxis], {}, r"but have \(1, 23, 3\)"),
-        (X[:0], Y[:0], {}, r"but have \(0, 3\)"),
-        (1.0, 2.0, {}, r"but have \(\) and \(\)"),
+        (X[:, :2], Y, {}, r"x must have shape \(n, 3\), but has \(23, 2\)"),
+        (X, Y.argmax(axis=1) / 2, {}, r"targets have shape \(23,\), not \(23, 4\)"),
+        (X, Y.argmax(axis=1) + 1, {}, "must lie between 0 and 3, but range from 1 to 4"),
+        (X, [Y, Y, Y], {}, "targets have an axis of 3 runs; give the same to all"),
+        (X[:5], Y, {}, r"targets have shape \(23, 4\), not \(5, 4\)"),
+        (X[np.newaxis], Y[np.newaxis], {}, r"but has \(1, 23, 3\)"),
+        (X[:0], Y[:0], {}, r"but has \(0, 3\)"),
+        (1.0, 2.0, {}, r"x must have shape \(n, 3\), but has \(\)"),
         (np.where(X > 1, 1e39, X), Y, {}, "x holds a number that is NaN, or infinite in float32"),
         (X, 2 * Y - 1, {}, r"targets in \[0, 1\], but they range from -1 to 1"),
         (X, 0 * Y, {}, "sum to 1 in each row, .* but a row sums to 0"),

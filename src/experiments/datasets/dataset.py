@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from experiments.datasets.samples import Samples
 from experiments.errors import DataError
 from nn.sparse_rows import SparseRows
 from nn.typing import Shape
+
+_LOOKED_AT: Final = 64  # sequences that are looked at for what they show
 
 
 class Task(StrEnum):
@@ -219,6 +221,23 @@ class Dataset:
         tokens = 0 if vocabulary is None else len(vocabulary)
         padded = self.preprocessing.steps is not None
         return Samples(self.shape, tokens, targets.shape[1] if by_step else 0, padded)
+
+    @property
+    def shows_targets(self) -> bool:
+        """Whether each step of a sequence shows the target of the step before, as in a text."""
+        samples, part = self.samples, self.train
+        if not samples.steps or part.sparse is not None:
+            return False
+        shown = part.take(range(min(len(part), _LOOKED_AT)))
+        if not samples.tokens:
+            if self.shape[0] != self.outputs or self.outputs < 2:
+                return False
+            numbers = shown.reshape(len(shown), *self.shape)
+            # A channel for each class; a sequence that has ended shows none.
+            shown = np.where(np.isnan(numbers).any(axis=1), -1, numbers.argmax(axis=1))
+        targets, following = part.targets[:_LOOKED_AT, :-1], shown[:, 1:]
+        told = (targets >= 0) & (following >= 0)
+        return bool(told.any() and (targets == following)[told].all())
 
     @property
     def predicts_characters(self) -> bool:

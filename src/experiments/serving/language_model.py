@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.datasets.vocabulary import Vocabulary, split_text
 from experiments.errors import DataError
+from nn.layers.shapes import check_causal, shapes_of
 from nn.network import Network
 from nn.randomness import stream
 
@@ -37,16 +38,12 @@ class LanguageModel:
     def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
         self._network, self.vocabulary = network, vocabulary
         (self.length,) = network.shape
-        if self.length > 1 and len(vocabulary) > 1:
-            last = np.zeros((2, self.length), np.intp)
-            last[1, -1] = 1
-            first, other = network.predict(last)[0, :, 0]
-            if not np.allclose(first, other, rtol=1e-3, atol=1e-6):  # beyond rounding
-                raise DataError(
-                    "the network sees later tokens at each step (it is bidirectional, or its "
-                    "attention is not causal), so it cannot predict the next one. Choose another "
-                    "run."
-                )
+        try:
+            check_causal(network.layers, shapes_of(network.layers, network.shape))
+        except ValueError as error:
+            raise DataError(
+                f"{error}, so the network cannot predict the next token. Choose another run."
+            ) from error
 
     def encode(self, text: str, where: str = "the text") -> NDArray[np.int32]:
         """Return the numbers of a text's tokens.

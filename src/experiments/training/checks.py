@@ -15,7 +15,15 @@ from experiments.training.length import batch_rows, length_of
 from experiments.training.metrics import COMPARED, HEADLINE, check_margin, may_be_summarized
 from experiments.training.targets import encoding_for
 from nn.layers import Layer
-from nn.layers.shapes import check_carrying, check_ends, draws, layout_of, names_of, shapes_of
+from nn.layers.shapes import (
+    check_carrying,
+    check_causal,
+    check_ends,
+    draws,
+    layout_of,
+    names_of,
+    shapes_of,
+)
 from nn.optimizers.parameter_group import assigned
 from nn.typing import Shape
 
@@ -53,6 +61,8 @@ def check(run: Run, dataset: Dataset) -> None:
                 check_ends(layers, shapes_of(layers, shape))
             if run.training.order.carries:
                 check_carrying(layers)
+            if dataset.shows_targets:
+                _check_foresight(layers, shape)
         except ValueError as error:
             faults.append(f"model: {error}")
         else:
@@ -71,6 +81,18 @@ def check(run: Run, dataset: Dataset) -> None:
             )
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def _check_foresight(layers: Sequence[Layer], shape: Shape) -> None:
+    """Raise a ValueError if a network sees what it is to predict."""
+    try:
+        check_causal(layers, shapes_of(layers, shape))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}, and each step shows the target of the step before, so the network would be "
+            "told what it is to predict. Set model.bidirectional=false or model.causal=true, or "
+            "leave the layer out"
+        ) from error
 
 
 def _optimizer_faults(run: Run, layers: Sequence[Layer], shape: Shape) -> Iterator[str]:

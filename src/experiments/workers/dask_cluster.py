@@ -81,8 +81,13 @@ class DaskCluster:
                 ) from error
         _silence()
         # Processes that are started here must leave Ctrl-C to this one. Dask must not rerun the
-        # calls of a worker that died: the sweep finds out which run is at fault.
-        settings = {"distributed.scheduler.allowed-failures": 0}
+        # calls of a worker that died: the sweep finds out which run is at fault. A worker that is
+        # told to stop may log a connection that the scheduler has closed already; the variable
+        # makes those of a local cluster as silent as this process.
+        settings = {
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+        }
         with interrupts_held(), dask.config.set(settings):
             try:
                 if self._scheduler is None:

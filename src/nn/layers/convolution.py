@@ -74,6 +74,11 @@ class Convolution(Layer):
     initializer: Initializer = initializers.ScaledGaussian()
     bias_initializer: Initializer = initializers.Zeros()
 
+    @property
+    def looks_ahead(self) -> bool:  # type: ignore[override]
+        """Whether windows see more than one place."""
+        return self.kernel not in (1, (1,), (1, 1))
+
     def windows(self, shape: Shape) -> Windows:
         """Return the windows over samples of this shape."""
         return Windows.of(shape[1:], self.kernel, self.stride, self.padding, self.dilation)

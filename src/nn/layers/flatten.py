@@ -16,6 +16,7 @@ class Flatten(Layer):
     """Put the numbers of a sample in a row: (channels, height, width) → (features,)."""
 
     name: ClassVar[str] = "flatten"
+    looks_ahead: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)

@@ -24,6 +24,7 @@ class GlobalAvgPool(Layer):
 
     name: ClassVar[str] = "globalavgpool"
     stepwise: ClassVar[bool] = True
+    looks_ahead: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:

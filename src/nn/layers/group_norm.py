@@ -70,6 +70,7 @@ class GroupNorm(SampleNormalization):
 
     name: ClassVar[str] = "groupnorm"
     per_run: ClassVar[tuple[str, ...]] = ("eps",)
+    looks_ahead: ClassVar[bool] = True
     groups: Count
     eps: Positive = 1e-5
 

@@ -142,6 +142,8 @@ class Layer(Component):
         Whether the layer, as the first one, takes :class:`~nn.sparse_rows.SparseRows`.
     only_in_training : bool
         Whether the layer is the identity outside of training.
+    looks_ahead : bool
+        Whether what the layer gives at a step of a sequence may depend on later steps.
     """
 
     per_run: ClassVar[tuple[str, ...]] = ()
@@ -152,6 +154,7 @@ class Layer(Component):
     tied = False
     takes_sparse: ClassVar[bool] = False
     only_in_training: ClassVar[bool] = False
+    looks_ahead: ClassVar[bool] = False
 
     @property
     def inner(self) -> Sequence[Layer]:

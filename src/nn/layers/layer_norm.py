@@ -24,5 +24,6 @@ class LayerNorm(SampleNormalization):
 
     name: ClassVar[str] = "layernorm"
     per_run: ClassVar[tuple[str, ...]] = ("eps",)
+    looks_ahead: ClassVar[bool] = True
     groups = 1
     eps: Positive = 1e-5

@@ -38,6 +38,7 @@ class Pooling(Layer):
     """
 
     edge: ClassVar[float] = 0.0
+    looks_ahead: ClassVar[bool] = True
     axes: ClassVar[tuple[str, ...]]
     kernel: Lengths = 2
     stride: Lengths | None = None

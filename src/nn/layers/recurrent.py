@@ -75,6 +75,11 @@ class Recurrent(Layer):
     def batch_last(self, shape: Shape) -> bool | None:
         return True
 
+    @property
+    def looks_ahead(self) -> bool:  # type: ignore[override]
+        """Whether the layer reads sequences from their ends, too."""
+        return self.bidirectional
+
     def carrying_fault(self) -> str | None:
         if self.bidirectional:
             return "it reads sequences from their ends, too"

@@ -51,6 +51,11 @@ class SelfAttention(Layer):
     causal: bool = False
     initializer: Initializer = initializers.ScaledGaussian()
 
+    @property
+    def looks_ahead(self) -> bool:  # type: ignore[override]
+        """Whether steps attend to later ones."""
+        return not self.causal
+
     def output_shape(self, shape: Shape) -> Shape:
         if shape[0] % self.heads:
             raise ValueError(f"{self.heads} heads cannot share {shape[0]} channels equally")

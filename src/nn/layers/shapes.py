@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -127,9 +127,7 @@ def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
         axes, whose last one is not known to be that of time.
     """
     steps = shapes[0][-1]
-    placed = zip(names_of(layers), layers, shapes, strict=False)
-    leaves = (leaf for name, layer, shape in placed for leaf in layer.leaves(name, shape))
-    for name, layer, shape in leaves:
+    for name, layer, shape in _leaves(layers, shapes):
         if layer.stepwise and len(shape) > 2:
             raise ValueError(
                 f"{name} sees samples of shape {shape}, but those of the data may end early, which "
@@ -142,12 +140,38 @@ def check_ends(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
             )
 
 
+def _leaves(layers: Sequence[Layer], shapes: Sequence[Shape]) -> Iterator[tuple[str, Layer, Shape]]:
+    """Iterate over the layers and those of which they are made; see :meth:`Layer.leaves`."""
+    for name, layer, shape in zip(names_of(layers), layers, shapes, strict=False):
+        yield from layer.leaves(name, shape)
+
+
 def check_carrying(layers: Sequence[Layer]) -> None:
     """Raise a ValueError if a layer cannot carry its state from batch to batch."""
     for name, layer in zip(names_of(layers), layers, strict=True):
         fault = layer.carrying_fault()
         if fault is not None:
             raise ValueError(f"{name} cannot carry its state from batch to batch: {fault}")
+
+
+def check_causal(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    """Check that what a network gives at a step of a sequence does not depend on later steps.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in order.
+    shapes : sequence of tuple of int
+        A result of :func:`shapes_of`.
+
+    Raises
+    ------
+    ValueError
+        If it does; the message names the layer that looks ahead.
+    """
+    for name, layer, _ in _leaves(layers, shapes):
+        if layer.looks_ahead:
+            raise ValueError(f"{name} ({type(layer).__name__}) looks at later steps")
 
 
 def _listed(axes: Sequence[object]) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nn
-from experiments.config.models import GRU, LSTM, MLP, RNN
-from experiments.datasets import Adding, Dataset, EmbeddedReber, Text
+from experiments.config.models import GRU, LSTM, MLP, RNN, Transformer
+from experiments.datasets import Adding, Copy, Dataset, EmbeddedReber, Text
 from experiments.datasets.sources.embedded_reber import WrongStrings
 from experiments.errors import ConfigError
 from experiments.training.checks import check
@@ -181,3 +181,23 @@ def test_loss_and_accuracy_count_the_steps_with_a_target() -> None:
     assert (targets < 0).any()
     share = (targets == 0).sum() / (targets >= 0).sum()
     assert untrained["untrained/test_accuracy"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [GRU(units=(3,), bidirectional=True), Transformer(depth=1, width=4, heads=2, causal=False)],
+    ids=["gru", "transformer"],
+)
+def test_a_network_that_sees_what_it_is_to_predict_is_refused(text: Dataset, model) -> None:
+    reber = EmbeddedReber(rows=30).load()
+    assert text.shows_targets
+    assert reber.shows_targets
+    for dataset in (text, reber):
+        with pytest.raises(ConfigError, match="would be told what it is to predict"):
+            check(make_run(model=model), dataset)
+
+
+def test_it_may_look_ahead_where_later_steps_are_no_answers() -> None:
+    copied = Copy(rows=30, delay=2).load()
+    assert not copied.shows_targets
+    check(make_run(model=GRU(units=(3,), bidirectional=True)), copied)

@@ -105,7 +105,7 @@ def _scale(axes: Axes, pairs: Sequence[Pair]) -> None:
 
 
 def _direction(pairs: Sequence[Pair]) -> str:
-    """Say on which side of 0 the first group, which has the better mean, is better."""
+    """Say on which side of 0 the first group, which is better on average, is better."""
     widest = max((pair.difference.value for pair in pairs), key=abs)
     return "← in favour of the first" if widest < 0 else "in favour of the first →"
 

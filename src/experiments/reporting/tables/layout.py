@@ -139,7 +139,7 @@ def pair_columns(part: Part, pairs: Sequence[Pair]) -> list[Column]:
     notation = Notation.of([end.value for end in ends], map(reach, ends))
     wins = [percent(pair.improvement.value) for pair in pairs]
     laid = [
-        Column("better mean", tuple(names[pair.first] for pair in pairs), is_text=True),
+        Column("better", tuple(names[pair.first] for pair in pairs), is_text=True),
         Column("against", tuple(names[pair.second] for pair in pairs), is_text=True),
         Column(
             "difference", tuple(map(notation.with_interval, ends)), notes=(notes.differences(part),)
