@@ -261,10 +261,10 @@ class Dataset:
             return None
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
-        if columns != len(self.preprocessing.encoded_names):
+        if columns != self.preprocessing.width:
             return (
                 f"the inputs have {columns} features, but the preprocessing produces "
-                f"{len(self.preprocessing.encoded_names)}"
+                f"{self.preprocessing.width}"
             )
         numbers = part.inputs if part.sparse is None else part.sparse.data
         if part.drawn is None and beyond_single(numbers) is not None:
