@@ -3,6 +3,7 @@
 
     scripts/benchmark.py                          # everything; takes about half an hour
     scripts/benchmark.py steps --sizes 64-64-10   # training steps of one size
+    scripts/benchmark.py updates                  # the updates of all optimizers
     scripts/benchmark.py sweeps --runs 20         # the 20-run sweep, from command to comparison
     scripts/benchmark.py tiny                     # 1,000 and 3,000 tiny runs, new and reused
     scripts/benchmark.py --peers-python ~/peers/bin/python
@@ -26,13 +27,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from benchmarking import report, steps, sweeps, tiny
+from benchmarking import report, steps, sweeps, tiny, updates
 from benchmarking.cores import CAN_PIN, available
 from benchmarking.measurements import Measurement, write_csv
 from benchmarking.sizes import OPTIMIZERS, SIZES
 from experiments.runs.environment import environment
 
-PARTS = ("steps", "sweeps", "tiny")
+PARTS = ("steps", "updates", "sweeps", "tiny")
 SIZES_BY_NAME = {size.name: size for size in SIZES}
 
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _benchmark(options)
-    except (steps.WorkerError, sweeps.CommandError) as error:
+    except (steps.WorkerError, updates.UpdateError, sweeps.CommandError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
     return 0
@@ -57,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=_part,
         metavar="PART",
-        help="steps (training steps), sweeps (whole sweeps) or tiny (sweeps of thousands of tiny "
-        "runs); all by default",
+        help="steps (training steps), updates (those of all optimizers), sweeps (whole sweeps) or "
+        "tiny (sweeps of thousands of tiny runs); all by default",
     )
     parser.add_argument(
         "--output",
@@ -71,14 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats",
         type=_count,
         metavar="N",
-        help="number of repetitions, whose median is shown; by default 7 for steps, 3 for sweeps "
-        "and 1 for tiny runs",
+        help="number of repetitions, whose median is shown; by default 7 for steps and updates, 3 "
+        "for sweeps and 1 for tiny runs",
     )
     parser.add_argument(
         "--cores",
         type=_cores,
         metavar="N[,N]",
-        help="cores: the last one for steps, all for sweeps; by default the last two available",
+        help="cores: the last one for steps and updates, all for sweeps; by default the last two "
+        "available",
     )
     parser.add_argument(
         "--peers-python",
@@ -107,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="number of networks of each size, such as 1; by default as many as the size has",
+    )
+    part = parser.add_argument_group("updates")
+    part.add_argument(
+        "--updates",
+        type=_some_of(updates.updates()),
+        default=list(updates.updates()),
+        metavar="NAME[,NAME]",
+        help=f"some of {', '.join(updates.updates())}; all by default",
     )
     part = parser.add_argument_group("sweeps")
     part.add_argument(
@@ -196,6 +206,8 @@ def _benchmark(options: argparse.Namespace) -> None:
     found: list[Measurement] = []
     if "steps" in parts:
         found += _steps(options, cores[-1])
+    if "updates" in parts:
+        found += _updates(options, cores[-1])
     if "sweeps" in parts:
         found += _sweeps(options, cores)
     if "tiny" in parts:
@@ -206,7 +218,7 @@ def _benchmark(options: argparse.Namespace) -> None:
     table, picture = options.output / "benchmark.csv", options.output / "benchmark.png"
     write_csv(found, table)
     written = [table]
-    if {"steps", "sweeps"} & set(parts):  # tiny runs have nothing to be compared with
+    if {"steps", "sweeps"} & set(parts):  # the pictures are of these
         draw(found, picture, machine)
         written.append(picture)
     print(f"\nWritten: {', '.join(map(str, written))}")
@@ -239,6 +251,14 @@ def _steps(options: argparse.Namespace, core: int) -> list[Measurement]:
     )
     print()
     print(*report.steps_report(found), sep="\n")
+    return found
+
+
+def _updates(options: argparse.Namespace, core: int) -> list[Measurement]:
+    print(f"\nUpdates on core {core} ...")
+    found = updates.measure(options.updates, repeats=options.repeats or 7, core=core, tell=_tell)
+    print()
+    print(*report.updates_report(found), sep="\n")
     return found
 
 

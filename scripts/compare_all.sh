@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tunes and compares all optimizers but rprop, which needs full batches, as compare_classic.sh does for four of them:
+# Tunes and compares all optimizers but rprop and lbfgs, which need full batches, on three tasks or others:
 #
 #     scripts/compare_all.sh dataset=digits,wine,breast_cancer
 set -eu

@@ -11,11 +11,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarking import report, steps, sweeps
+import nn
+from benchmarking import report, steps, sweeps, updates
 from benchmarking.contestants.blas import Blas
 from benchmarking.contestants.descent import Descent
 from benchmarking.contestants.scikit_learn import ScikitLearn
@@ -24,6 +26,7 @@ from benchmarking.cores import available, pinned
 from benchmarking.measurements import OURS, Measurement, ratio, write_csv
 from benchmarking.picture import draw
 from benchmarking.sizes import SIZES, Attention, Convolution, Recurrence, Size
+from benchmarking.updating import Update
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = str(ROOT / "scripts")
@@ -75,6 +78,43 @@ def test_steps_are_measured_in_turn_and_written(
 
 
 @pytest.mark.slow
+def test_updates_are_measured_beside_what_they_cannot_do_without(
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kinds = {"adam": "elementwise", "lamb": updates.SUMS, "adafactor": updates.SUMS}
+    kinds |= {"soap": updates.MATRICES, "muon": updates.MATRICES}
+    measure = updates.measure
+
+    def small(labels: list[str], **options: Any) -> list[Measurement]:
+        return measure(labels, widths=(5, 4, 3), **options)
+
+    monkeypatch.setattr(updates, "measure", small)
+    command = ["updates", "--updates", ",".join(kinds), "--repeats", "2"]
+    assert script.main([*command, "--output", str(tmp_path)]) == 0
+    rows = rows_of(tmp_path / "benchmark.csv")
+    assert {row["optimizer"]: row["detail"] for row in rows} == kinds
+    assert len(rows) == len(kinds) * 2 * 3
+    assert all(float(row["value"]) > 0 for row in rows if row["contestant"] != updates.ROOTS)
+    printed = capsys.readouterr().out
+    assert "roots, each" in printed
+    assert "its matrix products" in printed
+
+
+def test_the_products_of_a_step_are_those_of_its_two_matrices() -> None:
+    """Muon's are three for each of five Newton-Schulz steps, SOAP's two for each of four."""
+    for optimizer, expected in ((nn.Muon(), 15), (nn.SOAP(), 8), (nn.Adafactor(), 0)):
+        assert len(Update(optimizer, (5, 4)).products) == expected
+
+
+def test_every_optimizer_but_those_that_search_is_measured() -> None:
+    names = {path.stem for path in (ROOT / "conf" / "optimizer").glob("*.yaml")}
+    assert names - set(updates.updates()) == {"lbfgs"}
+
+
+@pytest.mark.slow
 def test_sweeps_are_measured_and_divided_into_phases(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +159,7 @@ def test_tiny_runs_are_measured_new_and_reused(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["jumps"], "'jumps' is not among steps, sweeps, tiny"),
+        (["jumps"], "'jumps' is not among steps, updates, sweeps, tiny"),
         (["tiny", "--tiny-runs", "3,x"], "'x' is not a whole number"),
         (["--sizes", "64-64-10,9-9"], "'9-9' is not among 2-4-2, 64-64-10"),
         (["--runs", "21"], "'21' is not among 4, 20, 400"),

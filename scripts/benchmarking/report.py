@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmarking import updates
 from benchmarking.measurements import OURS, Measurement, counted_cores, middle, ratio, select
 from benchmarking.steps import BOUND
 from benchmarking.sweeps import EXISTING, PEER, PHASES
@@ -38,6 +39,25 @@ def _contestants(here: Sequence[Measurement]) -> Iterator[str]:
         spread = f"({min(values):.2f} to {max(values):.2f})"
         what = f"{name}, {theirs[0].detail}"
         yield f"  {what:<42}{middle(theirs):10.2f} {spread:<24}{compared}"
+
+
+def updates_report(found: Sequence[Measurement]) -> Iterator[str]:
+    """Yield the lines about updates: a table with a row for each optimizer."""
+    (case,) = names(found, "case", part="update")
+    yield f"Updates of a network {case}, µs (medians), and how many times as long as their bound"
+    bounds = {updates.MATRICES: "its matrix products"}
+    for kind in names(found, "detail", part="update"):
+        what = bounds.get(kind, "its memory traffic")
+        roots = "roots, each" if kind == updates.MATRICES else ""
+        yield f"\n  {kind:<28}{'update':>12}{what:>22}{'ratio':>8}{roots:>14}"
+        for optimizer in names(found, "optimizer", part="update", detail=kind):
+            here = select(found, part="update", optimizer=optimizer)
+            ours, bound, root = (
+                select(here, contestant=name) for name in (OURS, updates.BOUND, updates.ROOTS)
+            )
+            numbers = f"{middle(ours):>12.0f}{middle(bound):>22.0f}{ratio(ours, bound):>8.2f}"
+            apart = middle(root)
+            yield f"  {optimizer:<28}{numbers}" + (f"{apart:>14.0f}" if apart else "")
 
 
 def sweeps_report(found: Sequence[Measurement]) -> Iterator[str]:

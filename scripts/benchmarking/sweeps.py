@@ -1,4 +1,4 @@
-"""Part two: whole sweeps, from command to comparison."""
+"""Part three: whole sweeps, from command to comparison."""
 
 from __future__ import annotations
 

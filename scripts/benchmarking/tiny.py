@@ -1,4 +1,4 @@
-"""Part three: thousands of tiny runs, new and reused, which hardly train.
+"""Part four: thousands of tiny runs, new and reused, which hardly train.
 
 Nearly all of their time is what a sweep costs outside of training: composing jobs, writing records,
 finding them again, publishing and comparing.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.commands import reproduce
 from experiments.commands.entry import _published
 from experiments.commands.reproduce import RESULTS, main
 from experiments.runs.find import find_records
@@ -22,16 +24,36 @@ def test_an_unknown_name_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -
     assert "no published experiment 'redi2018'; did you mean 'reddi2018'?" in said
 
 
+@pytest.mark.parametrize("name", ["nielsen_chapter1", "lecun1989"])
 def test_missing_data_are_described(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Two datasets that are made from the same files have one name."""
     monkeypatch.chdir(tmp_path)
-    assert main(["nielsen_chapter1"]) == 1
+    assert main([name]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert f"mnist is not in {tmp_path}/data/mnist" in said
     assert "train-images-idx3-ubyte" in said
     assert "https://" in said
     assert "--data mnist=FOLDER names the folder" in said
+
+
+def test_quick_shows_stored_verdicts_with_their_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In no time at all nothing fits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reproduce, "QUICK", 0.0)
+    monkeypatch.setattr(reproduce, "RESULTS", tmp_path)
+    shutil.copy(RESULTS / "reddi2018.json", tmp_path)
+    date = json.loads((tmp_path / "reddi2018.json").read_text())["date"]
+    assert main(["reddi2018", "wilson2017", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"reddi2018 (stored, {date})"
+    assert lines[1].startswith("  reproduced")
+    assert lines[-3:-1] == ["wilson2017", "  not run"]
+    assert lines[-1].startswith("3 reproduced, 0 near")
+    assert [path.name for path in tmp_path.iterdir()] == ["reddi2018.json"]
 
 
 @pytest.mark.slow
@@ -107,6 +129,7 @@ def test_a_reproduction_that_was_killed_goes_on_and_is_judged_the_same(tmp_path:
     assert before <= {record.uid for record in records}
     found = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert len(records) == found["runs"]
+    assert found["machine"].startswith("1 worker on ")
     stored = json.loads((RESULTS / f"{name}.json").read_text())
     for own, theirs in zip(found["claims"], stored["claims"], strict=True):
         assert own["verdict"] == theirs["verdict"]

@@ -165,8 +165,8 @@ WRONG = [
     # what people type first
     wrong("lr=0.1", "unknown key 'lr'", "did you mean 'optimizer.lr'?"),
     wrong("-m lr=0.1,0.2", "did you mean 'optimizer.lr'?", "every job"),
-    wrong("optimizer=all", "python run.py -m 'optimizer=glob(*,exclude=rprop)'"),
-    wrong("-m optimizer=all", "python run.py -m 'optimizer=glob(*,exclude=rprop)'"),
+    wrong("optimizer=all", "python run.py -m 'optimizer=glob(*,exclude=[rprop,lbfgs])'"),
+    wrong("-m optimizer=all", "python run.py -m 'optimizer=glob(*,exclude=[rprop,lbfgs])'"),
     wrong("model.hidden=[64, 32]", "blanks out: 'model.hidden=[64,32]'", "'model.hidden=[64, 32]'"),
     wrong("-m optimizer=sgd, adam seed=1", "optimizer=sgd,adam", "blank"),
     wrong("seed = 3", "Leave the blanks out: seed=3"),

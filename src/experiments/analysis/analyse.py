@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -192,20 +193,22 @@ def _part(
         entry.label: dict(
             zip(entry.metrics[metric].seeds, entry.metrics[metric].values, strict=True)
         )
-        for entry in entries[:MOST_COMPARED]
+        for entry in entries
         if metric in entry.metrics
     }
+    focus = in_focus(entries, metric)
+    compared = _to_compare(entries, focus)
     pairs = tuple(
         compare_pairs(
             values,
             metric=metric,
+            only=compared,
             higher=higher,
             margin=margin,
             overlap=overlap(metric),
             looks=looks,
         )
     )
-    focus = in_focus(entries, metric)
     return Part(
         task,
         metric,
@@ -215,7 +218,7 @@ def _part(
         tuple(entries),
         pairs,
         aim,
-        tuple(_time_pairs(entries[:MOST_COMPARED], studies, overlap(SELECTION), looks)),
+        tuple(_time_pairs(entries, compared, studies, overlap(SELECTION), looks)),
         tuple(tunings(groups, tried)) if any(map(is_tuning, tried)) else (),
         tuple(budgets(tried, groups[0].read, metric, margin)) if any(map(is_tuning, tried)) else (),
         tuple(sensitivities(tried, tolerance, groups[0].read)),
@@ -296,8 +299,27 @@ def _task(run: Record) -> tuple[str | None, ...]:
     return run.choices.get("dataset"), run.choices.get("loss"), run.labels.get(TASK)
 
 
+def _to_compare(entries: Sequence[Entry], focus: Sequence[Entry]) -> set[frozenset[str]]:
+    """Return the labels of the pairs to compare: all, or those that conclusions are about.
+
+    Of more than `MOST_COMPARED` entries, these are the pairs of the best entries in focus, and each
+    of these with the default settings of its optimizer.
+    """
+    if len(entries) <= MOST_COMPARED:
+        return {frozenset(pair) for pair in combinations([one.label for one in entries], 2)}
+    best = focus[:MOST_COMPARED]
+    defaults = {one.optimizer: one.label for one in entries if one.setting == "default"}
+    own = [(one.label, defaults.get(one.optimizer, one.label)) for one in best]
+    pairs = [*combinations([one.label for one in best], 2), *own]
+    return {frozenset(pair) for pair in pairs}
+
+
 def _time_pairs(
-    entries: Sequence[Entry], studies: Mapping[int, int], overlap: float, looks: int
+    entries: Sequence[Entry],
+    compared: Collection[frozenset[str]],
+    studies: Mapping[int, int],
+    overlap: float,
+    looks: int,
 ) -> list[Pair]:
     clock = clock_of(entries)
     timed = [entry for entry in entries if clock in entry.times]
@@ -308,7 +330,7 @@ def _time_pairs(
         )
         for entry, found in zip(timed, ranked, strict=True)
     }
-    return compare_pairs(values, metric=TIME[clock], overlap=overlap, looks=looks)
+    return compare_pairs(values, metric=TIME[clock], only=compared, overlap=overlap, looks=looks)
 
 
 def _way(run: Record, curves: Curves) -> str | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -33,7 +33,7 @@ from experiments.training.metrics import metric_named
 ALPHA: Final = 0.05
 
 # The number of pairs grows with the square of the number of groups; nobody reads that many.
-MOST_COMPARED: Final = 30
+MOST_COMPARED: Final = 40
 
 
 class Verdict(StrEnum):
@@ -166,12 +166,13 @@ def compare_pairs(
     values: Mapping[str, Mapping[int, float]],
     *,
     metric: str,
+    only: Collection[frozenset[str]] | None = None,
     higher: bool = False,
     margin: float | None = None,
     overlap: float = 0.0,
     looks: int = 1,
 ) -> list[Pair]:
-    """Compare every two groups.
+    """Compare groups in pairs.
 
     Parameters
     ----------
@@ -179,6 +180,8 @@ def compare_pairs(
         The finite values of each group (by label), by seed. A group without values is skipped.
     metric : str
         The name of the metric, which the result repeats.
+    only : collection of frozenset of str, optional
+        The pairs to compare, by label; by default every two groups.
     higher : bool, default False
         Whether higher is better.
     margin : float, optional
@@ -204,6 +207,8 @@ def compare_pairs(
     )
     couples, found = [], []
     for first, second in itertools.combinations(ranked, 2):
+        if only is not None and frozenset((first, second)) not in only:
+            continue
         contrast, seeds = _contrast(values[first], values[second], overlap)
         if sign * contrast.value > 0:  # on the seeds that both have, the order is another
             first, second = second, first

@@ -168,11 +168,13 @@ class Part:
     entries : tuple of Entry
         The groups, ranked by the metric's mean, best first; those without a value last.
     pairs : tuple of Pair
-        The comparisons of every two of the best `MOST_COMPARED` entries, in the same order.
+        The comparisons of every two entries, in the same order. Of more than `MOST_COMPARED`
+        entries, only the best of those in `focus` are compared with each other, and each with the
+        default settings of its optimizer.
     target : Target or None
         The target of the task; None if nothing was measured.
     time_pairs : tuple of Pair
-        The comparisons of every two entries by the time to the target, in the unit of `clock`. The
+        The comparisons of the same pairs by the time to the target, in the unit of `clock`. The
         differences are of *ranks* (1 is the fastest run of all), which makes runs that miss the
         target comparable.
     tuning : tuple of Tuning

@@ -249,12 +249,14 @@ class Reproduction:
             for claim, node in zip(published.claims, claims, strict=True)
         ]
         about = environment()
+        count = self._options.jobs
+        workers = "" if count < 0 else f"{count} worker{'s' if count > 1 else ''} on "
         return Result(
             name=name,
             about={key: str(value) for key in ABOUT if (value := getattr(published, key))},
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             seconds=round(busy_seconds(sweep.records), 1),
-            machine=f"{about['cpu_count']} cores of {about['cpu']}",
+            machine=f"{workers}{about['cpu_count']} cores of {about['cpu']}",
             versions={"descent": VERSION, "numpy": str(about["numpy"])},
             runs=len(sweep.records),
             chosen=repetition.chosen,
@@ -273,17 +275,17 @@ class Reproduction:
         from experiments.commands.hydra.overrides import override_of
         from experiments.datasets.sources.paths import user_path
 
-        choice, settings = self._experiments.dataset(name)
+        data, settings = self._experiments.dataset(name)
         if "dir" not in settings:
             return []
-        given = self._folders.get(choice)
+        given = self._folders.get(data)
         folders = [given] if given else [settings["dir"], settings.get("fallback_dir")]
         there = [str(folder) for folder in folders if folder and user_path(folder).is_dir()]
         if not there:
             looked = " or ".join(str(user_path(folder)) for folder in folders if folder)
             raise DataError(
-                f"{choice} is not in {looked}. It needs {published.data} "
-                f"--data {choice}=FOLDER names the folder that has them"
+                f"{data} is not in {looked}. It needs {published.data} "
+                f"--data {data}=FOLDER names the folder that has them"
             )
         return [override_of("dataset.dir", there[0]), "dataset.download=false"]
 

@@ -2,6 +2,7 @@ import io
 import math
 import random
 import statistics
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -420,3 +421,31 @@ def test_the_chosen_value_lies_on_the_minimum_of_the_sensitivity_curve(tmp_path,
     assert found.metric == "best/val_loss"
     assert found.average == average
     assert found.best == lowest.value == best == part.tuning[0].chosen["optimizer.lr"]
+
+
+def test_of_many_groups_those_that_conclusions_are_about_are_compared(tmp_path, monkeypatch):
+    """The tuned ones, however bad, and each with its defaults, but not defaults with others."""
+    monkeypatch.setattr("experiments.analysis.analyse.MOST_COMPARED", 3)
+    runs = tuned_runs(tmp_path, ("sgd", "adam", "rmsprop"), range(10))
+    study = analyse(runs)
+    (part,) = study.parts
+    assert len(part.entries) == 6
+    names = {one.label: one.name for one in part.entries}
+    compared = {frozenset((names[pair.first], names[pair.second])) for pair in part.pairs}
+    bases = ("sgd", "adam", "rmsprop")
+    among = {frozenset((f"{a} (tuned)", f"{b} (tuned)")) for a, b in combinations(bases, 2)}
+    assert compared == among | {frozenset((f"{a} (tuned)", f"{a} (default)")) for a in bases}
+    timed = {frozenset((names[pair.first], names[pair.second])) for pair in part.time_pairs}
+    assert timed <= compared
+    assert any("of the pairs of 6 groups, 6 are compared" in text for text in limits_of(study))
+
+
+def test_nothing_is_said_about_a_default_that_was_not_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.analysis.analyse.MOST_COMPARED", 1)
+    (part,) = analyse(tuned_runs(tmp_path, ("sgd", "adam"), range(10))).parts
+    best, other = part.focus
+    assert {pair.first for pair in part.pairs} | {pair.second for pair in part.pairs} <= {
+        one.label for one in part.entries if one.optimizer == best.optimizer
+    }
+    assert f"defaults of {other.base}" not in conclude(part)
+    assert f"settings are not separated for {other.base}" not in conclude(part)

@@ -57,7 +57,7 @@ class Result:
     seconds : float
         The time that all runs took, as far as they were not reused.
     machine : str
-        The processor and the number of its cores.
+        The processor and the number of its cores, and of workers if that was given.
     versions : mapping of str to str
         The versions of this program and of the libraries.
     runs : int

@@ -170,8 +170,8 @@ class Composer:
             return
         choice = str(override.value())
         if choice in ("all", "*") and choice not in options:
-            # Mini-batches are the default, and Rprop refuses them.
-            most = "*,exclude=rprop" if group == "optimizer" else "*"
+            # Mini-batches are the default, and Rprop and L-BFGS refuse them.
+            most = "*,exclude=[rprop,lbfgs]" if group == "optimizer" else "*"
             yield (
                 f"{group}={choice}: unknown choice. To compare all, use python run.py -m "
                 f"'{group}=glob({most})'; to compare some, python run.py -m "

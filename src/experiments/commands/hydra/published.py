@@ -49,14 +49,20 @@ class Experiments:
         return read_description(config, name), list(config[PUBLISHED]["claims"])
 
     def dataset(self, name: str) -> tuple[str, Mapping[str, Any]]:
-        """Return the choice of an experiment's dataset, such as ``mnist``, and its settings."""
+        """Return the name of an experiment's data, such as ``mnist``, and the dataset's settings.
+
+        Datasets that are made from the same files have the same name: that of their folder.
+        """
         composed = self._composer.compose([f"experiment={FOLDER}/{name}"])
-        return str(composed.hydra["runtime"]["choices"]["dataset"]), composed.resolved["dataset"]
+        settings = composed.resolved["dataset"]
+        if "dir" in settings:
+            return Path(settings["dir"]).name, settings
+        return str(composed.hydra["runtime"]["choices"]["dataset"]), settings
 
     def of_files(self, names: Sequence[str]) -> list[str]:
-        """Return the datasets that experiments read from files, sorted."""
+        """Return the names of the data that experiments read from files, sorted."""
         read = (self.dataset(name) for name in names)
-        return sorted({choice for choice, settings in read if "dir" in settings})
+        return sorted({data for data, settings in read if "dir" in settings})
 
     def jobs(
         self,

@@ -294,9 +294,9 @@ def _what_tuning_did(part: Part, entries: Sequence[Entry]) -> list[str]:
         pair = verdicts.get(frozenset((entry.label, default.label)))
         if _identities(entry) == _identities(default):
             effect = "same"
-        elif pair is not None and not pair.can_separate:
+        elif pair is None or not pair.can_separate:
             continue
-        elif pair is None or not pair.first_is_better:
+        elif not pair.first_is_better:
             effect = "close"
         else:
             effect = "better" if pair.better == entry.label else "worse"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -324,13 +325,11 @@ def _groups(part: Part) -> Iterable[str]:
                 f"{pair.first} has the better mean but {pair.second} the better interquartile "
                 "mean: a few seeds make the difference."
             )
-    if len(part.entries) > len({name for pair in part.pairs for name in (pair.first, pair.second)}):
-        compared = len({name for pair in part.pairs for name in (pair.first, pair.second)})
-        if compared > 1:
-            yield (
-                f"only {compared} of {len(part.entries)} groups, those with the best means, are "
-                "compared in pairs."
-            )
+    having = sum(part.metric in entry.metrics for entry in part.entries)
+    if part.pairs and len(part.pairs) < math.comb(having, 2):
+        tuned = any(entry.setting == "tuned" for entry in part.focus)
+        which = "of tuned settings" if tuned else "of the best means"
+        yield (f"of the pairs of {having} groups, {len(part.pairs)} are compared, those {which}.")
 
 
 def _far_off(part: Part) -> Iterable[str]:
