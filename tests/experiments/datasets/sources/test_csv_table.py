@@ -469,7 +469,7 @@ def test_loading_makes_no_copy_of_the_encoded_table(write, monkeypatch):
 
 
 def test_a_column_of_codes_read_as_numbers_is_named(write):
-    rows = [f"{2**53 + 1 + i},{20240101 + i % 28},{i % 2}" for i in range(40)]
+    rows = [f"{2**53 + 1 + i},{20240101 + i % 28},{i % 2}" for i in range(80)]
     path = write("\n".join(["id,day,y", *rows]))
     lost, dates = Csv(path=path, target="y").load().warnings
     assert "the last digits of large numbers in the column 'id'" in lost
