@@ -266,8 +266,10 @@ class Dataset:
                 f"the inputs have {columns} features, but the preprocessing produces "
                 f"{self.preprocessing.width}"
             )
+        if part.drawn is not None:
+            return None  # `prepare` has checked the rows of a shared table, without a copy of them
         numbers = part.inputs if part.sparse is None else part.sparse.data
-        if part.drawn is None and beyond_single(numbers) is not None:
+        if beyond_single(numbers) is not None:
             return "an input is not a number, infinite or beyond single precision"
         return None
 
@@ -278,7 +280,6 @@ class Dataset:
         fault = self._fault_of_inputs(part)
         if fault is not None:
             return fault
-        # `prepare` has checked the rows of a shared table, and names the row at fault.
         if shape[1] != math.prod(self.shape):
             return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if self.task is Task.BINARY and self.outputs != 2:
