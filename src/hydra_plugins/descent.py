@@ -4,6 +4,7 @@ Hydra imports this module for every command, so it imports little; `experiments.
 has the implementation.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -154,6 +156,7 @@ class GridSweeper(BasicSweeper):
                     f"{override.input_line}: a grid has no intervals. List values, such as "
                     f"{override.get_key_element()}=0.01,0.1"
                 )
+        _check_size(overrides)
         batches = self.split_arguments(overrides, self.max_batch_size)
         if not isinstance(self.launcher, StackedLauncher):
             from experiments.commands.hydra.launch import begin_sweep
@@ -169,6 +172,20 @@ class GridSweeper(BasicSweeper):
             returned.append(results)
             first += len(batch)
         return returned
+
+
+def _check_size(overrides: Sequence[Override]) -> None:
+    """Raise a ConfigError for a grid of more runs than a sweep can have."""
+    from experiments.config.limits import RUNS
+    from experiments.errors import ConfigError
+
+    swept = {one.get_key_element(): one for one in overrides if one.is_sweep_override()}
+    runs = math.prod(sum(1 for _ in one.sweep_string_iterator()) for one in swept.values())
+    if runs > RUNS:
+        raise ConfigError(
+            f"the sweep has {runs:,} runs, and at most {RUNS:,} are possible. Give fewer values of "
+            f"{', '.join(swept)}"
+        )
 
 
 class TuneThenCompareSweeper(Sweeper):

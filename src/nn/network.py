@@ -739,6 +739,9 @@ class Network:
         self, what: str, array: Array, n: int | None, shape: Shape, dtype: np.dtype[Any]
     ) -> Array:
         """Add the run axis to a batch; reject other shapes, which NumPy might broadcast."""
+        kind = np.asarray(array).dtype
+        if kind.kind not in "biufO":  # O: numbers of Python
+            raise ValueError(f"{what} must be real numbers, but are {kind}")
         with np.errstate(over="ignore"):  # what is too large becomes infinite
             array = np.asarray(array, dtype)
         samples = [shape, (math.prod(shape),)] if shape else [shape]

@@ -108,6 +108,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> list[Finished]:
     done.append(interrupted(folder, env))
     for name, *arguments in (
         ("compare.py", "outputs", "multirun", "--report", "report"),
+        ("ui.py", "--uri", ADDRESSES[0]),
+        ("sample.py", ADDRESSES[0], "--prompt", f"password={SECRETS['query']}"),
         ("publish.py", "outputs", "multirun", "--uri", database),
         ("publish.py", "outputs", "--patience", "0", "--uri", ADDRESSES[0]),
     ):
@@ -159,7 +161,7 @@ def test_no_secret_is_written(finished: list[Finished]) -> None:
 
 
 def test_the_commands_did_what_they_should(finished: list[Finished]) -> None:
-    expected = [*(status for status, _ in commands()), 130, 0, 0, 1]
+    expected = [*(status for status, _ in commands()), 130, 0, 0, 1, 0, 1]
     assert [one.status for one in finished] == expected
     away = f"MLflow at http://ada:***@{AWAY}/mlflow: could not open it"
     assert away in finished[-1].err

@@ -178,6 +178,7 @@ WRONG = [
     wrong("+optimizer.lr=0.1", "without +: optimizer.lr=0.1"),
     # sweeps over nothing
     wrong("-m optimizer=glob(zzz*)", "optimizer=glob(zzz*): no choice of optimizer", "adagrad"),
+    wrong("-m seed=range(5000) optimizer.lr=range(0,1,0.001)", "the sweep has 5,000,000 runs"),
     wrong("-m seed=range(0)", "seed=range(0): this range has no values", "range(0,5)"),
     wrong("-m seed=range(0) hydra/launcher=basic", "seed=range(0): this range"),
     wrong("-m optimizer=glob(z*) hydra/sweeper=basic hydra/launcher=basic", "glob(z*): no choice"),

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ from experiments.commands.pictures import main as pictures
 from experiments.commands.predict import main as predict
 from experiments.commands.publish import main as publish
 from experiments.commands.sample import main as sample
+from experiments.datasets.sparse_preprocessing import SparsePreprocessing
 from experiments.errors import RecordError, UserError
 from experiments.runs.record import Record
 from experiments.serving.loader import _load_pyfunc
@@ -376,6 +378,9 @@ def test_reports_and_pictures(run: str, data: st.DataObject, trace: Path) -> Non
     assert not trace.exists()
 
 
+EXPERIMENTS = itertools.count()
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
@@ -387,7 +392,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 @given(data=st.data())
 def test_publishing(run: str, data: st.DataObject, database: str, trace: Path) -> None:
     folder = changed_run(run, data)
-    options = ("--patience", "0", "--experiment", "hostile")
+    # A run that an experiment has already is left alone.
+    options = ("--patience", "0", "--experiment", f"hostile {next(EXPERIMENTS)}")
     assert_told(*printed_by(publish, folder, "--uri", database, *options))
     assert not trace.exists()
 
@@ -524,6 +530,61 @@ def test_a_network_that_is_larger_than_its_weights(capsys: pytest.CaptureFixture
         said = capsys.readouterr().err
         assert says in said
         assert len(said) < 1000
+
+
+def described(run: str, **settings: Any) -> Path:
+    """A copy of a run whose record describes its data otherwise, with new checksums."""
+    folder = copied(run)
+    data = json.loads((folder / "record.json").read_text())
+    data["dataset"].update(settings)
+    (folder / "record.json").write_text(json.dumps(data))
+    vouch(folder)
+    return folder
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_description_of_other_data(run: str) -> None:
+    for key, values in {
+        "steps": [0, 1, 2, 4, 8, 10**12],
+        "tokens": [0, 5],
+        "padded": [True],
+        "shape": [[1, 2, 2], [4], [8], [2, 4], [1, 8]],
+        "task": ["binary", "multiclass", "multilabel", "regression", "minimization"],
+        "features": [3],
+        "outputs": [7],
+        "target_names": [[], ["a"], ["a", "b"]],
+    }.items():
+        for value in values:
+            folder = described(run, **{key: value})
+            assert_told(*printed_by(predict, folder, RECORDS / RUNS[run]))
+
+
+def test_steps_and_classes_that_the_network_does_not_have() -> None:
+    for run, claim, says in (
+        ("dense", {"steps": 1}, "its outputs have the steps (), and the targets of its data (1,)"),
+        ("sparse", {"steps": 2}, "the steps (), and the targets of its data (2,)"),
+        ("text", {"steps": 2}, "the steps (8,), and the targets of its data (2,)"),
+        ("csv", {"task": "binary"}, "the network has 1 outputs for 1 names of targets"),
+    ):
+        status, _, err = printed_by(predict, described(run, **claim), RECORDS / RUNS[run])
+        assert status == 1
+        assert says in err
+
+
+@pytest.mark.parametrize("form", ["sparse", "dense", "mixed"])
+def test_sparse_rows_of_any_width(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(self: SparsePreprocessing) -> None:
+        raise AssertionError("a name for each of a number of features that nothing bounds")
+
+    monkeypatch.setattr(SparsePreprocessing, "encoded_names", property(names))
+    folder = copied("sparse")
+    contents = json.loads((folder / "preprocessing.json").read_text())
+    changed = contents | {"form": form, "width": 10**9}
+    (folder / "preprocessing.json").write_text(json.dumps(changed))
+    vouch(folder)
+    status, _, err = printed_by(predict, folder, RECORDS / RUNS["sparse"])
+    assert status == 1
+    assert "it gives 1000000000 features, and the network takes 8" in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no links without a privilege")

@@ -424,6 +424,13 @@ class TestWrongUse:
             with pytest.raises(ValueError, match="shape"):
                 method(x, y)
 
+    def test_numbers_are_real(self, network: nn.Network) -> None:
+        for method in (network.backpropagate, network.loss):
+            with pytest.raises(
+                ValueError, match="targets must be real numbers, but are complex128"
+            ):
+                method(self.X, self.Y + 0j)
+
     def test_shape_of_inputs_in_prediction(self, network: nn.Network) -> None:
         for shape in [(3,), (5, 2), (3, 5, 3), ()]:
             with pytest.raises(ValueError, match="shape"):

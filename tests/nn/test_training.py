@@ -80,6 +80,7 @@ def test_a_target_for_each_step_is_learnt(padded: bool) -> None:
         (1.0, 2.0, {}, r"x must have shape \(n, 3\), but has \(\)"),
         (np.where(X > 1, 1e39, X), Y, {}, "x holds a number that is NaN, or infinite in float32"),
         (X, 2 * Y - 1, {}, r"targets in \[0, 1\], but they range from -1 to 1"),
+        (X, Y + 0j, {}, "targets must be real numbers, but are complex128"),
         (X, 0 * Y, {}, "sum to 1 in each row, .* but a row sums to 0"),
         (X, Y, {"batch_size": 0}, "batch_size must be at least 1, but is 0"),
         (

@@ -26,11 +26,11 @@ from experiments.commands.hydra.arguments import with_settings_together
 from experiments.commands.hydra.locate import CONF, config_folder
 from experiments.commands.hydra.overrides import with_marks_quoted
 from experiments.commands.hydra.patches import (
-    empty_sweeps_refused,
     grid_for_basic,
     hold_interrupts_while_composing,
     name_broken_files,
     sweepers_counts_checked,
+    unusable_sweeps_refused,
 )
 from experiments.commands.hydra.show_config import asks_for_config, identity_added
 from experiments.commands.interrupts import interrupts_deferred
@@ -114,7 +114,7 @@ def friendly_errors() -> Iterator[None]:
                 from experiments.commands.hydra.defer import deferred
             sys.argv[1:] = deferred(sys.argv[1:])
         with (
-            empty_sweeps_refused(),
+            unusable_sweeps_refused(),
             grid_for_basic(),
             sweepers_counts_checked(),
             identity_added() if asks_for_config(sys.argv[1:]) else nullcontext(),

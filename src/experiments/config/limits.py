@@ -24,6 +24,9 @@ Depth: Final = AtMost(1_000)
 Epochs = Annotated[int, Interval(1, 1_000_000)]
 """Number of epochs, each of which is a row in the table of metrics."""
 
+RUNS: Final = 100_000
+"""Number of runs of a sweep, all of which are composed before one trains."""
+
 PARAMETERS: Final = 1 << 28
 """Number of parameters. Twice as many numbers of 8 bytes fit the largest archive that is read."""
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-_MOST: Final = 100_000  # seeds in a span
+from experiments.config.limits import RUNS
+
 _DIGITS: Final = 20
 
 
@@ -26,7 +27,7 @@ def read_seeds(node: Any) -> Any:
     span = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", node) if isinstance(node, str) else None
     if span is not None and max(map(len, span.groups())) <= _DIGITS:
         first, last = int(span[1]), int(span[2])
-        if last - first < _MOST:
+        if last - first < RUNS:
             return list(range(first, last + 1))
     return [node] if isinstance(node, int) else node
 

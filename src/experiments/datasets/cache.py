@@ -220,8 +220,7 @@ def _read(path: Path) -> Dataset | None:
             if "data" in archive:
                 data, indices = archive["data"], archive["indices"]
                 none = np.empty((1, 0), np.int64)
-                columns = len(preprocessing.encoded_names)
-                matrix = SparseRows(data, indices, none, none, columns)
+                matrix = SparseRows(data, indices, none, none, preprocessing.width)
             parts = {}
             for name in described["parts"]:
                 inputs: NDArray[Any] | DrawnRows | SparseRows

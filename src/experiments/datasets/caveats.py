@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from unicodedata import category, normalize
@@ -11,11 +12,17 @@ from numpy.typing import NDArray
 
 from experiments.datasets.dataset import Task
 from experiments.datasets.preprocessing import Preprocessing, listed
+from experiments.datasets.reading.notation import Cells
+from experiments.datasets.reading.raw_table import quoted
 from experiments.datasets.splits import Split
 from experiments.datasets.table import Table
 
 _FEW: Final = 10
 """The smallest validation part without a warning."""
+
+_LARGEST_EXACT: Final = 2**53  # from here on, several whole numbers share a float
+_WHOLE: Final = re.compile(r"[+-]?\d+")
+_SAMPLE: Final = 100  # large numbers that are looked at
 
 
 def caveats(
@@ -65,6 +72,45 @@ def caveats(
                 f"its most frequent level, {fill!r}. If missing cells have a meaning, "
                 "write a word for it."
             )
+
+
+def number_caveats(name: str, cells: Cells, values: NDArray[np.float64]) -> Iterator[str]:
+    """Yield a warning if the numbers of a column are likely something else.
+
+    Parameters
+    ----------
+    name : str
+        The name of the column.
+    cells : TextColumn or ndarray of shape (rows,)
+        Its cells.
+    values : float64 ndarray of shape (rows,)
+        The cells as numbers, NaN where missing.
+
+    Yields
+    ------
+    str
+        A warning for people, without the name of the dataset.
+    """
+    for row in np.flatnonzero(np.abs(values) >= _LARGEST_EXACT)[:_SAMPLE]:
+        if _WHOLE.fullmatch(str(cells[row])) and int(cells[row]) != int(values[row]):
+            yield (
+                f"the last digits of large numbers in the column {name!r}, such as "
+                f"{quoted(cells[row])}, are lost. If they are codes, list the column in "
+                "dataset.categorical or dataset.ignore."
+            )
+            return
+    given = values[~np.isnan(values)]
+    if len(given) and (given == np.rint(given)).all() and given.min() >= 19000101:
+        years, months, days = given // 10_000, given // 100 % 100, given % 100
+        if (years < 2100).all() and _between(months, 1, 12) and _between(days, 1, 31):
+            yield (
+                f"the numbers of the column {name!r} look like dates, such as {given[0]:.0f}. If "
+                f"they are, list the column in dataset.dates ([{name}])."
+            )
+
+
+def _between(values: NDArray[np.float64], low: float, high: float) -> bool:
+    return bool((values >= low).all() and (values <= high).all())
 
 
 def _absent(

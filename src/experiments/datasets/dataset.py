@@ -261,13 +261,15 @@ class Dataset:
             return None
         if part.dtype not in (np.float64, np.float32):
             return f"the inputs are {part.dtype}, not float64 (float32 for images)"
-        if columns != len(self.preprocessing.encoded_names):
+        if columns != self.preprocessing.width:
             return (
                 f"the inputs have {columns} features, but the preprocessing produces "
-                f"{len(self.preprocessing.encoded_names)}"
+                f"{self.preprocessing.width}"
             )
+        if part.drawn is not None:
+            return None  # `prepare` has checked the rows of a shared table, without a copy of them
         numbers = part.inputs if part.sparse is None else part.sparse.data
-        if part.drawn is None and beyond_single(numbers) is not None:
+        if beyond_single(numbers) is not None:
             return "an input is not a number, infinite or beyond single precision"
         return None
 
@@ -278,7 +280,6 @@ class Dataset:
         fault = self._fault_of_inputs(part)
         if fault is not None:
             return fault
-        # `prepare` has checked the rows of a shared table, and names the row at fault.
         if shape[1] != math.prod(self.shape):
             return f"the inputs have {shape[1]} features, which do not make {self.shape}"
         if self.task is Task.BINARY and self.outputs != 2:

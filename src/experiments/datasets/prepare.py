@@ -55,6 +55,7 @@ def prepare(
     notation: Notation | None = None,
     dates: Mapping[str, str] | None = None,
     unknown: Unknown = "error",
+    warnings: tuple[str, ...] = (),
 ) -> Dataset:
     """Encode the parts of a split, with all statistics fitted on the training part.
 
@@ -98,6 +99,9 @@ def prepare(
         The format of each number column that was read from dates; see `Preprocessing`.
     unknown : {"error", "ignore"}, default "error"
         The treatment of levels that only the tables to predict from have.
+    warnings : tuple of str, default ()
+        Messages for people about what makes results on these data doubtful, beside those of
+        :func:`~experiments.datasets.caveats.caveats`.
 
     Returns
     -------
@@ -188,10 +192,13 @@ def prepare(
         own = targets[rows] if task.has_classes else preprocessing.encode_targets(targets[rows])
         if (place := beyond_single(own)) is not None:
             row, column = place
+            cure = "Correct it."
+            if not scaled:
+                cure = "Correct it, or scale the column (dataset.scale_targets=true)."
             raise DataError(
                 f"row {number(row)}, target {target_names[column]!r}: "
-                f"{targets[rows[row], column]:g} is infinite or beyond single precision. Correct "
-                "it, divide the column by a power of ten, or scale it (dataset.scale_targets=true)."
+                f"{targets[rows[row], column]:g} is infinite or, as it is trained on, beyond "
+                f"single precision. {cure}"
             )
         return Part(drawn, own)
 
@@ -207,7 +214,10 @@ def prepare(
         digest=digest,
         shape=shape or (),
         notes=notes,
-        warnings=tuple(caveats(task, table, targets, target_names, split, preprocessing)),
+        warnings=(
+            *warnings,
+            *caveats(task, table, targets, target_names, split, preprocessing),
+        ),
     )
 
 

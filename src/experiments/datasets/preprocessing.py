@@ -114,6 +114,11 @@ class Preprocessing:
                 names.append(column)
         return tuple(names)
 
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self.encoded_names)
+
     def example(self) -> dict[str, float | str]:
         """Make up a raw row: the fitted centre of each number, the first level of each category."""
         if self.vocabulary is not None:
@@ -376,7 +381,7 @@ class Preprocessing:
         )
         preprocessing._check_columns()
         lengths = {len(preprocessing.center), len(preprocessing.scale)}
-        if lengths != {0 if preprocessing.vocabulary else len(preprocessing.encoded_names)}:
+        if lengths != {0 if preprocessing.vocabulary else preprocessing.width}:
             raise ValueError("the columns do not fit their scaling")
         if preprocessing.vocabulary is not None and len(preprocessing.columns) != 1:
             raise ValueError("the texts have more than one column")

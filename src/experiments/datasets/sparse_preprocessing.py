@@ -188,7 +188,11 @@ class SparsePreprocessing(Preprocessing):
         )
         if len(preprocessing.columns) != 1 or preprocessing.form not in get_args(Form):
             raise ValueError("the columns or the form are of another kind")
-        if preprocessing.width < 1 or preprocessing.width != len(preprocessing.encoded_names):
+        # The names are not made here: a record may claim any width.
+        if preprocessing.width < 1:
+            raise ValueError("there are no features")
+        named = None if preprocessing.form == "mixed" else preprocessing.terms
+        if named is not None and preprocessing.width != len(named.terms):
             raise ValueError("the features do not fit the terms")
         if len(preprocessing.scale) != 1 or preprocessing.dtype != "float32":
             raise ValueError("the features do not fit their scaling")

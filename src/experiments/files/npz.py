@@ -22,6 +22,7 @@ _HEADER: Final = re.compile(
     re.DOTALL,
 )
 _LONGEST_HEADER: Final = 4096
+_ENCRYPTED: Final = 1  # among the flags of a member
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -97,8 +98,12 @@ def unpack(content: bytes, prefix: str = "") -> dict[str, NDArray[Any]]:
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse an archive that is not as `pack` writes it, before anything is read from it."""
     for member in members:
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{member.filename[:50]!r} is compressed, which arrays here never are")
+        for is_so, word in (
+            (member.flag_bits & _ENCRYPTED, "encrypted"),
+            (member.compress_type != zipfile.ZIP_STORED, "compressed"),
+        ):
+            if is_so:
+                raise ValueError(f"{member.filename[:50]!r} is {word}, which arrays here never are")
     # Members may overlap, and each may claim any size.
     if sum(member.file_size for member in members) > size:
         raise ValueError("its arrays are larger than the archive itself")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ else:
     Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-__all__ = ["DEPTH", "NODES", "Dumper", "dump_yaml", "parse_yaml"]
+__all__ = ["DEPTH", "NODES", "Dumper", "dump_yaml", "parse_yaml", "refuse_excess"]
 
 NODES: Final = 100_000
 """Most keys and values in a document, where an alias counts as all that it stands for."""
@@ -29,6 +29,9 @@ _ENTRY: Final = re.compile(r"^\w+:(?: .*)?\n(?:(?:(?: |- ).*|-)?\n)*", re.MULTIL
 """An entry of a mapping as `dump_yaml` writes it: its other lines are indented or list items."""
 
 _LONGEST: Final = 1 << 14  # characters of a text whose entries are kept
+
+_INTEGER: Final = "tag:yaml.org,2002:int"
+_DIGITS: Final = 308  # more do not fit in a float
 
 _PLAIN: Final = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
@@ -100,6 +103,32 @@ def parse_yaml(content: bytes | str) -> Any:
     return merged if entries and len(merged) == len(entries) else _parse(text)
 
 
+def refuse_excess(content: bytes) -> None:
+    """Refuse a document beyond the bounds, of whatever type its values are, before another parser.
+
+    Malformed documents are left to that parser, which may take more than this module does.
+
+    Parameters
+    ----------
+    content : bytes
+        The text in UTF-8.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If the document is too long or nested too deeply, or an integer has too many digits.
+    """
+    loader = _Loader(content.decode(errors="replace"))
+    try:
+        root = loader.get_single_node()
+        if root is not None:
+            _check(root, _check_digits)
+    except yaml.MarkedYAMLError:
+        pass
+    finally:
+        loader.dispose()
+
+
 def _entries(text: str) -> list[str]:
     """Divide a document into entries that can be parsed one by one; none if it has others."""
     if len(text) > _LONGEST or "&" in text:  # an anchor counts in the entries after it
@@ -120,7 +149,7 @@ def _parse(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            _check(node)
+            _check(node, _check_node)
             return loader.construct_document(node)
         finally:
             loader.dispose()
@@ -163,15 +192,15 @@ def _bound(nodes: int, depth: int) -> None:
         raise yaml.YAMLError(f"it is nested more than {DEPTH} levels deep")
 
 
-def _check(root: yaml.Node) -> None:
-    """Refuse a document that its aliases make too large, and values that are not plain."""
+def _check(root: yaml.Node, check: Callable[[yaml.Node], None]) -> None:
+    """Check each node of a document, and refuse one that its aliases make too large."""
     sizes: dict[yaml.Node, tuple[int, int]] = {}  # nodes and levels below each node and with it
 
     def measure(node: yaml.Node, above: int) -> tuple[int, int]:
         # An alias of a node that contains it would descend forever: the depth ends that.
         _bound(0, above)
         if node not in sizes:
-            _check_node(node)
+            check(node)
             parts = [measure(part, above + 1) for part in _parts(node)]
             nodes = 1 + sum(size for size, _ in parts)
             depth = 1 + max((levels for _, levels in parts), default=0)
@@ -188,7 +217,14 @@ def _parts(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
+def _check_digits(node: yaml.Node) -> None:
+    if node.tag == _INTEGER and len(node.value) > _DIGITS:
+        raise yaml.YAMLError(f"an integer of {len(node.value)} digits is too large")
+
+
 def _check_node(node: yaml.Node) -> None:
+    """Refuse values that are not plain."""
+    _check_digits(node)
     problem = None
     if node.tag not in _PLAIN:
         problem = f"a value of the type {node.tag.rpartition(':')[2]!r} is not allowed"

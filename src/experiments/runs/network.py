@@ -56,16 +56,22 @@ def network_of(
             "Choose a run that was trained."
         )
     numbers = sum(array.size for array in weights.values())
+    samples = samples_of(data)
     try:
         network = network_from_config(
             record.config,
-            samples_of(data),
+            samples,
             1 if data["task"] == Task.MINIMIZATION else _output_width(weights),
             runs,
             parameters=numbers,
             trusted=trusted,
         )
         network.load(weights)
+        steps = (samples.steps,) if samples.steps else ()
+        if network.steps != steps:
+            raise ValueError(
+                f"its outputs have the steps {network.steps}, and the targets of its data {steps}"
+            )
     except ValueError as error:
         raise RecordError(
             f"{record.folder / WEIGHTS}: the weights do not fit the network that the record "

@@ -235,10 +235,11 @@ class Predictor:
 
     def _misfit(self, features: int, outputs: int) -> str | None:
         """Describe how preprocessing and network do not fit each other; None if they do."""
-        encoded, targets = self.preprocessing.encoded_names, self._targets
-        if not self._is_of_texts and len(encoded) != features:
-            return f"it gives {len(encoded)} features, and the network takes {features}"
-        if len(targets) != outputs and (self._by_target or (outputs, len(targets)) != (1, 2)):
+        width, targets = self.preprocessing.width, self._targets
+        if not self._is_of_texts and width != features:
+            return f"it gives {width} features, and the network takes {features}"
+        named = outputs if self._by_target else max(outputs, 2)  # one output for two classes
+        if len(targets) != named:
             return f"the network has {outputs} outputs for {len(targets)} names of targets"
         scaled = len(self.preprocessing.target_scale)
         if scaled not in (0, outputs):

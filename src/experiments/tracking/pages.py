@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from experiments.tracking import contents, store
 from experiments.tracking.errors import tracking_errors
 from experiments.tracking.views import latest_view
+
+# A password reaches to the last @, whatever is in it, as where it is masked.
+_USER: Final = re.compile(r"(?<=://)(?:[^:/@?#]*:.*|[^/?#]*)@", re.DOTALL)
 
 # Without a workflow type a fresh browser opens the page of generative AI.
 _WORKFLOW = {"workflowType": "machine_learning"}
@@ -14,8 +19,8 @@ _WORKFLOW = {"workflowType": "machine_learning"}
 
 def server_pages(uri: str) -> str:
     """Return where a tracking server has its pages: its address without a user's name."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    parts = urlsplit(_USER.sub("", uri, count=1))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def run_page(base: str, experiment: str, run: str) -> str:

@@ -17,9 +17,11 @@ class ParameterGroup(Component):
     Parameters
     ----------
     parameters : str
-        The parameters: ``"biases"``; ``"normalization"``, the gains and shifts of normalization
-        layers; ``"first"`` or ``"last"``, all parameters of the first or last layer that has
-        weights; or a pattern of names such as ``"dense1/*"`` or ``"*/weights"``.
+        The parameters: ``"biases"``, those whose names end with ``bias`` (learnt positions and
+        initial states are none, though they do not decay either); ``"normalization"``, the gains
+        and shifts of normalization layers; ``"first"`` or ``"last"``, all parameters of the first
+        or last layer that has weights; or a pattern of names such as ``"dense1/*"`` or
+        ``"*/weights"``.
     lr_factor : float, default 1.0
         The factor, above 0, of the optimizer's learning rate.
     weight_decay : float, optional
@@ -34,7 +36,7 @@ class ParameterGroup(Component):
     def matches(self, parameter: Parameter, layout: Layout) -> bool:
         """Whether the group names a parameter of a layout."""
         if self.parameters == "biases":
-            return not parameter.decays and not parameter.normalizes
+            return parameter.name.endswith("bias")
         if self.parameters == "normalization":
             return parameter.normalizes
         layers = list(layout.layers)

@@ -69,6 +69,23 @@ def test_a_setting_with_too_many_values_is_refused_before_it_is_parsed() -> None
     assert with_settings_together(["-m", "seed=1,2"]) == ["-m", "seed=1,2"]
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (f"{'[' * 3000}{']' * 3000}", "the value is nested more than 50 levels deep"),
+        (f"{'{a:' * 60}1{'}' * 60}", "nested more than 50 levels deep"),
+        (f"{'${' * 60}seed{'}' * 60}", "nested more than 50 levels deep"),
+        ("9" * 5000, "a number of 5000 digits is too large"),
+    ],
+)
+def test_a_setting_without_bounds_is_refused_before_it_is_parsed(value: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_settings_together([f"optimizer.lr={value}"])
+    assert str(caught.value).startswith("optimizer.lr: ")
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 100
+
+
 @pytest.mark.parametrize("span", ["0-999999999", "5-" + "9" * 10_000])
 def test_a_span_of_too_many_seeds_is_no_list(span: str) -> None:
     assert read_seeds(span) == span

@@ -1,10 +1,14 @@
 """Warnings about data on which results are doubtful: said, and not said where nothing is wrong."""
 
+import re
+
 import numpy as np
 import pytest
 
 from experiments.datasets import Dataset, Split, Table, Task, prepare, split_rows
 from experiments.datasets.cache import load_dataset
+from experiments.datasets.caveats import number_caveats
+from experiments.datasets.reading.notation import Notation
 from experiments.datasets.sources.csv_table import Csv
 from experiments.datasets.splits import whole_population
 
@@ -96,6 +100,29 @@ def test_missing_categories_that_are_filled() -> None:
     (warning,) = prepared(EVEN, ("a", "b"), texts={"c": cells}, impute="median").warnings
     assert "15 of 60 cells of the category 'c' are missing" in warning
     assert "'u'" in warning
+
+
+@pytest.mark.parametrize(
+    ("cells", "warning"),
+    [
+        (
+            ["9007199254740993", "1", ""],
+            "last digits .* column 'x', such as '9007199254740993', are",
+        ),
+        (["9007199254740992", "-9007199254740994", "1e300"], ""),  # no digit is lost
+        (["20240229", "19991231", ""], r"'x' look like dates, such as 20240229.*dates \(\[x\]\)"),
+        (["20240229", "20241301"], ""),
+        (["20240229", "20240229.5"], ""),
+        (["12", "5.5"], ""),
+        (["", ""], ""),
+    ],
+)
+def test_numbers_that_are_likely_something_else(cells: list[str], warning: str) -> None:
+    column = np.array(cells, object)
+    values, _ = Notation().numbers(column)
+    found = list(number_caveats("x", column, values))
+    assert len(found) == bool(warning)
+    assert not warning or re.search(warning, found[0])
 
 
 def test_warnings_are_kept_in_the_cache(tmp_path) -> None:

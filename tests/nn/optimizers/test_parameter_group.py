@@ -11,6 +11,7 @@ from nn.optimizers.parameter_group import assigned
 MLP = layout_of(nn.mlp([4, 3], 2, normalization="batch"), (5,))
 RESNET = layout_of(nn.resnet([2], 3), (1, 8, 8))
 RNN = layout_of(nn.recurrent(nn.LSTM, [3], 2, learnt_state=True), (2, 6))
+READER = layout_of(nn.transformer(1, 4, 2, heads=2, positions="learnt"), (4, 6))
 G = ParameterGroup
 
 
@@ -33,7 +34,9 @@ def test_words_name_parameters() -> None:
     }
     assert {name.partition("/")[0] for name in named("first", RESNET)} == {"conv2d1"}
     assert {name.partition("/")[0] for name in named("last", RESNET)} == {"dense1"}
-    assert "lstm1/bias" in named("biases", RNN)
+    assert named("biases", RNN) == {"lstm1/bias", "dense1/bias"}, "but no initial state"
+    free = {p.name for p in READER.parameters if not (p.decays or p.normalizes)}
+    assert free - named("biases", READER) == {"positions1/vectors"}
 
 
 def test_the_first_group_that_names_a_parameter_counts() -> None:

@@ -26,9 +26,9 @@ from experiments.commands.hydra.explain import explain
 from experiments.commands.hydra.locate import CONF
 from experiments.commands.hydra.overrides import with_marks_quoted
 from experiments.commands.hydra.patches import (
-    empty_sweeps_refused,
     grid_for_basic,
     sweepers_counts_checked,
+    unusable_sweeps_refused,
 )
 from experiments.commands.hydra.task import train_composed
 from experiments.commands.working_directory import check_can_be_recorded
@@ -159,7 +159,7 @@ def _hydra(arguments: Sequence[str], config_dir: str | os.PathLike[str] | None) 
         sys.argv = ["descent", *_option(config_dir), *arguments]
         with (
             main_program_hidden(),
-            empty_sweeps_refused(),
+            unusable_sweeps_refused(),
             grid_for_basic(),
             sweepers_counts_checked(),
         ):

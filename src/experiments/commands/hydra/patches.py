@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.interrupts import interrupts_deferred
 from experiments.errors import ConfigError
+from experiments.files.reading import read_file
+from experiments.files.yaml import refuse_excess
 
 _READ_FILES: Final = ("file", "pkg")
 """The schemes of Hydra's config sources that read files."""
@@ -56,8 +59,8 @@ def hold_interrupts_while_composing() -> None:
 
 
 @contextmanager
-def empty_sweeps_refused() -> Iterator[None]:
-    """Have Hydra raise a ConfigError for an override that sweeps over no values.
+def unusable_sweeps_refused() -> Iterator[None]:
+    """Have Hydra raise a ConfigError for an override that sweeps over no values, or far too many.
 
     Hydra's basic sweeper makes no jobs of ``seed=range(0)`` and ends with status 0; Optuna's takes
     the end of a range as one of its values. A pattern is checked only when a sweeper expands it,
@@ -69,7 +72,7 @@ def empty_sweeps_refused() -> Iterator[None]:
 
     @wraps(expand)
     def sweep_iterator(override: Override, *arguments: Any, **named: Any) -> Iterator[Any]:
-        values = list(expand(override, *arguments, **named))
+        values = list(expand(override, *arguments, **named))  # bounded: it was parsed
         if not values:
             raise ConfigError(_no_values(override))
         return iter(values)
@@ -79,8 +82,8 @@ def empty_sweeps_refused() -> Iterator[None]:
         overrides: list[Override] = parse(parser, *arguments, **named)
         for override in overrides:
             value = override.value()
-            if isinstance(value, RangeSweep) and not list(value.range()):
-                raise ConfigError(_no_values(override))
+            if isinstance(value, RangeSweep):
+                _check_range(override, value)
         return overrides
 
     override_type.sweep_iterator, parser_type.parse_overrides = sweep_iterator, parse_overrides
@@ -133,6 +136,20 @@ def sweepers_counts_checked() -> Iterator[None]:
         plugins.instantiate_sweeper = instantiate
 
 
+def _check_range(override: Override, value: RangeSweep) -> None:
+    """Raise a ConfigError for a range of no values, or of more than any sweep can have."""
+    from experiments.config.limits import RUNS  # imports all layers
+
+    count = sum(1 for _ in islice(value.range(), RUNS + 1))
+    if count == 0:
+        raise ConfigError(_no_values(override))
+    if count > RUNS:
+        raise ConfigError(
+            f"{override.input_line}: this range has more than {RUNS:,} values, which is the "
+            "largest number of runs in a sweep"
+        )
+
+
 def _no_values(override: Override) -> str:
     key = override.get_key_element()
     if isinstance(override.value(), Glob):
@@ -151,7 +168,8 @@ def _no_values(override: Override) -> str:
 def name_broken_files() -> None:
     """Have Hydra raise a ConfigError that names a malformed YAML file, with line and column.
 
-    Hydra raises the errors of YAML and OmegaConf, which do not name the file.
+    Hydra raises the errors of YAML and OmegaConf, which do not name the file. They also have no
+    bounds: aliases that multiply fill the memory, and nesting the stack.
 
     Call once, before Hydra composes.
     """
@@ -166,6 +184,9 @@ def _naming_the_file(
 ) -> Callable[[Any, str], ConfigResult]:
     def load_config(source: Any, config_path: str) -> ConfigResult:
         try:
+            path = Path(source.path, _file_name(config_path)).resolve()
+            if path.is_file():  # that of a package is none
+                refuse_excess(read_file(path))
             return load(source, config_path)
         # A ValueError comes from a malformed number or from text that is not UTF-8.
         except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
@@ -174,10 +195,13 @@ def _naming_the_file(
     return load_config
 
 
+def _file_name(config_path: str) -> str:
+    return f"{config_path.removesuffix('.yaml')}.yaml"
+
+
 def _message(source: Any, config_path: str, error: Exception) -> str:
     """Return the message for a malformed file, with the position and the reason."""
-    name = f"{config_path.removesuffix('.yaml')}.yaml"
-    place = str(Path(source.path) / name)
+    place = str(Path(source.path, _file_name(config_path)))
     reason = str(error).partition("\n")[0]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         place += f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"

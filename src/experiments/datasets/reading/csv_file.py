@@ -196,6 +196,8 @@ def _likely_delimiter(sample: str) -> str:
 
 
 def _check_header(path: Path, names: list[str]) -> None:
+    if any("\0ustar" in name for name in names):
+        raise DataError(f"{path}: this is a tar archive. Unpack it first.")
     if any("\0" in name for name in names):
         raise DataError(
             f"{path}, line 1: the header contains NUL characters. If the file is UTF-16, save it "

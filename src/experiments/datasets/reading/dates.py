@@ -23,6 +23,7 @@ FORMATS: Final = (
     "%Y/%m/%d",
     "%Y-%m",
     "%d.%m.%Y",
+    "%d.%m.%y",
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d-%m-%Y",
@@ -31,15 +32,24 @@ FORMATS: Final = (
     "%m/%d/%y",
     "%d %b %Y",
     "%d-%b-%Y",
+    "%d-%b-%y",
     "%d %B %Y",
     "%b %d, %Y",
     "%B %d, %Y",
+    "%b %Y",
 )
-"""The formats of dates that are understood; a time of day may follow any of them."""
+"""The formats of dates that are understood; a time of day may follow any of them.
+
+A month may be written in full or by three letters, whichever the format says.
+"""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400.0
-_TIME: Final = re.compile(r"[ T](\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?$")
+_TIME: Final = re.compile(
+    r"[ T](?P<hours>\d{1,2}):(?P<minutes>\d\d)(?::(?P<seconds>\d\d(?:\.\d+)?))?"
+    r"(?: ?(?P<half>[AaPp])[Mm])?"
+    r"(?: ?(?:Z|UTC|GMT|(?P<zone>[+-]\d\d:?\d\d)))?$"
+)
 _LIKELY: Final = re.compile(r"\d{1,4}[-/. ]|\d{8}|[A-Za-z]{3,9} \d")
 """The beginning of any date; trying all formats on every text would take long."""
 
@@ -104,7 +114,7 @@ def formats_of(cells: Iterable[Any], notation: Notation) -> list[str]:
     most = max(read.values())
     if 2 * most < sample.total():
         return []
-    return [form for form, count in read.items() if count == most]
+    return list(dict.fromkeys(_short(form) for form, count in read.items() if count == most))
 
 
 def read_dates(
@@ -137,13 +147,44 @@ def read_dates(
 @lru_cache(maxsize=100_000)
 def _days_of_text(text: str, form: str) -> float:
     if form == ISO:
-        return _since_epoch(datetime.fromisoformat(text))
+        try:
+            return _since_epoch(datetime.fromisoformat(text))
+        except ValueError:
+            pass  # the time may be written in another way, such as 6:30 PM
     time = _TIME.search(text)
-    day = datetime.strptime(text[: time.start()] if time else text, form).replace(tzinfo=UTC)
-    hours, minutes, seconds = (float(part or 0) for part in time.groups()) if time else (0, 0, 0)
+    day = _day(text[: time.start()] if time else text, form)
+    return _since_epoch(day) + (_seconds(time) / _DAY if time else 0)
+
+
+def _day(text: str, form: str) -> date:
+    if form == ISO:
+        return date.fromisoformat(text)
+    for spelling in {_short(form), form.replace("%b", "%B")}:
+        try:
+            return datetime.strptime(text, spelling)
+        except ValueError:
+            continue
+    raise ValueError(f"{text!r} is not a date such as {example(form)}")
+
+
+def _seconds(time: re.Match[str]) -> float:
+    """Return the seconds since midnight in UTC of a time of day."""
+    hours, minutes, seconds = (float(time[part] or 0) for part in ("hours", "minutes", "seconds"))
+    if time["half"]:
+        if not 1 <= hours <= 12:
+            raise ValueError(f"{time[0]!r} is no time of day")
+        hours = hours % 12 + 12 * (time["half"] in "Pp")
     if not (hours < 24 and minutes < 60 and seconds < 61):
-        raise ValueError(f"{text!r} has no such time of day")
-    return _since_epoch(day) + (hours * 3600 + minutes * 60 + seconds) / _DAY
+        raise ValueError(f"{time[0]!r} is no time of day")
+    ahead = 0
+    if zone := time["zone"]:
+        ahead = int(zone[0] + "1") * (int(zone[1:3]) * 60 + int(zone[-2:]))
+    return (hours * 60 + minutes - ahead) * 60 + seconds
+
+
+def _short(form: str) -> str:
+    """Return a format with months of three letters, which reads the same texts."""
+    return form.replace("%B", "%b")
 
 
 def _since_epoch(moment: date) -> float:

@@ -63,6 +63,8 @@ def undecodable(
                 f"It may be {likely} (with {seen!r} there): save it as UTF-8, or train with "
                 f"dataset.encoding={likely}"
             )
+    elif codec in ("utf-16", "utf-32"):  # Python then wants a byte order mark
+        cure = f"Without a byte order mark, train with dataset.encoding={codec}-le or {codec}-be"
     named = "UTF-8" if codec == "utf-8" else codec
     return DataError(f"{path}, line {line}: not {named} text. {cure}.")
 
@@ -79,6 +81,8 @@ def _likely_encoding(content: bytes, wrong: int, *, first: bool) -> str:
     first : bool
         Whether the file begins with these bytes.
     """
+    if first and content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if first and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if content.count(0) > len(content) // 4:

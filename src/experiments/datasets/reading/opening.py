@@ -146,14 +146,15 @@ def opened(path: Path) -> Iterator[Watched]:
     try:
         with path.open("rb") as raw, _unpacked(path, raw) as unpacked:
             yield Watched(path, raw, unpacked)
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        # The bz2 module says with an OSError that has no number that a file is damaged.
+        if not isinstance(error, _DAMAGED) and error.errno is not None:
+            raise _unreadable(path, error) from error
         _check_unchanged(path, before)
         raise DataError(
             f"{path}: the compressed file is damaged or cut short ({error}). Make or download it "
             "again."
         ) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
     except MemoryError:
         raise DataError(
             f"{path}: there is not enough memory to read it. Use fewer rows or columns, or a "
@@ -194,7 +195,7 @@ def _unpacked(path: Path, raw: IO[bytes]) -> Iterator[Any]:
     elif start.startswith(b"\xfd7zXZ\0"):
         with lzma.open(raw) as stream:
             yield stream
-    elif start.startswith(b"PK\x03\x04"):
+    elif start.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the second: an empty archive
         with zipfile.ZipFile(raw) as archive, _only_member(path, archive) as stream:
             yield stream
     else:
@@ -211,9 +212,10 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
     if "[Content_Types].xml" in names:
         raise DataError(f"{path}: this is an Excel workbook. Save the sheet as CSV in UTF-8.")
     if len(names) != 1:
+        some = f" ({', '.join(names[:4])})" if names else ""
         raise DataError(
-            f"{path}: the archive holds {len(names)} files ({', '.join(names[:4])}). Give one that "
-            "holds only the table."
+            f"{path}: the archive holds {len(names)} files{some}. Give one that holds only the "
+            "table."
         )
     try:
         return archive.open(names[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets.caveats import number_caveats
 from experiments.datasets.dataset import Dataset, Task
 from experiments.datasets.number_columns import NumberColumns
 from experiments.datasets.preprocessing import Unknown
@@ -128,6 +129,7 @@ class Csv(TableOptions, SplitSource):
         cells, kept, dropped = self._complete(cells, names)
         formats = {name: self.date_format(cells, name, "dataset.dates") for name in self.dates}
         table = self._table(cells, names, formats, kept + 1)
+        warnings = tuple(self._number_caveats(cells, table))
         cells = cells.only(self._targets)  # which frees the text of the inputs
         task = None if self.task is None else Task(self.task)
         targets = read_targets(cells, self.notation, task, self.target_form)
@@ -145,6 +147,7 @@ class Csv(TableOptions, SplitSource):
                 notation=self.notation,
                 dates=formats,
                 unknown=self.unknown,
+                warnings=warnings,
             )
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
@@ -160,9 +163,16 @@ class Csv(TableOptions, SplitSource):
         for option, columns in named.items():
             for name in columns:
                 if name not in cells:
+                    others = f"The columns are {', '.join(cells)}."
+                    if len(cells) == 1:
+                        others = (
+                            f"The only column is {next(iter(cells))!r}. If another character than "
+                            "comma, semicolon, tab or | stands between cells, give "
+                            "dataset.delimiter."
+                        )
                     raise DataError(
                         f"{cells.path}: dataset.{option} names the column {name!r}, which is not "
-                        f"there{suggestion(name, cells)}. The columns are {', '.join(cells)}."
+                        f"there{suggestion(name, cells)}. {others}"
                     )
         inputs = tuple(name for name in cells if name not in (*self._targets, *self.ignore))
         if not inputs:
@@ -269,6 +279,11 @@ class Csv(TableOptions, SplitSource):
             )
         check_finite(cells, name, values)
         return values
+
+    def _number_caveats(self, cells: RawTable, table: Table) -> Iterator[str]:
+        for name, values in zip(table.number_names, table.numbers.T, strict=True):
+            if name not in self.dates:
+                yield from number_caveats(name, cells[name], values.astype(np.float64, copy=False))
 
     def _other_notation(self, cells: Iterable[Any]) -> str:
         """Return the settings that would read the cells as numbers; "" if no setting does."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
 from experiments.config.build import build
+from experiments.config.limits import RUNS
 from experiments.config.search_space import Kind
 from experiments.config.seeds import read_seeds, show_seeds
 from experiments.datasets import Task
@@ -78,14 +79,14 @@ class Protocol(Component):
     """
 
     search: Kind = "grid"
-    budget: Annotated[int, Interval(2)] = 9
+    budget: Annotated[int, Interval(2, RUNS)] = 9
     knobs: Count | None = None
     search_seed: Annotated[int, Interval(0)] = 0
     tuning_seeds: tuple[Seed, ...] = (100, 101, 102)
     reporting_seeds: tuple[Seed, ...] = tuple(range(10))
     adds_seeds: bool = False
     most_seeds: Annotated[int, Interval(FIRST + 1, MOST)] = 4 * FIRST
-    tuning_studies: Count = 1
+    tuning_studies: Annotated[int, Interval(1, RUNS)] = 1
     select: Literal[
         "best/val_loss",
         "best/val_accuracy",
@@ -105,6 +106,14 @@ class Protocol(Component):
             seeds = getattr(self, name)
             if not seeds or len(set(seeds)) < len(seeds):
                 raise ValueError(f"{name}: give at least one seed, and each once")
+        runs = self.tuning_studies * (
+            self.budget * len(self.tuning_seeds) + len(self.reporting_seeds)
+        )
+        if runs > RUNS:
+            raise ValueError(
+                f"{runs:,} runs would tune and report an optimizer, and at most {RUNS:,} are "
+                "possible; lower budget, tuning_studies or the number of seeds"
+            )
         if self.adds_seeds and self.tuning_studies > 1:
             raise ValueError(
                 "reporting_seeds=auto adds seeds, but verdicts on several tuning_studies are over "

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.commands.hydra.compose import Composer
 from experiments.commands.hydra.locate import CONF
-from experiments.commands.hydra.patches import empty_sweeps_refused, grid_for_basic
+from experiments.commands.hydra.patches import grid_for_basic, unusable_sweeps_refused
 from experiments.errors import ConfigError
 from tests.end_to_end.command_line import NOT_TRACKED, plugin, run
 
@@ -77,6 +77,16 @@ BROKEN = {
     "lr: 0x_\n": (".yaml: ", "invalid literal for int()"),
     "lr: \udcff\n": (".yaml: ", "can't decode byte 0xff"),
     "lr: \x01\n": (".yaml: ", "characters are not allowed"),
+    # Without bounds, these fill the memory or the stack, or take minutes.
+    "a: &a [1, 1]\n"
+    + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)).replace("*a0", "*a"): (
+        ".yaml: ",
+        "more than 100,000 keys and values",
+    ),
+    "a: &a\n  b: *a\n": (".yaml: ", "nested more than 50 levels deep"),
+    f"lr: {'[' * 5000}{']' * 5000}\n": (".yaml: ", "nested more than 50 levels deep"),
+    "".join(f"k{n}: {n}\n" for n in range(60_000)): (".yaml: ", "more than 100,000 keys"),
+    f"lr: {'9' * 10_000}\n": (".yaml: ", "an integer of 10000 digits"),
 }
 
 PROGRAM = """
@@ -150,21 +160,30 @@ def test_an_override_that_sweeps_over_nothing_is_refused(override: str, says: st
         overrides = parser.parse_overrides(["optimizer=sgd,adam", override])
         return BasicSweeper.split_arguments(overrides, max_batch_size=None)
 
-    with empty_sweeps_refused(), pytest.raises(ConfigError) as refused:
+    with unusable_sweeps_refused(), pytest.raises(ConfigError) as refused:
         expanded()
     assert str(refused.value).startswith(f"{override}: {says}")
     assert expanded() == [[]]  # what Hydra makes of it, inside a user's own program too
 
 
+@pytest.mark.parametrize(
+    "override", ["seed=range(1000000000000)", "optimizer.lr=shuffle(range(0,1,1e-9))"]
+)
+def test_a_range_that_no_memory_holds_is_refused(override: str) -> None:
+    says = "this range has more than 100,000 values"
+    with unusable_sweeps_refused(), pytest.raises(ConfigError, match=says):
+        OverridesParser.create().parse_overrides([override])
+
+
 def test_optuna_is_given_no_empty_range() -> None:
     """It would try the end of the range, which Hydra's ranges leave out."""
-    with empty_sweeps_refused(), pytest.raises(ConfigError, match="this range has no values"):
+    with unusable_sweeps_refused(), pytest.raises(ConfigError, match="this range has no values"):
         OverridesParser.create().parse_overrides(["seed=range(0)"])
 
 
 def test_sweeps_over_something_are_expanded_as_ever() -> None:
     parser = OverridesParser.create(config_loader=Composer.load(CONF)._loader)
-    with empty_sweeps_refused():
+    with unusable_sweeps_refused():
         overrides = parser.parse_overrides(["optimizer=glob(sg*)", "seed=range(2)"])
         (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     assert batch == [["optimizer=sgd", "seed=0"], ["optimizer=sgd", "seed=1"]]

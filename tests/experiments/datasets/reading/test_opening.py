@@ -56,10 +56,25 @@ def test_a_packed_file_that_is_cut_short(packing: str, tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("packing", sorted(set(WRITERS) - {"plain"}))
+def test_a_packed_file_that_is_damaged(packing: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    WRITERS[packing](path)
+    content = bytearray(path.read_bytes())
+    start = content.rindex(b"folder/table.csv", 0, len(content) // 2) if packing == "zip" else 0
+    content[start + 40] ^= 0x55  # among the packed data
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"table\.csv: the compressed file is damaged"):
+        read(path)
+
+
 def test_an_archive_needs_one_file(tmp_path: Path) -> None:
     path = tmp_path / "table.zip"
     zipped(path, "a.csv", "b.csv")
     with pytest.raises(DataError, match=r"holds 2 files \(a\.csv, b\.csv\)"):
+        read(path)
+    zipped(path)
+    with pytest.raises(DataError, match="holds 0 files"):
         read(path)
     zipped(path, "[Content_Types].xml", "xl/workbook.xml")
     with pytest.raises(DataError, match="an Excel workbook"):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from experiments.datasets import Csv, Preprocessing, TableFormat, Task, read_table
+from experiments.datasets.encoded_table import DrawnRows
 from experiments.errors import ConfigError, DataError
 
 
@@ -240,6 +241,7 @@ ROWS = "".join(f"{i},{i % 2}\n" for i in range(10))
         ("y,a\n" + ROWS, {"target": "a", "ignore": ["y"]}, "no column is left to predict a"),
         ("a,price\n" + ROWS, {"target": "prices"}, "'prices', .*did you mean 'price'"),
         ("a,y\n" + ROWS, {"ignore": ["b"]}, "dataset.ignore names the column 'b'"),
+        ("a^y\n1^2\n", {}, r"'y', which is not there.*only column is 'a\^y'.*dataset.delimiter"),
         ("y,a\n" + ROWS + "x,1\n", {}, r"line 12 .*'x' is not a number, which the task"),
         ("a,y\n" + ROWS + "1,x\n", {"task": "regression"}, r"line 12 .*column 'y': 'x' is not"),
         ("y,a\n" + ROWS + "1e999,1\n", {}, r"line 12 .*'1e999' is not a finite"),
@@ -454,3 +456,22 @@ def test_encoding_that_does_not_fit_in_memory(write, monkeypatch):
     monkeypatch.setattr(module, "available_memory", lambda: 24 * 3 * 8)
     with pytest.raises(DataError, match=r"table\.csv: encoding 24 rows as 3 features needs about"):
         Csv(path=write(codes("a", "b")), target="y").load()
+
+
+def test_loading_makes_no_copy_of_the_encoded_table(write, monkeypatch):
+    path = write(FLOWERS)
+
+    def scaled(rows):
+        raise AssertionError("the rows were scaled, which takes as much memory again")
+
+    monkeypatch.setattr(DrawnRows, "inputs", scaled)
+    assert len(Csv(path=path, target="kind").load().train) == 16
+
+
+def test_a_column_of_codes_read_as_numbers_is_named(write):
+    rows = [f"{2**53 + 1 + i},{20240101 + i % 28},{i % 2}" for i in range(80)]
+    path = write("\n".join(["id,day,y", *rows]))
+    lost, dates = Csv(path=path, target="y").load().warnings
+    assert "the last digits of large numbers in the column 'id'" in lost
+    assert "the numbers of the column 'day' look like dates, such as 20240101" in dates
+    assert Csv(path=path, target="y", ignore=["id"], dates=["day"]).load().warnings == ()
