@@ -1,6 +1,6 @@
 """The process that times one optimizer's update, and in turn what it cannot do without.
 
-Its argument is a JSON object, and its answer a line of JSON.
+The process reads a JSON object from its argument and prints a line of JSON.
 """
 
 from __future__ import annotations

@@ -354,7 +354,7 @@ class Network:
         Returns
         -------
         ndarray
-            Of the same shape; class indices as integers.
+            The targets in the same shape; class indices are integers.
 
         Raises
         ------

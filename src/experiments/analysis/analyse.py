@@ -302,8 +302,8 @@ def _task(run: Record) -> tuple[str | None, ...]:
 def _to_compare(entries: Sequence[Entry], focus: Sequence[Entry]) -> set[frozenset[str]]:
     """Return the labels of the pairs to compare: all, or those that conclusions are about.
 
-    Of more than `MOST_COMPARED` entries, these are the pairs of the best entries in focus, and each
-    of these with the default settings of its optimizer.
+    If there are more than `MOST_COMPARED` entries, the best entries in focus are compared with each
+    other, and each of them with the default settings of its optimizer.
     """
     if len(entries) <= MOST_COMPARED:
         return {frozenset(pair) for pair in combinations([one.label for one in entries], 2)}

@@ -185,7 +185,7 @@ def _naming_the_file(
     def load_config(source: Any, config_path: str) -> ConfigResult:
         try:
             path = Path(source.path, _file_name(config_path)).resolve()
-            if path.is_file():  # that of a package is none
+            if path.is_file():  # the configuration of a package may not be a file
                 refuse_excess(read_file(path))
             return load(source, config_path)
         # A ValueError comes from a malformed number or from text that is not UTF-8.
