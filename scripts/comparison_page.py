@@ -77,13 +77,12 @@ def replaced(page: str, name: str, text: str) -> str:
 def section(records: Sequence[Record]) -> Iterator[str]:
     """Yield the paragraphs and tables about one experiment."""
     study = analyse(records)
-    began, ended = min(run.started for run in records), max(run.finished for run in records)
-    minutes = (ended - began).total_seconds() / 60
+    ended = max(run.finished for run in records)  # some may be older, reused from another sweep
     cpus = {run.environment.get("cpu") for run in records}
     cores = max(int(run.environment.get("cpu_count") or 1) for run in records)
     yield (
-        f"{began.day} {began:%B %Y}: {len(records)} runs, {minutes:.0f} minutes from the first to "
-        f"the last, {cores} cores of {' and '.join(sorted(map(str, cpus)))}."
+        f"{ended.day} {ended:%B %Y}: {len(records)} runs on {cores} cores of "
+        f"{' and '.join(sorted(map(str, cpus)))}."
     )
     yield markdown_table(overall(study))
     for part in study.parts:
